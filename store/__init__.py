@@ -1,0 +1,1 @@
+"""The library: one folder on disk. SQLite is the truth; everything else in the folder can be remade."""

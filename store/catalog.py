@@ -1,0 +1,336 @@
+"""Facts out: queries over the tables. Each reader sees the last committed generation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, bindparam, func, select, text
+from sqlalchemy.engine import Connection
+
+from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+
+# Well under SQLite's limit on bound values in one statement.
+CHUNK = 500
+VECTOR_CHUNK = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPhoto:
+    """What the library holds of one path."""
+
+    id: int
+    content_id: int
+    size: int
+    mtime_ns: int
+    missing: bool
+    encoded: bool  # its content has a vector in the space asked for
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """What a file that failed looked like then."""
+
+    id: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceState:
+    """A space and how many rows it has. `last_id` and `count` are of the table `vectors`."""
+
+    id: int
+    key: str
+    name: str
+    model: str
+    weights: str
+    preprocess: str
+    dim: int
+    has_text: bool
+    epoch: int
+    last_id: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RootState:
+    """A root and how many of its photos are there, missing, or failed."""
+
+    id: int
+    path: bytes
+    display: str
+    last_walked_at: str | None
+    photos: int
+    missing: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """A file that could not be indexed."""
+
+    root: bytes
+    path: bytes
+    display: str
+    stage: str
+    reason: str
+    size: int
+    mtime_ns: int
+    failed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """A content and one of the photos that hold it."""
+
+    content_id: int
+    photo_id: int
+    hash: bytes
+    root: bytes
+    path: bytes
+    display: str
+    copies: int
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Totals of a library. `pictures` counts contents, `photos` paths."""
+
+    pictures: int
+    photos: int
+    missing: int
+    failed: int
+    generation: int
+
+
+FACTS = (
+    "width", "height", "format", "orientation", "taken_at", "taken_offset", "camera_make", "camera_model",
+    "lens", "latitude", "longitude", "altitude",
+)  # fmt: skip
+
+
+def now() -> str:
+    """The time as the library writes it: ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Catalog:
+    """Reads of one library's tables. Each call is a transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    def known_photos(self, root_id: int, paths: Sequence[bytes], space_id: int) -> dict[bytes, KnownPhoto]:
+        """Photos of a root by path, for at most `CHUNK` paths."""
+        has_vector = (
+            select(Vector.id).where(Vector.space_id == space_id, Vector.content_id == Photo.content_id).exists()
+        )
+        query = select(
+            Photo.path,
+            Photo.id,
+            Photo.content_id,
+            Photo.size,
+            Photo.mtime_ns,
+            Photo.missing_since.is_not(None),
+            has_vector,
+        ).where(Photo.root_id == root_id, Photo.path.in_(paths))
+        with self.engine.connect() as connection:
+            return {row[0]: KnownPhoto(*row[1:5], bool(row[5]), bool(row[6])) for row in connection.execute(query)}
+
+    def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
+        """Failures of a root by path."""
+        query = select(Failure.path, Failure.id, Failure.size, Failure.mtime_ns).where(Failure.root_id == root_id)
+        with self.engine.connect() as connection:
+            return {row[0]: KnownFailure(*row[1:]) for row in connection.execute(query)}
+
+    def last_photo_id(self) -> int:
+        """The highest id a photo ever had; 0 in an empty library."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(Photo.id), 0))).scalar_one())
+
+    def present_photos(self, root_id: int) -> Iterator[tuple[int, bytes]]:
+        """Id and path of each photo of a root that is not missing."""
+        query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        with self.engine.connect() as connection:
+            for row in connection.execution_options(stream_results=True).execute(query):
+                yield row[0], row[1]
+
+    def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
+        """The id of a content and whether it has a vector in the space; None where the content is unknown."""
+        has_vector = select(Vector.id).where(Vector.space_id == space_id, Vector.content_id == Content.id).exists()
+        with self.engine.connect() as connection:
+            row = connection.execute(select(Content.id, has_vector).where(Content.hash == content_hash)).first()
+        return None if row is None else (row[0], bool(row[1]))
+
+    # -- roots, spaces, totals ----------------------------------------------------------------------------------
+
+    def roots(self) -> list[RootState]:
+        """Every root with its counts, in the order they were added."""
+        failed = select(func.count()).select_from(Failure).where(Failure.root_id == Root.id).scalar_subquery()
+        there = func.count(Photo.id).filter(Photo.missing_since.is_(None))
+        gone = func.count(Photo.id).filter(Photo.missing_since.is_not(None))
+        query = (
+            select(Root.id, Root.path, Root.display, Root.last_walked_at, there, gone, failed)
+            .outerjoin(Photo, Photo.root_id == Root.id)
+            .group_by(Root.id)
+            .order_by(Root.id)
+        )
+        with self.engine.connect() as connection:
+            return [RootState(*row) for row in connection.execute(query)]
+
+    def spaces(self) -> list[SpaceState]:
+        """Every space the library has vectors in, or once meant to, oldest first."""
+        query = (
+            select(*_SPACE_COLUMNS, func.coalesce(func.max(Vector.id), 0), func.count(Vector.id))
+            .outerjoin(Vector, Vector.space_id == Space.id)
+            .group_by(Space.id)
+            .order_by(Space.id)
+        )
+        with self.engine.connect() as connection:
+            return [SpaceState(*row) for row in connection.execute(query)]
+
+    def space_state(self, space_id: int) -> SpaceState:
+        """One space as of now.
+
+        Raises:
+            KeyError: the library has no such space.
+        """
+        for space in self.spaces():
+            if space.id == space_id:
+                return space
+        raise KeyError(space_id)
+
+    def default_space(self) -> SpaceState | None:
+        """The space that searches use: the one last indexed into. None in an empty library."""
+        with self.engine.connect() as connection:
+            space_id = connection.execute(select(LibraryRow.default_space_id)).scalar_one()
+        return None if space_id is None else self.space_state(space_id)
+
+    def generation(self) -> int:
+        """Raised with every change of what a search can return."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(LibraryRow.generation)).scalar_one())
+
+    def counts(self, space_id: int | None = None) -> Counts:
+        """Totals; with a space, `pictures` counts those that can be found in it."""
+        there = Photo.missing_since.is_(None)
+        pictures = select(func.count()).select_from(Content).where(Content.photo_count > 0)
+        if space_id is not None:
+            pictures = pictures.where(
+                select(Vector.id).where(Vector.space_id == space_id, Vector.content_id == Content.id).exists()
+            )
+        with self.engine.connect() as connection:
+            return Counts(
+                connection.execute(pictures).scalar_one(),
+                connection.execute(select(func.count()).select_from(Photo).where(there)).scalar_one(),
+                connection.execute(select(func.count()).select_from(Photo).where(~there)).scalar_one(),
+                connection.execute(select(func.count()).select_from(Failure)).scalar_one(),
+                connection.execute(select(LibraryRow.generation)).scalar_one(),
+            )
+
+    def failures(self) -> list[FailureRow]:
+        """Every file that could not be indexed, by root and path."""
+        query = (
+            select(
+                Root.path, Failure.path, Failure.display, Failure.stage, Failure.reason, Failure.size,
+                Failure.mtime_ns, Failure.failed_at,
+            )
+            .join(Root, Root.id == Failure.root_id)
+            .order_by(Root.id, Failure.path)
+        )  # fmt: skip
+        with self.engine.connect() as connection:
+            return [FailureRow(*row) for row in connection.execute(query)]
+
+    def last_run(self) -> dict[str, Any] | None:
+        """The newest run: started_at, finished_at, state and its summary; None before the first."""
+        query = select(Run.started_at, Run.finished_at, Run.state, Run.summary).order_by(Run.id.desc()).limit(1)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        return {**row._mapping, "summary": json.loads(row.summary) if row.summary else None}
+
+    # -- vectors and hits ---------------------------------------------------------------------------------------
+
+    def vectors_after(
+        self, space_id: int, dim: int, last_id: int
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float16]]]:
+        """Vectors of a space with an id above `last_id`, in chunks: highest id, content ids (n,), float16 (n, dim)."""
+        # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
+        query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
+        with self.engine.connect() as connection:
+            result = connection.execution_options(stream_results=True).execute(
+                query, {"space": space_id, "last": last_id}
+            )
+            for rows in result.partitions(VECTOR_CHUNK):
+                vectors = np.frombuffer(b"".join(row[2] for row in rows), "<f2").reshape(-1, dim)
+                yield rows[-1][0], np.fromiter((row[1] for row in rows), np.int64, len(rows)), vectors
+
+    def absent_contents(self) -> NDArray[np.int64]:
+        """Ids of contents that no present photo holds: their vectors stay, and never come up."""
+        with self.engine.connect() as connection:
+            ids = connection.execute(select(Content.id).where(Content.photo_count == 0)).scalars().all()
+        return np.asarray(ids, np.int64)
+
+    def photos(self, content_ids: Sequence[int]) -> dict[int, PhotoRow]:
+        """One present photo, and the facts, of each content that has any; the oldest photo where there are several."""
+        # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
+        query = (
+            select(
+                Content.id, func.min(Photo.id), Content.hash, Root.path, Photo.path, Photo.display, Content.photo_count,
+                *(getattr(Content, name) for name in FACTS), Content.size,
+            )
+            .join(Photo, Photo.content_id == Content.id)
+            .join(Root, Root.id == Photo.root_id)
+            .where(Content.id.in_(bindparam("ids", expanding=True)), Photo.missing_since.is_(None))
+            .group_by(Content.id)
+        )  # fmt: skip
+        found: dict[int, PhotoRow] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(content_ids), CHUNK):
+                ids = [int(id_) for id_ in content_ids[start : start + CHUNK]]
+                for row in connection.execute(query, {"ids": ids}):
+                    facts = dict(zip((*FACTS, "size"), row[7:], strict=True))
+                    found[row[0]] = PhotoRow(*row[:7], facts)  # type: ignore[call-arg]
+        return found
+
+    def hash_of(self, content_id: int) -> bytes | None:
+        """The SHA-256 of a content, or None where there is no such content."""
+        with self.engine.connect() as connection:
+            return connection.execute(select(Content.hash).where(Content.id == content_id)).scalar_one_or_none()
+
+    def hashes(self) -> list[bytes]:
+        """The hash of every content that a present photo holds."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(Content.hash).where(Content.photo_count > 0)).scalars())
+
+    def contents_without_photo_count(self) -> int:
+        """How many contents carry a wrong `photo_count`; 0 unless the database was changed by something else."""
+        counted = (
+            select(func.count()).select_from(Photo)
+            .where(Photo.content_id == Content.id, Photo.missing_since.is_(None)).scalar_subquery()
+        )  # fmt: skip
+        with self.engine.connect() as connection:
+            return connection.execute(
+                select(func.count()).select_from(Content).where(Content.photo_count != counted)
+            ).scalar_one()
+
+
+_SPACE_COLUMNS = (
+    Space.id, Space.key, Space.name, Space.model, Space.weights, Space.preprocess, Space.dim, Space.has_text,
+    Space.epoch,
+)  # fmt: skip
+
+
+def raise_generation(connection: Connection) -> None:
+    """Say, in the transaction that changed something, that searches may now return something else."""
+    connection.execute(text("UPDATE library SET generation = generation + 1"))

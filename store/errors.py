@@ -1,0 +1,27 @@
+"""Errors a user may see. Each names the thing, the value, the limit and the way out, and owns its exit code."""
+
+from __future__ import annotations
+
+
+class SightlineError(Exception):
+    """Base of every error a user may see. `exit_code` is what a command line exits with."""
+
+    exit_code: int = 2
+
+
+class LibraryError(SightlineError):
+    """The library could not be opened, read or written."""
+
+
+class LibraryLockedError(LibraryError):
+    """Another indexer holds the library. 75 is EX_TEMPFAIL of sysexits.h: try again later."""
+
+    exit_code = 75
+
+
+class RootUnavailableError(SightlineError):
+    """A folder the library knows is missing, unmounted or suddenly empty; nothing was changed."""
+
+
+class SpaceError(SightlineError):
+    """An embedding space is unknown, unavailable, or not the one the library holds."""

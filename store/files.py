@@ -1,0 +1,59 @@
+"""Files that matter are replaced, never edited."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+TEMPORARY = ".tmp-"
+
+
+def writable(path: Path) -> bool:
+    """Whether this process may write `path`: asked of the user it acts as, not of the one who started it."""
+    effective = os.access in os.supports_effective_ids
+    return os.access(path, os.W_OK, effective_ids=effective)
+
+
+def replace_file(target: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+    """Put a new file at `target` so that a reader, or a crash, sees the old one or the new one whole.
+
+    `write` is given a temporary path beside the target. With `durable` the bytes and the folder's entry are synced, so
+    that after a power cut the name never leads to an empty file; without, only a crash of this process is covered.
+
+    Raises:
+        OSError: the disk is full, the folder can't be written; the old file is still there, no temporary is left.
+    """
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        if durable:
+            _sync(temporary)
+        temporary.replace(target)
+        if durable:
+            with suppress(OSError):  # some network drives can't sync a folder
+                _sync(target.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Remove what killed writers left below `folder`; returns how many files. Only for who holds the library's lock."""
+    count = 0
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+        count += 1
+    return count
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

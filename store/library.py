@@ -1,0 +1,195 @@
+"""A library: one folder on disk that holds the database, the vector cache and the thumbnails."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import DatabaseError
+
+from store.catalog import Catalog
+from store.database import make_engine
+from store.errors import LibraryError, LibraryLockedError
+from store.files import sweep_temporaries, writable
+from store.migrations import check_version, migrate, version_of
+from store.thumbnails import Thumbnails
+from store.vectors import VectorCache
+
+DATABASE = "library.sqlite"
+LOCK = "indexer.lock"
+HOLDER = "indexer.json"
+# A second indexer waits this long, seconds: `is_indexing` holds the lock for an instant when it asks.
+LOCK_PATIENCE = 0.5
+
+
+class Library:
+    """An open library. Use as a context manager, or call `close`.
+
+    Attributes:
+        path: the folder.
+        readonly: nothing in the folder may be written.
+        catalog: facts in and out.
+        vectors: vector indexes by space, kept up to date with the catalog.
+        thumbnails: small pictures by content hash.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool) -> None:
+        self.path = path
+        self.readonly = readonly
+        self._engine = make_engine(path / DATABASE, readonly=readonly)
+        self.catalog = Catalog(self._engine)
+        self.thumbnails = Thumbnails(path / "thumbnails")
+        self.vectors = VectorCache(path / "vectors", self.catalog, readonly=readonly)
+
+    @classmethod
+    def open(cls, path: Path) -> Library:
+        """Open an existing library for reading, and for what a person decides; read-only where it must be.
+
+        Raises:
+            LibraryError: there is none at `path`, it is not a library, is damaged, or is newer than this program.
+        """
+        if not (path / DATABASE).is_file():
+            raise LibraryError(
+                f"There is no library in {path}. Index a folder first: python -m indexer ./photos --library {path}"
+            )
+        readonly = not (writable(path) and writable(path / DATABASE))
+        return cls(path, readonly=readonly)._checked(migrating=False)
+
+    @classmethod
+    def create(cls, path: Path) -> Library:
+        """Open the library at `path` for writing; make it, and its folder, where there is none. Call under `locked`.
+
+        Raises:
+            LibraryError: the folder can't be made or written, is not a library, is damaged, or is newer.
+        """
+        make_folder(path)
+        if (path / DATABASE).exists() and not writable(path / DATABASE):
+            raise LibraryError(_unwritable(path / DATABASE))
+        return cls(path, readonly=False)._checked(migrating=True)
+
+    def _checked(self, *, migrating: bool) -> Library:
+        where = str(self.path)
+        try:
+            with self._engine.connect() as connection:
+                if migrating:
+                    migrate(connection, where)
+                else:
+                    found = version_of(connection)
+                    connection.rollback()
+                    check_version(found, where)
+                    if found == 0:
+                        raise LibraryError(
+                            f"The library {where} is empty: its first run was stopped before it wrote anything. "
+                            f"Index a folder: python -m indexer ./photos --library {where}"
+                        )
+                    if not self.readonly:
+                        migrate(connection, where)
+        except DatabaseError as error:
+            self.close()
+            raise LibraryError(
+                f"The database {self.path / DATABASE} can't be read ({error.orig}). "
+                "If it was damaged, restore a backup, or move it away and index again; your pictures are not affected."
+            ) from error
+        except LibraryError:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def sweep(self) -> int:
+        """Remove what killed writers left behind; returns how many files. Call under `locked`."""
+        return sweep_temporaries(self.path)
+
+    def integrity(self) -> list[str]:
+        """What SQLite's own integrity check and foreign keys find wrong; empty when all is well."""
+        with self._engine.connect() as connection:
+            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [line for line in found if line != "ok"] + [f"{row[0]} row {row[1]} refers to nothing" for row in broken]
+
+
+def make_folder(path: Path) -> None:
+    """Make the library's folder, for its owner alone.
+
+    Raises:
+        LibraryError: it can't be made or can't be written.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(
+            f"The library folder {path} can't be made ({error.strerror}). Choose another with --library."
+        ) from error
+    if not writable(path):
+        raise LibraryError(_unwritable(path))
+
+
+def _unwritable(path: Path) -> str:
+    return (
+        f"{path} is read-only for this user, so nothing can be indexed into it; searching still works. "
+        "Change its permissions, or choose another library with --library."
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the library at `path` as its only indexer. The lock goes with the process, however it ends.
+
+    Raises:
+        LibraryLockedError: another indexer holds it; the message says which.
+        LibraryError: the folder can't be written.
+    """
+    make_folder(path)
+    lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE)
+    holder = path / HOLDER
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LibraryLockedError(
+            f"Another indexer is at work on {path}{_holder(holder)}. Wait for it, or stop it, and run again."
+        ) from None
+    except OSError as error:
+        raise LibraryError(_unwritable(path)) from error
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError, ValueError, KeyError):
+        said = json.loads(path.read_text())
+        return f" (process {said['pid']}, since {said['since']})"
+    return ""
+
+
+def is_indexing(path: Path) -> bool:
+    """Whether an indexer holds the library at `path` right now."""
+    if not (path / HOLDER).exists():
+        return False
+    try:
+        with FileLock(path / LOCK, blocking=False):
+            return False  # a killed indexer left its note behind
+    except Timeout:
+        return True
+    except OSError:
+        return False

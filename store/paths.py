@@ -1,0 +1,46 @@
+"""Paths as the library keeps them: bytes with `/`, and a printable string beside them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import unicodedata
+from pathlib import Path
+
+
+def to_bytes(path: str | Path) -> bytes:
+    """The path as bytes with `/` as separator, exactly as the file system names it."""
+    return os.fsencode(path).replace(os.fsencode(os.sep), b"/")
+
+
+def to_path(root: bytes, relative: bytes = b"") -> Path:
+    """The file-system path of `relative` under `root`."""
+    return Path(os.fsdecode(root)) / os.fsdecode(relative)
+
+
+def display(path: bytes) -> str:
+    """A string that is safe to print and to store as text.
+
+    Undecodable bytes become `\\xNN`; control characters, which could drive a terminal, become `\\uNNNN`.
+    """
+    decoded = path.decode("utf-8", "backslashreplace")
+    return "".join(
+        f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char
+        for char in decoded
+    )
+
+
+def as_json(path: bytes) -> dict[str, str]:
+    """`{"path": ...}` when the path is valid text, else `{"path_b64": ...}`; never a lossy string."""
+    try:
+        return {"path": path.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"path_b64": base64.b64encode(path).decode("ascii")}
+
+
+def default_library() -> Path:
+    """Where the library lies when nobody said: `SIGHTLINE_LIBRARY`, else the user's data folder."""
+    from platformdirs import user_data_path
+
+    named = os.environ.get("SIGHTLINE_LIBRARY")
+    return Path(named).expanduser() if named else user_data_path("sightline", appauthor=False) / "library"

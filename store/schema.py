@@ -1,0 +1,143 @@
+"""The tables. SQLite is the truth: facts, vectors, failures and runs are committed here together."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Typed declarative base of every table."""
+
+
+class LibraryRow(Base):
+    """One row: what the whole library is at."""
+
+    __tablename__ = "library"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[str] = mapped_column(Text)
+    # Raised in the same transaction as any change of what a search can return.
+    generation: Mapped[int]
+    default_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
+
+
+class Root(Base):
+    """A folder given to the indexer. `path` is absolute, as bytes: file names need not be valid text."""
+
+    __tablename__ = "roots"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    display: Mapped[str] = mapped_column(Text)
+    added_at: Mapped[str] = mapped_column(Text)
+    last_walked_at: Mapped[str | None] = mapped_column(Text)
+
+
+class Content(Base):
+    """The bytes of a picture, by SHA-256, and the facts read from them."""
+
+    __tablename__ = "contents"
+    __table_args__ = (
+        Index("ix_contents_absent", "id", sqlite_where=text("photo_count = 0")),
+        {"sqlite_autoincrement": True},  # an id that was pruned never comes back as another picture
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    size: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    format: Mapped[str] = mapped_column(Text)
+    orientation: Mapped[int]
+    taken_at: Mapped[str | None] = mapped_column(Text)
+    taken_offset: Mapped[int | None]
+    camera_make: Mapped[str | None] = mapped_column(Text)
+    camera_model: Mapped[str | None] = mapped_column(Text)
+    lens: Mapped[str | None] = mapped_column(Text)
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    altitude: Mapped[float | None]
+    # How many photos that are not missing hold it; kept by every transaction that touches photos.
+    photo_count: Mapped[int]
+
+
+class Photo(Base):
+    """A path under a root, as bytes with `/`, and the content it held when last read."""
+
+    __tablename__ = "photos"
+    __table_args__ = (
+        UniqueConstraint("root_id", "path"),
+        Index("ix_photos_content", "content_id"),
+        Index("ix_photos_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    path: Mapped[bytes] = mapped_column(LargeBinary)
+    display: Mapped[str] = mapped_column(Text)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"))
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+    missing_since: Mapped[str | None] = mapped_column(Text)
+
+
+class Space(Base):
+    """An embedding space: one model at one revision with one preprocessing. `key` is its identity."""
+
+    __tablename__ = "spaces"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(Text)
+    weights: Mapped[str] = mapped_column(Text)
+    preprocess: Mapped[str] = mapped_column(Text)
+    dim: Mapped[int]
+    has_text: Mapped[bool]
+    created_at: Mapped[str] = mapped_column(Text)
+    # Raised when vectors are removed or replaced; growth is seen from the highest vector id.
+    epoch: Mapped[int]
+
+
+class Vector(Base):
+    """One unit vector per content and space: float16, little-endian, `dim` numbers."""
+
+    __tablename__ = "vectors"
+    __table_args__ = (UniqueConstraint("space_id", "content_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"))
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Failure(Base):
+    """A file or folder that could not be indexed, with what it looked like then: not retried until it changes."""
+
+    __tablename__ = "failures"
+    __table_args__ = (UniqueConstraint("root_id", "path"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    path: Mapped[bytes] = mapped_column(LargeBinary)
+    display: Mapped[str] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+    failed_at: Mapped[str] = mapped_column(Text)
+
+
+class Run(Base):
+    """One run of the indexer. A run that was killed keeps the state `running`."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[str] = mapped_column(Text)
+    finished_at: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
+    summary: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,41 @@
+"""Small pictures, by the hash of the content they show. A cache: each can be made again from its photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store.files import replace_file
+
+
+class Thumbnails:
+    """JPEG files of at most 512 px under `folder`, fanned out over 256 sub-folders by the first byte of the hash."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, content_hash: bytes) -> Path:
+        """Where the thumbnail of this content lies, whether it is there or not."""
+        name = content_hash.hex()
+        return self.folder / name[:2] / f"{name}.jpg"
+
+    def write(self, content_hash: bytes, data: bytes) -> None:
+        """Store a thumbnail; whole or not at all."""
+        target = self.path(content_hash)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not synced: thousands of syncs would rule the run, and a lost thumbnail is made again.
+        replace_file(target, lambda path: _write(path, data), durable=False)
+
+    def read(self, content_hash: bytes) -> bytes | None:
+        """The thumbnail's bytes, or None where there is none."""
+        try:
+            return self.path(content_hash).read_bytes() or None
+        except OSError:
+            return None
+
+    def remove(self, content_hash: bytes) -> None:
+        """Forget a thumbnail; nothing happens where there is none."""
+        self.path(content_hash).unlink(missing_ok=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

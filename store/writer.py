@@ -1,0 +1,364 @@
+"""What the indexer writes. Each call is one transaction: a kill leaves all of it or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from store.catalog import CHUNK, now, raise_generation
+from store.paths import display
+from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A path under a root and what it looked like when it was read."""
+
+    root_id: int
+    path: bytes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A file whose content is known. `facts` and `vector` (unit, any float type) only where the library lacks them."""
+
+    file: File
+    hash: bytes
+    facts: Mapping[str, Any] | None = None
+    vector: NDArray[np.floating[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be indexed, at a stage (walk, read, open, decode, encode), for a reason in plain words."""
+
+    file: File
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceIdentity:
+    """What makes a space itself. Vectors of two identities never meet."""
+
+    key: str
+    name: str
+    model: str
+    weights: str
+    preprocess: str
+    dim: int
+    has_text: bool
+
+
+class Writer:
+    """Writes of the one indexer; hold `store.library.locked` meanwhile."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(write=True)
+
+    # -- roots, spaces, runs ------------------------------------------------------------------------------------
+
+    def add_root(self, path: bytes) -> int:
+        """The id of the root at this absolute path, added if it is new.
+
+        Known roots inside it become part of it: their photos keep their contents under longer paths.
+        """
+        with self._engine.begin() as connection:
+            found = connection.execute(select(Root.id).where(Root.path == path)).scalar_one_or_none()
+            if found is not None:
+                return found
+            root_id = connection.execute(
+                insert(Root).values(path=path, display=display(path), added_at=now()).returning(Root.id)
+            ).scalar_one()
+            prefix = path.rstrip(b"/") + b"/"
+            for inner_id, inner_path in connection.execute(select(Root.id, Root.path)).all():
+                if inner_path.startswith(prefix):
+                    _absorb(connection, root_id, inner_id, inner_path[len(prefix) :] + b"/")
+            return int(root_id)
+
+    def forget_root(self, root_id: int) -> int:
+        """Remove a root and its photos from the library; returns how many photos. Their contents go with `prune`."""
+        with self._engine.begin() as connection:
+            ids = connection.execute(select(Photo.content_id).where(Photo.root_id == root_id)).scalars().all()
+            connection.execute(delete(Root).where(Root.id == root_id))
+            _recount(connection, ids)
+            raise_generation(connection)
+            return len(ids)
+
+    def add_space(self, identity: SpaceIdentity) -> int:
+        """The id of a space, added if it is new; the library's first one is what searches use from the start."""
+        with self._engine.begin() as connection:
+            found = connection.execute(select(Space.id).where(Space.key == identity.key)).scalar_one_or_none()
+            if found is None:
+                values = {name: getattr(identity, name) for name in SpaceIdentity.__slots__}
+                found = connection.execute(
+                    insert(Space).values(**values, created_at=now(), epoch=0).returning(Space.id)
+                ).scalar_one()
+            first = LibraryRow.default_space_id.is_(None)
+            connection.execute(update(LibraryRow).where(first).values(default_space_id=found))
+            return int(found)
+
+    def make_default(self, space_id: int) -> None:
+        """Let searches use this space from now on: when it is complete, not while it is being filled."""
+        with self._engine.begin() as connection:
+            connection.execute(update(LibraryRow).values(default_space_id=space_id))
+            raise_generation(connection)
+
+    def start_run(self, space_id: int) -> int:
+        """Note that a run began; runs that a kill left open are closed as `killed`."""
+        with self._engine.begin() as connection:
+            connection.execute(update(Run).where(Run.state == "running").values(state="killed"))
+            return int(
+                connection.execute(
+                    insert(Run).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
+                ).scalar_one()
+            )
+
+    def finish_run(self, run_id: int, state: str, summary: Mapping[str, Any]) -> None:
+        """Note how a run ended: `done`, `interrupted` or `failed`."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(Run).where(Run.id == run_id).values(finished_at=now(), state=state, summary=json.dumps(summary))
+            )
+
+    # -- pictures -----------------------------------------------------------------------------------------------
+
+    def commit(self, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> None:
+        """Write one batch: contents, vectors, photos and failures together, and a new generation."""
+        if not indexed and not failed:
+            return
+        with self._engine.begin() as connection:
+            files = [item.file for item in indexed] + [item.file for item in failed]
+            touched = _contents_held(connection, files)
+            ids = _add_contents(connection, indexed)
+            _add_vectors(connection, space_id, ids, indexed)
+            _put_photos(connection, ids, indexed)
+            _put_failures(connection, failed)
+            _recount(connection, {*touched, *ids.values()})
+            raise_generation(connection)
+
+    def mark_missing(self, photo_ids: Sequence[int]) -> int:
+        """Take photos out of the results; their contents and vectors stay for when they come back. Returns how many."""
+        stamp = now()
+        with self._engine.begin() as connection:
+            touched: set[int] = set()
+            for chunk in _chunks(photo_ids):
+                where = Photo.id.in_(chunk)
+                touched.update(connection.execute(select(Photo.content_id).where(where)).scalars())
+                connection.execute(update(Photo).where(where).values(missing_since=stamp))
+            _recount(connection, touched)
+            if photo_ids:
+                raise_generation(connection)
+        return len(photo_ids)
+
+    def settle_moves(self, linked: Mapping[int, int]) -> set[int]:
+        """Forget missing photos whose content was found again under a new path.
+
+        Args:
+            linked: how many new photos of this run hold a content that was known before, by content id.
+
+        Returns:
+            The ids of the missing photos whose place was taken, each by one new photo.
+        """
+        taken: set[int] = set()
+        with self._engine.begin() as connection:
+            for chunk in _chunks(list(linked)):
+                query = (
+                    select(Photo.content_id, Photo.id)
+                    .where(Photo.content_id.in_(chunk), Photo.missing_since.is_not(None))
+                    .order_by(Photo.id)
+                )
+                left = dict(linked)
+                for content_id, photo_id in connection.execute(query).all():
+                    if left[content_id] > 0:
+                        left[content_id] -= 1
+                        taken.add(photo_id)
+                        connection.execute(delete(Photo).where(Photo.id == photo_id))
+        return taken
+
+    def drop_failures(self, failure_ids: Sequence[int]) -> None:
+        """Forget failures of files that are gone or were since excluded."""
+        with self._engine.begin() as connection:
+            for chunk in _chunks(failure_ids):
+                connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
+
+    def finish_root(self, root_id: int) -> None:
+        """Note that a root was walked to its end."""
+        with self._engine.begin() as connection:
+            connection.execute(update(Root).where(Root.id == root_id).values(last_walked_at=now()))
+
+    def prune(self, root_ids: Sequence[int]) -> tuple[int, list[bytes]]:
+        """Forget the missing photos of these roots, and every content that no photo holds any more.
+
+        Returns:
+            How many photos were forgotten; the hashes of the contents that went (thumbnails are the caller's).
+        """
+        with self._engine.begin() as connection:
+            gone = connection.execute(
+                delete(Photo).where(Photo.root_id.in_(root_ids), Photo.missing_since.is_not(None))
+            ).rowcount
+            orphan = ~select(Photo.id).where(Photo.content_id == Content.id).exists()
+            hashes = list(connection.execute(select(Content.hash).where(orphan)).scalars())
+            if hashes:
+                spaces = select(Vector.space_id).join(Content, Content.id == Vector.content_id).where(orphan)
+                connection.execute(update(Space).where(Space.id.in_(spaces)).values(epoch=Space.epoch + 1))
+                connection.execute(delete(Content).where(orphan))
+            if gone or hashes:
+                raise_generation(connection)
+        return gone, hashes
+
+
+def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+
+
+def _absorb(connection: Connection, outer_id: int, inner_id: int, prefix: bytes) -> None:
+    for table in ("photos", "failures"):
+        # `||` makes text of two blobs; the cast makes bytes of it again.
+        connection.execute(
+            text(f"UPDATE {table} SET root_id = :outer, path = CAST(:prefix || path AS BLOB), "
+                 "display = :shown || display WHERE root_id = :inner"),
+            {"outer": outer_id, "inner": inner_id, "prefix": prefix, "shown": display(prefix)},
+        )  # fmt: skip
+    connection.execute(delete(Root).where(Root.id == inner_id))
+
+
+def _contents_held(connection: Connection, files: Sequence[File]) -> set[int]:
+    held: set[int] = set()
+    for root_id in {file.root_id for file in files}:
+        paths = [file.path for file in files if file.root_id == root_id]
+        for start in range(0, len(paths), CHUNK):
+            query = select(Photo.content_id).where(
+                Photo.root_id == root_id, Photo.path.in_(paths[start : start + CHUNK])
+            )
+            held.update(connection.execute(query).scalars())
+    return held
+
+
+def _add_contents(connection: Connection, indexed: Sequence[Indexed]) -> dict[bytes, int]:
+    new = [
+        {"hash": item.hash, "size": item.file.size, "photo_count": 0, **item.facts}
+        for item in indexed
+        if item.facts is not None
+    ]
+    if new:
+        connection.execute(insert(Content).on_conflict_do_nothing(index_elements=["hash"]), new)
+    hashes = list({item.hash for item in indexed})
+    ids: dict[bytes, int] = {}
+    for start in range(0, len(hashes), CHUNK):
+        query = select(Content.hash, Content.id).where(Content.hash.in_(hashes[start : start + CHUNK]))
+        ids.update((row[0], row[1]) for row in connection.execute(query))
+    return ids
+
+
+def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
+    rows = [
+        {
+            "space_id": space_id,
+            "content_id": ids[item.hash],
+            "vector": np.asarray(item.vector, "<f2").tobytes(),
+        }
+        for item in indexed
+        if item.vector is not None
+    ]
+    if rows:
+        connection.execute(insert(Vector).on_conflict_do_nothing(), rows)
+
+
+def _put_photos(connection: Connection, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
+    if not indexed:
+        return
+    rows = [
+        {
+            "root_id": item.file.root_id,
+            "path": item.file.path,
+            "display": display(item.file.path),
+            "content_id": ids[item.hash],
+            "size": item.file.size,
+            "mtime_ns": item.file.mtime_ns,
+            "missing_since": None,
+        }
+        for item in indexed
+    ]
+    statement = insert(Photo)
+    new = statement.excluded
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["root_id", "path"],
+            set_={
+                "content_id": new.content_id,
+                "size": new.size,
+                "mtime_ns": new.mtime_ns,
+                "missing_since": None,
+            },
+        ),
+        rows,
+    )
+    _clear_failures(connection, [item.file for item in indexed])
+
+
+def _clear_failures(connection: Connection, files: Sequence[File]) -> None:
+    for root_id in {file.root_id for file in files}:
+        paths = [file.path for file in files if file.root_id == root_id]
+        for start in range(0, len(paths), CHUNK):
+            connection.execute(
+                delete(Failure).where(Failure.root_id == root_id, Failure.path.in_(paths[start : start + CHUNK]))
+            )
+
+
+def _put_failures(connection: Connection, failed: Sequence[Failed]) -> None:
+    if not failed:
+        return
+    stamp = now()
+    rows = [
+        {
+            "root_id": item.file.root_id,
+            "path": item.file.path,
+            "display": display(item.file.path),
+            "stage": item.stage,
+            "reason": item.reason,
+            "size": item.file.size,
+            "mtime_ns": item.file.mtime_ns,
+            "failed_at": stamp,
+        }
+        for item in failed
+    ]
+    statement = insert(Failure)
+    new = statement.excluded
+    columns = ("stage", "reason", "size", "mtime_ns", "failed_at")
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["root_id", "path"], set_={name: new[name] for name in columns}),
+        rows,
+    )
+    # The path no longer holds the picture it held: what was found there must not be shown for it.
+    for item in failed:
+        connection.execute(
+            update(Photo)
+            .where(
+                Photo.root_id == item.file.root_id,
+                Photo.path == item.file.path,
+                Photo.missing_since.is_(None),
+            )
+            .values(missing_since=stamp)
+        )
+
+
+def _recount(connection: Connection, content_ids: set[int] | Sequence[int]) -> None:
+    counted = (
+        select(func.count())
+        .select_from(Photo)
+        .where(Photo.content_id == Content.id, Photo.missing_since.is_(None))
+        .scalar_subquery()
+    )
+    for chunk in _chunks(list(content_ids)):
+        connection.execute(update(Content).where(Content.id.in_(chunk)).values(photo_count=counted))
