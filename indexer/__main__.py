@@ -1,0 +1,23 @@
+"""`python -m indexer ./photos`, installed as `sightline-index`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if "--offline" in given:
+        # huggingface_hub reads its settings once, when it is first imported.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from indexer.commands import run
+
+    sys.exit(run(given))
+
+
+if __name__ == "__main__":
+    main()

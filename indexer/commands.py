@@ -1,0 +1,292 @@
+"""The indexer's command line: the only place in this package that prints and decides exit codes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.screen import RunScreen, print_summary
+from store.errors import SightlineError
+from store.paths import as_json, default_library, display
+
+DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+log = logging.getLogger("indexer")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` and return the exit code; whatever a user may meet is one sentence on stderr."""
+    try:
+        code = cli.main(list(arguments), prog_name="python -m indexer", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return COULD_NOT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. What was committed is safe; run the same command to go on.", err=True)
+        return INTERRUPTED
+    except SightlineError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Nobody reads our output any more; say so quietly, as other tools do, and keep Python from saying it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code if isinstance(code, int) else DONE
+
+
+class _DefaultToIndex(click.Group):
+    """A first word that is no command is a folder: `python -m indexer ./photos` means `index ./photos`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "--version"):
+            args = ["index", *args]
+        return super().parse_args(ctx, args or ["--help"])
+
+
+library_option = click.option(
+    "--library", "library_path", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR",
+    help="The library's folder. Default: SIGHTLINE_LIBRARY, else the user's data folder.",
+)  # fmt: skip
+json_option = click.option("--json", "as_lines", is_flag=True, help="Print JSON on stdout: one object a line.")
+
+
+@click.group(cls=_DefaultToIndex, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sightline", prog_name="Sightline")
+def cli() -> None:
+    """Index folders of pictures, so that they can be found by words or by picture.
+
+    \b
+    python -m indexer ./photos            index a folder (the same as: index ./photos)
+    python -m indexer ./status            a folder that is named like a command
+    """
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
+@library_option
+@click.option(
+    "--space",
+    default=None,
+    metavar="NAME",
+    help="The embedding space: a preset (see `spaces`), MODEL/TAG of open_clip, local-dir:PATH or "
+    "hf-hub:ORG/NAME. Default: the library's own; in a new library `balanced` with a GPU, else `fast`.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cuda", "mps", "cpu"]),
+    default="auto",
+    show_default=True,
+    help="Where the model runs.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
+    default="auto",
+    show_default=True,
+    help="The model's arithmetic; auto is half precision where the device is faster in it.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 4096),
+    default=None,
+    metavar="N",
+    help="Pictures encoded at once. Default: measured while running.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=None,
+    metavar="N",
+    help="Threads that read and decode. Default: one per core.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out names, or paths from the folder where it holds a /, that match. May be repeated.",
+)
+@click.option("--hidden", is_flag=True, help="Take files and folders whose name starts with a dot, too.")
+@click.option("--follow-symlinks", is_flag=True, help="Follow links to files and folders; loops are walked once.")
+@click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
+@click.option("--prune", is_flag=True, help="Forget photos of these folders that are missing.")
+@click.option("--offline", is_flag=True, help="Use no network, even where weights are missing.")
+@json_option
+@click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def index(
+    folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
+    batch_size: int | None, workers: int | None, exclude: tuple[str, ...], hidden: bool, follow_symlinks: bool,
+    dry_run: bool, prune: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+) -> int:  # fmt: skip
+    """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
+
+    Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
+    is at work on the library, 130 or 143 interrupted.
+    """
+    from indexer.models import resolve
+    from indexer.pipeline import Options, Pipeline
+    from indexer.walk import WalkOptions
+
+    _set_up_logging(verbose, quiet)
+    path = (library_path or default_library()).expanduser().absolute()
+    walk = WalkOptions(exclude, hidden, follow_symlinks)
+    if dry_run:
+        return _dry_run(folders, path, walk, space, offline, as_lines)
+    _check_before_creating(folders, path, walk)
+    spec = space or _default_space(path, device)
+    from store.library import Library, locked
+
+    with locked(path):
+        model = resolve(spec, offline=offline)
+        options = Options(walk, device, precision, batch_size, workers, prune)
+        with Library.create(path) as library, RunScreen(sys.stderr, quiet=quiet or as_lines) as screen:
+            library.sweep()
+            pipeline = Pipeline(library, model, options, screen.show)
+            with _stop_on_signals(pipeline.stop.set, screen.note) as received:
+                summary = pipeline.run(folders)
+    if as_lines:
+        click.echo(json.dumps({**summary.to_dict(), "library": str(path), "interrupted": bool(received)}))
+    elif not quiet:
+        print_summary(sys.stderr, summary, path, model.name)
+    if received:
+        click.echo("Stopped after the batch at hand. Run the same command to go on where it left off.", err=True)
+        return received[0]
+    return SOME_FAILED if summary.failed else DONE
+
+
+def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:
+    """A mistyped folder must not leave an empty library behind."""
+    from indexer.targets import find_targets
+    from store.library import DATABASE
+
+    if not (path / DATABASE).exists():
+        find_targets(folders, None, walk, [path])
+
+
+def _default_space(path: Path, device: str) -> str:
+    """The space a library already uses; in a new one, what suits the machine."""
+    from indexer.spaces import DEFAULT_ON_CPU, DEFAULT_ON_GPU
+    from store.library import DATABASE, Library
+
+    if (path / DATABASE).exists():
+        with Library.open(path) as library:
+            known = library.catalog.default_space()
+        if known is not None:
+            return known.model
+    from indexer.devices import choose_device
+
+    return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
+
+
+def _dry_run(folders: Sequence[Path], path: Path, walk: Any, space: str | None, offline: bool, as_lines: bool) -> int:
+    from indexer.plan import plan
+
+    for change, target, relative in plan(folders, path, walk):
+        if as_lines:
+            click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
+        else:
+            click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
+    return DONE
+
+
+@contextmanager
+def _stop_on_signals(stop: Callable[[], None], note: Callable[[str], None]) -> Iterator[list[int]]:
+    """The first SIGINT or SIGTERM asks for a stop after the batch; the second SIGINT stops now.
+
+    Yields:
+        A list that receives the exit code when a signal came.
+    """
+    received: list[int] = []
+
+    def handle(number: int, _frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(INTERRUPTED if number == signal.SIGINT else TERMINATED)
+        stop()
+        note("Stopping after this batch; once more to stop now.")
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _set_up_logging(verbose: int, quiet: bool) -> None:
+    level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    for name in ("indexer", "store"):
+        logging.getLogger(name).setLevel(level)
+    # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # open_clip speaks through the root logger of what it finds and loads.
+    logging.getLogger().setLevel(logging.ERROR if verbose < 2 else logging.INFO)
+
+
+@cli.command()
+@library_option
+@json_option
+def status(library_path: Path | None, as_lines: bool) -> None:
+    """What the library holds: folders, pictures, spaces, the last run, and where it lies."""
+    from indexer.reports import print_status
+
+    print_status(_open(library_path), as_lines)
+
+
+@cli.command()
+@library_option
+@json_option
+def failures(library_path: Path | None, as_lines: bool) -> None:
+    """Every file that could not be indexed, and why. A file is tried again when it changes."""
+    from indexer.reports import print_failures
+
+    print_failures(_open(library_path), as_lines)
+
+
+@cli.command()
+@library_option
+@json_option
+def spaces(library_path: Path | None, as_lines: bool) -> None:
+    """The embedding spaces that have a short name, and those the library holds."""
+    from indexer.reports import print_spaces
+
+    path = (library_path or default_library()).expanduser().absolute()
+    print_spaces(path, as_lines)
+
+
+@cli.command()
+@library_option
+@json_option
+def verify(library_path: Path | None, as_lines: bool) -> int:
+    """Check the library: the database, the vectors, the index file, the thumbnails. Repairs what can be remade.
+
+    Exit codes: 0 all well, or repaired; 1 something is wrong that a new run or a backup must mend.
+    """
+    from indexer.reports import print_verification
+
+    return print_verification(_open(library_path), as_lines)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@library_option
+def forget(folder: Path, library_path: Path | None) -> None:
+    """Remove FOLDER and its photos from the library. The pictures themselves are never touched."""
+    from indexer.reports import forget_folder
+
+    forget_folder((library_path or default_library()).expanduser().absolute(), folder)
+
+
+def _open(library_path: Path | None) -> Any:
+    from store.library import Library
+
+    return Library.open((library_path or default_library()).expanduser().absolute())

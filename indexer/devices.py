@@ -1,0 +1,68 @@
+"""Where a model runs, and in which precision: asked of the machine, not assumed."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import torch
+
+from store.errors import SpaceError
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+# Half precision must be clearly faster to be worth its rounding. Where the processor has AVX-512 BF16 or AMX the matrix
+# product is 3-4x as fast; where it has not, bfloat16 is emulated and slower than float32.
+WORTH_IT = 1.5
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of this name; `auto` is the first of CUDA, MPS and the CPU that is here.
+
+    Raises:
+        SpaceError: the device is not here.
+    """
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, present in here.items() if present)
+    if name not in here:
+        raise SpaceError(f"There is no device {name!r}; choose one of {', '.join(DEVICES)}.")
+    if not here[name]:
+        raise SpaceError(f"This machine has no usable {name} device; say --device auto or --device cpu.")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The type of the weights; `auto` is half precision where the device computes in it.
+
+    Raises:
+        SpaceError: the precision is unknown, or the device has none such.
+    """
+    if name == "auto":
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        if device.type == "mps":
+            return torch.float16
+        return torch.bfloat16 if bfloat16_speedup() >= WORTH_IT else torch.float32
+    if name not in PRECISIONS:
+        raise SpaceError(f"There is no precision {name!r}; choose one of auto, {', '.join(PRECISIONS)}.")
+    if name == "fp16" and device.type == "cpu":
+        raise SpaceError("CPUs compute in bf16 or fp32, not in fp16; say --precision auto.")
+    return PRECISIONS[name]
+
+
+@cache
+def bfloat16_speedup() -> float:
+    """How many times faster this CPU multiplies matrices of a ViT-B's size in bfloat16 than in float32."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        left, right = torch.ones(400, 768, dtype=dtype), torch.ones(768, 3072, dtype=dtype)
+        best = float("inf")
+        for _ in range(5):
+            start = time.perf_counter()
+            left @ right
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    with torch.inference_mode():
+        return seconds(torch.float32) / seconds(torch.bfloat16)

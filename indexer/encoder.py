@@ -1,0 +1,186 @@
+"""Pixels or words to unit vectors. An `Encoder` owns a model's life: load, run under a lock, release."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from indexer.devices import choose_device, choose_precision
+from indexer.models import LOCAL, Model
+from indexer.preprocess import Preprocess
+from store.errors import SpaceError
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+
+
+class TextTooLongError(SpaceError):
+    """A text has more tokens than the space reads; cutting it would search for something else."""
+
+
+class Encoder:
+    """One model, loaded. Safe for use from several threads: one runs at a time.
+
+    Attributes:
+        model: what it was loaded from.
+        device: where it runs.
+        dtype: of its weights.
+        batch_limit: most pictures at once; halved whenever the device runs out of memory.
+    """
+
+    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto") -> None:
+        """Load the model's weights.
+
+        Args:
+            device: `auto`, `cuda`, `mps` or `cpu`.
+            precision: `auto`, `bf16`, `fp16` or `fp32`.
+
+        Raises:
+            SpaceError: the files can't be loaded, or the device or precision is not to be had here.
+        """
+        self.model = model
+        self.device = choose_device(device)
+        self.dtype = choose_precision(precision, self.device)
+        self.batch_limit: int | None = None
+        self._lock = threading.Lock()
+        # Whatever a damaged file makes a loader raise, the user is told which folder it was.
+        try:
+            self._tower, self._tokenizer, self._context = _load(model)
+        except Exception as error:
+            raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
+        self._tower.eval().requires_grad_(False).to(self.device, self.dtype)
+        mean, std = (
+            torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
+        )
+        # (x / 255 - mean) / std as one multiply and one add.
+        self._scale = (1 / (255 * std)).view(1, 3, 1, 1)
+        self._shift = (-mean / std).view(1, 3, 1, 1)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How pixels are prepared for `encode_images`."""
+        return self.model.preprocess
+
+    @property
+    def module(self) -> nn.Module:
+        """The loaded network, for measuring and for hooks."""
+        return self._tower
+
+    def encode_images(self, batch: torch.Tensor) -> Floats:
+        """Unit vectors of prepared pictures.
+
+        Args:
+            batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them.
+
+        Returns:
+            float32 (n, dim), rows of length 1. A row is NaN where the model gave no finite vector.
+
+        Raises:
+            ValueError: the batch has another shape or type.
+            torch.OutOfMemoryError: not even one picture fits on the device.
+        """
+        expected = (3, *self.preprocess.size)
+        if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
+            raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
+        if not len(batch):
+            return np.empty((0, self.model.dim), np.float32)
+        with self._lock, torch.inference_mode():
+            return np.concatenate([self._encode_some(part) for part in self._parts(batch)])
+
+    def _encode_some(self, batch: torch.Tensor) -> Floats:
+        try:
+            # uint8 crosses to the device: a quarter of float32's bytes.
+            pixels = batch.to(self.device, non_blocking=True).float() * self._scale + self._shift
+            return self._unit(self._image_features(pixels.to(self.dtype)))
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        # Outside the handler: the exception's traceback would keep the failed attempt's tensors alive.
+        self.batch_limit = (len(batch) + 1) // 2
+        log.warning(
+            "out of memory on %s with %d pictures at once; going on with %d", self.device, len(batch), self.batch_limit
+        )
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return np.concatenate([self._encode_some(part) for part in self._parts(batch)])
+
+    def _parts(self, batch: torch.Tensor) -> list[torch.Tensor]:
+        size = self.batch_limit or len(batch)
+        return [batch[start : start + size] for start in range(0, len(batch), size)]
+
+    def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        tower: Any = self._tower
+        features: torch.Tensor = tower.encode_image(pixels) if self.model.library == "open_clip" else tower(pixels)
+        return features
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors of texts: float32 (n, dim).
+
+        Raises:
+            SpaceError: the space has no text.
+            TextTooLongError: a text has more tokens than the model reads.
+        """
+        if not self.model.has_text:
+            raise SpaceError(f"Space {self.model.name!r} knows pictures only, no words; search it with a picture.")
+        if not texts:
+            return np.empty((0, self.model.dim), np.float32)
+        with self._lock, torch.inference_mode():
+            for text in texts:
+                self._check_length(text)
+            tower: Any = self._tower
+            return self._unit(tower.encode_text(self._tokenizer(list(texts)).to(self.device)))
+
+    def _check_length(self, text: str) -> None:
+        count = _count_tokens(self._tokenizer, text)
+        if count > self._context:
+            shown = text if len(text) <= 40 else f"{text[:40]}…"
+            raise TextTooLongError(
+                f"The text {shown!r} has {count} tokens; space {self.model.name!r} reads {self._context}. Shorten it."
+            )
+
+    @staticmethod
+    def _unit(features: torch.Tensor) -> Floats:
+        return functional.normalize(features.float(), dim=-1).cpu().numpy()
+
+    def close(self) -> None:
+        """Release the model's memory. The encoder can't be used afterwards."""
+        with self._lock:
+            self._tower = nn.Identity()
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def _load(model: Model) -> tuple[nn.Module, Any, int]:
+    """The network, its tokenizer (None for picture-only ones) and how many tokens it reads."""
+    if model.library == "timm":
+        import timm
+
+        # num_classes=0: the features, not the classes of the data set it was trained on.
+        return timm.create_model(f"{LOCAL}{model.folder}", pretrained=True, num_classes=0), None, 0
+    import open_clip
+
+    name = f"{LOCAL}{model.folder}"
+    # Without require_pretrained a folder whose weights it can't find gives a randomly initialised model and a log line.
+    tower: Any = open_clip.create_model(name, require_pretrained=True)
+    read = Preprocess.from_open_clip(tower.visual.preprocess_cfg, tower.visual.preprocess_cfg["size"])
+    if read != model.preprocess:
+        raise ValueError(f"open_clip prepares pictures with {read}, its configuration was read as {model.preprocess}")
+    tokenizer = open_clip.get_tokenizer(name)
+    return tower, tokenizer, int(tokenizer.context_length)
+
+
+def _count_tokens(tokenizer: Any, text: str) -> int:
+    """Tokens of a text before any cutting, those that open_clip adds at its ends included."""
+    inner = getattr(tokenizer, "tokenizer", None)
+    if inner is not None:  # a Hugging Face tokenizer inside open_clip's HFTokenizer
+        return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False)["input_ids"])
+    return len(tokenizer.encode(text)) + 2

@@ -1,0 +1,343 @@
+"""Walk, read, encode, commit: overlapped, bounded, and safe to kill at any moment.
+
+The walk runs ahead in a thread; files are read and decoded by worker threads (they release the GIL where the time
+goes, and pass pixels on without a copy; processes measured slower here); this thread encodes and commits meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.models import Model
+from indexer.scanner import RootScan, Scanner, Task
+from indexer.summary import Summary
+from indexer.targets import Target, find_targets
+from indexer.walk import WalkOptions
+from store.library import Library
+from store.paths import to_bytes
+from store.writer import Failed, Indexed, Writer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from indexer.encoder import Encoder
+    from indexer.reader import Read, Reader
+
+# What a kill can cost: so many encoded pictures, or so many seconds of them.
+COMMIT_PICTURES = 256
+COMMIT_SECONDS = 2.0
+# Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
+BATCH_SECONDS = (0.25, 1.0)
+BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
+
+    walk: WalkOptions = field(default_factory=WalkOptions)
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    workers: int | None = None
+    prune: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is. `total` is what was found so far, final once `counted`."""
+
+    done: int
+    total: int
+    counted: bool
+    failed: int
+    rate: float
+    bound_by: str
+
+
+class Pipeline:
+    """One run of the indexer over a library whose lock the caller holds.
+
+    Attributes:
+        summary: what was done so far.
+        stop: set it to end the run after the batch at hand.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        model: Model,
+        options: Options,
+        report: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.summary = Summary()
+        self.stop = threading.Event()
+        self._library = library
+        self._model = model
+        self._options = options
+        self._report = report
+        self._writer = Writer(library.catalog.engine)
+        self._encoder: Encoder | None = None
+        self._reader: Reader | None = None
+        self._waited: dict[str, float] = {}
+        self._taken = 0
+        self._pending: list[Read] = []
+        self._ready: list[Indexed] = []
+        self._failed: list[Failed] = []
+        self._twins: list[Read] = []
+        self._lost: dict[bytes, Failed] = {}
+        self._linked: Counter[int] = Counter()
+        self._last_commit = time.monotonic()
+        self._batch = options.batch_size or BATCH_START
+        self._reader_lock = threading.Lock()
+
+    def run(self, folders: Sequence[Path]) -> Summary:
+        """Index folders. An interrupted run (see `stop`) commits what it has and marks nothing missing.
+
+        Raises:
+            FolderError, RootUnavailableError: a folder can't be indexed; nothing was changed.
+            SpaceError: the model can't be loaded.
+        """
+        started = time.monotonic()
+        skip = [self._library.path]
+        targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
+        self._space_id = self._writer.add_space(self._model.identity())
+        run_id = self._writer.start_run(self._space_id)
+        state = "failed"
+        try:
+            scans = [self._start_scan(target) for target in targets]
+            self._index(Scanner(self._library.catalog, self._space_id, scans, self._options.walk, skip, self.summary))
+            if not self.stop.is_set():
+                self._settle(scans)
+                self._writer.make_default(self._space_id)
+            self._library.vectors.save(self._space_id)
+            state = "interrupted" if self.stop.is_set() else "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            self.summary.seconds = time.monotonic() - started
+            self._writer.finish_run(run_id, state, self.summary.to_dict())
+            if self._encoder is not None:
+                self._encoder.close()
+        return self.summary
+
+    def _start_scan(self, target: Target) -> RootScan:
+        root_id = self._writer.add_root(to_bytes(target.root))
+        catalog = self._library.catalog
+        return RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
+
+    # -- the stream -----------------------------------------------------------------------------------------------
+
+    def _index(self, scanner: Scanner) -> None:
+        self._started = time.monotonic()
+        workers = self._options.workers or os.cpu_count() or 1
+        with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
+            try:
+                for item in self._read_ahead(pool, scanner.tasks(), workers):
+                    self._take(item)
+                    if len(self._pending) >= self._batch:
+                        self._encode()
+                    if self._is_due():
+                        self._commit()
+                    self._show(scanner)
+                self._encode()
+                self._commit()
+                self._commit()  # the copies that waited for what the first one wrote
+                self._show(scanner)
+            finally:
+                scanner.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read_ahead(self, pool: ThreadPoolExecutor, tasks: Iterator[Task], workers: int) -> Iterator[Read]:
+        """Files in the order of the walk, read by the pool at most two batches ahead."""
+        window: deque[Future[Read]] = deque()
+        more = True
+        while not self.stop.is_set():
+            while more and len(window) < 2 * (self._batch + workers):
+                with self._clock("" if window else "walk"):
+                    task = next(tasks, None)
+                more = task is not None
+                if task is not None:
+                    window.append(pool.submit(self._read, task))
+            if not window:
+                return
+            with self._clock("decode"):
+                item = window.popleft().result()
+            yield item
+
+    def _read(self, task: Task) -> Read:
+        return self._get_reader().read(task)
+
+    def _get_reader(self) -> Reader:
+        # Made with the first file to read: decoding brings torch along, for which a run without work need not wait.
+        with self._reader_lock:
+            if self._reader is None:
+                from indexer.reader import Reader
+
+                self._reader = Reader(
+                    self._library.catalog, self._library.thumbnails, self._space_id, self._model.preprocess
+                )
+            return self._reader
+
+    def _take(self, item: Read) -> None:
+        self._taken += 1
+        reader = self._get_reader()
+        if item.failed is not None:
+            if item.hash:
+                if item.failed.stage != "read":  # what the bytes are to blame for holds for every copy
+                    self._lost[item.hash] = item.failed
+                reader.claims.release(item.hash)
+            self._fail(item.failed)
+        elif item.twin:
+            self._twins.append(item)
+        elif item.pixels is not None:
+            self._pending.append(item)
+        else:
+            self._accept(item, None)
+
+    def _accept(self, item: Read, vector: NDArray[np.float32] | None) -> None:
+        self._ready.append(Indexed(item.file, item.hash, item.facts, vector))
+        task, content = item.task, item.known_content
+        if task.old_content is None:
+            if content is None:
+                self.summary.added += 1
+            else:
+                self._linked[content] += 1
+        elif content != task.old_content:
+            self.summary.changed += 1
+        elif task.was_missing:
+            self.summary.restored += 1
+        else:
+            self.summary.unchanged += 1
+
+    def _fail(self, failed: Failed) -> None:
+        self._failed.append(failed)
+        self.summary.failed += 1
+        self.summary.failed_now += 1
+
+    # -- encode -----------------------------------------------------------------------------------------------------
+
+    def _encode(self) -> None:
+        """Encode the pending pictures, at most a batch of them at a time."""
+        import torch
+
+        while self._pending:
+            batch, self._pending = self._pending[: self._batch], self._pending[self._batch :]
+            encoder = self._load()
+            begun = time.monotonic()
+            with self._clock("encode"):
+                vectors = encoder.encode_images(torch.stack([item.pixels for item in batch if item.pixels is not None]))
+            self._adapt(time.monotonic() - begun, len(batch))
+            self.summary.encoded += len(batch)
+            for item, vector in zip(batch, vectors, strict=True):
+                if np.isfinite(vector).all():
+                    self._accept(item, vector)
+                else:
+                    failed = Failed(
+                        item.file, "encode", f"the model of space {self._model.name!r} gave no finite vector"
+                    )
+                    self._taken -= 1
+                    self._take(replace(item, failed=failed))
+
+    def _load(self) -> Encoder:
+        if self._encoder is None:
+            from indexer.encoder import Encoder
+
+            self._encoder = Encoder(self._model, device=self._options.device, precision=self._options.precision)
+        return self._encoder
+
+    def _adapt(self, seconds: float, size: int) -> None:
+        if self._options.batch_size is not None or self._encoder is None:
+            return
+        low, high = BATCH_SECONDS
+        limit = self._encoder.batch_limit or (BATCH_CPU if self._encoder.device.type == "cpu" else BATCH_GPU)
+        if seconds > high:
+            self._batch = max(1, size // 2)
+        elif seconds < low and size == self._batch:
+            self._batch = min(limit, 2 * size)
+
+    # -- commit -----------------------------------------------------------------------------------------------------
+
+    def _is_due(self) -> bool:
+        waiting = len(self._ready) + len(self._failed)
+        return waiting >= COMMIT_PICTURES or (waiting > 0 and time.monotonic() - self._last_commit > COMMIT_SECONDS)
+
+    def _commit(self) -> None:
+        with self._clock("write"):
+            self._writer.commit(self._space_id, self._ready, self._failed)
+        for item in self._ready:
+            self._get_reader().claims.release(item.hash)
+        self._ready, self._failed = [], []
+        self._last_commit = time.monotonic()
+        self._settle_twins()
+
+    def _settle_twins(self) -> None:
+        """Copies of a content that was being worked on when they were read: it may be committed by now, or failed."""
+        waiting, self._twins = self._twins, []
+        for twin in waiting:
+            reader = self._get_reader()
+            lost = self._lost.get(twin.hash)
+            if lost is not None:
+                self._fail(Failed(twin.file, lost.stage, lost.reason))
+            elif twin.hash in reader.claims:
+                self._twins.append(twin)
+            else:
+                # The library knows it now; if not, the other file changed under the reader, and this one is the first.
+                self._taken -= 1
+                self._take(reader.read(twin.task))
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def _settle(self, scans: Sequence[RootScan]) -> None:
+        """What only a walk that came to its end can say: what is gone, what moved, what may be forgotten."""
+        gone: list[int] = []
+        for scan in scans:
+            present = self._library.catalog.present_photos(scan.root_id)
+            gone_here = [photo_id for photo_id, path in present if scan.lacks(photo_id, path)]
+            self._writer.mark_missing(gone_here)
+            gone.extend(gone_here)
+            self._failed.extend(scan.unreadable)
+            self.summary.failed += len(scan.unreadable)
+            self.summary.failed_now += len(scan.unreadable)
+            unseen = scan.failures.keys() - scan.seen_failures - {failed.file.path for failed in scan.unreadable}
+            self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
+            self._writer.finish_root(scan.root_id)
+        self._commit()
+        replaced = self._writer.settle_moves(self._linked)
+        self.summary.moved = len(replaced)
+        self.summary.duplicates = self._linked.total() - len(replaced)
+        self.summary.missing = len(set(gone) - replaced)
+        if self._options.prune:
+            self.summary.forgotten, hashes = self._writer.prune([scan.root_id for scan in scans])
+            for content_hash in hashes:
+                self._library.thumbnails.remove(content_hash)
+        self.summary.bound_by = self._bound()
+
+    def _bound(self) -> str:
+        return max(self._waited, key=lambda name: self._waited[name], default="walk")
+
+    def _show(self, scanner: Scanner) -> None:
+        rate = self._taken / max(time.monotonic() - self._started, 1e-9)
+        self._report(Progress(self._taken, scanner.found, scanner.finished, self.summary.failed, rate, self._bound()))
+
+    @contextmanager
+    def _clock(self, name: str) -> Iterator[None]:
+        """Adds the time of a `with` block to what the run waited for under this name."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            if name:
+                self._waited[name] = self._waited.get(name, 0.0) + time.monotonic() - begun

@@ -1,0 +1,149 @@
+"""One file to what the library lacks of it: its hash, and where that is unknown its pixels, facts and thumbnail.
+
+Runs in many threads at once; everything shared is either locked or only read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from indexer.decode import DecodeError, decode
+from indexer.preprocess import Preprocess
+from indexer.scanner import Task
+from store.catalog import Catalog
+from store.errors import LibraryError
+from store.paths import to_path
+from store.thumbnails import Thumbnails
+from store.writer import Failed, File
+
+if TYPE_CHECKING:
+    import torch
+
+_Source = io.BytesIO | io.BufferedReader
+
+# A file up to this size is read once, into memory, for its hash and its pixels; a larger one is read twice.
+WHOLE_FILE = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What came of reading one file.
+
+    Attributes:
+        hash: SHA-256 of its bytes; empty where it could not be read that far.
+        known_content: the id of its content, where the library knows it.
+        twin: another file with these bytes is being worked on.
+        facts: where the content is new.
+        pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
+        failed: why there is nothing of all this.
+    """
+
+    task: Task
+    file: File
+    hash: bytes
+    known_content: int | None = None
+    twin: bool = False
+    facts: Mapping[str, Any] | None = None
+    pixels: torch.Tensor | None = field(default=None, repr=False)
+    failed: Failed | None = None
+
+
+class Claims:
+    """Which contents are being worked on, so that two copies of one picture are not both encoded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[bytes] = set()
+
+    def take(self, content_hash: bytes) -> bool:
+        """Whether the caller is the first to ask for this content since it was last released."""
+        with self._lock:
+            if content_hash in self._taken:
+                return False
+            self._taken.add(content_hash)
+            return True
+
+    def release(self, content_hash: bytes) -> None:
+        """To be called once the content is committed, known or failed."""
+        with self._lock:
+            self._taken.discard(content_hash)
+
+    def __contains__(self, content_hash: bytes) -> bool:
+        with self._lock:
+            return content_hash in self._taken
+
+
+class Reader:
+    """Reads files for one space of one library."""
+
+    def __init__(self, catalog: Catalog, thumbnails: Thumbnails, space_id: int, preprocess: Preprocess) -> None:
+        self.claims = Claims()
+        self._catalog = catalog
+        self._thumbnails = thumbnails
+        self._space_id = space_id
+        self._preprocess = preprocess
+
+    def read(self, task: Task) -> Read:
+        """Read one file. Whatever is wrong with it is in the result.
+
+        Raises:
+            LibraryError: the library's disk is full or read-only.
+        """
+        path = to_path(os.fsencode(task.root), task.path)
+        file = File(task.root_id, task.path, 0, 0)
+        try:
+            with path.open("rb") as opened:
+                file = _file(task, opened)
+                source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
+                result = self._read(task, file, source)
+                if _file(task, opened) == file:
+                    return result
+                # Its row keeps the old time, so the next run reads it again.
+                return _failed(task, file, "read", "the file changed while it was read", result.hash)
+        except OSError as error:
+            return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}")
+
+    def _read(self, task: Task, file: File, source: _Source) -> Read:
+        digest = hashlib.file_digest(source, "sha256").digest()
+        # The claim comes before the look into the library: a content that is committed in between is then found there.
+        if not self.claims.take(digest):
+            return Read(task, file, digest, twin=True)
+        known = self._catalog.content_by_hash(digest, self._space_id)
+        if known is not None and known[1]:
+            self.claims.release(digest)
+            return Read(task, file, digest, known[0])
+        source.seek(0)
+        try:
+            wanted = known is None or not self._thumbnails.path(digest).exists()
+            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted)
+        except DecodeError as error:
+            return _failed(task, file, error.stage, error.reason, digest)
+        if decoded.thumbnail is not None:
+            self._write_thumbnail(digest, decoded.thumbnail)
+        facts = asdict(decoded.facts) if known is None else None
+        content_id = None if known is None else known[0]
+        return Read(task, file, digest, content_id, facts=facts, pixels=self._preprocess.apply(decoded.pixels))
+
+    def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
+        try:
+            self._thumbnails.write(digest, data)
+        except OSError as error:  # the library's trouble, not the picture's: the run can't go on
+            raise LibraryError(
+                f"A thumbnail can't be written to {self._thumbnails.folder} ({error.strerror}). "
+                "What was committed is safe; make room and run again."
+            ) from error
+
+
+def _file(task: Task, opened: BinaryIO) -> File:
+    facts = os.fstat(opened.fileno())
+    return File(task.root_id, task.path, facts.st_size, facts.st_mtime_ns)
+
+
+def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> Read:
+    return Read(task, file, content_hash, failed=Failed(file, stage, reason))

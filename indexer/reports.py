@@ -1,0 +1,151 @@
+"""What `status`, `failures`, `spaces`, `verify` and `forget` print. Data on stdout; with JSON, one object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.spaces import PRESETS, Preset
+from indexer.verify import check
+from store.errors import LibraryError, SightlineError
+from store.library import DATABASE, Library, is_indexing, locked
+from store.paths import as_json, to_bytes
+from store.writer import Writer
+
+
+def _print_json(record: dict[str, Any]) -> None:
+    click.echo(json.dumps(record, ensure_ascii=True))
+
+
+def print_status(library: Library, as_lines: bool) -> None:
+    """Totals, folders, spaces and the last run of a library."""
+    with library:
+        catalog = library.catalog
+        default = catalog.default_space()
+        counts = catalog.counts(default.id if default else None)
+        roots, spaces, last = catalog.roots(), catalog.spaces(), catalog.last_run()
+    running = is_indexing(library.path)
+    if as_lines:
+        _print_json(
+            {
+                "library": str(library.path),
+                **asdict(counts),
+                "indexing": running,
+                "space": default.name if default else None,
+                "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
+                           "last_walked_at": root.last_walked_at} for root in roots],
+                "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count}
+                           for space in spaces],
+                "last_run": last,
+            }
+        )  # fmt: skip
+        return
+    click.echo(f"Library   {library.path}{'  (an indexer is at work on it)' if running else ''}")
+    click.echo(
+        f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
+    )
+    for root in roots:
+        walked = root.last_walked_at or "not to its end yet"
+        click.echo(
+            f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; "
+            f"walked {walked}"
+        )
+    for space in spaces:
+        mark = "  (searches use it)" if default and space.id == default.id else ""
+        click.echo(f"Space     {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}{mark}")
+    if last:
+        click.echo(f"Last run  {last['started_at']}  {last['state']}")
+
+
+def print_failures(library: Library, as_lines: bool) -> None:
+    """Every failed file: stage, path and reason."""
+    with library:
+        for failure in library.catalog.failures():
+            if as_lines:
+                path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes, which pathlib does not take
+                _print_json({**as_json(path), "stage": failure.stage, "reason": failure.reason, "size": failure.size,
+                             "mtime_ns": failure.mtime_ns, "failed_at": failure.failed_at})  # fmt: skip
+            else:
+                click.echo(f"{failure.stage}\t{failure.display}\t{failure.reason}")
+
+
+def print_spaces(path: Path, as_lines: bool) -> None:
+    """The presets with their facts, then the spaces of the library at `path`, if there is one."""
+    held = []
+    if (path / DATABASE).exists():
+        with Library.open(path) as library:
+            held = library.catalog.spaces()
+    if as_lines:
+        for preset in PRESETS.values():
+            _print_json({"preset": True, **asdict(preset)})
+        for space in held:
+            _print_json({"preset": False, **asdict(space)})
+        return
+    rows = [_HEADINGS, *(_row(preset) for preset in PRESETS.values())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("\nCOCO: recall@1 of texts to pictures and back, ImageNet: zero-shot top-1, in percent, as published by")
+    for preset in PRESETS.values():
+        click.echo(f"  {preset.name}: {preset.source}. {preset.model}; {preset.purpose}.")
+    if held:
+        click.echo(f"\nIn the library {path}:")
+    for space in held:
+        click.echo(f"  {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}, from {space.model}")
+
+
+_HEADINGS = (
+    "space", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
+)  # fmt: skip
+
+
+def _row(preset: Preset) -> tuple[str, ...]:
+    def shown(value: float | None) -> str:
+        return "-" if value is None else f"{value:g}"
+
+    coco = f"{shown(preset.text_to_image)} / {shown(preset.image_to_text)}"
+    download = f"{preset.download} MB" if preset.download else "none"
+    return (
+        preset.name, str(preset.width), str(preset.tokens), f"{preset.parameters:g}", f"{preset.gflops:g}", download,
+        preset.licence, coco, shown(preset.imagenet), preset.languages,
+    )  # fmt: skip
+
+
+def print_verification(library: Library, as_lines: bool) -> int:
+    """Check a library, remake its caches where that is possible, and say what was found. Returns the exit code."""
+    with library:
+        findings = check(library)
+    for finding in findings:
+        if as_lines:
+            _print_json(asdict(finding))
+        else:
+            click.echo(f"{finding.state}\t{finding.part}\t{finding.text}")
+    return 1 if any(finding.state == "wrong" for finding in findings) else 0
+
+
+def forget_folder(path: Path, folder: Path) -> None:
+    """Remove a root, and what only it held, from the library at `path`.
+
+    Raises:
+        SightlineError: the library has no such root.
+    """
+    if not (path / DATABASE).exists():
+        raise LibraryError(f"There is no library in {path}.")
+    with locked(path), Library.create(path) as library:
+        wanted = {to_bytes(folder.expanduser().absolute()), to_bytes(folder.expanduser().resolve())}
+        roots = library.catalog.roots()
+        found = next((root for root in roots if root.path in wanted), None)
+        if found is None:
+            names = ", ".join(root.display for root in roots) or "none"
+            raise SightlineError(f"The library {path} has no folder {folder}; it has: {names}")
+        writer = Writer(library.catalog.engine)
+        count = writer.forget_root(found.id)
+        _, hashes = writer.prune([])
+        for content_hash in hashes:
+            library.thumbnails.remove(content_hash)
+    click.echo(f"Forgot {found.display} and its {count} photos. The files themselves were not touched.", err=True)

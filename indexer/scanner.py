@@ -1,0 +1,170 @@
+"""The walk, compared with what the library knows: a stream of the files that must be read.
+
+Runs ahead of the reading in a thread of its own, so that the progress bar soon knows how much there is to do.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from indexer.summary import Summary
+from indexer.targets import Target
+from indexer.walk import Found, Unreadable, WalkCounts, WalkOptions, walk
+from store.catalog import CHUNK, Catalog, KnownFailure, KnownPhoto
+from store.writer import Failed, File
+
+# Tasks the walk may run ahead: some 200 bytes each.
+AHEAD = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file to read: under which root, where, and what the library knew of its path."""
+
+    root: Path
+    root_id: int
+    path: bytes
+    old_content: int | None
+    was_missing: bool
+
+
+@dataclass(slots=True)
+class RootScan:
+    """What the walk of one target has seen. Complete only when the walk came to its end."""
+
+    target: Target
+    root_id: int
+    failures: dict[bytes, KnownFailure]
+    last_photo_id: int  # photos above it were added by this run
+    seen: bytearray = field(default_factory=bytearray)  # a flag per photo id: a set would take 60 bytes an id
+    seen_failures: set[bytes] = field(default_factory=set)
+    unreadable: list[Failed] = field(default_factory=list)
+
+    def see(self, photo_id: int) -> None:
+        """Note that a known photo is still there."""
+        if photo_id >= len(self.seen):
+            self.seen.extend(bytes(max(photo_id + 1 - len(self.seen), len(self.seen))))
+        self.seen[photo_id] = 1
+
+    def lacks(self, photo_id: int, path: bytes) -> bool:
+        """Whether the walk could have come by this photo, and did not."""
+        seen = photo_id > self.last_photo_id or (photo_id < len(self.seen) and bool(self.seen[photo_id]))
+        return not seen and self.covers(path)
+
+    def covers(self, path: bytes) -> bool:
+        """Whether the walk could have seen this path: inside the target and not below an unreadable folder."""
+        if not path.startswith(self.target.prefix):
+            return False
+        blind = (failed.file.path for failed in self.unreadable)
+        return not any(path == folder or path.startswith(folder + b"/") for folder in blind)
+
+
+class Scanner:
+    """Walks targets in a thread and hands out what must be read.
+
+    Attributes:
+        scans: one per target, complete once `tasks` is exhausted.
+        found: files that must be read, so far.
+        finished: the walk is over, so `found` is final.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        space_id: int,
+        scans: Sequence[RootScan],
+        options: WalkOptions,
+        skip: Sequence[Path],
+        summary: Summary,
+    ) -> None:
+        self.scans = list(scans)
+        self.found = 0
+        self.finished = False
+        self._catalog = catalog
+        self._space_id = space_id
+        self._options = options
+        self._skip = skip
+        self._summary = summary
+        self._counts = WalkCounts()
+        self._queue: queue.Queue[Task | BaseException | None] = queue.Queue(AHEAD)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="walk", daemon=True)
+
+    def tasks(self) -> Iterator[Task]:
+        """Start the walk and yield its tasks as they come.
+
+        Raises:
+            Exception: whatever ended the walk early.
+        """
+        self._thread.start()
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+        self._summary.other_files, self._summary.links = self._counts.other_files, self._counts.links
+
+    def stop(self) -> None:
+        """End the walk where it is; `tasks` then ends too."""
+        self._stopped.set()
+        while True:  # whoever waits for room in the queue must be able to see the flag
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:
+                break
+        if self._thread.is_alive():
+            self._queue.put(None)
+
+    def _run(self) -> None:
+        try:
+            for scan in self.scans:
+                for task in self._scan(scan):
+                    self._queue.put(task)
+                    self.found += 1
+                    if self._stopped.is_set():
+                        return
+            self.finished = True
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that can deal with it
+            self._queue.put(error)
+        finally:
+            self._queue.put(None)
+
+    def _scan(self, scan: RootScan) -> Iterator[Task]:
+        walked = walk(scan.target.root, self._options, self._counts, self._skip, scan.target.start)
+        while batch := list(islice(walked, CHUNK)):
+            files = [item for item in batch if isinstance(item, Found)]
+            for item in batch:
+                if isinstance(item, Unreadable):
+                    failed = Failed(File(scan.root_id, item.path, 0, 0), "walk", f"can't be looked into: {item.reason}")
+                    scan.unreadable.append(failed)
+            known = self._catalog.known_photos(scan.root_id, [file.path for file in files], self._space_id)
+            for file in files:
+                task = self._compare(scan, file, known.get(file.path))
+                if task is not None:
+                    yield task
+
+    def _compare(self, scan: RootScan, file: Found, photo: KnownPhoto | None) -> Task | None:
+        """The task of reading a file, or None where nothing can have changed."""
+        failure = scan.failures.get(file.path)
+        if photo is not None:
+            scan.see(photo.id)
+        if failure is not None:
+            scan.seen_failures.add(file.path)
+            if (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns):
+                self._summary.failed += 1
+                return None
+        same = photo is not None and (photo.size, photo.mtime_ns) == (file.size, file.mtime_ns)
+        if photo is not None and same and photo.encoded and not photo.missing:
+            self._summary.unchanged += 1
+            return None
+        return Task(
+            scan.target.root,
+            scan.root_id,
+            file.path,
+            None if photo is None else photo.content_id,
+            photo is not None and photo.missing,
+        )

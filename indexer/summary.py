@@ -1,0 +1,61 @@
+"""What a run did, counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts of one run. Every file that may be a picture is in exactly one of the first seven.
+
+    Attributes:
+        added: new paths with new content.
+        changed: known paths with other content than before.
+        moved: new paths whose content was at a path that is gone.
+        duplicates: new paths with the content of another photo that is still there.
+        restored: paths that were missing and are back.
+        unchanged: the same content at the same path.
+        failed: files that can't be indexed, newly or still.
+        failed_now: those of them that failed in this run.
+        missing: photos that this run found gone.
+        forgotten: photos that `--prune` removed.
+        encoded: pictures that went through the model.
+        other_files: files passed over as no pictures.
+        links: links passed over.
+        seconds: from the first file to the last commit.
+        bound_by: what the run waited for most: decode, encode, write or walk.
+    """
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    duplicates: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    failed_now: int = 0
+    missing: int = 0
+    forgotten: int = 0
+    encoded: int = 0
+    other_files: int = 0
+    links: int = 0
+    seconds: float = 0.0
+    bound_by: str = "walk"
+
+    @property
+    def pictures(self) -> int:
+        """Files looked at that may be pictures."""
+        return (
+            self.added + self.changed + self.moved + self.duplicates + self.restored + self.unchanged + self.failed
+        )  # fmt: skip
+
+    @property
+    def rate(self) -> float:
+        """Pictures encoded per second; 0 when none were."""
+        return self.encoded / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the counts, `rate` in pictures per second, seconds rounded to a millisecond."""
+        return {**asdict(self), "seconds": round(self.seconds, 3), "rate": round(self.rate, 2)}

@@ -1,0 +1,183 @@
+"""A folder to the files in it that may be pictures. Nothing is opened but files without an extension, for 32 bytes."""
+
+from __future__ import annotations
+
+import fnmatch
+import mimetypes
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.formats import EXTENSIONS
+from store.paths import to_bytes
+
+# Common beside pictures and never pictures, where the system's type tables are silent.
+_OTHER = frozenset(
+    """.aae .bak .cfg .crdownload .csv .dat .db .dop .h5 .icloud .idx .ini .json .jsonl .lnk .lock .log .lrcat .lrprev
+    .md .modd .moff .npy .npz .nfo .onnx .parquet .part .pickle .pkl .plist .pp3 .properties .pt .pth .py .safetensors
+    .sqlite .srt .thm .tmp .toml .txt .url .vcf .xmp .yaml .yml""".split()
+)
+# Pictures Sightline can't read: worth a line among the failures, so that nobody wonders where they went.
+_FOREIGN = frozenset(
+    """.3fr .arw .cr2 .cr3 .dng .eps .exr .hdr .ico .jxl .nef .nrw .orf .pcx .pef .pgm .ppm .psd .qoi .raf .raw .rw2
+    .srw .svg .tga .xcf""".split()
+)
+_SNIFF = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A regular file that may be a picture: its path relative to the root as bytes, its size and time."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A folder or entry the walk could not look into; what is known below it must be kept."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """What to pass over. `exclude`: shell patterns for a name, or for a path from the root where they hold a `/`."""
+
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    follow_symlinks: bool = False
+
+
+@dataclass(slots=True)
+class WalkCounts:
+    """What the walk passed over without a word."""
+
+    other_files: int = 0
+    special: int = 0
+    links: int = 0
+    folders: int = 0
+
+
+def walk(
+    root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
+) -> Iterator[Found | Unreadable]:
+    """Every file under `root` that may be a picture, folder by folder, names in byte order.
+
+    Iterative, so depth is bounded by the file system and not by the stack. A folder reached twice, through a link or a
+    loop, is visited once. FIFOs, sockets and devices are never opened. Links to files and folders are followed only
+    with `follow_symlinks`.
+
+    Args:
+        root: the folder that paths are relative to.
+        options: what to pass over.
+        counts: raised as entries are passed over.
+        skip: folders to leave out, such as the library's own.
+        start: a folder inside `root` to walk instead of all of it.
+
+    Yields:
+        `Found` for files, `Unreadable` for what could not be looked into.
+    """
+    start = start or root
+    own = {_identity(path) for path in skip if path.exists()}
+    seen: set[tuple[int, int]] = set()
+    folders = [start]
+    while folders:
+        folder = folders.pop()
+        try:
+            identity = _identity(folder)
+            if identity in seen or identity in own:
+                continue
+            seen.add(identity)
+            counts.folders += 1
+            with os.scandir(folder) as entries:
+                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            yield Unreadable(_relative(folder, root), _reason(error))
+            continue
+        inner = []
+        for entry in ordered:
+            found = _look(entry, root, options, counts)
+            if isinstance(found, Path):
+                inner.append(found)
+            elif found is not None:
+                yield found
+        folders.extend(reversed(inner))
+
+
+def _look(
+    entry: os.DirEntry[str], root: Path, options: WalkOptions, counts: WalkCounts
+) -> Found | Unreadable | Path | None:
+    """One entry: a file that may be a picture, a folder to go into, a failure, or nothing of interest."""
+    path = Path(entry.path)
+    if not options.hidden and entry.name.startswith("."):
+        return None
+    if options.exclude and _excluded(entry.name, _relative(path, root), options.exclude):
+        return None
+    if entry.is_symlink() and not options.follow_symlinks:
+        counts.links += 1
+        return None
+    try:
+        facts = entry.stat()
+    except FileNotFoundError:  # a broken link, or gone since it was listed
+        counts.links += entry.is_symlink()
+        return None
+    except OSError as error:
+        return Unreadable(_relative(path, root), _reason(error))
+    if stat.S_ISDIR(facts.st_mode):
+        return path
+    if not stat.S_ISREG(facts.st_mode):
+        counts.special += 1
+        return None
+    if not may_be_picture(path):
+        counts.other_files += 1
+        return None
+    return Found(_relative(path, root), facts.st_size, facts.st_mtime_ns)
+
+
+def may_be_picture(path: Path) -> bool:
+    """Whether a file is worth reading: by its extension in any case, or by its first bytes where it has none."""
+    extension = path.suffix.lower()
+    if extension in EXTENSIONS or extension in _FOREIGN:
+        return True
+    if not extension:
+        return _has_picture_bytes(path)
+    kind, _ = mimetypes.guess_type(f"x{extension}", strict=False)
+    return extension not in _OTHER and (kind is None or kind.startswith("image/"))
+
+
+def _has_picture_bytes(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFF)
+    except OSError:
+        return True  # the reader will say why it can't be read
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")
+    return head.startswith(starts) or head[8:12] == b"WEBP" or head[4:8] == b"ftyp"
+
+
+def _excluded(name: str, relative: bytes, patterns: Sequence[str]) -> bool:
+    path = os.fsdecode(relative)
+    for pattern in patterns:
+        bare = pattern.strip("/") if pattern.endswith("/") else pattern
+        if fnmatch.fnmatchcase(path if "/" in bare else name, bare.lstrip("/")):
+            return True
+    return False
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino
+
+
+def _relative(path: Path, root: Path) -> bytes:
+    relative = to_bytes(path.relative_to(root))
+    return b"" if relative == b"." else relative
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror or type(error).__name__}"
