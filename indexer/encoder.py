@@ -93,10 +93,22 @@ class Encoder:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):
             return np.empty((0, self.model.dim), np.float32)
+        rows: list[Floats] = []
+        done = 0
         with self._lock, torch.inference_mode():
-            return np.concatenate([self._encode_some(part) for part in self._parts(batch)])
+            while done < len(batch):
+                part = batch[done : done + (self.batch_limit or len(batch))]
+                vectors = self._try(part)
+                if vectors is None:
+                    # Outside the handler: the exception's traceback would keep the failed attempt's tensors alive.
+                    self._halve(len(part))
+                    continue
+                rows.append(vectors)
+                done += len(part)
+        return np.concatenate(rows)
 
-    def _encode_some(self, batch: torch.Tensor) -> Floats:
+    def _try(self, batch: torch.Tensor) -> Floats | None:
+        """Unit vectors, or None where the device has no room for so many pictures."""
         try:
             # uint8 crosses to the device: a quarter of float32's bytes.
             pixels = batch.to(self.device, non_blocking=True).float() * self._scale + self._shift
@@ -104,18 +116,15 @@ class Encoder:
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
-        # Outside the handler: the exception's traceback would keep the failed attempt's tensors alive.
-        self.batch_limit = (len(batch) + 1) // 2
+            return None
+
+    def _halve(self, size: int) -> None:
+        self.batch_limit = (size + 1) // 2
         log.warning(
-            "out of memory on %s with %d pictures at once; going on with %d", self.device, len(batch), self.batch_limit
+            "out of memory on %s with %d pictures at once; going on with %d", self.device, size, self.batch_limit
         )
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        return np.concatenate([self._encode_some(part) for part in self._parts(batch)])
-
-    def _parts(self, batch: torch.Tensor) -> list[torch.Tensor]:
-        size = self.batch_limit or len(batch)
-        return [batch[start : start + size] for start in range(0, len(batch), size)]
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
         tower: Any = self._tower

@@ -94,14 +94,14 @@ class Preprocess:
     def apply(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
         """Resize and crop upright RGB pixels (h, w, 3) to a uint8 tensor (3, *size).
 
-        The result equals open_clip's own transform to within one level of 255: torch's antialiased uint8 kernel is
-        Pillow's algorithm, at twice the speed. Scaling to 0..1, mean and std are left to the device.
+        The result equals open_clip's own transform to within one level of 255, two where a picture is enlarged: torch's
+        antialiased uint8 kernel is Pillow's algorithm, at twice the speed. Scaling to 0..1, mean and std are left to the device.
         """
         import torch
         from torchvision.transforms.v2 import functional as F
 
         # The batch axis goes on first: torch then sees its channels-last layout and runs its fast kernel on it.
-        tensor = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+        tensor = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))[None].permute(0, 3, 1, 2)
         mode = F.InterpolationMode.BICUBIC if self.interpolation == "bicubic" else F.InterpolationMode.BILINEAR
         target = self._resized(tensor.shape[2], tensor.shape[3])
         if target != tuple(tensor.shape[2:]):

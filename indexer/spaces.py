@@ -66,7 +66,7 @@ PRESETS: Final[dict[str, Preset]] = {
         Preset("english", "PE-Core-L-14-336/meta", "the best for English; wants a GPU",
                1024, 577, 671, 384, 2684, "Apache-2.0", 57.1, None, 83.5, PERCEPTION, "English"),
         Preset("demo", "demo", "ships with Sightline, knows the demo pictures only; for trying it out and for tests",
-               128, 65, 4.0, 0.2, 0, "Apache-2.0", None, None, None, "indexer/demo/model/README.md", "plain English"),
+               128, 65, 3.3, 0.1, 0, "Apache-2.0", None, None, None, "indexer/demo/model/README.md", "plain English"),
         Preset("light", "ViT-B-32/laion2b_s34b_b79k", "the smallest download of a general one",
                512, 50, 151, 8.8, 605, "MIT", 39.3, 56.3, 66.6, OPEN_CLIP, "English"),
     )

@@ -1,0 +1,108 @@
+"""Fixtures used throughout: a tiny model, a folder of pictures, a library, and the indexer as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Before anything imports huggingface_hub: no test may wait for a network.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import models
+import pytest
+
+FIXTURES = Path(__file__).parent / "fixtures"
+DEMO = FIXTURES / "demo"
+AWKWARD = FIXTURES / "awkward"
+
+
+@pytest.fixture(scope="session")
+def tiny_space(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a space with a tiny untrained model: for what does not depend on meaning."""
+    return models.clip_like(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def other_space(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Another tiny space, of another width."""
+    return models.clip_like(tmp_path_factory.mktemp("other"), seed=1, dim=48)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 24 demo pictures that a test may change."""
+    folder = tmp_path / "photos"
+    shutil.copytree(DEMO, folder, ignore=shutil.ignore_patterns("*.json"))
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Where a test's library goes."""
+    return tmp_path / "library"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of the indexer ended."""
+
+    code: int
+    summary: dict[str, Any]
+    out: str
+    err: str
+
+    def __getattr__(self, name: str) -> Any:
+        return self.summary[name]
+
+
+Index = Callable[..., Outcome]
+
+
+@pytest.fixture
+def index(library: Path, tiny_space: str, capfd: pytest.CaptureFixture[str]) -> Index:
+    """Run the indexer as its command line does; the tiny space and the test's library unless told otherwise."""
+    from indexer.commands import run
+
+    def call(*arguments: str | Path, space: str | None = tiny_space) -> Outcome:
+        given = [str(argument) for argument in arguments]
+        if "--library" not in given:
+            given += ["--library", str(library)]
+        if space is not None:
+            given += ["--space", space]
+        capfd.readouterr()
+        code = run([*given, "--json"])
+        out, err = capfd.readouterr()
+        lines = [line for line in out.splitlines() if line.startswith("{")]
+        return Outcome(code, json.loads(lines[-1]) if lines else {}, out, err)
+
+    return call
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Act as a user without rights: root may write read-only files, so nothing would be tested."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that other users can reach, unlike pytest's own."""
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="sightline-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,265 @@
+"""Identity is content: what each change of a folder costs, counted in pictures that went through the model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import AWKWARD, Index
+from PIL import Image
+
+from store.library import Library
+from store.search import nearest
+
+
+def first(photos: Path) -> Path:
+    return sorted(photos.rglob("*.jpg"))[0]
+
+
+def redraw(path: Path, colour: str) -> None:
+    Image.new("RGB", (64, 48), colour).save(path)
+
+
+def findable(library: Path) -> set[str]:
+    """Every path that a search brings up."""
+    with Library.open(library) as opened:
+        space = opened.catalog.default_space()
+        assert space is not None
+        index = opened.vectors.get(space.id)
+        ids = index.ids
+        if not len(ids):
+            return set()
+        hits = nearest(opened, space.id, index.vectors_of(ids[:1])[0], 10_000)
+        return {hit.photo.display for hit in hits}
+
+
+def test_a_second_run_encodes_nothing(photos: Path, index: Index) -> None:
+    one = index(photos)
+    assert (one.code, one.added, one.encoded) == (0, 24, 24)
+    two = index(photos)
+    assert (two.code, two.unchanged, two.encoded, two.added) == (0, 24, 0, 0)
+
+
+def test_a_touched_file_is_hashed_and_not_encoded(photos: Path, index: Index) -> None:
+    index(photos)
+    os.utime(first(photos), (1, 1))
+    again = index(photos)
+    assert (again.unchanged, again.encoded, again.changed) == (24, 0, 0)
+    assert index(photos).unchanged == 24
+
+
+def test_a_renamed_file_keeps_its_vector(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    first(photos).rename(photos / "renamed.JPG")
+    run = index(photos)
+    assert (run.moved, run.encoded, run.missing, run.duplicates, run.added) == (1, 0, 0, 0, 0)
+    assert "renamed.JPG" in findable(library)
+    assert len(findable(library)) == 24
+
+
+def test_a_moved_folder_keeps_its_vectors(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    folder = first(photos).parent
+    count = len(list(folder.glob("*.jpg")))
+    folder.rename(photos / "elsewhere")
+    run = index(photos)
+    assert (run.moved, run.encoded, run.missing) == (count, 0, 0)
+    assert sum(path.startswith("elsewhere/") for path in findable(library)) == count
+
+
+def test_a_copy_is_not_encoded_again(photos: Path, index: Index) -> None:
+    index(photos)
+    shutil.copy(first(photos), photos / "copy.jpg")
+    run = index(photos)
+    assert (run.duplicates, run.encoded, run.moved, run.added) == (1, 0, 0, 0)
+
+
+def test_copies_in_one_run_are_encoded_once(tmp_path: Path, photos: Path, index: Index) -> None:
+    folder = tmp_path / "same"
+    folder.mkdir()
+    for number in range(30):
+        shutil.copy(first(photos), folder / f"{number}.jpg")
+    run = index(folder)
+    assert (run.encoded, run.added, run.duplicates) == (1, 1, 29)
+
+
+def test_copies_of_a_broken_file_all_fail_with_the_reason(tmp_path: Path, index: Index) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for number in range(10):
+        shutil.copy(AWKWARD / "cut_short.jpg", folder / f"{number}.jpg")
+    run = index(folder)
+    assert (run.code, run.failed, run.encoded) == (1, 10, 0)
+
+
+def test_an_edited_file_is_encoded_again(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    redraw(first(photos), "red")
+    run = index(photos)
+    assert (run.changed, run.encoded, run.unchanged) == (1, 1, 23)
+    assert len(findable(library)) == 24
+
+
+def test_a_deleted_file_leaves_the_results_and_comes_back_without_encoding(
+    photos: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    index(photos)
+    name = first(photos)
+    aside = tmp_path / "aside.jpg"
+    shutil.move(name, aside)
+    gone = index(photos)
+    assert (gone.missing, gone.encoded, gone.unchanged) == (1, 0, 23)
+    assert len(findable(library)) == 23
+    shutil.move(aside, name)
+    back = index(photos)
+    assert (back.restored, back.encoded, back.unchanged) == (1, 0, 23)
+    assert len(findable(library)) == 24
+
+
+def test_a_deleted_file_that_comes_back_elsewhere_has_moved(
+    photos: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    index(photos)
+    aside = tmp_path / "aside.jpg"
+    shutil.move(first(photos), aside)
+    index(photos)
+    shutil.move(aside, photos / "back.jpg")
+    run = index(photos)
+    assert (run.moved, run.encoded, run.missing) == (1, 0, 0)
+    assert index("status", space=None).summary["missing"] == 0
+
+
+def test_prune_forgets_what_is_missing_and_only_that(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    first(photos).unlink()
+    run = index(photos, "--prune")
+    assert (run.missing, run.forgotten) == (1, 1)
+    with Library.open(library) as opened:
+        assert opened.catalog.counts().pictures == 23
+        assert opened.catalog.spaces()[0].count == 23
+    assert len(list((library / "thumbnails").rglob("*.jpg"))) == 23
+    assert len(findable(library)) == 23
+
+
+def test_a_root_that_is_gone_or_emptied_changes_nothing(
+    photos: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    index(photos)
+    before = findable(library)
+    photos.rename(tmp_path / "unplugged")
+    gone = index(photos, "--prune")
+    assert gone.code == 2
+    assert "24 photos" in gone.err
+    assert "Nothing was changed" in gone.err
+    photos.mkdir()
+    empty = index(photos, "--prune")
+    assert empty.code == 2
+    assert "mounted" in empty.err
+    photos.rmdir()
+    (tmp_path / "unplugged").rename(photos)
+    assert findable(library) == before
+    assert index(photos).unchanged == 24
+
+
+def test_a_broken_file_is_listed_not_retried_and_indexed_once_it_is_mended(
+    photos: Path, index: Index, library: Path
+) -> None:
+    whole = first(photos).read_bytes()
+    broken = photos / "broken.jpg"
+    broken.write_bytes(whole[: len(whole) // 2])
+    run = index(photos)
+    assert (run.code, run.added, run.failed, run.failed_now) == (1, 24, 1, 1)
+    with Library.open(library) as opened:
+        (failure,) = opened.catalog.failures()
+    assert (failure.stage, failure.display) == ("decode", "broken.jpg")
+    assert "cut short" in failure.reason
+    again = index(photos)
+    assert (again.code, again.failed, again.failed_now) == (1, 1, 0)
+    redraw(broken, "blue")
+    mended = index(photos)
+    assert (mended.code, mended.added, mended.failed) == (0, 1, 0)
+
+
+def test_an_edit_that_breaks_a_file_takes_the_old_picture_out_of_the_results(
+    photos: Path, index: Index, library: Path
+) -> None:
+    index(photos)
+    broken = first(photos)
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:500])
+    assert index(photos).failed == 1
+    assert len(findable(library)) == 23
+    broken.write_bytes(whole)
+    mended = index(photos)
+    assert (mended.restored, mended.encoded, mended.failed) == (1, 0, 0)
+
+
+def test_a_failed_file_that_is_deleted_leaves_the_list(photos: Path, index: Index) -> None:
+    (photos / "bad.jpg").write_bytes(b"not a picture")
+    assert index(photos).failed == 1
+    (photos / "bad.jpg").unlink()
+    run = index(photos)
+    assert (run.code, run.failed) == (0, 0)
+
+
+def test_a_folder_inside_a_known_root_is_part_of_it(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    inner = first(photos).parent
+    count = len(list(inner.glob("*.jpg")))
+    run = index(inner)
+    assert (run.unchanged, run.missing, run.encoded) == (count, 0, 0)
+    with Library.open(library) as opened:
+        assert len(opened.catalog.roots()) == 1
+
+
+def test_a_root_around_a_known_one_takes_it_in(photos: Path, index: Index, library: Path) -> None:
+    index(first(photos).parent)
+    run = index(photos)
+    assert run.duplicates == 0
+    assert run.missing == 0
+    with Library.open(library) as opened:
+        (root,) = opened.catalog.roots()
+    assert root.photos == 24
+    assert len(findable(library)) == 24
+
+
+def test_two_spaces_live_side_by_side(photos: Path, index: Index, library: Path, other_space: str) -> None:
+    index(photos)
+    other = index(photos, space=other_space)
+    assert (other.encoded, other.added, other.unchanged) == (24, 0, 24)
+    assert index(photos, space=other_space).encoded == 0
+    assert index(photos).encoded == 0
+    with Library.open(library) as opened:
+        assert [(space.dim, space.count) for space in opened.catalog.spaces()] == [(32, 24), (48, 24)]
+        query = opened.vectors.get(1).vectors_of(opened.vectors.get(1).ids[:1])[0]
+        with pytest.raises(ValueError, match="wants"):
+            nearest(opened, 2, query, 5)
+
+
+def test_a_space_is_not_used_before_it_is_complete(photos: Path, index: Index, library: Path, other_space: str) -> None:
+    index(photos)
+    with Library.open(library) as opened:
+        assert opened.catalog.default_space().name == opened.catalog.spaces()[0].name  # type: ignore[union-attr]
+    index(photos, space=other_space)
+    with Library.open(library) as opened:
+        assert opened.catalog.default_space().dim == 48  # type: ignore[union-attr]
+    assert index(photos, space=None).encoded == 0  # without --space: the library's own
+
+
+def test_a_dry_run_names_what_would_happen_and_changes_nothing(photos: Path, index: Index, library: Path) -> None:
+    from indexer.commands import run
+
+    dry = index(photos, "--dry-run")
+    assert dry.out.count('"change": "new"') == 24
+    assert not library.exists()
+    index(photos)
+    redraw(first(photos), "green")
+    sorted(photos.rglob("*.jpg"))[-1].unlink()
+    redraw(photos / "new.jpg", "blue")
+    before = (library / "library.sqlite").read_bytes()
+    dry = index(photos, "--dry-run")
+    assert sorted(line.split('"')[3] for line in dry.out.splitlines()) == ["changed", "gone", "new"]
+    assert (library / "library.sqlite").read_bytes() == before
+    assert run([str(photos), "--dry-run", "--library", str(library)]) == 0

@@ -1,0 +1,179 @@
+"""The library on disk: created, migrated, locked, refused, and never half written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Index, as_nobody
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.errors import LibraryError, LibraryLockedError
+from store.files import replace_file, sweep_temporaries
+from store.library import DATABASE, Library, is_indexing, locked
+from store.migrations import VERSION
+from store.paths import as_json, display, to_bytes
+from store.writer import Failed, File, Indexed, SpaceIdentity, Writer
+
+FACTS = {"width": 4, "height": 3, "format": "JPEG", "orientation": 1}
+SPACE = SpaceIdentity("key", "name", "model", "weights", "{}", 4, True)
+
+
+def unit(*numbers: float) -> np.ndarray:
+    vector = np.array(numbers, np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def test_a_new_library_has_this_version_wal_and_large_pages(library: Path) -> None:
+    with locked(library), Library.create(library):
+        pass
+    connection = sqlite3.connect(library / DATABASE)
+    asked = [
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "journal_mode", "page_size")
+    ]
+    assert asked == [VERSION, "wal", 16384]
+    assert library.stat().st_mode & 0o077 == 0
+
+
+def test_opening_where_there_is_none_names_the_way_to_make_one(library: Path) -> None:
+    with pytest.raises(LibraryError, match="python -m indexer"):
+        Library.open(library)
+
+
+def test_a_newer_library_is_refused_and_untouched(library: Path) -> None:
+    with locked(library), Library.create(library):
+        pass
+    connection = sqlite3.connect(library / DATABASE)
+    connection.execute("PRAGMA user_version = 99")
+    connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    before = (library / DATABASE).read_bytes()
+    for door in (Library.open, Library.create):
+        with pytest.raises(LibraryError, match=r"version 99.*up to"):
+            door(library)
+    assert (library / DATABASE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database, but long enough to look like one" * 50, b"SQLite format 3\0" + b"x" * 9000]
+)
+def test_what_is_no_database_is_refused_and_untouched(library: Path, content: bytes) -> None:
+    library.mkdir()
+    (library / DATABASE).write_bytes(content)
+    for door in (Library.open, Library.create):
+        with pytest.raises(LibraryError, match="can't be read"):
+            door(library)
+    assert (library / DATABASE).read_bytes() == content
+
+
+def test_one_indexer_at_a_time_and_the_lock_goes_with_its_process(library: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from store.library import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, library], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert is_indexing(library)
+        with pytest.raises(LibraryLockedError, match=f"process {holder.pid}") as raised, locked(library):
+            pass
+        assert raised.value.exit_code == 75
+    finally:
+        holder.kill()
+        holder.wait()
+    assert not is_indexing(library)
+    with locked(library):
+        assert is_indexing(library)
+
+
+def test_a_read_only_library_can_be_searched_and_not_written(
+    photos: Path, index: Index, library: Path, public_tmp: Path
+) -> None:
+    from store.search import nearest
+
+    index(photos)
+    closed = public_tmp / "library"
+    library.rename(closed)
+    for path in [closed, *closed.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with as_nobody():
+        with Library.open(closed) as opened:
+            assert opened.readonly
+            ids = opened.vectors.get(1).ids
+            assert len(nearest(opened, 1, opened.vectors.get(1).vectors_of(ids[:1])[0], 5)) == 5
+            opened.vectors.save(1)
+        with pytest.raises(LibraryError, match="read-only"), locked(closed):
+            pass
+    for path in [closed, *closed.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_a_batch_is_written_whole_or_not_at_all(library: Path) -> None:
+    with locked(library), Library.create(library) as opened:
+        writer = Writer(opened.catalog.engine)
+        root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
+        good = Indexed(File(root, b"a.jpg", 1, 1), b"a" * 32, FACTS, unit(1, 0, 0, 0))
+        bad = Failed(File(999, b"no such root", 1, 1), "read", "reason")
+        before = opened.catalog.generation()
+        with pytest.raises(Exception, match="FOREIGN KEY"):
+            writer.commit(space, [good], [bad])
+        assert opened.catalog.counts().pictures == 0
+        assert opened.catalog.generation() == before
+        writer.commit(space, [good], [])
+        assert (opened.catalog.counts().pictures, opened.catalog.generation()) == (1, before + 1)
+
+
+def test_readers_see_the_last_commit_without_opening_again(library: Path) -> None:
+    from store.search import nearest
+
+    with locked(library), Library.create(library) as opened, Library.open(library) as reader:
+        writer = Writer(opened.catalog.engine)
+        root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
+        for number, vector in enumerate([unit(1, 0, 0, 0), unit(1, 1, 0, 0), unit(0, 1, 0, 0)]):
+            file = File(root, f"{number}.jpg".encode(), 1, 1)
+            writer.commit(space, [Indexed(file, bytes([number]) * 32, FACTS, vector)], [])
+            assert len(nearest(reader, space, unit(1, 0, 0, 0), 10)) == number + 1
+
+
+def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def half(path: Path) -> None:
+        path.write_bytes(b"ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        replace_file(target, half)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+    replace_file(target, lambda path: _put(path, b"new"))
+    assert target.read_bytes() == b"new"
+    (tmp_path / ".tmp-left").write_bytes(b"")
+    assert sweep_temporaries(tmp_path) == 1
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+@given(st.binary(min_size=1, max_size=30))
+def test_any_path_can_be_shown_and_stored_as_text(path: bytes) -> None:
+    shown = display(path)
+    shown.encode("utf-8")
+    assert not any(ord(char) < 32 or ord(char) == 127 for char in shown)
+    told = as_json(path)
+    assert told.keys() in ({"path"}, {"path_b64"})
+
+
+@given(st.text(st.characters(exclude_characters="\0\\", exclude_categories=["Cs"]), min_size=1, max_size=30))
+def test_valid_text_stays_text(name: str) -> None:
+    assert as_json(to_bytes(name)) == {"path": name}
