@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import sqlalchemy.exc
 
 from indexer.screen import RunScreen, print_summary
 from store.errors import SightlineError
@@ -36,10 +37,17 @@ def run(arguments: Sequence[str]) -> int:
     except SightlineError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
+    except sqlalchemy.exc.DBAPIError as error:
+        click.echo(f"Error: the library's database said: {error.orig}. What was committed is safe.", err=True)
+        return COULD_NOT
     except BrokenPipeError:
         # Nobody reads our output any more; say so quietly, as other tools do, and keep Python from saying it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
+        click.echo(f"Error: {error.strerror or error}{about}", err=True)
+        return COULD_NOT
     return code if isinstance(code, int) else DONE
 
 

@@ -29,6 +29,7 @@ from store.paths import to_bytes
 from store.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
     from indexer.encoder import Encoder
@@ -231,14 +232,12 @@ class Pipeline:
 
     def _encode(self) -> None:
         """Encode the pending pictures, at most a batch of them at a time."""
-        import torch
-
         while self._pending:
             batch, self._pending = self._pending[: self._batch], self._pending[self._batch :]
             encoder = self._load()
             begun = time.monotonic()
             with self._clock("encode"):
-                vectors = encoder.encode_images(torch.stack([item.pixels for item in batch if item.pixels is not None]))
+                vectors = encoder.encode_images(_stack(batch))
             self._adapt(time.monotonic() - begun, len(batch))
             self.summary.encoded += len(batch)
             for item, vector in zip(batch, vectors, strict=True):
@@ -341,3 +340,9 @@ class Pipeline:
         finally:
             if name:
                 self._waited[name] = self._waited.get(name, 0.0) + time.monotonic() - begun
+
+
+def _stack(batch: Sequence[Read]) -> torch.Tensor:
+    import torch
+
+    return torch.stack([item.pixels for item in batch if item.pixels is not None])
