@@ -81,7 +81,15 @@ class Pipeline:
         model: Model,
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
+        encoder: Encoder | None = None,
     ) -> None:
+        """
+        Args:
+            library: open for writing.
+            model: of the space to index into.
+            report: told of the progress after every file.
+            encoder: of the same model, for who has loaded it already; else the run loads it when it first needs it.
+        """
         self.summary = Summary()
         self.stop = threading.Event()
         self._library = library
@@ -89,7 +97,8 @@ class Pipeline:
         self._options = options
         self._report = report
         self._writer = Writer(library.catalog.engine)
-        self._encoder: Encoder | None = None
+        self._encoder = encoder
+        self._owns_encoder = encoder is None
         self._reader: Reader | None = None
         self._waited: dict[str, float] = {}
         self._taken = 0
@@ -130,7 +139,7 @@ class Pipeline:
         finally:
             self.summary.seconds = time.monotonic() - started
             self._writer.finish_run(run_id, state, self.summary.to_dict())
-            if self._encoder is not None:
+            if self._encoder is not None and self._owns_encoder:
                 self._encoder.close()
         return self.summary
 

@@ -1,0 +1,82 @@
+# Two commands do all the set-up: `make demo` to try Sightline, `make test` to check it. Both are quick the second time.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# The demo's own pictures and library, or PHOTOS=~/Pictures with the user's library and the default model.
+DEMO_PHOTOS  := demo-photos
+DEMO_LIBRARY := demo-library
+PORT         ?= 8501
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-test install-dev demo demo-index test check bench lock clean
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(VENV)/.installed  ## make the environment in .venv
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Sightline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "Making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing Sightline and what it needs (about 6 GB with torch; some minutes the first time)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "Installing what the tests need"
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-test
+	@echo "Installing what the checks need"
+	@$(PIP) --editable '.[test,dev]'
+	@touch $@
+
+install-test: $(VENV)/.installed-test
+	@$(BIN)/python tests/install_browser.py
+
+install-dev: $(VENV)/.installed-dev
+
+demo-index: install  ## draw the demo pictures and index them; with PHOTOS=FOLDER index that folder
+ifdef PHOTOS
+	@echo "Indexing $(PHOTOS)"
+	@$(BIN)/python -m indexer $(PHOTOS); code=$$?; [ $$code -le 1 ] || exit $$code
+else
+	@echo "Drawing the demo pictures in $(DEMO_PHOTOS)"
+	@$(BIN)/python -m indexer.demo $(DEMO_PHOTOS)
+	@echo "Indexing them into $(DEMO_LIBRARY)"
+	@$(BIN)/python -m indexer $(DEMO_PHOTOS) --library $(DEMO_LIBRARY) --space demo
+endif
+
+demo: demo-index  ## the same, then open the search page on http://127.0.0.1:8501
+	@echo "Opening the page on http://127.0.0.1:$(PORT) (Ctrl+C ends it)"
+ifdef PHOTOS
+	@$(BIN)/python -m search_ui --port $(PORT)
+else
+	@$(BIN)/python -m search_ui --port $(PORT) --library $(DEMO_LIBRARY)
+endif
+
+test: install-test  ## run the whole test suite
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: install-dev  ## lint and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: install  ## measure decode, encode and end to end on PHOTOS=FOLDER
+	@$(BIN)/python benchmarks/index.py $(PHOTOS)
+
+lock: install-dev  ## write constraints.txt from what is installed
+	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:  ## remove the environment, the demo and caches
+	rm -rf $(VENV) $(DEMO_PHOTOS) $(DEMO_LIBRARY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info

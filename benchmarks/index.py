@@ -1,0 +1,142 @@
+"""Pictures per second of decoding alone, encoding alone, and end to end, and the ratio to what the machine allows.
+
+    python benchmarks/index.py FOLDER [--space NAME] [--rounds 5] [--precision fp32 --precision auto]
+
+Where decoding and encoding share the same cores, the floor is 1 / (1/decode + 1/encode), each measured alone on all
+cores; with a GPU it is the slower of the two. End to end includes the walk, the hash, the thumbnail and the commits; it
+does not include loading the weights, which is printed apart. All three are measured in every round, one after another
+on the same pictures, and the ratio is the median of the rounds' ratios: on a shared machine only those mean anything.
+
+Without --space a ViT-B/32 with random weights is made: speed does not depend on what a model has learnt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import click
+import torch
+
+from indexer.decode import DecodeError, decode
+from indexer.encoder import Encoder
+from indexer.models import Model, resolve
+from indexer.pipeline import BATCH_CPU, BATCH_GPU, Options, Pipeline
+from indexer.walk import Found, WalkCounts, WalkOptions, walk
+from store.library import Library, locked
+from store.paths import to_path
+
+
+def random_vit_b32(folder: Path) -> str:
+    """A ViT-B/32 of open_clip's shape with seeded random weights, as a `local-dir:`."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    model = open_clip.model.CLIP(**open_clip.get_model_config("ViT-B-32"))
+    state = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
+    save_file(state, folder / "open_clip_model.safetensors")
+    config = {"model_cfg": open_clip.get_model_config("ViT-B-32"), "preprocess_cfg": {}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    return f"local-dir:{folder}"
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """`count` per second of doing `work` once."""
+    begun = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - begun)
+
+
+class Bench:
+    """The three measurements of one folder with one model."""
+
+    def __init__(self, folder: Path, model: Model, workers: int) -> None:
+        self.folder, self.model, self.workers = folder, model, workers
+        found = walk(folder, WalkOptions(), WalkCounts())
+        paths = [to_path(os.fsencode(folder), item.path) for item in found if isinstance(item, Found)]
+        with ThreadPoolExecutor(workers) as pool:
+            prepared = list(pool.map(self._prepare, paths))
+        self.paths = [path for path, pixels in zip(paths, prepared, strict=True) if pixels is not None]
+        self.batch = torch.stack([pixels for pixels in prepared if pixels is not None])
+
+    def _prepare(self, path: Path, *, thumbnail: bool = False) -> torch.Tensor | None:
+        try:
+            with path.open("rb") as file:
+                decoded = decode(file, need=self.model.preprocess.need, thumbnail=thumbnail)
+        except DecodeError:
+            return None
+        return self.model.preprocess.apply(decoded.pixels)
+
+    def decode_all(self, *, thumbnail: bool = False) -> None:
+        """Every picture to prepared pixels, on all cores."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            for _ in pool.map(lambda path: self._prepare(path, thumbnail=thumbnail), self.paths):
+                pass
+
+    def encode_all(self, encoder: Encoder) -> None:
+        """Every prepared picture to a vector, in full batches."""
+        size = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
+        for start in range(0, len(self.batch), size):
+            encoder.encode_images(self.batch[start : start + size])
+
+    def end_to_end(self, encoder: Encoder) -> None:
+        """A first run into a new library."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "library"
+            with locked(path), Library.create(path) as library:
+                Pipeline(library, self.model, Options(workers=self.workers), encoder=encoder).run([self.folder])
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--space", default=None, help="The space to encode into. Default: a random ViT-B/32.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--precision", "precisions", multiple=True, default=("fp32", "auto"), show_default=True)
+@click.option("--workers", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(1))
+def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str], workers: int) -> None:
+    """Measure indexing of FOLDER."""
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(folder.resolve(), resolve(space or random_vit_b32(Path(scratch))), workers)
+        print(
+            f"{len(bench.paths)} pictures of {folder}, {workers} threads, {platform.processor() or platform.machine()}, "
+            f"torch {torch.__version__}; pictures/s are medians of {rounds} rounds"
+        )
+        print(
+            f"{'precision':<12}{'decode':>9}{'+thumbnail':>12}{'encode':>9}{'end to end':>12}{'floor':>9}{'ratio':>8}  load"
+        )
+        for precision in precisions:
+            report(bench, precision, rounds)
+
+
+def report(bench: Bench, precision: str, rounds: int) -> None:
+    """Measure one precision and print its line."""
+    begun = time.perf_counter()
+    encoder = Encoder(bench.model, precision=precision)
+    load = time.perf_counter() - begun
+    encoder.encode_images(bench.batch[:BATCH_CPU])  # the first batch also compiles kernels
+    shared = encoder.device.type == "cpu"
+    count = len(bench.paths)
+    rows = []
+    for _ in range(rounds):
+        decoding = rate(count, bench.decode_all)
+        thumbnails = rate(count, lambda: bench.decode_all(thumbnail=True))
+        encoding = rate(count, lambda: bench.encode_all(encoder))
+        whole = rate(count, lambda: bench.end_to_end(encoder))
+        floor = 1 / (1 / decoding + 1 / encoding) if shared else min(decoding, encoding)
+        rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor))
+    median = [statistics.median(column) for column in zip(*rows, strict=True)]
+    name = f"{precision}={str(encoder.dtype).removeprefix('torch.')}" if precision == "auto" else precision
+    print(f"{name:<14}{median[0]:>7.1f}{median[1]:>12.1f}{median[2]:>9.1f}{median[3]:>12.1f}{median[4]:>9.1f}"
+          f"{median[5]:>8.2f}  {load:.1f} s")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Write docs/commands.md from the command lines' own help: python docs/make_commands.py"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+TARGET = Path(__file__).parent / "commands.md"
+HEAD = """# Commands
+
+What `--help` says, of every command. Made by `python docs/make_commands.py`; a test holds the two together.
+"""
+
+
+def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Context]]:
+    """Every command of a group under its full name, the group first."""
+    context = click.Context(group, info_name=name, terminal_width=100, max_content_width=100)
+    yield name, context
+    for child in group.list_commands(context):
+        command = group.get_command(context, child)
+        assert command is not None
+        yield f"{name} {child}", click.Context(command, info_name=child, parent=context, terminal_width=100)
+
+
+def text() -> str:
+    """The page."""
+    from indexer.commands import cli as indexer
+    from search_ui.__main__ import cli as search_ui
+
+    parts = [HEAD]
+    for group, name in ((indexer, "python -m indexer"), (search_ui, "python -m search_ui")):
+        for title, context in commands(group, name):
+            parts.append(f"\n## {title}\n\n```text\n{context.get_help()}\n```\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text(), encoding="utf-8")
