@@ -127,7 +127,7 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
     try:
         # Weights that are here are used as they are: no network once they are cached, and no surprise revision.
         folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
-        if _weights_file(folder):
+        if _weights_file(folder) and any((folder / name).is_file() for name in (OPEN_CLIP_CONFIG, TIMM_CONFIG)):
             return _from_folder(spec, folder, weights=f"{repository}@{folder.name}")
         reason = "its download was interrupted"
     except LocalEntryNotFoundError:
