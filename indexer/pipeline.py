@@ -110,7 +110,6 @@ class Pipeline:
         self._linked: Counter[int] = Counter()
         self._last_commit = time.monotonic()
         self._batch = options.batch_size or BATCH_START
-        self._reader_lock = threading.Lock()
 
     def run(self, folders: Sequence[Path]) -> Summary:
         """Index folders. An interrupted run (see `stop`) commits what it has and marks nothing missing.
@@ -138,6 +137,7 @@ class Pipeline:
             raise
         finally:
             self.summary.seconds = time.monotonic() - started
+            self.summary.loading = self._waited.get("load", 0.0)
             self._writer.finish_run(run_id, state, self.summary.to_dict())
             if self._encoder is not None and self._owns_encoder:
                 self._encoder.close()
@@ -180,26 +180,22 @@ class Pipeline:
                     task = next(tasks, None)
                 more = task is not None
                 if task is not None:
-                    window.append(pool.submit(self._read, task))
+                    window.append(pool.submit(self._get_reader().read, task))
             if not window:
                 return
             with self._clock("decode"):
                 item = window.popleft().result()
             yield item
 
-    def _read(self, task: Task) -> Read:
-        return self._get_reader().read(task)
-
     def _get_reader(self) -> Reader:
         # Made with the first file to read: decoding brings torch along, for which a run without work need not wait.
-        with self._reader_lock:
-            if self._reader is None:
+        if self._reader is None:
+            with self._clock("load"):
                 from indexer.reader import Reader
 
-                self._reader = Reader(
-                    self._library.catalog, self._library.thumbnails, self._space_id, self._model.preprocess
-                )
-            return self._reader
+            library = self._library
+            self._reader = Reader(library.catalog, library.thumbnails, self._space_id, self._model.preprocess)
+        return self._reader
 
     def _take(self, item: Read) -> None:
         self._taken += 1
@@ -214,6 +210,7 @@ class Pipeline:
             self._twins.append(item)
         elif item.pixels is not None:
             self._pending.append(item)
+            self._load()  # with the first one, while the threads decode the next
         else:
             self._accept(item, None)
 
@@ -261,9 +258,10 @@ class Pipeline:
 
     def _load(self) -> Encoder:
         if self._encoder is None:
-            from indexer.encoder import Encoder
+            with self._clock("load"):
+                from indexer.encoder import Encoder
 
-            self._encoder = Encoder(self._model, device=self._options.device, precision=self._options.precision)
+                self._encoder = Encoder(self._model, device=self._options.device, precision=self._options.precision)
         return self._encoder
 
     def _adapt(self, seconds: float, size: int) -> None:
@@ -334,10 +332,11 @@ class Pipeline:
         self.summary.bound_by = self._bound()
 
     def _bound(self) -> str:
-        return max(self._waited, key=lambda name: self._waited[name], default="walk")
+        waited = {name: seconds for name, seconds in self._waited.items() if name != "load"}
+        return max(waited, key=lambda name: waited[name], default="walk")
 
     def _show(self, scanner: Scanner) -> None:
-        rate = self._taken / max(time.monotonic() - self._started, 1e-9)
+        rate = self._taken / max(time.monotonic() - self._started - self._waited.get("load", 0.0), 1e-9)
         self._report(Progress(self._taken, scanner.found, scanner.finished, self.summary.failed, rate, self._bound()))
 
     @contextmanager

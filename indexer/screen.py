@@ -91,8 +91,9 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str) -
     lines = [counts + "."]
     if summary.encoded:
         lines.append(
-            f"{summary.encoded} pictures encoded in {summary.seconds:.1f} s ({summary.rate:.1f} pictures/s), "
-            f"bound by {BOUND_BY[summary.bound_by]}."
+            f"{summary.encoded} pictures encoded in {summary.seconds - summary.loading:.1f} s "
+            f"({summary.rate:.1f} pictures/s), bound by {BOUND_BY[summary.bound_by]}; "
+            f"loading the model took {summary.loading:.1f} s."
         )
     if not summary.pictures:
         lines.append("There are no pictures in it.")

@@ -25,6 +25,7 @@ class Summary:
         other_files: files passed over as no pictures.
         links: links passed over.
         seconds: from the first file to the last commit.
+        loading: seconds of those that went into loading the model.
         bound_by: what the run waited for most: decode, encode, write or walk.
     """
 
@@ -42,6 +43,7 @@ class Summary:
     other_files: int = 0
     links: int = 0
     seconds: float = 0.0
+    loading: float = 0.0
     bound_by: str = "walk"
 
     @property
@@ -53,9 +55,15 @@ class Summary:
 
     @property
     def rate(self) -> float:
-        """Pictures encoded per second; 0 when none were."""
-        return self.encoded / self.seconds if self.seconds else 0.0
+        """Pictures encoded per second, loading the model not counted; 0 when none were."""
+        working = self.seconds - self.loading
+        return self.encoded / working if working > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the counts, `rate` in pictures per second, seconds rounded to a millisecond."""
-        return {**asdict(self), "seconds": round(self.seconds, 3), "rate": round(self.rate, 2)}
+        return {
+            **asdict(self),
+            "seconds": round(self.seconds, 3),
+            "loading": round(self.loading, 3),
+            "rate": round(self.rate, 2),
+        }
