@@ -1,0 +1,105 @@
+"""Pictures as the page shows them: thumbnails of the library, and pictures that someone dropped on the page."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from search_ui.query import MAX_PICTURE_BYTES, QueryError
+from store.library import Library
+from store.paths import to_path
+
+# Decoding may take 0.8 GB for the largest pictures; a page of missing thumbnails asks for sixty at once.
+_DECODES = threading.Semaphore(2)
+_THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thumbnail's 512 px
+
+
+def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
+    """The thumbnail (JPEG) of a content, made again from its photo where it is missing; None where that can't be."""
+    data = library.thumbnails.read(content_hash)
+    if data is None:
+        with _DECODES:
+            data = library.thumbnails.read(content_hash) or _remade(library, content_hash)
+    return data
+
+
+def _remade(library: Library, content_hash: bytes) -> bytes | None:
+    from indexer.decode import DecodeError, decode
+
+    original = _original(library, content_hash)
+    if original is None:
+        return None
+    try:
+        data = decode(io.BytesIO(original), need=_THUMBNAIL_NEED).thumbnail
+    except DecodeError:
+        return None
+    if data is not None and not library.readonly:
+        with suppress(OSError):  # a full disk takes the cache, not the picture
+            library.thumbnails.write(content_hash, data)
+    return data
+
+
+def _original(library: Library, content_hash: bytes) -> bytes | None:
+    """A photo's bytes, if they still are what was indexed: under this hash no other picture may ever be shown."""
+    known = library.catalog.content_by_hash(content_hash, 0)
+    photo = library.catalog.photos([known[0]]).get(known[0]) if known is not None else None
+    if photo is None:
+        return None
+    path = to_path(photo.root, photo.path)
+    try:
+        data = path.read_bytes() if path.is_file() else b""  # is_file: opening a FIFO would wait for ever
+    except OSError:
+        return None
+    return data if hashlib.sha256(data).digest() == content_hash else None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A picture given to the page: the file as it came, and a thumbnail (JPEG) of it."""
+
+    data: bytes
+    thumbnail: bytes
+
+
+class Shelf:
+    """The pictures last given to the page, by a name that can't be guessed. In memory only, the oldest go first."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._pictures: OrderedDict[str, Dropped] = OrderedDict()
+
+    def put(self, data: bytes) -> str:
+        """Keep a picture; returns its name.
+
+        Raises:
+            QueryError: it is too large, or no picture Sightline reads.
+        """
+        from indexer.decode import DecodeError, decode
+
+        if len(data) > MAX_PICTURE_BYTES:
+            raise QueryError(f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
+        try:
+            with _DECODES:
+                decoded = decode(io.BytesIO(data), need=_THUMBNAIL_NEED)
+        except DecodeError as error:
+            raise QueryError(f"The picture can't be read: {error.reason}.") from error
+        name = secrets.token_hex(16)
+        with self._lock:
+            self._pictures[name] = Dropped(data, decoded.thumbnail or b"")
+            while len(self._pictures) > self._limit:
+                self._pictures.popitem(last=False)
+        return name
+
+    def get(self, name: str) -> Dropped | None:
+        """The picture of this name, or None where it is gone."""
+        with self._lock:
+            if name in self._pictures:
+                self._pictures.move_to_end(name)
+            return self._pictures.get(name)

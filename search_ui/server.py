@@ -1,0 +1,175 @@
+"""The web server: Streamlit's pages, and beside them our own routes for pictures and health.
+
+Pictures are private. They are served by the hash of their content and never by path, to pages of this very server
+only: the `Host` header must be one of ours (a foreign site can point its own name at 127.0.0.1), and browsers' word
+on where a request comes from (`Sec-Fetch-Site`, `Origin`) is believed. Streamlit guards its WebSocket itself.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import DatabaseError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import config
+from streamlit.starlette import App
+from streamlit.web import bootstrap
+
+from search_ui.pictures import thumbnail
+from search_ui.query import MAX_PICTURE_BYTES, QueryError
+from search_ui.services import services
+from store.errors import LibraryError, SightlineError
+
+HERE: Final = Path(__file__).parent
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+NAMES: Final = ("thumb", "picture", "healthz")
+# A content never changes, so neither does its thumbnail.
+FOR_EVER: Final = "private, max-age=31536000, immutable"
+
+
+def create_app(hosts: Sequence[str] = ()) -> App:
+    """The application, for any ASGI server.
+
+    Args:
+        hosts: names, besides those of the loopback, under which browsers may reach it.
+    """
+    middleware = [
+        Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False),
+        Middleware(Ours),
+    ]
+    return App(HERE / "app.py", middleware=middleware)
+
+
+def configure(host: str, port: int, hosts: Sequence[str] = ()) -> None:
+    """Tell Streamlit its settings: ours, whatever the environment or a file in the user's folders says.
+
+    Call after `create_app`, which tells Streamlit where the page is.
+    """
+    names = [name.strip("[]") for name in (*LOOPBACK, *hosts)]
+    options = {"server.address": host, "server.port": port, "server.allowedHosts": names}
+    bootstrap.load_config_options({**settings(), **options})
+    config._server_mode = "starlette-app-direct"
+
+
+def settings() -> dict[str, Any]:
+    """The options of `.streamlit/config.toml` by their dotted names."""
+    return _flat(tomllib.loads((HERE / ".streamlit" / "config.toml").read_text(encoding="utf-8")))
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for name, value in table.items():
+        options |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return options
+
+
+class Ours:
+    """ASGI middleware: our own routes, for requests that do not come from another site's page.
+
+    Not `App(routes=...)`: an address that matches none of those falls through to Streamlit, which answers any address
+    with its page and status 200. What begins with one of our names stays here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        routes = [
+            Route("/thumb/{name:path}", _thumb),
+            Route("/picture", _put_picture, methods=["POST"]),
+            Route("/picture/{name:path}", _dropped),
+            Route("/healthz", _health),
+        ]
+        self._ours = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        self._ours.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].lstrip("/").split("/")[0] not in NAMES:
+            await self._app(scope, receive, send)
+        elif _foreign(Headers(scope=scope)):
+            await _error(403, "This request comes from another site.")(scope, receive, send)
+        else:
+            await self._ours(scope, receive, send)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    return _error(error.status_code if isinstance(error, HTTPException) else 500, "There is nothing here.")
+
+
+def _foreign(headers: Headers) -> bool:
+    # "same-site" is another port or name of this machine: as foreign as any. "none" is the address bar.
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers={"Cache-Control": "no-store"})
+
+
+def _jpeg(data: bytes, headers: dict[str, str]) -> Response:
+    safe = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+    return Response(data, media_type="image/jpeg", headers={**safe, **headers})
+
+
+def _not_found(request: Request) -> Response:
+    return _error(404, "There is no such picture.")
+
+
+def _thumb(request: Request) -> Response:
+    """GET /thumb/HASH.jpg, matched whole and in one spelling."""
+    match = re.fullmatch(r"([0-9a-f]{64})\.jpg", request.path_params["name"])
+    if match is None:
+        return _not_found(request)
+    etag = f'"{match[1]}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag, "Cache-Control": FOR_EVER})
+    try:
+        data = thumbnail(services().library(), bytes.fromhex(match[1]))
+    except (LibraryError, DatabaseError):
+        data = None
+    return _jpeg(data, {"ETag": etag, "Cache-Control": FOR_EVER}) if data else _not_found(request)
+
+
+async def _put_picture(request: Request) -> Response:
+    """POST /picture, the file as the body: keeps it for a search and answers with its name."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_PICTURE_BYTES:
+            return _error(413, f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
+    try:
+        return JSONResponse({"name": await run_in_threadpool(services().shelf.put, bytes(data))})
+    except QueryError as error:
+        return _error(422, str(error))
+
+
+def _dropped(request: Request) -> Response:
+    """GET /picture/NAME.jpg: the thumbnail of a picture that was put."""
+    name = request.path_params["name"]
+    picture = services().shelf.get(name.removesuffix(".jpg"))
+    if picture is None:
+        return _not_found(request)
+    return _jpeg(picture.thumbnail, {"Cache-Control": "private, no-store"})
+
+
+def _health(request: Request) -> Response:
+    """GET /healthz: 200 while pages can be served, with or without a library."""
+    try:
+        generation: int | None = services().library().catalog.generation()
+    except (SightlineError, DatabaseError):
+        generation = None
+    return JSONResponse({"ok": True, "generation": generation}, headers={"Cache-Control": "no-store"})

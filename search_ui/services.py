@@ -1,0 +1,81 @@
+"""What the pages and the routes of one server share: the open library, the model, the pictures dropped on the page.
+
+Streamlit runs the page as a script, again for every click, in the process of the server: what must outlive a run
+lives here.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from pathlib import Path
+
+from search_ui.encoders import Encoders
+from search_ui.pictures import Shelf
+from search_ui.searcher import Searcher
+from store.errors import SightlineError
+from store.library import DATABASE, Library
+from store.paths import default_library
+
+log = logging.getLogger(__name__)
+
+
+class Services:
+    """The library at `path`, opened when first asked for, and what is needed to search it."""
+
+    def __init__(self, path: Path, *, offline: bool) -> None:
+        self.path = path
+        self.encoders = Encoders(offline=offline)
+        self.shelf = Shelf()
+        self._lock = threading.Lock()
+        self._library: Library | None = None
+        self._opened: tuple[int, int] | None = None
+
+    def library(self) -> Library:
+        """The library, opened again where another was put in its place.
+
+        Raises:
+            LibraryError: there is none (yet), or it can't be opened.
+        """
+        try:
+            found = (self.path / DATABASE).stat()
+            identity = (found.st_dev, found.st_ino)
+        except OSError:
+            identity = None
+        with self._lock:
+            if self._library is None or identity != self._opened:
+                # The old one is not closed: a search may be reading it. Its connections go with the last of them.
+                self._library, self._opened = None, None
+                self._library, self._opened = Library.open(self.path), identity
+            return self._library
+
+    def searcher(self) -> Searcher:
+        """A searcher of the library.
+
+        Raises:
+            LibraryError: see `library`.
+        """
+        return Searcher(self.library(), self.encoders)
+
+    def warm(self) -> None:
+        """Load the model and the vectors, so that the first search need not wait. What fails is left to that search."""
+        try:
+            searcher = self.searcher()
+            space = searcher.space()
+            searcher.library.vectors.get(space.id)
+            self.encoders.get(space)
+        except SightlineError as error:
+            log.info("nothing was loaded ahead: %s", error)
+
+
+@functools.cache
+def _services(path: Path, offline: bool) -> Services:
+    return Services(path, offline=offline)
+
+
+def services() -> Services:
+    """The services of this process: of the library that SIGHTLINE_LIBRARY names, offline where HF_HUB_OFFLINE says."""
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    return _services(default_library(), offline)

@@ -1,0 +1,90 @@
+"""Results, and facts of a picture, as words for people.
+
+Plain functions, plain text: whoever shows it decides how to escape it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from search_ui.query import Query
+from search_ui.searcher import Result
+from store.catalog import PhotoRow
+
+_UNITS: Final = ("bytes", "kB", "MB", "GB")
+
+
+def file_name(photo: PhotoRow) -> str:
+    """The last part of the photo's path, safe to print."""
+    return photo.display.rsplit("/", 1)[-1]
+
+
+def count(number: int, thing: str) -> str:
+    """`1 picture`, `1,200 pictures`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def headline(result: Result, query: Query) -> str:
+    """One line about a result: how many of how many, in what time, and what the numbers under the pictures are."""
+    given = (("your words", query.text or None), ("your picture", query.image), ("the picture", query.like))
+    terms = [name for name, term in given if term is not None]
+    shown = f"The best {len(result.hits):,} of {count(result.total, 'picture')}, in {result.seconds * 1000:.0f} ms."
+    if len(terms) == 1:
+        return f"{shown} Numbers are cosines: the higher, the nearer to {terms[0]}."
+    return f"{shown} Numbers say how far above the average a picture suits {' and '.join(terms)} together."
+
+
+def size(amount: int) -> str:
+    """Bytes in powers of a thousand, as file managers show them."""
+    value, unit = float(amount), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def facts(photo: PhotoRow) -> list[tuple[str, str]]:
+    """What is known of a picture: label and value, without those that are not known."""
+    known = photo.facts
+    rows = [
+        ("Size", f"{known['width']} x {known['height']} px, {known['format']}, {size(known['size'])}"),
+        ("Taken", _taken(known)),
+        ("Camera", " ".join(part for part in (known["camera_make"], known["camera_model"]) if part)),
+        ("Lens", known["lens"] or ""),
+        ("Place", _place(known)),
+        ("Copies", f"the same file is in {photo.copies} places" if photo.copies > 1 else ""),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _taken(known: Mapping[str, Any]) -> str:
+    try:
+        taken = datetime.fromisoformat(known["taken_at"] or "")
+    except ValueError:
+        return ""
+    offset = known["taken_offset"]
+    zone = "" if offset is None else f" (UTC{'+' if offset >= 0 else '-'}{abs(offset) // 60}:{abs(offset) % 60:02})"
+    return f"{taken:%A} {taken.day} {taken:%B %Y, %H:%M}{zone}"
+
+
+def _place(known: Mapping[str, Any]) -> str:
+    latitude, longitude, altitude = known["latitude"], known["longitude"], known["altitude"]
+    if latitude is None or longitude is None:
+        return ""
+    north, east = "N" if latitude >= 0 else "S", "E" if longitude >= 0 else "W"
+    place = f"{abs(latitude):.5f}° {north}, {abs(longitude):.5f}° {east}"
+    return place if altitude is None else f"{place}, {altitude:.0f} m"
+
+
+def ago(stamp: str, now: datetime | None = None) -> str:
+    """How long ago a time of the library (ISO 8601, UTC) was: `just now`, `5 minutes ago`, a date after a month."""
+    then = datetime.fromisoformat(stamp)
+    passed = (now or datetime.now(UTC)) - then
+    if passed < timedelta(minutes=1):
+        return "just now"
+    for unit, seconds, limit in (("minute", 60, 60), ("hour", 3600, 24), ("day", 86400, 31)):
+        amount = int(passed.total_seconds() // seconds)
+        if amount < limit:
+            return f"{count(amount, unit)} ago"
+    return f"on {then.day} {then:%B %Y}"

@@ -1,0 +1,80 @@
+"""Helpers for the tests of search_ui: a small library, a running server, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from indexer.commands import run as run_indexer
+
+ROOT = Path(__file__).parent.parent
+DEMO_MODEL = ROOT / "indexer" / "demo" / "model" / "open_clip_config.json"
+
+
+def add(library: Path, photos: Path, space: str) -> None:
+    """Index a folder in this process, as the command line does."""
+    code = run_indexer([str(photos), "--library", str(library), "--space", space, "--precision", "fp32", "--quiet"])
+    assert code in (0, 1), code
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(library: Path, log: Path) -> Iterator[str]:
+    """The real server as a process of its own; gives its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser",
+               "--offline"]  # fmt: skip
+    # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
+    environment = {**os.environ, "STREAMLIT_SERVER_ADDRESS": "0.0.0.0", "STREAMLIT_SERVER_PORT": "1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            if process.poll() is not None:
+                raise AssertionError(f"the server ended with {process.returncode}:\n{log.read_text()}")
+            try:
+                urlopen(f"{url}/healthz", timeout=5).read()
+                break
+            except (URLError, OSError):
+                time.sleep(0.1)
+        else:
+            raise AssertionError(f"the server did not answer:\n{log.read_text()}")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def chromium() -> str | None:
+    """The browser to drive: playwright's own or the system's; skips where there is none, except in CI."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    if Path(own).exists():
+        return own
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    if os.environ.get("CI"):
+        pytest.fail("there is no Chromium, and in CI the page must be tested: python -m playwright install chromium")
+    pytest.skip("there is no Chromium: python -m playwright install chromium")

@@ -1,0 +1,264 @@
+"""The routes beside Streamlit's, and who may use them."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from search_ui import server
+from search_ui.query import MAX_PICTURE_BYTES
+from search_ui.services import services
+from store.paths import default_library
+
+BASE = "http://127.0.0.1:8501"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, tiny_space: str) -> Path:
+    """A folder with `photos/` and the `library/` of them."""
+    folder = tmp_path_factory.mktemp("server")
+    photos = folder / "photos"
+    photos.mkdir()
+    for number in range(3):
+        Image.new("RGB", (640, 480), (80 * number, 120, 40)).save(photos / f"{number}.jpg")
+    browser.add(folder / "library", photos, tiny_space)
+    return folder
+
+
+@pytest.fixture
+def library(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(made / "library", tmp_path / "library")
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
+    return tmp_path / "library"
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[TestClient]:
+    # One for all: a process can have only one Streamlit runtime. Which library it serves is asked at each request.
+    application = server.create_app(["photos.example"])
+    server.configure("127.0.0.1", 8501, ["photos.example"])
+    with TestClient(application, base_url=BASE, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def client(app: TestClient, library: Path) -> TestClient:
+    return app
+
+
+def a_hash() -> str:
+    return services().searcher().recent(1)[0].hash.hex()
+
+
+def test_a_thumbnail_is_served_by_hash_to_be_kept(client: TestClient) -> None:
+    answer = client.get(f"/thumb/{a_hash()}.jpg")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "access-control-allow-origin" not in answer.headers
+    assert max(Image.open(io.BytesIO(answer.content)).size) <= 512
+    again = client.get(f"/thumb/{a_hash()}.jpg", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/thumb",
+        "/thumb/",
+        "/thumb/../thumb/x.jpg",
+        "/thumb/%2e%2e/%2e%2e/etc/passwd",
+        "/thumb/..%2f..%2fetc%2fpasswd",
+        "/thumb//etc/passwd",
+        "/thumb/%00.jpg",
+        "/thumb/\\\\server\\share.jpg",
+        "/thumb/0.jpg",
+        f"/thumb/{'0' * 63}.jpg",
+        f"/thumb/{'0' * 64}.jpg",
+        f"/thumb/{'A' * 64}.jpg",
+        f"/thumb/{'0' * 64}.png",
+        f"/thumb/{'0' * 64}.jpg%0a",
+        "/thumb/" + "\u0660" * 64 + ".jpg",
+        f"/thumb/{'0' * 5000}.jpg",
+        "/picture/0.jpg",
+        "/picture/",
+    ],
+)
+def test_what_is_no_thumbnail_is_never_found(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    # Streamlit would answer an unknown address with its own page and 200.
+    assert answer.status_code == 404, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert "error" in answer.json()
+
+
+def test_uppercase_and_unknown_are_our_own_404(client: TestClient) -> None:
+    for name in (a_hash().upper(), "0" * 64, a_hash()[:-1]):
+        answer = client.get(f"/thumb/{name}.jpg")
+        assert answer.status_code == 404
+        assert answer.json() == {"error": "There is no such picture."}
+
+
+def test_a_missing_thumbnail_is_made_again(client: TestClient) -> None:
+    thumbnails, content_hash = services().library().thumbnails, a_hash()
+    before = thumbnails.read(bytes.fromhex(content_hash))
+    thumbnails.remove(bytes.fromhex(content_hash))
+    answer = client.get(f"/thumb/{content_hash}.jpg")
+    assert answer.status_code == 200
+    assert answer.content == before == thumbnails.read(bytes.fromhex(content_hash))
+
+
+def test_a_thumbnail_is_not_made_of_a_file_that_changed(client: TestClient, made: Path) -> None:
+    content_hash = a_hash()
+    photo = services().searcher().recent(1)[0]
+    file = made / "photos" / photo.display
+    original = file.read_bytes()
+    services().library().thumbnails.remove(bytes.fromhex(content_hash))
+    try:
+        Image.new("RGB", (64, 64), "red").save(file)
+        assert client.get(f"/thumb/{content_hash}.jpg").status_code == 404
+        file.unlink()
+        os.mkfifo(file)  # to open it would wait for ever
+        assert client.get(f"/thumb/{content_hash}.jpg").status_code == 404
+    finally:
+        file.unlink()
+        file.write_bytes(original)
+    assert client.get(f"/thumb/{content_hash}.jpg").status_code == 200
+
+
+def test_foreign_names_are_refused_everywhere(client: TestClient) -> None:
+    for path in ("/", "/healthz", f"/thumb/{a_hash()}.jpg", "/_stcore/health"):
+        for host in ("evil.example", "evil.example:8501", "127.0.0.1.evil.example", "", "localhost@evil.example"):
+            assert client.get(path, headers={"Host": host}).status_code == 400, (path, host)
+    for host in ("localhost:8501", "127.0.0.1", "[::1]:8501", "photos.example"):
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200, host
+
+
+def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:
+    paths = ("/healthz", f"/thumb/{a_hash()}.jpg")
+    for path in paths:
+        for site in ("cross-site", "same-site", "nonsense"):
+            assert client.get(path, headers={"Sec-Fetch-Site": site}).status_code == 403
+        assert client.get(path, headers={"Origin": "http://evil.example"}).status_code == 403
+        assert client.get(path, headers={"Origin": "null"}).status_code == 403
+        assert client.get(path, headers={"Sec-Fetch-Site": "same-origin", "Origin": BASE}).status_code == 200
+        assert client.get(path, headers={"Sec-Fetch-Site": "none"}).status_code == 200
+    assert client.post("/picture", content=b"x", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_a_picture_put_on_the_shelf(client: TestClient, made: Path) -> None:
+    data = (made / "photos" / "1.jpg").read_bytes()
+    name = client.post("/picture", content=data).json()["name"]
+    kept = services().shelf.get(name)
+    assert kept is not None
+    assert kept.data == data
+    answer = client.get(f"/picture/{name}.jpg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert "no-store" in answer.headers["cache-control"]
+    for _ in range(16):
+        client.post("/picture", content=data)
+    assert services().shelf.get(name) is None
+
+
+def test_what_is_no_picture_is_not_kept(client: TestClient) -> None:
+    for content, status, said in (
+        (b"", 422, "the file is empty"),
+        (b"<svg onload=alert(1)>", 422, "not a picture format"),
+        (bytes(MAX_PICTURE_BYTES + 1), 413, "larger than 25 MB"),
+    ):
+        answer = client.post("/picture", content=content)
+        assert answer.status_code == status
+        assert said in answer.json()["error"]
+    answer = client.get("/picture")
+    assert (answer.status_code, list(answer.json())) == (405, ["error"])
+
+
+def test_health(client: TestClient, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = client.get("/healthz").json()
+    assert answer == {"ok": True, "generation": services().library().catalog.generation()}
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "none"))
+    assert client.get("/healthz").json() == {"ok": True, "generation": None}
+    assert client.get(f"/thumb/{'0' * 64}.jpg").status_code == 404
+
+
+def test_a_library_that_appears_or_is_replaced_is_seen(made: Path, tmp_path: Path, library: Path) -> None:
+    first = services().library()
+    assert services().library() is first
+    (library / "library.sqlite").unlink()
+    shutil.copy(made / "library" / "library.sqlite", library / "new.sqlite")
+    (library / "new.sqlite").rename(library / "library.sqlite")
+    assert services().library() is not first
+    assert services().path == default_library()
+
+
+def test_settings_are_ours_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit import config
+
+    monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
+    monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
+    server.create_app()
+    server.configure("127.0.0.1", 8599)
+    for option, value in (
+        ("server.address", "127.0.0.1"), ("server.port", 8599), ("browser.gatherUsageStats", False),
+        ("server.enableCORS", True), ("server.enableXsrfProtection", True), ("server.fileWatcherType", "none"),
+        ("server.enableStaticServing", False), ("server.maxUploadSize", 25), ("client.showErrorDetails", "none"),
+    ):  # fmt: skip
+        assert config.get_option(option) == value, option
+    assert config.get_option("server.allowedHosts") == ["127.0.0.1", "localhost", "::1"]
+
+
+def test_the_server_listens_on_the_loopback_only_and_stops_when_told(library: Path, tmp_path: Path) -> None:
+    with browser.running(library, tmp_path / "log.txt") as url:
+        port = int(url.rsplit(":", 1)[1])
+        with pytest.raises(OSError), socket.socket() as probe:
+            probe.settimeout(5)
+            probe.connect((_own_address(), port))
+        taken = subprocess.run(
+            [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser"],
+            cwd=browser.ROOT, text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        assert taken.returncode == 2
+        assert f"Port {port} is taken" in taken.stderr
+        assert "Traceback" not in taken.stderr
+    assert "Sightline is at" in (tmp_path / "log.txt").read_text()
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+def _own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: asks the routing table for our own address
+            address = str(probe.getsockname()[0])
+        except OSError:
+            address = "127.0.0.2"
+    return "127.0.0.2" if address.startswith("127.") else address
+
+
+def test_ctrl_c_exits_130(library: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(browser.free_port()),
+         "--no-browser", "--offline"], cwd=browser.ROOT, text=True, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    line = ""
+    while "Sightline is at" not in line:
+        line = process.stderr.readline()
+        assert line, "the server ended before it was up"
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
