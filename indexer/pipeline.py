@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
 # Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
-BATCH_SECONDS = (0.25, 1.0)
+BATCH_SECONDS = (0.5, 2.0)
 BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
 
 

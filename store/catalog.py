@@ -166,9 +166,8 @@ class Catalog:
 
     def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
         """The id of a content and whether it has a vector in the space; None where the content is unknown."""
-        has_vector = select(Vector.id).where(Vector.space_id == space_id, Vector.content_id == Content.id).exists()
         with self.engine.connect() as connection:
-            row = connection.execute(select(Content.id, has_vector).where(Content.hash == content_hash)).first()
+            row = connection.execute(_BY_HASH, {"hash": content_hash, "space": space_id}).first()
         return None if row is None else (row[0], bool(row[1]))
 
     # -- roots, spaces, totals ----------------------------------------------------------------------------------
@@ -329,6 +328,13 @@ _SPACE_COLUMNS = (
     Space.id, Space.key, Space.name, Space.model, Space.weights, Space.preprocess, Space.dim, Space.has_text,
     Space.epoch,
 )  # fmt: skip
+
+
+# Asked once for every file that is read: built once.
+_BY_HASH = select(
+    Content.id,
+    select(Vector.id).where(Vector.space_id == bindparam("space"), Vector.content_id == Content.id).exists(),
+).where(Content.hash == bindparam("hash"))
 
 
 def raise_generation(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,9 +26,8 @@ def replace_file(target: Path, write: Callable[[Path], None], *, durable: bool =
     Raises:
         OSError: the disk is full, the folder can't be written; the old file is still there, no temporary is left.
     """
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # One writer per process and thread at a time, so no two share a name.
+    temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}")
     try:
         write(temporary)
         if durable:

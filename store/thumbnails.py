@@ -21,7 +21,14 @@ class Thumbnails:
     def write(self, content_hash: bytes, data: bytes) -> None:
         """Store a thumbnail; whole or not at all."""
         target = self.path(content_hash)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._replace(target, data)
+        except FileNotFoundError:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._replace(target, data)
+
+    @staticmethod
+    def _replace(target: Path, data: bytes) -> None:
         # Not synced: thousands of syncs would rule the run, and a lost thumbnail is made again.
         replace_file(target, lambda path: _write(path, data), durable=False)
 

@@ -154,7 +154,7 @@ def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         replace_file(target, half)
     assert target.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     replace_file(target, lambda path: _put(path, b"new"))
     assert target.read_bytes() == b"new"
     (tmp_path / ".tmp-left").write_bytes(b"")
