@@ -71,7 +71,7 @@ def test_vectors_are_open_clips_own(spaces: dict[str, str], kind: str) -> None:
 
 
 def test_siglip_like_text_is_canonicalised_and_padded(spaces: dict[str, str]) -> None:
-    """SigLIP 2 was trained on lower-case text without punctuation, padded to the context: anything else scores lower."""
+    """SigLIP 2 was trained on lower-case text without punctuation, padded: anything else scores lower."""
     encoder = Encoder(resolve(spaces["siglip"]), precision="fp32")
     plain, shouted = encoder.encode_texts(["two red boats", "Two RED boats!!"])
     np.testing.assert_allclose(plain, shouted, atol=1e-6)
@@ -199,18 +199,17 @@ def test_the_identity_of_a_space_is_its_weights_and_preprocessing(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("prepare", "message"),
+    ("files", "message"),
     [
-        (lambda folder: None, "no weights"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"x"), "neither"),
-        (lambda folder: [(folder / "model.safetensors").write_bytes(b"x"), (folder / "open_clip_config.json").write_text("{")],
-         "not a model's configuration"),
-        (lambda folder: [(folder / "model.safetensors").write_bytes(b"x"), (folder / "config.json").write_text("{}")],
-         "not a model's configuration"),
+        ({}, "no weights"),
+        ({"model.safetensors": "x"}, "neither"),
+        ({"model.safetensors": "x", "open_clip_config.json": "{"}, "not a model's configuration"),
+        ({"model.safetensors": "x", "config.json": "{}"}, "not a model's configuration"),
     ],
-)  # fmt: skip
-def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path, prepare: Any, message: str) -> None:
-    prepare(tmp_path)
+)
+def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     with pytest.raises(SpaceError, match=message):
         resolve(f"local-dir:{tmp_path}")
 
