@@ -47,7 +47,7 @@ install-dev: $(VENV)/.installed-dev
 demo-index: install  ## draw the demo pictures and index them; with PHOTOS=FOLDER index that folder
 ifdef PHOTOS
 	@echo "Indexing $(PHOTOS)"
-	@$(BIN)/python -m indexer $(PHOTOS); code=$$?; [ $$code -le 1 ] || exit $$code
+	@$(BIN)/python -m indexer "$(PHOTOS)"; code=$$?; [ $$code -le 1 ] || exit $$code
 else
 	@echo "Drawing the demo pictures in $(DEMO_PHOTOS)"
 	@$(BIN)/python -m indexer.demo $(DEMO_PHOTOS)
@@ -72,7 +72,7 @@ check: install-dev  ## lint and types
 	@$(BIN)/mypy
 
 bench: install  ## measure decode, encode and end to end on PHOTOS=FOLDER
-	@$(BIN)/python benchmarks/index.py $(PHOTOS)
+	@$(BIN)/python benchmarks/index.py "$(PHOTOS)"
 
 lock: install-dev  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new

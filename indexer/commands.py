@@ -38,15 +38,18 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
     except sqlalchemy.exc.DBAPIError as error:
-        click.echo(f"Error: the library's database said: {error.orig}. What was committed is safe.", err=True)
+        click.echo(
+            f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True
+        )
         return COULD_NOT
-    except BrokenPipeError:
-        # Nobody reads our output any more; say so quietly, as other tools do, and keep Python from saying it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as error:
         about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
         click.echo(f"Error: {error.strerror or error}{about}", err=True)
+        return COULD_NOT
+    except Exception as error:  # the last resort: no traceback for a user who did not ask for one
+        log.debug("the run ended with", exc_info=error)
+        said = f"{type(error).__name__}: {error}"
+        click.echo(f"Error: {said}. Run with -vv for the details, and please report it.", err=True)
         return COULD_NOT
     return code if isinstance(code, int) else DONE
 
@@ -55,7 +58,7 @@ class _DefaultToIndex(click.Group):
     """A first word that is no command is a folder: `python -m indexer ./photos` means `index ./photos`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("--help", "--version"):
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help", "--version"):
             args = ["index", *args]
         return super().parse_args(ctx, args or ["--help"])
 
@@ -104,7 +107,7 @@ def cli() -> None:
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1, 4096),
+    type=click.IntRange(1, 256),
     default=None,
     metavar="N",
     help="Pictures encoded at once. Default: measured while running.",
@@ -162,7 +165,9 @@ def index(
             with _stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:
-        click.echo(json.dumps({**summary.to_dict(), "library": str(path), "interrupted": bool(received)}))
+        click.echo(
+            json.dumps({**summary.to_dict(), "library": display(os.fsencode(path)), "interrupted": bool(received)})
+        )
     elif not quiet:
         print_summary(sys.stderr, summary, path, model.name)
     if received:
@@ -198,7 +203,12 @@ def _default_space(path: Path, device: str) -> str:
 def _dry_run(folders: Sequence[Path], path: Path, walk: Any, space: str | None, offline: bool, as_lines: bool) -> int:
     from indexer.plan import plan
 
-    for change, target, relative in plan(folders, path, walk):
+    key = None
+    if space is not None:
+        from indexer.models import resolve
+
+        key = resolve(space, offline=offline).identity().key
+    for change, target, relative in plan(folders, path, walk, key):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:

@@ -119,9 +119,15 @@ def _repository(model: str) -> str:
 
 def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.utils._validators import validate_repo_id
 
-    if repository.count("/") != 1:
+    try:
+        validate_repo_id(repository)
+        valid = repository.count("/") == 1
+    except HFValidationError:
+        valid = False
+    if not valid:
         raise SpaceError(f"{spec!r} does not name a hub repository; say {HUB}ORG/NAME")
     offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     try:
@@ -169,7 +175,7 @@ def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Mode
             try:
                 config = json.loads((folder / name).read_text(encoding="utf-8"))
                 library, preprocess, dim, has_text = read(config)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise SpaceError(f"{folder / name} is not a model's configuration ({error!r}).") from error
             weights = weights or _fingerprint(file, folder / name)
             return Model(spec, folder, library, weights, preprocess, dim, has_text)

@@ -6,6 +6,7 @@ goes, and pass pixels on without a copy; processes measured slower here); this t
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -22,10 +23,10 @@ import numpy as np
 from indexer.models import Model
 from indexer.scanner import RootScan, Scanner, Task
 from indexer.summary import Summary
-from indexer.targets import Target, find_targets
+from indexer.targets import Target, emptied, find_targets
 from indexer.walk import WalkOptions
 from store.library import Library
-from store.paths import to_bytes
+from store.paths import to_bytes, to_path
 from store.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from indexer.encoder import Encoder
     from indexer.reader import Read, Reader
+
+log = logging.getLogger(__name__)
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
@@ -129,14 +132,15 @@ class Pipeline:
             self._index(Scanner(self._library.catalog, self._space_id, scans, self._options.walk, skip, self.summary))
             if not self.stop.is_set():
                 self._settle(scans)
-                self._writer.make_default(self._space_id)
-            self._library.vectors.save(self._space_id)
+                self._choose_default()
+            self._save_vectors()
             state = "interrupted" if self.stop.is_set() else "done"
         except KeyboardInterrupt:
             state = "interrupted"
             raise
         finally:
             self.summary.seconds = time.monotonic() - started
+            self.summary.bound_by = self._bound()
             self.summary.loading = self._waited.get("load", 0.0)
             self._writer.finish_run(run_id, state, self.summary.to_dict())
             if self._encoder is not None and self._owns_encoder:
@@ -157,14 +161,15 @@ class Pipeline:
             try:
                 for item in self._read_ahead(pool, scanner.tasks(), workers):
                     self._take(item)
-                    if len(self._pending) >= self._batch:
+                    if len(self._pending) >= self._batch or (self._pending and self._is_late()):
                         self._encode()
                     if self._is_due():
                         self._commit()
                     self._show(scanner)
-                self._encode()
-                self._commit()
-                self._commit()  # the copies that waited for what the first one wrote
+                # Again while there is something: copies wait for what the commit before wrote.
+                while self._pending or self._ready or self._failed or self._twins:
+                    self._encode()
+                    self._commit()
                 self._show(scanner)
             finally:
                 scanner.stop()
@@ -199,6 +204,8 @@ class Pipeline:
 
     def _take(self, item: Read) -> None:
         self._taken += 1
+        if item.gone:
+            return
         reader = self._get_reader()
         if item.failed is not None:
             if item.hash:
@@ -240,6 +247,8 @@ class Pipeline:
         """Encode the pending pictures, at most a batch of them at a time."""
         while self._pending:
             batch, self._pending = self._pending[: self._batch], self._pending[self._batch :]
+            if len(self._ready) + len(batch) > COMMIT_PICTURES:
+                self._commit()
             encoder = self._load()
             begun = time.monotonic()
             with self._clock("encode"):
@@ -278,7 +287,10 @@ class Pipeline:
 
     def _is_due(self) -> bool:
         waiting = len(self._ready) + len(self._failed)
-        return waiting >= COMMIT_PICTURES or (waiting > 0 and time.monotonic() - self._last_commit > COMMIT_SECONDS)
+        return waiting >= COMMIT_PICTURES or (waiting > 0 and self._is_late())
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._last_commit > COMMIT_SECONDS
 
     def _commit(self) -> None:
         with self._clock("write"):
@@ -308,6 +320,10 @@ class Pipeline:
 
     def _settle(self, scans: Sequence[RootScan]) -> None:
         """What only a walk that came to its end can say: what is gone, what moved, what may be forgotten."""
+        for scan in scans:
+            held = self._library.catalog.count_present(scan.root_id, scan.target.prefix)
+            if held and not scan.files:  # its drive went away after it was looked at
+                raise emptied(scan.target.start, held)
         gone: list[int] = []
         for scan in scans:
             present = self._library.catalog.present_photos(scan.root_id)
@@ -319,17 +335,44 @@ class Pipeline:
             self.summary.failed_now += len(scan.unreadable)
             unseen = scan.failures.keys() - scan.seen_failures - {failed.file.path for failed in scan.unreadable}
             self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
-            self._writer.finish_root(scan.root_id)
         self._commit()
-        replaced = self._writer.settle_moves(self._linked)
+        replaced = self._writer.settle_moves([scan.root_id for scan in scans])
         self.summary.moved = len(replaced)
-        self.summary.duplicates = self._linked.total() - len(replaced)
+        self.summary.duplicates = max(0, self._linked.total() - len(replaced))
         self.summary.missing = len(set(gone) - replaced)
+        for scan in scans:
+            if not scan.target.prefix:
+                self._writer.finish_root(scan.root_id)
         if self._options.prune:
-            self.summary.forgotten, hashes = self._writer.prune([scan.root_id for scan in scans])
-            for content_hash in hashes:
-                self._library.thumbnails.remove(content_hash)
-        self.summary.bound_by = self._bound()
+            self._prune(scans)
+
+    def _prune(self, scans: Sequence[RootScan]) -> None:
+        """Forget what is missing below the folders of this run; not what is only unreadable, excluded or hidden."""
+        photo_ids = [
+            photo_id
+            for scan in scans
+            for photo_id, path in self._library.catalog.missing_photos(scan.root_id)
+            if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path))
+        ]
+        for content_hash in self._writer.prune(photo_ids):
+            self._library.thumbnails.remove(content_hash)
+        self.summary.forgotten = len(photo_ids)
+
+    def _choose_default(self) -> None:
+        """Let searches use this space, if nothing that can be found now would be lost by it."""
+        catalog = self._library.catalog
+        lacking = catalog.counts().pictures - catalog.counts(self._space_id).pictures
+        default = catalog.default_space()
+        if not lacking or default is None or not default.count:
+            self._writer.make_default(self._space_id)
+        elif default.id != self._space_id:
+            self.summary.not_in_space = lacking
+
+    def _save_vectors(self) -> None:
+        try:
+            self._library.vectors.save(self._space_id)
+        except OSError as error:  # a cache: searches make it again
+            log.warning("the vector index can't be saved (%s); searches will build it each time", error)
 
     def _bound(self) -> str:
         waited = {name: seconds for name, seconds in self._waited.items() if name != "load"}
@@ -348,6 +391,16 @@ class Pipeline:
         finally:
             if name:
                 self._waited[name] = self._waited.get(name, 0.0) + time.monotonic() - begun
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _stack(batch: Sequence[Read]) -> torch.Tensor:

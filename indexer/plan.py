@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from indexer.scanner import RootScan
+from indexer.scanner import RootScan, classify
 from indexer.targets import Target, find_targets
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
 from store.catalog import CHUNK, Catalog
 from store.library import DATABASE, Library
 
 
-def plan(folders: Sequence[Path], library_path: Path, options: WalkOptions) -> Iterator[tuple[str, Path, bytes]]:
-    """What would be read or is gone.
+def plan(
+    folders: Sequence[Path], library_path: Path, options: WalkOptions, key: str | None = None
+) -> Iterator[tuple[str, Path, bytes]]:
+    """What would be read or is gone, for the space with this identity `key`; None is the library's own.
 
     Yields:
-        (`new`, `changed`, `back` or `gone`, root, path under it). A new path may turn out to hold a known content.
+        (`new`, `changed`, `back`, `unencoded` or `gone`, root, path under it). A new path may turn out to hold a known
+        content; unencoded ones have no vector in the space.
 
     Raises:
         FolderError, RootUnavailableError: as the run itself would.
@@ -30,33 +33,32 @@ def plan(folders: Sequence[Path], library_path: Path, options: WalkOptions) -> I
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
+        space_id = _space_id(library.catalog, key)
         for target in find_targets(folders, library.catalog, options, skip):
-            yield from _plan_target(library.catalog, target, options, skip)
+            yield from _plan_target(library.catalog, target, space_id, options, skip)
+
+
+def _space_id(catalog: Catalog, key: str | None) -> int:
+    """The id of a space; -1, which no space has, where the library does not hold it."""
+    if key is None:
+        default = catalog.default_space()
+        return default.id if default else -1
+    return next((space.id for space in catalog.spaces() if space.key == key), -1)
 
 
 def _plan_target(
-    catalog: Catalog, target: Target, options: WalkOptions, skip: Sequence[Path]
+    catalog: Catalog, target: Target, space_id: int, options: WalkOptions, skip: Sequence[Path]
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
-    default = catalog.default_space()
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
     walked = walk(target.root, options, WalkCounts(), skip, target.start)
     while batch := list(islice(walked, CHUNK)):
         files = [item for item in batch if isinstance(item, Found)]
-        known = catalog.known_photos(root_id, [file.path for file in files], default.id if default else -1)
+        known = catalog.known_photos(root_id, [file.path for file in files], space_id)
         for file in files:
-            photo, failure = known.get(file.path), scan.failures.get(file.path)
-            looks = (file.size, file.mtime_ns)
-            if photo is not None:
-                scan.see(photo.id)
-            if failure is not None and (failure.size, failure.mtime_ns) == looks:
-                continue
-            if photo is None:
-                yield "new", target.root, file.path
-            elif photo.missing:
-                yield "back", target.root, file.path
-            elif (photo.size, photo.mtime_ns) != looks:
-                yield "changed", target.root, file.path
+            change = classify(scan, file, known.get(file.path))
+            if change not in ("failed", "unchanged"):
+                yield change, target.root, file.path
     for photo_id, path in catalog.present_photos(root_id):
         if scan.lacks(photo_id, path):
             yield "gone", target.root, path

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # open_clip's defaults where a configuration is silent (open_clip/constants.py, PreprocessCfg).
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+# Sides whose ratio is above this are trimmed to it first. Far above the ratio of any model's input, and far enough from
+# the crop's edge that the resizing filter does not reach what was trimmed.
+LONG = 8
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -101,6 +104,7 @@ class Preprocess:
         import torch
         from torchvision.transforms.v2 import functional as F
 
+        pixels = self._trim(pixels)
         # The batch axis goes on first: torch then sees its channels-last layout and runs its fast kernel on it.
         tensor = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))[None].permute(0, 3, 1, 2)
         mode = F.InterpolationMode.BICUBIC if self.interpolation == "bicubic" else F.InterpolationMode.BILINEAR
@@ -115,6 +119,15 @@ class Preprocess:
                 tensor = F.pad(tensor, [left, top, missing[1] - left, missing[0] - top], fill=self.fill)
             tensor = F.center_crop(tensor, [height, width])
         return tensor[0].contiguous()
+
+    def _trim(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The middle of a very long picture: the rest would be resized, at gigabytes a time, only to be cropped off."""
+        height, width = pixels.shape[:2]
+        if self.resize != "shortest" or max(height, width) <= LONG * min(height, width):
+            return pixels
+        kept = LONG * min(height, width)
+        top, left = (max(0, side - kept) // 2 for side in (height, width))
+        return pixels[top : top + kept, left : left + kept]
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         wanted_height, wanted_width = (math.floor(side / self.crop) for side in self.size)

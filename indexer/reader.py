@@ -42,6 +42,7 @@ class Read:
         facts: where the content is new.
         pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
         failed: why there is nothing of all this.
+        gone: the file was deleted since the walk came by; the next walk will say so.
     """
 
     task: Task
@@ -52,6 +53,7 @@ class Read:
     facts: Mapping[str, Any] | None = None
     pixels: torch.Tensor | None = field(default=None, repr=False)
     failed: Failed | None = None
+    gone: bool = False
 
 
 class Claims:
@@ -106,6 +108,8 @@ class Reader:
                     return result
                 # Its row keeps the old time, so the next run reads it again.
                 return _failed(task, file, "read", "the file changed while it was read", result.hash)
+        except FileNotFoundError:
+            return Read(task, file, b"", gone=True)
         except OSError as error:
             return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}")
 
@@ -128,7 +132,11 @@ class Reader:
             self._write_thumbnail(digest, decoded.thumbnail)
         facts = asdict(decoded.facts) if known is None else None
         content_id = None if known is None else known[0]
-        return Read(task, file, digest, content_id, facts=facts, pixels=self._preprocess.apply(decoded.pixels))
+        try:
+            pixels = self._preprocess.apply(decoded.pixels)
+        except (RuntimeError, MemoryError) as error:
+            return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
+        return Read(task, file, digest, content_id, facts=facts, pixels=pixels)
 
     def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
         try:

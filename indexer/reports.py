@@ -14,7 +14,7 @@ from indexer.spaces import PRESETS, Preset
 from indexer.verify import check
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library, is_indexing, locked
-from store.paths import as_json, to_bytes
+from store.paths import as_json, display, to_bytes
 from store.writer import Writer
 
 
@@ -33,7 +33,7 @@ def print_status(library: Library, as_lines: bool) -> None:
     if as_lines:
         _print_json(
             {
-                "library": str(library.path),
+                "library": display(to_bytes(library.path)),
                 **asdict(counts),
                 "indexing": running,
                 "space": default.name if default else None,
@@ -71,7 +71,8 @@ def print_failures(library: Library, as_lines: bool) -> None:
                 _print_json({**as_json(path), "stage": failure.stage, "reason": failure.reason, "size": failure.size,
                              "mtime_ns": failure.mtime_ns, "failed_at": failure.failed_at})  # fmt: skip
             else:
-                click.echo(f"{failure.stage}\t{failure.display}\t{failure.reason}")
+                path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes
+                click.echo(f"{failure.stage}\t{display(path)}\t{failure.reason}")
 
 
 def print_spaces(path: Path, as_lines: bool) -> None:
@@ -137,7 +138,7 @@ def forget_folder(path: Path, folder: Path) -> None:
     if not (path / DATABASE).exists():
         raise LibraryError(f"There is no library in {path}.")
     with locked(path), Library.create(path) as library:
-        wanted = {to_bytes(folder.expanduser().absolute()), to_bytes(folder.expanduser().resolve())}
+        wanted = {to_bytes(folder.absolute()), to_bytes(folder.resolve())}
         roots = library.catalog.roots()
         found = next((root for root in roots if root.path in wanted), None)
         if found is None:
@@ -145,7 +146,7 @@ def forget_folder(path: Path, folder: Path) -> None:
             raise SightlineError(f"The library {path} has no folder {folder}; it has: {names}")
         writer = Writer(library.catalog.engine)
         count = writer.forget_root(found.id)
-        _, hashes = writer.prune([])
+        hashes = writer.prune([])
         for content_hash in hashes:
             library.thumbnails.remove(content_hash)
     click.echo(f"Forgot {found.display} and its {count} photos. The files themselves were not touched.", err=True)

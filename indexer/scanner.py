@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from indexer.summary import Summary
 from indexer.targets import Target
@@ -41,6 +42,7 @@ class RootScan:
     root_id: int
     failures: dict[bytes, KnownFailure]
     last_photo_id: int  # photos above it were added by this run
+    files: int = 0
     seen: bytearray = field(default_factory=bytearray)  # a flag per photo id: a set would take 60 bytes an id
     seen_failures: set[bytes] = field(default_factory=set)
     unreadable: list[Failed] = field(default_factory=list)
@@ -61,7 +63,7 @@ class RootScan:
         if not path.startswith(self.target.prefix):
             return False
         blind = (failed.file.path for failed in self.unreadable)
-        return not any(path == folder or path.startswith(folder + b"/") for folder in blind)
+        return not any(not folder or path == folder or path.startswith(folder + b"/") for folder in blind)
 
 
 class Scanner:
@@ -149,22 +151,37 @@ class Scanner:
 
     def _compare(self, scan: RootScan, file: Found, photo: KnownPhoto | None) -> Task | None:
         """The task of reading a file, or None where nothing can have changed."""
-        failure = scan.failures.get(file.path)
-        if photo is not None:
-            scan.see(photo.id)
-        if failure is not None:
-            scan.seen_failures.add(file.path)
-            if (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns):
-                self._summary.failed += 1
-                return None
-        same = photo is not None and (photo.size, photo.mtime_ns) == (file.size, file.mtime_ns)
-        if photo is not None and same and photo.encoded and not photo.missing:
+        change = classify(scan, file, photo)
+        if change == "failed":
+            self._summary.failed += 1
+        elif change == "unchanged":
             self._summary.unchanged += 1
-            return None
-        return Task(
-            scan.target.root,
-            scan.root_id,
-            file.path,
-            None if photo is None else photo.content_id,
-            photo is not None and photo.missing,
-        )
+        else:
+            old = None if photo is None else photo.content_id
+            missing = photo is not None and photo.missing
+            return Task(scan.target.root, scan.root_id, file.path, old, missing)
+        return None
+
+
+Change = Literal["failed", "unchanged", "new", "back", "changed", "unencoded"]
+
+
+def classify(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change:
+    """What a file is, by its size and time against what the library knows; notes in `scan` that it is there."""
+    failure = scan.failures.get(file.path)
+    looks = (file.size, file.mtime_ns)
+    scan.files += 1
+    if photo is not None:
+        scan.see(photo.id)
+    if failure is not None:
+        scan.seen_failures.add(file.path)
+        # What failed in the model is tried again: another space, or precision, may do better.
+        if (failure.size, failure.mtime_ns) == looks and failure.stage != "encode":
+            return "failed"
+    if photo is None:
+        return "new"
+    if photo.missing:
+        return "back"
+    if (photo.size, photo.mtime_ns) != looks:
+        return "changed"
+    return "unchanged" if photo.encoded else "unencoded"

@@ -22,6 +22,7 @@ class Summary:
         missing: photos that this run found gone.
         forgotten: photos that `--prune` removed.
         encoded: pictures that went through the model.
+        not_in_space: pictures of the library without a vector in this space, for which searches keep to their old one.
         other_files: files passed over as no pictures.
         links: links passed over.
         seconds: from the first file to the last commit.
@@ -40,6 +41,7 @@ class Summary:
     missing: int = 0
     forgotten: int = 0
     encoded: int = 0
+    not_in_space: int = 0
     other_files: int = 0
     links: int = 0
     seconds: float = 0.0

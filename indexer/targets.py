@@ -9,7 +9,7 @@ from pathlib import Path
 from indexer.walk import Unreadable, WalkCounts, WalkOptions, walk
 from store.catalog import Catalog, RootState
 from store.errors import RootUnavailableError, SightlineError
-from store.paths import to_bytes, to_path
+from store.paths import display, to_bytes, to_path
 
 
 class FolderError(SightlineError):
@@ -45,20 +45,29 @@ def find_targets(
     targets: dict[tuple[Path, bytes], Target] = {}
     resolved = sorted({_checked(folder, roots) for folder in folders}, key=lambda path: len(path.parts))
     for path in resolved:
-        outer = [Path(to_path(root.path)) for root in roots] + [target.root for target in targets.values()]
-        root = next((candidate for candidate in outer if path.is_relative_to(candidate)), path)
+        outer = [to_path(root.path) for root in roots] + [target.root for target in targets.values()]
+        around = [candidate for candidate in outer if path.is_relative_to(candidate)]
+        root = min(around, key=lambda candidate: len(candidate.parts), default=path)
         prefix = b"" if path == root else to_bytes(path.relative_to(root)) + b"/"
         if any(key[0] == root and prefix.startswith(key[1]) for key in targets):
             continue
         known = next((state for state in roots if state.path == to_bytes(root)), None)
         target = Target(root, prefix, known)
-        _believe(target, options, skip)
+        _believe(target, catalog, options, skip)
+        for inner in roots:
+            if to_path(inner.path) != root and to_path(inner.path).is_relative_to(target.start):
+                # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.
+                _checked(to_path(inner.path), roots)
+                _believe(Target(to_path(inner.path), b"", inner), catalog, options, skip)
         targets[root, prefix] = target
     return list(targets.values())
 
 
 def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
-    path = folder.expanduser().resolve()
+    try:
+        path = folder.expanduser().resolve()
+    except (RuntimeError, OSError) as error:  # no such user's home; a link that leads to itself
+        raise FolderError(f"The folder {display(to_bytes(folder))} can't be found ({error}).") from error
     known = next((root for root in roots if root.path == to_bytes(path)), None)
     try:
         if path.is_dir():
@@ -76,13 +85,18 @@ def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
     raise FolderError(f"There is no folder {path}.")
 
 
-def _believe(target: Target, options: WalkOptions, skip: Sequence[Path]) -> None:
+def _believe(target: Target, catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]) -> None:
     first = next(walk(target.root, options, WalkCounts(), skip, target.start), None)
     if isinstance(first, Unreadable) and first.path == target.prefix.rstrip(b"/"):
         raise FolderError(f"The folder {target.start} can't be read ({first.reason}). Change its permissions.")
-    if first is None and not target.prefix and target.known is not None and target.known.photos:
-        raise RootUnavailableError(
-            f"The folder {target.root} holds no picture now; the library holds {target.known.photos} photos of it, and "
-            "its drive may not be mounted. Nothing was changed. If it is meant to be empty, forget it: "
-            f"python -m indexer forget {target.root}"
-        )
+    held = catalog.count_present(target.known.id, target.prefix) if catalog and target.known else 0
+    if first is None and held:
+        raise emptied(target.start, held)
+
+
+def emptied(folder: Path, photos: int) -> RootUnavailableError:
+    """The error of a folder that was full and is empty."""
+    return RootUnavailableError(
+        f"The folder {folder} holds no picture now; the library holds {photos} photos of it, and its drive may not be "
+        f"mounted. Nothing was changed. If it is meant to be empty, forget it: python -m indexer forget {folder}"
+    )

@@ -80,7 +80,9 @@ def query(
 def _environment(library: Path | None, offline: bool) -> None:
     # The variables are how the page, a script of its own in this process, learns of them.
     if library is not None:
-        os.environ["SIGHTLINE_LIBRARY"] = str(library.absolute())
+        os.environ["SIGHTLINE_LIBRARY"] = str(library.expanduser().absolute())
+    # Spinning OpenMP threads would take the cores from the pages' own threads; see indexer/__main__.py.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

@@ -37,6 +37,7 @@ class KnownFailure:
     """What a file that failed looked like then."""
 
     id: int
+    stage: str
     size: int
     mtime_ns: int
 
@@ -148,9 +149,28 @@ class Catalog:
 
     def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
         """Failures of a root by path."""
-        query = select(Failure.path, Failure.id, Failure.size, Failure.mtime_ns).where(Failure.root_id == root_id)
+        query = select(Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns).where(
+            Failure.root_id == root_id
+        )
         with self.engine.connect() as connection:
             return {row[0]: KnownFailure(*row[1:]) for row in connection.execute(query)}
+
+    def count_present(self, root_id: int, prefix: bytes = b"") -> int:
+        """How many photos of a root, below a folder in it, are not missing."""
+        below = func.substr(Photo.path, 1, len(prefix)) == prefix
+        query = (
+            select(func.count())
+            .select_from(Photo)
+            .where(Photo.root_id == root_id, Photo.missing_since.is_(None), below)
+        )
+        with self.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def missing_photos(self, root_id: int) -> list[tuple[int, bytes]]:
+        """Id and path of each photo of a root that is missing."""
+        query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_not(None))
+        with self.engine.connect() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
 
     def last_photo_id(self) -> int:
         """The highest id a photo ever had; 0 in an empty library."""

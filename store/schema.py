@@ -32,6 +32,8 @@ class Root(Base):
     display: Mapped[str] = mapped_column(Text)
     added_at: Mapped[str] = mapped_column(Text)
     last_walked_at: Mapped[str | None] = mapped_column(Text)
+    # Photos with a higher id were added since a walk last came to its end: one of them may be where another moved to.
+    settled_photo_id: Mapped[int]
 
 
 class Content(Base):

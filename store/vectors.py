@@ -29,7 +29,10 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 FORMAT = 1
-_parameters: Any = faiss.SearchParameters  # its stub does not know the keyword arguments FAISS adds at import
+# What FAISS's stubs do not know of.
+_parameters: Any = faiss.SearchParameters
+_writer: Any = vars(faiss)["PyCallbackIOWriter"]
+_reader: Any = vars(faiss)["PyCallbackIOReader"]
 CHUNK = 16_384
 # Up to this share of the index, scoring the wanted rows one by one costs less than a scan that asks a selector
 # about every row: gathered rows cost about four times a scanned one.
@@ -171,10 +174,18 @@ class VectorIndex:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock:
-            replace_file(path, lambda temporary: faiss.write_index(self._index, str(temporary)))
+            replace_file(path, self._write)
             manifest = Manifest(FORMAT, space_key, self.dim, self.epoch, self.last_id, len(self), _sha256(path))
         text = json.dumps(asdict(manifest), indent=1)
         replace_file(path.with_suffix(".json"), lambda temporary: _write_text(temporary, text))
+
+    def _write(self, path: Path) -> None:
+        # Through a file of Python's: FAISS's own takes no path that is not text, and hides a full disk.
+        try:
+            with path.open("wb") as file:
+                faiss.write_index(self._index, _writer(file.write))
+        except RuntimeError as error:
+            raise OSError(f"the vector cache {path} can't be written: {error}") from error
 
     @classmethod
     def load(cls, path: Path, space: SpaceState) -> VectorIndex | None:
@@ -186,7 +197,8 @@ class VectorIndex:
                 return None
             if manifest.last_id > space.last_id or manifest.count > space.count or _sha256(path) != manifest.sha256:
                 return None
-            loaded: Any = faiss.read_index(str(path))
+            with path.open("rb") as file:
+                loaded: Any = faiss.read_index(_reader(file.read))
         except FileNotFoundError:
             return None
         # A damaged cache is no error: whatever is wrong with it, it is made again.
@@ -254,12 +266,6 @@ class VectorCache:
         state = self._catalog.space_state(space_id)
         saved = VectorIndex.load(self.path(space_id), state)
         return saved is not None and saved.last_id == state.last_id and len(saved) == state.count
-
-    def remove_stale(self, space_ids: set[int]) -> None:
-        """Delete index files of spaces the catalog no longer holds."""
-        for path in self._folder.glob("space-*.*"):
-            if path.stem.removeprefix("space-") not in {str(id_) for id_ in space_ids}:
-                path.unlink(missing_ok=True)
 
 
 def _extends(index: VectorIndex, state: SpaceState) -> bool:

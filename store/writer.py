@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from store.catalog import CHUNK, now, raise_generation
 from store.paths import display
@@ -78,7 +79,9 @@ class Writer:
             if found is not None:
                 return found
             root_id = connection.execute(
-                insert(Root).values(path=path, display=display(path), added_at=now()).returning(Root.id)
+                insert(Root)
+                .values(path=path, display=display(path), added_at=now(), settled_photo_id=0)
+                .returning(Root.id)
             ).scalar_one()
             prefix = path.rstrip(b"/") + b"/"
             for inner_id, inner_path in connection.execute(select(Root.id, Root.path)).all():
@@ -161,29 +164,29 @@ class Writer:
                 raise_generation(connection)
         return len(photo_ids)
 
-    def settle_moves(self, linked: Mapping[int, int]) -> set[int]:
-        """Forget missing photos whose content was found again under a new path.
+    def settle_moves(self, root_ids: Sequence[int]) -> set[int]:
+        """Forget missing photos whose content was found again under a path that is new since the last finished walk.
 
-        Args:
-            linked: how many new photos of this run hold a content that was known before, by content id.
+        Asked of the tables, not of the run's memory: the run that saw the new path may have been killed.
 
         Returns:
             The ids of the missing photos whose place was taken, each by one new photo.
         """
+        new, gone = aliased(Photo), aliased(Photo)
+        arrived = (
+            select(new.content_id, func.count())
+            .join(Root, Root.id == new.root_id)
+            .where(new.root_id.in_(root_ids), new.id > Root.settled_photo_id, new.missing_since.is_(None))
+            .where(select(gone.id).where(gone.content_id == new.content_id, gone.missing_since.is_not(None)).exists())
+            .group_by(new.content_id)
+        )
         taken: set[int] = set()
         with self._engine.begin() as connection:
-            for chunk in _chunks(list(linked)):
-                query = (
-                    select(Photo.content_id, Photo.id)
-                    .where(Photo.content_id.in_(chunk), Photo.missing_since.is_not(None))
-                    .order_by(Photo.id)
-                )
-                left = dict(linked)
-                for content_id, photo_id in connection.execute(query).all():
-                    if left[content_id] > 0:
-                        left[content_id] -= 1
-                        taken.add(photo_id)
-                        connection.execute(delete(Photo).where(Photo.id == photo_id))
+            for content_id, count in connection.execute(arrived).all():
+                query = select(Photo.id).where(Photo.content_id == content_id, Photo.missing_since.is_not(None))
+                taken.update(connection.execute(query.order_by(Photo.id).limit(count)).scalars())
+            for chunk in _chunks(list(taken)):
+                connection.execute(delete(Photo).where(Photo.id.in_(chunk)))
         return taken
 
     def drop_failures(self, failure_ids: Sequence[int]) -> None:
@@ -193,29 +196,31 @@ class Writer:
                 connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
 
     def finish_root(self, root_id: int) -> None:
-        """Note that a root was walked to its end."""
+        """Note that the whole of a root was walked to its end, and what moved in it was settled."""
+        newest = select(func.coalesce(func.max(Photo.id), 0)).scalar_subquery()
         with self._engine.begin() as connection:
-            connection.execute(update(Root).where(Root.id == root_id).values(last_walked_at=now()))
+            connection.execute(
+                update(Root).where(Root.id == root_id).values(last_walked_at=now(), settled_photo_id=newest)
+            )
 
-    def prune(self, root_ids: Sequence[int]) -> tuple[int, list[bytes]]:
-        """Forget the missing photos of these roots, and every content that no photo holds any more.
+    def prune(self, photo_ids: Sequence[int]) -> list[bytes]:
+        """Forget these photos, and every content that no photo holds any more.
 
         Returns:
-            How many photos were forgotten; the hashes of the contents that went (thumbnails are the caller's).
+            The hashes of the contents that went; their thumbnails are the caller's to remove.
         """
         with self._engine.begin() as connection:
-            gone = connection.execute(
-                delete(Photo).where(Photo.root_id.in_(root_ids), Photo.missing_since.is_not(None))
-            ).rowcount
+            for chunk in _chunks(photo_ids):
+                connection.execute(delete(Photo).where(Photo.id.in_(chunk)))
             orphan = ~select(Photo.id).where(Photo.content_id == Content.id).exists()
             hashes = list(connection.execute(select(Content.hash).where(orphan)).scalars())
             if hashes:
                 spaces = select(Vector.space_id).join(Content, Content.id == Vector.content_id).where(orphan)
                 connection.execute(update(Space).where(Space.id.in_(spaces)).values(epoch=Space.epoch + 1))
                 connection.execute(delete(Content).where(orphan))
-            if gone or hashes:
+            if photo_ids or hashes:
                 raise_generation(connection)
-        return gone, hashes
+        return hashes
 
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
@@ -340,8 +345,9 @@ def _put_failures(connection: Connection, failed: Sequence[Failed]) -> None:
         statement.on_conflict_do_update(index_elements=["root_id", "path"], set_={name: new[name] for name in columns}),
         rows,
     )
-    # The path no longer holds the picture it held: what was found there must not be shown for it.
-    for item in failed:
+    # The path no longer holds the picture it held: what was found there must not be shown for it. Unless it was the
+    # model of one space that failed: the file is what it was.
+    for item in (item for item in failed if item.stage != "encode"):
         connection.execute(
             update(Photo)
             .where(

@@ -263,3 +263,118 @@ def test_a_dry_run_names_what_would_happen_and_changes_nothing(photos: Path, ind
     assert sorted(line.split('"')[3] for line in dry.out.splitlines()) == ["changed", "gone", "new"]
     assert (library / "library.sqlite").read_bytes() == before
     assert run([str(photos), "--dry-run", "--library", str(library)]) == 0
+
+
+def test_an_unplugged_root_inside_a_newly_given_folder_changes_nothing(
+    tmp_path: Path, photos: Path, index: Index, library: Path
+) -> None:
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    drive = outer / "drive"
+    photos.rename(drive)
+    index(drive)
+    redraw(outer / "other.png", "red")
+    drive.rename(tmp_path / "unplugged")
+    assert index(outer, "--prune").code == 2
+    drive.mkdir()
+    assert index(outer, "--prune").code == 2
+    assert len(findable(library)) == 24
+    drive.rmdir()
+    (tmp_path / "unplugged").rename(drive)
+    run = index(outer, drive)
+    assert (run.code, run.added, run.unchanged, run.duplicates) == (0, 1, 24, 0)
+    with Library.open(library) as opened:
+        assert len(opened.catalog.roots()) == 1
+
+
+def test_an_emptied_folder_inside_a_root_is_not_believed_when_it_is_given_alone(
+    photos: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    index(photos)
+    inner = first(photos).parent
+    inner.rename(tmp_path / "unplugged")
+    inner.mkdir()
+    assert index(inner, "--prune").code == 2
+    assert len(findable(library)) == 24
+
+
+def test_prune_spares_what_is_elsewhere_excluded_or_unreadable(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    folders = sorted({path.parent for path in photos.rglob("*.jpg")})
+    first(folders[0]).unlink()
+    assert index(folders[1], "--prune").forgotten == 0
+    run = index(photos, "--exclude", "*.jpg", "--prune")
+    assert run.code == 2 or run.forgotten <= 1
+    broken = first(folders[1])
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:500])
+    run = index(photos, "--prune")
+    assert (run.failed, run.forgotten) == (1, 1)
+    broken.write_bytes(whole)
+    assert index(photos).encoded == 0
+
+
+def test_searches_keep_their_space_until_the_new_one_holds_everything(
+    tmp_path: Path, photos: Path, index: Index, library: Path, other_space: str
+) -> None:
+    index(photos)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert index(empty, space=other_space).code == 0
+    part = index(first(photos).parent, space=other_space)
+    assert part.not_in_space > 0
+    with Library.open(library) as opened:
+        assert opened.catalog.default_space().dim == 32  # type: ignore[union-attr]
+    assert index(photos, space=other_space).not_in_space == 0
+    with Library.open(library) as opened:
+        assert opened.catalog.default_space().dim == 48  # type: ignore[union-attr]
+
+
+def test_a_very_long_thin_picture_is_indexed_without_gigabytes(tmp_path: Path, index: Index) -> None:
+    folder = tmp_path / "thin"
+    folder.mkdir()
+    Image.new("L", (1, 500_000), 90).save(folder / "tall.png")
+    Image.new("RGB", (300_000, 2), "red").save(folder / "wide.png")
+    run = index(folder)
+    assert (run.code, run.added) == (0, 2)
+
+
+def test_a_move_is_known_even_if_the_run_that_saw_it_was_stopped(photos: Path, index: Index, library: Path) -> None:
+    from indexer.models import resolve
+    from indexer.pipeline import Options, Pipeline
+
+    index(photos)
+    with Library.open(library) as opened:
+        spec = opened.catalog.spaces()[0].model
+    first(photos).rename(photos / "renamed.jpg")
+    with Library.create(library) as opened:
+        stopped = Pipeline(opened, resolve(spec), Options(), report=lambda _: stopped.stop.set())
+        stopped.run([photos])
+    assert len(findable(library)) == 24
+    run = index(photos)
+    assert (run.moved, run.missing, run.encoded) == (1, 0, 0)
+
+
+def test_what_fails_in_one_spaces_model_stays_findable_in_another(
+    photos: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    import models
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    index(photos)
+    space = models.clip_like(tmp_path / "nan", seed=2)
+    weights = tmp_path / "nan" / "open_clip_model.safetensors"
+    state = load_file(weights)
+    state["visual.proj"] = torch.full_like(state["visual.proj"], float("nan"))
+    save_file(state, weights)
+    run = index(photos, space=space)
+    assert (run.code, run.failed) == (1, 24)
+    assert len(findable(library)) == 24
+    assert index(photos).unchanged == 24
+
+
+def test_a_dry_run_knows_what_a_space_lacks(photos: Path, index: Index, other_space: str) -> None:
+    index(photos)
+    assert index(photos, "--dry-run", space=None).out == ""
+    assert index(photos, "--dry-run", space=other_space).out.count('"unencoded"') == 24
