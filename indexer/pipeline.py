@@ -1,7 +1,8 @@
 """Walk, read, encode, commit: overlapped, bounded, and safe to kill at any moment.
 
 The walk runs ahead in a thread; files are read and decoded by worker threads (they release the GIL where the time
-goes, and pass pixels on without a copy; processes measured no faster, docs/benchmarks.md); this thread encodes and commits meanwhile.
+goes, and pass pixels on without a copy; processes measured no faster, docs/benchmarks.md); this thread encodes and
+commits meanwhile.
 """
 
 from __future__ import annotations
