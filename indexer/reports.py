@@ -149,4 +149,6 @@ def forget_folder(path: Path, folder: Path) -> None:
         hashes = writer.prune([])
         for content_hash in hashes:
             library.thumbnails.remove(content_hash)
+        for space in library.catalog.spaces():
+            library.vectors.save(space.id)
     click.echo(f"Forgot {found.display} and its {count} photos. The files themselves were not touched.", err=True)

@@ -133,7 +133,7 @@ class Failure(Base):
 
 
 class Run(Base):
-    """One run of the indexer. A run that was killed keeps the state `running`."""
+    """One run of the indexer. One that was killed stays `running` until the next run calls it `killed`."""
 
     __tablename__ = "runs"
 

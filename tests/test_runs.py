@@ -315,3 +315,39 @@ def test_a_run_uses_no_network_and_no_pickle(photos: Path, library: Path, tiny_s
     for package in ("indexer", "store", "search_ui"):
         for source in (root / package).rglob("*.py"):
             assert "import pickle" not in source.read_text(), source
+
+
+def test_forget_removes_a_folder_from_the_library_and_nothing_from_the_disk(
+    photos: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (40, 30), "red").save(other / "a.png")
+    index(photos, other)
+    unknown = subprocess.run(
+        [sys.executable, "-m", "indexer", "forget", str(tmp_path), "--library", str(library)],
+        capture_output=True,
+        text=True,
+    )
+    assert unknown.returncode == 2
+    assert "has no folder" in unknown.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "indexer", "forget", str(photos), "--library", str(library)],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, "24 photos" in done.stderr) == (0, True)
+    assert len(list(photos.rglob("*.jpg"))) == 24
+    with Library.open(library) as opened:
+        assert opened.catalog.counts().pictures == 1
+        assert opened.vectors.is_current(1)
+        assert len(opened.vectors.get(1)) == 1
+
+
+def test_spaces_are_printed_with_their_facts_and_sources(index: Index, photos: Path) -> None:
+    index(photos)
+    lines = [json.loads(line) for line in index("spaces", space=None).out.splitlines()]
+    presets = {line["name"]: line for line in lines if line["preset"]}
+    assert presets["balanced"]["text_to_image"] == 53.2
+    assert presets["balanced"]["source"]
+    assert [line["count"] for line in lines if not line["preset"]] == [24]
