@@ -16,7 +16,8 @@ What `--help` says, of every command. Made by `python docs/make_commands.py`; a 
 
 def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Context]]:
     """Every command of a group under its full name, the group first."""
-    context = click.Context(group, info_name=name, terminal_width=100, max_content_width=100)
+    settings = {**group.context_settings, "terminal_width": 100, "max_content_width": 100}
+    context = click.Context(group, info_name=name, **settings)
     yield name, context
     for child in group.list_commands(context):
         command = group.get_command(context, child)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 # Sides whose ratio is above this are trimmed to it first. Far above the ratio of any model's input, and far enough from
 # the crop's edge that the resizing filter does not reach what was trimmed.
-LONG = 8
+LONG = 32
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 

@@ -152,6 +152,7 @@ def test_a_second_indexer_is_sent_away_with_75(many: Path, tmp_path: Path, tiny_
     library = tmp_path / "library"
     one = start(many, library, tiny_space, "--batch-size", "8")
     wait_for(lambda: committed(library) > 0, one)
+    one.send_signal(signal.SIGSTOP)  # it must not be done before the second has started
     two = start(many, library, tiny_space)
     _, err = two.communicate(timeout=30)
     assert two.returncode == 75
