@@ -97,9 +97,8 @@ class Preprocess:
     def apply(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
         """Resize and crop upright RGB pixels (h, w, 3) to a uint8 tensor (3, *size).
 
-        The result equals open_clip's own transform to within one level of 255, two where a picture is enlarged: torch's
-        antialiased uint8 kernel is Pillow's algorithm, at twice the speed. Scaling to 0..1, mean and std are left to
-        the device.
+        The result equals open_clip's own transform to within two levels of 255, mostly one: torch's antialiased uint8
+        kernel is Pillow's algorithm, at twice the speed. Scaling to 0..1, mean and std are left to the device.
         """
         import torch
         from torchvision.transforms.v2 import functional as F
