@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -111,7 +111,7 @@ class Pipeline:
         self._failed: list[Failed] = []
         self._twins: list[Read] = []
         self._lost: dict[bytes, Failed] = {}
-        self._linked: Counter[int] = Counter()
+        self._linked = 0  # new paths whose content was known
         self._last_commit = time.monotonic()
         self._batch = options.batch_size or BATCH_START
 
@@ -229,7 +229,7 @@ class Pipeline:
             if content is None:
                 self.summary.added += 1
             else:
-                self._linked[content] += 1
+                self._linked += 1
         elif content != task.old_content:
             self.summary.changed += 1
         elif task.was_missing:
@@ -339,7 +339,7 @@ class Pipeline:
         self._commit()
         replaced = self._writer.settle_moves([scan.root_id for scan in scans])
         self.summary.moved = len(replaced)
-        self.summary.duplicates = max(0, self._linked.total() - len(replaced))
+        self.summary.duplicates = max(0, self._linked - len(replaced))
         self.summary.missing = len(set(gone) - replaced)
         for scan in scans:
             if not scan.target.prefix:

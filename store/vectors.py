@@ -59,6 +59,7 @@ class VectorIndex:
         self.dim = dim
         self.epoch = 0
         self.last_id = 0
+        self.saved_id = -1  # `last_id` of the file it was read from or written to
         self._lock = threading.Lock()
         self._index: Any = faiss.IndexIDMap(
             faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
@@ -178,6 +179,7 @@ class VectorIndex:
             manifest = Manifest(FORMAT, space_key, self.dim, self.epoch, self.last_id, len(self), _sha256(path))
         text = json.dumps(asdict(manifest), indent=1)
         replace_file(path.with_suffix(".json"), lambda temporary: _write_text(temporary, text))
+        self.saved_id = manifest.last_id
 
     def _write(self, path: Path) -> None:
         # Through a file of Python's: FAISS's own takes no path that is not text, and hides a full disk.
@@ -209,7 +211,7 @@ class VectorIndex:
             return None
         index = cls(space.dim)
         index._index = loaded
-        index.epoch, index.last_id = manifest.epoch, manifest.last_id
+        index.epoch, index.last_id, index.saved_id = manifest.epoch, manifest.last_id, manifest.last_id
         return index
 
 
@@ -258,7 +260,7 @@ class VectorCache:
         if self._readonly:
             return
         index = self.get(space_id)
-        if not self.is_current(space_id):
+        if index.saved_id != index.last_id:
             index.save(self.path(space_id), self._catalog.space_state(space_id).key)
 
     def is_current(self, space_id: int) -> bool:
