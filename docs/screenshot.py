@@ -48,7 +48,7 @@ def shoot(address: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/?q={QUERY}")
-        page.get_by_text("The best").first.wait_for(timeout=60_000)
+        page.get_by_text("matches, of").first.wait_for(timeout=60_000)
         page.wait_for_timeout(2_000)  # the pictures fade in
         page.screenshot(path=TARGET)
         browser.close()

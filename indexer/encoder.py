@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,21 @@ class TextTooLongError(SpaceError):
     """A text has more tokens than the space reads; cutting it would search for something else."""
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How a model was taught to read a cosine: its logit is `scale * cosine + bias`, in natural units.
+
+    Attributes:
+        scale: `exp(logit_scale)`, the inverse of the temperature.
+        bias: None where the model chose among the texts of a batch (softmax: CLIP, Radford et al., 2021, figure 3);
+            a number where it judged each pair of picture and text alone (sigmoid: SigLIP, Zhai et al., 2023, section
+            3.2). open_clip tells the two apart in the same way.
+    """
+
+    scale: float
+    bias: float | None
+
+
 class Encoder:
     """One model, loaded. Safe for use from several threads: one runs at a time.
 
@@ -34,6 +51,7 @@ class Encoder:
         model: what it was loaded from.
         device: where it runs.
         dtype: of its weights.
+        head: how its cosines become probabilities; None in a space of pictures only.
         batch_limit: most pictures at once; halved whenever the device runs out of memory.
     """
 
@@ -57,6 +75,8 @@ class Encoder:
             self._tower, self._tokenizer, self._context = _load(model)
         except Exception as error:
             raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
+        # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
+        self.head = _head(self._tower) if model.has_text else None
         self._tower.eval().requires_grad_(False).to(self.device, self.dtype)
         mean, std = (
             torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
@@ -185,6 +205,11 @@ def _load(model: Model) -> tuple[nn.Module, Any, int]:
         raise ValueError(f"open_clip prepares pictures with {read}, its configuration was read as {model.preprocess}")
     tokenizer = open_clip.get_tokenizer(name)
     return tower, tokenizer, int(tokenizer.context_length)
+
+
+def _head(tower: Any) -> Head:
+    bias = tower.logit_bias
+    return Head(math.exp(tower.logit_scale.item()), None if bias is None else bias.item())
 
 
 def _count_tokens(tokenizer: Any, text: str) -> int:

@@ -12,6 +12,10 @@ from typing import Final
 SIGLIP2 = "google-research/big_vision, README_siglip2.md"
 PERCEPTION = "facebookresearch/perception_models, apps/pe/README.md"
 OPEN_CLIP = "mlfoundations/open_clip, docs/openclip_retrieval_results.csv"
+# Of "Learning Transferable Visual Models From Natural Language Supervision" (Radford et al., 2021), and of the pages of
+# the SigLIP 2 models.
+A_PHOTO: Final = ("a photo of a {}",)
+THIS_IS: Final = ("this is a photo of {}.",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Preset:
         imagenet: zero-shot top-1, percent.
         source: where the scores were published.
         languages: of the text tower.
+        templates: prompts whose vectors are averaged with that of a short text, `{}` for the text; none where that was
+            measured to change nothing.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Preset:
     imagenet: float | None
     source: str
     languages: str
+    templates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.width, self.tokens, self.parameters, self.gflops) <= 0 or self.download < 0:
@@ -58,20 +65,25 @@ PRESETS: Final[dict[str, Preset]] = {
     preset.name: preset
     for preset in (
         Preset("balanced", "ViT-B-16-SigLIP2-256/webli", "the default on a GPU: strong and quick, many languages",
-               768, 256, 375, 46.8, 1501, "Apache-2.0", 53.2, 69.7, 79.1, SIGLIP2, "many"),
+               768, 256, 375, 46.8, 1501, "Apache-2.0", 53.2, 69.7, 79.1, SIGLIP2, "many", THIS_IS),
         Preset("fast", "ViT-B-32-SigLIP2-256/webli", "the default on a CPU: a quarter of the work, many languages",
-               768, 64, 377, 11.5, 1507, "Apache-2.0", 47.2, 63.7, 74.0, SIGLIP2, "many"),
+               768, 64, 377, 11.5, 1507, "Apache-2.0", 47.2, 63.7, 74.0, SIGLIP2, "many", THIS_IS),
         Preset("best", "ViT-SO400M-16-SigLIP2-384/webli", "the best multilingual one; wants a GPU",
-               1152, 576, 1136, 519, 4544, "Apache-2.0", 56.0, 71.2, 84.1, SIGLIP2, "many"),
+               1152, 576, 1136, 519, 4544, "Apache-2.0", 56.0, 71.2, 84.1, SIGLIP2, "many", THIS_IS),
         Preset("english", "PE-Core-L-14-336/meta", "the best for English; wants a GPU",
-               1024, 577, 671, 384, 2684, "Apache-2.0", 57.1, None, 83.5, PERCEPTION, "English"),
+               1024, 577, 671, 384, 2684, "Apache-2.0", 57.1, None, 83.5, PERCEPTION, "English", A_PHOTO),
         Preset("demo", "demo", "ships with Sightline, knows the demo pictures only; for trying it out and for tests",
                128, 65, 3.3, 0.1, 0, "Apache-2.0", None, None, None, "indexer/demo/model/README.md", "plain English"),
         Preset("light", "ViT-B-32/laion2b_s34b_b79k", "the smallest download of a general one",
-               512, 50, 151, 8.8, 605, "MIT", 39.3, 56.3, 66.6, OPEN_CLIP, "English"),
+               512, 50, 151, 8.8, 605, "MIT", 39.3, 56.3, 66.6, OPEN_CLIP, "English", A_PHOTO),
     )
 }  # fmt: skip
 
 DEFAULT_ON_GPU: Final = "balanced"
 DEFAULT_ON_CPU: Final = "fast"
 DEMO: Final = "demo"
+
+
+def templates_of(model: str) -> tuple[str, ...]:
+    """The prompts for short texts in a space, from its preset's name or model; none for models that have no preset."""
+    return next((preset.templates for preset in PRESETS.values() if model in (preset.name, preset.model)), ())

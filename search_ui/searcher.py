@@ -1,100 +1,151 @@
-"""A query to hits: encode its terms, search, combine. The page, the command line and tests all use this."""
+"""A query to hits: filter, score, fuse, cut, fold. The page, the JSON interface and the command line all use this."""
 
 from __future__ import annotations
 
 import hashlib
-import io
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
+from search_ui.calibration import Calibration
 from search_ui.encoders import Encoders
-from search_ui.query import Query, QueryError
+from search_ui.folding import Fold, fold
+from search_ui.measured import Measured, Ranking, ranked_by
+from search_ui.query import MAX_HITS, Picture, Query, QueryError, Words
+from search_ui.ranking import BELOW, MAYBE, STRONG, Band, Ranked
+from search_ui.results import Found, Part, Result
+from search_ui.terms import Terms
 from store.catalog import PhotoRow, SpaceState
-from store.errors import SpaceError
 from store.library import Library
-from store.search import nearest, with_photos
+from store.search import score
 from store.vectors import Floats, Ids
 
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One part of a query as a unit vector (dim,). `content_id` where it is a picture of the library itself."""
-
-    name: str
-    vector: Floats
-    content_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A picture that was found.
-
-    `score` orders the hits: the cosine where the query had one term, else the mean of the standardised ones.
-    `parts` holds the cosine to each term, by its name: `text`, `picture`, `like`.
-    """
-
-    score: float
-    parts: Mapping[str, float]
-    photo: PhotoRow
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Hits, best first, of `total` pictures that could have been one, and how long it took."""
-
-    hits: Sequence[Found]
-    space: str
-    seconds: float
-    total: int
+NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+# Rankings kept, so that the next page, or a reload, need not score the library again.
+KEPT: Final = 3
+_CHUNK: Final = 2_048
 
 
 class Searcher:
-    """Searches one library in its default space, as it is at each search. Safe for use from several threads."""
+    """Searches one library, as it is at each search. Safe for use from several threads."""
 
     def __init__(self, library: Library, encoders: Encoders) -> None:
         self.library = library
         self.encoders = encoders
+        self._terms = Terms(library, encoders)
+        self._lock = threading.Lock()
+        self._known_spaces: tuple[int, SpaceState | None, list[SpaceState]] = (-1, None, [])
+        self._calibrations: dict[int, tuple[int, Calibration]] = {}
+        self._rankings: OrderedDict[object, Ranking] = OrderedDict()
 
-    def space(self) -> SpaceState:
-        """The space that a search uses now.
+    def space(self, name: str | None = None) -> SpaceState:
+        """The space of this name, or the one that searches use.
 
         Raises:
-            QueryError: nothing was indexed yet.
+            QueryError: the library has no such space, or nothing was indexed yet.
         """
-        space = self.library.catalog.default_space()
-        if space is None:
-            raise QueryError("The library holds no pictures yet. Index a folder first: python -m indexer ./photos")
-        return space
+        default, spaces = self._spaces()
+        if name is None:
+            if default is None:
+                raise QueryError("The library holds no pictures yet. Index a folder first: python -m indexer ./photos")
+            return default
+        # The newest where a model changed under its name: that is the one which still can encode words.
+        found = [space for space in spaces if space.name.casefold() == name.casefold()]
+        if not found:
+            known = ", ".join(dict.fromkeys(space.name for space in spaces)) or "none yet"
+            raise QueryError(f"The library has no space {name!r}; it has {known}.")
+        return found[-1]
 
-    def needs_model(self, query: Query) -> bool:
+    def _spaces(self) -> tuple[SpaceState | None, list[SpaceState]]:
+        """The space that searches use, and all of them: asking counts every vector, so once for a generation."""
+        catalog = self.library.catalog
+        generation = catalog.generation()
+        with self._lock:
+            known, default, spaces = self._known_spaces
+        if known != generation or default is None:
+            default, spaces = catalog.default_space(), catalog.spaces()
+            with self._lock:
+                self._known_spaces = (generation, default, spaces)
+        return default, spaces
+
+    def needs_model(self, query: Query, pictures: Mapping[str, bytes] = NOTHING) -> bool:
         """Whether this query has to wait for a model that is not loaded yet."""
-        space = self.space()
-        known = query.image is None or self._known(query.image, space) is not None
-        return not self.encoders.ready(space) and not (known and not query.text)
+        space = self.space(query.space)
+        if self.encoders.ready(space):
+            return False
+        return any(self._terms.needs_model(term.subject, space, pictures) for term in query.terms)
 
-    def search(self, query: Query) -> Result:
-        """The pictures that suit the query best; equal scores by content id, so that a search can be repeated.
+    def search(
+        self, query: Query, *, pictures: Mapping[str, bytes] = NOTHING, limit: int = 60, offset: int = 0
+    ) -> Result:
+        """The pictures that suit the query best.
+
+        The same query to the same generation gives the same hits in the same order, whatever the pages.
+
+        Args:
+            query: what to look for; see `search_ui.language`.
+            pictures: the files that its `picture:` terms name.
+            limit: how many hits at most, 1 to 500.
+            offset: how many of the best to leave out.
 
         Raises:
-            QueryError: nothing was indexed yet, the picture asked for is not there or can't be read.
+            QueryError: the query asks for nothing, for a picture or space that is not there, or for too many hits.
             SpaceError: the space knows no words, or its model can't be loaded.
         """
-        space = self.space()
-        if query.text and not space.has_text:
-            raise SpaceError(
-                f"The library was indexed with {space.name!r}, which knows pictures but no words. Search with a "
-                "picture, or index again with a space that reads words: python -m indexer FOLDER --space fast"
-            )
-        if self.needs_model(query):
-            self.encoders.get(space)  # before the clock starts: a search is not slow because it was the first
+        if not 1 <= limit <= MAX_HITS:
+            raise QueryError(f"A search gives 1 to {MAX_HITS} pictures at once; {limit} were asked for.")
+        if offset < 0:
+            raise QueryError(f"The offset is {offset}; it must be 0 or more.")
+        space = self.space(query.space)
+        if self.needs_model(query, pictures):
+            self.encoders.get(space)
+        # Before the clock starts, as is the model: a search is not slow because it was the first.
+        self.calibrate(space, words=any(isinstance(term.subject, Words) for term in query.terms))
         started = time.perf_counter()
-        terms = self._terms(query, space)
-        hits = self._one(space, terms[0], query.k) if len(terms) == 1 else self._several(space, terms, query.k)
-        total = self.library.catalog.counts(space.id).pictures
-        return Result(hits, space.name, time.perf_counter() - started, total)
+        ranking = self._ranking(query, space, pictures)
+        hits, more = self._page(ranking, query, space, limit, offset)
+        ranked = ranking.ranked
+        return Result(
+            hits=hits,
+            total=len(ranked.ids),
+            strong=ranked.count(STRONG),
+            maybe=ranked.count(MAYBE),
+            offset=offset,
+            more=more,
+            space=space.name,
+            generation=ranking.generation,
+            seconds=time.perf_counter() - started,
+            why_empty=_why_empty(query, ranked),
+        )
+
+    def everything(self, query: Query, *, pictures: Mapping[str, bytes] = NOTHING) -> Iterator[Found]:
+        """Every hit above the relevance line or near it, in order; every picture that passes where only filters are.
+
+        Raises:
+            QueryError, SpaceError: see `search`; at the first hit that is asked for.
+        """
+        space = self.space(query.space)
+        ranking = self._ranking(query, space, pictures)
+        ranked = ranking.ranked
+        ids, scores, bands = ranking.first(ranked.count(STRONG) + ranked.count(MAYBE))
+        folds = self._folds(ids, ranking, query, space)
+        for start in range(0, len(folds), _CHUNK):
+            yield from self._found(folds[start : start + _CHUNK], ids, scores, bands, ranking, query, space)
+
+    def calibrate(self, space: SpaceState, *, words: bool = True) -> None:
+        """Measure the library in a space, for words too or for pictures alone, so that a search need not wait for it.
+
+        Raises:
+            SpaceError: the model can't be loaded.
+        """
+        calibration = self._calibration(space, self.library.catalog.generation())
+        if words and space.has_text:
+            calibration.texts(self._terms.nulls(space))
 
     def recent(self, k: int) -> list[PhotoRow]:
         """The pictures indexed last, newest first."""
@@ -105,100 +156,115 @@ class Searcher:
         photos = self.library.catalog.photos(ids.tolist())
         return [photos[id_] for id_ in ids.tolist() if id_ in photos]
 
-    # -- terms --------------------------------------------------------------------------------------------------
+    # -- ranking ------------------------------------------------------------------------------------------------
 
-    def _terms(self, query: Query, space: SpaceState) -> list[Term]:
-        terms = []
-        if query.text:
-            terms.append(Term("text", self.encoders.get(space).encode_texts([query.text])[0]))
-        if query.image is not None:
-            terms.append(self._picture(query.image, space))
-        if query.like is not None:
-            terms.append(Term("like", self._stored(query.like, space), query.like))
-        return terms
+    def _ranking(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> Ranking:
+        if query.is_empty:
+            raise QueryError("There is nothing to search for: give some words, a picture, or a filter.")
+        state = self.library.catalog.state()
+        given = tuple(
+            hashlib.sha256(pictures[term.subject.name]).digest()
+            for term in query.terms
+            if isinstance(term.subject, Picture) and term.subject.name in pictures
+        )
+        key = (str(query), given, space.key, state)
+        with self._lock:
+            if key in self._rankings:
+                self._rankings.move_to_end(key)
+                return self._rankings[key]
+        ranking = self._ranked(query, space, pictures, state[0])
+        with self._lock:
+            self._rankings[key] = ranking
+            while len(self._rankings) > KEPT:
+                self._rankings.popitem(last=False)
+        return ranking
 
-    def _picture(self, image: bytes, space: SpaceState) -> Term:
-        known = self._known(image, space)
-        if known is not None:
-            return Term("picture", self._stored(known, space), known)
-        from indexer.decode import DecodeError, decode
+    def _ranked(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], generation: int) -> Ranking:
+        calibration = self._calibration(space, generation)
+        measured = []
+        for group in query.groups:
+            for term in group.any_of:
+                aim = self._terms.aim(term.subject, space, pictures, query.template)
+                words = isinstance(term.subject, Words)
+                level = calibration.texts(self._terms.nulls(space)) if words else calibration.pictures
+                measured.append(Measured(term, group.excluded, aim, calibration.scale(aim.vector, level)))
+        queries = np.stack([m.aim.vector for m in measured]) if measured else np.empty((0, space.dim), np.float32)
+        ids, cosines = score(self.library, space.id, queries, query.filters)
+        ranked = ranked_by(query, measured, ids, cosines)
+        order = self._order(query, ranked) if len(ids) else None
+        return Ranking(generation, tuple(measured), queries, ranked, order, calibration.duplicates)
 
-        encoder = self.encoders.get(space)
-        try:
-            decoded = decode(io.BytesIO(image), need=encoder.preprocess.need, thumbnail=False)
-        except DecodeError as error:
-            raise QueryError(f"The picture can't be read: {error.reason}.") from error
-        vector = encoder.encode_images(encoder.preprocess.apply(decoded.pixels)[None])[0]
-        if not np.isfinite(vector).all():
-            raise QueryError(f"The model of space {space.name!r} makes nothing of this picture.")
-        return Term("picture", vector)
+    def _calibration(self, space: SpaceState, generation: int) -> Calibration:
+        with self._lock:
+            known, calibration = self._calibrations.get(space.id, (-1, None))
+        if calibration is None or known != generation:
+            absent = self.library.catalog.absent_contents()
+            calibration = Calibration.of(self.library.vectors.get(space.id), absent)
+            with self._lock:
+                self._calibrations[space.id] = (generation, calibration)
+        return calibration
 
-    def _known(self, image: bytes, space: SpaceState) -> int | None:
-        """The content id of a picture whose very bytes are in the library, with a vector."""
-        found = self.library.catalog.content_by_hash(hashlib.sha256(image).digest(), space.id)
-        return found[0] if found is not None and found[1] else None
+    def _order(self, query: Query, ranked: Ranked) -> Ids | None:
+        """Content ids above the line as the query's facts order them; None where scores do."""
+        sort = query.sort or ("score" if query.groups else "date")
+        if sort == "score":
+            return None
+        return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], sort, query.filters)
 
-    def _stored(self, content_id: int, space: SpaceState) -> Floats:
-        try:
-            vectors: Floats = self.library.vectors.get(space.id).vectors_of(np.asarray([content_id], np.int64))
-            return np.asarray(vectors[0])
-        except KeyError:
-            raise QueryError(f"There is no picture {content_id} in this library's space {space.name!r}.") from None
+    # -- hits ---------------------------------------------------------------------------------------------------
 
-    # -- scores -------------------------------------------------------------------------------------------------
+    def _page(
+        self, ranking: Ranking, query: Query, space: SpaceState, limit: int, offset: int
+    ) -> tuple[list[Found], bool]:
+        last, total = offset + limit, len(ranking.ranked.ids)
+        count = min(total, 2 * last + 64)
+        while True:
+            ids, scores, bands = ranking.first(count)
+            folds = self._folds(ids, ranking, query, space)
+            if len(folds) > last or count == total:
+                break
+            count = min(total, 2 * count)
+        found = self._found(folds[offset:last], ids, scores, bands, ranking, query, space)
+        return list(found), len(folds) > last
 
-    def _one(self, space: SpaceState, term: Term, k: int) -> list[Found]:
-        hits = nearest(self.library, space.id, term.vector, k)
-        own = term.content_id
-        if own is not None:
-            # A picture is most like itself, with a cosine of 1. Half-precision vectors are of length 1 to within
-            # 0.0005 only, which could put a near-duplicate before it.
-            itself = with_photos(self.library, np.asarray([own], np.int64), np.ones(1, np.float32))
-            hits = [*itself, *(hit for hit in hits if hit.photo.content_id != own)][:k]
-        return [Found(hit.score, {term.name: hit.score}, hit.photo) for hit in hits]
+    def _folds(self, ids: Ids, ranking: Ranking, query: Query, space: SpaceState) -> list[Fold]:
+        if not query.dedup:
+            return [Fold(row) for row in range(len(ids))]
+        return fold(self.library.vectors.get(space.id).vectors_of(ids), ranking.duplicates)
 
-    def _several(self, space: SpaceState, terms: Sequence[Term], k: int) -> list[Found]:
-        ids, cosines = self.library.vectors.get(space.id).scores(np.stack([term.vector for term in terms]))
-        present = ~np.isin(ids, self.library.catalog.absent_contents())
-        ids, cosines = ids[present], cosines[:, present]
-        if not len(ids):
-            return []
-        fused = fuse(cosines)
-        rows = best(ids, fused, k)
-        parts = {
-            int(ids[row]): {term.name: float(np.clip(cosines[i, row], -1, 1)) for i, term in enumerate(terms)}
-            for row in rows
-        }
-        scores = {int(ids[row]): float(fused[row]) for row in rows}
-        found = with_photos(self.library, ids[rows], np.zeros(len(rows), np.float32))
-        return [Found(scores[hit.photo.content_id], parts[hit.photo.content_id], hit.photo) for hit in found]
-
-
-def fuse(cosines: Floats) -> Floats:
-    """Scores of several terms (m, n) to one score a picture (n,): the mean over terms of z = (s - mean(s)) / std(s).
-
-    Mean and standard deviation are those of a term over all n pictures: z says by how many deviations a picture suits
-    the term better than the library at large. Cosines as they are can't be averaged: between a text and a picture
-    they lie around 0.1 to 0.3, between two pictures around 0.4 to 0.9, and spread more, so their mean would obey the
-    picture alone. Adding the terms' vectors has the same fault, and adds up to a point where no pictures are. A term
-    to which all pictures are the same (std 0) says nothing and counts 0.
-
-    This is the zero-mean, unit-variance normalisation (ZMUV) of M. Montague and J. A. Aslam, "Relevance score
-    normalization for metasearch", CIKM 2001.
-    """
-    wide = cosines.astype(np.float64)
-    centred = wide - wide.mean(axis=1, keepdims=True)
-    deviation = wide.std(axis=1, keepdims=True)
-    z = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
-    return np.asarray(z.mean(axis=0), np.float32)
+    def _found(
+        self, folds: Sequence[Fold], ids: Ids, scores: Floats, bands: Sequence[Band], ranking: Ranking, query: Query,
+        space: SpaceState,
+    ) -> Iterator[Found]:  # fmt: skip
+        rows = [place.row for place in folds]
+        shown = ids[rows]
+        photos = self.library.catalog.photos(shown.tolist(), query.filters)
+        # By the same sums as the ranking's, which are the same to the bit whatever rows they are taken over.
+        _, cosines = self.library.vectors.get(space.id).scores(ranking.queries, only=shown)
+        for m, row in zip(ranking.measured, cosines, strict=True):
+            m.put_right(shown, row)
+        one = len(query.terms) == 1 and not ranking.measured[0].excluded
+        for number, place in enumerate(folds):
+            photo = photos.get(int(shown[number]))
+            if photo is None:  # gone since the ranking was made: an indexer is at work
+                continue
+            parts = tuple(
+                Part(m.term.printed(excluded=m.excluded), cosine, float(score), m.excluded)
+                for m, cosine, score in (
+                    (m, float(np.clip(c[number], -1, 1)), m.scale.standard(c[number : number + 1])[0])
+                    for m, c in zip(ranking.measured, cosines, strict=True)
+                )
+            )
+            score = parts[0].cosine if one else float(np.exp(min(0.0, scores[place.row]))) if parts else 0.0
+            yield Found(score, bands[place.row], parts, photo, tuple(int(ids[row]) for row in place.folded))
 
 
-def best(ids: Ids, scores: Floats, k: int) -> Ids:
-    """Rows of the k highest scores, best first, equal scores by id."""
-    if k < len(scores):
-        # Everything from the k-th score up, ties at the edge included: what the edge leaves out, the ids decide.
-        edge = np.partition(scores, len(scores) - k)[len(scores) - k]
-        rows = np.flatnonzero(scores >= edge)
-    else:
-        rows = np.arange(len(scores))
-    return np.asarray(rows[np.lexsort((ids[rows], -scores[rows]))][:k], np.int64)
+def _why_empty(query: Query, ranked: Ranked) -> str | None:
+    if not len(ranked.ids):
+        if query.filters:
+            return "No picture passes the filters."
+        return "No picture can be found: all that were indexed are missing from their folders."
+    if not ranked.count(STRONG) and not ranked.count(MAYBE):
+        among = "of the pictures that pass the filters" if query.filters else "in the library"
+        return f"Nothing {among} matches this clearly; the nearest are below."
+    return None

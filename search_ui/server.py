@@ -1,4 +1,4 @@
-"""The web server: Streamlit's pages, and beside them our own routes for pictures and health.
+"""The web server: Streamlit's pages, and beside them our own routes for pictures, programs and health.
 
 Pictures are private. They are served by the hash of their content and never by path, to pages of this very server
 only: the `Host` header must be one of ours (a foreign site can point its own name at 127.0.0.1), and browsers' word
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,11 +24,15 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.starlette import App
 from streamlit.web import bootstrap
 
+from search_ui import api
+from search_ui.api.metrics import metrics
+from search_ui.api.photos import jpeg
+from search_ui.api.problems import Problem
 from search_ui.pictures import thumbnail
 from search_ui.query import MAX_PICTURE_BYTES, QueryError
 from search_ui.services import services
@@ -36,7 +40,7 @@ from store.errors import LibraryError, SightlineError
 
 HERE: Final = Path(__file__).parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
-NAMES: Final = ("thumb", "picture", "healthz")
+NAMES: Final = ("thumb", "picture", "healthz", "api", "metrics")
 # A content never changes, so neither does its thumbnail.
 FOR_EVER: Final = "private, max-age=31536000, immutable"
 
@@ -47,11 +51,15 @@ def create_app(hosts: Sequence[str] = ()) -> App:
     Args:
         hosts: names, besides those of the loopback, under which browsers may reach it.
     """
-    middleware = [
+    return App(HERE / "app.py", middleware=before_the_page(hosts))
+
+
+def before_the_page(hosts: Sequence[str] = ()) -> list[Middleware]:
+    """What a request meets before Streamlit: the check of its `Host`, then our own routes. `hosts` as `create_app`."""
+    return [
         Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False),
         Middleware(Ours),
     ]
-    return App(HERE / "app.py", middleware=middleware)
 
 
 def configure(host: str, port: int, hosts: Sequence[str] = ()) -> None:
@@ -91,21 +99,40 @@ class Ours:
             Route("/picture", _put_picture, methods=["POST"]),
             Route("/picture/{name:path}", _dropped),
             Route("/healthz", _health),
+            *api.routes(),
         ]
         self._ours = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
         self._ours.router.redirect_slashes = False
+        self._patterns: Mapping[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].lstrip("/").split("/")[0] not in NAMES:
+        name = _name(scope)
+        if scope["type"] != "http" or name not in NAMES:
             await self._app(scope, receive, send)
-        elif _foreign(Headers(scope=scope)):
-            await _error(403, "This request comes from another site.")(scope, receive, send)
+            return
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                metrics().answered(self._patterns.get(scope.get("endpoint"), f"/{name}"), message["status"])
+            await send(message)
+
+        if _foreign(Headers(scope=scope)):
+            message = "This request comes from another site."
+            refusal = Problem(403, message).response() if name == "api" else _error(403, message)
+            await refusal(scope, receive, counted)
         else:
-            await self._ours(scope, receive, send)
+            await self._ours(scope, receive, counted)
+
+
+def _name(scope: Scope) -> str:
+    return str(scope.get("path", "")).lstrip("/").split("/")[0]
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    return _error(error.status_code if isinstance(error, HTTPException) else 500, "There is nothing here.")
+    assert isinstance(error, HTTPException)
+    if _name(request.scope) == "api":
+        return api.refused(request, error)
+    return _error(error.status_code, "There is nothing here.", error.headers)
 
 
 def _foreign(headers: Headers) -> bool:
@@ -116,13 +143,8 @@ def _foreign(headers: Headers) -> bool:
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
 
 
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status, headers={"Cache-Control": "no-store"})
-
-
-def _jpeg(data: bytes, headers: dict[str, str]) -> Response:
-    safe = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
-    return Response(data, media_type="image/jpeg", headers={**safe, **headers})
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
 
 def _not_found(request: Request) -> Response:
@@ -141,7 +163,7 @@ def _thumb(request: Request) -> Response:
         data = thumbnail(services().library(), bytes.fromhex(match[1]))
     except (LibraryError, DatabaseError):
         data = None
-    return _jpeg(data, {"ETag": etag, "Cache-Control": FOR_EVER}) if data else _not_found(request)
+    return jpeg(data, {"ETag": etag, "Cache-Control": FOR_EVER}) if data else _not_found(request)
 
 
 async def _put_picture(request: Request) -> Response:
@@ -163,7 +185,7 @@ def _dropped(request: Request) -> Response:
     picture = services().shelf.get(name.removesuffix(".jpg"))
     if picture is None:
         return _not_found(request)
-    return _jpeg(picture.thumbnail, {"Cache-Control": "private, no-store"})
+    return jpeg(picture.thumbnail, {"Cache-Control": "private, no-store"})
 
 
 def _health(request: Request) -> Response:

@@ -18,6 +18,7 @@ from search_ui.searcher import Searcher
 from store.errors import SightlineError
 from store.library import DATABASE, Library
 from store.paths import default_library
+from store.scoring import prepare
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Services:
         self.shelf = Shelf()
         self._lock = threading.Lock()
         self._library: Library | None = None
+        self._searcher: Searcher | None = None
         self._opened: tuple[int, int] | None = None
 
     def library(self) -> Library:
@@ -52,20 +54,26 @@ class Services:
             return self._library
 
     def searcher(self) -> Searcher:
-        """A searcher of the library.
+        """The searcher of the library: one for all, because it remembers vectors of words and the last rankings.
 
         Raises:
             LibraryError: see `library`.
         """
-        return Searcher(self.library(), self.encoders)
+        library = self.library()
+        with self._lock:
+            if self._searcher is None or self._searcher.library is not library:
+                self._searcher = Searcher(library, self.encoders)
+            return self._searcher
 
     def warm(self) -> None:
         """Load the model and the vectors, so that the first search need not wait. What fails is left to that search."""
         try:
             searcher = self.searcher()
             space = searcher.space()
+            prepare()
             searcher.library.vectors.get(space.id)
             self.encoders.get(space)
+            searcher.calibrate(space)
         except SightlineError as error:
             log.info("nothing was loaded ahead: %s", error)
 

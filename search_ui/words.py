@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from search_ui.query import Query
-from search_ui.searcher import Result
+from search_ui.results import Found, Part, Result
 from store.catalog import PhotoRow
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB")
@@ -21,19 +21,39 @@ def file_name(photo: PhotoRow) -> str:
     return photo.display.rsplit("/", 1)[-1]
 
 
-def count(number: int, thing: str) -> str:
-    """`1 picture`, `1,200 pictures`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """`1 picture`, `1,200 pictures`; `things` where more than one is not the thing with an s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
 def headline(result: Result, query: Query) -> str:
     """One line about a result: how many of how many, in what time, and what the numbers under the pictures are."""
-    given = (("your words", query.text or None), ("your picture", query.image), ("the picture", query.like))
-    terms = [name for name, term in given if term is not None]
-    shown = f"The best {len(result.hits):,} of {count(result.total, 'picture')}, in {result.seconds * 1000:.0f} ms."
-    if len(terms) == 1:
-        return f"{shown} Numbers are cosines: the higher, the nearer to {terms[0]}."
-    return f"{shown} Numbers say how far above the average a picture suits {' and '.join(terms)} together."
+    took = f"in {result.seconds * 1000:.0f} ms."
+    if not query.groups:
+        return f"{count(result.total, 'picture passes', 'pictures pass')} the filters, {took}"
+    among = count(result.total, "picture") + (" that pass the filters" if query.filters else "")
+    perhaps = f" and {result.maybe:,} perhaps" if result.maybe else ""
+    found = f"{count(result.strong, 'match', 'matches')}{perhaps}, of {among}, {took}"
+    if is_one_term(query):
+        return f"{found} Numbers are cosines: the higher, the nearer."
+    return f"{found} Numbers say how well a picture suits all parts together, from 0 to 1."
+
+
+def is_one_term(query: Query) -> bool:
+    """Whether the scores of a query are plain cosines: one thing is looked for, and nothing is excluded."""
+    return len(query.terms) == 1 and not query.groups[0].excluded
+
+
+def number(found: Found) -> str:
+    """The number under a picture; empty where nothing was looked for."""
+    if not found.parts:
+        return ""
+    return f"{found.score:.3f}" if len(found.parts) == 1 and not found.parts[0].excluded else f"{found.score:.2f}"
+
+
+def part(of: Part) -> str:
+    """How a picture suits one term, on one line."""
+    return f"{of.term}: cosine {of.cosine:.3f}, standard score {of.score:+.2f}"
 
 
 def size(amount: int) -> str:

@@ -3,112 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, bindparam, func, select, text
 from sqlalchemy.engine import Connection
 
+from store import selection
+from store.facets import Facets, facets
+from store.filters import Filter
+from store.rows import (
+    Counts,
+    FailureRow,
+    KnownFailure,
+    KnownPhoto,
+    PhotoRow,
+    RootState,
+    SpaceState,
+)
 from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+
+__all__ = [
+    "CHUNK", "FACTS", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow",
+    "RootState", "SpaceState", "raise_generation",
+]  # fmt: skip
 
 # Well under SQLite's limit on bound values in one statement.
 CHUNK = 500
 VECTOR_CHUNK = 8_192
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPhoto:
-    """What the library holds of one path."""
-
-    id: int
-    content_id: int
-    size: int
-    mtime_ns: int
-    missing: bool
-    encoded: bool  # its content has a vector in the space asked for
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFailure:
-    """What a file that failed looked like then."""
-
-    id: int
-    stage: str
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceState:
-    """A space and how many rows it has. `last_id` and `count` are of the table `vectors`."""
-
-    id: int
-    key: str
-    name: str
-    model: str
-    weights: str
-    preprocess: str
-    dim: int
-    has_text: bool
-    epoch: int
-    last_id: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class RootState:
-    """A root and how many of its photos are there, missing, or failed."""
-
-    id: int
-    path: bytes
-    display: str
-    last_walked_at: str | None
-    photos: int
-    missing: int
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailureRow:
-    """A file that could not be indexed."""
-
-    root: bytes
-    path: bytes
-    display: str
-    stage: str
-    reason: str
-    size: int
-    mtime_ns: int
-    failed_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoRow:
-    """A content and one of the photos that hold it."""
-
-    content_id: int
-    photo_id: int
-    hash: bytes
-    root: bytes
-    path: bytes
-    display: str
-    copies: int
-    facts: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Totals of a library. `pictures` counts contents, `photos` paths."""
-
-    pictures: int
-    photos: int
-    missing: int
-    failed: int
-    generation: int
 
 
 FACTS = (
@@ -117,16 +41,12 @@ FACTS = (
 )  # fmt: skip
 
 
-def now() -> str:
-    """The time as the library writes it: ISO 8601, UTC, whole seconds."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 class Catalog:
     """Reads of one library's tables. Each call is a transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._absent: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -239,6 +159,12 @@ class Catalog:
         with self.engine.connect() as connection:
             return int(connection.execute(select(LibraryRow.generation)).scalar_one())
 
+    def state(self) -> tuple[int, int]:
+        """The generation, and the one of what people decided: tags and favourites. Read together."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(LibraryRow.generation, LibraryRow.marks_generation)).one()
+        return row[0], row[1]
+
     def counts(self, space_id: int | None = None) -> Counts:
         """Totals; with a space, `pictures` counts those that can be found in it."""
         there = Photo.missing_since.is_(None)
@@ -295,32 +221,69 @@ class Catalog:
                 yield rows[-1][0], np.fromiter((row[1] for row in rows), np.int64, len(rows)), vectors
 
     def absent_contents(self) -> NDArray[np.int64]:
-        """Ids of contents that no present photo holds: their vectors stay, and never come up."""
+        """Ids of contents that no present photo holds: their vectors stay, unfound. Read once a generation."""
         with self.engine.connect() as connection:
-            ids = connection.execute(select(Content.id).where(Content.photo_count == 0)).scalars().all()
-        return np.asarray(ids, np.int64)
+            generation = connection.execute(select(LibraryRow.generation)).scalar_one()
+            known, ids = self._absent
+            if known != generation:
+                found = connection.execute(select(Content.id).where(Content.photo_count == 0)).scalars().all()
+                ids = np.asarray(found, np.int64)
+                self._absent = (generation, ids)
+        return ids
 
-    def photos(self, content_ids: Sequence[int]) -> dict[int, PhotoRow]:
-        """One present photo, and the facts, of each content that has any; the oldest photo where there are several."""
-        # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
-        query = (
-            select(
-                Content.id, func.min(Photo.id), Content.hash, Root.path, Photo.path, Photo.display, Content.photo_count,
-                *(getattr(Content, name) for name in FACTS), Content.size,
-            )
-            .join(Photo, Photo.content_id == Content.id)
-            .join(Root, Root.id == Photo.root_id)
-            .where(Content.id.in_(bindparam("ids", expanding=True)), Photo.missing_since.is_(None))
-            .group_by(Content.id)
-        )  # fmt: skip
+    def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
+        """One present photo, and the facts, of each content that has any; the oldest photo where there are several.
+
+        Args:
+            content_ids: in any order; unknown ones are left out.
+            filters: only photos that satisfy those of a path (`Folder`, `Name`, `Ext`) are shown; others don't count.
+        """
         found: dict[int, PhotoRow] = {}
         with self.engine.connect() as connection:
             for start in range(0, len(content_ids), CHUNK):
-                ids = [int(id_) for id_ in content_ids[start : start + CHUNK]]
-                for row in connection.execute(query, {"ids": ids}):
-                    facts = dict(zip((*FACTS, "size"), row[7:], strict=True))
-                    found[row[0]] = PhotoRow(*row[:7], facts)  # type: ignore[call-arg]
+                ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
+                where, values = selection.photos_of(connection, ids, filters)
+                for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
+                    facts_of = dict(zip((*FACTS, "size"), row[7:], strict=True))
+                    found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
         return found
+
+    # -- filters ------------------------------------------------------------------------------------------------
+
+    def matching(self, filters: Sequence[Filter]) -> NDArray[np.int64]:
+        """Ids of the contents that pass all filters and that a present photo holds, sorted, int64 (n,)."""
+        with self.engine.connect() as connection:
+            return selection.matching(connection, filters)
+
+    def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
+        """Years, cameras and folders of the contents `only`, int64 (n,), or of all; `limit` cameras and folders."""
+        with self.engine.connect() as connection:
+            return facets(connection, only, limit)
+
+    def ordered(
+        self, content_ids: NDArray[np.int64], by: Literal["date", "name"], filters: Sequence[Filter] = ()
+    ) -> NDArray[np.int64]:
+        """Contents by date or by name, int64 (n,); ties by id.
+
+        Args:
+            content_ids: int64 (n,), in any order, each once.
+            by: "date", newest first, with the undated last; or "name", the folded file name of the photo that
+                `photos` shows, with those last that have none to show.
+            filters: as for `photos`.
+        """
+        with self.engine.connect() as connection:
+            return selection.ordered(connection, content_ids, by, filters)
+
+    def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
+        """Root and path of every present photo that holds a content, the oldest first."""
+        query = (
+            select(Root.path, Photo.path)
+            .join(Root, Root.id == Photo.root_id)
+            .where(Photo.content_id == content_id, Photo.missing_since.is_(None))
+            .order_by(Photo.id)
+        )
+        with self.engine.connect() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
 
     def hash_of(self, content_id: int) -> bytes | None:
         """The SHA-256 of a content, or None where there is no such content."""
@@ -348,6 +311,12 @@ _SPACE_COLUMNS = (
     Space.id, Space.key, Space.name, Space.model, Space.weights, Space.preprocess, Space.dim, Space.has_text,
     Space.epoch,
 )  # fmt: skip
+
+
+# SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
+_SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, photos.path, photos.display,
+    contents.photo_count, {", ".join(f"contents.{name}" for name in FACTS)}, contents.size
+    FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
 
 
 # Asked once for every file that is read: built once.

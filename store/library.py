@@ -17,7 +17,8 @@ from store.catalog import Catalog
 from store.database import make_engine
 from store.errors import LibraryError, LibraryLockedError
 from store.files import sweep_temporaries, writable
-from store.migrations import check_version, migrate, version_of
+from store.marks import Marks
+from store.migrations import VERSION, check_version, migrate, version_of
 from store.thumbnails import Thumbnails
 from store.vectors import VectorCache
 
@@ -35,6 +36,7 @@ class Library:
         path: the folder.
         readonly: nothing in the folder may be written.
         catalog: facts in and out.
+        marks: what a person decided: tags, favourites, saved searches.
         vectors: vector indexes by space, kept up to date with the catalog.
         thumbnails: small pictures by content hash.
     """
@@ -44,6 +46,7 @@ class Library:
         self.readonly = readonly
         self._engine = make_engine(path / DATABASE, readonly=readonly)
         self.catalog = Catalog(self._engine)
+        self.marks = Marks(self._engine, str(path), readonly=readonly)
         self.thumbnails = Thumbnails(path / "thumbnails")
         self.vectors = VectorCache(path / "vectors", self.catalog, readonly=readonly)
 
@@ -52,7 +55,8 @@ class Library:
         """Open an existing library for reading, and for what a person decides; read-only where it must be.
 
         Raises:
-            LibraryError: there is none at `path`, it is not a library, is damaged, or is newer than this program.
+            LibraryError: there is none at `path`, it is not a library, is damaged, is newer than this program, or is
+                older and may not be written.
         """
         if not (path / DATABASE).is_file():
             raise LibraryError(
@@ -77,19 +81,16 @@ class Library:
         where = str(self.path)
         try:
             with self._engine.connect() as connection:
-                if migrating:
+                found = version_of(connection)
+            check_version(found, where, readonly=self.readonly)
+            if found == 0 and not migrating:
+                raise LibraryError(
+                    f"The library {where} is empty: its first run was stopped before it wrote anything. "
+                    f"Index a folder: python -m indexer ./photos --library {where}"
+                )
+            if found < VERSION:
+                with self._engine.execution_options(write=True).connect() as connection:
                     migrate(connection, where)
-                else:
-                    found = version_of(connection)
-                    connection.rollback()
-                    check_version(found, where)
-                    if found == 0:
-                        raise LibraryError(
-                            f"The library {where} is empty: its first run was stopped before it wrote anything. "
-                            f"Index a folder: python -m indexer ./photos --library {where}"
-                        )
-                    if not self.readonly:
-                        migrate(connection, where)
         except DatabaseError as error:
             self.close()
             raise LibraryError(

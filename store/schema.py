@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -20,6 +20,8 @@ class LibraryRow(Base):
     # Raised in the same transaction as any change of what a search can return.
     generation: Mapped[int]
     default_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
+    # Raised likewise by what a person decides, apart: vectors and what was computed from them stay valid.
+    marks_generation: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Root(Base):
@@ -41,7 +43,17 @@ class Content(Base):
 
     __tablename__ = "contents"
     __table_args__ = (
-        Index("ix_contents_absent", "id", sqlite_where=text("photo_count = 0")),
+        Index("ix_contents_absent", "photo_count", sqlite_where=text("photo_count = 0")),
+        # One for each fact that filters ask for; SQLite keeps the id in each, so the table itself is not read.
+        # Newest first, then by id: the order of a result by date.
+        Index("ix_contents_taken", text("taken_at DESC"), sqlite_where=text("taken_at IS NOT NULL")),
+        Index("ix_contents_camera", "camera", sqlite_where=text("camera IS NOT NULL")),
+        Index("ix_contents_lens", "lens", sqlite_where=text("lens IS NOT NULL")),
+        Index("ix_contents_place", "latitude", "longitude", sqlite_where=text("latitude IS NOT NULL")),
+        Index("ix_contents_width", "width"),
+        Index("ix_contents_height", "height"),
+        Index("ix_contents_size", "size"),
+        Index("ix_contents_shape", "shape"),
         {"sqlite_autoincrement": True},  # an id that was pruned never comes back as another picture
     )
 
@@ -62,6 +74,22 @@ class Content(Base):
     altitude: Mapped[float | None]
     # How many photos that are not missing hold it; kept by every transaction that touches photos.
     photo_count: Mapped[int]
+    camera: Mapped[str | None] = mapped_column(
+        Text,
+        Computed("nullif(trim(coalesce(camera_make, '') || ' ' || coalesce(camera_model, '')), '')", persisted=False),
+    )
+    shape: Mapped[str] = mapped_column(
+        Text,
+        Computed(
+            "CASE WHEN width > height THEN 'landscape' WHEN width < height THEN 'portrait' ELSE 'square' END",
+            persisted=False,
+        ),
+        nullable=True,  # a column that is added to a table can't be computed and NOT NULL at once
+    )
+
+
+# In an index beside its own condition: SQLite 3.40 takes an index for covering only if it has every column asked for.
+_PRESENT = "missing_since"
 
 
 class Photo(Base):
@@ -72,6 +100,10 @@ class Photo(Base):
         UniqueConstraint("root_id", "path"),
         Index("ix_photos_content", "content_id"),
         Index("ix_photos_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
+        Index("ix_photos_folder", "folder", "content_id", _PRESENT, sqlite_where=text("missing_since IS NULL")),
+        # By name, then by content: the order of a result by name.
+        Index("ix_photos_name", "name", "content_id", _PRESENT, sqlite_where=text("missing_since IS NULL")),
+        Index("ix_photos_ext", "ext", "content_id", _PRESENT, sqlite_where=text("missing_since IS NULL")),
         {"sqlite_autoincrement": True},
     )
 
@@ -83,6 +115,11 @@ class Photo(Base):
     size: Mapped[int]
     mtime_ns: Mapped[int]
     missing_since: Mapped[str | None] = mapped_column(Text)
+    # From the root's own name down, as displayed, with `/` before, between and after.
+    folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    # The file's own name and what follows its last dot, both folded (`store.filters.fold`): SQLite folds ASCII only.
+    name: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    ext: Mapped[str] = mapped_column(Text, server_default=text("''"))
 
 
 class Space(Base):
@@ -143,3 +180,44 @@ class Run(Base):
     state: Mapped[str] = mapped_column(Text)
     space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
     summary: Mapped[str | None] = mapped_column(Text)
+
+
+class TagRow(Base):
+    """A tag: its name as first typed, and the folded one that makes it itself."""
+
+    __tablename__ = "tags"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+
+
+class TaggedRow(Base):
+    """A content has a tag."""
+
+    __tablename__ = "content_tags"
+    __table_args__ = (Index("ix_content_tags_content", "content_id", "tag_id"), {"sqlite_with_rowid": False})
+
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+
+
+class FavouriteRow(Base):
+    """A content is a favourite."""
+
+    __tablename__ = "favourites"
+
+    content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class SearchRow(Base):
+    """A search that was saved: its text, by name."""
+
+    __tablename__ = "saved_searches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    query: Mapped[str] = mapped_column(Text)
+    saved_at: Mapped[str] = mapped_column(Text)

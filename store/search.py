@@ -1,44 +1,35 @@
-"""Filters and vectors to hits with scores."""
+"""Filters and vectors to scores: the filters come before the neighbours, so a narrow one still fills the page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from store.catalog import PhotoRow
+from store.filters import Filter
 from store.library import Library
 from store.vectors import Floats, Ids
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A picture and how near it is to the query. `score` is a cosine."""
+def score(library: Library, space_id: int, queries: Floats, filters: Sequence[Filter] = ()) -> tuple[Ids, Floats]:
+    """Cosines of every picture that passes the filters, and that a present photo holds, to each query.
 
-    score: float
-    photo: PhotoRow
+    Args:
+        library: the library.
+        space_id: a space of it.
+        queries: float32 (m, dim), unit rows; m may be 0.
+        filters: all must hold.
 
-
-def nearest(library: Library, space_id: int, query: Floats, k: int, *, only: Ids | None = None) -> list[Hit]:
-    """The `k` pictures nearest to one unit query vector (dim,), best first, equal scores by content id.
-
-    Every hit is a content that a present photo holds. `only` (content ids) is applied before the neighbours, so a
-    narrow choice still gives `k` hits where it holds that many.
+    Returns:
+        Content ids int64 (n,) and cosines float32 (m, n), in no order that means anything.
 
     Raises:
         KeyError: the library has no such space.
-        ValueError: the query does not have the space's dimension.
+        ValueError: the queries do not have the space's dimension.
     """
     index = library.vectors.get(space_id)
-    ids, scores = index.search(query[None, :], k, only=only, without=library.catalog.absent_contents())
-    return with_photos(library, ids[0], scores[0])
-
-
-def with_photos(library: Library, ids: Ids, scores: Floats) -> list[Hit]:
-    """Hits of content ids (n,) and their scores (n,), in that order; contents without a present photo are left out."""
-    photos = library.catalog.photos([int(id_) for id_ in ids])
-    return [
-        Hit(float(np.clip(score, -1.0, 1.0)), photos[int(id_)])
-        for id_, score in zip(ids, scores, strict=True)
-        if int(id_) in photos
-    ]
+    if filters:
+        return index.scores(queries, only=library.catalog.matching(filters))
+    ids, cosines = index.scores(queries)
+    present = ~np.isin(ids, library.catalog.absent_contents())
+    return (ids, cosines) if present.all() else (ids[present], cosines[:, present])

@@ -1,7 +1,7 @@
 """The vector index: derived from the tables, disposable, checked before use.
 
-Exact search in half precision. `IndexScalarQuantizer(QT_fp16)` holds the very numbers that SQLite holds, scans at the
-memory's speed (31 ms for 1M x 512 on one core against 76 ms in float32) and needs no training.
+Exact search in half precision. `IndexScalarQuantizer(QT_fp16)` holds the very numbers that SQLite holds, in memory and
+on disk, and needs no training; `store.scoring` reads them at the memory's speed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -22,6 +21,8 @@ from numpy.typing import NDArray
 
 from store.catalog import Catalog, SpaceState
 from store.files import replace_file
+from store.scoring import RowNumbers, cosines
+from store.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,8 @@ Floats = NDArray[np.float32]
 
 FORMAT = 1
 # What FAISS's stubs do not know of.
-_parameters: Any = faiss.SearchParameters
 _writer: Any = vars(faiss)["PyCallbackIOWriter"]
 _reader: Any = vars(faiss)["PyCallbackIOReader"]
-CHUNK = 16_384
-# Up to this share of the index, scoring the wanted rows one by one costs less than a scan that asks a selector
-# about every row: gathered rows cost about four times a scanned one.
-SUBSET_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +49,16 @@ class Manifest:
 
 
 class VectorIndex:
-    """The vectors of one space in memory, by content id. Safe for use from several threads."""
+    """The vectors of one space in memory, by content id. Safe for use from several threads, which read at once."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self.epoch = 0
         self.last_id = 0
         self.saved_id = -1  # `last_id` of the file it was read from or written to
-        self._lock = threading.Lock()
+        # Adding may move all the rows in memory.
+        self._turns = Turns()
+        self._rows: RowNumbers | None = None
         self._index: Any = faiss.IndexIDMap(
             faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         )
@@ -71,81 +69,53 @@ class VectorIndex:
     def add(self, chunks: Iterable[tuple[int, Ids, NDArray[np.float16]]]) -> None:
         """Append rows: chunks of (highest vector id, content ids (n,), vectors (n, dim))."""
         for last_id, ids, vectors in chunks:
-            with self._lock:
+            with self._turns.writing():
                 self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids))
                 self.last_id = last_id
+                self._rows = None
 
     @property
     def ids(self) -> Ids:
-        """Content ids by row, int64 (n,)."""
-        return np.asarray(faiss.vector_to_array(self._index.id_map), np.int64)
+        """Content ids by row, int64 (n,), not to be written to."""
+        with self._turns.reading():
+            return self._located().ids
+
+    def _located(self) -> RowNumbers:
+        """Which row holds what; only for a reader. Two readers may both make it, to the same effect."""
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = RowNumbers(np.array(faiss.vector_to_array(self._index.id_map), np.int64))
+        return rows
 
     def _matrix(self) -> NDArray[np.float16]:
-        """The rows as float16 (n, dim): a view into the index, valid only under the lock."""
+        """The rows as float16 (n, dim): a view into the index, valid only while reading."""
         quantizer: Any = faiss.downcast_index(self._index.index)
         count = len(self) * self.dim * 2
         codes = faiss.rev_swig_ptr(quantizer.codes.data(), count) if count else np.empty(0, np.uint8)
         return codes.view(np.float16).reshape(-1, self.dim)
 
-    def scores(self, queries: Floats) -> tuple[Ids, Floats]:
-        """Cosines of every row to unit queries (m, dim): content ids (n,) and float32 (m, n), in row order."""
-        queries = self._checked(queries)
-        with self._lock:
-            matrix = self._matrix()
-            out = np.empty((len(queries), len(matrix)), np.float32)
-            for start in range(0, len(matrix), CHUNK):
-                out[:, start : start + CHUNK] = queries @ matrix[start : start + CHUNK].astype(np.float32).T
-            return self.ids, out
-
-    def search(
-        self, queries: Floats, k: int, *, only: Ids | None = None, without: Ids | None = None
-    ) -> tuple[Ids, Floats]:
-        """The `k` nearest rows to each unit query, best first, equal scores by id.
+    def scores(self, queries: Floats, *, only: Ids | None = None) -> tuple[Ids, Floats]:
+        """Cosines of every row, or of those wanted, to unit queries; see `scoring.cosines` for their accuracy.
 
         Args:
-            queries: float32 (m, dim), unit rows.
-            k: how many; fewer come back where the index, or `only`, holds fewer.
-            only: content ids to choose from, applied before the neighbours; None for all.
-            without: content ids never to return.
+            queries: float32 (m, dim), unit rows; m may be 0.
+            only: content ids, without repeats; those that have no vector here are left out. None for all.
 
         Returns:
-            Content ids int64 (m, j) and cosines float32 (m, j), j <= k.
+            Content ids int64 (n,), in the order of `only` or else of the rows, and cosines float32 (m, n).
 
         Raises:
             ValueError: the queries do not have this index's dimension.
         """
         queries = self._checked(queries)
-        if only is not None and without is not None and len(without):
-            only = np.setdiff1d(only, without)
-        with self._lock:
-            total = len(self)
-            if only is not None and len(only) <= SUBSET_SHARE * total:
-                ids, scores = self._subset(queries, np.unique(only))
-            else:
-                ids, scores = self._scan(queries, min(k, total), only, without)
-        return _best(ids, scores, k)
-
-    def _subset(self, queries: Floats, only: Ids) -> tuple[Ids, Floats]:
-        ids = self.ids
-        rows = np.flatnonzero(np.isin(ids, only, assume_unique=True))
-        scores = queries @ self._matrix()[rows].astype(np.float32).T
-        return np.broadcast_to(ids[rows], scores.shape), scores
-
-    def _scan(self, queries: Floats, k: int, only: Ids | None, without: Ids | None) -> tuple[Ids, Floats]:
-        if k == 0:
-            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
-        # FAISS shares queries among threads, not rows: one interactive query on many threads only waits for them.
-        faiss.omp_set_num_threads(1 if len(queries) == 1 else os.cpu_count() or 1)
-        keep: Any = None
-        selector: Any = None  # both must outlive the search: FAISS keeps bare pointers
-        if only is not None:
-            selector = faiss.IDSelectorBatch(np.ascontiguousarray(only, np.int64))
-        elif without is not None and len(without):
-            keep = faiss.IDSelectorBatch(np.ascontiguousarray(without, np.int64))
-            selector = faiss.IDSelectorNot(keep)
-        parameters = _parameters(sel=selector) if selector is not None else None
-        scores, ids = self._index.search(queries, k, params=parameters)
-        return ids, scores
+        with self._turns.reading():
+            located = self._located()
+            if only is None:
+                return located.ids, cosines(self._matrix(), np.arange(len(located.ids)), queries)
+            rows = located.of(only)
+            if (rows < 0).any():
+                rows = rows[rows >= 0]
+            return located.ids[rows], cosines(self._matrix(), rows, queries)
 
     def vectors_of(self, ids: Ids) -> Floats:
         """Vectors float32 (n, dim) of content ids, in their order.
@@ -153,14 +123,24 @@ class VectorIndex:
         Raises:
             KeyError: an id has no vector here.
         """
-        with self._lock:
-            held = self.ids
-            order = np.argsort(held)
-            rows = order[np.minimum(np.searchsorted(held, ids, sorter=order), len(held) - 1)] if len(held) else order
-            absent = np.asarray(ids) if not len(held) else np.asarray(ids)[held[rows] != ids]
+        ids = np.asarray(ids, np.int64)
+        with self._turns.reading():
+            rows = self._located().of(ids)
+            absent = ids[rows < 0]
             if len(absent):
                 raise KeyError(int(absent[0]))
             return self._matrix()[rows].astype(np.float32)
+
+    def sample(self, count: int, seed: int = 0) -> tuple[Ids, Floats]:
+        """Content ids int64 (n,) and vectors float32 (n, dim) of rows chosen at random, all where there are fewer.
+
+        The same for the same seed and the same rows.
+        """
+        with self._turns.reading():
+            ids = self._located().ids
+            chosen = np.random.default_rng(seed).choice(len(ids), min(count, len(ids)), replace=False)
+            rows = np.sort(chosen)
+            return ids[rows], self._matrix()[rows].astype(np.float32)
 
     def _checked(self, queries: Floats) -> Floats:
         if queries.ndim != 2 or queries.shape[1] != self.dim:
@@ -174,7 +154,7 @@ class VectorIndex:
             OSError: the disk is full or the folder can't be written; the old files are still there.
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._lock:
+        with self._turns.reading():
             replace_file(path, self._write)
             manifest = Manifest(FORMAT, space_key, self.dim, self.epoch, self.last_id, len(self), _sha256(path))
         text = json.dumps(asdict(manifest), indent=1)
@@ -273,16 +253,6 @@ class VectorCache:
 def _extends(index: VectorIndex, state: SpaceState) -> bool:
     """Whether the catalog's rows are this index's rows, or those and more."""
     return index.epoch == state.epoch and index.last_id <= state.last_id and len(index) <= state.count
-
-
-def _best(ids: Ids, scores: Floats, k: int) -> tuple[Ids, Floats]:
-    """The k best of each row, by falling score and rising id; FAISS pads what it lacks with id -1, which is dropped."""
-    if ids.shape[1] == 0:
-        return np.asarray(ids[:, :0]), scores[:, :0]
-    order = np.lexsort((ids, -scores), axis=1)[:, :k]
-    ids, scores = np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
-    width = int((ids >= 0).sum(axis=1).min())
-    return ids[:, :width], scores[:, :width]
 
 
 def _sha256(path: Path) -> str:

@@ -14,8 +14,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
-from store.catalog import CHUNK, now, raise_generation
+from store.catalog import CHUNK, raise_generation
+from store.filters import fold
 from store.paths import display
+from store.rows import now
 from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
 
 
@@ -85,8 +87,8 @@ class Writer:
             ).scalar_one()
             prefix = path.rstrip(b"/") + b"/"
             for inner_id, inner_path in connection.execute(select(Root.id, Root.path)).all():
-                if inner_path.startswith(prefix):
-                    _absorb(connection, root_id, inner_id, inner_path[len(prefix) :] + b"/")
+                if inner_id != root_id and inner_path.startswith(prefix):  # "/" begins with itself
+                    _absorb(connection, root_id, inner_id, path, inner_path)
             return int(root_id)
 
     def forget_root(self, root_id: int) -> int:
@@ -227,7 +229,25 @@ def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _absorb(connection: Connection, outer_id: int, inner_id: int, prefix: bytes) -> None:
+def _place(root: str, shown: str) -> dict[str, str]:
+    """What filters ask of a photo's place, from how its root and its path are displayed."""
+    parent, _, name = shown.rpartition("/")
+    folders = (root.rstrip("/").rpartition("/")[2], parent)
+    name = fold(name)
+    return {
+        "folder": "/".join(["", *filter(None, folders), ""]),
+        "name": name,
+        "ext": name.rpartition(".")[2] if "." in name else "",
+    }
+
+
+def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, inner: bytes) -> None:
+    prefix = inner[len(outer.rstrip(b"/")) + 1 :] + b"/"
+    places = {"old": _place(display(inner), "")["folder"], "new": _place(display(outer), display(prefix))["folder"]}
+    connection.execute(
+        text("UPDATE photos SET folder = :new || substr(folder, length(:old) + 1) WHERE root_id = :inner"),
+        {"inner": inner_id, **places},
+    )
     for table in ("photos", "failures"):
         # `||` makes text of two blobs; the cast makes bytes of it again.
         connection.execute(
@@ -283,11 +303,14 @@ def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int]
 def _put_photos(connection: Connection, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
     if not indexed:
         return
+    roots = {row[0]: row[1] for row in connection.execute(select(Root.id, Root.display))}
     rows = [
         {
             "root_id": item.file.root_id,
             "path": item.file.path,
-            "display": display(item.file.path),
+            "display": (shown := display(item.file.path)),
+            # No such root: the foreign key says so below.
+            **_place(roots.get(item.file.root_id, ""), shown),
             "content_id": ids[item.hash],
             "size": item.file.size,
             "mtime_ns": item.file.mtime_ns,

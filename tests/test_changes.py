@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import AWKWARD, Index
 from PIL import Image
+from searching import nearest
 
 from store.library import Library
-from store.search import nearest
 
 
 def first(photos: Path) -> Path:

@@ -10,10 +10,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from searching import nearest
 
 from indexer.commands import run
 from store.library import Library
-from store.search import nearest
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png", "e.png")
 name = st.sampled_from(NAMES)

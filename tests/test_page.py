@@ -2,42 +2,83 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import browser
-import models
-import numpy as np
 import pytest
+from conftest import as_nobody
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
+from indexer.demo.pictures import write_pictures
+from search_ui.encoders import Encoders
+from search_ui.language import disliked, explain, liked, parse, to_text
+from search_ui.query import QueryError
+from search_ui.searcher import Searcher
 from search_ui.services import services
 from store.library import Library, locked
 from store.writer import SpaceIdentity, Writer
 
 APP = browser.ROOT / "search_ui" / "app.py"
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
-COUNT = 75  # more than a page
+HOSTILE_NAME = "**a** [b](//c.io) <img src=x onerror=alert(1)> www.d.io"
+DRAWN = 72
+COUNT = DRAWN + 4
+ALL = "width:>=1 dedup:off"  # what every picture is
+BOATS = "two red boats"
+NOTHING = "purple elephant"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `photos/` and the `library/` of them."""
+    """A folder with `photos/`, drawn by the demo, and the `library/` of them; more than a page."""
     folder = tmp_path_factory.mktemp("page")
     photos = folder / "photos"
-    photos.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(COUNT - 1):
-        size = ((320, 240), (240, 320), (900, 120), (60, 400))[number % 4 if number < 20 else 0]
-        blocks = Image.fromarray(rng.integers(0, 256, (4, 6, 3), dtype=np.uint8))
-        blocks.resize(size, Image.Resampling.BICUBIC).save(photos / f"{number:02}.jpg", quality=90)
-    Image.new("RGB", (320, 240), (20, 130, 120)).save(photos / HOSTILE)
+    drawn = write_pictures(photos, DRAWN, 0, (320, 240))
+    boats = next(picture for picture in drawn if "two red boats" in " ".join(picture.captions))
+    with Image.open(photos / boats.path) as image:
+        image.convert("RGB").save(photos / "again.jpg", quality=60)
+    for name, size in (("panorama.jpg", (900, 120)), ("strip.jpg", (60, 400)), (HOSTILE, (320, 240))):
+        Image.linear_gradient("L").resize(size).convert("RGB").save(photos / name)
     (photos / "zz _broken_ [x](y).jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
-    browser.add(folder / "library", photos, models.clip_like(folder / "tiny"))
+    browser.add(folder / "library", photos, "demo")
     return folder
+
+
+@pytest.fixture(scope="module")
+def searcher(made: Path) -> Iterator[Searcher]:
+    """The same library as the page shows, searched beside it."""
+    with Library.open(made / "library") as library:
+        yield Searcher(library, Encoders(offline=True))
+
+
+def names(searcher: Searcher, text: str) -> list[str]:
+    """File names of what the page is to show first, in order: hits that are not folded away."""
+    hits = searcher.search(parse(text)).hits
+    return [hit.photo.display.rsplit("/", 1)[-1] for hit in hits if hit.band != "below"]
+
+
+def more(text: str, content_id: int) -> str:
+    return to_text(liked(parse(text), content_id))
+
+
+def less(text: str, content_id: int) -> str:
+    return to_text(disliked(parse(text), content_id))
+
+
+def parts(text: str) -> list[str]:
+    return [line.text for line in explain(parse(text))]
+
+
+def first_id(searcher: Searcher, text: str) -> int:
+    return searcher.search(parse(text)).hits[0].photo.content_id
 
 
 # -- without a browser ----------------------------------------------------------------------------------------------
@@ -50,67 +91,241 @@ def app(made: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return AppTest.from_file(str(APP), default_timeout=60)
 
 
-def captions(app: AppTest) -> str:
-    return "\n".join(caption.value for caption in app.caption)
+def said(app: AppTest) -> str:
+    """All small texts and messages of the page."""
+    htmls = [
+        re.sub(r"<[^>]*>", "", element.proto.body) for element in app.get("html") if "<style" not in element.proto.body
+    ]
+    return unescape("\n".join([*(caption.value for caption in app.caption), *htmls]))
+
+
+def component(app: AppTest, name: str) -> Any:
+    """What one of the page's own components was given to draw."""
+    found = [element.proto for element in app.get("bidi_component")]
+    return next(json.loads(each.json) for each in found if each.component_name == f"sightline_{name}")
+
+
+def sections(app: AppTest) -> list[tuple[str, list[str]]]:
+    """Title, or what opens it, and file names of each section of pictures."""
+    return [
+        (section["title"] or section["fold"], [tile["name"] for tile in section["tiles"]])
+        for section in component(app, "gallery")["sections"]
+    ]
+
+
+def asked(app: AppTest, text: str) -> AppTest:
+    app.query_params["q"] = text
+    app.run()
+    assert not app.exception
+    return app
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
 
 
 def test_the_page_shows_what_was_indexed_last_before_anything_is_asked(app: AppTest) -> None:
     app.run()
     assert not app.exception
-    assert "Indexed last" in captions(app)
-    assert f"{COUNT} pictures · space tiny" in captions(app)
-    assert [button.label for button in app.button] == ["Show more", "1 file could not be read"]
+    assert "Indexed last" in said(app)
+    assert f"{COUNT} pictures · space demo" in said(app)
+    assert buttons(app) == ["Show more", "1 file could not be read"]
+    assert len(sections(app)[0][1]) == 60
 
 
-def test_words_give_hits_and_an_unknown_picture_one_sentence(app: AppTest) -> None:
-    app.run()
-    app.text_input(key="q").set_value("a red boat").run()
-    assert f"The best 60 of {COUNT} pictures" in captions(app)
-    assert "cosines" in captions(app)
-    app.query_params["like"] = str(10**12)
-    app.run()
-    assert not app.exception
-    assert "There is no picture 1000000000000" in app.warning[0].value.replace("\\", "")
+@pytest.mark.parametrize(
+    "text",
+    [
+        BOATS,
+        "boat -red",
+        "cat OR windmill",
+        '"red boat"^2 snow date:2019..',
+        f"{ALL} sort:name",
+        "dog sort:date",
+        NOTHING,
+    ],
+)
+def test_the_page_finds_what_the_searcher_finds_in_the_same_order(app: AppTest, searcher: Searcher, text: str) -> None:
+    shown = sections(asked(app, text))
+    open_ = [
+        name
+        for title, section in shown
+        for name in section
+        if "more that match" not in title and "nearest" not in title
+    ]
+    assert open_ == names(searcher, text)
+    hits = searcher.search(parse(text)).hits
+    assert [name for _, section in shown for name in section] == [hit.photo.display.rsplit("/", 1)[-1] for hit in hits]
+
+
+def test_hits_come_in_sections_and_what_is_below_the_line_is_folded(app: AppTest, searcher: Searcher) -> None:
+    result = searcher.search(parse("lighthouse"))
+    assert result.strong
+    shown = sections(asked(app, "lighthouse"))
+    wanted = ["Matches"] if not result.maybe else ["Matches", "Perhaps"]
+    rest = COUNT - result.strong - result.maybe
+    assert [title for title, _ in shown] == [*wanted, f"{rest} more that match less"]
+    assert f"{result.strong} match" in said(app)
+    assert f"of {COUNT} pictures, in" in said(app)
+    assert "cosines" in said(app)
+    assert "Show more" not in buttons(app), "more of what is folded away says nothing"
+
+
+def test_what_is_not_there_is_said_and_the_nearest_are_a_click_away(app: AppTest) -> None:
+    asked(app, NOTHING)
+    assert "matches this clearly" in said(app)
+    assert [title for title, _ in sections(app)] == [f"The nearest of {COUNT} pictures"]
+
+
+def test_filters_that_nothing_passes_are_a_sentence(app: AppTest) -> None:
+    asked(app, "boat date:1950")
+    assert "No picture passes the filters." in said(app)
+
+
+def test_filters_alone_are_a_search(app: AppTest) -> None:
+    asked(app, "orientation:portrait")
+    assert "1 picture passes the filters" in said(app)
+    assert sections(app) == [("", ["strip.jpg"])]
+
+
+def test_chips_say_what_was_understood(app: AppTest, searcher: Searcher) -> None:
+    id_ = first_id(searcher, "cat")
+    chips = component(asked(app, f"red boat -people like:{id_} date:2023 sort:date"), "intake")["chips"]
+    assert [chip["label"] for chip in chips] == ["red boat", "-people", f"like:{id_}", "date:2023", "sort:date"]
+    assert [chip["kind"] for chip in chips] == ["wanted", "without", "wanted", "fact", "fact"]
+    assert [len(chip["pictures"]) for chip in chips] == [0, 0, 1, 0, 0]
+    assert "taken in 2023" in chips[3]["meaning"]
+
+
+def test_an_unknown_picture_is_one_sentence(app: AppTest) -> None:
+    asked(app, f"like:{10**12}")
+    assert "There is no picture 1000000000000" in said(app)
+    assert component(app, "intake")["chips"][0]["pictures"] == []
+
+
+def test_a_dropped_picture_that_is_gone_is_one_sentence(app: AppTest) -> None:
+    asked(app, "boat picture:0123abc")
+    assert "is not here any more" in said(app)
+    assert component(app, "intake")["chips"][1]["label"] == "your picture"
+
+
+def test_a_space_that_is_not_there_is_one_sentence(app: AppTest) -> None:
+    for text in ("boat space:nowhere", "space:nowhere"):
+        asked(app, text)
+        assert "The library has no space 'nowhere'; it has demo." in said(app)
 
 
 def test_an_address_says_what_to_search_for(app: AppTest) -> None:
-    app.query_params["q"] = "snow"
-    app.run()
+    asked(app, "snow")
     assert app.text_input(key="q").value == "snow"
-    assert "The best 60" in captions(app)
 
 
-@pytest.mark.parametrize("like", ["-1", "x", "1e9", "٣", "9" * 40, "'; drop table photos", ""])
+def test_links_of_old_become_text(app: AppTest, searcher: Searcher) -> None:
+    id_ = first_id(searcher, "cat")
+    app.query_params["like"] = str(id_)
+    asked(app, "snow")
+    assert app.text_input(key="q").value == f"snow like:{id_}"
+    assert [chip["label"] for chip in component(app, "intake")["chips"]] == ["snow", f"like:{id_}"]
+
+
+@pytest.mark.parametrize("like", ["-1", "0", "x", "1e9", "٣", "9" * 40, "'; drop table photos", ""])
 def test_nonsense_in_the_address_is_no_query(app: AppTest, like: str) -> None:
     app.query_params["like"] = like
     app.run()
     assert not app.exception
-    assert "Indexed last" in captions(app)
+    assert "Indexed last" in said(app)
 
 
-def test_terms_are_combined(app: AppTest) -> None:
-    app.query_params["q"] = "snow"
-    app.query_params["like"] = str(services().searcher().recent(1)[0].content_id)
-    app.run()
-    assert "your words and the picture together" in captions(app)
+@pytest.mark.parametrize(
+    ("text", "word", "corrected"),
+    [
+        ("red boat camra:sony", "camra:", "red boat camera:sony"),
+        ("boat orientation:landscap", "landscap", "boat orientation:landscape"),
+        ("boat date:2023-6-1 snow", "2023-6-1", "boat date:2023-06-01 snow"),
+    ],
+)
+def test_a_mistake_is_marked_and_the_suggestion_puts_it_right(
+    app: AppTest, text: str, word: str, corrected: str
+) -> None:
+    asked(app, text)
+    assert f"<mark>{word}</mark>" in "".join(element.proto.body for element in app.get("html"))
+    app.button(key="suggestion").click().run()
+    assert app.text_input(key="q").value == corrected
+    assert app.query_params["q"] in (corrected, [corrected])
+    assert "<mark>" not in "".join(element.proto.body for element in app.get("html"))
+
+
+def test_a_mistake_without_a_suggestion_offers_none(app: AppTest) -> None:
+    asked(app, 'boat "two')
+    assert "not closed" in said(app)
+    assert "<mark>&quot;</mark>" in "".join(element.proto.body for element in app.get("html"))
+    assert not any(label.startswith("Change it") for label in buttons(app))
+
+
+def test_what_was_typed_is_never_markup(app: AppTest) -> None:
+    typed = '<img src=x onerror=alert(1)> **b** [l](http://c.example) wdith:"<b>1</b>"'
+    asked(app, typed)
+    html = "".join(element.proto.body for element in app.get("html"))
+    assert "<img" not in html
+    assert "&lt;img src=x" in html
+    with pytest.raises(QueryError):
+        parse(typed)
 
 
 def test_more_grows_and_a_new_query_starts_small(app: AppTest) -> None:
-    app.query_params["q"] = "snow"
-    app.run()
-    app.button[0].click().run()
-    assert f"The best {COUNT} of {COUNT}" in captions(app)
-    assert "Show more" not in [button.label for button in app.button]
-    app.text_input(key="q").set_value("rain").run()
-    assert "The best 60" in captions(app)
+    asked(app, ALL)
+    assert len(sections(app)[0][1]) == 60
+    next(button for button in app.button if button.label == "Show more").click().run()
+    assert len(sections(app)[0][1]) == COUNT
+    assert "Show more" not in buttons(app)
+    app.text_input(key="q").set_value(f"{ALL} height:>=1").run()
+    assert len(sections(app)[0][1]) == 60
 
 
-@pytest.mark.parametrize("text", ["word " * 300, "x" * 3000])
+@pytest.mark.parametrize("text", ["word " * 300, "x" * 3000, "x " * 9000])
 def test_a_text_too_long_is_one_sentence(app: AppTest, text: str) -> None:
     app.run()
     app.text_input(key="q").set_value(text).run()
     assert not app.exception
-    assert "Shorten it" in app.warning[0].value
+    assert "Shorten it" in said(app)
+
+
+def test_a_tile_stands_for_its_near_duplicates(app: AppTest) -> None:
+    tiles = component(asked(app, BOATS), "gallery")["sections"][0]["tiles"]
+    shown = [tile["name"] for tile in tiles]
+    assert [tile["folded"] for tile in tiles].count(1) == 1
+    apart = component(asked(AppTest.from_file(str(APP), default_timeout=60), f"{BOATS} dedup:off"), "gallery")
+    every = [tile["name"] for tile in apart["sections"][0]["tiles"]]
+    assert len(every) == len(shown) + 1
+    assert "again.jpg" in every
+
+
+def test_searches_are_saved_gone_to_and_deleted(app: AppTest) -> None:
+    asked(app, "cat -dog")
+    app.text_input(key="save_as").set_value(HOSTILE_NAME)
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+    app.text_input(key="q").set_value("boat").run()
+    label = app.button(key="go-0").label
+    assert re.sub(r"\\(.)", r"\1", label) == HOSTILE_NAME
+    assert "\\*\\*a\\*\\*" in label
+    app.button(key="go-0").click().run()
+    assert app.text_input(key="q").value == "cat -dog"
+    app.button(key="delete-0").click().run()
+    assert "No search is saved yet" in said(app)
+    assert services().library().marks.saved_searches() == []
+
+
+def test_a_search_can_only_be_saved_where_there_is_one_and_under_a_name(app: AppTest) -> None:
+    app.run()
+    assert "Save" not in buttons(app)
+    app.text_input(key="q").set_value("boat nope:1").run()
+    assert "Save" not in buttons(app)
+    app.text_input(key="q").set_value("boat").run()
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+    assert "name" in said(app)
+    assert services().library().marks.saved_searches() == []
 
 
 def test_no_library_gives_the_command(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,15 +348,15 @@ def test_a_library_without_pictures_and_one_without_words(
     app.run()
     assert "no pictures that are there now" in app.info[0].value
     app.text_input(key="q").set_value("boat").run()
-    assert "knows pictures but no words" in app.warning[0].value
+    assert "knows pictures but no words" in said(app)
 
 
 def test_a_run_that_is_going_on_is_told(app: AppTest, made: Path) -> None:
     with locked(made / "library"):
         app.run()
-        assert "an indexing run is going on" in captions(app)
+        assert "an indexing run is going on" in said(app)
     app.run()
-    assert "an indexing run is going on" not in captions(app)
+    assert "an indexing run is going on" not in said(app)
 
 
 def test_a_damaged_database_is_one_sentence(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +364,70 @@ def test_a_damaged_database_is_one_sentence(app: AppTest, tmp_path: Path, monkey
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path))
     app.run()
     assert not app.exception
+
+
+def opened(app: AppTest, content_id: int) -> AppTest:
+    """The page with the dialog of a picture open."""
+    app.session_state["opened"] = content_id
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_the_dialog_tells_each_terms_part(app: AppTest, searcher: Searcher) -> None:
+    text = "red boat -snow"
+    hit = searcher.search(parse(text)).hits[0]
+    app.query_params["q"] = text
+    opened(app, hit.photo.content_id)
+    for part in hit.parts:
+        assert f"{part.term}{part.cosine:.3f}{part.score:+.2f}" in said(app)
+    assert f"Together{hit.score:.2f}" in said(app)
+
+
+def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, searcher: Searcher) -> None:
+    id_ = first_id(searcher, "boat")
+    app.query_params["q"] = "boat"
+    opened(app, id_)
+    next(button for button in app.button if button.label == "Less like this").click().run()
+    assert app.text_input(key="q").value == less("boat", id_)
+    opened(app, id_)
+    assert "No longer less like this" in buttons(app)
+    next(button for button in app.button if button.label == "More like this").click().run()
+    assert app.text_input(key="q").value == more("boat", id_)
+    opened(app, id_)
+    next(button for button in app.button if button.label == "No longer more like this").click().run()
+    assert app.text_input(key="q").value == "boat"
+
+
+def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searcher: Searcher) -> None:
+    hit = next(hit for hit in searcher.search(parse(BOATS)).hits if hit.folded)
+    app.query_params["q"] = BOATS
+    opened(app, hit.photo.content_id)
+    drawn = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    small = next(data for data in drawn if data.get("small"))
+    assert [tile["id"] for tile in small["sections"][0]["tiles"]] == list(hit.folded)
+    next(button for button in app.button if button.label == "Show them apart").click().run()
+    assert app.text_input(key="q").value == f"{BOATS} dedup:off"
+
+
+def test_a_library_that_may_not_be_written_says_so(
+    app: AppTest, made: Path, public_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = public_tmp / "library"
+    shutil.copytree(made / "library", library)
+    with Library.open(library) as opened_library:
+        opened_library.marks.tag([1], [HOSTILE_NAME])
+    for path in (library, *library.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
+    with as_nobody():
+        opened(app, 1)
+    assert "This library is read-only here" in said(app)
+    assert f"Tags: {HOSTILE_NAME}." in said(app)
+    assert not app.multiselect
+    assert not app.toggle
+    for path in (library, *library.rglob("*")):
+        path.chmod(0o755)
 
 
 # -- with one -------------------------------------------------------------------------------------------------------
@@ -190,109 +469,184 @@ def page(chromium: Browser, url: str) -> Iterator[Page]:
     assert not said
 
 
-def tiles(page: Page, count: int = 60) -> list[str]:
-    """Names under the pictures, once there are so many."""
-    expect(page.locator(".tile")).to_have_count(count)
-    return page.locator(".tile .name").all_inner_texts()
+def tiles(page: Page, names: list[str]) -> None:
+    """Wait until these are the pictures that can be seen, in this order."""
+    expect(page.locator(".tile:visible .name")).to_have_text(names)
+
+
+def box(page: Page) -> Locator:
+    return page.locator(".st-key-q input")
 
 
 def search(page: Page, text: str) -> None:
-    box = page.locator(".st-key-q input")
-    box.fill(text)
-    box.press("Enter")
-    expect(page.get_by_text("Numbers")).to_be_visible()
+    box(page).fill(text)
+    box(page).press("Enter")
+
+
+def chips(page: Page, labels: list[str]) -> None:
+    expect(page.locator(".chip .label")).to_have_text(labels)
 
 
 @pytest.mark.browser
-def test_typing_words_shows_hits_with_scores(page: Page) -> None:
+def test_typing_words_shows_hits_with_scores(page: Page, searcher: Searcher) -> None:
     page.goto("/")
     expect(page).to_have_title("Sightline")
-    expect(page.locator(".st-key-q input")).to_be_focused()
+    expect(box(page)).to_be_focused()
     page.keyboard.type("a red boat")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Numbers are cosines")).to_be_visible()
-    first = tiles(page)
-    scores = [float(score) for score in page.locator(".tile .score").all_inner_texts()]
+    tiles(page, names(searcher, "a red boat"))
+    scores = [float(score) for score in page.locator(".tile:visible .score").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
-    assert len(scores) == 60
     expect(page).to_have_url(re.compile(r"q=a(%20|\+)red(%20|\+)boat"))
     page.reload()
-    expect(page.get_by_text("Numbers are cosines")).to_be_visible()
-    assert tiles(page) == first
-    expect(page.locator(".st-key-q input")).to_have_value("a red boat")
+    tiles(page, names(searcher, "a red boat"))
+    expect(box(page)).to_have_value("a red boat")
 
 
 @pytest.mark.browser
 def test_pictures_keep_their_proportions_and_load_when_seen(page: Page) -> None:
-    page.goto("/?q=boat")
-    tiles(page)
-    for ratio in page.locator(".tile img").evaluate_all(
+    page.goto(f"/?q={ALL}")
+    expect(page.locator(".tile")).to_have_count(60)
+    images = page.locator(".tile img")
+    assert images.evaluate_all("all => all.filter(i => !i.naturalWidth).length") > 0
+    for ratio in images.evaluate_all(
         "all => all.filter(i => i.complete && i.naturalWidth).map(i => [i.naturalWidth / i.naturalHeight,"
         " i.clientWidth / i.clientHeight, getComputedStyle(i).objectFit])"
     ):
         natural, shown, fit = ratio
         assert fit == "contain"
         assert natural < 0.5 or natural > 3 or shown == pytest.approx(natural, rel=0.02)
-    assert page.locator(".tile img").evaluate_all("all => all.filter(i => !i.naturalWidth).length") > 0
-    assert page.locator(".tile img").first.get_attribute("alt") in tiles(page)
     page.get_by_role("button", name="Show more").click()
-    assert len(tiles(page, COUNT)) == COUNT
+    expect(page.locator(".tile")).to_have_count(COUNT)
 
 
 @pytest.mark.browser
-def test_more_like_this_by_mouse_and_keyboard(page: Page) -> None:
+def test_chips_show_what_was_understood_and_take_it_out_again(page: Page, searcher: Searcher) -> None:
+    page.goto("/?q=boat+-snow+orientation%3Alandscape")
+    chips(page, ["boat", "-snow", "orientation:landscape"])
+    meaning = page.locator(".chip").nth(1).locator(".meaning")
+    expect(meaning).to_contain_text("count less")
+    expect(meaning).to_have_css("opacity", "0")
+    page.get_by_role("button", name="Remove -snow").focus()
+    expect(meaning).to_have_css("opacity", "1")
+    page.keyboard.press("Enter")
+    chips(page, ["boat", "orientation:landscape"])
+    expect(box(page)).to_have_value("boat orientation:landscape")
+    page.get_by_role("button", name="Remove orientation:landscape").click()
+    expect(box(page)).to_have_value("boat")
+    expect(page).to_have_url(re.compile(r"\?q=boat$"))
+    tiles(page, names(searcher, "boat"))
+    page.get_by_role("button", name="Remove boat").click()
+    expect(page.get_by_text("Indexed last")).to_be_visible()
+    chips(page, [])
+
+
+@pytest.mark.browser
+def test_a_mistake_shows_its_place_and_a_click_puts_it_right(page: Page, searcher: Searcher) -> None:
     page.goto("/?q=boat")
-    third = tiles(page)[2]
-    like = page.locator(".tile").nth(2).locator(".like")
+    tiles(page, names(searcher, "boat"))
+    search(page, "boat orientatoin:landscape")
+    expect(page.get_by_role("alert")).to_contain_text("Did you mean orientation:?")
+    expect(page.locator("mark")).to_have_text("orientatoin:")
+    page.get_by_role("button", name="Change it to orientation:").click()
+    expect(box(page)).to_have_value("boat orientation:landscape")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    tiles(page, names(searcher, "boat orientation:landscape"))
+
+
+@pytest.mark.browser
+def test_what_is_below_the_line_is_folded_and_opens(page: Page, searcher: Searcher) -> None:
+    page.goto(f"/?q={ALL}+{NOTHING}")
+    expect(page.get_by_text("matches this clearly")).to_be_visible()
+    expect(page.locator(".tile").first).to_be_hidden()
+    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".tile:visible")).to_have_count(60)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".tile:visible")).to_have_count(COUNT)
+    page.locator("summary").click()
+    expect(page.locator(".tile:visible")).to_have_count(0)
+    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    page.locator("summary").click()
+    expect(page.locator(".tile:visible")).to_have_count(COUNT)
+    search(page, "lighthouse")
+    tiles(page, names(searcher, "lighthouse"))
+
+
+@pytest.mark.browser
+def test_more_and_less_like_this_by_mouse_and_keyboard(page: Page, searcher: Searcher) -> None:
+    page.goto("/?q=windmill")
+    tiles(page, names(searcher, "windmill"))
+    first, second = (hit.photo.content_id for hit in searcher.search(parse("windmill")).hits[:2])
+    like = page.locator(".tile").nth(1).locator(".like")
     expect(like).to_have_css("opacity", "0")
-    page.locator(".tile").nth(2).hover()
+    page.locator(".tile").nth(1).hover()
     expect(like).to_have_css("opacity", "1")
     like.click()
-    expect(page.locator(".chip")).to_have_text(re.compile("like this picture"))
-    expect(page.get_by_text("nearer to the picture")).to_be_visible()
-    expect(page).to_have_url(re.compile(r"like=\d+"))
-    expect(page.locator(".st-key-q input")).to_have_value("")
-    expect(page.locator(".tile .name").first).to_have_text(third)
-    page.locator(".tile .open").first.focus()
-    page.keyboard.press("ArrowRight")
-    second = tiles(page)[1]
+    wanted = more("windmill", second)
+    chips(page, parts(wanted))
+    expect(box(page)).to_have_value(wanted)
+    expect(page).to_have_url(re.compile(rf"q=windmill(%20|\+)like(%3A|:){second}"))
+    assert page.locator(".chip img").evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
+    tiles(page, names(searcher, wanted))
+    page.reload()
+    tiles(page, names(searcher, wanted))
+    expect(page.locator(f'.like[data-id="{second}"]')).to_have_attribute("aria-pressed", "true")
+    page.locator(f'.open[data-id="{first}"]').focus()
     page.keyboard.press("Tab")
-    expect(page.locator(".tile").nth(1).locator(".like")).to_be_focused()
+    expect(page.locator(f'.like[data-id="{first}"]')).to_be_focused()
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator(".tile .name").first).to_have_text(second)
-    search(page, "boat")
-    expect(page.get_by_text("your words and the picture together")).to_be_visible()
-    page.get_by_role("button", name="Remove like this picture").click()
-    expect(page.locator(".chip")).to_have_count(0)
-    expect(page.get_by_text("nearer to your words")).to_be_visible()
-    assert "like=" not in page.url
+    chips(page, parts(less(wanted, first)))
+    page.get_by_role("button", name=f"Remove -like:{first}").click()
+    chips(page, parts(wanted))
+    page.get_by_role("button", name=f"Remove like:{second}").click()
+    chips(page, ["windmill"])
+    tiles(page, names(searcher, "windmill"))
+
+
+@pytest.mark.browser
+def test_arrow_keys_go_from_picture_to_picture_across_sections(page: Page, searcher: Searcher) -> None:
+    page.goto("/?q=lighthouse")
+    shown = names(searcher, "lighthouse")
+    tiles(page, shown)
+    page.locator(".tile .open").first.focus()
+    for _ in shown[1:]:
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".tile .open").nth(len(shown) - 1)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tile .open").nth(len(shown) - 1)).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.locator(".tile .open").first).to_be_focused()
 
 
 @pytest.mark.browser
 def test_a_picture_that_is_not_there_can_be_taken_out_again(page: Page) -> None:
     page.goto("/?like=999999")
     expect(page.get_by_text("There is no picture 999999")).to_be_visible()
-    page.get_by_role("button", name="Remove unknown picture").click()
+    page.get_by_role("button", name="Remove like:999999").click()
     expect(page.get_by_text("Indexed last")).to_be_visible()
-    expect(page.locator(".chip")).to_have_count(0)
+    chips(page, [])
 
 
 @pytest.mark.browser
-def test_back_and_forward_go_from_search_to_search(page: Page) -> None:
+def test_back_and_forward_go_from_search_to_search(page: Page, searcher: Searcher) -> None:
     page.goto("/?q=boat")
-    before = tiles(page)
-    page.locator(".tile .open").nth(2).focus()
+    tiles(page, names(searcher, "boat"))
+    id_ = first_id(searcher, "boat")
+    page.locator(f'.open[data-id="{id_}"]').focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("nearer to the picture")).to_be_visible()
-    expect(page.locator(".tile .name").first).to_have_text(before[2])
+    tiles(page, names(searcher, more("boat", id_)))
     page.go_back()
-    expect(page.locator(".st-key-q input")).to_have_value("boat")
-    expect(page.locator(".tile .name").first).to_have_text(before[0])
-    expect(page.locator(".chip")).to_have_count(0)
+    expect(box(page)).to_have_value("boat")
+    tiles(page, names(searcher, "boat"))
+    chips(page, ["boat"])
     page.go_forward()
-    expect(page.locator(".tile .name").first).to_have_text(before[2])
-    expect(page.locator(".chip")).to_have_count(1)
+    tiles(page, names(searcher, more("boat", id_)))
+    chips(page, parts(more("boat", id_)))
 
 
 def transfer(page: Page, path: Path) -> str:
@@ -308,8 +662,8 @@ def transfer(page: Page, path: Path) -> str:
 @pytest.mark.parametrize("way", ["pick", "drop", "paste"])
 def test_a_picture_that_is_given_finds_itself_first(page: Page, made: Path, way: str) -> None:
     page.goto("/")
-    tiles(page)
-    picture = made / "photos" / "16.jpg"
+    expect(page.locator(".tile")).to_have_count(60)
+    picture = made / "photos" / "panorama.jpg"
     if way == "pick":
         page.locator("input.file").set_input_files(picture)
     elif way == "drop":
@@ -322,20 +676,38 @@ def test_a_picture_that_is_given_finds_itself_first(page: Page, made: Path, way:
             f"{transfer(page, picture)} document.querySelector('.st-key-q input').dispatchEvent("
             "new ClipboardEvent('paste', {clipboardData: transfer, bubbles: true, cancelable: true}))"
         )
-    expect(page.locator(".tile .name").first).to_have_text("16.jpg")
+    expect(page.locator(".tile .name").first).to_have_text("panorama.jpg")
     expect(page.locator(".tile .score").first).to_have_text("1.000")
-    expect(page.locator(".chip")).to_have_text(re.compile("your picture"))
-    assert page.locator(".chip img").evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
+    chips(page, ["your picture"])
+    expect(box(page)).to_have_value(re.compile(r"^picture:[0-9a-zA-Z]+$"))
     expect(page.locator(".veil")).to_be_hidden()
+    search(page, f"{box(page).input_value()} ext:jpg")
+    chips(page, ["your picture", "ext:jpg"])
+    page.reload()
+    chips(page, ["your picture", "ext:jpg"])
+    assert page.locator(".chip img").evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
+    expect(page.locator(".tile .name").first).to_have_text("panorama.jpg")
     page.get_by_role("button", name="Remove your picture").click()
-    expect(page.locator(".chip")).to_have_count(0)
-    expect(page.get_by_text("Indexed last")).to_be_visible()
+    expect(box(page)).to_have_value("ext:jpg")
+
+
+@pytest.mark.browser
+def test_a_picture_joins_what_was_typed_and_not_entered(page: Page, made: Path) -> None:
+    page.goto("/")
+    expect(page.locator(".tile")).to_have_count(60)
+    page.keyboard.type("cat")
+    page.evaluate(
+        f"{transfer(page, made / 'photos' / 'panorama.jpg')} document.querySelector('.st-key-q input').dispatchEvent("
+        "new ClipboardEvent('paste', {clipboardData: transfer, bubbles: true, cancelable: true}))"
+    )
+    chips(page, ["cat", "your picture"])
+    expect(box(page)).to_have_value(re.compile(r"^cat picture:[0-9a-zA-Z]+$"))
 
 
 @pytest.mark.browser
 def test_a_broken_picture_is_one_sentence(page: Page, tmp_path: Path) -> None:
     page.goto("/")
-    tiles(page)
+    expect(page.locator(".tile")).to_have_count(60)
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 no picture")
     page.locator("input.file").set_input_files(broken)
@@ -349,26 +721,95 @@ def test_a_broken_picture_is_one_sentence(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_the_dialog_tells_the_facts_and_leads_on(page: Page, made: Path) -> None:
-    page.goto("/?q=boat")
-    name = tiles(page)[4]
-    page.locator(".tile .open").nth(4).click()
+def test_the_dialog_tells_the_facts_and_leads_on(page: Page, searcher: Searcher) -> None:
+    page.goto("/?q=windmill")
+    shown = names(searcher, "windmill")
+    tiles(page, shown)
+    page.locator(".tile .open").nth(1).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text(f"{made / 'photos' / name}")).to_be_visible()
+    expect(dialog.locator("code")).to_contain_text(shown[1])
     expect(dialog.get_by_text("px, JPEG")).to_be_visible()
     expect(dialog.locator("img")).to_be_visible()
-    score = page.locator(".tile .score").nth(4).inner_text()
-    expect(dialog.get_by_text(f"text {score}")).to_be_visible()
+    row = dialog.get_by_role("row", name="windmill")
+    expect(row).to_contain_text(page.locator(".tile .score").nth(1).inner_text())
     dialog.get_by_role("button", name="More like this").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.locator(".tile .name").first).to_have_text(name)
-    expect(page.locator(".chip")).to_have_count(1)
+    id_ = searcher.search(parse("windmill")).hits[1].photo.content_id
+    chips(page, parts(more("windmill", id_)))
+
+
+@pytest.mark.browser
+def test_a_near_duplicate_opens_from_the_dialog_of_the_one_it_is_folded_into(page: Page, searcher: Searcher) -> None:
+    page.goto(f"/?q={BOATS}")
+    tiles(page, names(searcher, BOATS))
+    page.locator(".tile", has=page.locator(".badge", has_text="+1")).first.locator(".open").click()
+    small = page.get_by_role("dialog").locator(".tile")
+    expect(small).to_have_count(1)
+    expect(small.locator(".like")).to_have_count(0)
+    name = small.locator(".name").inner_text()
+    small.locator(".open").click()
+    expect(page.get_by_role("dialog").locator("code")).to_contain_text(name)
+    expect(page.get_by_role("dialog").locator(".tile")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_favourites_and_tags_outlive_a_reload_and_can_be_searched(page: Page, searcher: Searcher) -> None:
+    marks = searcher.library.marks
+    page.goto("/?q=windmill")
+    shown = names(searcher, "windmill")
+    tiles(page, shown)
+    page.locator(".tile .open").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Favourite", exact=True).click()
+    for tag in ("Holland", HOSTILE_NAME):
+        dialog.get_by_label("Tags", exact=False).first.fill(tag)
+        page.keyboard.press("Enter")
+        expect(dialog.locator(".react-aria-ComboBox [data-tag]", has_text=tag)).to_be_visible()
+    page.keyboard.press("Escape")  # leaves the list of tags
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.locator(".tile").first.locator(".star")).to_be_visible()
+    id_ = first_id(searcher, "windmill")
+    assert marks.tags_of([id_]) == {id_: (HOSTILE_NAME, "Holland")}
+    page.goto("/?q=favourite:yes+tag:holland")
+    tiles(page, [shown[0]])
+    page.locator(".tile .open").first.click()
+    expect(dialog.get_by_role("switch", name="Favourite")).to_be_checked()
+    expect(dialog.locator(".react-aria-ComboBox [data-tag]")).to_have_count(2)
+    dialog.locator(".react-aria-ComboBox [data-tag]", has_text=HOSTILE_NAME).locator("button").click()
+    expect(dialog.locator(".react-aria-ComboBox [data-tag]")).to_have_count(1)
+    dialog.get_by_text("Favourite", exact=True).click()
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("No picture passes the filters")).to_be_visible()
+    assert marks.tags_of([id_]) == {id_: ("Holland",)}
+    assert marks.favourites_of([id_]) == set()
+    marks.untag([id_], ["Holland"])
+
+
+@pytest.mark.browser
+def test_a_saved_search_is_a_click_away(page: Page, searcher: Searcher) -> None:
+    page.goto("/?q=windmill")
+    tiles(page, names(searcher, "windmill"))
+    page.get_by_role("button", name="Saved").click()
+    page.get_by_label("Name of this search").fill(HOSTILE_NAME)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=HOSTILE_NAME)).to_be_visible()
+    page.goto("/?q=boat")
+    tiles(page, names(searcher, "boat"))
+    page.get_by_role("button", name="Saved").click()
+    page.get_by_role("button", name=HOSTILE_NAME).first.click()
+    expect(box(page)).to_have_value("windmill")
+    tiles(page, names(searcher, "windmill"))
+    expect(page.get_by_role("button", name=HOSTILE_NAME)).to_have_count(0)
+    page.get_by_role("button", name="Saved").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No search is saved yet")).to_be_visible()
+    assert page.locator("a[href*='.io']").count() == 0
 
 
 @pytest.mark.browser
 def test_a_hostile_file_name_is_only_a_name(page: Page, made: Path) -> None:
     page.goto("/")
-    tiles(page)
+    expect(page.locator(".tile")).to_have_count(60)
     page.locator("input.file").set_input_files(made / "photos" / HOSTILE)
     expect(page.locator(".tile .score").first).to_have_text("1.000")
     expect(page.locator(".tile .name").first).to_have_text(HOSTILE)
@@ -381,18 +822,20 @@ def test_a_hostile_file_name_is_only_a_name(page: Page, made: Path) -> None:
 
 
 @pytest.mark.browser
-def test_narrow_and_dark(chromium: Browser, url: str) -> None:
+@pytest.mark.parametrize("text", [ALL, BOATS, f"{BOATS} -snow date:2001..2030 orientation:landscape", "boat camra:x"])
+def test_narrow_and_dark(chromium: Browser, url: str, text: str) -> None:
     context = chromium.new_context(viewport={"width": 375, "height": 700}, color_scheme="dark", base_url=url)
     page = context.new_page()
-    page.goto("/?q=boat")
-    tiles(page)
+    page.goto(f"/?q={text}")
+    expect(page.locator(".tile:visible, mark").first).to_be_visible(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     red, green, blue = page.evaluate(
         "getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     )
     assert max(red, green, blue) < 60
-    widths = page.locator(".tile").evaluate_all("all => all.map(tile => tile.getBoundingClientRect().right)")
-    assert max(widths) <= 375
+    for part in (".tile:visible", ".chip", ".mistake", ".note"):
+        widths = page.locator(part).evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+        assert max(widths, default=0) <= 375
     context.close()
 
 

@@ -141,7 +141,7 @@ def test_a_thumbnail_is_not_made_of_a_file_that_changed(client: TestClient, made
 
 
 def test_foreign_names_are_refused_everywhere(client: TestClient) -> None:
-    for path in ("/", "/healthz", f"/thumb/{a_hash()}.jpg", "/_stcore/health"):
+    for path in ("/", "/healthz", f"/thumb/{a_hash()}.jpg", "/_stcore/health", "/api/v1/status", "/metrics"):
         for host in ("evil.example", "evil.example:8501", "127.0.0.1.evil.example", "", "localhost@evil.example"):
             assert client.get(path, headers={"Host": host}).status_code == 400, (path, host)
     for host in ("localhost:8501", "127.0.0.1", "[::1]:8501", "photos.example"):
@@ -149,7 +149,7 @@ def test_foreign_names_are_refused_everywhere(client: TestClient) -> None:
 
 
 def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:
-    paths = ("/healthz", f"/thumb/{a_hash()}.jpg")
+    paths = ("/healthz", f"/thumb/{a_hash()}.jpg", "/api/v1/status", "/metrics")
     for path in paths:
         for site in ("cross-site", "same-site", "nonsense"):
             assert client.get(path, headers={"Sec-Fetch-Site": site}).status_code == 403
@@ -184,7 +184,7 @@ def test_what_is_no_picture_is_not_kept(client: TestClient) -> None:
         assert answer.status_code == status
         assert said in answer.json()["error"]
     answer = client.get("/picture")
-    assert (answer.status_code, list(answer.json())) == (405, ["error"])
+    assert (answer.status_code, list(answer.json()), answer.headers["allow"]) == (405, ["error"], "POST")
 
 
 def test_health(client: TestClient, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ import pytest
 from conftest import Index, as_nobody
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from store.errors import LibraryError, LibraryLockedError
 from store.files import replace_file, sweep_temporaries
+from store.filters import Camera, Date, Ext, Folder, Name, Orientation
 from store.library import DATABASE, Library, is_indexing, locked
-from store.migrations import VERSION
+from store.migrations import STEPS, VERSION
 from store.paths import as_json, display, to_bytes
+from store.schema import Base
 from store.writer import Failed, File, Indexed, SpaceIdentity, Writer
 
 FACTS = {"width": 4, "height": 3, "format": "JPEG", "orientation": 1}
@@ -38,6 +43,136 @@ def test_a_new_library_has_this_version_wal_and_large_pages(library: Path) -> No
     ]
     assert asked == [VERSION, "wal", 16384]
     assert library.stat().st_mode & 0o077 == 0
+
+
+def _version_1(library: Path) -> None:
+    """A library as the first release made it, with a root, two photos of three contents, a vector and a failure."""
+    library.mkdir()
+    with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        for statement in STEPS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        connection.executescript(
+            """
+            INSERT INTO spaces VALUES (1, 'k', 'n', 'm', 'w', '{}', 4, 1, '2026', 0);
+            UPDATE library SET generation = 7, default_space_id = 1;
+            INSERT INTO roots VALUES (1, x'2f686f6d652f50686f746f73', '/home/Photos', '2026', NULL, 2);
+            INSERT INTO contents VALUES (1, x'01', 9, 40, 30, 'JPEG', 1, '2023-06-15T12:00:00', NULL, 'SONY', 'ILCE-7',
+                'FE 24mm', 48.2, 16.4, NULL, 1);
+            INSERT INTO contents (id, hash, size, width, height, format, orientation, photo_count)
+                VALUES (2, x'02', 9, 30, 40, 'JPEG', 6, 1), (3, x'03', 9, 9, 9, 'PNG', 1, 0);
+            INSERT INTO photos VALUES (1, 1, x'61', 'Trips/2023/Größe.JPG', 1, 9, 9, NULL);
+            INSERT INTO photos VALUES (2, 1, x'62', 'no dot', 2, 9, 9, NULL);
+            INSERT INTO vectors VALUES (1, 1, 1, x'003c000000000000');
+            INSERT INTO failures VALUES (1, 1, x'63', 'c', 'open', 'why', 1, 1, '2026');
+            INSERT INTO runs VALUES (1, '2026', '2026', 'done', 1, '{}');
+            """
+        )
+
+
+def _rows(library: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(library / DATABASE)) as connection:
+        columns = {
+            table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        }
+        return {
+            f"{table}.{column}": connection.execute(f"SELECT rowid, {column} FROM {table} ORDER BY rowid").fetchall()
+            for table, names in columns.items()
+            for column in names
+            if table != "content_tags"
+        }
+
+
+def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library: Path) -> None:
+    _version_1(library)
+    before = _rows(library)
+    with Library.open(library) as opened:
+        catalog = opened.catalog
+        for filters, kept in (
+            ([Folder(("photos/trips",)), Name(("grösse*",)), Ext(("jpeg",))], [1]),
+            ([Camera(("sony ilce",)), Orientation(("landscape",)), Date("2023", "2023")], [1]),
+            ([Name(("no dot",)), Ext(("jpg",), negated=True), Folder(("Photos",))], [2]),
+            ([], [1, 2]),
+        ):
+            assert catalog.matching(filters).tolist() == kept
+        opened.marks.tag([2], ["kept"])
+        assert catalog.state() == (7, 1)
+        assert opened.integrity() == []
+    after = _rows(library)
+    after["library.marks_generation"] = []
+    assert {name: after[name] for name in before} == before
+
+
+def _shape(library: Path) -> dict[str, object]:
+    """The tables and indexes of a database, without what differs in writing only."""
+    with closing(sqlite3.connect(library)) as connection:
+        found: dict[str, object] = {}
+        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+            if kind == "table":
+                columns = connection.execute(f"PRAGMA table_xinfo({name})").fetchall()
+                keys = connection.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+                found[name] = (
+                    sorted((row[1], row[2].replace("DOUBLE", "FLOAT"), *row[3:]) for row in columns),
+                    sorted(key[2:] for key in keys),
+                    sorted(row[2:] for row in connection.execute(f"PRAGMA index_list({name})") if row[3] != "c"),
+                    "AUTOINCREMENT" in sql,
+                    "WITHOUT ROWID" in sql,
+                    re.findall(
+                        r"GENERATED ALWAYS AS (\(.*\)) VIRTUAL", re.sub(r"\s+", " ", sql).replace("AS (", "AS (")
+                    ),
+                )
+            else:
+                columns = [row[2:] for row in connection.execute(f"PRAGMA index_xinfo({name})")]
+                found[name] = (columns, sql and sql.partition(" ON ")[2])
+        return found
+
+
+def test_a_new_library_has_the_tables_that_the_classes_describe(library: Path, tmp_path: Path) -> None:
+    with locked(library), Library.create(library):
+        pass
+    described = create_engine(f"sqlite:///{tmp_path / 'described'}")
+    Base.metadata.create_all(described)
+    described.dispose()
+    assert _shape(library / DATABASE) == _shape(tmp_path / "described")
+
+
+def test_an_old_library_that_cant_be_written_says_how_to_open_it(library: Path, public_tmp: Path) -> None:
+    _version_1(library)
+    closed = public_tmp / "library"
+    library.rename(closed)
+    for path in [closed, *closed.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with as_nobody(), pytest.raises(LibraryError, match=r"version 1; this program reads version 2.*Open it once"):
+        Library.open(closed)
+    for path in [closed, *closed.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    with Library.open(closed) as opened:
+        assert opened.catalog.counts().pictures == 2
+
+
+def test_two_that_open_an_old_library_at_once_bring_it_up_to_date_once(library: Path) -> None:
+    _version_1(library)
+    code = (
+        "import sys; from pathlib import Path; from store.library import Library\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "with Library.open(Path(sys.argv[1])) as opened: print(opened.catalog.counts().pictures)"
+    )
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, library], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for opener in openers:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == "ready\n"
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    assert [opener.communicate()[0] for opener in openers] == ["2\n"] * 3
 
 
 def test_opening_where_there_is_none_names_the_way_to_make_one(library: Path) -> None:
@@ -96,7 +231,7 @@ def test_one_indexer_at_a_time_and_the_lock_goes_with_its_process(library: Path)
 def test_a_read_only_library_can_be_searched_and_not_written(
     photos: Path, index: Index, library: Path, public_tmp: Path
 ) -> None:
-    from store.search import nearest
+    from searching import nearest
 
     index(photos)
     closed = public_tmp / "library"
@@ -131,7 +266,7 @@ def test_a_batch_is_written_whole_or_not_at_all(library: Path) -> None:
 
 
 def test_readers_see_the_last_commit_without_opening_again(library: Path) -> None:
-    from store.search import nearest
+    from searching import nearest
 
     with locked(library), Library.create(library) as opened, Library.open(library) as reader:
         writer = Writer(opened.catalog.engine)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.library import Library
+from store.scoring import best
 from store.vectors import VectorIndex
 
 
@@ -29,52 +36,192 @@ def filled(vectors: np.ndarray, ids: np.ndarray) -> VectorIndex:
     return index
 
 
-@given(
-    count=st.integers(0, 300), dim=st.sampled_from([4, 32, 65]), k=st.integers(1, 40), share=st.floats(0, 1),
-    seed=st.integers(0, 99), queries=st.integers(1, 3),
-)  # fmt: skip
-@settings(max_examples=60, deadline=None)
-def test_search_is_exact_whatever_the_filter(
-    count: int, dim: int, k: int, share: float, seed: int, queries: int
-) -> None:
-    random_ids = np.random.default_rng(seed)
-    vectors = rows(count, dim, seed)
-    ids = random_ids.permutation(np.arange(10, 10 + count)).astype(np.int64)
-    index = filled(vectors, ids)
-    asked = rows(queries, dim, seed + 1000).astype(np.float32)
-    only = None if share > 0.9 else random_ids.choice(ids, int(share * count), replace=False) if count else ids
-    without = ids[: count // 5]
-    found, scores = index.search(asked, k, only=only, without=without)
+def unit(count: int, dim: int, seed: int) -> np.ndarray:
+    made = np.random.default_rng(seed).normal(size=(count, dim))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
-    allowed = np.isin(ids, ids if only is None else only) & ~np.isin(ids, without)
-    exact = asked @ vectors.astype(np.float32).T
+
+def nearest(index: VectorIndex, asked: np.ndarray, k: int, only: np.ndarray | None = None) -> tuple[Any, Any]:
+    """Ids and scores (m, j) of the k best rows to each query, as a search takes them."""
+    ids, scores = index.scores(asked, only=only)
+    places = np.array([best(ids, row, k) for row in scores], np.int64).reshape(len(scores), -1)
+    return ids[places], np.take_along_axis(scores, places, 1)
+
+
+def some_ids(count: int, seed: int, *, apart: bool) -> np.ndarray:
+    """Ids in no order, close together or anywhere."""
+    random_ids = np.random.default_rng(seed)
+    if apart:
+        return random_ids.choice(np.iinfo(np.int64).max, count, replace=False)
+    return random_ids.permutation(np.arange(10, 10 + count)).astype(np.int64)
+
+
+@given(
+    count=st.integers(0, 300), dim=st.integers(1, 130), queries=st.integers(0, 8), share=st.floats(0, 1),
+    apart=st.booleans(), seed=st.integers(0, 999),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_scores_are_exact_to_two_millionths_for_all_rows_and_for_some(
+    count: int, dim: int, queries: int, share: float, apart: bool, seed: int
+) -> None:
+    vectors, ids, asked = rows(count, dim, seed), some_ids(count, seed, apart=apart), unit(queries, dim, seed + 1000)
+    index = filled(vectors, ids)
+    exact = asked.astype(np.float64) @ vectors.astype(np.float64).T
+    all_ids, all_scores = index.scores(asked)
+    np.testing.assert_array_equal(all_ids, ids)
+    assert all_scores.dtype == np.float32
+    np.testing.assert_allclose(all_scores, exact, rtol=0, atol=2e-6)
+
+    wanted = np.random.default_rng(seed).permutation(count)[: round(share * count)]
+    unknown = np.array([3, int(ids.max(initial=0)) // 2 * 2 + 1_000_001, -1])
+    unknown = unknown[~np.isin(unknown, ids)]
+    some, scores = index.scores(asked, only=np.concatenate([ids[wanted], unknown]))
+    np.testing.assert_array_equal(some, ids[wanted])
+    np.testing.assert_array_equal(scores, all_scores[:, wanted])
+
+
+@given(dim=st.integers(1, 130), queries=st.integers(2, 8), seed=st.integers(0, 999))
+@settings(max_examples=40, deadline=None)
+def test_a_score_is_the_same_to_the_bit_whatever_is_asked_beside_it(dim: int, queries: int, seed: int) -> None:
+    vectors, ids, asked = rows(200, dim, seed), np.arange(200), unit(queries, dim, seed + 1000)
+    together = filled(vectors, ids).scores(asked)[1]
+    backwards = filled(vectors[::-1], ids).scores(asked[::-1])[1]
+    np.testing.assert_array_equal(together, backwards[::-1, ::-1])
+    for number in range(queries):
+        np.testing.assert_array_equal(filled(vectors, ids).scores(asked[number : number + 1])[1][0], together[number])
+
+
+def test_scores_are_the_same_however_the_rows_are_shared_among_threads() -> None:
+    vectors, asked = rows(30_000, 130, 1), unit(3, 130, 2)  # 8 MB: several pieces
+    index = filled(vectors, np.arange(30_000))
+    expected = np.hstack([filled(part, np.arange(len(part))).scores(asked)[1] for part in np.array_split(vectors, 30)])
+    for _ in range(5):
+        np.testing.assert_array_equal(index.scores(asked)[1], expected)
+    np.testing.assert_array_equal(index.scores(asked, only=np.arange(0, 30_000, 2))[1], expected[:, ::2])
+
+
+EVERY_HALF = """
+import numpy as np
+from store.scoring import cosines
+numbers = np.arange(65536, dtype=np.uint16).view(np.float16)
+numbers = numbers[np.isfinite(numbers)][:, None]
+read = cosines(numbers, np.arange(len(numbers)), np.ones((1, 1), np.float32))
+assert (read[0] == numbers[:, 0].astype(np.float32)).all()
+print(len(numbers))
+"""
+
+
+@pytest.mark.parametrize("processor", [{}, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}])
+def test_every_half_precision_number_is_read_exactly_on_any_processor(processor: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_HALF], env={**os.environ, **processor}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "63488\n", done.stderr
+
+
+@given(
+    count=st.integers(0, 300), dim=st.sampled_from([4, 32, 65]), k=st.integers(0, 40), share=st.floats(0, 1),
+    apart=st.booleans(), seed=st.integers(0, 99), queries=st.integers(1, 3),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_search_is_exact_whatever_the_filter(
+    count: int, dim: int, k: int, share: float, apart: bool, seed: int, queries: int
+) -> None:
+    vectors, ids, asked = rows(count, dim, seed), some_ids(count, seed, apart=apart), unit(queries, dim, seed + 1000)
+    only = None if share > 0.9 else np.random.default_rng(seed).permutation(ids)[: int(share * count)]
+    found, scores = nearest(filled(vectors, ids), asked, k, only)
+
+    allowed = np.isin(ids, ids if only is None else only)
+    exact = asked.astype(np.float64) @ vectors.astype(np.float64).T
+    assert found.shape == scores.shape == (queries, min(k, np.count_nonzero(allowed)))
     for row in range(queries):
-        best = sorted(((-score, id_) for score, id_ in zip(exact[row][allowed], ids[allowed], strict=True)))[:k]
-        assert len(found[row]) == len(best)
-        np.testing.assert_allclose(scores[row], [-score for score, _ in best], atol=2e-3)
-        assert set(found[row]) <= set(ids[allowed])
-        for id_, score in zip(found[row], scores[row], strict=True):
-            assert abs(exact[row][ids == id_][0] - score) < 2e-3
+        wanted = ids[allowed][np.lexsort((ids[allowed], -exact[row][allowed]))][:k]
+        np.testing.assert_array_equal(found[row], wanted)
+        by_id = dict(zip(ids.tolist(), exact[row].tolist(), strict=True))
+        np.testing.assert_allclose(scores[row], [by_id[id_] for id_ in wanted.tolist()], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.5, 1])
+def test_a_filter_that_keeps_little_still_fills_the_page(share: float) -> None:
+    count, dim, k = 100_000, 24, 60
+    vectors, asked = rows(count, dim, 5), unit(1, dim, 6)
+    only = np.random.default_rng(7).choice(count, round(share * count), replace=False)
+    found, _ = nearest(filled(vectors, np.arange(count)), asked, k, only)
+    exact = vectors[only].astype(np.float64) @ asked[0].astype(np.float64)
+    np.testing.assert_array_equal(found[0], only[np.argsort(-exact)][:k])
 
 
 def test_equal_scores_come_by_id() -> None:
     vectors = np.repeat(rows(1, 8, 0), 20, axis=0)
     ids = np.arange(20, dtype=np.int64)[::-1].copy()
-    found, _ = filled(vectors, ids).search(vectors[:1].astype(np.float32), 20)
-    assert list(found[0]) == list(range(20))
+    for k in (20, 5):
+        found, _ = nearest(filled(vectors, ids), vectors[:1].astype(np.float32), k)
+        assert list(found[0]) == list(range(k))
 
 
-def test_scores_of_all_rows_and_stored_vectors() -> None:
+def test_stored_vectors_come_back_by_id_after_more_are_added() -> None:
     vectors, ids = rows(50, 16, 3), np.arange(100, 150, dtype=np.int64)
-    index = filled(vectors, ids)
-    given_ids, scores = index.scores(vectors[:2].astype(np.float32))
-    assert list(given_ids) == list(ids)
-    np.testing.assert_allclose(scores, vectors[:2].astype(np.float32) @ vectors.astype(np.float32).T, atol=1e-5)
+    index = filled(vectors[:40], ids[:40])
     np.testing.assert_array_equal(index.vectors_of(ids[[7, 3, 7]]), vectors[[7, 3, 7]].astype(np.float32))
+    for absent in (5, 145, -1):
+        with pytest.raises(KeyError, match=str(absent)):
+            index.vectors_of(np.array([absent], np.int64))
+    index.add([(50, ids[40:], vectors[40:])])
+    np.testing.assert_array_equal(index.vectors_of(ids[[45, 3]]), vectors[[45, 3]].astype(np.float32))
     with pytest.raises(KeyError):
-        index.vectors_of(np.array([5], np.int64))
-    with pytest.raises(ValueError, match="wants"):
-        index.search(np.zeros((1, 5), np.float32), 3)
+        VectorIndex(16).vectors_of(ids[:1])
+
+
+def test_queries_of_another_dimension_are_refused() -> None:
+    index = filled(rows(5, 16, 0), np.arange(5))
+    with pytest.raises(ValueError, match=r"\(1, 5\).*wants \(m, 16\)"):
+        index.scores(np.zeros((1, 5), np.float32))
+
+
+def test_a_sample_is_the_same_each_time_and_holds_no_row_twice() -> None:
+    vectors, ids = rows(500, 8, 0), np.arange(1000, 1500)
+    index = filled(vectors, ids)
+    chosen, values = index.sample(100)
+    assert len(set(chosen.tolist())) == 100
+    np.testing.assert_array_equal(values, vectors[chosen - 1000].astype(np.float32))
+    np.testing.assert_array_equal(filled(vectors, ids).sample(100)[0], chosen)
+    assert set(index.sample(100, seed=1)[0].tolist()) != set(chosen.tolist())
+    np.testing.assert_array_equal(index.sample(1000)[0], ids)
+    assert [part.shape for part in VectorIndex(8).sample(5)] == [(0,), (0, 8)]
+
+
+def test_vectors_may_be_added_while_others_search() -> None:
+    """Adding moves the rows in memory; each answer must be that of some state that was committed."""
+    count, step, dim = 6_000, 30, 200
+    vectors, asked = rows(count, dim, 0), unit(2, dim, 1)
+    expected = filled(vectors, np.arange(count)).scores(asked)[1]
+    index = filled(vectors[:step], np.arange(step))
+    adding = threading.Event()
+    adding.set()
+
+    def read(_: int) -> list[int]:
+        sizes = []
+        while adding.is_set():
+            held, scores = index.scores(asked)
+            np.testing.assert_array_equal(held, np.arange(len(held)))
+            np.testing.assert_array_equal(scores, expected[:, : len(held)])
+            last = held[-1:]
+            np.testing.assert_array_equal(index.vectors_of(last), vectors[last].astype(np.float32))
+            assert nearest(index, asked, 3, held[:3])[0].shape == (2, 3)
+            sizes.append(len(held))
+        return sizes
+
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(read, number) for number in range(4)]
+        try:
+            for start in range(step, count, step):
+                index.add([(start, np.arange(start, start + step), vectors[start : start + step])])
+        finally:
+            adding.clear()
+        for sizes in [future.result() for future in reading]:
+            assert sizes == sorted(sizes)
+            assert all(size % step == 0 for size in sizes)
+    np.testing.assert_array_equal(index.scores(asked)[1], expected)
 
 
 def damage_cut(path: Path) -> None:
@@ -119,12 +266,12 @@ def test_a_damaged_index_file_is_made_again_and_never_served(
     with Library.open(library) as opened:
         fresh = opened.vectors.get(1)
         query = fresh.vectors_of(fresh.ids[:1])
-        expected = fresh.search(query, 24)
+        expected = nearest(fresh, query, 24)
         path = opened.vectors.path(1)
     damage(path)
     with Library.open(library) as opened:
         assert not opened.vectors.is_current(1)
-        found = opened.vectors.get(1).search(query, 24)
+        found = nearest(opened.vectors.get(1), query, 24)
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1], expected[1])
     assert index("verify", space=None).code == 0

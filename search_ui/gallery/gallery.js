@@ -1,41 +1,59 @@
-// The grid: rows of even height, each picture in its own proportions, loaded as they come into view.
+// The grid: sections of rows of even height, each picture in its own proportions, loaded as they come into view.
 
-const LIKE =
-  '<svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3.5" y="3.5" width="12" height="12" rx="2.5"/>' +
-  '<path d="M8.5 20.5h9a3 3 0 0 0 3-3v-9"/></svg>'
+const svg = (paths) => `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`
+const ACTIONS = [
+  ["liked", "like", "More like this", svg('<circle cx="12" cy="12" r="9"/><path d="M12 8v8M8 12h8"/>')],
+  ["disliked", "dislike", "Less like this", svg('<circle cx="12" cy="12" r="9"/><path d="M8 12h8"/>')],
+]
 
-function element(name, className, attributes = {}) {
+function element(name, className, attributes = {}, text = "") {
   const made = document.createElement(name)
   made.className = className
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
+  made.textContent = text
   return made
 }
 
-function tileOf(tile) {
+function actionsOf(tile) {
+  return ACTIONS.map(([action, className, label, icon]) => {
+    const button = element("button", className, { type: "button", "data-id": tile.id, "data-action": action, title: label })
+    button.setAttribute("aria-label", `${label.replace(" this", "")} ${tile.name}`)
+    button.setAttribute("aria-pressed", String(tile.asked === action))
+    button.innerHTML = icon
+    return button
+  })
+}
+
+function tileOf(tile, small) {
   const figure = element("figure", "tile", { role: "listitem" })
   // Panoramas and strips keep their proportions inside a frame that still fits a row.
   const ratio = Math.min(Math.max(tile.ratio, 0.5), 3)
   figure.style.setProperty("--ratio", ratio.toFixed(4))
 
   const frame = element("div", "frame")
-  const open = element("button", "open", { type: "button", "data-id": tile.id, title: tile.title })
+  const open = element("button", "open", { type: "button", "data-id": tile.id, "data-action": "opened", title: tile.title })
   open.append(element("img", "", { src: tile.src, alt: tile.name, loading: "lazy", decoding: "async" }))
-  const like = element("button", "like", { type: "button", "data-id": tile.id, title: "More like this" })
-  like.setAttribute("aria-label", `More like ${tile.name}`)
-  like.innerHTML = LIKE
-  frame.append(open, like)
+  frame.append(open)
+  const more = tile.folded === 1 ? "1 near-duplicate" : `${tile.folded} near-duplicates`
+  if (tile.folded) frame.append(element("span", "badge", { role: "img", "aria-label": more, title: more }, `+${tile.folded}`))
+  if (tile.favourite) frame.append(element("span", "star", { role: "img", "aria-label": "Favourite", title: "Favourite" }, "★"))
+  if (!small) frame.append(...actionsOf(tile))
 
   const caption = element("figcaption", "caption")
-  const name = element("span", "name")
-  name.textContent = tile.name
-  caption.append(name)
-  if (tile.score) {
-    const score = element("span", "score")
-    score.textContent = tile.score
-    caption.append(score)
-  }
+  caption.append(element("span", "name", {}, tile.name))
+  if (tile.score) caption.append(element("span", "score", {}, tile.score))
   figure.append(frame, caption)
   return figure
+}
+
+function sectionOf(section, small) {
+  const made = element(section.fold ? "details" : "section", "section")
+  if (section.fold) made.append(element("summary", "fold", {}, section.fold))
+  if (section.title) made.append(element("h2", "title", {}, section.title))
+  const grid = element("div", small ? "grid small" : "grid", { role: "list", "aria-label": section.title || "Pictures" })
+  grid.append(...section.tiles.map((tile) => tileOf(tile, small)))
+  made.append(grid)
+  return made
 }
 
 // The tile in the row above or below whose middle is nearest; left and right are simply the neighbours.
@@ -56,28 +74,47 @@ function neighbour(tiles, from, key) {
     .sort(([, a], [, b]) => Math.abs(middle(a) - middle(here)) - Math.abs(middle(b) - middle(here)))[0]?.[0]
 }
 
+// Whoever goes by keyboard stays at the picture they were at, wherever it is now.
+function redraw(root, data) {
+  const focused = root.getRootNode().activeElement
+  const { id, action } = focused?.matches("[data-action]:focus-visible") ? focused.dataset : {}
+  root.replaceChildren(...data.sections.map((section) => sectionOf(section, data.small)))
+  if (id) root.querySelector(`[data-id="${id}"][data-action="${action}"]`)?.focus()
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
-  let grid = parentElement.querySelector(".grid")
-  if (!grid) {
-    grid = element("div", "grid", { role: "list" })
-    parentElement.append(grid)
+  let root = parentElement.querySelector(".sections")
+  if (!root) {
+    root = element("div", "sections")
+    parentElement.append(root)
   }
-  grid.onclick = (event) => {
+  root.onclick = (event) => {
     const button = event.target.closest("button")
-    if (button) setTriggerValue(button.className === "like" ? "liked" : "opened", Number(button.dataset.id))
+    if (button) setTriggerValue(button.dataset.action, Number(button.dataset.id))
   }
-  grid.onkeydown = (event) => {
+  root.onkeydown = (event) => {
     if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return
-    const tiles = [...grid.querySelectorAll(".tile")]
-    const next = neighbour(tiles, event.target.closest(".tile"), event.key)
+    const from = event.target.closest(".tile")
+    const tiles = [...root.querySelectorAll(".tile")].filter((tile) => tile.checkVisibility())
+    const next = from && neighbour(tiles, from, event.key)
     if (!next) return
     event.preventDefault()
     next.querySelector(".open").focus()
   }
   // Every click runs the script again; the pictures are only drawn anew when they changed.
-  const signature = JSON.stringify(data.tiles)
-  if (grid.signature !== signature) {
-    grid.signature = signature
-    grid.replaceChildren(...data.tiles.map(tileOf))
+  const signature = JSON.stringify(data.sections)
+  if (root.signature !== signature) {
+    root.signature = signature
+    redraw(root, data)
+  }
+  root.unfolded = data.unfolded
+  for (const details of root.querySelectorAll("details")) {
+    details.open = data.unfolded
+    // Also heard when the line above opens it: only a change that the page does not know of is news.
+    details.ontoggle = () => {
+      if (details.open === root.unfolded) return
+      root.unfolded = details.open
+      setTriggerValue("fold", details.open ? "open" : "closed")
+    }
   }
 }

@@ -1,4 +1,5 @@
-// Where a picture comes in: picked, dropped anywhere on the page, or pasted. And the pictures the query has by now.
+// Where a picture comes in: picked, dropped anywhere on the page, or pasted. And the parts that the query was
+// understood to have.
 
 const PICTURE =
   '<svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="5" width="18" height="14" rx="3"/>' +
@@ -24,7 +25,8 @@ function build(parentElement) {
   input.tabIndex = -1
   input.setAttribute("aria-label", "Picture to search with")
   button.onclick = () => input.click()
-  const chips = element("div", "chips")
+  const chips = element("ul", "chips")
+  chips.setAttribute("aria-label", "What was understood")
   const notice = element("div", "notice")
   notice.setAttribute("role", "status")
   const veil = element("div", "veil")
@@ -35,10 +37,10 @@ function build(parentElement) {
 }
 
 function chipOf(chip, remove) {
-  const made = element("div", "chip")
-  if (chip.src) {
+  const made = element("li", `chip ${chip.kind}`)
+  for (const src of chip.pictures) {
     const image = element("img", "")
-    image.src = chip.src
+    image.src = src
     image.alt = ""
     made.append(image)
   }
@@ -46,14 +48,17 @@ function chipOf(chip, remove) {
   close.type = "button"
   close.title = "Remove"
   close.setAttribute("aria-label", `Remove ${chip.label}`)
-  close.onclick = () => remove(chip.term)
-  made.append(element("span", "", chip.label), close)
+  close.onclick = () => remove(chip.part)
+  // Text, not a title: it can be read without a mouse too.
+  made.append(element("span", "label", chip.label), element("span", "meaning", chip.meaning), close)
   return made
 }
 
 // The search box is Streamlit's own; it has no option for the focus.
+const searchBox = () => document.querySelector(".st-key-q input")
+
 function focusSearch() {
-  const box = document.querySelector(".st-key-q input")
+  const box = searchBox()
   if (box && (document.activeElement === document.body || !document.activeElement)) box.focus()
 }
 
@@ -73,6 +78,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const file = files[0]
     if (!file) return say("That is no picture. Drop or paste an image file.")
     if (file.size > data.max_bytes) return say(`The picture is larger than ${data.max_bytes / 1e6} MB. Save it smaller.`)
+    // What was typed and not entered yet is part of the question: the box hands it over when it loses the focus.
+    if (document.activeElement === searchBox()) {
+      searchBox().blur()
+      searchBox().focus()
+    }
     say("Reading the picture…")
     try {
       const answer = await fetch("/picture", { method: "POST", body: file })
@@ -90,9 +100,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     input.value = "" // so that the same file can be picked again
   }
 
-  const remove = (term) => {
+  const remove = (part) => {
     say("")
-    setTriggerValue("removed", term)
+    setTriggerValue("removed", part)
   }
   part("chips").replaceChildren(...data.chips.map((chip) => chipOf(chip, remove)))
 

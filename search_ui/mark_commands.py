@@ -1,0 +1,198 @@
+"""The commands for what a person decides: tags, favourites and saved searches."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from search_ui.shell import (
+    TextCommand,
+    asked,
+    check_something,
+    json_option,
+    library_option,
+    offline_option,
+    parsed,
+    text_argument,
+    write_lines,
+)
+
+# Nothing heavy up here: --help answers at once.
+if TYPE_CHECKING:
+    from store.library import Library
+
+# SQLite's largest integer is the largest id.
+_ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
+_query_option = click.option(
+    "--query", "text", metavar="TEXT", help="All pictures above the line for TEXT, those folded into them too."
+)
+
+
+@click.command()
+@_ids_argument
+@_query_option
+@click.option("--add", "added", multiple=True, metavar="NAME", help="A tag to give them; may be given again.")
+@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to take away; may be given again.")
+@library_option
+@offline_option
+def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Sequence[str]) -> None:
+    """Give tags to pictures, or take them away. IDs are those that `query --json` gives."""
+    if not added and not removed:
+        raise click.UsageError("There is nothing to change: say --add NAME or --remove NAME.")
+    from search_ui.words import count
+    from store.marks_file import tag_name
+
+    for name in (*added, *removed):
+        tag_name(name)  # all of them before anything is changed
+    library, chosen = _chosen(ids, text)
+    if added:
+        library.marks.tag(chosen, added)
+    if removed:
+        library.marks.untag(chosen, removed)
+    click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
+
+
+@click.command()
+@_ids_argument
+@_query_option
+@click.option("--remove", is_flag=True, help="They are favourites no more.")
+@library_option
+@offline_option
+def favourite(ids: Sequence[int], text: str | None, remove: bool) -> None:
+    """Make pictures favourites. IDs are those that `query --json` gives."""
+    from search_ui.words import count
+
+    library, chosen = _chosen(ids, text)
+    library.marks.favourite(chosen, not remove)
+    click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
+
+
+@click.command()
+@json_option
+@library_option
+def tags(as_json: bool) -> None:
+    """List the tags, each with the number of its pictures: `tag<TAB>number` lines."""
+    from search_ui.services import services
+
+    found = services().library().marks.tags()
+    write_lines(
+        json.dumps({"tag": name, "pictures": number}, ensure_ascii=False) if as_json else f"{name}\t{number}"
+        for name, number in found
+    )
+
+
+@click.command(cls=TextCommand)
+@click.argument("name")
+@text_argument
+@library_option
+def save(name: str, text: Sequence[str]) -> None:
+    """Save the search TEXT under NAME, in the place of what had that name. `query --saved NAME` searches for it."""
+    from search_ui.query import QueryError
+    from search_ui.services import services
+
+    if parsed(" ".join(text)).is_empty:
+        raise QueryError("There is nothing to save: give the text of a search after the name.")
+    services().library().marks.save_search(name, " ".join(text))
+
+
+@click.command()
+@click.option("--delete", "deleted", multiple=True, metavar="NAME", help="Delete this one; may be given again.")
+@json_option
+@library_option
+def searches(deleted: Sequence[str], as_json: bool) -> None:
+    """List the saved searches: `name<TAB>text` lines."""
+    from search_ui.query import QueryError
+    from search_ui.services import services
+
+    marks = services().library().marks
+    for name in deleted:
+        if not marks.delete_search(name):
+            raise QueryError(f"There is no saved search {name!r}. `searches` lists them.")
+    if deleted:
+        return
+    write_lines(
+        json.dumps(asdict(search), ensure_ascii=False) if as_json else f"{search.name}\t{search.query}"
+        for search in marks.saved_searches()
+    )
+
+
+@click.command("export-marks")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@library_option
+def export_marks(file: Path) -> None:
+    """Write tags, favourites and saved searches to FILE as JSON; `-` is stdout. Pictures are named by their content."""
+    from search_ui.services import services
+    from store.files import replace_file
+
+    text = json.dumps(services().library().marks.export(), ensure_ascii=False, indent=1)
+    if str(file) == "-":
+        write_lines([text])
+    else:
+        replace_file(file.absolute(), lambda temporary: _write(temporary, text))
+
+
+@click.command("import-marks")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@library_option
+def import_marks(file: Path) -> int:
+    """Add the tags, favourites and saved searches in FILE, which `export-marks` wrote; `-` is stdin.
+
+    What is there stays. Marks of pictures that this library does not have are counted, and the exit code is 1.
+    """
+    from search_ui.services import services
+    from search_ui.words import count
+    from store.marks import MarksError
+
+    try:
+        data = json.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except ValueError as error:
+        raise MarksError(f"{file} is no JSON ({error}). Give a file that `export-marks` wrote.") from error
+    done = services().library().marks.restore(data)
+    added = (
+        count(done.tags, "tag"),
+        count(done.favourites, "favourite"),
+        f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
+    )
+    click.echo(f"{', '.join(added)} added", err=True)
+    for name in done.kept:
+        click.echo(f"Kept: the saved search {name!r} has another text here", err=True)
+    if done.unknown:
+        click.echo(
+            f"Left out: marks of {count(len(done.unknown), 'picture')} not in this library, by SHA-256:", err=True
+        )
+        for digest in done.unknown:
+            click.echo(f"  {digest}", err=True)
+    return 1 if done.unknown else 0
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
+    """The library, and the content ids that a command line names: given ones, and the hits of a query."""
+    from search_ui.query import QueryError
+    from search_ui.services import services
+
+    if not ids and text is None:
+        raise click.UsageError("There are no pictures to change: give ids, or --query TEXT.")
+    searcher = services().searcher()
+    catalog = searcher.library.catalog
+    unknown = [id_ for id_ in ids if catalog.hash_of(id_) is None]
+    if unknown:
+        shown = ", ".join(map(str, unknown[:10]))
+        raise QueryError(f"There is no picture {shown} in this library. Ids are those that `query --json` gives.")
+    chosen = dict.fromkeys(ids)
+    if text is not None:
+        for hit in searcher.everything(check_something(asked([text])[0])):
+            chosen |= dict.fromkeys((hit.photo.content_id, *hit.folded))
+    return searcher.library, list(chosen)
+
+
+COMMANDS: Final = (tag, favourite, tags, save, searches, export_marks, import_marks)

@@ -1,0 +1,177 @@
+"""Marks as a file: what may stand in it, and what a name may be. JSON, contents by SHA-256, so that it outlives ids."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from store.errors import SightlineError
+
+FORMAT: Final = "sightline-marks"
+VERSION: Final = 1
+MAX_TAG: Final = 64
+MAX_SEARCH_NAME: Final = 200
+MAX_SEARCH: Final = 8_000
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class MarksError(SightlineError, ValueError):
+    """A mark that can't be: a bad name, an unknown picture, or a file of marks that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A search that was saved. `saved_at`: ISO 8601, UTC."""
+
+    name: str
+    query: str
+    saved_at: str
+
+
+def tag_name(name: str) -> str:
+    """The name of a tag as it is kept: white space trimmed and collapsed.
+
+    Raises:
+        MarksError: empty, longer than 64 characters, or with a control character, a comma or a double quote in it.
+    """
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in name.strip()):
+        raise MarksError(f"The tag {name!r} has a control character in it. Leave it out.")
+    kept = " ".join(name.split())
+    if not 1 <= len(kept) <= MAX_TAG:
+        raise MarksError(f"A tag has 1 to {MAX_TAG} characters; {kept[:20]!r} has {len(kept)}. Choose another name.")
+    for char, called in ((",", "a comma"), ('"', "a double quote")):
+        if char in kept:
+            raise MarksError(f"The tag {kept!r} has {called} in it, which separates tags. Leave it out.")
+    return kept
+
+
+def check_search_name(name: str) -> str:
+    """The name of a saved search, as it is.
+
+    Raises:
+        MarksError: empty, longer than 200 characters, with white space around it or a control character in it.
+    """
+    if not 1 <= len(name) <= MAX_SEARCH_NAME:
+        raise MarksError(f"A search's name has 1 to {MAX_SEARCH_NAME} characters; {name[:20]!r} has {len(name)}.")
+    if name != name.strip() or any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
+        raise MarksError(f"The name {name!r} has white space around it or a control character in it. Leave it out.")
+    return name
+
+
+def check_search_text(text: str) -> str:
+    """The text of a search, as it is.
+
+    Raises:
+        MarksError: blank, longer than 2,000 characters, or with half a character in it.
+    """
+    if not text.strip() or len(text) > MAX_SEARCH:
+        raise MarksError(f"A search has 1 to {MAX_SEARCH} characters that are not all blank; this has {len(text)}.")
+    if any(unicodedata.category(char) == "Cs" for char in text):
+        raise MarksError(f"The search {text[:40]!r} has half a character (a surrogate) in it. Leave it out.")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """All marks of a library: contents by their SHA-256, 32 bytes."""
+
+    tags: dict[str, list[bytes]] = field(default_factory=dict)
+    favourites: list[bytes] = field(default_factory=list)
+    searches: list[SavedSearch] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of restoring marks.
+
+    Attributes:
+        tags: how many times a picture was given a tag that it did not have.
+        favourites: how many pictures became favourites.
+        searches: how many searches were added.
+        unknown: SHA-256, in hex, of pictures that the library does not have; their marks were left out.
+        kept: names of searches that have another text here, which they kept.
+    """
+
+    tags: int
+    favourites: int
+    searches: int
+    unknown: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def as_json(decided: Decided) -> dict[str, Any]:
+    """Marks as `json.dumps` takes them."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "tags": {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.tags.items()},
+        "favourites": [hash_.hex() for hash_ in decided.favourites],
+        "searches": [asdict(search) for search in decided.searches],
+    }
+
+
+def read(data: object) -> Decided:
+    """Marks from what `as_json` gave.
+
+    Raises:
+        MarksError: it is something else; the message says where.
+    """
+    fields = _object(data, "the file", {"format", "version", "tags", "favourites", "searches"}, also="format")
+    if fields["version"] != VERSION or isinstance(fields["version"], bool):
+        raise MarksError(f"These marks have version {fields['version']!r}; this program reads {VERSION}. Update it.")
+    tags = fields["tags"]
+    if not isinstance(tags, Mapping):
+        raise _wrong("tags", "an object from names to lists", tags)
+    searches = [_search(search, f"searches[{at}]") for at, search in enumerate(_list(fields["searches"], "searches"))]
+    if len(names := {search.name for search in searches}) < len(searches):
+        raise MarksError(f"These marks can't be read: {len(searches)} searches have {len(names)} names between them.")
+    return Decided(
+        {tag_name(str(name)): _hashes(hashes, f"tags[{name!r}]") for name, hashes in tags.items()},
+        _hashes(fields["favourites"], "favourites"),
+        searches,
+    )
+
+
+def _object(data: object, where: str, names: set[str], also: str | None = None) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping) or (also is not None and data.get(also) != FORMAT):
+        raise _wrong(where, f'an object with "format": "{FORMAT}"' if also else "an object", data)
+    if data.keys() != names:
+        odd = ", ".join(sorted(map(str, data.keys() ^ names)))
+        raise MarksError(f"These marks can't be read: {where} has {', '.join(sorted(names))}, each once; see {odd}.")
+    return data
+
+
+def _list(data: object, where: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise _wrong(where, "a list", data)
+    return data
+
+
+def _hashes(data: object, where: str) -> list[bytes]:
+    for at, hash_ in enumerate(found := _list(data, where)):
+        if not isinstance(hash_, str) or not _HASH.fullmatch(hash_):
+            raise _wrong(f"{where}[{at}]", "a SHA-256 of 64 hexadecimal digits, in lower case", hash_)
+    return [bytes.fromhex(hash_) for hash_ in found]
+
+
+def _search(data: object, where: str) -> SavedSearch:
+    fields = _object(data, where, {"name", "query", "saved_at"})
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise _wrong(f"{where}.{name}", "text", value)
+    try:
+        datetime.fromisoformat(fields["saved_at"])
+    except ValueError:
+        raise _wrong(f"{where}.saved_at", "a time as in 2026-01-31T12:00:00+00:00", fields["saved_at"]) from None
+    return SavedSearch(check_search_name(fields["name"]), check_search_text(fields["query"]), fields["saved_at"])
+
+
+def _wrong(where: str, wanted: str, found: object) -> MarksError:
+    shown = repr(found)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return MarksError(f"These marks can't be read: {where} should be {wanted}; it is {shown}.")

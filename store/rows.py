@@ -1,0 +1,104 @@
+"""What the catalog hands out: plain rows, apart from the tables they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPhoto:
+    """What the library holds of one path."""
+
+    id: int
+    content_id: int
+    size: int
+    mtime_ns: int
+    missing: bool
+    encoded: bool  # its content has a vector in the space asked for
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """What a file that failed looked like then."""
+
+    id: int
+    stage: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceState:
+    """A space and how many rows it has. `last_id` and `count` are of the table `vectors`."""
+
+    id: int
+    key: str
+    name: str
+    model: str
+    weights: str
+    preprocess: str
+    dim: int
+    has_text: bool
+    epoch: int
+    last_id: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RootState:
+    """A root and how many of its photos are there, missing, or failed."""
+
+    id: int
+    path: bytes
+    display: str
+    last_walked_at: str | None
+    photos: int
+    missing: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """A file that could not be indexed."""
+
+    root: bytes
+    path: bytes
+    display: str
+    stage: str
+    reason: str
+    size: int
+    mtime_ns: int
+    failed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """A content and one of the photos that hold it."""
+
+    content_id: int
+    photo_id: int
+    hash: bytes
+    root: bytes
+    path: bytes
+    display: str
+    copies: int
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Totals of a library. `pictures` counts contents, `photos` paths."""
+
+    pictures: int
+    photos: int
+    missing: int
+    failed: int
+    generation: int
+
+
+def now() -> str:
+    """The time as the library writes it: ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

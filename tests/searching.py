@@ -1,0 +1,28 @@
+"""A search as the store offers it, for tests that need no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from store.catalog import PhotoRow
+from store.library import Library
+from store.search import score
+from store.vectors import Floats
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture and its cosine."""
+
+    score: float
+    photo: PhotoRow
+
+
+def nearest(library: Library, space_id: int, query: Floats, k: int) -> list[Hit]:
+    """The k present pictures nearest to a unit vector, best first, equal scores by content id."""
+    ids, cosines = score(library, space_id, query[None, :])
+    rows = np.lexsort((ids, -cosines[0]))[:k]
+    photos = library.catalog.photos(ids[rows].tolist())
+    return [Hit(float(cosines[0, row]), photos[int(ids[row])]) for row in rows]

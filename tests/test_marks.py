@@ -1,0 +1,263 @@
+"""Tags, favourites and saved searches: they belong to the picture, not to the file, and are never half written."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Index, as_nobody
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.errors import LibraryError, SightlineError
+from store.filters import Favourite, Tag, fold
+from store.library import Library, locked
+from store.marks import MarksError, Restored
+from store.marks_file import tag_name
+from store.writer import File, Indexed, SpaceIdentity, Writer
+
+SPACE = SpaceIdentity("key", "name", "model", "weights", "{}", 4, True)
+FACTS = {"width": 4, "height": 3, "format": "JPEG", "orientation": 1}
+VECTOR = np.array([1, 0, 0, 0], np.float32)
+
+
+def add(library: Library, first: int, count: int) -> list[int]:
+    """Index so many pictures, whose hashes are `first` and on; their ids."""
+    writer = Writer(library.catalog.engine)
+    root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
+    numbers = range(first, first + count)
+    writer.commit(
+        space,
+        [Indexed(File(root, b"%d.jpg" % n, 1, 1), n.to_bytes(32, "big"), FACTS, VECTOR) for n in numbers],
+        [],
+    )
+    known = [library.catalog.content_by_hash(n.to_bytes(32, "big"), space) for n in numbers]
+    return [found[0] for found in known if found is not None]
+
+
+@pytest.fixture
+def opened(library: Path) -> Iterator[Library]:
+    """A library of five pictures, ids 1 to 5."""
+    with locked(library), Library.create(library) as made:
+        assert add(made, 1, 5) == [1, 2, 3, 4, 5]
+        yield made
+
+
+def test_marks_follow_a_file_that_moves(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    with Library.open(library) as opened:
+        (chosen,) = opened.catalog.matching(())[:1].tolist()
+        before = opened.catalog.photos([chosen])[chosen].display
+        opened.marks.tag([chosen], ["Summer"])
+        opened.marks.favourite([chosen], True)
+        (photos / "elsewhere").mkdir()
+        (photos / before).rename(photos / "elsewhere" / "moved.jpg")
+        index(photos)
+        assert opened.catalog.photos([chosen])[chosen].display == "elsewhere/moved.jpg"
+        assert opened.catalog.matching([Tag(("summer",))]).tolist() == [chosen]
+        assert opened.catalog.matching([Favourite()]).tolist() == [chosen]
+        (photos / "elsewhere" / "moved.jpg").unlink()
+        index(photos)
+        assert opened.marks.tags() == [("Summer", 0)]
+        index(photos, "--prune")
+        assert opened.marks.tags() == []
+        assert opened.marks.export()["favourites"] == []
+
+
+def test_a_tag_keeps_its_first_name_and_case_makes_no_other(opened: Library) -> None:
+    marks = opened.marks
+    marks.tag([1, 2], ["Été", "sea"])
+    marks.tag([3], ["ÉTÉ", " e\u0301te\u0301 "])
+    assert marks.tags() == [("sea", 2), ("Été", 3)]
+    assert marks.tags_of([1, 3, 4]) == {1: ("sea", "Été"), 3: ("Été",)}
+    marks.untag([1, 2, 3, 4], ["été", "no such tag"])
+    assert marks.tags() == [("sea", 2)]
+    marks.tag([1], ["ÉTÉ"])
+    assert marks.tags() == [("sea", 2), ("ÉTÉ", 1)]
+
+
+def test_favourites_come_and_go(opened: Library) -> None:
+    opened.marks.favourite([2, 4], True)
+    opened.marks.favourite([4, 5], False)
+    assert opened.marks.favourites_of(range(10)) == {2}
+    assert opened.catalog.matching([Favourite(negated=True)]).tolist() == [1, 3, 4, 5]
+
+
+def test_only_a_change_that_a_search_can_see_is_noted_and_apart_from_the_pictures(opened: Library) -> None:
+    marks, state = opened.marks, opened.catalog.state
+    generation, at = state()
+    marks.tag([1], ["a"])
+    assert state() == (generation, at + 1)
+    marks.tag([1], ["A"])
+    marks.untag([2], ["a"])
+    marks.favourite([3], False)
+    marks.save_search("s", "boat")
+    assert state() == (generation, at + 1)
+    marks.favourite([3], True)
+    marks.untag([1], ["a"])
+    assert state() == (generation, at + 3)
+
+
+def test_saved_searches_are_kept_by_name(opened: Library) -> None:
+    marks = opened.marks
+    marks.save_search("boats", "boat")
+    marks.save_search("Attic", "dust -people")
+    marks.save_search("boats", "boat date:2023..")
+    assert [(search.name, search.query) for search in marks.saved_searches()] == [
+        ("Attic", "dust -people"),
+        ("boats", "boat date:2023.."),
+    ]
+    assert marks.delete_search("boats")
+    assert not marks.delete_search("boats")
+    assert len(marks.saved_searches()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "1 to 64"), ("   ", "1 to 64"), ("a" * 65, "has 65"), ("a,b", "comma"), ('a"b', "double quote"),
+     ("a\x1bb", "control character"), ("a\nb", "control character"), ("\ud800", "control character")],
+)  # fmt: skip
+def test_a_tag_that_cant_be_is_refused_and_nothing_changed(opened: Library, name: str, said: str) -> None:
+    for change in (opened.marks.tag, opened.marks.untag):
+        with pytest.raises(MarksError, match=said) as raised:
+            change([1], ["good", name])
+        assert isinstance(raised.value, SightlineError)
+    assert opened.marks.tags() == []
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_the_name_of_a_tag_is_stable(name: str) -> None:
+    try:
+        kept = tag_name(name)
+    except MarksError:
+        return
+    assert tag_name(kept) == kept
+    assert fold(kept)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 201, " a", "a\n", "\ud800"])
+def test_a_search_that_cant_be_named_or_read_is_refused(opened: Library, name: str) -> None:
+    with pytest.raises(MarksError, match="name"):
+        opened.marks.save_search(name, "boat")
+    for text in (" ", "a" * 8001, "\ud800"):
+        with pytest.raises(MarksError, match="search"):
+            opened.marks.save_search("name", text)
+    assert opened.marks.saved_searches() == []
+
+
+def test_a_picture_that_is_not_there_cant_be_marked(opened: Library) -> None:
+    for change in (lambda: opened.marks.tag([1, 99], ["a"]), lambda: opened.marks.favourite([1, 99], True)):
+        with pytest.raises(MarksError, match="no picture 99"):
+            change()
+    assert (opened.marks.tags(), opened.marks.favourites_of([1, 99])) == ([], set())
+
+
+def test_marks_go_to_another_library_of_the_same_pictures(opened: Library, tmp_path: Path) -> None:
+    opened.marks.tag([1, 2], ["Sea"])
+    opened.marks.tag([5], ["gone"])
+    opened.marks.favourite([2, 5], True)
+    opened.marks.save_search("boats", "boat")
+    opened.marks.save_search("attic", "dust")
+    data = json.loads(json.dumps(opened.marks.export()))
+    with locked(tmp_path / "other"), Library.create(tmp_path / "other") as other:
+        add(other, 2, 2)
+        other.marks.tag([2], ["SEA"])
+        other.marks.save_search("attic", "cobweb")
+        kept = other.marks.saved_searches()
+        gone = tuple(number.to_bytes(32, "big").hex() for number in (1, 5))
+        assert other.marks.restore(data) == Restored(1, 1, 1, gone, ("attic",))
+        assert other.marks.restore(data) == Restored(0, 0, 0, gone, ("attic",))
+        assert other.marks.tags() == [("SEA", 2)]
+        assert other.marks.favourites_of([1, 2]) == {1}
+        assert [search for search in other.marks.saved_searches() if search.name == "attic"] == kept
+    assert opened.marks.restore(data) == Restored(0, 0, 0, (), ())
+    assert opened.marks.export() == data
+
+
+def _file(**changes: Any) -> dict[str, Any]:
+    whole = {"format": "sightline-marks", "version": 1, "tags": {}, "favourites": [], "searches": []}
+    return {name: value for name, value in (whole | changes).items() if value is not ...}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "the file should be an object"),
+        ({"format": "other"}, "the file should be an object"),
+        (_file(version=2), "version 2; this program reads 1"),
+        (_file(version=True), "version True"),
+        (_file(tags=...), "see tags"),
+        (_file(more=1), "see more"),
+        (_file(tags=[]), "tags should be an object"),
+        (_file(tags={"a": "b"}), r"tags\['a'\] should be a list"),
+        (_file(tags={"a,b": []}), "comma"),
+        (_file(tags={"a": ["00"]}), r"tags\['a'\]\[0\] should be a SHA-256"),
+        (_file(favourites=[None]), r"favourites\[0\] should be a SHA-256"),
+        (_file(searches=[{"name": "a"}]), r"searches\[0\] has name, query, saved_at"),
+        (_file(searches=[{"name": "a", "query": 1, "saved_at": ""}]), r"searches\[0\].query should be text"),
+        (_file(searches=[{"name": "a", "query": "b", "saved_at": "now"}]), r"searches\[0\].saved_at should be a time"),
+        (_file(searches=[{"name": "a", "query": "b", "saved_at": "2026-01-01"}] * 2), "2 searches have 1 names"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_whole_and_says_where(opened: Library, data: Any, said: str) -> None:
+    if isinstance(data, dict) and isinstance(data.get("favourites"), list):
+        data["favourites"].insert(len(data["favourites"]), (1).to_bytes(32, "big").hex())
+    with pytest.raises(MarksError, match=said):
+        opened.marks.restore(data)
+    assert opened.marks.export() == _file()
+
+
+def test_marks_of_a_read_only_library_can_be_read_and_not_changed(
+    opened: Library, library: Path, public_tmp: Path
+) -> None:
+    opened.marks.tag([1], ["a"])
+    opened.close()
+    closed = public_tmp / "library"
+    library.rename(closed)
+    for path in [closed, *closed.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with as_nobody(), Library.open(closed) as reader:
+        assert reader.marks.tags() == [("a", 1)]
+        assert reader.catalog.matching([Tag(("a",))]).tolist() == [1]
+        for change in (
+            lambda: reader.marks.tag([1], ["b"]),
+            lambda: reader.marks.favourite([1], True),
+            lambda: reader.marks.save_search("a", "b"),
+            lambda: reader.marks.restore(_file()),
+        ):
+            with pytest.raises(LibraryError, match="read-only"):
+                change()
+    for path in [closed, *closed.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    closed.rename(library)
+
+
+def test_marking_while_an_indexer_commits_loses_nothing_on_either_side(opened: Library, library: Path) -> None:
+    done = threading.Event()
+    failures: list[Exception] = []
+
+    def index() -> None:
+        try:
+            for batch in range(40):
+                add(opened, 100 + 20 * batch, 20)
+        except Exception as error:  # noqa: BLE001  # shown by the assertion below
+            failures.append(error)
+        done.set()
+
+    thread = threading.Thread(target=index)
+    with Library.open(library) as page:
+        thread.start()
+        rounds = 0
+        while not done.is_set() or rounds < 5:
+            page.marks.tag([1, 2, 3], [f"round {rounds}"])
+            page.marks.favourite([1], rounds % 2 == 0)
+            rounds += 1
+        thread.join()
+        assert not failures
+        assert len(page.marks.tags()) == rounds
+        assert page.catalog.counts().pictures == 805
