@@ -128,7 +128,12 @@ def cli() -> None:
 @click.option("--hidden", is_flag=True, help="Take files and folders whose name starts with a dot, too.")
 @click.option("--follow-symlinks", is_flag=True, help="Follow links to files and folders; loops are walked once.")
 @click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
-@click.option("--prune", is_flag=True, help="Forget photos of these folders that are missing.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Forget photos of these folders that are missing. A picture that no photo is left of loses its tags and its "
+    "being a favourite for good.",
+)
 @click.option("--offline", is_flag=True, help="Use no network, even where weights are missing.")
 @json_option
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")

@@ -116,7 +116,7 @@ def _src(searcher: Searcher, term: Term) -> str:
 
 def results(searcher: Searcher, query: Query) -> dict[int, Found]:
     """Search, say what was found, draw it. Returns the hits by content id."""
-    loading = searcher.needs_model(query, asking.pictures(query))
+    loading = searcher.needs_model(query, services().shelf.pictures_of(query))
     said = "Loading the model: only the first search waits for it …" if loading else "Searching …"
     with st.spinner(said) if loading else nullcontext():
         result = asking.search(searcher, query)

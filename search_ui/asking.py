@@ -12,8 +12,9 @@ from typing import Final
 
 import streamlit as st
 
+from search_ui.api.metrics import metrics
 from search_ui.language import disliked, explain, liked, parse, to_text, without
-from search_ui.query import MAX_HITS, Picture, Query, QueryError
+from search_ui.query import MAX_HITS, Query, QueryError
 from search_ui.results import Result
 from search_ui.searcher import Searcher
 from search_ui.services import services
@@ -107,13 +108,6 @@ def fold(is_open: bool) -> None:
     st.session_state["unfolded"] = is_open
 
 
-def pictures(query: Query) -> dict[str, bytes]:
-    """The files of the pictures that a query names, as far as the shelf still has them."""
-    names = {term.subject.name for term in query.terms if isinstance(term.subject, Picture)}
-    dropped = {name: services().shelf.get(name) for name in names}
-    return {name: found.data for name, found in dropped.items() if found is not None}
-
-
 def search(searcher: Searcher, query: Query) -> Result:
     """The result of a query down to `shown`; the session's last one where neither it nor the library changed since.
 
@@ -122,14 +116,15 @@ def search(searcher: Searcher, query: Query) -> Result:
     """
     state = (query, shown(), searcher.library.catalog.state(), searcher.space(query.space).key)
     if st.session_state.get("result_of") != state:
-        st.session_state["result"] = _searched(searcher, query, shown())
-        st.session_state["result_of"] = state
+        found = _searched(searcher, query, shown())
+        metrics().searched(found.seconds)
+        st.session_state.update(result=found, result_of=state)
     result: Result = st.session_state["result"]
     return result
 
 
 def _searched(searcher: Searcher, query: Query, count: int) -> Result:
-    given = pictures(query)
+    given = services().shelf.pictures_of(query)
     result = searcher.search(query, pictures=given, limit=min(count, MAX_HITS))
     for offset in range(MAX_HITS, count, MAX_HITS):
         if result.more:

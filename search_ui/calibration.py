@@ -22,6 +22,8 @@ STRONG_RISE, STRONG_DROP = 3.2, 1.0
 MAYBE_RISE, MAYBE_DROP = 2.2, 2.0
 # With fewer pictures than this a term's own distribution is an anecdote; the null queries alone draw the line.
 FEW: Final = 16
+# A level's spread is at least this share of the deviation among null queries on one picture.
+LEAST_SPREAD: Final = 0.25
 # Nearer than this share of the distance between two pictures at random are two versions of one picture.
 DUPLICATE_SHARE: Final = 0.03
 _SIGMA: Final = 0.158655  # a normal distribution has this much below one deviation under its middle
@@ -106,8 +108,7 @@ class Calibration:
     @classmethod
     def of(cls, index: VectorIndex, absent: Ids) -> Calibration:
         """From a sample of an index, without the contents that no photo holds."""
-        ids, vectors = index.sample(SAMPLE)
-        return cls(vectors[~np.isin(ids, absent)])
+        return cls(index.sample(SAMPLE, without=absent)[1])
 
     def texts(self, nulls: Floats) -> Level:
         """The level of text terms, from the vectors of the null queries, float32 (queries, dim)."""
@@ -141,8 +142,10 @@ def scale_of(cosines: Floats, level: Level) -> Scale:
 def level_of(cosines: Floats) -> Level:
     """The level of null queries from their cosines to a sample, float32 (queries, n); NaN where one is not to count."""
     medians = np.nanmedian(cosines, axis=1)
-    spreads = medians - np.nanquantile(cosines, _SIGMA, axis=1)
-    return Level(max(float(np.median(spreads)), _TINY), float(np.median(np.nanmax(cosines, axis=0))))
+    spread = float(np.median(medians - np.nanquantile(cosines, _SIGMA, axis=1)))
+    # Pictures that are all alike, or a single one, have no spread; how far apart queries lie on one picture remains.
+    among = float(np.median(np.nanstd(cosines, axis=0)))
+    return Level(max(spread, LEAST_SPREAD * among, _TINY), float(np.median(np.nanmax(cosines, axis=0))))
 
 
 def level_of_pictures(sample: Floats) -> Level:

@@ -38,6 +38,8 @@ T = TypeVar("T")
 Form = Literal["lines", "json", "paths", "csv"]
 
 _PAGE: Final = 20
+# More than any library has, and within what islice can count: the JSON interface's limit too.
+_MOST: Final = 10**12
 # Hits whose tags are looked up together.
 _BATCH: Final = 500
 
@@ -49,10 +51,16 @@ _BATCH: Final = 500
     "-k",
     type=int,
     metavar="N",
-    help="At most N pictures, 1 to 500.  [default: 20 in the plain listing, else all above the line]",
+    help="At most N pictures, 1 to 500.  [default: 20 in the plain listing, else all above the relevance line or near "
+    "it]",
 )
-@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N.")
-@click.option("--all", "everything", is_flag=True, help="All pictures above the line; without TEXT, all there are.")
+@click.option("--offset", type=click.IntRange(0, _MOST), default=0, metavar="N", help="Leave out the first N.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All pictures above the relevance line or near it; without TEXT, all there are.",
+)
 @json_option
 @click.option("--paths", "as_paths", is_flag=True, help="Only paths, just as the file system spells them.")
 @csv_option
@@ -120,7 +128,11 @@ def query(
     "--flat/--tree", default=True, help="All files side by side, or in the folders they lie in now.  [default: flat]"
 )
 @click.option(
-    "--limit", "-k", type=click.IntRange(min=1), metavar="N", help="Only the first N.  [default: all above the line]"
+    "--limit",
+    "-k",
+    type=click.IntRange(1, _MOST),
+    metavar="N",
+    help="Only the first N.  [default: all above the relevance line or near it]",
 )
 @click.option("--all", "everything", is_flag=True, help="Without TEXT: the whole library.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print `photo<TAB>file` lines of what would be written.")
@@ -132,7 +144,8 @@ def export(
 ) -> int:  # fmt: skip
     """Copy the pictures that suit TEXT into a folder, or link to them. Nothing that is there is replaced.
 
-    All pictures above the line are exported; of near-duplicates the one that is shown, unless TEXT says `dedup:off`.
+    All pictures above the relevance line or near it are exported; of near-duplicates the one that is shown, unless TEXT
+    says `dedup:off`.
     """
     from search_ui import copies
     from search_ui.services import services

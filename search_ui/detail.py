@@ -92,12 +92,11 @@ def _marks(library: Library, content_id: int) -> None:
 
     def change_tags() -> None:
         now = st.session_state[chosen]
-        gone = [name for name in tags if name not in now]
-        new = [name for name in now if name not in tags]
-        if gone:
-            marks.untag([content_id], gone)
-        if new:
-            marks.tag([content_id], new)
+        marks.change(
+            [content_id],
+            add=[name for name in now if name not in tags],
+            remove=[name for name in tags if name not in now],
+        )
 
     st.toggle(
         "Favourite", key=favourite, on_change=attempt,

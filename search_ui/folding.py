@@ -9,37 +9,58 @@ import numpy as np
 
 from store.vectors import Floats
 
-# A hit is compared with this many before it. Versions of a picture score alike, so they lie close in the order; a
-# comparison with all would make the thousandth page cost a million times the first.
-WINDOW: Final = 1_000
+# A hit joins a place that began at most this many hits before it. Versions of a picture score alike, so they lie close
+# in the order; without an end, the thousandth page would cost a million times the first, and no place would ever be
+# known to be complete.
+WINDOW: Final = 500
 
 
 @dataclass(slots=True)
 class Fold:
-    """One place among the hits: the row that stands for it, and the rows folded into it, in their order."""
+    """One place among the hits: the rank of the hit that stands for it, and of those folded into it, in their order."""
 
-    row: int
+    rank: int
     folded: list[int] = field(default_factory=list)
 
 
-def fold(vectors: Floats, threshold: float) -> list[Fold]:
-    """Fold rows, best first, into the first row before them that is at least as near as `threshold`.
+class Folding:
+    """Folds hits, best first, a block at a time; what is folded does not depend on the blocks.
 
-    A row joins the one that stands for a place, never a row that joined it: a long walk in small steps does not
-    become one picture.
-
-    Args:
-        vectors: float32 (n, dim), unit rows, in the order of the hits.
-        threshold: cosine.
+    A hit joins the first place within reach whose own picture is near enough, never one that joined it: a long walk in
+    small steps does not become one picture.
     """
-    folds: list[Fold] = []
-    kept = np.empty_like(vectors)  # of the rows in `folds`
-    for row, vector in enumerate(vectors):
-        first = max(0, len(folds) - WINDOW)
-        near = np.flatnonzero(kept[first : len(folds)] @ vector >= threshold)
-        if len(near):
-            folds[first + int(near[0])].folded.append(row)
-        else:
-            kept[len(folds)] = vector
-            folds.append(Fold(row))
-    return folds
+
+    def __init__(self, dim: int, threshold: float) -> None:
+        """`threshold`: the cosine from which two pictures are versions of one."""
+        self.places: list[Fold] = []
+        self.done = 0  # how many hits were given so far
+        self._threshold = threshold
+        self._kept = np.empty((0, dim), np.float32)  # vectors of the last places, and their numbers
+        self._numbers: list[int] = []
+
+    def extend(self, vectors: Floats) -> None:
+        """Fold the next hits: float32 (n, dim), unit rows."""
+        to_kept = vectors @ self._kept.T >= self._threshold
+        to_each_other = vectors @ vectors.T >= self._threshold
+        new: list[int] = []  # rows of the block that began a place
+        new_numbers: list[int] = []
+        for row in range(len(vectors)):
+            rank = self.done + row
+            near = [self._numbers[at] for at in np.flatnonzero(to_kept[row])]
+            near += [number for at, number in zip(new, new_numbers, strict=True) if to_each_other[row, at]]
+            place = next((number for number in near if self.places[number].rank >= rank - WINDOW), None)
+            if place is not None:
+                self.places[place].folded.append(rank)
+            else:
+                new.append(row)
+                new_numbers.append(len(self.places))
+                self.places.append(Fold(rank))
+        self.done += len(vectors)
+        numbers = self._numbers + new_numbers
+        reach = [at for at, number in enumerate(numbers) if self.places[number].rank >= self.done - WINDOW]
+        self._kept = np.concatenate([self._kept, vectors[new]])[reach]
+        self._numbers = [numbers[at] for at in reach]
+
+    def is_complete(self, place: int) -> bool:
+        """Whether no later hit can join this place."""
+        return place < len(self.places) and self.done > self.places[place].rank + WINDOW

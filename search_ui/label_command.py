@@ -76,14 +76,22 @@ def label(
 
 
 def filters_in(text: str, folders: Sequence[str]) -> tuple[list[Filter], str | None]:
-    """The filters of a text in the query language, and the space it names, if any."""
+    """The filters of a text in the query language and of names of folders, and the space it names, if any.
+
+    Raises:
+        QueryError: the text is wrong or has words to look for, or no folder can have such a name.
+    """
     from search_ui.query import QueryError
     from store.filters import Folder
 
     wanted = parsed(text)
     if wanted.groups:
         raise QueryError(f"{text!r} has words to look for; --filter takes filters only, as in date:2023 camera:sony.")
-    return [*wanted.filters, *([Folder(tuple(folders))] if folders else [])], wanted.space
+    try:
+        named = [Folder(tuple(folders))] if folders else []
+    except ValueError as error:
+        raise QueryError(f"{error}") from error
+    return [*wanted.filters, *named], wanted.space
 
 
 def _label_lines(

@@ -8,6 +8,7 @@ the model was trained: by a softmax over the labels (CLIP), or by a sigmoid for 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -77,13 +78,15 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
     """Labels with the white space around them, and doubled within, removed; empty ones are left out.
 
     Raises:
-        QueryError: there are none, more than `MAX_LABELS`, or two are the same but for upper and lower case.
+        QueryError: there are none, more than `MAX_LABELS`, two are the same but for upper and lower case, or one has
+            half a character in it.
     """
     made = [label for label in (" ".join(given.split()) for given in labels) if label]
     if not made:
         raise QueryError('There are no labels: give at least one, as in "cat,dog,car".')
     if len(made) > MAX_LABELS:
         raise QueryError(f"There are {len(made):,} labels; the limit is {MAX_LABELS:,}. Give fewer.")
+    _check_whole("label", made)
     seen: dict[str, int] = {}
     for label in made:
         seen[label.casefold()] = seen.get(label.casefold(), 0) + 1
@@ -100,14 +103,21 @@ def checked_templates(templates: Sequence[str]) -> list[str]:
     """Templates, each with a place for the label.
 
     Raises:
-        QueryError: there are none, more than `MAX_TEMPLATES`, or one has no `{}`.
+        QueryError: there are none, more than `MAX_TEMPLATES`, or one has no `{}` or half a character in it.
     """
     if not 1 <= len(templates) <= MAX_TEMPLATES:
         raise QueryError(f"There are {len(templates)} templates; 1 to {MAX_TEMPLATES} can be averaged.")
+    _check_whole("template", templates)
     for template in templates:
         if _SLOT not in template:
             raise QueryError(f"The template {template!r} has no {{}} where the label goes, as in {TEMPLATES[0]!r}.")
     return list(templates)
+
+
+def _check_whole(what: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        if any(unicodedata.category(char) == "Cs" for char in text):
+            raise QueryError(f"The {what} {text!r} has half a character in it, which no model reads. Take it out.")
 
 
 def label(

@@ -17,7 +17,7 @@ __all__ = ["Line", "disliked", "explain", "liked", "parse", "term_text", "to_tex
 
 _T = TypeVar("_T")
 
-HINT: Final = 0.4  # below `ranking.MINOR` of a text's own weight
+HINT: Final = 0.4  # of a text's weight; below `ranking.MINOR`
 
 
 def parse(text: str) -> Query:
@@ -94,8 +94,10 @@ def _toggled(query: Query, content_id: int, *, excluded: bool) -> Query:
     rest = tuple(group for group in query.groups if group not in about)
     if any(group.excluded is excluded for group in about):
         return replace(query, groups=rest)
-    hint = any(isinstance(term.subject, Words) for group in rest if not group.excluded for term in group.any_of)
-    return replace(query, groups=(*rest, Group((Term(subject, HINT if hint else 1.0),), excluded)))
+    words = [
+        term.weight for group in rest if not group.excluded for term in group.any_of if isinstance(term.subject, Words)
+    ]
+    return replace(query, groups=(*rest, Group((Term(subject, HINT * max(words) if words else 1.0),), excluded)))
 
 
 def _but(items: tuple[_T, ...], index: int) -> tuple[_T, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # SQLite's largest integer is the largest id.
 _ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
 _query_option = click.option(
-    "--query", "text", metavar="TEXT", help="All pictures above the line for TEXT, those folded into them too."
+    "--query", "text", metavar="TEXT", help="All pictures above the relevance line for TEXT, near-duplicates too."
 )
 
 
@@ -46,15 +46,9 @@ def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Seq
     if not added and not removed:
         raise click.UsageError("There is nothing to change: say --add NAME or --remove NAME.")
     from search_ui.words import count
-    from store.marks_file import tag_name
 
-    for name in (*added, *removed):
-        tag_name(name)  # all of them before anything is changed
     library, chosen = _chosen(ids, text)
-    if added:
-        library.marks.tag(chosen, added)
-    if removed:
-        library.marks.untag(chosen, removed)
+    library.marks.change(chosen, add=added, remove=removed)
     click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
 
 
@@ -93,12 +87,10 @@ def tags(as_json: bool) -> None:
 @library_option
 def save(name: str, text: Sequence[str]) -> None:
     """Save the search TEXT under NAME, in the place of what had that name. `query --saved NAME` searches for it."""
-    from search_ui.query import QueryError
+    from search_ui.records import saved_text
     from search_ui.services import services
 
-    if parsed(" ".join(text)).is_empty:
-        raise QueryError("There is nothing to save: give the text of a search after the name.")
-    services().library().marks.save_search(name, " ".join(text))
+    services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
 
 
 @click.command()
@@ -150,10 +142,9 @@ def import_marks(file: Path) -> int:
     from store.marks import MarksError
 
     try:
-        data = json.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
-    except ValueError as error:
-        raise MarksError(f"{file} is no JSON ({error}). Give a file that `export-marks` wrote.") from error
-    done = services().library().marks.restore(data)
+        done = services().library().marks.restore(_json_in(file))
+    except RecursionError:
+        raise MarksError(f"{file} is nested too deeply. Give a file that `export-marks` wrote.") from None
     added = (
         count(done.tags, "tag"),
         count(done.favourites, "favourite"),
@@ -171,12 +162,28 @@ def import_marks(file: Path) -> int:
     return 1 if done.unknown else 0
 
 
+def _json_in(file: Path) -> Any:
+    from store.marks import MarksError
+
+    try:
+        data = json.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+        # JSON can spell half of a surrogate pair, which the library's database can't hold.
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise MarksError(
+            f"{file} has half a character (a surrogate) in it. Give a file that `export-marks` wrote."
+        ) from None
+    except ValueError as error:
+        raise MarksError(f"{file} is no JSON ({error}). Give a file that `export-marks` wrote.") from error
+    return data
+
+
 def _write(path: Path, text: str) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
-    """The library, and the content ids that a command line names: given ones, and the hits of a query."""
+    """The library, and the content ids that a command line names: given ones, and those above the line of a query."""
     from search_ui.query import QueryError
     from search_ui.services import services
 
@@ -190,8 +197,9 @@ def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
         raise QueryError(f"There is no picture {shown} in this library. Ids are those that `query --json` gives.")
     chosen = dict.fromkeys(ids)
     if text is not None:
-        for hit in searcher.everything(check_something(asked([text])[0])):
-            chosen |= dict.fromkeys((hit.photo.content_id, *hit.folded))
+        # One by one: in an order of dates a hit that is only near the line can have one above it folded into it.
+        wanted = replace(check_something(asked([text])[0]), dedup=False)
+        chosen |= dict.fromkeys(hit.photo.content_id for hit in searcher.everything(wanted) if hit.band == "strong")
     return searcher.library, list(chosen)
 
 

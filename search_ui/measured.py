@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search_ui.calibration import Scale
+from search_ui.folding import Fold, Folding
 from search_ui.query import Query, Term
-from search_ui.ranking import BANDS, BELOW, STRONG, Band, Ranked, band, fuse
+from search_ui.ranking import BELOW, STRONG, Ranked, band, fuse
+from search_ui.results import Part
 from search_ui.terms import Aim
-from store.vectors import Floats, Ids
+from store.vectors import Floats, Ids, VectorIndex
+
+# Pictures that are folded at a time.
+_BLOCK: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +36,71 @@ class Measured:
         if self.aim.content_id is not None:
             cosines[ids == self.aim.content_id] = 1.0
 
+    def part(self, cosine: np.float32) -> Part:
+        """How a picture of this cosine suits the term."""
+        score = float(self.scale.standard(np.asarray([cosine], np.float32))[0])
+        return Part(self.term.printed(excluded=self.excluded), float(np.clip(cosine, -1, 1)), score, self.excluded)
 
-@dataclass(frozen=True, slots=True)
+
 class Ranking:
-    """What a query makes of the library in one generation.
+    """What a query makes of the library in one generation: pictures in an order, with places among the hits.
+
+    Worked out as far as it was asked for. Safe for use from several threads.
 
     Attributes:
-        measured, queries: its terms, and their vectors, float32 (terms, dim).
+        generation: of the library, see `Result.generation`.
+        measured, queries: the terms, and their vectors, float32 (terms, dim).
+        index: the vectors, as they were then or more: it outlives what a prune puts in its place.
         ranked: the pictures.
-        order: content ids above the line, where facts order them and not scores.
-        duplicates: the cosine from which two of them are versions of one.
     """
 
-    generation: int
-    measured: tuple[Measured, ...]
-    queries: Floats
-    ranked: Ranked
-    order: Ids | None
-    duplicates: float
+    def __init__(
+        self, generation: int, measured: Sequence[Measured], queries: Floats, index: VectorIndex, ranked: Ranked,
+        *, order: Ids | None, duplicates: float | None,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            order: content ids above the line, where facts order them and not scores.
+            duplicates: the cosine from which two pictures are versions of one; None to fold nothing.
+        """
+        self.generation = generation
+        self.measured = measured
+        self.queries = queries
+        self.index = index
+        self.ranked = ranked
+        self._order = order
+        self._rows = np.empty(0, np.int64)
+        self._folding = None if duplicates is None else Folding(index.dim, duplicates)
+        self._lock = threading.Lock()
 
-    def first(self, count: int) -> tuple[Ids, Floats, Sequence[Band]]:
-        """Content ids, scores and bands of the first `count` pictures."""
-        rows = self.ranked.best(count) if self.order is None else self._by_facts(count)
-        bands = [BANDS[number] for number in self.ranked.bands[rows]]
-        return self.ranked.ids[rows], self.ranked.scores[rows], bands
+    def places(self, first: int, last: int) -> tuple[list[Fold], bool]:
+        """The places from `first` to before `last`, and whether there are more after them."""
+        total = len(self.ranked.ids)
+        with self._lock:
+            folding = self._folding
+            if folding is None:
+                return [Fold(rank) for rank in range(first, min(last, total))], last < total
+            while folding.done < total and not (len(folding.places) > last and folding.is_complete(last - 1)):
+                ranks = range(folding.done, min(folding.done + _BLOCK, total))
+                folding.extend(self.index.vectors_of(self.ranked.ids[self._first(ranks.stop)[ranks.start :]]))
+            return folding.places[first:last], len(folding.places) > last
 
-    def _by_facts(self, count: int) -> Ids:
+    def rows(self, ranks: Sequence[int]) -> NDArray[np.int64]:
+        """The rows of `ranked` that have these ranks."""
+        with self._lock:
+            return self._first(max(ranks, default=-1) + 1)[np.asarray(ranks, np.int64)]
+
+    def _first(self, count: int) -> NDArray[np.int64]:
+        """Rows of the first `count` pictures."""
+        if count > len(self._rows):
+            ahead = min(len(self.ranked.ids), max(count, 2 * len(self._rows), _BLOCK))
+            self._rows = self.ranked.best(ahead) if self._order is None else self._by_facts(ahead, self._order)
+        return self._rows[:count]
+
+    def _by_facts(self, count: int, order: Ids) -> NDArray[np.int64]:
         """Rows in the order that facts give to what is above the line; the rest follows by its scores."""
-        assert self.order is not None
         by_id = np.argsort(self.ranked.ids)
-        rows = by_id[np.searchsorted(self.ranked.ids, self.order[:count], sorter=by_id)]
+        rows = by_id[np.searchsorted(self.ranked.ids, order[:count], sorter=by_id)]
         if len(rows) < count:
             rows = np.concatenate([rows, self.ranked.best(count)[len(rows) :]])
         return np.asarray(rows, np.int64)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError
 from search_ui import asking
 from search_ui.language import parse
 from search_ui.query import Picture, QueryError
+from search_ui.records import saved_text
 from search_ui.searcher import Searcher
 from search_ui.services import services
 from search_ui.words import ago, count
@@ -126,7 +127,7 @@ def _save_form(library: Library) -> None:
 
 
 def _save(library: Library) -> None:
-    attempt(lambda: library.marks.save_search(st.session_state["save_as"], asking.text()))
+    attempt(lambda: library.marks.save_search(st.session_state["save_as"], saved_text(parse(asking.text()))))
 
 
 def _go(text: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from search_ui.query import MAX_PICTURE_BYTES, QueryError
+from search_ui.query import MAX_PICTURE_BYTES, Picture, Query, QueryError
 from store.library import Library
 from store.paths import to_path
 
@@ -103,3 +103,9 @@ class Shelf:
             if name in self._pictures:
                 self._pictures.move_to_end(name)
             return self._pictures.get(name)
+
+    def pictures_of(self, query: Query) -> dict[str, bytes]:
+        """The files of the pictures that a query names, by name, as far as they are still here."""
+        names = {term.subject.name for term in query.terms if isinstance(term.subject, Picture)}
+        found = {name: self.get(name) for name in names}
+        return {name: dropped.data for name, dropped in found.items() if dropped is not None}

@@ -96,9 +96,13 @@ def fuse(groups: Sequence[Group], standard: Floats, maybe: Sequence[float]) -> t
 
 
 def band(groups: Sequence[Group], met: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The band of each picture, uint8 (n,): that of the group it meets least, terms of minor weight left out."""
-    heaviest = max(term.weight for group in groups for term in group.any_of)
-    counts = [max(term.weight for term in group.any_of) >= MINOR * heaviest for group in groups]
+    """The band of each picture, uint8 (n,): that of the group it meets least, terms of minor weight left out.
+
+    Minor beside what is looked for: however much an exclusion weighs, a hit still has to match the rest.
+    """
+    weights = [max(term.weight for term in group.any_of) for group in groups]
+    wanted = [weight for group, weight in zip(groups, weights, strict=True) if not group.excluded]
+    counts = [weight >= MINOR * max(wanted or weights) for weight in weights]
     return np.asarray(met[np.asarray(counts)].min(axis=0), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""One hit as the command line and the JSON interface give it: a JSON-able record, a CSV row, a line."""
+"""What the command line and the JSON interface give and keep alike: hits as records, rows and lines, and searches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from search_ui.query import Query, QueryError
 from store.catalog import FACTS, PhotoRow
 from store.paths import as_json, display, to_bytes, to_path
 
@@ -84,6 +85,17 @@ def labelled(picture: Labelled) -> dict[str, Any]:
     """
     guesses = [{"label": guess.label, "probability": round(guess.probability, 6)} for guess in picture.guesses]
     return {**guesses[0], "labels": guesses} | photo_record(picture.photo)
+
+
+def saved_text(query: Query) -> str:
+    """The text of a search to be saved: as the query language writes it.
+
+    Raises:
+        QueryError: it asks for nothing.
+    """
+    if query.is_empty:
+        raise QueryError("There is nothing to save: give the search some words, a picture or a filter.")
+    return str(query)
 
 
 def file_name(photo: PhotoRow) -> bytes:

@@ -57,9 +57,9 @@ class Result:
         offset: how many hits come before these.
         more: whether there are hits after these.
         space: the name of the space that was searched.
-        generation: of the library; pages of one generation fit together.
+        generation: of the library, and of its marks where the query filters by them; pages of one fit together.
         seconds: how long the search took, loading a model left out.
-        why_empty: where nothing is above the line or nothing passes the filters, why, in a sentence.
+        why_empty: where nothing is above the line or near it, or nothing passes the filters, why, in a sentence.
     """
 
     hits: Sequence[Found]

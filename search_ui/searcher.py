@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -14,21 +15,26 @@ import numpy as np
 
 from search_ui.calibration import Calibration
 from search_ui.encoders import Encoders
-from search_ui.folding import Fold, fold
+from search_ui.folding import Fold
 from search_ui.measured import Measured, Ranking, ranked_by
 from search_ui.query import MAX_HITS, Picture, Query, QueryError, Words
-from search_ui.ranking import BELOW, MAYBE, STRONG, Band, Ranked
+from search_ui.ranking import BANDS, BELOW, MAYBE, SLOPE, STRONG, Ranked
 from search_ui.results import Found, Part, Result
 from search_ui.terms import Terms
 from store.catalog import PhotoRow, SpaceState
+from store.filters import Favourite, Tag
 from store.library import Library
+from store.scoring import prepare
 from store.search import score
-from store.vectors import Floats, Ids
+from store.vectors import Ids
 
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Rankings kept, so that the next page, or a reload, need not score the library again.
 KEPT: Final = 3
 _CHUNK: Final = 2_048
+
+# The query, its pictures' hashes, the space's key, the state of the library.
+_Key = tuple[str, tuple[bytes, ...], str, tuple[int, int]]
 
 
 class Searcher:
@@ -41,7 +47,7 @@ class Searcher:
         self._lock = threading.Lock()
         self._known_spaces: tuple[int, SpaceState | None, list[SpaceState]] = (-1, None, [])
         self._calibrations: dict[int, tuple[int, Calibration]] = {}
-        self._rankings: OrderedDict[object, Ranking] = OrderedDict()
+        self._rankings: OrderedDict[_Key, Ranking] = OrderedDict()
 
     def space(self, name: str | None = None) -> SpaceState:
         """The space of this name, or the one that searches use.
@@ -108,7 +114,8 @@ class Searcher:
         self.calibrate(space, words=any(isinstance(term.subject, Words) for term in query.terms))
         started = time.perf_counter()
         ranking = self._ranking(query, space, pictures)
-        hits, more = self._page(ranking, query, space, limit, offset)
+        places, more = ranking.places(offset, offset + limit)
+        hits = list(self._found(places, ranking, query))
         ranked = ranking.ranked
         return Result(
             hits=hits,
@@ -120,22 +127,26 @@ class Searcher:
             space=space.name,
             generation=ranking.generation,
             seconds=time.perf_counter() - started,
-            why_empty=_why_empty(query, ranked),
+            why_empty=_why_empty(query, space, ranked),
         )
 
     def everything(self, query: Query, *, pictures: Mapping[str, bytes] = NOTHING) -> Iterator[Found]:
         """Every hit above the relevance line or near it, in order; every picture that passes where only filters are.
 
+        The library as it was at the first: what an indexer adds meanwhile is not in it, and what it takes away is left
+        out.
+
         Raises:
             QueryError, SpaceError: see `search`; at the first hit that is asked for.
         """
-        space = self.space(query.space)
-        ranking = self._ranking(query, space, pictures)
-        ranked = ranking.ranked
-        ids, scores, bands = ranking.first(ranked.count(STRONG) + ranked.count(MAYBE))
-        folds = self._folds(ids, ranking, query, space)
-        for start in range(0, len(folds), _CHUNK):
-            yield from self._found(folds[start : start + _CHUNK], ids, scores, bands, ranking, query, space)
+        ranking = self._ranking(query, self.space(query.space), pictures)
+        above = ranking.ranked.count(STRONG) + ranking.ranked.count(MAYBE)
+        first, more = 0, above > 0
+        while more:
+            places, more = ranking.places(first, first + _CHUNK)
+            first += len(places)
+            yield from self._found([place for place in places if place.rank < above], ranking, query)
+            more = more and places[-1].rank < above
 
     def calibrate(self, space: SpaceState, *, words: bool = True) -> None:
         """Measure the library in a space, for words too or for pictures alone, so that a search need not wait for it.
@@ -143,6 +154,7 @@ class Searcher:
         Raises:
             SpaceError: the model can't be loaded.
         """
+        prepare()
         calibration = self._calibration(space, self.library.catalog.generation())
         if words and space.has_text:
             calibration.texts(self._terms.nulls(space))
@@ -172,15 +184,22 @@ class Searcher:
             if key in self._rankings:
                 self._rankings.move_to_end(key)
                 return self._rankings[key]
-        ranking = self._ranked(query, space, pictures, state[0])
+        ranking = self._ranked(query, space, pictures, state)
         with self._lock:
+            # Of another state none is asked for again, and each may hold vectors that were since replaced.
+            for old in [old for old in self._rankings if old[-1] != state]:
+                del self._rankings[old]
             self._rankings[key] = ranking
             while len(self._rankings) > KEPT:
                 self._rankings.popitem(last=False)
         return ranking
 
-    def _ranked(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], generation: int) -> Ranking:
+    def _ranked(
+        self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], state: tuple[int, int]
+    ) -> Ranking:
+        generation, marks = state
         calibration = self._calibration(space, generation)
+        index = self.library.vectors.get(space.id)
         measured = []
         for group in query.groups:
             for term in group.any_of:
@@ -189,10 +208,15 @@ class Searcher:
                 level = calibration.texts(self._terms.nulls(space)) if words else calibration.pictures
                 measured.append(Measured(term, group.excluded, aim, calibration.scale(aim.vector, level)))
         queries = np.stack([m.aim.vector for m in measured]) if measured else np.empty((0, space.dim), np.float32)
-        ids, cosines = score(self.library, space.id, queries, query.filters)
+        ids, cosines = score(self.library, index, queries, query.filters)
         ranked = ranked_by(query, measured, ids, cosines)
-        order = self._order(query, ranked) if len(ids) else None
-        return Ranking(generation, tuple(measured), queries, ranked, order, calibration.duplicates)
+        if any(isinstance(each, Tag | Favourite) for each in query.filters):
+            generation += marks  # neither ever falls, so the sum is another one whenever either is
+        return Ranking(
+            generation, measured, queries, index, ranked,
+            order=self._order(query, ranked) if len(ids) else None,
+            duplicates=calibration.duplicates if query.dedup else None,
+        )  # fmt: skip
 
     def _calibration(self, space: SpaceState, generation: int) -> Calibration:
         with self._lock:
@@ -213,53 +237,36 @@ class Searcher:
 
     # -- hits ---------------------------------------------------------------------------------------------------
 
-    def _page(
-        self, ranking: Ranking, query: Query, space: SpaceState, limit: int, offset: int
-    ) -> tuple[list[Found], bool]:
-        last, total = offset + limit, len(ranking.ranked.ids)
-        count = min(total, 2 * last + 64)
-        while True:
-            ids, scores, bands = ranking.first(count)
-            folds = self._folds(ids, ranking, query, space)
-            if len(folds) > last or count == total:
-                break
-            count = min(total, 2 * count)
-        found = self._found(folds[offset:last], ids, scores, bands, ranking, query, space)
-        return list(found), len(folds) > last
-
-    def _folds(self, ids: Ids, ranking: Ranking, query: Query, space: SpaceState) -> list[Fold]:
-        if not query.dedup:
-            return [Fold(row) for row in range(len(ids))]
-        return fold(self.library.vectors.get(space.id).vectors_of(ids), ranking.duplicates)
-
-    def _found(
-        self, folds: Sequence[Fold], ids: Ids, scores: Floats, bands: Sequence[Band], ranking: Ranking, query: Query,
-        space: SpaceState,
-    ) -> Iterator[Found]:  # fmt: skip
-        rows = [place.row for place in folds]
-        shown = ids[rows]
+    def _found(self, places: Sequence[Fold], ranking: Ranking, query: Query) -> Iterator[Found]:
+        ranked = ranking.ranked
+        rows = ranking.rows([place.rank for place in places])
+        shown = ranked.ids[rows]
         photos = self.library.catalog.photos(shown.tolist(), query.filters)
         # By the same sums as the ranking's, which are the same to the bit whatever rows they are taken over.
-        _, cosines = self.library.vectors.get(space.id).scores(ranking.queries, only=shown)
-        for m, row in zip(ranking.measured, cosines, strict=True):
-            m.put_right(shown, row)
-        one = len(query.terms) == 1 and not ranking.measured[0].excluded
-        for number, place in enumerate(folds):
+        _, cosines = ranking.index.scores(ranking.queries, only=shown)
+        for m, own in zip(ranking.measured, cosines, strict=True):
+            m.put_right(shown, own)
+        for number, (row, place) in enumerate(zip(rows.tolist(), places, strict=True)):
             photo = photos.get(int(shown[number]))
             if photo is None:  # gone since the ranking was made: an indexer is at work
                 continue
-            parts = tuple(
-                Part(m.term.printed(excluded=m.excluded), cosine, float(score), m.excluded)
-                for m, cosine, score in (
-                    (m, float(np.clip(c[number], -1, 1)), m.scale.standard(c[number : number + 1])[0])
-                    for m, c in zip(ranking.measured, cosines, strict=True)
-                )
-            )
-            score = parts[0].cosine if one else float(np.exp(min(0.0, scores[place.row]))) if parts else 0.0
-            yield Found(score, bands[place.row], parts, photo, tuple(int(ids[row]) for row in place.folded))
+            parts = tuple(m.part(cosines[at, number]) for at, m in enumerate(ranking.measured))
+            folded = tuple(ranked.ids[ranking.rows(place.folded)].tolist()) if place.folded else ()
+            yield Found(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[row]], parts, photo, folded)
 
 
-def _why_empty(query: Query, ranked: Ranked) -> str | None:
+def _score(parts: Sequence[Part], fused: float) -> float:
+    if not parts:
+        return 0.0
+    if len(parts) > 1:
+        return math.exp(min(0.0, fused))
+    # Of one term the ranking has the cosine. Not being like something has no cosine worth showing.
+    return 1 / (1 + math.exp(min(700.0, SLOPE * parts[0].score))) if parts[0].excluded else parts[0].cosine
+
+
+def _why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:
+    if not space.count:
+        return f"No picture was encoded in space {space.name!r} yet. Index a folder with --space {space.name}."
     if not len(ranked.ids):
         if query.filters:
             return "No picture passes the filters."

@@ -41,6 +41,8 @@ from store.errors import LibraryError, SightlineError
 HERE: Final = Path(__file__).parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 NAMES: Final = ("thumb", "picture", "healthz", "api", "metrics")
+# In the scope of a request whose `Host` is ours.
+_ADMITTED: Final = "sightline.admitted"
 # A content never changes, so neither does its thumbnail.
 FOR_EVER: Final = "private, max-age=31536000, immutable"
 
@@ -57,7 +59,7 @@ def create_app(hosts: Sequence[str] = ()) -> App:
 def before_the_page(hosts: Sequence[str] = ()) -> list[Middleware]:
     """What a request meets before Streamlit: the check of its `Host`, then our own routes. `hosts` as `create_app`."""
     return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False),
+        Middleware(OwnHost, hosts=[*LOOPBACK, *hosts]),
         Middleware(Ours),
     ]
 
@@ -83,6 +85,37 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in table.items():
         options |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return options
+
+
+class OwnHost:
+    """ASGI middleware: Starlette's check of `Host`. What it refuses under our names is said as those say everything.
+
+    Args:
+        hosts: the names that are ours.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._check = TrustedHostMiddleware(self._admit, allowed_hosts=hosts, www_redirect=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _name(scope) not in NAMES:
+            await self._check(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if _ADMITTED in scope:
+                await send(message)
+
+        await self._check(scope, receive, answer)
+        if _ADMITTED not in scope:
+            host = Headers(scope=scope).get("host", "")[:64]
+            message = f"This server is not called {host!r}. Use localhost, or start it with --allow-host and the name."
+            await _refusal(scope, 400, message)(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_ADMITTED] = True
+        await self._app(scope, receive, send)
 
 
 class Ours:
@@ -117,15 +150,17 @@ class Ours:
             await send(message)
 
         if _foreign(Headers(scope=scope)):
-            message = "This request comes from another site."
-            refusal = Problem(403, message).response() if name == "api" else _error(403, message)
-            await refusal(scope, receive, counted)
+            await _refusal(scope, 403, "This request comes from another site.")(scope, receive, counted)
         else:
             await self._ours(scope, receive, counted)
 
 
 def _name(scope: Scope) -> str:
     return str(scope.get("path", "")).lstrip("/").split("/")[0]
+
+
+def _refusal(scope: Scope, status: int, message: str) -> Response:
+    return Problem(status, message).response() if _name(scope) == "api" else _error(status, message)
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -18,7 +18,6 @@ from search_ui.searcher import Searcher
 from store.errors import SightlineError
 from store.library import DATABASE, Library
 from store.paths import default_library
-from store.scoring import prepare
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,6 @@ class Services:
         try:
             searcher = self.searcher()
             space = searcher.space()
-            prepare()
             searcher.library.vectors.get(space.id)
             self.encoders.get(space)
             searcher.calibrate(space)

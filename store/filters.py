@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,10 @@ Shape = Literal["landscape", "portrait", "square"]
 # SQLite's largest integer: a larger one can't even be compared with.
 _LARGEST: Final = 2**63 - 1
 _LONGEST: Final = 1_000
+# Characters of a value that a message repeats.
+_SHOWN: Final = 80
+_REPR: Final = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = _SHOWN
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 # Sorts after everything that may follow a year, a month or a day in a time.
 _AFTER: Final = "~"
@@ -33,6 +38,12 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+def shown(value: object) -> str:
+    """A value as a message repeats it: as Python writes it, in at most 80 characters, however long or deep it is."""
+    text = _REPR.repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,10 @@ class Folder:
     negated: bool = False
 
     def __post_init__(self) -> None:
-        _check_names("folder", tuple(name.strip("/") for name in self.names))
+        _check_names("folder", self.names)
+        for name in self.names:
+            if not name.replace("/", " ").strip():
+                raise ValueError(f"folder needs a name; {shown(name)} is blank between its slashes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,9 @@ class Ext:
         _check_names("ext", names)
         for name in names:
             if "." in name or "/" in name:
-                raise ValueError(f"ext takes what follows the last dot of a file name, as in ext:heic; not {name!r}.")
+                raise ValueError(
+                    f"ext takes what follows the last dot of a file name, as in ext:heic; not {shown(name)}."
+                )
         object.__setattr__(self, "names", names)
 
 
@@ -164,12 +180,14 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.fact not in get_args(Fact):
-            raise ValueError(f"There is no measure {self.fact!r}; there are {', '.join(get_args(Fact))}.")
+            raise ValueError(f"There is no measure {shown(self.fact)}; there are {', '.join(get_args(Fact))}.")
         if self.low is None and self.high is None:
             raise ValueError(f"{self.fact} needs a least value, a greatest, or both.")
         for given in (self.low, self.high):
             if given is not None and not 0 <= given <= _LARGEST:
-                raise ValueError(f"{self.fact} takes 0 to {_LARGEST}; not {given}.")
+                # Python refuses to write out a number of more than 4,300 digits.
+                said = given if given.bit_length() <= 64 else f"a number of {given.bit_length()} bits"
+                raise ValueError(f"{self.fact} takes 0 to {_LARGEST}; not {said}.")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"{self.fact} can't be at least {self.low} and at most {self.high}.")
 
@@ -194,7 +212,7 @@ class Orientation:
         _check_names("orientation", self.names)
         for name in self.names:
             if name not in get_args(Shape):
-                raise ValueError(f"There is no orientation {name!r}; there are {', '.join(get_args(Shape))}.")
+                raise ValueError(f"There is no orientation {shown(name)}; there are {', '.join(get_args(Shape))}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,17 +276,17 @@ def _check_names(what: str, names: tuple[str, ...]) -> None:
         raise ValueError(f"{what} needs at least one name.")
     for name in names:
         if not name.strip():
-            raise ValueError(f"{what} needs a name; {name!r} is blank.")
+            raise ValueError(f"{what} needs a name; {shown(name)} is blank.")
         if len(name) > _LONGEST:
             raise ValueError(f"{what} takes up to {_LONGEST} characters; {name[:20]!r}... has {len(name)}.")
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
-            raise ValueError(f"{what} takes printable text; {name!r} has a control character in it.")
+            raise ValueError(f"{what} takes printable text; {shown(name)} has a control character in it.")
 
 
 def _check_date(text: str) -> None:
     match = _DATE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no date: give a year, a month or a day, as in 2023, 2023-06 or 2023-06-15.")
+        raise ValueError(f"{shown(text)} is no date: give a year, a month or a day, as in 2023, 2023-06 or 2023-06-15.")
     year, month, day = (int(part) if part else 1 for part in match.groups())
     try:
         date(year, month, day)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import DatabaseError
 
 from store.catalog import Catalog
-from store.database import make_engine
+from store.database import BUSY_TIMEOUT_MS, make_engine
 from store.errors import LibraryError, LibraryLockedError
 from store.files import sweep_temporaries, writable
 from store.marks import Marks
@@ -55,8 +56,9 @@ class Library:
         """Open an existing library for reading, and for what a person decides; read-only where it must be.
 
         Raises:
-            LibraryError: there is none at `path`, it is not a library, is damaged, is newer than this program, or is
-                older and may not be written.
+            LibraryLockedError: it is older than this program, and an indexer is at work on it.
+            LibraryError: there is none at `path`, it is not a library, is damaged, is newer than this program, is
+                older and may not be written, or another program holds its database for too long.
         """
         if not (path / DATABASE).is_file():
             raise LibraryError(
@@ -70,7 +72,8 @@ class Library:
         """Open the library at `path` for writing; make it, and its folder, where there is none. Call under `locked`.
 
         Raises:
-            LibraryError: the folder can't be made or written, is not a library, is damaged, or is newer.
+            LibraryError: the folder can't be made or written, is not a library, is damaged, is newer, or another
+                program holds its database for too long.
         """
         make_folder(path)
         if (path / DATABASE).exists() and not writable(path / DATABASE):
@@ -89,10 +92,18 @@ class Library:
                     f"Index a folder: python -m indexer ./photos --library {where}"
                 )
             if found < VERSION:
-                with self._engine.execution_options(write=True).connect() as connection:
+                with (
+                    nullcontext() if migrating else _between_runs(self.path),
+                    self._engine.execution_options(write=True).connect() as connection,
+                ):
                     migrate(connection, where)
         except DatabaseError as error:
             self.close()
+            if _is_busy(error):
+                raise LibraryError(
+                    f"An indexer or another program is at work on the library {where} and did not let go of it in "
+                    f"{BUSY_TIMEOUT_MS / 1000:g} seconds ({error.orig}). Try again when it is done."
+                ) from error
             raise LibraryError(
                 f"The database {self.path / DATABASE} can't be read ({error.orig}). "
                 "If it was damaged, restore a backup, or move it away and index again; your pictures are not affected."
@@ -124,6 +135,12 @@ class Library:
             found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return [line for line in found if line != "ok"] + [f"{row[0]} row {row[1]} refers to nothing" for row in broken]
+
+
+def _is_busy(error: DatabaseError) -> bool:
+    """Whether SQLite gave up waiting for another connection. Source of the mask: sqlite.org/rescode.html, section 1."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def make_folder(path: Path) -> None:
@@ -173,6 +190,34 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         holder.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _between_runs(path: Path) -> Iterator[None]:
+    """Keep indexers away while the tables change: one of the older program would go on writing as it knows them.
+
+    Raises:
+        LibraryLockedError: an indexer is at work.
+        LibraryError: the lock can't be written.
+    """
+    # Others that open the library may be bringing it up to date: they are worth waiting for, an indexer is not.
+    lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE if is_indexing(path) else BUSY_TIMEOUT_MS / 1000)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LibraryLockedError(
+            f"The library {path} is of an older version, and an indexer is at work on it{_holder(path / HOLDER)}. "
+            "Wait for the run to end, and try again: the library is brought up to date then."
+        ) from None
+    except OSError as error:
+        raise LibraryError(
+            f"The library {path} is of an older version, and can't be brought up to date: {path / LOCK} can't be "
+            f"written ({error.strerror}). Change its permissions, or open the library once as a user who may."
+        ) from error
+    try:
+        yield
+    finally:
         lock.release()
 
 

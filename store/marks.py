@@ -45,35 +45,37 @@ class Marks:
 
     # -- tags ---------------------------------------------------------------------------------------------------
 
-    def tag(self, content_ids: Iterable[int], names: Sequence[str]) -> None:
-        """Give each content each tag. A tag is called what it was called first; case makes no other one.
+    def change(self, content_ids: Iterable[int], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Give each content every tag of `add` and take every tag of `remove` from it: both, or nothing.
+
+        A tag is called what it was called first; case makes no other one. What a content has or lacks already is fine.
 
         Raises:
-            MarksError: a bad name, or a content that the library does not have.
+            MarksError: a bad name, one that is in both, or a content that the library does not have is to get a tag.
             LibraryError: the library may not be written.
         """
-        kept = {fold(name): name for name in map(tag_name, reversed(names))}
+        added = {fold(name): name for name in map(tag_name, reversed(add))}
+        removed = {fold(name): name for name in map(tag_name, remove)}
+        both = [name for key, name in removed.items() if key in added]
+        if both:
+            raise MarksError(
+                f"The tag {both[0]!r} is to be added and removed at once; nothing was changed. Name it in one of the "
+                "two; case makes no other tag."
+            )
         ids = _array(content_ids)
         with self._write() as connection:
-            _check_known(connection, ids)
-            changed = sum(_tag(connection, ids, key, name) for key, name in kept.items())
-            _tidy(connection, changed)
+            if added:
+                _check_known(connection, ids)
+            changed = sum(_tag(connection, ids, key, name) for key, name in added.items())
+            _tidy(connection, changed + _untag(connection, ids, removed))
+
+    def tag(self, content_ids: Iterable[int], names: Sequence[str]) -> None:
+        """Give each content each tag; raises as `change` does."""
+        self.change(content_ids, add=names)
 
     def untag(self, content_ids: Iterable[int], names: Sequence[str]) -> None:
-        """Take tags from contents, whether they have them or not.
-
-        Raises:
-            MarksError: a bad name.
-            LibraryError: the library may not be written.
-        """
-        keys = json.dumps([fold(tag_name(name)) for name in names])
-        with self._write() as connection:
-            of_tags = f"SELECT id FROM tags WHERE key IN {_IDS}"
-            done = connection.exec_driver_sql(
-                f"DELETE FROM content_tags WHERE tag_id IN ({of_tags}) AND content_id IN {_IDS}",
-                (keys, _array(content_ids)),
-            )
-            _tidy(connection, done.rowcount)
+        """Take tags from contents, whether they have them or not; raises as `change` does."""
+        self.change(content_ids, remove=names)
 
     def tags(self) -> list[tuple[str, int]]:
         """Every tag, by name, and how many pictures `tag:` finds with it: those that a present photo holds."""
@@ -128,7 +130,7 @@ class Marks:
         """Keep the text of a search under a name, in place of what was kept under it.
 
         Raises:
-            MarksError: a bad name, or a text that is blank or longer than 2,000 characters.
+            MarksError: a bad name, or a text that is blank or longer than 8,000 characters.
             LibraryError: the library may not be written.
         """
         search = SavedSearch(check_search_name(name), check_search_text(query), now())
@@ -254,6 +256,14 @@ def _tag(connection: Connection, ids: str, key: str, name: str) -> int:
         "INSERT OR IGNORE INTO content_tags (tag_id, content_id) "
         "SELECT tags.id, value FROM tags CROSS JOIN json_each(?) WHERE tags.key = ?",
         (ids, key),
+    ).rowcount
+
+
+def _untag(connection: Connection, ids: str, keys: Iterable[str]) -> int:
+    """Take tags from contents; returns how many had them."""
+    return connection.exec_driver_sql(
+        f"DELETE FROM content_tags WHERE tag_id IN (SELECT id FROM tags WHERE key IN {_IDS}) AND content_id IN {_IDS}",
+        (json.dumps(list(keys)), ids),
     ).rowcount
 
 

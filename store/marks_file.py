@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from store.errors import SightlineError
+from store.filters import shown
 
 FORMAT: Final = "sightline-marks"
 VERSION: Final = 1
@@ -40,7 +41,7 @@ def tag_name(name: str) -> str:
         MarksError: empty, longer than 64 characters, or with a control character, a comma or a double quote in it.
     """
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in name.strip()):
-        raise MarksError(f"The tag {name!r} has a control character in it. Leave it out.")
+        raise MarksError(f"The tag {shown(name)} has a control character in it. Leave it out.")
     kept = " ".join(name.split())
     if not 1 <= len(kept) <= MAX_TAG:
         raise MarksError(f"A tag has 1 to {MAX_TAG} characters; {kept[:20]!r} has {len(kept)}. Choose another name.")
@@ -67,7 +68,7 @@ def check_search_text(text: str) -> str:
     """The text of a search, as it is.
 
     Raises:
-        MarksError: blank, longer than 2,000 characters, or with half a character in it.
+        MarksError: blank, longer than 8,000 characters, or with half a character in it.
     """
     if not text.strip() or len(text) > MAX_SEARCH:
         raise MarksError(f"A search has 1 to {MAX_SEARCH} characters that are not all blank; this has {len(text)}.")
@@ -116,32 +117,33 @@ def as_json(decided: Decided) -> dict[str, Any]:
 
 
 def read(data: object) -> Decided:
-    """Marks from what `as_json` gave.
+    """Marks from what `as_json` gave. Names that are one once white space is collapsed have their pictures together.
 
     Raises:
         MarksError: it is something else; the message says where.
     """
     fields = _object(data, "the file", {"format", "version", "tags", "favourites", "searches"}, also="format")
     if fields["version"] != VERSION or isinstance(fields["version"], bool):
-        raise MarksError(f"These marks have version {fields['version']!r}; this program reads {VERSION}. Update it.")
+        raise MarksError(
+            f"These marks have version {shown(fields['version'])}; this program reads {VERSION}. Update it."
+        )
     tags = fields["tags"]
     if not isinstance(tags, Mapping):
         raise _wrong("tags", "an object from names to lists", tags)
     searches = [_search(search, f"searches[{at}]") for at, search in enumerate(_list(fields["searches"], "searches"))]
     if len(names := {search.name for search in searches}) < len(searches):
         raise MarksError(f"These marks can't be read: {len(searches)} searches have {len(names)} names between them.")
-    return Decided(
-        {tag_name(str(name)): _hashes(hashes, f"tags[{name!r}]") for name, hashes in tags.items()},
-        _hashes(fields["favourites"], "favourites"),
-        searches,
-    )
+    decided = Decided({}, _hashes(fields["favourites"], "favourites"), searches)
+    for name, hashes in tags.items():
+        decided.tags.setdefault(tag_name(str(name)), []).extend(_hashes(hashes, f"tags[{shown(name)}]"))
+    return decided
 
 
 def _object(data: object, where: str, names: set[str], also: str | None = None) -> Mapping[str, Any]:
     if not isinstance(data, Mapping) or (also is not None and data.get(also) != FORMAT):
         raise _wrong(where, f'an object with "format": "{FORMAT}"' if also else "an object", data)
     if data.keys() != names:
-        odd = ", ".join(sorted(map(str, data.keys() ^ names)))
+        odd = shown(min(data.keys() ^ names, key=str))
         raise MarksError(f"These marks can't be read: {where} has {', '.join(sorted(names))}, each once; see {odd}.")
     return data
 
@@ -164,14 +166,18 @@ def _search(data: object, where: str) -> SavedSearch:
     for name, value in fields.items():
         if not isinstance(value, str):
             raise _wrong(f"{where}.{name}", "text", value)
-    try:
-        datetime.fromisoformat(fields["saved_at"])
-    except ValueError:
-        raise _wrong(f"{where}.saved_at", "a time as in 2026-01-31T12:00:00+00:00", fields["saved_at"]) from None
+    if not _is_time(fields["saved_at"]):
+        raise _wrong(f"{where}.saved_at", "a time as in 2026-01-31T12:00:00+00:00", fields["saved_at"])
     return SavedSearch(check_search_name(fields["name"]), check_search_text(fields["query"]), fields["saved_at"])
 
 
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable()  # any character may stand for the "T", half a one too
+
+
 def _wrong(where: str, wanted: str, found: object) -> MarksError:
-    shown = repr(found)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return MarksError(f"These marks can't be read: {where} should be {wanted}; it is {shown}.")
+    return MarksError(f"These marks can't be read: {where} should be {wanted}; it is {shown(found)}.")

@@ -8,15 +8,15 @@ import numpy as np
 
 from store.filters import Filter
 from store.library import Library
-from store.vectors import Floats, Ids
+from store.vectors import Floats, Ids, VectorIndex
 
 
-def score(library: Library, space_id: int, queries: Floats, filters: Sequence[Filter] = ()) -> tuple[Ids, Floats]:
+def score(library: Library, index: VectorIndex, queries: Floats, filters: Sequence[Filter] = ()) -> tuple[Ids, Floats]:
     """Cosines of every picture that passes the filters, and that a present photo holds, to each query.
 
     Args:
         library: the library.
-        space_id: a space of it.
+        index: the vectors of a space of it.
         queries: float32 (m, dim), unit rows; m may be 0.
         filters: all must hold.
 
@@ -24,10 +24,8 @@ def score(library: Library, space_id: int, queries: Floats, filters: Sequence[Fi
         Content ids int64 (n,) and cosines float32 (m, n), in no order that means anything.
 
     Raises:
-        KeyError: the library has no such space.
         ValueError: the queries do not have the space's dimension.
     """
-    index = library.vectors.get(space_id)
     if filters:
         return index.scores(queries, only=library.catalog.matching(filters))
     ids, cosines = index.scores(queries)

@@ -131,15 +131,16 @@ class VectorIndex:
                 raise KeyError(int(absent[0]))
             return self._matrix()[rows].astype(np.float32)
 
-    def sample(self, count: int, seed: int = 0) -> tuple[Ids, Floats]:
+    def sample(self, count: int, *, without: Ids | None = None, seed: int = 0) -> tuple[Ids, Floats]:
         """Content ids int64 (n,) and vectors float32 (n, dim) of rows chosen at random, all where there are fewer.
 
-        The same for the same seed and the same rows.
+        The same for the same seed and the same rows. `without`: content ids never to choose.
         """
         with self._turns.reading():
             ids = self._located().ids
-            chosen = np.random.default_rng(seed).choice(len(ids), min(count, len(ids)), replace=False)
-            rows = np.sort(chosen)
+            rows = np.arange(len(ids)) if without is None else np.flatnonzero(~np.isin(ids, without))
+            chosen = np.random.default_rng(seed).choice(len(rows), min(count, len(rows)), replace=False)
+            rows = rows[np.sort(chosen)]
             return ids[rows], self._matrix()[rows].astype(np.float32)
 
     def _checked(self, queries: Floats) -> Floats:

@@ -256,6 +256,7 @@ def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, 
             {"outer": outer_id, "inner": inner_id, "prefix": prefix, "shown": display(prefix)},
         )  # fmt: skip
     connection.execute(delete(Root).where(Root.id == inner_id))
+    raise_generation(connection)
 
 
 def _contents_held(connection: Connection, files: Sequence[File]) -> set[int]:
@@ -324,10 +325,7 @@ def _put_photos(connection: Connection, ids: Mapping[bytes, int], indexed: Seque
         statement.on_conflict_do_update(
             index_elements=["root_id", "path"],
             set_={
-                "content_id": new.content_id,
-                "size": new.size,
-                "mtime_ns": new.mtime_ns,
-                "missing_since": None,
+                name: new[name] for name in ("folder", "name", "ext", "content_id", "size", "mtime_ns", "missing_since")
             },
         ),
         rows,

@@ -131,6 +131,14 @@ def test_a_deleted_file_that_comes_back_elsewhere_has_moved(
     assert index("status", space=None).summary["missing"] == 0
 
 
+def test_the_help_says_that_pruning_loses_what_a_person_decided(capfd: pytest.CaptureFixture[str]) -> None:
+    from indexer.commands import run
+
+    assert run(["index", "--help"]) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "loses its tags and its being a favourite for good" in said
+
+
 def test_prune_forgets_what_is_missing_and_only_that(photos: Path, index: Index, library: Path) -> None:
     index(photos)
     first(photos).unlink()

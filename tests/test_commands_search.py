@@ -141,6 +141,15 @@ def test_a_page_further_on_keeps_its_ranks(sightline: Sightline) -> None:
     assert [(record["rank"], record["id"]) for record in some] == [(4, whole[3]["id"]), (5, whole[4]["id"])]
 
 
+def test_no_offset_is_too_far_for_any_form(sightline: Sightline, tmp_path: Path) -> None:
+    for form in ((), ("--json",), ("--csv",), ("--paths",)):
+        assert len(sightline("query", "folder:sea", "--offset", 10**12, *form).raw.splitlines()) == ("--csv" in form)
+        said = sightline("query", "folder:sea", "--offset", 10**23, *form, code=2).err
+        assert "0<=x<=1000000000000" in said
+    said = sightline("export", "folder:sea", "-k", 10**23, "--to", tmp_path / "out", code=2).err
+    assert "1<=x<=1000000000000" in said
+
+
 def test_a_list_that_is_empty_says_why(sightline: Sightline) -> None:
     for form in ((), ("--json",), ("--paths",)):
         done = sightline("query", "boat", "date:1999", *form)
@@ -481,6 +490,10 @@ def test_labels_that_cant_be_given_exit_2(sightline: Sightline, tmp_path: Path) 
         (("label", "cat", "--filter", "sunset"), "takes filters only"),
         (("label", "cat", "--filter", "camra:sony"), "^^^"),
         (("label", "cat", "--space", "nothing"), "nothing"),
+        (("label", "cat", "--folder", ""), "folder needs a name; '' is blank"),
+        (("label", "cat", "--folder", "sea", "--folder", "\udcff"), "folder takes printable text"),
+        (("label", "cat,\udcff"), "'\\udcff' has half a character"),
+        (("label", "cat", "--template", "{} \udcff"), "half a character"),
         (("label", "cat", "--json", "--csv"), "--json and --csv"),
         (("label", "cat", "--library", tmp_path / "nowhere"), "There is no library in"),
     ):
@@ -516,6 +529,26 @@ def test_all_hits_of_a_query_are_tagged(sightline: Sightline) -> None:
     assert sorted(sightline("tags").rows) == [["land", "5"], ["sea", "4"]]
 
 
+def test_only_what_is_above_the_line_is_marked(sightline: Sightline, photos: Path) -> None:
+    shutil.copy(photos / "sea" / "00.jpg", photos / "sea" / "copy.jpg")
+    known = ids(sightline)
+    both = 0
+    for name, own in known.items():
+        for order in ("", " sort:date"):
+            hits = sightline("query", f"like:{own} dedup:off{order}", "--all", "--json").records
+            strong = {hit["id"] for hit in hits if hit["band"] == "strong"}
+            assert own in strong
+            both += len(strong) < len(hits)
+            sightline("tag", "--query", f"like:{own}{order}", "--add", f"near {name}{order}")
+            tagged = sightline("query", f'tag:"near {name}{order}"', "--all", "--json").records
+            assert {hit["id"] for hit in tagged} == strong
+            sightline("favourite", "--query", f"like:{own}{order}")
+            kept = sightline("query", "favourite:yes dedup:off", "--json").records
+            assert {hit["id"] for hit in kept} == strong
+            sightline("favourite", "--query", "favourite:yes", "--remove")
+    assert both, "some query should have hits that are only near its line"
+
+
 def test_favourites(sightline: Sightline) -> None:
     known = ids(sightline)
     sightline("favourite", known["sea/00.jpg"], known["sea/01.jpg"])
@@ -534,6 +567,9 @@ def test_a_saved_search_is_listed_run_and_deleted(sightline: Sightline) -> None:
     sightline("searches", "--delete", "by the sea")
     assert sightline("searches").raw == b""
     assert "^^^" in sightline("save", "wrong", "camra:sony", code=2).err
+    # Kept as Sightline writes it, as the JSON interface does too.
+    sightline("save", "boats", "boat", "  camera:Sony,Leica", "-people")
+    assert sightline("searches").rows == [["boats", "boat -people camera:Sony,Leica"]]
 
 
 def test_marks_go_to_a_file_and_come_back(sightline: Sightline, tmp_path: Path) -> None:
@@ -553,6 +589,28 @@ def test_marks_go_to_a_file_and_come_back(sightline: Sightline, tmp_path: Path) 
     assert sightline("searches").rows == [["sea", "folder:sea"]]
     file.write_text("no json")
     assert "is no JSON" in sightline("import-marks", file, code=2).err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"format": "sightline-marks", "version": ' + "[" * 900 + "]" * 900 + "}", "can't be read"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        (r'{"format": "sightline-marks", "version": 1, "tags": {"\ud800": []}, "favourites": [], "searches": []}',
+         "half a character"),
+        (r'{"format": "sightline-marks", "version": 1, "tags": {}, "favourites": [], "searches": [{"name": "a", '
+         r'"query": "boat", "saved_at": "\ud800"}]}', "half a character"),
+        (r'["\udfff"]', "half a character"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_marks_is_refused_in_a_sentence(
+    sightline: Sightline, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "marks.json").write_text(text)
+    done = sightline("import-marks", tmp_path / "marks.json", code=2)
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_marks_of_pictures_that_are_not_here_are_reported(
@@ -577,6 +635,8 @@ def test_marks_that_cant_be_set_exit_2(sightline: Sightline) -> None:
         (("tag", own, "--add", " "), "tag"),
         (("favourite",), "no pictures to change"),
         (("save", "nothing"), "nothing to save"),
+        (("save", "nothing", "sort:name"), "nothing to save"),
+        (("tag", own, "--add", "Sea", "--remove", "sea"), "added and removed at once"),
         (("tag", own, "--add", "good", "--remove", "a,b"), "comma"),
         (("tag", 0, "--add", "best"), "0 is not in the range"),
         (("searches", "--delete", "nothing"), "no saved search 'nothing'"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import scripts
 import yaml
 
 from indexer.commands import cli as indexer_cli
@@ -18,17 +17,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_page_of_commands_is_what_help_says() -> None:
-    made = load(ROOT / "docs" / "make_commands.py").text()
+    made = scripts.load("docs/make_commands.py").text()
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == made, "run python docs/make_commands.py"
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-import importlib.util
 import math
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import browser
 import numpy as np
 import pytest
+import scripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -412,7 +409,9 @@ def test_folders_are_whole_names_below_the_root_and_its_own() -> None:
 def test_a_root_that_becomes_part_of_another_keeps_its_folders_right() -> None:
     inner = Picture("sea/a.jpg", 1, "/home/Photos/trips/2023")
     with made([inner]) as (library, ids):
+        generation = library.catalog.generation()
         Writer(library.catalog.engine).add_root(b"/home/Photos")
+        assert library.catalog.generation() > generation
         for folder in ("photos/trips/2023/sea", "2023/sea", "sea"):
             assert library.catalog.matching([Folder((folder,))]).tolist() == [ids[1]]
         assert library.catalog.facets().folders[-1] == ("Photos/trips/2023/sea", 1)
@@ -493,7 +492,9 @@ def test_a_fact_that_is_not_known_satisfies_only_negations() -> None:
         (lambda: Date("yesterday", None), "'yesterday' is no date"),
         (lambda: Date("2024", "2023"), "2024 is after 2023"),
         (lambda: Folder(()), "at least one name"),
-        (lambda: Folder(("/",)), "blank"),
+        (lambda: Folder(("/",)), "'/' is blank"),
+        (lambda: Folder(("trips", " / ")), "' / ' is blank"),
+        (lambda: Folder(("/\u3000//",)), "is blank"),
         (lambda: Name((" ",)), "blank"),
         (lambda: Name(("a\0",)), "control character"),
         (lambda: Name(("a" * 1001,)), "up to 1000 characters"),
@@ -516,6 +517,26 @@ def test_nonsense_is_refused_with_a_sentence(make: Any, said: str) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Date("9" * 5000, None),
+        lambda: Folder((" /" * 500,)),
+        lambda: Name((" " * 5000,)),
+        lambda: Name(("a\0" * 500,)),
+        lambda: Name(("\ud800" * 500,)),
+        lambda: Ext(("a." * 500,)),
+        lambda: Measure("depth" * 5000, 1, None),  # type: ignore[arg-type]
+        lambda: Measure("width", 10**5000, None),
+        lambda: Measure("width", -(10**5000), None),
+        lambda: Orientation(("round" * 50,)),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_refused_is_not_repeated_at_length(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"^.{20,200}\.$"):
+        make()
+
+
 def test_extensions_are_kept_in_lower_case_without_a_dot() -> None:
     assert Ext((".JPG", "heic")) == Ext(("jpg", "heic"))
 
@@ -523,17 +544,7 @@ def test_extensions_are_kept_in_lower_case_without_a_dot() -> None:
 # -- at size --------------------------------------------------------------------------------------------------------
 
 
-def _measuring() -> ModuleType:
-    file = browser.ROOT / "benchmarks" / "catalog.py"
-    spec = importlib.util.spec_from_file_location("catalog_benchmark", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["catalog_benchmark"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-measuring = _measuring()
+measuring = scripts.load("benchmarks/catalog.py")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import models
 import numpy as np
 import pytest
 import torch
-from store.filters import Folder
 
 from indexer.demo.evaluate import HELD_OUT_SEED
 from indexer.demo.pictures import write_pictures
@@ -30,6 +29,7 @@ from search_ui.query import QueryError
 from search_ui.searcher import Searcher
 from store.catalog import SpaceState
 from store.errors import SpaceError
+from store.filters import Folder
 from store.library import Library
 
 WORDS = {kind.name: kind.words[0][0] for kind in KINDS}
@@ -195,6 +195,7 @@ def test_labels_are_trimmed() -> None:
         ("cat,dog, CAT", "'cat' comes 2 times"),
         ("a,b,c,a,b,a", "'a' comes 3 times, and 1 other"),
         (",".join(map(str, range(MAX_LABELS + 1))), "1,001 labels; the limit is 1,000"),
+        ("cat,do\udcffg", r"The label 'do\\udcffg' has half a character"),
     ],
 )
 def test_labels_that_make_no_sense_say_what_and_how_many(labels: str, said: str) -> None:
@@ -207,6 +208,7 @@ def test_labels_that_make_no_sense_say_what_and_how_many(labels: str, said: str)
     [
         (["cat"], {"templates": ["a photo"]}, "'a photo' has no {}"),
         (["cat"], {"templates": []}, "0 templates"),
+        (["cat"], {"templates": ["{}", "a \ud83d {}"]}, r"The template 'a \\ud83d {}' has half a character"),
         (["cat"], {"templates": ["{}"] * (MAX_TEMPLATES + 1)}, "101 templates; 1 to 100"),
         (["cat"], {"top": 0}, "0 labels a picture"),
         (["cat", "None of these"], {}, "--no-none"),

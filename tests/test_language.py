@@ -682,6 +682,8 @@ def test_more_like_this_is_added_turned_round_and_taken_back() -> None:
     more = liked(query, 7)
     assert str(more) == "boat like:7^0.4"
     assert str(liked(parse("like:5"), 7)) == "like:5 like:7"
+    assert str(liked(parse('"red boat"^20'), 7)) == '"red boat"^20 like:7^8'
+    assert str(liked(parse("boat^0.5"), 7)) == "boat^0.5 like:7^0.2"
     less = disliked(more, 7)
     assert str(less) == "boat -like:7^0.4"
     assert str(disliked(parse("like:5"), 7)) == "like:5 -like:7"

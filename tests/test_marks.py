@@ -81,6 +81,28 @@ def test_a_tag_keeps_its_first_name_and_case_makes_no_other(opened: Library) -> 
     assert marks.tags() == [("sea", 2), ("ÉTÉ", 1)]
 
 
+def test_tags_are_added_and_removed_in_one_step(opened: Library) -> None:
+    marks, state = opened.marks, opened.catalog.state
+    marks.tag([1, 2], ["old", "sea"])
+    generation, at = state()
+    marks.change([1, 2, 3], add=["New", "sea"], remove=["OLD", "no such tag"])
+    assert marks.tags() == [("New", 3), ("sea", 3)]
+    assert state() == (generation, at + 1)
+    with pytest.raises(MarksError, match="no picture 99"):
+        marks.change([1, 99], add=["other"], remove=["sea"])
+    with pytest.raises(MarksError, match="comma"):
+        marks.change([1], add=["other"], remove=["a,b"])
+    marks.change([1, 99], remove=["sea"])
+    assert marks.tags_of([1, 2]) == {1: ("New",), 2: ("New", "sea")}
+
+
+def test_a_tag_cant_be_added_and_removed_at_once(opened: Library) -> None:
+    opened.marks.tag([1], ["a"])
+    with pytest.raises(MarksError, match="'\u00c9T\u00c9 b' is to be added and removed at once"):
+        opened.marks.change([1], add=["c", "e\u0301te\u0301 b"], remove=["a", "\u00c9T\u00c9 b"])
+    assert opened.marks.tags() == [("a", 1)]
+
+
 def test_favourites_come_and_go(opened: Library) -> None:
     opened.marks.favourite([2, 4], True)
     opened.marks.favourite([4, 5], False)
@@ -184,6 +206,10 @@ def _file(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (whole | changes).items() if value is not ...}
 
 
+def _saved(saved_at: str) -> dict[str, str]:
+    return {"name": "a", "query": "b", "saved_at": saved_at}
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -191,8 +217,9 @@ def _file(**changes: Any) -> dict[str, Any]:
         ({"format": "other"}, "the file should be an object"),
         (_file(version=2), "version 2; this program reads 1"),
         (_file(version=True), "version True"),
-        (_file(tags=...), "see tags"),
-        (_file(more=1), "see more"),
+        (_file(tags=...), "see 'tags'"),
+        (_file(more=1), "see 'more'"),
+        (_file(**{"\ud800" * 500: 1}), r"see '(\\ud800){5}.{,60}$"),
         (_file(tags=[]), "tags should be an object"),
         (_file(tags={"a": "b"}), r"tags\['a'\] should be a list"),
         (_file(tags={"a,b": []}), "comma"),
@@ -201,6 +228,13 @@ def _file(**changes: Any) -> dict[str, Any]:
         (_file(searches=[{"name": "a"}]), r"searches\[0\] has name, query, saved_at"),
         (_file(searches=[{"name": "a", "query": 1, "saved_at": ""}]), r"searches\[0\].query should be text"),
         (_file(searches=[{"name": "a", "query": "b", "saved_at": "now"}]), r"searches\[0\].saved_at should be a time"),
+        (_file(searches=[_saved("2026-01-01\ud80012:00")]), r"saved_at should be a time.*'2026-01-01\\ud800"),
+        (_file(searches=[_saved("2026-01-01\x0012:00")]), r"searches\[0\].saved_at should be a time"),
+        (_file(searches=[_saved("2026-01-01") | {"query": "\ud800"}]), "half a character"),
+        (_file(searches=[_saved("2026-01-01") | {"name": "\ud800"}]), "control character"),
+        (_file(tags={"\ud800" * 500: []}), r"The tag '(\\ud800){5}[^ ]{,70} has a control character"),
+        (_file(version="2" * 500), r"version '2{30,40}\.\.\.2{30,40}';"),
+        (_file(favourites=[{"a": [["b" * 500] * 500] * 500}]), r"it is \{'a': .{,80}$"),
         (_file(searches=[{"name": "a", "query": "b", "saved_at": "2026-01-01"}] * 2), "2 searches have 1 names"),
     ],
 )
@@ -210,6 +244,13 @@ def test_a_file_that_is_wrong_is_refused_whole_and_says_where(opened: Library, d
     with pytest.raises(MarksError, match=said):
         opened.marks.restore(data)
     assert opened.marks.export() == _file()
+
+
+def test_tags_that_differ_in_white_space_or_case_are_one_and_none_of_their_pictures_is_lost(opened: Library) -> None:
+    one, two, three = ([n.to_bytes(32, "big").hex()] for n in (1, 2, 3))
+    data = _file(tags={"a b": one + two, " a  b ": two, "A\u00a0B": three})
+    assert opened.marks.restore(data).tags == 3
+    assert opened.marks.tags() == [("a b", 3)]
 
 
 def test_marks_of_a_read_only_library_can_be_read_and_not_changed(

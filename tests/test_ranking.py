@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
 from search_ui.calibration import FEW, Calibration, Level, duplicate_threshold, level_of, scale_of
-from search_ui.folding import fold
+from search_ui.folding import WINDOW, Fold, Folding
 from search_ui.query import Group, Like, Term
 from search_ui.ranking import BELOW, MAYBE, STRONG, Ranked, band, fuse
 from store.scoring import best
@@ -72,6 +72,13 @@ def test_a_heavier_term_decides_more() -> None:
     even, heavy = [group(1.0), group(1.0)], [group(4.0), group(1.0)]
     assert scores(even, 1.0, -1.0) == pytest.approx(scores(even, -1.0, 1.0))
     assert scores(heavy, 1.0, -1.0) > scores(heavy, -1.0, 1.0)
+
+
+def test_an_exclusion_of_any_weight_leaves_what_must_match_as_it_is() -> None:
+    for weight in (0.4, 1.0, 100.0):
+        groups = [group(1.0), group(weight, excluded=True)]
+        assert bands(groups, -5.0, -5.0) == BELOW
+        assert bands(groups, 1.0, -5.0) == STRONG
 
 
 def test_a_minor_term_tints_the_order_and_cuts_nothing_off() -> None:
@@ -147,6 +154,11 @@ def test_the_level_of_null_queries_is_their_best_description_of_a_picture() -> N
     assert level_of(cosines).match == pytest.approx(0.5)
 
 
+def test_pictures_that_are_all_alike_still_leave_queries_a_spread() -> None:
+    alike = np.repeat(around(0.3, 0.1, 150)[:, None], 40, axis=1)
+    assert level_of(alike).spread > 0.02
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_libraries_of_hardly_any_picture_can_be_measured(count: int) -> None:
     sample = np.eye(8, dtype=np.float32)[:count]
@@ -162,6 +174,13 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
+def fold(vectors: np.ndarray, threshold: float, block: int = 256) -> list[Fold]:
+    folding = Folding(vectors.shape[1], threshold)
+    for start in range(0, len(vectors), block):
+        folding.extend(vectors[start : start + block])
+    return folding.places
+
+
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.floats(0.5, 0.999))
 def test_every_picture_has_one_place_and_is_near_the_one_that_stands_for_it(seed: int, count: int, line: float) -> None:
@@ -169,12 +188,12 @@ def test_every_picture_has_one_place_and_is_near_the_one_that_stands_for_it(seed
     centres = rng.standard_normal((5, 16))
     vectors = unit(centres[rng.integers(0, 5, count)] + rng.normal(0, 0.1, (count, 16))) if count else np.empty((0, 16))
     folds = fold(vectors.astype(np.float32), line)
-    assert sorted(row for place in folds for row in (place.row, *place.folded)) == list(range(count))
-    assert [place.row for place in folds] == sorted(place.row for place in folds)
+    assert sorted(row for place in folds for row in (place.rank, *place.folded)) == list(range(count))
+    assert [place.rank for place in folds] == sorted(place.rank for place in folds)
     for place in folds:
         for row in place.folded:
-            assert vectors[row] @ vectors[place.row] >= line - 1e-6 and row > place.row
-    kept = vectors[[place.row for place in folds]]
+            assert vectors[row] @ vectors[place.rank] >= line - 1e-6 and row > place.rank
+    kept = vectors[[place.rank for place in folds]]
     assert (np.triu(kept @ kept.T, 1) < line + 1e-6).all()
 
 
@@ -184,11 +203,21 @@ def test_small_steps_do_not_fold_a_long_way_into_one() -> None:
     assert len(fold(vectors, float(np.cos(0.15)))) > 5
 
 
-def test_nothing_is_folded_when_the_page_grows_that_was_apart_before() -> None:
-    vectors = unit(np.random.default_rng(1).standard_normal((200, 3)))
-    whole = [place.row for place in fold(vectors, 0.9)]
-    part = [place.row for place in fold(vectors[:90], 0.9)]
-    assert whole[: len(part)] == part
+@settings(deadline=None)
+@given(st.integers(0, 99), st.integers(1, 300), st.integers(1, 300))
+def test_what_is_folded_does_not_depend_on_how_much_is_asked_for_at_once(seed: int, one: int, other: int) -> None:
+    vectors = unit(np.random.default_rng(seed).standard_normal((300, 3)))
+    assert fold(vectors, 0.98, one) == fold(vectors, 0.98, other)
+
+
+def test_a_place_is_complete_when_nothing_within_reach_is_left_to_come() -> None:
+    same = np.repeat(np.eye(4, dtype=np.float32)[:1], WINDOW + 40, axis=0)
+    folding = Folding(4, 0.9)
+    folding.extend(same[:WINDOW])
+    assert not folding.is_complete(0)
+    folding.extend(same[WINDOW:])
+    assert folding.is_complete(0) and not folding.is_complete(1)
+    assert [(place.rank, len(place.folded)) for place in folding.places] == [(0, WINDOW), (WINDOW + 1, 38)]
 
 
 def test_the_duplicate_threshold_follows_how_far_pictures_lie_apart() -> None:

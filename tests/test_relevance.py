@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from statistics import mean
-from types import ModuleType
 
 import browser
 import pytest
+import scripts
 
 from search_ui.encoders import Encoders
 from search_ui.language import parse
@@ -19,17 +17,7 @@ from store.library import Library
 COUNT, SEED = 300, 11
 
 
-def _measuring() -> ModuleType:
-    file = browser.ROOT / "benchmarks" / "relevance.py"
-    spec = importlib.util.spec_from_file_location("measuring", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["measuring"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-measuring = _measuring()
+measuring = scripts.load("benchmarks/relevance.py")
 
 
 @pytest.fixture(scope="module")

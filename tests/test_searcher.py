@@ -10,10 +10,14 @@ import hypothesis.strategies as st
 import models
 import numpy as np
 import pytest
+from conftest import Index
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
+from indexer.demo.draw import render
+from indexer.demo.world import Scene
 from indexer.encoder import Encoder
+from indexer.models import resolve
 from indexer.spaces import PRESETS, templates_of
 from search_ui.encoders import Encoders
 from search_ui.language import parse
@@ -23,6 +27,7 @@ from search_ui.searcher import Searcher
 from search_ui.terms import prompts
 from store.errors import SpaceError
 from store.library import Library
+from store.writer import Writer
 
 
 def draw(path: Path, seed: int, size: tuple[int, int] = (96, 64)) -> bytes:
@@ -139,6 +144,14 @@ def test_what_is_excluded_by_its_picture_sinks_below_the_line(searcher: Searcher
     assert hits[0].band == "strong"
 
 
+def test_a_lone_exclusion_has_a_score_that_falls_with_what_it_excludes(searcher: Searcher) -> None:
+    ids = ids_by_name(searcher)
+    hits = searcher.search(parse(f"-like:{ids['04.jpg']} dedup:off")).hits
+    assert all(0 <= hit.score <= 1 for hit in hits)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert hits[-1].score < 0.5 < hits[0].score
+
+
 def test_either_of_two_pictures_is_enough(searcher: Searcher) -> None:
     ids = ids_by_name(searcher)
     hits = searcher.search(parse(f"like:{ids['04.jpg']} OR like:{ids['09.jpg']} dedup:off"), limit=2).hits
@@ -169,15 +182,16 @@ def test_filters_alone_list_what_passes(searcher: Searcher) -> None:
     assert (hit.score, hit.band, hit.parts) == (0.0, "strong", ())
 
 
-def test_a_tag_and_a_favourite_filter_at_once_without_a_new_generation(searcher: Searcher) -> None:
+def test_a_tag_and_a_favourite_filter_at_once_and_change_no_other_query(searcher: Searcher) -> None:
     ids = ids_by_name(searcher)
-    before = searcher.search(parse("boat tag:best"))
+    plain, before = searcher.search(parse("boat")).generation, searcher.search(parse("boat tag:best"))
     assert before.total == 0 and before.why_empty == "No picture passes the filters."
     searcher.library.marks.tag([ids["03.jpg"], ids["05.jpg"]], ["Best"])
     searcher.library.marks.favourite([ids["05.jpg"]], True)
     after = searcher.search(parse("boat tag:best dedup:off"))
     assert {hit.photo.display for hit in after.hits} == {"03.jpg", "05.jpg"}
-    assert after.generation == before.generation
+    assert after.generation > before.generation  # pages of before and after do not fit together
+    assert searcher.search(parse("boat")).generation == plain
     assert names(searcher, "tag:best favourite:yes") == ["05.jpg"]
     assert names(searcher, "tag:best favourite:no") == ["03.jpg"]
 
@@ -190,11 +204,11 @@ def test_a_tag_and_a_favourite_filter_at_once_without_a_new_generation(searcher:
     size=st.integers(1, 13), text=st.sampled_from(["boat", "boat -snow", "sort:name folder:photos", "boat sort:name"])
 )
 def test_pages_put_together_are_the_whole_whatever_their_size(searcher: Searcher, size: int, text: str) -> None:
-    whole = names(searcher, text)
-    pages: list[str] = []
+    whole = list(searcher.search(parse(text), limit=MAX_HITS).hits)
+    pages: list[Found] = []
     while True:
         result = searcher.search(parse(text), limit=size, offset=len(pages))
-        pages += [hit.photo.display.rsplit("/", 1)[-1] for hit in result.hits]
+        pages += result.hits
         assert result.more == (len(pages) < len(whole))
         if not result.more:
             break
@@ -242,6 +256,23 @@ def test_versions_of_a_picture_take_one_place_and_unfold(tmp_path: Path, photos:
         assert len(folded) + sum(len(hit.folded) for hit in folded) == len(apart) >= 3
 
 
+def test_what_a_hit_stands_for_does_not_depend_on_the_page_it_is_on(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(5):
+        draw(folder / f"{seed}.jpg", seed)
+        Image.open(folder / f"{seed}.jpg").save(folder / f"z{seed}.jpg", quality=80)
+    browser.add(tmp_path / "library", folder, "demo")
+    searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
+    for text in ("sort:name ext:jpg", "a red boat"):
+        whole = list(searcher.search(parse(text)).hits)
+        single = [searcher.search(parse(text), limit=1, offset=at).hits[0] for at in range(len(whole))]
+        assert single == whole and any(hit.folded for hit in whole)
+    assert list(searcher.everything(parse("sort:name ext:jpg"))) == list(
+        searcher.search(parse("sort:name ext:jpg")).hits
+    )
+
+
 # -- libraries that change ------------------------------------------------------------------------------------------
 
 
@@ -254,6 +285,25 @@ def test_missing_photos_never_come_up(searcher: Searcher, path: Path, photos: Pa
         assert "06.jpg" not in [hit.photo.display for hit in result.hits]
         assert len(result.hits) == result.total == 11
     assert "06.jpg" not in ids_by_name(searcher)
+
+
+def test_lists_that_are_being_read_survive_a_prune(
+    searcher: Searcher, path: Path, photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search_ui.searcher._CHUNK", 3)  # as if they were long
+    ids = ids_by_name(searcher)
+    lists = [
+        searcher.everything(parse(f"{text} sort:name dedup:off")) for text in ("ext:jpg", f"-like:{ids['06.jpg']}")
+    ]
+    first = [next(hits).photo.display for hits in lists]
+    for name in ("10.jpg", "11.jpg"):
+        (photos / name).unlink()
+    assert index(photos, "--library", path, "--prune").code == 0
+    assert searcher.search(parse("boat dedup:off")).total == 10
+    for hits, name in zip(lists, first, strict=True):
+        rest = [hit.photo.display for hit in hits]
+        assert name not in rest and not {"10.jpg", "11.jpg"} & set(rest[2:])  # the first three were read before
+    assert len(rest) + len(first) > 3
 
 
 def test_what_is_committed_later_is_found_without_opening_anew(
@@ -298,13 +348,29 @@ def test_words_in_a_space_of_pictures_only(tmp_path: Path, photos: Path) -> None
         searcher.search(parse("boat"))
 
 
-def test_a_library_of_one_picture_can_be_searched(tmp_path: Path, tiny_space: str) -> None:
-    (tmp_path / "one").mkdir()
-    data = draw(tmp_path / "one" / "only.jpg", 1)
-    browser.add(tmp_path / "library", tmp_path / "one", tiny_space)
-    searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
-    assert names(searcher, "boat") == names(searcher, "-boat") == names(searcher, "name:only") == ["only.jpg"]
-    assert shown(searcher, data)[0].band == "strong"
+def test_a_library_of_one_picture_or_of_one_burst_can_be_searched(tmp_path: Path) -> None:
+    scene = Scene("boat", "red", 2, "water", "sunset", 7)
+    picture = render(scene, 320, 240)
+    for count in (1, 24):
+        folder = tmp_path / f"{count}"
+        folder.mkdir()
+        for number in range(count):
+            picture.save(folder / f"{number}.jpg", quality=95 - number)
+        browser.add(tmp_path / f"library {count}", folder, "demo")
+        searcher = Searcher(Library.open(tmp_path / f"library {count}"), Encoders(offline=True))
+        result = searcher.search(parse("two red boats at sunset dedup:off"))
+        assert (result.strong, result.total) == (count, count)
+        assert searcher.search(parse("-boat dedup:off")).strong == 0
+        assert searcher.search(parse("a green bicycle at night dedup:off")).strong == 0
+        assert names(searcher, "name:0.jpg") == ["0.jpg"]
+
+
+def test_a_space_without_a_vector_says_so(searcher: Searcher, other_space: str) -> None:
+    Writer(searcher.library.catalog.engine).add_space(resolve(other_space).identity())
+    name = searcher.library.catalog.spaces()[-1].name
+    fresh = Searcher(searcher.library, searcher.encoders)
+    result = fresh.search(parse(f'width:>1 space:"{name}"'))
+    assert result.why_empty is not None and "No picture was encoded in space" in result.why_empty
 
 
 def test_the_null_queries_are_encoded_once_for_a_library(path: Path, searcher: Searcher) -> None:

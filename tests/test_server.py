@@ -15,7 +15,7 @@ from pathlib import Path
 import browser
 import pytest
 from PIL import Image
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from search_ui import server
 from search_ui.query import MAX_PICTURE_BYTES
@@ -141,11 +141,31 @@ def test_a_thumbnail_is_not_made_of_a_file_that_changed(client: TestClient, made
 
 
 def test_foreign_names_are_refused_everywhere(client: TestClient) -> None:
-    for path in ("/", "/healthz", f"/thumb/{a_hash()}.jpg", "/_stcore/health", "/api/v1/status", "/metrics"):
+    for path, kind in (
+        ("/", "text/plain; charset=utf-8"), ("/_stcore/health", "text/plain; charset=utf-8"),
+        ("/healthz", "application/json"), ("/metrics", "application/json"),
+        (f"/thumb/{a_hash()}.jpg", "application/json"), ("/api/v1/status", "application/problem+json"),
+        ("/api/v1/nothing", "application/problem+json"), (f"{BASE}//api", "application/problem+json"),
+    ):  # fmt: skip
         for host in ("evil.example", "evil.example:8501", "127.0.0.1.evil.example", "", "localhost@evil.example"):
-            assert client.get(path, headers={"Host": host}).status_code == 400, (path, host)
+            answer = client.get(path, headers={"Host": host})
+            assert answer.status_code == 400, (path, host)
+            assert answer.headers["content-type"] == kind, (path, host)
+            assert "access-control-allow-origin" not in answer.headers
     for host in ("localhost:8501", "127.0.0.1", "[::1]:8501", "photos.example"):
         assert client.get("/healthz", headers={"Host": host}).status_code == 200, host
+
+
+def test_a_foreign_name_opens_no_socket_and_does_nothing(client: TestClient, library: Path) -> None:
+    for path in ("/_stcore/stream", "/api/v1/status", "/thumb/x.jpg"):
+        with pytest.raises(WebSocketDenialResponse) as refusal, client.websocket_connect(
+            f"ws://127.0.0.1:8501{path}", headers={"Host": "evil.example"}
+        ):  # fmt: skip
+            pass
+        assert refusal.value.status_code == 400
+    assert client.put("/api/v1/searches/x", json={"q": "boat"}, headers={"Host": "evil.example"}).status_code == 400
+    assert client.post("/picture", content=b"x", headers={"Host": "evil.example"}).json()["error"].startswith("This")
+    assert client.get("/api/v1/searches").json() == {"searches": []}
 
 
 def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:

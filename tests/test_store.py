@@ -6,6 +6,8 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -152,6 +154,17 @@ def test_an_old_library_that_cant_be_written_says_how_to_open_it(library: Path, 
         assert opened.catalog.counts().pictures == 2
 
 
+def test_an_old_library_whose_lock_cant_be_written_says_which_file_that_is(library: Path, public_tmp: Path) -> None:
+    _version_1(library)
+    shared = public_tmp / "library"
+    library.rename(shared)
+    (shared / "indexer.lock").touch()
+    for path in [shared, *shared.rglob("*")]:
+        path.chmod(0o777 if path.is_dir() else 0o444 if path.name == "indexer.lock" else 0o666)
+    with as_nobody(), pytest.raises(LibraryError, match=r"older version.*indexer\.lock can't be written \(Perm"):
+        Library.open(shared)
+
+
 def test_two_that_open_an_old_library_at_once_bring_it_up_to_date_once(library: Path) -> None:
     _version_1(library)
     code = (
@@ -173,6 +186,52 @@ def test_two_that_open_an_old_library_at_once_bring_it_up_to_date_once(library: 
         opener.stdin.write("go\n")
         opener.stdin.flush()
     assert [opener.communicate()[0] for opener in openers] == ["2\n"] * 3
+
+
+def test_an_old_library_that_is_being_written_is_not_called_damaged(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _version_1(library)
+    for module in ("database", "library"):
+        monkeypatch.setattr(f"store.{module}.BUSY_TIMEOUT_MS", 300)
+    with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        for door in (Library.open, Library.create):
+            with pytest.raises(LibraryError, match=r"another program is at work.*0\.3 seconds.*Try again") as raised:
+                door(library)
+            assert "backup" not in str(raised.value)
+    with Library.open(library) as opened:
+        assert opened.catalog.counts().pictures == 2
+
+
+def test_an_old_library_is_not_changed_under_an_indexer_and_is_by_one(library: Path) -> None:
+    _version_1(library)
+    before = _rows(library)
+    with locked(library):
+        with pytest.raises(LibraryLockedError, match=r"older version, and an indexer is at work on it \(process"):
+            Library.open(library)
+        assert _rows(library) == before
+        with Library.create(library) as opened, Library.open(library) as reader:
+            assert opened.catalog.counts().pictures == reader.catalog.counts().pictures == 2
+    assert not is_indexing(library)
+
+
+def test_no_indexer_starts_while_an_old_library_is_brought_up_to_date(library: Path) -> None:
+    _version_1(library)
+    with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(Library.open, library)
+            while not (library / "indexer.lock").exists():
+                time.sleep(0.01)
+            time.sleep(0.1)
+            with pytest.raises(LibraryLockedError), locked(library):
+                pass
+            writer.execute("ROLLBACK")
+            with opening.result() as opened:
+                assert opened.catalog.counts().pictures == 2
+    with locked(library):
+        pass
 
 
 def test_opening_where_there_is_none_names_the_way_to_make_one(library: Path) -> None:
@@ -263,6 +322,18 @@ def test_a_batch_is_written_whole_or_not_at_all(library: Path) -> None:
         assert opened.catalog.generation() == before
         writer.commit(space, [good], [])
         assert (opened.catalog.counts().pictures, opened.catalog.generation()) == (1, before + 1)
+
+
+def test_a_photo_that_is_indexed_again_has_its_place_put_right(library: Path) -> None:
+    with locked(library), Library.create(library) as opened:
+        writer = Writer(opened.catalog.engine)
+        root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
+        photo = Indexed(File(root, b"trips/a.jpg", 1, 1), b"a" * 32, FACTS, unit(1, 0, 0, 0))
+        writer.commit(space, [photo], [])
+        with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as other:
+            other.execute("UPDATE photos SET folder = '', name = '', ext = ''")
+        writer.commit(space, [photo], [])
+        assert opened.catalog.matching([Folder(("photos/trips",)), Name(("a.jpg",)), Ext(("jpg",))]).tolist() == [1]
 
 
 def test_readers_see_the_last_commit_without_opening_again(library: Path) -> None:

@@ -185,6 +185,8 @@ def test_a_sample_is_the_same_each_time_and_holds_no_row_twice() -> None:
     assert len(set(chosen.tolist())) == 100
     np.testing.assert_array_equal(values, vectors[chosen - 1000].astype(np.float32))
     np.testing.assert_array_equal(filled(vectors, ids).sample(100)[0], chosen)
+    without = ids[::2].copy()
+    assert sorted(index.sample(400, without=without)[0].tolist()) == sorted(set(ids.tolist()) - set(without.tolist()))
     assert set(index.sample(100, seed=1)[0].tolist()) != set(chosen.tolist())
     np.testing.assert_array_equal(index.sample(1000)[0], ids)
     assert [part.shape for part in VectorIndex(8).sample(5)] == [(0,), (0, 8)]

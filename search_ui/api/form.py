@@ -12,11 +12,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from search_ui.api.problems import Problem
-from search_ui.query import MAX_PICTURE_BYTES
+from search_ui.query import MAX_PICTURE_BYTES, MAX_QUERY
 
 PICTURE: Final = "picture"
 MAX_PICTURES: Final = 8
-_MAX_FIELD: Final = 16_000  # bytes; a query has at most 2,000 characters
+_MAX_FIELD: Final = 4 * MAX_QUERY  # bytes; a character has at most four in UTF-8
 _MAX_HEADER: Final = 4_000
 _MAX_PARTS: Final = MAX_PICTURES + 16
 _MAX_BODY: Final = MAX_PICTURES * MAX_PICTURE_BYTES + 1_000_000

@@ -12,6 +12,7 @@ from search_ui.api.operations import Call, Operation, Parameter, answer
 from search_ui.api.problems import SAFE, Problem
 from search_ui.api.schemas import FILTERS, NAME
 from search_ui.language import parse, to_text
+from search_ui.records import saved_text
 from search_ui.services import services
 from store.library import is_indexing
 from store.marks_file import SavedSearch
@@ -96,7 +97,7 @@ def _no_search(call: Call) -> Problem:
 
 def _save(call: Call) -> Response:
     marks = services().library().marks
-    query = to_text(parse(call["q"]))
+    query = saved_text(parse(call["q"]))
     known = any(search.name == call["name"] for search in marks.saved_searches())
     marks.save_search(call["name"], query)
     answered = _search(call)

@@ -15,7 +15,6 @@ from search_ui.records import photo_record
 from search_ui.services import services
 from store.catalog import PhotoRow
 from store.library import Library
-from store.marks_file import tag_name
 
 
 def jpeg(data: bytes, headers: dict[str, str]) -> Response:
@@ -74,12 +73,7 @@ def _marks(library: Library, content_id: int) -> dict[str, Any]:
 def _tag(call: Call) -> Response:
     library = services().library()
     id_ = _known(library, call["id"]).content_id
-    # All names first: what is refused has changed nothing. Then off before on, so that a name given to both is on.
-    added, removed = ([tag_name(name) for name in call[change]] for change in ("add", "remove"))
-    if removed:
-        library.marks.untag([id_], removed)
-    if added:
-        library.marks.tag([id_], added)
+    library.marks.change([id_], add=call["add"], remove=call["remove"])
     return answer({"id": id_, **_marks(library, id_)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,10 +13,7 @@ from starlette.requests import Request
 from search_ui.api.form import read_form
 from search_ui.api.operations import Call, Operation
 from search_ui.api.problems import Problem
-from search_ui.api.schemas import BODIES
-
-MAX_JSON: Final = 1_000_000
-"""Bytes of a JSON body; the largest there can be, labels and templates and a query, has a fifth of it."""
+from search_ui.api.schemas import BODIES, MAX_JSON
 
 
 async def read(request: Request, operation: Operation) -> Call:

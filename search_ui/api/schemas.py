@@ -144,6 +144,29 @@ BODIES: Final = {
 }
 """The shapes of bodies by their names in the document."""
 
+# One character as JSON may spell it: a surrogate pair, as in "\ud83d\ude00".
+_CHARACTER: Final = 12
+# What stands around a value: its quotes, a comma, line ends and indentation. A number or a boolean is less by itself.
+_AROUND: Final = 64
+
+
+def _most_bytes(schema: Schema) -> int:
+    """How large a value of this shape can be as JSON, in bytes, however it is spelt and laid out in lines."""
+    match schema["type"]:
+        case "string":
+            return int(schema["maxLength"]) * _CHARACTER + _AROUND
+        case "array":
+            return int(schema["maxItems"]) * _most_bytes(schema["items"]) + _AROUND
+        case "object":
+            parts = schema["properties"].items()
+            return sum(len(name) * _CHARACTER + _AROUND + _most_bytes(part) for name, part in parts) + _AROUND
+    return _AROUND
+
+
+# A form is bounded part by part: it has files in it.
+MAX_JSON: Final = max(_most_bytes(body.schema) for body in BODIES.values() if PICTURE not in body.schema["properties"])
+"""Bytes of a JSON body: as many as the largest that is in order can have, that of labels."""
+
 ANSWERS: Final[Mapping[str, Schema]] = {
     "Problem": _object(
         {

@@ -12,7 +12,7 @@ from search_ui.api.operations import Call, Operation, Parameter, answer
 from search_ui.api.problems import Problem, of_space
 from search_ui.api.schemas import GENERATION, LIMIT, OFFSET, QUERY
 from search_ui.language import explain, parse, to_text
-from search_ui.query import Picture, Query, QueryError
+from search_ui.query import Query, QueryError
 from search_ui.records import record
 from search_ui.results import Found
 from search_ui.services import services
@@ -23,9 +23,13 @@ from store.library import Library
 def _search(call: Call) -> Response:
     searcher = services().searcher()
     query = parse(call["q"]).with_pictures(tuple(call.pictures))
-    _unmoved(call["generation"], searcher.library.catalog.generation())
     try:
-        result = searcher.search(query, pictures=_pictures(query, call), limit=call["limit"], offset=call["offset"])
+        result = searcher.search(
+            query,
+            pictures={**services().shelf.pictures_of(query), **call.pictures},
+            limit=call["limit"],
+            offset=call["offset"],
+        )
     except SpaceError as error:
         raise of_space(error, searcher.space(query.space), searcher.encoders) from error
     except QueryError as error:
@@ -65,17 +69,6 @@ def _records(library: Library, hits: Iterable[Found], offset: int) -> list[dict[
         record(hit, rank, tags=tags.get(id_, ()), favourite=id_ in favourites)
         for rank, (hit, id_) in enumerate(zip(found, ids, strict=True), offset + 1)
     ]
-
-
-def _pictures(query: Query, call: Call) -> dict[str, bytes]:
-    """The pictures that a query names: those of the request, and those dropped on the page."""
-    pictures = dict(call.pictures)
-    for term in query.terms:
-        if isinstance(term.subject, Picture) and term.subject.name not in pictures:
-            dropped = services().shelf.get(term.subject.name)
-            if dropped is not None:
-                pictures[term.subject.name] = dropped.data
-    return pictures
 
 
 def _unmoved(wanted: int | None, generation: int) -> None:
