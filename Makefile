@@ -10,7 +10,7 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test check bench lock clean
+.PHONY: help install install-test install-dev demo demo-index test check bench bench-search lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,11 @@ check: install-dev  ## lint and types
 
 bench: install  ## measure decode, encode and end to end on PHOTOS=FOLDER
 	@$(BIN)/python benchmarks/index.py "$(PHOTOS)"
+
+bench-search: install  ## measure searching: how right the relevance line is, filters at a million pictures, speed
+	@$(BIN)/python benchmarks/relevance.py
+	@$(BIN)/python benchmarks/catalog.py
+	@$(BIN)/python benchmarks/search.py
 
 lock: install-dev  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new

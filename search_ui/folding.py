@@ -41,24 +41,24 @@ class Folding:
     def extend(self, vectors: Floats) -> None:
         """Fold the next hits: float32 (n, dim), unit rows."""
         to_kept = vectors @ self._kept.T >= self._threshold
-        to_each_other = vectors @ vectors.T >= self._threshold
-        new: list[int] = []  # rows of the block that began a place
-        new_numbers: list[int] = []
+        to_earlier = np.tril(vectors @ vectors.T >= self._threshold, -1)
+        may_join = set(np.flatnonzero(np.logical_or(to_kept.any(axis=1), to_earlier.any(axis=1))).tolist())
+        began: dict[int, int] = {}  # places by the rows of the block that they began with
         for row in range(len(vectors)):
-            rank = self.done + row
-            near = [self._numbers[at] for at in np.flatnonzero(to_kept[row])]
-            near += [number for at, number in zip(new, new_numbers, strict=True) if to_each_other[row, at]]
-            place = next((number for number in near if self.places[number].rank >= rank - WINDOW), None)
+            rank, place = self.done + row, None
+            if row in may_join:
+                near = [self._numbers[at] for at in np.flatnonzero(to_kept[row])]
+                near += [began[at] for at in np.flatnonzero(to_earlier[row]).tolist() if at in began]
+                place = next((number for number in near if self.places[number].rank >= rank - WINDOW), None)
             if place is not None:
                 self.places[place].folded.append(rank)
             else:
-                new.append(row)
-                new_numbers.append(len(self.places))
+                began[row] = len(self.places)
                 self.places.append(Fold(rank))
         self.done += len(vectors)
-        numbers = self._numbers + new_numbers
+        numbers = [*self._numbers, *began.values()]
         reach = [at for at, number in enumerate(numbers) if self.places[number].rank >= self.done - WINDOW]
-        self._kept = np.concatenate([self._kept, vectors[new]])[reach]
+        self._kept = np.concatenate([self._kept, vectors[list(began)]])[reach]
         self._numbers = [numbers[at] for at in reach]
 
     def is_complete(self, place: int) -> bool:
