@@ -304,7 +304,10 @@ def verify(library_path: Path | None, as_lines: bool) -> int:
 @click.argument("folder", type=click.Path(path_type=Path))
 @library_option
 def forget(folder: Path, library_path: Path | None) -> None:
-    """Remove FOLDER and its photos from the library. The pictures themselves are never touched."""
+    """Remove FOLDER and its photos from the library. The pictures themselves are never touched.
+
+    Tags and favourites of pictures that lie nowhere else go for good; `python -m search_ui export-marks` keeps them.
+    """
     from indexer.reports import forget_folder
 
     forget_folder((library_path or default_library()).expanduser().absolute(), folder)
