@@ -16,7 +16,7 @@ from search_ui import asking
 from search_ui.detail import detail
 from search_ui.gallery import Chip, Section, gallery, intake
 from search_ui.language import explain, parse
-from search_ui.panels import first_run, mistake, named_library, note, refusal, saved, status
+from search_ui.panels import WRONG, first_run, mistake, named_library, note, refusal, saved, status
 from search_ui.query import MAX_PICTURE_BYTES, Group, Like, Picture, Query, QueryError, Term
 from search_ui.results import Found
 from search_ui.searcher import Searcher
@@ -24,8 +24,8 @@ from search_ui.services import services
 from search_ui.tiles import is_below_reached, sections, tile
 from search_ui.words import headline
 from store.errors import LibraryError, SightlineError
+from store.library import DATABASE
 
-WRONG: Final = "The library's database can't be read just now. Reload the page; if it stays so, restore a backup."
 # Drawn here: a browser would fetch Streamlit's `:material/...:` page icons from Google.
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0f766e"/>'
@@ -173,12 +173,15 @@ def page() -> None:
     st.title("Sightline", anchor=False)
     try:
         searcher = services().searcher()
-        space = searcher.library.catalog.default_space()
+        space = searcher.space()
     except LibraryError as error:
-        first_run(str(error))
+        if (services().path / DATABASE).is_file():
+            note(str(error), role="alert")
+        else:
+            first_run(str(error))
         return
-    if space is None:
-        first_run("The library is there, but nothing was indexed into it yet.")
+    except QueryError as error:
+        first_run(str(error))
         return
     asking.begin()
     text = asking.text()

@@ -49,9 +49,9 @@ def unfolded() -> bool:
     return bool(st.session_state.get("unfolded"))
 
 
-def ask(text: str) -> None:
+def ask(text: str, *, unfolded: bool = False) -> None:
     """Go to another query, at its first page."""
-    st.session_state.update(q=text, k=PAGE, unfolded=False)
+    st.session_state.update(q=text, k=PAGE, unfolded=unfolded)
     address = {"q": text.strip()} if text.strip() else {}
     if address != st.query_params.to_dict():
         # All at once: each change of the address is a step that the browser's Back takes.
@@ -70,12 +70,12 @@ def take_picture(name: str) -> None:
 
 def like(content_id: int) -> None:
     """More like a picture of the library; no longer, where the query asks for it already."""
-    _change(lambda query: liked(query, content_id))
+    _change(lambda query: liked(query, content_id), unfolded=unfolded())
 
 
 def dislike(content_id: int) -> None:
     """Less like a picture of the library; no longer, where the query asks for it already."""
-    _change(lambda query: disliked(query, content_id))
+    _change(lambda query: disliked(query, content_id), unfolded=unfolded())
 
 
 def unfold_duplicates() -> None:
@@ -114,7 +114,8 @@ def search(searcher: Searcher, query: Query) -> Result:
     Raises:
         QueryError, SpaceError: see `Searcher.search`.
     """
-    state = (query, shown(), searcher.library.catalog.state(), searcher.space(query.space).key)
+    # The searcher too: there is another one for each library that was ever put here.
+    state = (searcher, query, shown(), searcher.library.catalog.state(), searcher.space(query.space).key)
     if st.session_state.get("result_of") != state:
         found = _searched(searcher, query, shown())
         metrics().searched(found.seconds)
@@ -129,13 +130,15 @@ def _searched(searcher: Searcher, query: Query, count: int) -> Result:
     for offset in range(MAX_HITS, count, MAX_HITS):
         if result.more:
             page = searcher.search(query, pictures=given, limit=min(count - offset, MAX_HITS), offset=offset)
+            if page.generation != result.generation:
+                break  # an indexer was at work: what follows belongs to another order
             result = replace(result, hits=[*result.hits, *page.hits], more=page.more)
     return result
 
 
-def _change(change: Callable[[Query], Query]) -> None:
+def _change(change: Callable[[Query], Query], *, unfolded: bool = False) -> None:
     try:
-        ask(to_text(change(parse(text()))))
+        ask(to_text(change(parse(text()))), unfolded=unfolded)
     except QueryError as error:
         # Too many terms, or a text typed in the meantime that can't be read: the page says so beside what it draws.
         st.session_state["refused"] = str(error)

@@ -10,14 +10,16 @@ import streamlit as st
 from search_ui import asking
 from search_ui.gallery import thumbnails
 from search_ui.language import parse
-from search_ui.panels import READONLY, attempt, note, quiet, refusal
+from search_ui.panels import READONLY, attempt, guarded, note, quiet, refusal
 from search_ui.pictures import thumbnail
 from search_ui.query import QueryError
 from search_ui.results import Found, Part
 from search_ui.searcher import Searcher
+from search_ui.services import services
 from search_ui.tiles import asked, tile
 from search_ui.words import count, facts, number
 from store.catalog import PhotoRow
+from store.errors import LibraryError
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 
@@ -26,8 +28,11 @@ MAX_DUPLICATES: Final = 60
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
 @st.dialog("Picture", width="medium", on_dismiss="rerun")
+@guarded
 def detail(searcher: Searcher, content_id: int, found: Found | None) -> None:
     """One picture, larger, with what is known of it."""
+    if services().searcher() is not searcher:
+        st.rerun()  # another library was put in the place of this one
     if "opened" in st.session_state:
         st.rerun()  # a near-duplicate was opened: its dialog takes the place of this one
     refusal()
@@ -90,7 +95,12 @@ def _marks(library: Library, content_id: int) -> None:
     # Always what the library holds: a name that it did not take goes again.
     st.session_state[favourite], st.session_state[chosen] = is_favourite, list(tags)
 
+    def is_still_there() -> None:
+        if services().library() is not library:
+            raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
+
     def change_tags() -> None:
+        is_still_there()
         now = st.session_state[chosen]
         marks.change(
             [content_id],
@@ -98,10 +108,11 @@ def _marks(library: Library, content_id: int) -> None:
             remove=[name for name in tags if name not in now],
         )
 
-    st.toggle(
-        "Favourite", key=favourite, on_change=attempt,
-        args=[lambda: marks.favourite([content_id], st.session_state[favourite])],
-    )  # fmt: skip
+    def change_favourite() -> None:
+        is_still_there()
+        marks.favourite([content_id], st.session_state[favourite])
+
+    st.toggle("Favourite", key=favourite, on_change=attempt, args=[change_favourite])
     st.multiselect(
         "Tags", [name for name, _ in marks.tags()], key=chosen, accept_new_options=True, placeholder="Add a tag",
         on_change=attempt, args=[change_tags],

@@ -6,12 +6,14 @@ others wrote goes through `st.html` escaped, `st.code`, tables, or `label` for b
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import shlex
 import string
 from collections.abc import Callable
 from html import escape
-from typing import Final
+from typing import Final, ParamSpec
 
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
@@ -25,11 +27,15 @@ from search_ui.services import services
 from search_ui.words import ago, count
 from store.catalog import Counts
 from store.errors import SightlineError
+from store.filters import shown
 from store.library import Library, is_indexing
+from store.marks import MarksError
 from store.paths import display, to_bytes, to_path
 
 MAX_FAILURES: Final = 200
+WRONG: Final = "The library's database can't be read just now. Reload the page; if it stays so, restore a backup."
 READONLY: Final = "This library is read-only here: tags, favourites and saved searches can be seen, but not changed."
+_P = ParamSpec("_P")
 # So much of the text on each side of a mistake is shown.
 _AROUND: Final = 60
 
@@ -78,6 +84,21 @@ def attempt(change: Callable[[], object]) -> None:
         st.session_state["refused"] = "That could not be saved just now: the library's database is busy. Try again."
 
 
+def guarded(draw: Callable[_P, None]) -> Callable[_P, None]:
+    """The same drawing, with a sentence in the place of what could not be drawn: a dialog is not drawn by the page."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: _P.args, **named: _P.kwargs) -> None:
+        try:
+            draw(*arguments, **named)
+        except DatabaseError:
+            st.error(WRONG)
+        except SightlineError as error:
+            note(str(error), role="alert")
+
+    return drawn
+
+
 def refusal() -> None:
     """Say why the last click could not be done, if so."""
     refused = st.session_state.pop("refused", None)
@@ -99,12 +120,14 @@ def saved(library: Library) -> None:
         searches = library.marks.saved_searches()
         if not searches:
             quiet("No search is saved yet.")
-        for number, search in enumerate(searches):
+        for search in searches:
+            # By name: the second of two quick clicks must not fall on the next search, which has moved up by then.
+            key = hashlib.sha256(search.name.encode()).hexdigest()
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(label(search.name), key=f"go-{number}", type="tertiary", on_click=_go, args=[search.query])
+                st.button(label(search.name), key=f"go-{key}", type="tertiary", on_click=_go, args=[search.query])
                 if not library.readonly:
                     st.button(
-                        "Delete", key=f"delete-{number}", type="tertiary", help=label(f"Delete {search.name}"),
+                        "Delete", key=f"delete-{key}", type="tertiary", help=label(f"Delete {search.name}"),
                         on_click=attempt, args=[lambda name=search.name: library.marks.delete_search(name)],
                     )  # fmt: skip
             quiet(search.query)
@@ -127,7 +150,13 @@ def _save_form(library: Library) -> None:
 
 
 def _save(library: Library) -> None:
-    attempt(lambda: library.marks.save_search(st.session_state["save_as"], saved_text(parse(asking.text()))))
+    def save() -> None:
+        name = st.session_state["save_as"]
+        if name in [search.name for search in library.marks.saved_searches()]:
+            raise MarksError(f"There is a saved search {shown(name)} already. Choose another name, or delete that one.")
+        library.marks.save_search(name, saved_text(parse(asking.text())))
+
+    attempt(save)
 
 
 def _go(text: str) -> None:
@@ -139,6 +168,7 @@ def _go(text: str) -> None:
 
 
 @st.dialog("Files that could not be read", width="large")
+@guarded
 def failures(searcher: Searcher) -> None:
     """Which files are not in the library, and why."""
     rows = searcher.library.catalog.failures()

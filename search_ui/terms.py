@@ -43,6 +43,7 @@ class Terms:
         self._encoders = encoders
         self._lock = threading.Lock()
         self._cached: OrderedDict[tuple[str, str | bytes], Floats] = OrderedDict()
+        self._encoding = threading.Lock()  # its own: who looks up a text must not wait for a model to load
         self._nulls: dict[str, Floats] = {}
 
     def needs_model(self, subject: Subject, space: SpaceState, pictures: Mapping[str, bytes]) -> bool:
@@ -85,7 +86,7 @@ class Terms:
         Raises:
             SpaceError: the model can't be loaded.
         """
-        with self._lock:
+        with self._encoding:
             if space.key not in self._nulls:
                 path = nulls.path_of(self._library.path / "vectors", space.key)
                 vectors = nulls.read(path, space.dim)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -300,18 +301,64 @@ def test_a_tile_stands_for_its_near_duplicates(app: AppTest) -> None:
     assert "again.jpg" in every
 
 
+def saved_buttons(app: AppTest, what: str) -> list[Any]:
+    return [button for button in app.button if (button.key or "").startswith(f"{what}-")]
+
+
+def test_a_button_of_a_saved_search_stays_that_of_this_search_when_others_go(app: AppTest) -> None:
+    marks = services().library().marks
+    for name in ("a", "b", "c"):
+        marks.save_search(name, "boat")
+    asked(app, "boat")
+    before = [button.key for button in saved_buttons(app, "delete")]
+    saved_buttons(app, "delete")[0].click().run()
+    assert [button.key for button in saved_buttons(app, "delete")] == before[1:]
+    for name in ("b", "c"):
+        marks.delete_search(name)
+
+
+def test_a_saved_search_is_never_replaced_in_silence(app: AppTest) -> None:
+    marks = services().library().marks
+    marks.save_search("mine", "boat")
+    asked(app, "cat")
+    app.text_input(key="save_as").set_value("mine")
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert "There is a saved search" in said(app)
+    assert [search.query for search in marks.saved_searches()] == ["boat"]
+    marks.delete_search("mine")
+
+
+def test_another_library_in_the_same_place_is_searched_at_once(
+    app: AppTest, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, other = tmp_path / "library", tmp_path / "other"
+    shutil.copytree(made / "library", here)
+    shutil.copytree(made / "library", other)
+    with sqlite3.connect(other / "library.sqlite") as connection:
+        connection.execute("UPDATE photos SET display = 'other/' || display")
+    connection.close()
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(here))
+    titles = lambda: [tile["title"] for each in component(app, "gallery")["sections"] for tile in each["tiles"]]  # noqa: E731
+    asked(app, BOATS)
+    assert titles() and not any("other/" in title for title in titles())
+    here.rename(tmp_path / "gone")
+    other.rename(here)
+    app.run()
+    assert all("other/" in title for title in titles())
+
+
 def test_searches_are_saved_gone_to_and_deleted(app: AppTest) -> None:
     asked(app, "cat -dog")
     app.text_input(key="save_as").set_value(HOSTILE_NAME)
     next(button for button in app.button if button.label == "Save").click().run()
     assert not app.exception
     app.text_input(key="q").set_value("boat").run()
-    label = app.button(key="go-0").label
+    label = saved_buttons(app, "go")[0].label
     assert re.sub(r"\\(.)", r"\1", label) == HOSTILE_NAME
     assert "\\*\\*a\\*\\*" in label
-    app.button(key="go-0").click().run()
+    saved_buttons(app, "go")[0].click().run()
     assert app.text_input(key="q").value == "cat -dog"
-    app.button(key="delete-0").click().run()
+    saved_buttons(app, "delete")[0].click().run()
     assert "No search is saved yet" in said(app)
     assert services().library().marks.saved_searches() == []
 
@@ -364,6 +411,8 @@ def test_a_damaged_database_is_one_sentence(app: AppTest, tmp_path: Path, monkey
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path))
     app.run()
     assert not app.exception
+    assert "can't be read" in said(app) and "restore a backup" in said(app)
+    assert not app.subheader  # no word of there being nothing yet
 
 
 def opened(app: AppTest, content_id: int) -> AppTest:

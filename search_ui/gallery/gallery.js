@@ -74,12 +74,20 @@ function neighbour(tiles, from, key) {
     .sort(([, a], [, b]) => Math.abs(middle(a) - middle(here)) - Math.abs(middle(b) - middle(here)))[0]?.[0]
 }
 
-// Whoever goes by keyboard stays at the picture they were at, wherever it is now.
+const visibleTiles = (root) => [...root.querySelectorAll(".tile")].filter((tile) => tile.checkVisibility())
+
+// Whoever goes by keyboard stays at the picture they were at, wherever it is now; where it is out of sight, at the one
+// that took its place.
 function redraw(root, data) {
   const focused = root.getRootNode().activeElement
   const { id, action } = focused?.matches("[data-action]:focus-visible") ? focused.dataset : {}
+  const place = id ? visibleTiles(root).indexOf(focused.closest(".tile")) : -1
   root.replaceChildren(...data.sections.map((section) => sectionOf(section, data.small)))
-  if (id) root.querySelector(`[data-id="${id}"][data-action="${action}"]`)?.focus()
+  if (!id) return
+  const same = root.querySelector(`[data-id="${id}"][data-action="${action}"]`)
+  const tiles = visibleTiles(root)
+  if (same?.checkVisibility()) same.focus()
+  else tiles[Math.min(Math.max(place, 0), tiles.length - 1)]?.querySelector(".open").focus()
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -95,7 +103,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.onkeydown = (event) => {
     if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return
     const from = event.target.closest(".tile")
-    const tiles = [...root.querySelectorAll(".tile")].filter((tile) => tile.checkVisibility())
+    const tiles = visibleTiles(root)
     const next = from && neighbour(tiles, from, event.key)
     if (!next) return
     event.preventDefault()

@@ -100,11 +100,21 @@ export default function ({ data, parentElement, setTriggerValue }) {
     input.value = "" // so that the same file can be picked again
   }
 
-  const remove = (part) => {
+  // At the root, where each run puts its own: chips that did not change are those of an earlier run.
+  root.removePart = (part) => {
     say("")
     setTriggerValue("removed", part)
   }
-  part("chips").replaceChildren(...data.chips.map((chip) => chipOf(chip, remove)))
+  const chips = part("chips")
+  const signature = JSON.stringify(data.chips)
+  if (chips.signature !== signature) {
+    // A chip that was closed by keyboard hands the focus to the one that takes its place.
+    const place = [...chips.children].findIndex((chip) => chip.contains(chips.getRootNode().activeElement))
+    chips.signature = signature
+    chips.replaceChildren(...data.chips.map((chip) => chipOf(chip, (part) => root.removePart(part))))
+    const next = chips.children[Math.min(place, chips.children.length - 1)]
+    if (place >= 0) (next?.querySelector("button") ?? part("pick"))?.focus()
+  }
 
   const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files")
   const veil = (shown) => part("veil").classList.toggle("shown", shown)
