@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def scoring(count: int, dim: int) -> list[Case]:
     for share in SHARES:
         kept = np.random.default_rng(0).choice(count, max(1, round(share * count)), replace=False)
         only = np.sort(kept).astype(np.int64) + 1
-        work = lambda only=only: index.scores(queries[:1], only=only)  # noqa: E731
+        work = partial(index.scores, queries[:1], only=only)
         cases.append(Case(f"one, {share:.1%} kept".replace(".0%", "%"), len(only) * dim * 2, work))
     return cases
 

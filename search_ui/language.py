@@ -13,7 +13,7 @@ from search_ui.explaining import Line, explain
 from search_ui.query import MAX_QUERY, Group, Like, Query, QueryError, Term, Words
 from search_ui.reader import OPTIONS, Reader, syntax_error
 
-__all__ = ["Line", "disliked", "explain", "liked", "parse", "term_text", "to_text", "without"]
+__all__ = ["Line", "disliked", "explain", "liked", "parse", "to_text", "without"]
 
 _T = TypeVar("_T")
 
@@ -41,11 +41,6 @@ def parse(text: str) -> Query:
 def to_text(query: Query) -> str:
     """The query in the query language. `parse` reads the same query back, whatever it is."""
     return str(query)
-
-
-def term_text(term: Term, *, excluded: bool = False) -> str:
-    """One term by itself, as the query language has it: `sunset beach`, `"red boat"^2`, `like:12`, `-people`."""
-    return term.printed(excluded=excluded)
 
 
 def without(query: Query, index: int) -> Query:

@@ -266,7 +266,8 @@ def _score(parts: Sequence[Part], fused: float) -> float:
 
 def _why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:
     if not space.count:
-        return f"No picture was encoded in space {space.name!r} yet. Index a folder with --space {space.name}."
+        command = f"python -m indexer FOLDER --space {space.model}"
+        return f"No picture was encoded in space {space.name!r} yet. Index a folder: {command}"
     if not len(ranked.ids):
         if query.filters:
             return "No picture passes the filters."

@@ -69,14 +69,6 @@ class Marks:
             changed = sum(_tag(connection, ids, key, name) for key, name in added.items())
             _tidy(connection, changed + _untag(connection, ids, removed))
 
-    def tag(self, content_ids: Iterable[int], names: Sequence[str]) -> None:
-        """Give each content each tag; raises as `change` does."""
-        self.change(content_ids, add=names)
-
-    def untag(self, content_ids: Iterable[int], names: Sequence[str]) -> None:
-        """Take tags from contents, whether they have them or not; raises as `change` does."""
-        self.change(content_ids, remove=names)
-
     def tags(self) -> list[tuple[str, int]]:
         """Every tag, by name, and how many pictures `tag:` finds with it: those that a present photo holds."""
         query = (

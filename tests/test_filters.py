@@ -79,7 +79,7 @@ def write(library: Library, pictures: Sequence[Picture]) -> dict[int, int]:
         if picture.missing:
             writer.mark_missing([photo.id])
         if picture.tags:
-            library.marks.tag([photo.content_id], picture.tags)
+            library.marks.change([photo.content_id], add=picture.tags)
         if picture.favourite:
             library.marks.favourite([photo.content_id], True)
     return ids

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from search_ui.encoders import Encoders
-from search_ui.language import disliked, explain, liked, parse, term_text, to_text, without
+from search_ui.language import disliked, explain, liked, parse, to_text, without
 from search_ui.query import (
     MAX_FILTERS,
     MAX_QUERY,
@@ -490,12 +490,12 @@ def test_printing(query: Query, text: str) -> None:
 
 
 def test_a_term_by_itself_prints_as_it_would_be_typed() -> None:
-    assert term_text(Term(Words("sunset beach"))) == "sunset beach"
-    assert term_text(Term(Words("a:b"))) == '"a:b"'
-    assert term_text(Term(Words("red boat"), 2)) == '"red boat"^2'
-    assert term_text(Term(Like(12))) == "like:12"
-    assert term_text(Term(Words("people")), excluded=True) == "-people"
-    assert term_text(Term(Words("two people")), excluded=True) == '-"two people"'
+    assert Term(Words("sunset beach")).printed() == "sunset beach"
+    assert Term(Words("a:b")).printed() == '"a:b"'
+    assert Term(Words("red boat"), 2).printed() == '"red boat"^2'
+    assert Term(Like(12)).printed() == "like:12"
+    assert Term(Words("people")).printed(excluded=True) == "-people"
+    assert Term(Words("two people")).printed(excluded=True) == '-"two people"'
 
 
 # -- properties -------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_marks_follow_a_file_that_moves(photos: Path, index: Index, library: Pat
     with Library.open(library) as opened:
         (chosen,) = opened.catalog.matching(())[:1].tolist()
         before = opened.catalog.photos([chosen])[chosen].display
-        opened.marks.tag([chosen], ["Summer"])
+        opened.marks.change([chosen], add=["Summer"])
         opened.marks.favourite([chosen], True)
         (photos / "elsewhere").mkdir()
         (photos / before).rename(photos / "elsewhere" / "moved.jpg")
@@ -71,19 +71,19 @@ def test_marks_follow_a_file_that_moves(photos: Path, index: Index, library: Pat
 
 def test_a_tag_keeps_its_first_name_and_case_makes_no_other(opened: Library) -> None:
     marks = opened.marks
-    marks.tag([1, 2], ["Été", "sea"])
-    marks.tag([3], ["ÉTÉ", " e\u0301te\u0301 "])
+    marks.change([1, 2], add=["Été", "sea"])
+    marks.change([3], add=["ÉTÉ", " e\u0301te\u0301 "])
     assert marks.tags() == [("sea", 2), ("Été", 3)]
     assert marks.tags_of([1, 3, 4]) == {1: ("sea", "Été"), 3: ("Été",)}
-    marks.untag([1, 2, 3, 4], ["été", "no such tag"])
+    marks.change([1, 2, 3, 4], remove=["été", "no such tag"])
     assert marks.tags() == [("sea", 2)]
-    marks.tag([1], ["ÉTÉ"])
+    marks.change([1], add=["ÉTÉ"])
     assert marks.tags() == [("sea", 2), ("ÉTÉ", 1)]
 
 
 def test_tags_are_added_and_removed_in_one_step(opened: Library) -> None:
     marks, state = opened.marks, opened.catalog.state
-    marks.tag([1, 2], ["old", "sea"])
+    marks.change([1, 2], add=["old", "sea"])
     generation, at = state()
     marks.change([1, 2, 3], add=["New", "sea"], remove=["OLD", "no such tag"])
     assert marks.tags() == [("New", 3), ("sea", 3)]
@@ -97,7 +97,7 @@ def test_tags_are_added_and_removed_in_one_step(opened: Library) -> None:
 
 
 def test_a_tag_cant_be_added_and_removed_at_once(opened: Library) -> None:
-    opened.marks.tag([1], ["a"])
+    opened.marks.change([1], add=["a"])
     with pytest.raises(MarksError, match="'\u00c9T\u00c9 b' is to be added and removed at once"):
         opened.marks.change([1], add=["c", "e\u0301te\u0301 b"], remove=["a", "\u00c9T\u00c9 b"])
     assert opened.marks.tags() == [("a", 1)]
@@ -113,15 +113,15 @@ def test_favourites_come_and_go(opened: Library) -> None:
 def test_only_a_change_that_a_search_can_see_is_noted_and_apart_from_the_pictures(opened: Library) -> None:
     marks, state = opened.marks, opened.catalog.state
     generation, at = state()
-    marks.tag([1], ["a"])
+    marks.change([1], add=["a"])
     assert state() == (generation, at + 1)
-    marks.tag([1], ["A"])
-    marks.untag([2], ["a"])
+    marks.change([1], add=["A"])
+    marks.change([2], remove=["a"])
     marks.favourite([3], False)
     marks.save_search("s", "boat")
     assert state() == (generation, at + 1)
     marks.favourite([3], True)
-    marks.untag([1], ["a"])
+    marks.change([1], remove=["a"])
     assert state() == (generation, at + 3)
 
 
@@ -145,9 +145,9 @@ def test_saved_searches_are_kept_by_name(opened: Library) -> None:
      ("a\x1bb", "control character"), ("a\nb", "control character"), ("\ud800", "control character")],
 )  # fmt: skip
 def test_a_tag_that_cant_be_is_refused_and_nothing_changed(opened: Library, name: str, said: str) -> None:
-    for change in (opened.marks.tag, opened.marks.untag):
+    for what in ("add", "remove"):
         with pytest.raises(MarksError, match=said) as raised:
-            change([1], ["good", name])
+            opened.marks.change([1], **{what: ["good", name]})
         assert isinstance(raised.value, SightlineError)
     assert opened.marks.tags() == []
 
@@ -173,22 +173,22 @@ def test_a_search_that_cant_be_named_or_read_is_refused(opened: Library, name: s
 
 
 def test_a_picture_that_is_not_there_cant_be_marked(opened: Library) -> None:
-    for change in (lambda: opened.marks.tag([1, 99], ["a"]), lambda: opened.marks.favourite([1, 99], True)):
+    for change in (lambda: opened.marks.change([1, 99], add=["a"]), lambda: opened.marks.favourite([1, 99], True)):
         with pytest.raises(MarksError, match="no picture 99"):
             change()
     assert (opened.marks.tags(), opened.marks.favourites_of([1, 99])) == ([], set())
 
 
 def test_marks_go_to_another_library_of_the_same_pictures(opened: Library, tmp_path: Path) -> None:
-    opened.marks.tag([1, 2], ["Sea"])
-    opened.marks.tag([5], ["gone"])
+    opened.marks.change([1, 2], add=["Sea"])
+    opened.marks.change([5], add=["gone"])
     opened.marks.favourite([2, 5], True)
     opened.marks.save_search("boats", "boat")
     opened.marks.save_search("attic", "dust")
     data = json.loads(json.dumps(opened.marks.export()))
     with locked(tmp_path / "other"), Library.create(tmp_path / "other") as other:
         add(other, 2, 2)
-        other.marks.tag([2], ["SEA"])
+        other.marks.change([2], add=["SEA"])
         other.marks.save_search("attic", "cobweb")
         kept = other.marks.saved_searches()
         gone = tuple(number.to_bytes(32, "big").hex() for number in (1, 5))
@@ -256,7 +256,7 @@ def test_tags_that_differ_in_white_space_or_case_are_one_and_none_of_their_pictu
 def test_marks_of_a_read_only_library_can_be_read_and_not_changed(
     opened: Library, library: Path, public_tmp: Path
 ) -> None:
-    opened.marks.tag([1], ["a"])
+    opened.marks.change([1], add=["a"])
     opened.close()
     closed = public_tmp / "library"
     library.rename(closed)
@@ -266,7 +266,7 @@ def test_marks_of_a_read_only_library_can_be_read_and_not_changed(
         assert reader.marks.tags() == [("a", 1)]
         assert reader.catalog.matching([Tag(("a",))]).tolist() == [1]
         for change in (
-            lambda: reader.marks.tag([1], ["b"]),
+            lambda: reader.marks.change([1], add=["b"]),
             lambda: reader.marks.favourite([1], True),
             lambda: reader.marks.save_search("a", "b"),
             lambda: reader.marks.restore(_file()),
@@ -295,7 +295,7 @@ def test_marking_while_an_indexer_commits_loses_nothing_on_either_side(opened: L
         thread.start()
         rounds = 0
         while not done.is_set() or rounds < 5:
-            page.marks.tag([1, 2, 3], [f"round {rounds}"])
+            page.marks.change([1, 2, 3], add=[f"round {rounds}"])
             page.marks.favourite([1], rounds % 2 == 0)
             rounds += 1
         thread.join()

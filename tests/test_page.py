@@ -465,7 +465,7 @@ def test_a_library_that_may_not_be_written_says_so(
     library = public_tmp / "library"
     shutil.copytree(made / "library", library)
     with Library.open(library) as opened_library:
-        opened_library.marks.tag([1], [HOSTILE_NAME])
+        opened_library.marks.change([1], add=[HOSTILE_NAME])
     for path in (library, *library.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
@@ -831,7 +831,7 @@ def test_favourites_and_tags_outlive_a_reload_and_can_be_searched(page: Page, se
     expect(page.get_by_text("No picture passes the filters")).to_be_visible()
     assert marks.tags_of([id_]) == {id_: ("Holland",)}
     assert marks.favourites_of([id_]) == set()
-    marks.untag([id_], ["Holland"])
+    marks.change([id_], remove=["Holland"])
 
 
 @pytest.mark.browser

@@ -99,7 +99,7 @@ def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library:
             ([], [1, 2]),
         ):
             assert catalog.matching(filters).tolist() == kept
-        opened.marks.tag([2], ["kept"])
+        opened.marks.change([2], add=["kept"])
         assert catalog.state() == (7, 1)
         assert opened.integrity() == []
     after = _rows(library)
