@@ -24,16 +24,21 @@ from search_ui.shell import library_option, offline_option
     "--allow-host", "hosts", multiple=True, metavar="NAME", help="Another name browsers may use for this server."
 )
 @click.option("--browser/--no-browser", default=None, help="Open the page in a browser. [default: in a terminal]")
+@click.option(
+    "--manage/--no-manage",
+    default=None,
+    help="Let pages index folders, copy files and open folders on this machine. [default: if only it can reach them]",
+)
 @click.pass_context
 def cli(
-    context: click.Context, port: int, host: str, hosts: tuple[str, ...], browser: bool | None
+    context: click.Context, port: int, host: str, hosts: tuple[str, ...], browser: bool | None, manage: bool | None
 ) -> None:  # fmt: skip
     """Search your own pictures by describing them, or by showing one. Without a command: open the page."""
     _environment()
     if context.invoked_subcommand is None:
         from search_ui.serve import serve
 
-        serve(host, port, hosts, browser=sys.stderr.isatty() if browser is None else browser)
+        serve(host, port, hosts, browser=sys.stderr.isatty() if browser is None else browser, manage=manage)
 
 
 for command in (*commands.COMMANDS, *label_command.COMMANDS, *mark_commands.COMMANDS):

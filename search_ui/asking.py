@@ -34,6 +34,12 @@ def begin() -> None:
     st.session_state["q"] = text
 
 
+def forget() -> None:
+    """Ask for what the address says at the next drawing, from its first picture on."""
+    for name in ("q", "k", "unfolded"):
+        st.session_state.pop(name, None)
+
+
 def text() -> str:
     """The text of the query, as it was typed."""
     return str(st.session_state.get("q") or "").strip()

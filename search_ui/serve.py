@@ -37,8 +37,16 @@ class _Server(uvicorn.Server):
                 threading.Thread(target=webbrowser.open, args=(self._url,), daemon=True).start()
 
 
-def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool) -> None:
+def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, manage: bool | None = None) -> None:
     """Serve the page until interrupted.
+
+    Args:
+        host: the address to listen on.
+        port: the port there.
+        hosts: names, besides those of the loopback, under which browsers may reach it.
+        browser: open one.
+        manage: whether pages may index folders, copy files and open folders on this machine; None: where only this
+            machine can reach them.
 
     Raises:
         ServeError: the address can't be listened on.
@@ -50,6 +58,8 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool) -> 
     names = [*hosts, *([] if host in ("0.0.0.0", "::") else [shown])]
     app = create_app(names)
     configure(host, port, names)
+    # A name that others use means a proxy, whose visitors all seem to be at this machine.
+    services().manages = _is_loopback(host) and not hosts if manage is None else manage
     try:
         services().library()
     except LibraryError as error:

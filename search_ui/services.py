@@ -23,12 +23,17 @@ log = logging.getLogger(__name__)
 
 
 class Services:
-    """The library at `path`, opened when first asked for, and what is needed to search it."""
+    """The library at `path`, opened when first asked for, and what is needed to search it.
+
+    Attributes:
+        manages: whether pages may act on this machine beyond the library: index folders, copy files, open folders.
+    """
 
     def __init__(self, path: Path, *, offline: bool) -> None:
         self.path = path
         self.encoders = Encoders(offline=offline)
         self.shelf = Shelf()
+        self.manages = False
         self._lock = threading.Lock()
         self._library: Library | None = None
         self._searcher: Searcher | None = None

@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from indexer.commands import run as run_indexer
 
@@ -78,3 +80,51 @@ def chromium() -> str | None:
     if os.environ.get("CI"):
         pytest.fail("there is no Chromium, and in CI the page must be tested: python -m playwright install chromium")
     pytest.skip("there is no Chromium: python -m playwright install chromium")
+
+
+@contextmanager
+def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """A page of a visitor of their own; afterwards nothing may have been asked of other servers, and no script failed.
+
+    Args:
+        chromium: the browser.
+        url: the server's address.
+        options: of `Browser.new_context`.
+    """
+    context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, "base_url": url, **options})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    ours = (url, url.replace("http", "ws"), "data:", "blob:")
+    foreign = [address for address in asked if not address.startswith(ours)]
+    assert not foreign, "private means that nothing is asked of other servers"
+    assert not said
+
+
+def box(page: Page) -> Locator:
+    """The box for the query."""
+    return page.locator(".st-key-q input")
+
+
+def search(page: Page, text: str) -> None:
+    """Type a query and send it."""
+    box(page).fill(text)
+    box(page).press("Enter")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page as it is now, serious or worse: a line for each, with the first place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']} at {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]

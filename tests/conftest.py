@@ -14,8 +14,10 @@ from typing import Any
 # Before anything imports huggingface_hub: no test may wait for a network.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+import browser
 import models
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DEMO = FIXTURES / "demo"
@@ -106,3 +108,14 @@ def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser, for one module: it keeps an event loop running, which tests of other modules could not have."""
+    path = browser.chromium()
+    with sync_playwright() as playwright:
+        # --no-sandbox: in a container the browser runs as root.
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()

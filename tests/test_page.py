@@ -13,9 +13,10 @@ from typing import Any
 
 import browser
 import pytest
+from browser import box, search
 from conftest import as_nobody
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from indexer.demo.pictures import write_pictures
@@ -490,46 +491,15 @@ def url(made: Path) -> Iterator[str]:
     assert "Traceback" not in log, log
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = browser.chromium()
-    with sync_playwright() as playwright:
-        # --no-sandbox: in a container the browser runs as root.
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def page(chromium: Browser, url: str) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, base_url=url)
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
-    asked, said = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    ours = (url, url.replace("http", "ws"), "data:", "blob:")
-    foreign = [address for address in asked if not address.startswith(ours)]
-    assert not foreign, "private means that nothing is asked of other servers"
-    assert not said
+    with browser.visiting(chromium, url) as page:
+        yield page
 
 
 def tiles(page: Page, names: list[str]) -> None:
     """Wait until these are the pictures that can be seen, in this order."""
     expect(page.locator(".tile:visible .name")).to_have_text(names)
-
-
-def box(page: Page) -> Locator:
-    return page.locator(".st-key-q input")
-
-
-def search(page: Page, text: str) -> None:
-    box(page).fill(text)
-    box(page).press("Enter")
 
 
 def chips(page: Page, labels: list[str]) -> None:
