@@ -12,6 +12,7 @@ import os
 import threading
 from pathlib import Path
 
+from search_ui.background import Background
 from search_ui.encoders import Encoders
 from search_ui.pictures import Shelf
 from search_ui.searcher import Searcher
@@ -33,6 +34,7 @@ class Services:
         self.path = path
         self.encoders = Encoders(offline=offline)
         self.shelf = Shelf()
+        self.background = Background()
         self.manages = False
         self._lock = threading.Lock()
         self._library: Library | None = None

@@ -19,6 +19,8 @@ import models
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+pytest_plugins = ["pages"]
+
 FIXTURES = Path(__file__).parent / "fixtures"
 DEMO = FIXTURES / "demo"
 AWKWARD = FIXTURES / "awkward"

@@ -1,129 +1,44 @@
-"""The page: its logic without a browser, and what a person sees and does with a real one."""
+"""The page that searches: its logic without a browser, and what a person sees and does with a real one."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import browser
 import pytest
 from browser import box, search
-from conftest import as_nobody
-from PIL import Image
+from pages import (
+    ALL,
+    APP,
+    BOATS,
+    COUNT,
+    HOSTILE_NAME,
+    NOTHING,
+    asked,
+    buttons,
+    chips,
+    component,
+    first_id,
+    more,
+    names,
+    parts,
+    said,
+    sections,
+    tiles,
+)
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
-from indexer.demo.pictures import write_pictures
-from search_ui.encoders import Encoders
-from search_ui.language import disliked, explain, liked, parse, to_text
+from search_ui.language import parse
 from search_ui.query import QueryError
 from search_ui.searcher import Searcher
 from search_ui.services import services
 from store.library import Library, locked
 from store.writer import SpaceIdentity, Writer
-
-APP = browser.ROOT / "search_ui" / "app.py"
-HOSTILE = "<img src=x onerror=alert(1)>.jpg"
-HOSTILE_NAME = "**a** [b](//c.io) <img src=x onerror=alert(1)> www.d.io"
-DRAWN = 72
-COUNT = DRAWN + 4
-ALL = "width:>=1 dedup:off"  # what every picture is
-BOATS = "two red boats"
-NOTHING = "purple elephant"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `photos/`, drawn by the demo, and the `library/` of them; more than a page."""
-    folder = tmp_path_factory.mktemp("page")
-    photos = folder / "photos"
-    drawn = write_pictures(photos, DRAWN, 0, (320, 240))
-    boats = next(picture for picture in drawn if "two red boats" in " ".join(picture.captions))
-    with Image.open(photos / boats.path) as image:
-        image.convert("RGB").save(photos / "again.jpg", quality=60)
-    for name, size in (("panorama.jpg", (900, 120)), ("strip.jpg", (60, 400)), (HOSTILE, (320, 240))):
-        Image.linear_gradient("L").resize(size).convert("RGB").save(photos / name)
-    (photos / "zz _broken_ [x](y).jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
-    browser.add(folder / "library", photos, "demo")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def searcher(made: Path) -> Iterator[Searcher]:
-    """The same library as the page shows, searched beside it."""
-    with Library.open(made / "library") as library:
-        yield Searcher(library, Encoders(offline=True))
-
-
-def names(searcher: Searcher, text: str) -> list[str]:
-    """File names of what the page is to show first, in order: hits that are not folded away."""
-    hits = searcher.search(parse(text)).hits
-    return [hit.photo.display.rsplit("/", 1)[-1] for hit in hits if hit.band != "below"]
-
-
-def more(text: str, content_id: int) -> str:
-    return to_text(liked(parse(text), content_id))
-
-
-def less(text: str, content_id: int) -> str:
-    return to_text(disliked(parse(text), content_id))
-
-
-def parts(text: str) -> list[str]:
-    return [line.text for line in explain(parse(text))]
-
-
-def first_id(searcher: Searcher, text: str) -> int:
-    return searcher.search(parse(text)).hits[0].photo.content_id
-
-
-# -- without a browser ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def app(made: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(made / "library"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return AppTest.from_file(str(APP), default_timeout=60)
-
-
-def said(app: AppTest) -> str:
-    """All small texts and messages of the page."""
-    htmls = [
-        re.sub(r"<[^>]*>", "", element.proto.body) for element in app.get("html") if "<style" not in element.proto.body
-    ]
-    return unescape("\n".join([*(caption.value for caption in app.caption), *htmls]))
-
-
-def component(app: AppTest, name: str) -> Any:
-    """What one of the page's own components was given to draw."""
-    found = [element.proto for element in app.get("bidi_component")]
-    return next(json.loads(each.json) for each in found if each.component_name == f"sightline_{name}")
-
-
-def sections(app: AppTest) -> list[tuple[str, list[str]]]:
-    """Title, or what opens it, and file names of each section of pictures."""
-    return [
-        (section["title"] or section["fold"], [tile["name"] for tile in section["tiles"]])
-        for section in component(app, "gallery")["sections"]
-    ]
-
-
-def asked(app: AppTest, text: str) -> AppTest:
-    app.query_params["q"] = text
-    app.run()
-    assert not app.exception
-    return app
-
-
-def buttons(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
 
 
 def test_the_page_shows_what_was_indexed_last_before_anything_is_asked(app: AppTest) -> None:
@@ -416,96 +331,6 @@ def test_a_damaged_database_is_one_sentence(app: AppTest, tmp_path: Path, monkey
     assert not app.subheader  # no word of there being nothing yet
 
 
-def opened(app: AppTest, content_id: int) -> AppTest:
-    """The page with the dialog of a picture open."""
-    app.session_state["opened"] = content_id
-    app.run()
-    assert not app.exception
-    return app
-
-
-def test_the_dialog_tells_each_terms_part(app: AppTest, searcher: Searcher) -> None:
-    text = "red boat -snow"
-    hit = searcher.search(parse(text)).hits[0]
-    app.query_params["q"] = text
-    opened(app, hit.photo.content_id)
-    for part in hit.parts:
-        assert f"{part.term}{part.cosine:.3f}{part.score:+.2f}" in said(app)
-    assert f"Together{hit.score:.2f}" in said(app)
-
-
-def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, searcher: Searcher) -> None:
-    id_ = first_id(searcher, "boat")
-    app.query_params["q"] = "boat"
-    opened(app, id_)
-    next(button for button in app.button if button.label == "Less like this").click().run()
-    assert app.text_input(key="q").value == less("boat", id_)
-    opened(app, id_)
-    assert "No longer less like this" in buttons(app)
-    next(button for button in app.button if button.label == "More like this").click().run()
-    assert app.text_input(key="q").value == more("boat", id_)
-    opened(app, id_)
-    next(button for button in app.button if button.label == "No longer more like this").click().run()
-    assert app.text_input(key="q").value == "boat"
-
-
-def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searcher: Searcher) -> None:
-    hit = next(hit for hit in searcher.search(parse(BOATS)).hits if hit.folded)
-    app.query_params["q"] = BOATS
-    opened(app, hit.photo.content_id)
-    drawn = [json.loads(element.proto.json) for element in app.get("bidi_component")]
-    small = next(data for data in drawn if data.get("small"))
-    assert [tile["id"] for tile in small["sections"][0]["tiles"]] == list(hit.folded)
-    next(button for button in app.button if button.label == "Show them apart").click().run()
-    assert app.text_input(key="q").value == f"{BOATS} dedup:off"
-
-
-def test_a_library_that_may_not_be_written_says_so(
-    app: AppTest, made: Path, public_tmp: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    library = public_tmp / "library"
-    shutil.copytree(made / "library", library)
-    with Library.open(library) as opened_library:
-        opened_library.marks.change([1], add=[HOSTILE_NAME])
-    for path in (library, *library.rglob("*")):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
-    with as_nobody():
-        opened(app, 1)
-    assert "This library is read-only here" in said(app)
-    assert f"Tags: {HOSTILE_NAME}." in said(app)
-    assert not app.multiselect
-    assert not app.toggle
-    for path in (library, *library.rglob("*")):
-        path.chmod(0o755)
-
-
-# -- with one -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def url(made: Path) -> Iterator[str]:
-    with browser.running(made / "library", made / "server.log") as address:
-        yield address
-    log = (made / "server.log").read_text()
-    assert "Traceback" not in log, log
-
-
-@pytest.fixture
-def page(chromium: Browser, url: str) -> Iterator[Page]:
-    with browser.visiting(chromium, url) as page:
-        yield page
-
-
-def tiles(page: Page, names: list[str]) -> None:
-    """Wait until these are the pictures that can be seen, in this order."""
-    expect(page.locator(".tile:visible .name")).to_have_text(names)
-
-
-def chips(page: Page, labels: list[str]) -> None:
-    expect(page.locator(".chip .label")).to_have_text(labels)
-
-
 @pytest.mark.browser
 def test_typing_words_shows_hits_with_scores(page: Page, searcher: Searcher) -> None:
     page.goto("/")
@@ -521,23 +346,6 @@ def test_typing_words_shows_hits_with_scores(page: Page, searcher: Searcher) -> 
     page.reload()
     tiles(page, names(searcher, "a red boat"))
     expect(box(page)).to_have_value("a red boat")
-
-
-@pytest.mark.browser
-def test_pictures_keep_their_proportions_and_load_when_seen(page: Page) -> None:
-    page.goto(f"/?q={ALL}")
-    expect(page.locator(".tile")).to_have_count(60)
-    images = page.locator(".tile img")
-    assert images.evaluate_all("all => all.filter(i => !i.naturalWidth).length") > 0
-    for ratio in images.evaluate_all(
-        "all => all.filter(i => i.complete && i.naturalWidth).map(i => [i.naturalWidth / i.naturalHeight,"
-        " i.clientWidth / i.clientHeight, getComputedStyle(i).objectFit])"
-    ):
-        natural, shown, fit = ratio
-        assert fit == "contain"
-        assert natural < 0.5 or natural > 3 or shown == pytest.approx(natural, rel=0.02)
-    page.get_by_role("button", name="Show more").click()
-    expect(page.locator(".tile")).to_have_count(COUNT)
 
 
 @pytest.mark.browser
@@ -572,73 +380,6 @@ def test_a_mistake_shows_its_place_and_a_click_puts_it_right(page: Page, searche
     expect(box(page)).to_have_value("boat orientation:landscape")
     expect(page.get_by_role("alert")).to_have_count(0)
     tiles(page, names(searcher, "boat orientation:landscape"))
-
-
-@pytest.mark.browser
-def test_what_is_below_the_line_is_folded_and_opens(page: Page, searcher: Searcher) -> None:
-    page.goto(f"/?q={ALL}+{NOTHING}")
-    expect(page.get_by_text("matches this clearly")).to_be_visible()
-    expect(page.locator(".tile").first).to_be_hidden()
-    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
-    page.locator("summary").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator(".tile:visible")).to_have_count(60)
-    page.get_by_role("button", name="Show more").click()
-    expect(page.locator(".tile:visible")).to_have_count(COUNT)
-    page.locator("summary").click()
-    expect(page.locator(".tile:visible")).to_have_count(0)
-    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
-    page.locator("summary").click()
-    expect(page.locator(".tile:visible")).to_have_count(COUNT)
-    search(page, "lighthouse")
-    tiles(page, names(searcher, "lighthouse"))
-
-
-@pytest.mark.browser
-def test_more_and_less_like_this_by_mouse_and_keyboard(page: Page, searcher: Searcher) -> None:
-    page.goto("/?q=windmill")
-    tiles(page, names(searcher, "windmill"))
-    first, second = (hit.photo.content_id for hit in searcher.search(parse("windmill")).hits[:2])
-    like = page.locator(".tile").nth(1).locator(".like")
-    expect(like).to_have_css("opacity", "0")
-    page.locator(".tile").nth(1).hover()
-    expect(like).to_have_css("opacity", "1")
-    like.click()
-    wanted = more("windmill", second)
-    chips(page, parts(wanted))
-    expect(box(page)).to_have_value(wanted)
-    expect(page).to_have_url(re.compile(rf"q=windmill(%20|\+)like(%3A|:){second}"))
-    assert page.locator(".chip img").evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
-    tiles(page, names(searcher, wanted))
-    page.reload()
-    tiles(page, names(searcher, wanted))
-    expect(page.locator(f'.like[data-id="{second}"]')).to_have_attribute("aria-pressed", "true")
-    page.locator(f'.open[data-id="{first}"]').focus()
-    page.keyboard.press("Tab")
-    expect(page.locator(f'.like[data-id="{first}"]')).to_be_focused()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    chips(page, parts(less(wanted, first)))
-    page.get_by_role("button", name=f"Remove -like:{first}").click()
-    chips(page, parts(wanted))
-    page.get_by_role("button", name=f"Remove like:{second}").click()
-    chips(page, ["windmill"])
-    tiles(page, names(searcher, "windmill"))
-
-
-@pytest.mark.browser
-def test_arrow_keys_go_from_picture_to_picture_across_sections(page: Page, searcher: Searcher) -> None:
-    page.goto("/?q=lighthouse")
-    shown = names(searcher, "lighthouse")
-    tiles(page, shown)
-    page.locator(".tile .open").first.focus()
-    for _ in shown[1:]:
-        page.keyboard.press("ArrowRight")
-    expect(page.locator(".tile .open").nth(len(shown) - 1)).to_be_focused()
-    page.keyboard.press("ArrowRight")
-    expect(page.locator(".tile .open").nth(len(shown) - 1)).to_be_focused()
-    page.keyboard.press("Home")
-    expect(page.locator(".tile .open").first).to_be_focused()
 
 
 @pytest.mark.browser
@@ -740,71 +481,6 @@ def test_a_broken_picture_is_one_sentence(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_the_dialog_tells_the_facts_and_leads_on(page: Page, searcher: Searcher) -> None:
-    page.goto("/?q=windmill")
-    shown = names(searcher, "windmill")
-    tiles(page, shown)
-    page.locator(".tile .open").nth(1).click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.locator("code")).to_contain_text(shown[1])
-    expect(dialog.get_by_text("px, JPEG")).to_be_visible()
-    expect(dialog.locator("img")).to_be_visible()
-    row = dialog.get_by_role("row", name="windmill")
-    expect(row).to_contain_text(page.locator(".tile .score").nth(1).inner_text())
-    dialog.get_by_role("button", name="More like this").click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    id_ = searcher.search(parse("windmill")).hits[1].photo.content_id
-    chips(page, parts(more("windmill", id_)))
-
-
-@pytest.mark.browser
-def test_a_near_duplicate_opens_from_the_dialog_of_the_one_it_is_folded_into(page: Page, searcher: Searcher) -> None:
-    page.goto(f"/?q={BOATS}")
-    tiles(page, names(searcher, BOATS))
-    page.locator(".tile", has=page.locator(".badge", has_text="+1")).first.locator(".open").click()
-    small = page.get_by_role("dialog").locator(".tile")
-    expect(small).to_have_count(1)
-    expect(small.locator(".like")).to_have_count(0)
-    name = small.locator(".name").inner_text()
-    small.locator(".open").click()
-    expect(page.get_by_role("dialog").locator("code")).to_contain_text(name)
-    expect(page.get_by_role("dialog").locator(".tile")).to_have_count(0)
-
-
-@pytest.mark.browser
-def test_favourites_and_tags_outlive_a_reload_and_can_be_searched(page: Page, searcher: Searcher) -> None:
-    marks = searcher.library.marks
-    page.goto("/?q=windmill")
-    shown = names(searcher, "windmill")
-    tiles(page, shown)
-    page.locator(".tile .open").first.click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_text("Favourite", exact=True).click()
-    for tag in ("Holland", HOSTILE_NAME):
-        dialog.get_by_label("Tags", exact=False).first.fill(tag)
-        page.keyboard.press("Enter")
-        expect(dialog.locator(".react-aria-ComboBox [data-tag]", has_text=tag)).to_be_visible()
-    page.keyboard.press("Escape")  # leaves the list of tags
-    dialog.get_by_role("button", name="Close").click()
-    expect(page.locator(".tile").first.locator(".star")).to_be_visible()
-    id_ = first_id(searcher, "windmill")
-    assert marks.tags_of([id_]) == {id_: (HOSTILE_NAME, "Holland")}
-    page.goto("/?q=favourite:yes+tag:holland")
-    tiles(page, [shown[0]])
-    page.locator(".tile .open").first.click()
-    expect(dialog.get_by_role("switch", name="Favourite")).to_be_checked()
-    expect(dialog.locator(".react-aria-ComboBox [data-tag]")).to_have_count(2)
-    dialog.locator(".react-aria-ComboBox [data-tag]", has_text=HOSTILE_NAME).locator("button").click()
-    expect(dialog.locator(".react-aria-ComboBox [data-tag]")).to_have_count(1)
-    dialog.get_by_text("Favourite", exact=True).click()
-    dialog.get_by_role("button", name="Close").click()
-    expect(page.get_by_text("No picture passes the filters")).to_be_visible()
-    assert marks.tags_of([id_]) == {id_: ("Holland",)}
-    assert marks.favourites_of([id_]) == set()
-    marks.change([id_], remove=["Holland"])
-
-
-@pytest.mark.browser
 def test_a_saved_search_is_a_click_away(page: Page, searcher: Searcher) -> None:
     page.goto("/?q=windmill")
     tiles(page, names(searcher, "windmill"))
@@ -823,21 +499,6 @@ def test_a_saved_search_is_a_click_away(page: Page, searcher: Searcher) -> None:
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No search is saved yet")).to_be_visible()
     assert page.locator("a[href*='.io']").count() == 0
-
-
-@pytest.mark.browser
-def test_a_hostile_file_name_is_only_a_name(page: Page, made: Path) -> None:
-    page.goto("/")
-    expect(page.locator(".tile")).to_have_count(60)
-    page.locator("input.file").set_input_files(made / "photos" / HOSTILE)
-    expect(page.locator(".tile .score").first).to_have_text("1.000")
-    expect(page.locator(".tile .name").first).to_have_text(HOSTILE)
-    assert page.locator("img[onerror]").count() == 0
-    page.locator(".tile .open").first.click()
-    expect(page.get_by_role("dialog").get_by_text(HOSTILE)).to_be_visible()
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="1 file could not be read").click()
-    expect(page.get_by_role("dialog").locator("[data-testid=stDataFrame]")).to_be_visible()
 
 
 @pytest.mark.browser

@@ -1,0 +1,96 @@
+"""Work that takes longer than a page may: done once for all visitors, in a thread, and looked in on by the pages."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy.exc import DatabaseError
+
+from store.errors import SightlineError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Results kept: a map of a million pictures takes 20 MB.
+KEPT: Final = 6
+
+
+@dataclass
+class Job(Generic[T]):
+    """A piece of work, as far as it is.
+
+    Attributes:
+        done: the share that is done, 0 to 1.
+        doing: what it is at, for people.
+        result: what came of it; None until it is done.
+        error: why nothing came of it, for people; empty otherwise.
+    """
+
+    done: float = 0.0
+    doing: str = ""
+    result: T | None = None
+    error: str = ""
+    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still at work."""
+        return not self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, so long at most; whether it came. What is quick need not be shown as work."""
+        return self._ended.wait(seconds)
+
+
+Report = Callable[[float, str], None]
+"""Called by the work: the share that is done, 0 to 1, and what it is at."""
+
+
+class Background:
+    """Jobs by key: the state of the library should be part of it. One is at work at a time, the others wait."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # two at once would take each other's cores, and those of the searches
+
+    def job(self, key: Hashable, work: Callable[[Report], T]) -> Job[T]:
+        """The job of this key; started where there is none yet. One that failed stays failed: `forget` it first."""
+        with self._lock:
+            if key in self._jobs:
+                self._jobs.move_to_end(key)
+                return self._jobs[key]
+            job: Job[T] = Job()
+            self._jobs[key] = job
+            ended = [old for old, each in self._jobs.items() if not each.is_running]
+            for old in ended[: max(0, len(self._jobs) - KEPT)]:
+                del self._jobs[old]
+        threading.Thread(target=self._run, args=(job, work), daemon=True).start()
+        return job
+
+    def forget(self, key: Hashable) -> None:
+        """Do it anew the next time that it is asked for."""
+        with self._lock:
+            self._jobs.pop(key, None)
+
+    def _run(self, job: Job[T], work: Callable[[Report], T]) -> None:
+        def report(done: float, doing: str) -> None:
+            job.done, job.doing = min(max(done, 0.0), 1.0), doing
+
+        try:
+            with self._turn:
+                job.result = work(report)
+        except (SightlineError, DatabaseError) as error:
+            job.error = str(error)
+        except MemoryError:
+            job.error = "There is not enough memory for this on this machine."
+        except Exception as error:
+            log.exception("background work failed")
+            job.error = f"It failed ({type(error).__name__}: {error}). The server's log has the details."
+        finally:
+            job._ended.set()
