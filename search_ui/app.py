@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from search_ui.frame import remember_search_page
+from search_ui.services import services
 from search_ui.views import search
 
 # Drawn here: a browser would fetch Streamlit's `:material/...:` page icons from Google.
@@ -26,3 +27,4 @@ st.logo(ICON, size="large")
 st.html(f"<style>{STYLE}</style>")
 remember_search_page(first)
 chosen.run()
+services().warm_soon()

@@ -7,13 +7,9 @@ best description among many plain ones lies for a picture. Nothing here knows wh
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
-
-from store.files import replace_file
 from store.vectors import Floats
 
 # Wide rather than fine: people, animals, vehicles, buildings, places, weather, food, things, documents, colours, looks.
@@ -47,27 +43,6 @@ def path_of(folder: Path, space_key: str) -> Path:
     """Where the vectors of the null queries in a space are kept, in a library's folder of vectors."""
     digest = hashlib.sha256("\n".join((space_key, *TEXTS)).encode()).hexdigest()
     return folder / f"nulls-{digest[:16]}.npy"
-
-
-def read(path: Path, dim: int) -> Floats | None:
-    """The vectors kept at `path`, float32 (n, dim); None where there are none, or not these."""
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return vectors if vectors.shape == (len(TEXTS), dim) and vectors.dtype == np.float32 else None
-
-
-def keep(path: Path, vectors: Floats) -> None:
-    """Keep vectors at `path`, where that can be: encoding them again takes a large model seconds, and loses nothing."""
-
-    def save(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.save(file, vectors, allow_pickle=False)
-
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, save, durable=False)
 
 
 def encode(encoder: _Encodes) -> Floats:

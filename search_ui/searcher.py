@@ -84,7 +84,7 @@ class Searcher:
         space = self.space(query.space)
         if self.encoders.ready(space):
             return False
-        return any(self._terms.needs_model(term.subject, space, pictures) for term in query.terms)
+        return any(self._terms.needs_model(term.subject, space, pictures, query.template) for term in query.terms)
 
     def search(
         self, query: Query, *, pictures: Mapping[str, bytes] = NOTHING, limit: int = 60, offset: int = 0
@@ -108,10 +108,9 @@ class Searcher:
         if offset < 0:
             raise QueryError(f"The offset is {offset}; it must be 0 or more.")
         space = self.space(query.space)
-        if self.needs_model(query, pictures):
-            self.encoders.get(space)
-        # Before the clock starts, as is the model: a search is not slow because it was the first.
-        self.calibrate(space, words=any(isinstance(term.subject, Words) for term in query.terms))
+        # Before the clock starts, all of it: a search is not slow because it was the first.
+        if query.groups:
+            self._get_ready(space, query, pictures)
         started = time.perf_counter()
         ranking = self._ranking(query, space, pictures)
         places, more = ranking.places(offset, offset + limit)
@@ -147,6 +146,13 @@ class Searcher:
             first += len(places)
             yield from self._found([place for place in places if place.rank < above], ranking, query)
             more = more and places[-1].rank < above
+
+    def _get_ready(self, space: SpaceState, query: Query, pictures: Mapping[str, bytes]) -> None:
+        if self.needs_model(query, pictures):
+            # The compiler works beside the imports that a model needs: it lets go of Python's lock.
+            threading.Thread(target=prepare, daemon=True).start()
+            self.encoders.get(space)
+        self.calibrate(space, words=any(isinstance(term.subject, Words) for term in query.terms))
 
     def calibrate(self, space: SpaceState, *, words: bool = True) -> None:
         """Measure the library in a space, for words too or for pictures alone, so that a search need not wait for it.

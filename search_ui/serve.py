@@ -8,6 +8,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Sequence
+from typing import Final
 
 import click
 import uvicorn
@@ -15,6 +16,9 @@ import uvicorn
 from search_ui.server import configure, create_app
 from search_ui.services import services
 from store.errors import LibraryError, SightlineError
+
+# Seconds from the start. A page that is drawn comes first: Python would import for the model and draw by turns.
+WARM_AFTER: Final = 5.0
 
 
 class ServeError(SightlineError):
@@ -64,7 +68,11 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
         services().library()
     except LibraryError as error:
         click.echo(str(error), err=True)  # the page says so too, and finds the library once there is one
-    threading.Thread(target=services().warm, daemon=True).start()
+    services().warms = True
+    # Programs ask for no page: their first search should not wait either.
+    patience = threading.Timer(WARM_AFTER, services().warm_soon)
+    patience.daemon = True
+    patience.start()
     settings = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, ws="auto", timeout_graceful_shutdown=2
     )

@@ -19,6 +19,7 @@ from search_ui.searcher import Searcher
 from store.errors import SightlineError
 from store.library import DATABASE, Library
 from store.paths import default_library
+from store.scoring import prepare
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Services:
 
     Attributes:
         manages: whether pages may act on this machine beyond the library: index folders, copy files, open folders.
+        warms: whether to load the model before it is needed, once the first page has been drawn.
     """
 
     def __init__(self, path: Path, *, offline: bool) -> None:
@@ -36,6 +38,8 @@ class Services:
         self.shelf = Shelf()
         self.background = Background()
         self.manages = False
+        self.warms = False
+        self._warmed: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._library: Library | None = None
         self._searcher: Searcher | None = None
@@ -71,8 +75,17 @@ class Services:
                 self._searcher = Searcher(library, self.encoders)
             return self._searcher
 
+    def warm_soon(self) -> None:
+        """Have `warm` done in a thread, if the server wants that (`warms`): once, and again for another library."""
+        with self._lock:
+            if not self.warms or (self._warmed is not None and self._warmed == self._opened):
+                return
+            self._warmed = self._opened
+        threading.Thread(target=self.warm, daemon=True).start()
+
     def warm(self) -> None:
         """Load the model and the vectors, so that the first search need not wait. What fails is left to that search."""
+        threading.Thread(target=prepare, daemon=True).start()  # beside the imports: the compiler lets go of the lock
         try:
             searcher = self.searcher()
             space = searcher.space()

@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 
 from indexer.spaces import templates_of
-from search_ui import nulls
+from search_ui import nulls, remembered
 from search_ui.encoders import Encoders
 from search_ui.query import MAX_PICTURE_BYTES, SLOT, TEMPLATE_OFF, Like, Picture, QueryError, Subject, Words
+from search_ui.remembered import Remembered
 from store.catalog import SpaceState
 from store.errors import SpaceError
 from store.library import Library
@@ -45,12 +46,17 @@ class Terms:
         self._cached: OrderedDict[tuple[str, str | bytes], Floats] = OrderedDict()
         self._encoding = threading.Lock()  # its own: who looks up a text must not wait for a model to load
         self._nulls: dict[str, Floats] = {}
+        self._texts = Remembered(library.path / "vectors", readonly=library.readonly)
 
-    def needs_model(self, subject: Subject, space: SpaceState, pictures: Mapping[str, bytes]) -> bool:
+    def needs_model(
+        self, subject: Subject, space: SpaceState, pictures: Mapping[str, bytes], template: str | None = None
+    ) -> bool:
         """Whether the subject's vector has to be made by the space's model: nothing and nobody knows it yet."""
         match subject:
-            case Words():
-                return space.has_text  # where it has none, no model can help
+            case Words(text):
+                if not space.has_text:
+                    return False  # no model can help
+                return self._remembered(_texts(text, space, template), space) is None or not self._knows_nulls(space)
             case Picture(name):
                 data = pictures.get(name)
                 return data is not None and self._known(hashlib.sha256(data).digest(), space) is None
@@ -89,11 +95,11 @@ class Terms:
         with self._encoding:
             if space.key not in self._nulls:
                 path = nulls.path_of(self._library.path / "vectors", space.key)
-                vectors = nulls.read(path, space.dim)
+                vectors = remembered.read(path, (len(nulls.TEXTS), space.dim))
                 if vectors is None:
                     vectors = nulls.encode(self._encoders.get(space))
                     if not self._library.readonly:
-                        nulls.keep(path, vectors)
+                        remembered.keep(path, vectors)
                 self._nulls[space.key] = vectors
             return self._nulls[space.key]
 
@@ -103,13 +109,26 @@ class Terms:
                 f"The library was indexed with {space.name!r}, which knows pictures but no words. Search with a "
                 "picture, or index again with a space that reads words: python -m indexer FOLDER --space fast"
             )
-        texts = prompts(text, template, templates_of(space.model))
+        texts = _texts(text, space, template)
+        found = self._remembered(texts, space)
+        if found is None:
+            mean = self._encoders.get(space).encode_texts(texts).mean(axis=0)
+            key = (space.key, "\n".join(texts))
+            found = self._keep(key, np.asarray(mean / np.linalg.norm(mean), np.float32))
+            self._texts.keep(*key, found)
+        return found
+
+    def _remembered(self, texts: Sequence[str], space: SpaceState) -> Floats | None:
         key = (space.key, "\n".join(texts))
         found = self._look(key)
         if found is None:
-            mean = self._encoders.get(space).encode_texts(texts).mean(axis=0)
-            found = self._keep(key, np.asarray(mean / np.linalg.norm(mean), np.float32))
+            found = self._texts.get(*key, space.dim)
+            if found is not None:
+                self._keep(key, found)
         return found
+
+    def _knows_nulls(self, space: SpaceState) -> bool:
+        return space.key in self._nulls or nulls.path_of(self._library.path / "vectors", space.key).is_file()
 
     def _picture(self, name: str, space: SpaceState, pictures: Mapping[str, bytes]) -> Aim:
         data = pictures.get(name)
@@ -164,6 +183,10 @@ class Terms:
             while len(self._cached) > MAX_CACHED:
                 self._cached.popitem(last=False)
         return vector
+
+
+def _texts(text: str, space: SpaceState, template: str | None) -> tuple[str, ...]:
+    return prompts(text, template, templates_of(space.model))
 
 
 def prompts(text: str, template: str | None, usual: Sequence[str]) -> tuple[str, ...]:

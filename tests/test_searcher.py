@@ -19,9 +19,11 @@ from indexer.demo.world import Scene
 from indexer.encoder import Encoder
 from indexer.models import resolve
 from indexer.spaces import PRESETS, templates_of
+from search_ui import remembered
 from search_ui.encoders import Encoders
 from search_ui.language import parse
 from search_ui.query import MAX_HITS, MAX_PICTURE_BYTES, Query, QueryError
+from search_ui.remembered import Remembered
 from search_ui.results import Found
 from search_ui.searcher import Searcher
 from search_ui.terms import prompts
@@ -371,6 +373,34 @@ def test_a_space_without_a_vector_says_so(searcher: Searcher, other_space: str) 
     fresh = Searcher(searcher.library, searcher.encoders)
     result = fresh.search(parse(f'width:>1 space:"{name}"'))
     assert result.why_empty is not None and f"python -m indexer FOLDER --space {other_space}" in result.why_empty
+
+
+def test_words_searched_for_once_need_no_model_ever_after(path: Path, searcher: Searcher) -> None:
+    words = parse("red boat OR snow template:off")
+    assert searcher.needs_model(words)
+    before = [(hit.photo.content_id, hit.score) for hit in searcher.search(words).hits]
+    later = Searcher(Library.open(path), Encoders(offline=True))
+    assert not later.needs_model(words)
+    assert [(hit.photo.content_id, hit.score) for hit in later.search(words).hits] == before
+    assert not later.encoders.ready(later.space())
+    assert later.needs_model(parse('red boat OR snow template:"a photo of {}"')), "within a prompt it is another text"
+    for kept in (path / "vectors").glob("*.text.npy"):
+        assert b"boat" not in kept.read_bytes() + kept.name.encode()
+        kept.write_bytes(kept.read_bytes()[:-4])
+    damaged = Searcher(Library.open(path), Encoders(offline=True))
+    assert damaged.needs_model(words)
+    assert [(hit.photo.content_id, hit.score) for hit in damaged.search(words).hits] == before
+
+
+def test_no_more_texts_are_remembered_than_were_meant_to_be(tmp_path: Path) -> None:
+    texts, vector = Remembered(tmp_path / "texts", readonly=False), np.eye(1, 4, dtype=np.float32)[0]
+    for number in range(remembered.LIMIT + 500):
+        texts.keep("space", f"text {number}", vector)
+    kept = len(list((tmp_path / "texts").iterdir()))
+    assert remembered.LIMIT <= kept < remembered.LIMIT + 200
+    assert texts.get("space", f"text {remembered.LIMIT + 499}", 4) is not None
+    assert texts.get("space", "text 0", 4) is None
+    assert texts.get("other", f"text {remembered.LIMIT + 499}", 4) is None
 
 
 def test_the_null_queries_are_encoded_once_for_a_library(path: Path, searcher: Searcher) -> None:
