@@ -10,7 +10,7 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test check bench bench-search lock clean
+.PHONY: help install install-test install-dev demo demo-index test check bench bench-search bench-page lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,9 @@ bench-search: install  ## measure searching: how right the relevance line is, fi
 	@$(BIN)/python benchmarks/relevance.py
 	@$(BIN)/python benchmarks/catalog.py
 	@$(BIN)/python benchmarks/search.py
+
+bench-page: install-test  ## measure the page against the same one of Streamlit's own widgets, in a browser
+	@$(BIN)/python benchmarks/page.py
 
 lock: install-dev  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new

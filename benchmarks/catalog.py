@@ -26,7 +26,7 @@ import click
 import numpy as np
 from sqlalchemy import Engine, event
 
-from store.catalog import Catalog
+from store.catalog import Catalog, Facets
 from store.filters import (
     Camera,
     Date,
@@ -39,9 +39,13 @@ from store.filters import (
     Name,
     Near,
     Orientation,
+    Set,
     Tag,
 )
 from store.library import DATABASE, Library, locked
+
+# The name of the set that `build` makes of every third content; it does not come from the ids, which --rows changes.
+_SET: Final = "0123456789ab"
 
 CASES: Final[dict[str, tuple[Filter, ...]]] = {
     "date:2023-06-15": (Date("2023-06-15", "2023-06-15"),),
@@ -68,6 +72,7 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
     "favourite:yes": (Favourite(),),
     "folder:2023 ext:png": (Folder(("2023",)), Ext(("png",))),
     "date:2023 camera:so-1 width:>3000": (Date("2023", "2023"), Camera(("so-1",)), Measure("width", 3000, None)),
+    "set:(every third)": (Set((_SET,)),),
     "no filter": (),
 }
 
@@ -98,6 +103,9 @@ def build(folder: Path, rows: int, seed: int = 0) -> None:
         connection.execute("INSERT INTO tags VALUES (1, 'best', 'best')")
         connection.execute("INSERT INTO content_tags SELECT 1, id FROM contents WHERE id % 500 = 1")
         connection.execute("INSERT INTO favourites SELECT id FROM contents WHERE id % 1000 = 1")
+        chosen = np.arange(1, rows + 1, 3, dtype="<i8").tobytes()
+        connection.execute("INSERT INTO sets VALUES (1, ?, ?, '2026')", (_SET, chosen))
+        connection.execute("UPDATE contents SET photo_count = 2 WHERE id % 50 = 1")
         connection.execute("COMMIT")
 
 
@@ -180,13 +188,18 @@ def calls(catalog: Catalog) -> dict[str, Callable[[], Any]]:
         "ordered(all, date)": lambda: catalog.ordered(every, "date"),
         "ordered(all, name)": lambda: catalog.ordered(every, "name"),
         "ordered(all, name, folder)": lambda: catalog.ordered(every, "name", folder),
+        "photos_of(60)": lambda: catalog.photos_of(few),
+        "copies(60, 6000)": lambda: catalog.copies(60, 6000),
+        "copy_count": lambda: catalog.copies(1, catalog.copy_count() - 1),
+        "located(all)": lambda: catalog.located()[0],
+        "located(300)": lambda: catalog.located(some)[0],
         "facets(all)": lambda: catalog.facets(),
         "facets(300)": lambda: catalog.facets(some),
     }
 
 
 def _size(answer: Any) -> int:
-    return len(answer) if isinstance(answer, np.ndarray | dict) else len(answer.folders)
+    return len(answer.folders) if isinstance(answer, Facets) else len(answer)
 
 
 @click.command()

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
+from indexer.colour import dominant
 from indexer.facts import TURNED_BY_PLUGIN, Facts, read_facts
 from store.errors import SightlineError
 
@@ -34,6 +35,8 @@ DEFAULT_MAX_PIXELS: Final = 200_000_000
 
 THUMBNAIL_SIDE: Final = 512
 _THUMBNAIL_QUALITY: Final = 82  # about 35 kB for a photograph; below 80 skies begin to band
+PREVIEW_SIDE: Final = 1600
+_PREVIEW_QUALITY: Final = 85  # about 300 kB; it is looked at alone, and large
 
 _KNOWN: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG 2000"
 _SMALLEST_DRAFT: Final = 8  # libjpeg shrinks by 2, 4 or 8 while decoding
@@ -61,11 +64,13 @@ class Decoded:
 
     `pixels`: (height, width, 3) uint8, upright, contiguous and writable, in the file's own RGB space: the models were
     trained on pictures whose colour profile was ignored. `thumbnail`: a baseline JPEG in sRGB without any metadata.
+    `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail.
     """
 
     pixels: NDArray[np.uint8]
     facts: Facts
     thumbnail: bytes | None
+    colour: int | None = None
 
 
 def decode(source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
@@ -84,6 +89,26 @@ def decode(source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: i
         return _decode(image, need, thumbnail)
     # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
     except Exception as error:  # BLE001 does not mind, as it is raised again
+        raise _explained(error, image.size) from error
+
+
+def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
+    """A picture to be looked at: upright, a baseline JPEG in sRGB without any metadata.
+
+    Its longest side has at most `side` px; it is never larger than the original. `source` and errors are as for
+    `decode`; safe to call from many threads. A JPEG is shrunk while decoding to no less than `side`: of 27 photographs
+    of 8 to 20 megapixels that takes 42 ms where the full path takes 95, and is 40 to 66 dB from it, half of them above
+    49 dB; the JPEG that comes of it is farther from either.
+    """
+    if side < 1:
+        raise ValueError(f"side is {side}; it is the longest side of a preview in pixels, at least 1")
+    image = _open(source, max_pixels)
+    try:
+        shorter, longer = sorted(image.size)
+        small, _ = _upright_at(image, _power_of_two(min(longer // side, shorter)))
+        picture = _for_screens(np.array(to_rgb(small)), small, side)
+        return _jpeg(picture, _PREVIEW_QUALITY)
+    except Exception as error:  # as in decode
         raise _explained(error, image.size) from error
 
 
@@ -144,11 +169,20 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _decode(image: ImageFile.ImageFile, need: int, thumbnail: bool) -> Decoded:
+    small, facts = _upright_at(image, _scale(image.size, need, thumbnail))
+    pixels = np.array(to_rgb(small))
+    if not thumbnail:
+        return Decoded(pixels, facts, None)
+    picture = _for_screens(pixels, small, THUMBNAIL_SIDE)
+    return Decoded(pixels, facts, _jpeg(picture, _THUMBNAIL_QUALITY), dominant(picture))
+
+
+def _upright_at(image: ImageFile.ImageFile, scale: int) -> tuple[Image.Image, Facts]:
+    """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
     if image.format == "PNG":
         image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
     facts = read_facts(image)
     size, drafted = image.size, 1
-    scale = _scale(size, need, thumbnail)
     if image.format in ("JPEG", "MPO") and scale > 1:
         drafted = min(scale, _SMALLEST_DRAFT)
         # Pillow picks the largest scale that leaves at least this; rounding down makes that exactly `drafted`.
@@ -159,8 +193,7 @@ def _decode(image: ImageFile.ImageFile, need: int, thumbnail: bool) -> Decoded:
     small = _shrink(_reducible(image), size, scale, drafted)
     if facts.format not in TURNED_BY_PLUGIN:
         small = _upright(small, facts.orientation)
-    pixels = np.array(to_rgb(small))
-    return Decoded(pixels, facts, _thumbnail(pixels, small) if thumbnail else None)
+    return small, facts
 
 
 def _scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
@@ -169,6 +202,11 @@ def _scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
     limit = shorter // (2 * need)
     if thumbnail:
         limit = min(limit, longer // THUMBNAIL_SIDE)
+    return _power_of_two(limit)
+
+
+def _power_of_two(limit: int) -> int:
+    """The largest up to `limit`, at least 1."""
     return 1 << (limit.bit_length() - 1) if limit > 1 else 1
 
 
@@ -275,11 +313,11 @@ def _to_srgb(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
     return transform
 
 
-def _thumbnail(pixels: NDArray[np.uint8], origin: Image.Image) -> bytes:
-    """A JPEG of the pixels, longest side at most 512, from a fresh picture: Pillow would copy a comment."""
+def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int) -> Image.Image:
+    """The pixels as a fresh picture in sRGB, its longest side at most `side`; `origin` knows their colour profile."""
     height, width, _ = pixels.shape
-    if max(height, width) > THUMBNAIL_SIDE:
-        ratio = THUMBNAIL_SIDE / max(height, width)
+    if max(height, width) > side:
+        ratio = side / max(height, width)
         size = (max(1, round(height * ratio)), max(1, round(width * ratio)))
         # Pillow's filter, vectorised: 0.5 ms where Pillow's bicubic takes 2.4 (640x480), equal to one level. The batch
         # axis goes on first: only so does torch see "channels last", which is twice as fast and needs no copy back.
@@ -289,10 +327,13 @@ def _thumbnail(pixels: NDArray[np.uint8], origin: Image.Image) -> bytes:
     picture = Image.fromarray(pixels)
     # CMYK is in sRGB already; its profile does not describe these pixels.
     transform = None if origin.mode == "CMYK" else _to_srgb(origin.info.get("icc_profile"), "RGB")
-    if transform is not None:
-        picture = transform.apply(picture)
+    return picture if transform is None else transform.apply(picture)
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    """A baseline JPEG of a fresh picture: of one that was opened Pillow would copy a comment."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=_THUMBNAIL_QUALITY, subsampling="4:2:0")
+    picture.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
     return buffer.getvalue()
 
 

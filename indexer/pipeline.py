@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.beacon import Beacon
 from indexer.models import Model
 from indexer.scanner import RootScan, Scanner, Task
 from indexer.summary import Summary
 from indexer.targets import Target, emptied, find_targets
 from indexer.walk import WalkOptions
 from store.library import Library
-from store.paths import to_bytes, to_path
+from store.paths import display, to_bytes, to_path
+from store.progress import Phase, Progress
+from store.rows import now
 from store.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
@@ -57,18 +60,6 @@ class Options:
     batch_size: int | None = None
     workers: int | None = None
     prune: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is. `total` is what was found so far, final once `counted`."""
-
-    done: int
-    total: int
-    counted: bool
-    failed: int
-    rate: float
-    bound_by: str
 
 
 class Pipeline:
@@ -104,7 +95,8 @@ class Pipeline:
         self._encoder = encoder
         self._owns_encoder = encoder is None
         self._reader: Reader | None = None
-        self._waited: dict[str, float] = {}
+        # All of them from the start: another thread looks at them while they change.
+        self._waited = dict.fromkeys(("walk", "load", "decode", "encode", "write"), 0.0)
         self._taken = 0
         self._pending: list[Read] = []
         self._ready: list[Indexed] = []
@@ -114,6 +106,10 @@ class Pipeline:
         self._linked = 0  # new paths whose content was known
         self._last_commit = time.monotonic()
         self._batch = options.batch_size or BATCH_START
+        self._folders: tuple[str, ...] = ()
+        self._scanner: Scanner | None = None
+        self._phase: Phase = "looking"
+        self._beacon = Beacon(library.path, self._progress)
 
     def run(self, folders: Sequence[Path]) -> Summary:
         """Index folders. An interrupted run (see `stop`) commits what it has and marks nothing missing.
@@ -122,31 +118,39 @@ class Pipeline:
             FolderError, RootUnavailableError: a folder can't be indexed; nothing was changed.
             SpaceError: the model can't be loaded.
         """
-        started = time.monotonic()
+        self._since, self._started = now(), time.monotonic()
         skip = [self._library.path]
         targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
+        self._folders = tuple(display(to_bytes(target.start)) for target in targets)
         self._space_id = self._writer.add_space(self._model.identity())
         run_id = self._writer.start_run(self._space_id)
         state = "failed"
         try:
-            scans = [self._start_scan(target) for target in targets]
-            self._index(Scanner(self._library.catalog, self._space_id, scans, self._options.walk, skip, self.summary))
-            if not self.stop.is_set():
-                self._settle(scans)
-                self._choose_default()
-            self._save_vectors()
+            with self._beacon:
+                self._run(targets, skip)
             state = "interrupted" if self.stop.is_set() else "done"
         except KeyboardInterrupt:
             state = "interrupted"
             raise
         finally:
-            self.summary.seconds = time.monotonic() - started
+            self.summary.seconds = time.monotonic() - self._started
             self.summary.bound_by = self._bound()
-            self.summary.loading = self._waited.get("load", 0.0)
+            self.summary.loading = self._waited["load"]
             self._writer.finish_run(run_id, state, self.summary.to_dict())
             if self._encoder is not None and self._owns_encoder:
                 self._encoder.close()
         return self.summary
+
+    def _run(self, targets: Sequence[Target], skip: Sequence[Path]) -> None:
+        scans = [self._start_scan(target) for target in targets]
+        catalog = self._library.catalog
+        self._scanner = Scanner(catalog, self._space_id, scans, self._options.walk, skip, self.summary)
+        self._index(self._scanner)
+        self._enter("finishing")
+        if not self.stop.is_set():
+            self._settle(scans)
+            self._choose_default()
+        self._save_vectors()
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root))
@@ -156,7 +160,6 @@ class Pipeline:
     # -- the stream -----------------------------------------------------------------------------------------------
 
     def _index(self, scanner: Scanner) -> None:
-        self._started = time.monotonic()
         workers = self._options.workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
             try:
@@ -166,12 +169,12 @@ class Pipeline:
                         self._encode()
                     if self._is_due():
                         self._commit()
-                    self._show(scanner)
+                    self._report(self._progress())
                 # Again while there is something: copies wait for what the commit before wrote.
                 while self._pending or self._ready or self._failed or self._twins:
                     self._encode()
                     self._commit()
-                self._show(scanner)
+                self._report(self._progress())
             finally:
                 scanner.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -196,11 +199,13 @@ class Pipeline:
     def _get_reader(self) -> Reader:
         # Made with the first file to read: decoding brings torch along, for which a run without work need not wait.
         if self._reader is None:
+            self._enter("loading")
             with self._clock("load"):
                 from indexer.reader import Reader
 
             library = self._library
             self._reader = Reader(library.catalog, library.thumbnails, self._space_id, self._model.preprocess)
+            self._enter("indexing")
         return self._reader
 
     def _take(self, item: Read) -> None:
@@ -268,10 +273,12 @@ class Pipeline:
 
     def _load(self) -> Encoder:
         if self._encoder is None:
+            self._enter("loading")
             with self._clock("load"):
                 from indexer.encoder import Encoder
 
                 self._encoder = Encoder(self._model, device=self._options.device, precision=self._options.precision)
+            self._enter("indexing")
         return self._encoder
 
     def _adapt(self, seconds: float, size: int) -> None:
@@ -355,8 +362,7 @@ class Pipeline:
             for photo_id, path in self._library.catalog.missing_photos(scan.root_id)
             if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path))
         ]
-        for content_hash in self._writer.prune(photo_ids):
-            self._library.thumbnails.remove(content_hash)
+        self._library.forget_pictures(self._writer.prune(photo_ids))
         self.summary.forgotten = len(photo_ids)
 
     def _choose_default(self) -> None:
@@ -377,11 +383,26 @@ class Pipeline:
 
     def _bound(self) -> str:
         waited = {name: seconds for name, seconds in self._waited.items() if name != "load"}
-        return max(waited, key=lambda name: waited[name], default="walk")
+        return max(waited, key=lambda name: waited[name])
 
-    def _show(self, scanner: Scanner) -> None:
-        rate = self._taken / max(time.monotonic() - self._started - self._waited.get("load", 0.0), 1e-9)
-        self._report(Progress(self._taken, scanner.found, scanner.finished, self.summary.failed, rate, self._bound()))
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._beacon.tell()
+
+    def _progress(self) -> Progress:
+        scanner = self._scanner
+        return Progress(
+            pid=os.getpid(),
+            started=self._since,
+            folders=self._folders,
+            phase=self._phase,
+            done=self._taken,
+            total=scanner.found if scanner is not None and scanner.finished else None,
+            rate=self._taken / max(time.monotonic() - self._started - self._waited["load"], 1e-9),
+            bound_by=self._bound(),
+            failed=self.summary.failed,
+            updated=now(),
+        )
 
     @contextmanager
     def _clock(self, name: str) -> Iterator[None]:
@@ -391,7 +412,7 @@ class Pipeline:
             yield
         finally:
             if name:
-                self._waited[name] = self._waited.get(name, 0.0) + time.monotonic() - begun
+                self._waited[name] += time.monotonic() - begun
 
 
 def _is_gone(path: Path) -> bool:

@@ -130,7 +130,7 @@ class Reader:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)
-        facts = asdict(decoded.facts) if known is None else None
+        facts = {**asdict(decoded.facts), "colour": decoded.colour} if known is None else None
         content_id = None if known is None else known[0]
         try:
             pixels = self._preprocess.apply(decoded.pixels)

@@ -12,9 +12,11 @@ import click
 
 from indexer.spaces import PRESETS, Preset
 from indexer.verify import check
+from store import progress
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library, is_indexing, locked
 from store.paths import as_json, display, to_bytes
+from store.progress import Progress
 from store.writer import Writer
 
 
@@ -29,13 +31,14 @@ def print_status(library: Library, as_lines: bool) -> None:
         default = catalog.default_space()
         counts = catalog.counts(default.id if default else None)
         roots, spaces, last = catalog.roots(), catalog.spaces(), catalog.last_run()
-    running = is_indexing(library.path)
+    running, now = is_indexing(library.path), progress.read(library.path)
     if as_lines:
         _print_json(
             {
                 "library": display(to_bytes(library.path)),
                 **asdict(counts),
                 "indexing": running,
+                "progress": None if now is None else asdict(now),
                 "space": default.name if default else None,
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
                            "last_walked_at": root.last_walked_at} for root in roots],
@@ -45,7 +48,7 @@ def print_status(library: Library, as_lines: bool) -> None:
             }
         )  # fmt: skip
         return
-    click.echo(f"Library   {library.path}{'  (an indexer is at work on it)' if running else ''}")
+    click.echo(f"Library   {library.path}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
     click.echo(
         f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
     )
@@ -60,6 +63,12 @@ def print_status(library: Library, as_lines: bool) -> None:
         click.echo(f"Space     {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}{mark}")
     if last:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
+
+
+def _far(now: Progress | None) -> str:
+    if now is None:
+        return ""
+    return f": {now.done} files so far" if now.total is None else f": {now.done} of {now.total} files"
 
 
 def print_failures(library: Library, as_lines: bool) -> None:
@@ -146,9 +155,7 @@ def forget_folder(path: Path, folder: Path) -> None:
             raise SightlineError(f"The library {path} has no folder {folder}; it has: {names}")
         writer = Writer(library.catalog.engine)
         count = writer.forget_root(found.id)
-        hashes = writer.prune([])
-        for content_hash in hashes:
-            library.thumbnails.remove(content_hash)
+        library.forget_pictures(writer.prune([]))
         for space in library.catalog.spaces():
             library.vectors.save(space.id)
     click.echo(f"Forgot {found.display} and its {count} photos. The files themselves were not touched.", err=True)

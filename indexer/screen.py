@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from indexer.summary import Summary
 
 if TYPE_CHECKING:
-    from indexer.pipeline import Progress as State
+    from store.progress import Progress as State
 
 BOUND_BY = {
     "decode": "reading and decoding",
@@ -53,7 +53,7 @@ class RunScreen:
         self._progress.update(
             self._task,
             completed=state.done,
-            total=state.total if state.counted else None,
+            total=state.total,
             speed=f"{state.rate:.1f} pictures/s, bound by {BOUND_BY[state.bound_by]}{failed}",
         )
 

@@ -25,12 +25,13 @@ class Finding:
 
 
 def check(library: Library) -> list[Finding]:
-    """Check the database, every vector, the index files and the thumbnails of an open library."""
+    """Check the database, every vector, the index files, the thumbnails and the previews of an open library."""
     findings = [_database(library)]
     for space in library.catalog.spaces():
         findings.append(_vectors(library, space))
         findings.append(_index_file(library, space))
     findings.append(_thumbnails(library))
+    findings.append(_previews(library))
     return findings
 
 
@@ -75,3 +76,9 @@ def _thumbnails(library: Library) -> Finding:
     if missing:
         return Finding("ok", "thumbnails", f"{len(hashes) - missing} there, {missing} to be made when they are shown")
     return Finding("ok", "thumbnails", f"{len(hashes)} there")
+
+
+def _previews(library: Library) -> Finding:
+    # Any of them may be missing: they are made when they are looked at.
+    megabytes = library.disk_use()["previews"] / 1e6
+    return Finding("ok", "previews", f"{megabytes:,.1f} MB of at most {library.previews.limit_bytes / 1e6:,.0f}")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from search_ui.frame import remember_search_page
 from search_ui.services import services
-from search_ui.views import search
+from search_ui.views import compare, duplicates, library, map, search
 
 # Drawn here: a browser would fetch Streamlit's `:material/...:` page icons from Google.
 ICON: Final = (
@@ -20,7 +20,14 @@ ICON: Final = (
 STYLE: Final = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 first = st.Page(search.page, title="Search", url_path="search", default=True)
-chosen = st.navigation([first], position="top")
+pages = [
+    first,
+    st.Page(library.page, title="Library", url_path="library"),
+    st.Page(duplicates.page, title="Duplicates", url_path="duplicates"),
+    st.Page(map.page, title="Map", url_path="map"),
+    st.Page(compare.page, title="Compare", url_path="compare"),
+]
+chosen = st.navigation(pages, position="top")
 title = "Sightline" if chosen is first else f"{chosen.title} · Sightline"
 st.set_page_config(title, page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")

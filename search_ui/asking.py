@@ -1,42 +1,96 @@
-"""What a visitor of the page asks for: the text of the query, in the session and the address, and what changes it.
+"""What a visitor of the page asks for: the text of the query and the picture that is open, in session and address.
 
 The text is all there is: pictures of the library (`like:`), dropped ones (`picture:`), filters and options stand in it.
 So a reload, a shared link and a saved search ask for the same. Handlers only change it; drawing follows from it.
+
+The address is written here, and read when a session begins. Where Back and Forward lead, the browser tells: a run
+can't know, since the address that comes with a click may be older than what was written last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from search_ui.api.metrics import metrics
 from search_ui.language import disliked, explain, liked, parse, to_text, without
-from search_ui.query import MAX_HITS, Query, QueryError
+from search_ui.query import MAX_HITS, MAX_TERMS, Picture, Query, QueryError
 from search_ui.results import Result
 from search_ui.searcher import Searcher
 from search_ui.services import services
 
-PAGE: Final = 60
+# More than a wide screen of small pictures; the next ones come in larger steps.
+FIRST: Final = 120
+STEP: Final = 240
 # A browser keeps up with so many pictures; who wants more is better served by a filter, or by the command line.
 MAX_SHOWN: Final = 3_000
 
 
 def begin() -> None:
-    """Give a new session the text of its address. `?like=ID` is how links were written before there was a language."""
+    """Give a new session what its address says. `?like=ID` is how links were written before there was a language."""
     if "q" in st.session_state:
         return
-    text, like = st.query_params.get("q", ""), st.query_params.get("like", "")
-    if like.isascii() and like.isdigit() and len(like) < 19 and int(like) > 0:
-        text = f"{text} like:{int(like)}".strip()
-    st.session_state["q"] = text
+    address = st.query_params.to_dict()
+    text, like = address.get("q", ""), _id(address.get("like", ""))
+    if like is not None:
+        text = f"{text} like:{like}".strip()
+    _be_at({**address, "q": text})
+
+
+def go_to(address: Mapping[str, Any]) -> None:
+    """Follow the browser to another address, given by the values of its query: `q`, `photo`, `shown`, `below`."""
+    if _own(address) != here():
+        _be_at(address)
+
+
+def here() -> dict[str, str]:
+    """The address of what is asked for now, by name; what has its usual value is left out."""
+    every = {
+        "q": text(),
+        "photo": str(photo() or ""),
+        "shown": "" if shown() == FIRST else str(shown()),
+        "below": "open" if unfolded() else "",
+    }
+    return {name: value for name, value in every.items() if value}
+
+
+def _be_at(address: Mapping[str, Any]) -> None:
+    own = _own(address)
+    st.session_state.update(
+        q=own.get("q", ""), photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
+        address=_steps(own),
+    )  # fmt: skip
+
+
+def _steps(address: Mapping[str, str]) -> dict[str, str]:
+    """What of an address is a step that Back takes. How far down the page goes is none: the browser notes it."""
+    return {name: value for name, value in address.items() if name in ("q", "photo")}
+
+
+def _own(address: Mapping[str, Any]) -> dict[str, str]:
+    """What `here` would say at an address: whatever others wrote there becomes something that can be asked for."""
+    given = {name: str(address.get(name) or "") for name in ("q", "photo", "shown", "below")}
+    count = min(_id(given["shown"]) or FIRST, MAX_SHOWN)
+    opened = _id(given["photo"])
+    own = {
+        "q": given["q"].strip(),
+        "photo": "" if opened is None else str(opened),
+        "shown": "" if count == FIRST else str(count),
+        "below": "open" if given["below"] == "open" else "",
+    }
+    return {name: value for name, value in own.items() if value}
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0 else None
 
 
 def forget() -> None:
     """Ask for what the address says at the next drawing, from its first picture on."""
-    for name in ("q", "k", "unfolded"):
+    for name in ("q", "k", "unfolded", "photo"):
         st.session_state.pop(name, None)
 
 
@@ -47,7 +101,7 @@ def text() -> str:
 
 def shown() -> int:
     """How many hits the page goes down to."""
-    return int(st.session_state.get("k", PAGE))
+    return int(st.session_state.get("k", FIRST))
 
 
 def unfolded() -> bool:
@@ -55,13 +109,37 @@ def unfolded() -> bool:
     return bool(st.session_state.get("unfolded"))
 
 
+def photo() -> int | None:
+    """The content id of the picture that is open; None where none is."""
+    opened: int | None = st.session_state.get("photo")
+    return opened
+
+
+def open_photo(content_id: int) -> None:
+    """Open a picture: the address then leads to it, and Back closes it. A handler."""
+    st.session_state["photo"] = content_id
+    _write()
+
+
+def close_photo() -> None:
+    """Close the picture that is open. A handler: of a dialog, as its `on_dismiss`."""
+    if photo() is not None:
+        st.session_state["photo"] = None
+        _write()
+
+
 def ask(text: str, *, unfolded: bool = False) -> None:
     """Go to another query, at its first page."""
-    st.session_state.update(q=text, k=PAGE, unfolded=unfolded)
-    address = {"q": text.strip()} if text.strip() else {}
-    if address != st.query_params.to_dict():
-        # All at once: each change of the address is a step that the browser's Back takes.
-        st.query_params.from_dict(address)
+    st.session_state.update(q=text, k=FIRST, unfolded=unfolded, photo=None)
+    _write()
+
+
+def _write() -> None:
+    address = _steps(here())
+    # Not what Streamlit takes for the address: it does not hear of Back.
+    if address != st.session_state.get("address"):
+        st.session_state["address"] = address
+        st.query_params.from_dict(address)  # all at once, so that it is one step
 
 
 def ask_box() -> None:
@@ -69,34 +147,54 @@ def ask_box() -> None:
     ask(st.session_state["q"])
 
 
-def take_picture(name: str) -> None:
-    """Add a picture that was put on the server's shelf."""
-    ask(f"{text()} picture:{name}".strip())
+def take_pictures(names: Sequence[str]) -> None:
+    """Add pictures that were put on the server's shelf, as many as a query takes; those that it has are not added."""
+
+    def taken(query: Query) -> Query:
+        new = [name for name in names if Picture(name) not in {term.subject for term in query.terms}]
+        free = MAX_TERMS - len(query.terms)
+        if len(new) > free:
+            st.session_state["refused"] = (
+                f"A query takes {MAX_TERMS} terms: {free} of the {len(new)} pictures were added. Take something out, "
+                "and add the others."
+            )
+        return query.with_pictures(new[:free])
+
+    change(taken)
 
 
 def like(content_id: int) -> None:
     """More like a picture of the library; no longer, where the query asks for it already."""
-    _change(lambda query: liked(query, content_id), unfolded=unfolded())
+    change(lambda query: liked(query, content_id), unfolded=unfolded())
 
 
 def dislike(content_id: int) -> None:
     """Less like a picture of the library; no longer, where the query asks for it already."""
-    _change(lambda query: disliked(query, content_id), unfolded=unfolded())
+    change(lambda query: disliked(query, content_id), unfolded=unfolded())
 
 
 def unfold_duplicates() -> None:
     """Show near-duplicates one by one."""
-    _change(lambda query: replace(query, dedup=False))
+    change(lambda query: replace(query, dedup=False))
 
 
-def remove(part: str) -> None:
-    """Take a part out, by its text: what the box holds may have changed since the parts were drawn."""
+def remove(parts: Sequence[tuple[str, int]]) -> None:
+    """Take parts out, by their texts: what the box holds may have changed since they were drawn.
+
+    Args:
+        parts: the text of each, and how many parts of this text are to be left. So it does not matter whether the first
+            of two quick clicks was heard already when the second is.
+    """
 
     def removed(query: Query) -> Query:
-        parts = [line.text for line in explain(query)]
-        return without(query, parts.index(part)) if part in parts else query
+        for part, left in parts:
+            texts = [line.text for line in explain(query)]
+            while texts.count(part) > left:
+                query = without(query, texts.index(part))
+                texts.remove(part)
+        return query
 
-    _change(removed)
+    change(removed)
 
 
 def correct(wrong: str, start: int, end: int, right: str) -> None:
@@ -106,7 +204,7 @@ def correct(wrong: str, start: int, end: int, right: str) -> None:
 
 def show_more() -> None:
     """A page more of the same query."""
-    st.session_state["k"] = min(shown() + PAGE, MAX_SHOWN)
+    st.session_state["k"] = min(shown() + STEP, MAX_SHOWN)
 
 
 def fold(is_open: bool) -> None:
@@ -142,9 +240,10 @@ def _searched(searcher: Searcher, query: Query, count: int) -> Result:
     return result
 
 
-def _change(change: Callable[[Query], Query], *, unfolded: bool = False) -> None:
+def change(made: Callable[[Query], Query], *, unfolded: bool = False) -> None:
+    """Ask for the present query as `made` changes it; where that can't be, the page says why. A handler."""
     try:
-        ask(to_text(change(parse(text()))), unfolded=unfolded)
+        ask(to_text(made(parse(text()))), unfolded=unfolded)
     except QueryError as error:
         # Too many terms, or a text typed in the meantime that can't be read: the page says so beside what it draws.
         st.session_state["refused"] = str(error)

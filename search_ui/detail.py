@@ -1,84 +1,184 @@
-"""The dialog of one picture: larger, with what is known of it, why it was found, and what a person decides about it."""
+"""The dialog of one picture: large, with what is known of it, why it was found, and what a person decides about it."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal
 
 import streamlit as st
 
-from search_ui import asking
+from search_ui import asking, leafing
+from search_ui.crops import as_box, crop, crop_of
+from search_ui.file_manager import FileManagerError, show_folder_of
 from search_ui.gallery import thumbnails
+from search_ui.gallery.viewer import Picture, cutter, viewer
 from search_ui.language import parse
 from search_ui.panels import READONLY, attempt, guarded, note, quiet, refusal
-from search_ui.pictures import thumbnail
+from search_ui.photo_facts import copies, fact_list, parts_table, place, title
 from search_ui.query import QueryError
-from search_ui.results import Found, Part
+from search_ui.results import Found
 from search_ui.searcher import Searcher
 from search_ui.services import services
+from search_ui.similar import similar
 from search_ui.tiles import asked, tile
-from search_ui.words import count, facts, number
+from search_ui.words import count, file_name
 from store.catalog import PhotoRow
 from store.errors import LibraryError
 from store.library import Library
-from store.paths import display, to_bytes, to_path
+from store.paths import to_path
 
 MAX_DUPLICATES: Final = 60
+# Up to this longer side the thumbnail, which is not enlarged, shows all there is.
+_THUMBNAIL_SIDE: Final = 512
+_KEY: Final = "viewer"
+
+FoundOf = Callable[[int], Found | None]
+
+
+def detail(
+    searcher: Searcher, content_id: int, found: Found | None, order: Sequence[int] = (), found_of: FoundOf | None = None
+) -> None:
+    """Open the dialog of a picture.
+
+    Args:
+        searcher: of the library that holds it.
+        content_id: the picture.
+        found: how it was found; None where it was not searched for.
+        order: content ids of the page in their order: what the arrow keys lead through.
+        found_of: how each of them was found; None: only `found` is known.
+    """
+    if asking.photo() != content_id:
+        asking.open_photo(content_id)
+    _dialog(searcher, tuple(order), found_of or {content_id: found}.get)
 
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
-@st.dialog("Picture", width="medium", on_dismiss="rerun")
+@st.dialog("Picture", width="large", on_dismiss=asking.close_photo)
 @guarded
-def detail(searcher: Searcher, content_id: int, found: Found | None) -> None:
-    """One picture, larger, with what is known of it."""
-    if services().searcher() is not searcher:
-        st.rerun()  # another library was put in the place of this one
-    if "opened" in st.session_state:
-        st.rerun()  # a near-duplicate was opened: its dialog takes the place of this one
+def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None:
+    content_id = asking.photo()
+    if content_id is None or services().searcher() is not searcher:
+        st.rerun()  # something else was asked for; or another library was put in the place of this one
     refusal()
     library = searcher.library
     photo = library.catalog.photos([content_id]).get(content_id)
+    found = found_of(content_id)
+    # Laid out by style.css: facts beside picture and strips, or between them where the window is narrow.
+    with st.container(key="photo-dialog"):
+        large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
+    with large:
+        _viewer(library, content_id, order)
+    with beside:
+        if photo is None:
+            note("This picture is no longer where it was.")
+            return
+        title(photo)
+        _marks(library, content_id)
+        _actions(photo, content_id)
+        fact_list(photo, found)
+        if found is not None and found.parts:
+            parts_table(found.parts)
+        place(photo)
+        copies(library, photo)
+    with below:
+        if found is not None and found.folded:
+            _duplicates(library, found.folded)
+        _similar(searcher, content_id)
+
+
+# -- the picture ----------------------------------------------------------------------------------------------------
+
+
+def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
+    places = leafing.around(content_id, order)
+    photos = library.catalog.photos([each.id for each in places])
+    viewer(
+        [
+            _picture(each, photos.get(each.id))
+            for each in places
+            if each.id in photos or each.id == content_id
+        ],
+        content_id, key=_KEY,
+        on_move=lambda: _if_id(_said("moved"), leafing.go_on),
+        on_favourite=lambda: _if_id(_said("favourite"), lambda id_: attempt(lambda: _toggle(library, id_))),
+        on_part=lambda: attempt(lambda: _take_part(library, _said("part"))),
+    )  # fmt: skip
+
+
+def _said(name: str) -> Any:
+    return getattr(st.session_state[_KEY], name)
+
+
+def _if_id(value: object, then: Callable[[int], object]) -> None:
+    if isinstance(value, int) and value > 0:
+        then(value)
+
+
+def _picture(at: leafing.Place, photo: PhotoRow | None) -> Picture:
+    """A picture as the viewer wants it; one that is not there any more without addresses."""
     if photo is None:
-        note("This picture is no longer where it was.")
-        return
-    data = thumbnail(library, photo.hash)
-    if data is None:
-        note("The file of this picture changed or can't be read; the next indexing run will see to it.")
-    else:
-        with st.container(horizontal_alignment="center"):
-            st.image(data)
-    _feedback(content_id)
-    _marks(library, content_id)
-    # As code: names are not ours, and Markdown in them must stay text. It also brings a button to copy the path.
-    st.code(display(to_bytes(to_path(photo.root, photo.path))), language=None, wrap_lines=True)
-    table = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in _rows(photo, found))
-    st.html(f'<dl class="facts">{table}</dl>')
-    if found is not None and found.parts:
-        _parts(found.parts)
-    if found is not None and found.folded:
-        _duplicates(library, found.folded)
+        return {
+            "id": at.id, "name": "", "small": "", "large": "", "width": 1, "height": 1, "colour": "",
+            "position": at.position,
+        }  # fmt: skip
+    width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
+    return {
+        "id": at.id,
+        "name": file_name(photo),
+        "small": f"/thumb/{photo.hash.hex()}.jpg",
+        "large": f"/preview/{photo.hash.hex()}.jpg" if max(width, height) > _THUMBNAIL_SIDE else "",
+        "width": width,
+        "height": height,
+        "colour": "" if colour is None else f"#{colour:06x}",
+        "position": at.position,
+    }
 
 
-def _rows(photo: PhotoRow, found: Found | None) -> list[tuple[str, str]]:
-    rows = [*facts(photo), ("In a query", f"like:{photo.content_id}")]
-    if found is not None and len(found.parts) > 1:
-        rows.append(("Together", number(found)))
-    return rows
+def _take_part(library: Library, part: Any) -> None:
+    """Search with a part of a picture, beside what is asked for already."""
+    if not isinstance(part, dict) or not isinstance(part.get("id"), int):
+        raise QueryError("That is no part of a picture. Draw a rectangle inside one.")
+    name = services().shelf.put(crop(library, part["id"], as_box(part.get("box"))))
+    asking.take_pictures([name])
 
 
-def _feedback(content_id: int) -> None:
-    try:
-        now = asked(parse(asking.text())).get(content_id)
-    except QueryError:
-        now = None
-    with st.container(horizontal=True):
-        # As handlers: they run before the box is drawn again, which may not be changed after.
-        for word, state, change in (("More", "liked", asking.like), ("Less", "disliked", asking.dislike)):
-            said = f"No longer {word.lower()} like this" if now == state else f"{word} like this"
-            kind: Literal["primary", "secondary"] = "primary" if state == "liked" else "secondary"
-            # Under a key: what the button says changes with the click.
-            if st.button(said, key=f"make-{state}", type=kind, on_click=change, args=[content_id]):
-                st.rerun()
+@st.dialog("Search with a part of your picture", width="large")
+@guarded
+def crop_dropped(name: str) -> None:
+    """The dialog that cuts a part out of a picture given to the page; the query then has the part in its place."""
+    refusal()
+    dropped = services().shelf.get(name)
+    if dropped is None or st.session_state.pop("part_taken", False):
+        st.rerun()
+    width, height = dropped.size
+    key = f"cutter-{name}"
+
+    def take() -> None:
+        part = st.session_state[key].part
+        box = as_box(part.get("box") if isinstance(part, dict) else None)
+        taken = services().shelf.put(crop_of(dropped.data, box))
+        asking.ask(asking.text().replace(f"picture:{name}", f"picture:{taken}"))
+        st.session_state["part_taken"] = True
+
+    address = f"/picture/{name}.jpg"
+    cutter(
+        {"id": 1, "name": "your picture", "small": address, "large": "", "width": width, "height": height,
+         "colour": "", "position": ""},
+        key=key, on_part=lambda: attempt(take),
+    )  # fmt: skip
+
+
+# -- what a person decides ------------------------------------------------------------------------------------------
+
+
+def _toggle(library: Library, content_id: int) -> None:
+    _is_still_there(library)
+    library.marks.favourite([content_id], content_id not in library.marks.favourites_of([content_id]))
+
+
+def _is_still_there(library: Library) -> None:
+    if services().library() is not library:
+        raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
 
 
 def _marks(library: Library, content_id: int) -> None:
@@ -92,15 +192,15 @@ def _marks(library: Library, content_id: int) -> None:
         quiet(f"{'A favourite. ' if is_favourite else ''}Tags: {', '.join(tags) or 'none'}.")
         return
     favourite, chosen = f"favourite-{content_id}", f"tags-{content_id}"
-    # Always what the library holds: a name that it did not take goes again.
-    st.session_state[favourite], st.session_state[chosen] = is_favourite, list(tags)
-
-    def is_still_there() -> None:
-        if services().library() is not library:
-            raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
+    # What the library holds: a name that it did not take goes again. Set only where that is something else, because
+    # to set it takes away what someone has entered since this run began.
+    if st.session_state.get(favourite) != is_favourite:
+        st.session_state[favourite] = is_favourite
+    if chosen not in st.session_state or set(st.session_state[chosen]) != set(tags):
+        st.session_state[chosen] = list(tags)
 
     def change_tags() -> None:
-        is_still_there()
+        _is_still_there(library)
         now = st.session_state[chosen]
         marks.change(
             [content_id],
@@ -109,7 +209,7 @@ def _marks(library: Library, content_id: int) -> None:
         )
 
     def change_favourite() -> None:
-        is_still_there()
+        _is_still_there(library)
         marks.favourite([content_id], st.session_state[favourite])
 
     st.toggle("Favourite", key=favourite, on_change=attempt, args=[change_favourite])
@@ -119,25 +219,61 @@ def _marks(library: Library, content_id: int) -> None:
     )  # fmt: skip
 
 
-def _parts(parts: tuple[Part, ...]) -> None:
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(of.term)}</th><td>{of.cosine:.3f}</td><td>{of.score:+.2f}</td></tr>"
-        for of in parts
-    )
-    head = "<tr><th scope='col'>Looked for</th><th scope='col'>Cosine</th><th scope='col'>Standard score</th></tr>"
-    st.html(f'<table class="parts"><thead>{head}</thead><tbody>{rows}</tbody></table>')
-    quiet(
-        "A standard score of 0 is on the line from which a picture counts as a match; what is excluded should be below."
-    )
+def _actions(photo: PhotoRow, content_id: int) -> None:
+    try:
+        now = asked(parse(asking.text())).get(content_id)
+    except QueryError:
+        now = None
+    with st.container(horizontal=True, gap="small"):
+        # As handlers: they run before the box is drawn again, which may not be changed after.
+        for word, state, change in (("More", "liked", asking.like), ("Less", "disliked", asking.dislike)):
+            said = f"No longer {word.lower()} like this" if now == state else f"{word} like this"
+            kind: Literal["primary", "secondary"] = "primary" if state == "liked" else "secondary"
+            # Under a key: what the button says changes with the click.
+            st.button(said, key=f"make-{state}", type=kind, on_click=change, args=[content_id])
+        # Not a button of Streamlit's: those read the whole file before anyone asks for it.
+        st.html(f'<a class="download" href="/original/{content_id}" download>Download</a>', width="content")
+        if services().manages:
+            st.button("Open folder", key="open-folder", on_click=attempt, args=[lambda: open_folder(photo)])
 
 
-def _duplicates(library: Library, folded: tuple[int, ...]) -> None:
-    photos = library.catalog.photos(folded[:MAX_DUPLICATES])
-    quiet(f"{count(len(folded), 'near-duplicate')} of it, folded into one place:")
+def open_folder(photo: PhotoRow) -> None:
+    """Show the folder of a photo in this machine's file manager, for who may act on this machine.
+
+    Raises:
+        FileManagerError: they may not, or it can't be shown.
+    """
+    if not services().manages:
+        raise FileManagerError(
+            "Folders are opened only for who sits at this machine. Start Sightline with --manage if that is you."
+        )
+    show_folder_of(to_path(photo.root, photo.path))
+
+
+# -- other pictures -------------------------------------------------------------------------------------------------
+
+
+def _duplicates(library: Library, folded: Sequence[int]) -> None:
+    quiet(f"{count(len(folded), 'near-duplicate')} of it, folded into one place")
+    _strip(library, folded[:MAX_DUPLICATES], "duplicates")
+    st.button("Show them apart", on_click=asking.unfold_duplicates)
+
+
+def _similar(searcher: Searcher, content_id: int) -> None:
+    try:
+        space = searcher.space(parse(asking.text()).space)
+    except QueryError:
+        space = searcher.space()
+    ids = similar(searcher.library, space.id, content_id)
+    if ids:
+        quiet("Similar pictures")
+        _strip(searcher.library, ids, "similar")
+
+
+def _strip(library: Library, ids: Iterable[int], key: str) -> None:
+    photos = library.catalog.photos(list(ids))
     favourites = library.marks.favourites_of(photos)
     thumbnails(
-        [tile(photos[id_], None, {}, favourites) for id_ in folded if id_ in photos], key="duplicates",
-        on_open=lambda: st.session_state.update(opened=st.session_state["duplicates"].opened),
+        [tile(photos[id_], None, {}, favourites) for id_ in ids if id_ in photos], key=key,
+        on_open=lambda: _if_id(st.session_state[key].opened, asking.open_photo),
     )  # fmt: skip
-    if st.button("Show them apart", on_click=asking.unfold_duplicates):
-        st.rerun()

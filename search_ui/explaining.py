@@ -21,6 +21,7 @@ from store.filters import (
     Name,
     Near,
     Orientation,
+    Set,
     Tag,
 )
 
@@ -122,6 +123,8 @@ def _filter(given: Filter) -> str:
             return f"tagged {_any(names)}"
         case Favourite():
             return "among the favourites"
+        case Set(names):
+            return f"among the pictures chosen before as {_any(names)}"
 
 
 def _pattern(text: str) -> str:

@@ -118,7 +118,10 @@ def searches(deleted: Sequence[str], as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @library_option
 def export_marks(file: Path) -> None:
-    """Write tags, favourites and saved searches to FILE as JSON; `-` is stdout. Pictures are named by their content."""
+    """Write tags, favourites, saved searches and photos set aside to FILE as JSON; `-` is stdout.
+
+    Pictures are named by their content, photos by their place too.
+    """
     from search_ui.services import services
     from store.files import replace_file
 
@@ -133,9 +136,10 @@ def export_marks(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @library_option
 def import_marks(file: Path) -> int:
-    """Add the tags, favourites and saved searches in FILE, which `export-marks` wrote; `-` is stdin.
+    """Add the tags, favourites, saved searches and photos set aside in FILE, which `export-marks` wrote; `-` is stdin.
 
-    What is there stays. Marks of pictures that this library does not have are counted, and the exit code is 1.
+    What is there stays. Marks of pictures that this library does not have are counted, and the exit code is 1; so are
+    photos that are not at their place or hold something else there.
     """
     from search_ui.services import services
     from search_ui.words import count
@@ -149,6 +153,7 @@ def import_marks(file: Path) -> int:
         count(done.tags, "tag"),
         count(done.favourites, "favourite"),
         f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
+        count(done.set_aside, "photo set aside", "photos set aside"),
     )
     click.echo(f"{', '.join(added)} added", err=True)
     for name in done.kept:
@@ -159,7 +164,13 @@ def import_marks(file: Path) -> int:
         )
         for digest in done.unknown:
             click.echo(f"  {digest}", err=True)
-    return 1 if done.unknown else 0
+    if done.elsewhere:
+        click.echo(
+            f"Left out: {count(len(done.elsewhere), 'photo')} set aside, not in this library or changed:", err=True
+        )
+        for path in done.elsewhere:
+            click.echo(f"  {path}", err=True)
+    return 1 if done.unknown or done.elsewhere else 0
 
 
 def _json_in(file: Path) -> Any:

@@ -25,7 +25,6 @@ from search_ui.records import saved_text
 from search_ui.searcher import Searcher
 from search_ui.services import services
 from search_ui.words import ago, count
-from store.catalog import Counts
 from store.errors import SightlineError
 from store.filters import shown
 from store.library import Library, is_indexing
@@ -97,6 +96,21 @@ def guarded(draw: Callable[_P, None]) -> Callable[_P, None]:
             note(str(error), role="alert")
 
     return drawn
+
+
+def waiting(is_running: Callable[[], bool]) -> None:
+    """Say that the model is being loaded, and what works meanwhile; draw the page again when that has ended."""
+
+    @st.fragment(run_every=1.0)
+    def look() -> None:
+        if not is_running():
+            st.rerun()
+        note(
+            "Loading the model that reads words and pictures: a few seconds, once. What needs none of it works "
+            "meanwhile: filters, such as date:2023, and looking at what is there."
+        )
+
+    look()
 
 
 def refusal() -> None:
@@ -181,18 +195,18 @@ def failures(searcher: Searcher) -> None:
         st.caption(f"The first {MAX_FAILURES} of {len(rows):,}.")
 
 
-def status(searcher: Searcher, counts: Counts) -> None:
+def status(searcher: Searcher) -> None:
     """A quiet line on the state of the library."""
+    space = searcher.space()
+    counts = searcher.library.catalog.counts(space.id)
     last = searcher.library.catalog.last_run()
     ended = last["finished_at"] if last else None
-    said = [count(counts.pictures, "picture"), f"space {searcher.space().name}", f"state {counts.generation}"]
-    if is_indexing(searcher.library.path):
-        said.append("an indexing run is going on: new pictures appear with the next search")
-    elif ended:
+    said = [count(counts.pictures, "picture"), f"space {space.name}", f"state {counts.generation}"]
+    if ended and not is_indexing(searcher.library.path):
         said.append(f"indexed {ago(ended)}")
     if counts.missing:
         said.append(f"{count(counts.missing, 'file')} missing")
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="status", horizontal=True, vertical_alignment="center"):
         quiet(" · ".join(said))
         if counts.failed and st.button(f"{count(counts.failed, 'file')} could not be read", type="tertiary"):
             failures(searcher)

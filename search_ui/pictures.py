@@ -16,7 +16,7 @@ from store.library import Library
 from store.paths import to_path
 
 # Decoding may take 0.8 GB for the largest pictures; a page of missing thumbnails asks for sixty at once.
-_DECODES = threading.Semaphore(2)
+DECODES = threading.Semaphore(2)
 _THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thumbnail's 512 px
 
 
@@ -24,15 +24,40 @@ def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
     """The thumbnail (JPEG) of a content, made again from its photo where it is missing; None where that can't be."""
     data = library.thumbnails.read(content_hash)
     if data is None:
-        with _DECODES:
+        with DECODES:
             data = library.thumbnails.read(content_hash) or _remade(library, content_hash)
+    return data
+
+
+def preview(library: Library, content_hash: bytes) -> bytes | None:
+    """A larger picture (JPEG, at most 1600 px) of a content, made from its photo; None where that can't be read."""
+    data = library.previews.read(content_hash)
+    if data is None:
+        with DECODES:
+            data = library.previews.read(content_hash) or _previewed(library, content_hash)
+    return data
+
+
+def _previewed(library: Library, content_hash: bytes) -> bytes | None:
+    from indexer.decode import DecodeError, preview
+
+    original = original_bytes(library, content_hash)
+    if original is None:
+        return None
+    try:
+        data = preview(io.BytesIO(original))
+    except DecodeError:
+        return None
+    if not library.readonly:
+        with suppress(OSError):  # as in _remade
+            library.previews.write(content_hash, data)
     return data
 
 
 def _remade(library: Library, content_hash: bytes) -> bytes | None:
     from indexer.decode import DecodeError, decode
 
-    original = _original(library, content_hash)
+    original = original_bytes(library, content_hash)
     if original is None:
         return None
     try:
@@ -45,26 +70,27 @@ def _remade(library: Library, content_hash: bytes) -> bytes | None:
     return data
 
 
-def _original(library: Library, content_hash: bytes) -> bytes | None:
-    """A photo's bytes, if they still are what was indexed: under this hash no other picture may ever be shown."""
+def original_bytes(library: Library, content_hash: bytes) -> bytes | None:
+    """A file of a content, if one still is what was indexed: under this hash no other picture may ever be shown."""
     known = library.catalog.content_by_hash(content_hash, 0)
-    photo = library.catalog.photos([known[0]]).get(known[0]) if known is not None else None
-    if photo is None:
-        return None
-    path = to_path(photo.root, photo.path)
-    try:
-        data = path.read_bytes() if path.is_file() else b""  # is_file: opening a FIFO would wait for ever
-    except OSError:
-        return None
-    return data if hashlib.sha256(data).digest() == content_hash else None
+    for root, relative in library.catalog.paths_of(known[0]) if known is not None else ():
+        path = to_path(root, relative)
+        try:
+            data = path.read_bytes() if path.is_file() else b""  # is_file: opening a FIFO would wait for ever
+        except OSError:
+            continue
+        if hashlib.sha256(data).digest() == content_hash:
+            return data
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A picture given to the page: the file as it came, and a thumbnail (JPEG) of it."""
+    """A picture given to the page: the file as it came, a thumbnail (JPEG) of it, its width and height upright."""
 
     data: bytes
     thumbnail: bytes
+    size: tuple[int, int]
 
 
 class Shelf:
@@ -86,13 +112,14 @@ class Shelf:
         if len(data) > MAX_PICTURE_BYTES:
             raise QueryError(f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
         try:
-            with _DECODES:
+            with DECODES:
                 decoded = decode(io.BytesIO(data), need=_THUMBNAIL_NEED)
         except DecodeError as error:
             raise QueryError(f"The picture can't be read: {error.reason}.") from error
         name = secrets.token_hex(16)
         with self._lock:
-            self._pictures[name] = Dropped(data, decoded.thumbnail or b"")
+            height, width, _ = decoded.pixels.shape
+            self._pictures[name] = Dropped(data, decoded.thumbnail or b"", (width, height))
             while len(self._pictures) > self._limit:
                 self._pictures.popitem(last=False)
         return name

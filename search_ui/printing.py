@@ -18,6 +18,7 @@ from store.filters import (
     Name,
     Near,
     Orientation,
+    Set,
     Tag,
 )
 
@@ -96,6 +97,8 @@ def _positive(given: Filter) -> str:
             return f"tag:{_listed(names)}"
         case Favourite():
             return "favourite:yes"
+        case Set(names):
+            return f"set:{_listed(names)}"
     assert_never(given)
 
 

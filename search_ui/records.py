@@ -127,5 +127,6 @@ def csv_row(found: Found, rank: int, *, tags: Sequence[str] = (), favourite: boo
 def csv_line(values: Sequence[Any]) -> str:
     """Values as one line of CSV (RFC 4180, without the line end); None is empty."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return text.getvalue()
+    # Only what is in the line's own end is quoted, and paths may have line breaks in them.
+    csv.writer(text, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n")

@@ -7,7 +7,6 @@ on where a request comes from (`Sec-Fetch-Site`, `Origin`) is believed. Streamli
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DatabaseError
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -29,22 +27,20 @@ from streamlit import config
 from streamlit.starlette import App
 from streamlit.web import bootstrap
 
-from search_ui import api
+from search_ui import api, bundles, failed_routes, map_routes, picture_routes
+from search_ui.answers import error
 from search_ui.api.metrics import metrics
-from search_ui.api.photos import jpeg
 from search_ui.api.problems import Problem
-from search_ui.pictures import thumbnail
-from search_ui.query import MAX_PICTURE_BYTES, QueryError
 from search_ui.services import services
-from store.errors import LibraryError, SightlineError
+from store.errors import SightlineError
 
 HERE: Final = Path(__file__).parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
-NAMES: Final = ("thumb", "picture", "healthz", "api", "metrics")
+NAMES: Final = (
+    *picture_routes.NAMES, *map_routes.NAMES, *failed_routes.NAMES, *bundles.NAMES, "healthz", "api", "metrics",
+)  # fmt: skip
 # In the scope of a request whose `Host` is ours.
 _ADMITTED: Final = "sightline.admitted"
-# A content never changes, so neither does its thumbnail.
-FOR_EVER: Final = "private, max-age=31536000, immutable"
 
 
 def create_app(hosts: Sequence[str] = ()) -> App:
@@ -128,9 +124,10 @@ class Ours:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         routes = [
-            Route("/thumb/{name:path}", _thumb),
-            Route("/picture", _put_picture, methods=["POST"]),
-            Route("/picture/{name:path}", _dropped),
+            *picture_routes.routes(),
+            *map_routes.routes(),
+            *failed_routes.routes(),
+            *bundles.routes(),
             Route("/healthz", _health),
             *api.routes(),
         ]
@@ -160,14 +157,14 @@ def _name(scope: Scope) -> str:
 
 
 def _refusal(scope: Scope, status: int, message: str) -> Response:
-    return Problem(status, message).response() if _name(scope) == "api" else _error(status, message)
+    return Problem(status, message).response() if _name(scope) == "api" else error(status, message)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _refused(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, HTTPException)
     if _name(request.scope) == "api":
-        return api.refused(request, error)
-    return _error(error.status_code, "There is nothing here.", error.headers)
+        return api.refused(request, refused)
+    return error(refused.status_code, "There is nothing here.", refused.headers)
 
 
 def _foreign(headers: Headers) -> bool:
@@ -176,51 +173,6 @@ def _foreign(headers: Headers) -> bool:
         return True
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
-
-
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": message}, status, headers={"Cache-Control": "no-store", **(headers or {})})
-
-
-def _not_found(request: Request) -> Response:
-    return _error(404, "There is no such picture.")
-
-
-def _thumb(request: Request) -> Response:
-    """GET /thumb/HASH.jpg, matched whole and in one spelling."""
-    match = re.fullmatch(r"([0-9a-f]{64})\.jpg", request.path_params["name"])
-    if match is None:
-        return _not_found(request)
-    etag = f'"{match[1]}"'
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag, "Cache-Control": FOR_EVER})
-    try:
-        data = thumbnail(services().library(), bytes.fromhex(match[1]))
-    except (LibraryError, DatabaseError):
-        data = None
-    return jpeg(data, {"ETag": etag, "Cache-Control": FOR_EVER}) if data else _not_found(request)
-
-
-async def _put_picture(request: Request) -> Response:
-    """POST /picture, the file as the body: keeps it for a search and answers with its name."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_PICTURE_BYTES:
-            return _error(413, f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
-    try:
-        return JSONResponse({"name": await run_in_threadpool(services().shelf.put, bytes(data))})
-    except QueryError as error:
-        return _error(422, str(error))
-
-
-def _dropped(request: Request) -> Response:
-    """GET /picture/NAME.jpg: the thumbnail of a picture that was put."""
-    name = request.path_params["name"]
-    picture = services().shelf.get(name.removesuffix(".jpg"))
-    if picture is None:
-        return _not_found(request)
-    return jpeg(picture.thumbnail, {"Cache-Control": "private, no-store"})
 
 
 def _health(request: Request) -> Response:

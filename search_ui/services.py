@@ -15,6 +15,7 @@ from pathlib import Path
 from search_ui.background import Background
 from search_ui.encoders import Encoders
 from search_ui.pictures import Shelf
+from search_ui.runs import Runner
 from search_ui.searcher import Searcher
 from store.errors import SightlineError
 from store.library import DATABASE, Library
@@ -37,6 +38,7 @@ class Services:
         self.encoders = Encoders(offline=offline)
         self.shelf = Shelf()
         self.background = Background()
+        self.runner = Runner(path, offline=offline)
         self.manages = False
         self.warms = False
         self._warmed: tuple[int, int] | None = None

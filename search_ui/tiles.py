@@ -9,7 +9,7 @@ from search_ui.gallery import Section, Tile
 from search_ui.query import Like, Query
 from search_ui.ranking import Band
 from search_ui.results import Found, Result
-from search_ui.words import count, file_name, number, part
+from search_ui.words import count, file_name, number
 from store.catalog import PhotoRow
 
 Asked = Mapping[int, Literal["liked", "disliked"]]
@@ -28,13 +28,16 @@ def asked(query: Query) -> Asked:
 
 def tile(photo: PhotoRow, found: Found | None, asked: Asked, favourites: Collection[int]) -> Tile:
     """A picture as the grid wants it."""
+    colour = photo.facts.get("colour")
     return {
         "id": photo.content_id,
-        "src": f"/thumb/{photo.hash.hex()}.jpg",
+        "hash": photo.hash.hex(),
+        "folder": photo.display.removesuffix(file_name(photo)),
         "name": file_name(photo),
         "score": "" if found is None else number(found),
-        "title": "\n".join([photo.display, *(part(of) for of in (found.parts if found else ()))]),
+        "parts": [(of.term, of.cosine, of.score) for of in (found.parts if found else ())],
         "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
+        "colour": "" if colour is None else f"#{colour:06x}",
         "folded": len(found.folded) if found else 0,
         "favourite": photo.content_id in favourites,
         "asked": asked.get(photo.content_id, ""),

@@ -25,6 +25,7 @@ from store.filters import (
     Name,
     Near,
     Orientation,
+    Set,
     Shape,
     Tag,
 )
@@ -264,6 +265,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "near": Kind("near:48.86,2.35,5", _near),
         "tag": Kind("tag:best", _texts(Tag)),
         "favourite": Kind("favourite:yes", _favourite),
+        "set": Kind("set:3f9a1c20b7e4", _texts(Set)),
     }
 )
 """Every filter, by its name."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, bindparam, func, select, text
 from sqlalchemy.engine import Connection
 
-from store import selection
+from store import listings, selection
 from store.facets import Facets, facets
 from store.filters import Filter
 from store.rows import (
@@ -20,6 +20,7 @@ from store.rows import (
     KnownFailure,
     KnownPhoto,
     PhotoRow,
+    PlacedPhoto,
     RootState,
     SpaceState,
 )
@@ -27,7 +28,7 @@ from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, 
 
 __all__ = [
     "CHUNK", "FACTS", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow",
-    "RootState", "SpaceState", "raise_generation",
+    "PlacedPhoto", "RootState", "SpaceState", "raise_generation",
 ]  # fmt: skip
 
 # Well under SQLite's limit on bound values in one statement.
@@ -37,7 +38,7 @@ VECTOR_CHUNK = 8_192
 
 FACTS = (
     "width", "height", "format", "orientation", "taken_at", "taken_offset", "camera_make", "camera_model",
-    "lens", "latitude", "longitude", "altitude",
+    "lens", "latitude", "longitude", "altitude", "colour",
 )  # fmt: skip
 
 
@@ -182,18 +183,10 @@ class Catalog:
                 connection.execute(select(LibraryRow.generation)).scalar_one(),
             )
 
-    def failures(self) -> list[FailureRow]:
-        """Every file that could not be indexed, by root and path."""
-        query = (
-            select(
-                Root.path, Failure.path, Failure.display, Failure.stage, Failure.reason, Failure.size,
-                Failure.mtime_ns, Failure.failed_at,
-            )
-            .join(Root, Root.id == Failure.root_id)
-            .order_by(Root.id, Failure.path)
-        )  # fmt: skip
+    def failures(self, limit: int | None = None, offset: int = 0) -> list[FailureRow]:
+        """Files that could not be indexed, by root and path: `limit` of them, or all, after the first `offset`."""
         with self.engine.connect() as connection:
-            return [FailureRow(*row) for row in connection.execute(query)]
+            return listings.failures(connection, limit, offset)
 
     def last_run(self) -> dict[str, Any] | None:
         """The newest run: started_at, finished_at, state and its summary; None before the first."""
@@ -248,15 +241,45 @@ class Catalog:
                     found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
         return found
 
+    def photos_of(self, content_ids: Sequence[int] | NDArray[np.int64]) -> list[PlacedPhoto]:
+        """Every present photo of each content, by content id, then the oldest first; unknown contents are left out."""
+        with self.engine.connect() as connection:
+            return listings.photos_of(connection, np.asarray(content_ids, np.int64))
+
+    def copies(self, limit: int | None = None, offset: int = 0) -> list[tuple[int, int]]:
+        """Contents that several present photos hold, and how many those are: the most first, then by id."""
+        with self.engine.connect() as connection:
+            return listings.copies(connection, limit, offset)
+
+    def copy_count(self) -> int:
+        """How many contents several present photos hold."""
+        with self.engine.connect() as connection:
+            return listings.copy_count(connection)
+
+    def located(
+        self, ids: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Contents with a position, of `ids`, int64 (m,), or of all, that a present photo holds.
+
+        Returns:
+            Ids int64 (n,), sorted; latitudes and longitudes float64 (n,), degrees, WGS84, north and east positive.
+        """
+        with self.engine.connect() as connection:
+            return listings.located(connection, ids)
+
     # -- filters ------------------------------------------------------------------------------------------------
 
     def matching(self, filters: Sequence[Filter]) -> NDArray[np.int64]:
-        """Ids of the contents that pass all filters and that a present photo holds, sorted, int64 (n,)."""
+        """Ids of the contents that pass all filters and that a present photo holds, sorted, int64 (n,).
+
+        Raises:
+            MarksError: a filter names a set that is not there any more.
+        """
         with self.engine.connect() as connection:
             return selection.matching(connection, filters)
 
     def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
-        """Years, cameras and folders of the contents `only`, int64 (n,), or of all; `limit` cameras and folders."""
+        """What the contents `only`, int64 (n,), or all can be narrowed by; at most `limit` of a kind that is open."""
         with self.engine.connect() as connection:
             return facets(connection, only, limit)
 

@@ -266,8 +266,25 @@ class Favourite:
     negated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Is in one of these sets of chosen pictures, by their names, kept in lower case; see `store.sets`.
+
+    Raises:
+        ValueError: no name, or a blank one.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        names = tuple(name.strip().lower() for name in self.names)
+        _check_names("set", names)
+        object.__setattr__(self, "names", names)
+
+
 PhotoFilter = Folder | Name | Ext
-ContentFilter = Date | Camera | Lens | Measure | Orientation | Near | Tag | Favourite
+ContentFilter = Date | Camera | Lens | Measure | Orientation | Near | Tag | Favourite | Set
 Filter = PhotoFilter | ContentFilter
 
 

@@ -1,5 +1,7 @@
 """What a person decided: tags, favourites, saved searches. They belong to contents, and so follow a file that moves.
 
+Beside them what pages keep: sets of pictures that were chosen, and photos that were set aside.
+
 Each change is one short transaction, beside an indexer's. Pruning a content forgets its marks.
 """
 
@@ -10,10 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
+from store import asides, sets
 from store.errors import LibraryError
 from store.filters import fold
 from store.marks_file import (
@@ -27,6 +32,7 @@ from store.marks_file import (
     read,
     tag_name,
 )
+from store.paths import display
 from store.rows import now
 
 __all__ = ["Marks", "MarksError", "Restored", "SavedSearch"]
@@ -148,11 +154,54 @@ class Marks:
             rows = connection.exec_driver_sql("SELECT name, query, saved_at FROM saved_searches").all()
         return sorted((SavedSearch(*row) for row in rows), key=lambda search: (fold(search.name), search.name))
 
+    # -- sets and photos set aside ------------------------------------------------------------------------------
+
+    def keep_set(self, content_ids: Iterable[int]) -> str:
+        """Keep a choice of pictures, so that the filter `set:` can name it; returns its name, 12 hexadecimal digits.
+
+        The same pictures have the same name. The newest 200 sets stay.
+
+        Raises:
+            MarksError: there are none, or a content that the library does not have.
+            LibraryError: the library may not be written.
+        """
+        ids = np.fromiter((int(id_) for id_ in content_ids), np.int64)
+        if not len(ids):
+            raise MarksError("A set has at least one picture; none was chosen.")
+        with self._write() as connection:
+            _check_known(connection, json.dumps(ids.tolist()))
+            name, forgotten = sets.keep(connection, ids)
+            # Names never change their meaning; only what asks for one that is gone finds something else now.
+            _raise_generation(connection, forgotten)
+        return name
+
+    def set_ids(self, name: str) -> NDArray[np.int64] | None:
+        """The content ids of a set, sorted, int64 (n,), as they were chosen; None where there is no such set now."""
+        with self._engine.connect() as connection:
+            return sets.find(connection, name)
+
+    def set_aside(self, photo_ids: Iterable[int], yes: bool) -> None:
+        """Mark photos as superfluous, or take that back. Searches find them as before; their files are not touched.
+
+        The mark is on a path and what it holds: it goes when the file moves or changes.
+
+        Raises:
+            MarksError: a photo that the library does not have is to be set aside.
+            LibraryError: the library may not be written.
+        """
+        with self._write() as connection:
+            asides.set_aside(connection, _array(photo_ids), yes)
+
+    def set_aside_of(self, photo_ids: Iterable[int] | None = None) -> set[int]:
+        """Which of the photos are set aside; all that are where none are given."""
+        with self._engine.connect() as connection:
+            return asides.set_aside_of(connection, None if photo_ids is None else _array(photo_ids))
+
     # -- to a file and back -------------------------------------------------------------------------------------
 
     def export(self) -> dict[str, Any]:
         """Every mark, as `json.dumps` takes it: contents by the SHA-256 of their bytes, so that another library of the
-        same pictures can have them."""
+        same pictures can have them; photos set aside by their place too. Sets are not in it."""
         decided = Decided()
         with self._engine.connect() as connection:
             pairs = (
@@ -165,14 +214,15 @@ class Marks:
             decided.favourites.extend(connection.exec_driver_sql(favourites).scalars())
             searches = "SELECT name, query, saved_at FROM saved_searches ORDER BY name"
             decided.searches.extend(SavedSearch(*row) for row in connection.exec_driver_sql(searches))
+            decided.set_aside.extend(asides.places(connection))
         return as_json(decided)
 
     def restore(self, data: Mapping[str, Any]) -> Restored:
         """Add what `export` gave to what is there, all of it or none. What is there stays as it is.
 
         Returns:
-            How many were added, and what was not: hashes of pictures that this library does not have, and names of
-            saved searches that have another text here.
+            How many were added, and what was not: hashes of pictures that this library does not have, names of saved
+            searches that have another text here, and places where this library has no such photo.
 
         Raises:
             MarksError: not what `export` gives; the message says where it is wrong.
@@ -195,6 +245,7 @@ class Marks:
                     "INSERT INTO saved_searches (name, query, saved_at) VALUES (?, ?, ?)",
                     (search.name, search.query, search.saved_at),
                 )
+            aside, elsewhere = asides.restore(connection, decided.set_aside)
         unknown = {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)} - ids.keys()
         return Restored(
             tags=tagged,
@@ -202,14 +253,17 @@ class Marks:
             searches=len(new),
             unknown=tuple(sorted(hash_.hex() for hash_ in unknown)),
             kept=tuple(s.name for s in decided.searches if known.get(s.name, s.query) != s.query),
+            set_aside=aside,
+            elsewhere=tuple(display(place.root.rstrip(b"/") + b"/" + place.path) for place in elsewhere),
         )
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
         if self._readonly:
             raise LibraryError(
-                f"The library {self._where} is read-only for this user, so tags, favourites and saved searches can't "
-                "be changed. Change its permissions, or choose another library with --library."
+                f"The library {self._where} is read-only for this user, so tags, favourites, saved searches and what "
+                "was chosen or set aside can't be changed. Change its permissions, or choose another library with "
+                "--library."
             )
         try:
             with self._writing.begin() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from typing import Any, Final
 
 from store.errors import SightlineError
 from store.filters import shown
+from store.paths import as_json as path_as_json
 
 FORMAT: Final = "sightline-marks"
-VERSION: Final = 1
+VERSION: Final = 2
+"""1 had no `set_aside`."""
 MAX_TAG: Final = 64
 MAX_SEARCH_NAME: Final = 200
 MAX_SEARCH: Final = 8_000
@@ -78,12 +81,22 @@ def check_search_text(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo lies, and the SHA-256 of what it holds, 32 bytes. Paths are bytes."""
+
+    root: bytes
+    path: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """All marks of a library: contents by their SHA-256, 32 bytes."""
 
     tags: dict[str, list[bytes]] = field(default_factory=dict)
     favourites: list[bytes] = field(default_factory=list)
     searches: list[SavedSearch] = field(default_factory=list)
+    set_aside: list[Place] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,8 @@ class Restored:
         searches: how many searches were added.
         unknown: SHA-256, in hex, of pictures that the library does not have; their marks were left out.
         kept: names of searches that have another text here, which they kept.
+        set_aside: how many photos were set aside.
+        elsewhere: paths, as displayed, of photos set aside that the library does not have there, or with other bytes.
     """
 
     tags: int
@@ -103,6 +118,8 @@ class Restored:
     searches: int
     unknown: tuple[str, ...]
     kept: tuple[str, ...]
+    set_aside: int = 0
+    elsewhere: tuple[str, ...] = ()
 
 
 def as_json(decided: Decided) -> dict[str, Any]:
@@ -113,35 +130,46 @@ def as_json(decided: Decided) -> dict[str, Any]:
         "tags": {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.tags.items()},
         "favourites": [hash_.hex() for hash_ in decided.favourites],
         "searches": [asdict(search) for search in decided.searches],
+        "set_aside": [_place_as_json(place) for place in decided.set_aside],
     }
 
 
+def _place_as_json(place: Place) -> dict[str, str]:
+    root = {key.replace("path", "root"): value for key, value in path_as_json(place.root).items()}
+    return {**root, **path_as_json(place.path), "hash": place.hash.hex()}
+
+
 def read(data: object) -> Decided:
-    """Marks from what `as_json` gave. Names that are one once white space is collapsed have their pictures together.
+    """Marks from what `as_json` gave, now or when it knew of no photos set aside (version 1).
+
+    Names that are one once white space is collapsed have their pictures together.
 
     Raises:
         MarksError: it is something else; the message says where.
     """
-    fields = _object(data, "the file", {"format", "version", "tags", "favourites", "searches"}, also="format")
-    if fields["version"] != VERSION or isinstance(fields["version"], bool):
-        raise MarksError(
-            f"These marks have version {shown(fields['version'])}; this program reads {VERSION}. Update it."
-        )
+    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+        raise _wrong("the file", f'an object with "format": "{FORMAT}"', data)
+    version, names = data.get("version"), {"format", "version", "tags", "favourites", "searches"}
+    fields = _object(data, "the file", names if version == 1 else {*names, "set_aside"})
+    if isinstance(version, bool) or version not in (1, VERSION):
+        raise MarksError(f"These marks have version {shown(version)}; this program reads 1 and {VERSION}. Update it.")
     tags = fields["tags"]
     if not isinstance(tags, Mapping):
         raise _wrong("tags", "an object from names to lists", tags)
     searches = [_search(search, f"searches[{at}]") for at, search in enumerate(_list(fields["searches"], "searches"))]
     if len(names := {search.name for search in searches}) < len(searches):
         raise MarksError(f"These marks can't be read: {len(searches)} searches have {len(names)} names between them.")
-    decided = Decided({}, _hashes(fields["favourites"], "favourites"), searches)
+    places = _list(fields.get("set_aside", []), "set_aside")
+    set_aside = [_place(place, f"set_aside[{at}]") for at, place in enumerate(places)]
+    decided = Decided({}, _hashes(fields["favourites"], "favourites"), searches, set_aside)
     for name, hashes in tags.items():
         decided.tags.setdefault(tag_name(str(name)), []).extend(_hashes(hashes, f"tags[{shown(name)}]"))
     return decided
 
 
-def _object(data: object, where: str, names: set[str], also: str | None = None) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping) or (also is not None and data.get(also) != FORMAT):
-        raise _wrong(where, f'an object with "format": "{FORMAT}"' if also else "an object", data)
+def _object(data: object, where: str, names: set[str]) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise _wrong(where, "an object", data)
     if data.keys() != names:
         odd = shown(min(data.keys() ^ names, key=str))
         raise MarksError(f"These marks can't be read: {where} has {', '.join(sorted(names))}, each once; see {odd}.")
@@ -155,10 +183,30 @@ def _list(data: object, where: str) -> list[Any]:
 
 
 def _hashes(data: object, where: str) -> list[bytes]:
-    for at, hash_ in enumerate(found := _list(data, where)):
-        if not isinstance(hash_, str) or not _HASH.fullmatch(hash_):
-            raise _wrong(f"{where}[{at}]", "a SHA-256 of 64 hexadecimal digits, in lower case", hash_)
-    return [bytes.fromhex(hash_) for hash_ in found]
+    return [_hash(hash_, f"{where}[{at}]") for at, hash_ in enumerate(_list(data, where))]
+
+
+def _hash(data: object, where: str) -> bytes:
+    if not isinstance(data, str) or not _HASH.fullmatch(data):
+        raise _wrong(where, "a SHA-256 of 64 hexadecimal digits, in lower case", data)
+    return bytes.fromhex(data)
+
+
+def _place(data: object, where: str) -> Place:
+    given = data.keys() if isinstance(data, Mapping) else set()
+    names = {f"{name}_b64" if f"{name}_b64" in given else name for name in ("root", "path")}
+    fields = _object(data, where, {*names, "hash"})
+    hash_ = _hash(fields["hash"], f"{where}.hash")
+    return Place(_path(fields, "root", where), _path(fields, "path", where), hash_)
+
+
+def _path(fields: Mapping[str, Any], name: str, where: str) -> bytes:
+    key = name if name in fields else f"{name}_b64"
+    value = fields[key]
+    try:
+        return str.encode(value) if key == name else base64.b64decode(value, validate=True)
+    except (TypeError, ValueError):  # half a character, or no base64
+        raise _wrong(f"{where}.{key}", "text" if key == name else "bytes in base64", value) from None
 
 
 def _search(data: object, where: str) -> SavedSearch:

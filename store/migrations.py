@@ -180,7 +180,26 @@ _SECOND: Final = (
     )""",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND)
+# What pages show and choose.
+_THIRD: Final = (
+    "ALTER TABLE contents ADD COLUMN colour INTEGER",
+    "CREATE INDEX ix_contents_copies ON contents (photo_count DESC) WHERE photo_count > 1",
+    """CREATE TABLE set_asides (
+      photo_id INTEGER NOT NULL,
+      PRIMARY KEY (photo_id),
+      FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE
+    )""",
+    """CREATE TABLE sets (
+      id INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      ids BLOB NOT NULL,
+      made_at TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE (name)
+    )""",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
 VERSION: Final = len(STEPS)
 
 

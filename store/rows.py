@@ -89,6 +89,19 @@ class PhotoRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedPhoto:
+    """A photo that is there: where it lies, and what its file looked like when it was read."""
+
+    photo_id: int
+    content_id: int
+    root: bytes
+    path: bytes
+    display: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Totals of a library. `pictures` counts contents, `photos` paths."""
 

@@ -54,6 +54,8 @@ class Content(Base):
         Index("ix_contents_height", "height"),
         Index("ix_contents_size", "size"),
         Index("ix_contents_shape", "shape"),
+        # Most places first, then by id: the order in which exact copies are listed.
+        Index("ix_contents_copies", text("photo_count DESC"), sqlite_where=text("photo_count > 1")),
         {"sqlite_autoincrement": True},  # an id that was pruned never comes back as another picture
     )
 
@@ -72,6 +74,8 @@ class Content(Base):
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     altitude: Mapped[float | None]
+    # The dominant colour, 0xRRGGBB; none for what was indexed before it was taken note of.
+    colour: Mapped[int | None]
     # How many photos that are not missing hold it; kept by every transaction that touches photos.
     photo_count: Mapped[int]
     camera: Mapped[str | None] = mapped_column(
@@ -210,6 +214,27 @@ class FavouriteRow(Base):
     content_id: Mapped[int] = mapped_column(
         ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
+
+
+class SetAsideRow(Base):
+    """A photo that a person marked as superfluous. Its file stays where it is."""
+
+    __tablename__ = "set_asides"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class SetRow(Base):
+    """Contents that were chosen on a page: sorted int64 ids, little-endian. `name` comes from them."""
+
+    __tablename__ = "sets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    ids: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[str] = mapped_column(Text)
 
 
 class SearchRow(Base):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from store import sets
 from store.filters import (
     Camera,
     ContentFilter,
@@ -28,6 +30,7 @@ from store.filters import (
     Near,
     Orientation,
     PhotoFilter,
+    Set,
     Tag,
     fold,
 )
@@ -39,8 +42,10 @@ Mask = NDArray[np.bool_]
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
 
+_VALUES: Final = "(SELECT value FROM json_each(?))"
 _PRESENT: Final = "SELECT id, content_id FROM photos WHERE missing_since IS NULL"
-_SPELLINGS: Final = (frozenset({"jpg", "jpeg"}), frozenset({"tif", "tiff"}), frozenset({"heic", "heif"}))
+# What a format is called, and how else it is spelt.
+_SPELLINGS: Final = MappingProxyType({"jpeg": "jpg", "tiff": "tif", "heif": "heic"})
 
 
 def column(connection: Connection, query: str, values: tuple[Any, ...] = ()) -> Ids:
@@ -69,7 +74,11 @@ def room(connection: Connection, table: Literal["photos", "contents"]) -> int:
 
 
 def matching(connection: Connection, filters: Sequence[Filter]) -> Ids:
-    """Ids of contents that a present photo holds and that pass all filters, sorted, int64 (n,)."""
+    """Ids of contents that a present photo holds and that pass all filters, sorted, int64 (n,).
+
+    Raises:
+        MarksError: a filter names a set that is not there any more.
+    """
     # Ids are nearly dense: sets as masks cost a byte for each picture, need no sorting, and come out sorted.
     size = room(connection, "contents")
     of_contents = [filter_ for filter_ in filters if not isinstance(filter_, PhotoFilter)]
@@ -133,14 +142,19 @@ def _photos(connection: Connection, filter_: PhotoFilter | None) -> tuple[Ids, I
     return photos, contents
 
 
+def one_spelling(ext: str) -> str:
+    """The extension that stands for all spellings of its format; `ext` is folded."""
+    return _SPELLINGS.get(ext, ext)
+
+
 def photo_condition(filter_: PhotoFilter, folders: Callable[[], Iterable[str]]) -> Condition:
     """What a filter asks of a row of `photos`, without its negation; `folders` gives the folders that may occur."""
     if isinstance(filter_, Folder):
         wanted = folder_pattern(filter_.names)
         return _one_of("folder", [folder for folder in folders() if wanted.search(fold(folder))])
     if isinstance(filter_, Ext):
-        names = {fold(name) for name in filter_.names}
-        return _one_of("ext", sorted(names.union(*(group for group in _SPELLINGS if group & names))))
+        names = {one_spelling(fold(name)) for name in filter_.names}
+        return _one_of("ext", sorted(names | {ext for ext, name in _SPELLINGS.items() if name in names}))
     parts = [name_condition(pattern) for pattern in filter_.patterns]
     return "(" + " OR ".join(part[0] for part in parts) + ")", tuple(value for part in parts for value in part[1])
 
@@ -168,6 +182,21 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
             return column(connection, f"SELECT content_id AS id FROM content_tags WHERE tag_id IN ({of_tags})", values)
         case Favourite():
             return column(connection, "SELECT content_id AS id FROM favourites")
+        case Set():
+            return _chosen(connection, filter_.names)
+
+
+def _chosen(connection: Connection, names: Sequence[str]) -> Ids:
+    """Contents in any of these sets; those that were pruned since are not.
+
+    Raises:
+        MarksError: there is no set of one of the names.
+    """
+    ids = np.concatenate([sets.get(connection, name) for name in names])
+    if len(ids) <= FEW:
+        return column(connection, f"SELECT id FROM contents WHERE id IN {_VALUES}", (json.dumps(ids.tolist()),))
+    there: Mask = mask(column(connection, "SELECT id FROM contents"), int(ids.max()) + 1)[ids]
+    return ids[there]
 
 
 def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
@@ -182,7 +211,7 @@ def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
 
 
 def _one_of(name: str, values: Sequence[str]) -> Condition:
-    return f"{name} IN (SELECT value FROM json_each(?))", (json.dumps(values),)
+    return f"{name} IN {_VALUES}", (json.dumps(values),)
 
 
 def distinct(connection: Connection, table: str, name: str) -> list[str]:
@@ -211,7 +240,7 @@ def _near(connection: Connection, near: Near) -> Ids:
 
 def photos_of(connection: Connection, ids: str, filters: Sequence[Filter]) -> Condition:
     """Which rows of `photos` may be shown for contents: present, and passing the photo filters. `ids`: a JSON array."""
-    mine = "content_id IN (SELECT value FROM json_each(?)) AND missing_since IS NULL"
+    mine = f"content_id IN {_VALUES} AND missing_since IS NULL"
     parts, values = [mine], [ids]
 
     def folders() -> list[str]:
@@ -246,7 +275,7 @@ def _by_date(connection: Connection) -> Ids:
 
 
 def _by_date_few(connection: Connection, ids: Ids) -> Ids:
-    mine = "id IN (SELECT value FROM json_each(?)) AND +taken_at IS NOT NULL"
+    mine = f"id IN {_VALUES} AND +taken_at IS NOT NULL"
     return column(
         connection, f"SELECT id FROM contents WHERE {mine} ORDER BY taken_at DESC, id", (json.dumps(ids.tolist()),)
     )

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,9 +29,13 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 FORMAT = 1
-# What FAISS's stubs do not know of.
-_writer: Any = vars(faiss)["PyCallbackIOWriter"]
-_reader: Any = vars(faiss)["PyCallbackIOReader"]
+
+
+def _faiss() -> Any:
+    """FAISS, when it is first needed: importing it takes longer than all else that `status` does."""
+    import faiss
+
+    return faiss
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class VectorIndex:
         # Adding may move all the rows in memory.
         self._turns = Turns()
         self._rows: RowNumbers | None = None
+        faiss = _faiss()
         self._index: Any = faiss.IndexIDMap(
             faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         )
@@ -84,11 +88,12 @@ class VectorIndex:
         """Which row holds what; only for a reader. Two readers may both make it, to the same effect."""
         rows = self._rows
         if rows is None:
-            rows = self._rows = RowNumbers(np.array(faiss.vector_to_array(self._index.id_map), np.int64))
+            rows = self._rows = RowNumbers(np.array(_faiss().vector_to_array(self._index.id_map), np.int64))
         return rows
 
     def _matrix(self) -> NDArray[np.float16]:
         """The rows as float16 (n, dim): a view into the index, valid only while reading."""
+        faiss = _faiss()
         quantizer: Any = faiss.downcast_index(self._index.index)
         count = len(self) * self.dim * 2
         codes = faiss.rev_swig_ptr(quantizer.codes.data(), count) if count else np.empty(0, np.uint8)
@@ -166,7 +171,7 @@ class VectorIndex:
         # Through a file of Python's: FAISS's own takes no path that is not text, and hides a full disk.
         try:
             with path.open("wb") as file:
-                faiss.write_index(self._index, _writer(file.write))
+                _faiss().write_index(self._index, _faiss().PyCallbackIOWriter(file.write))
         except RuntimeError as error:
             raise OSError(f"the vector cache {path} can't be written: {error}") from error
 
@@ -181,7 +186,7 @@ class VectorIndex:
             if manifest.last_id > space.last_id or manifest.count > space.count or _sha256(path) != manifest.sha256:
                 return None
             with path.open("rb") as file:
-                loaded: Any = faiss.read_index(_reader(file.read))
+                loaded: Any = _faiss().read_index(_faiss().PyCallbackIOReader(file.read))
         except FileNotFoundError:
             return None
         # A damaged cache is no error: whatever is wrong with it, it is made again.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy import Engine, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
@@ -18,7 +18,7 @@ from store.catalog import CHUNK, raise_generation
 from store.filters import fold
 from store.paths import display
 from store.rows import now
-from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, SetAsideRow, Space, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +319,13 @@ def _put_photos(connection: Connection, ids: Mapping[bytes, int], indexed: Seque
         }
         for item in indexed
     ]
+    # What was set aside were the bytes that the file held.
+    other = select(Photo.id).where(
+        Photo.root_id == bindparam("root_id"),
+        Photo.path == bindparam("path"),
+        Photo.content_id != bindparam("content_id"),
+    )
+    connection.execute(delete(SetAsideRow).where(SetAsideRow.photo_id.in_(other)), rows)
     statement = insert(Photo)
     new = statement.excluded
     connection.execute(

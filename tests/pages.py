@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import browser
 import pytest
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from indexer.demo.pictures import write_pictures
+from search_ui import asking
 from search_ui.encoders import Encoders
 from search_ui.language import disliked, explain, liked, parse, to_text
 from search_ui.searcher import Searcher
@@ -25,8 +27,9 @@ from store.library import Library
 APP = browser.ROOT / "search_ui" / "app.py"
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 HOSTILE_NAME = "**a** [b](//c.io) <img src=x onerror=alert(1)> www.d.io"
-DRAWN = 72
-COUNT = DRAWN + 4
+DRAWN = 132
+COUNT = DRAWN + 4  # more than the page shows at first
+FIRST = asking.FIRST
 ALL = "width:>=1 dedup:off"  # what every picture is
 BOATS = "two red boats"
 NOTHING = "purple elephant"
@@ -66,7 +69,7 @@ def searcher(made: Path) -> Iterator[Searcher]:
 
 def names(searcher: Searcher, text: str) -> list[str]:
     """File names of what the page is to show first, in order: hits that are not folded away."""
-    hits = searcher.search(parse(text)).hits
+    hits = searcher.search(parse(text), limit=FIRST).hits
     return [hit.photo.display.rsplit("/", 1)[-1] for hit in hits if hit.band != "below"]
 
 
@@ -107,18 +110,37 @@ def component(app: AppTest, name: str) -> Any:
     return next(json.loads(each.json) for each in found if each.component_name == f"sightline_{name}")
 
 
+def grid(app: AppTest) -> list[dict[str, Any]]:
+    """The sections of pictures that the page was given to draw, unpacked: `title`, `fold`, `tiles`."""
+    data = component(app, "gallery")
+    ids = [int(id_) for id_ in data["ids"].split()]
+    folders = [data["folders"][int(place)] for place in data["folder"].split()]
+    tiles = [
+        {"id": id_, "name": name, "folder": folder, "score": score, "folded": data["folded"].get(str(place), 0)}
+        for place, (id_, name, folder, score) in enumerate(
+            zip(ids, data["names"].split("/"), folders, data["scores"].split(), strict=True)
+        )
+    ] if ids else []  # fmt: skip
+    made, first = [], 0
+    for section in data["sections"]:
+        made.append({**section, "tiles": tiles[first : first + section["count"]]})
+        first += section["count"]
+    return made
+
+
 def sections(app: AppTest) -> list[tuple[str, list[str]]]:
     """Title, or what opens it, and file names of each section of pictures."""
-    return [
-        (section["title"] or section["fold"], [tile["name"] for tile in section["tiles"]])
-        for section in component(app, "gallery")["sections"]
-    ]
+    return [(part["title"] or part["fold"], [tile["name"] for tile in part["tiles"]]) for part in grid(app)]
 
 
 def asked(app: AppTest, text: str) -> AppTest:
+    """The page with what was found for a query, when the model is loaded."""
     app.query_params["q"] = text
-    app.run()
-    assert not app.exception
+    for _ in range(100):
+        app.run()
+        assert not app.exception
+        if "Loading the model" not in said(app):
+            break
     return app
 
 
@@ -128,15 +150,16 @@ def buttons(app: AppTest) -> list[str]:
 
 def opened(app: AppTest, content_id: int) -> AppTest:
     """The page with the dialog of a picture open."""
-    app.session_state["opened"] = content_id
-    app.run()
-    assert not app.exception
-    return app
+    # The address is read when a session begins, and never again.
+    app.query_params["photo"] = str(content_id)
+    app.session_state["photo"] = content_id
+    return asked(app, app.query_params.get("q", [""])[0] if "q" in app.query_params else "")
 
 
 @pytest.fixture(scope="module")
 def url(made: Path) -> Iterator[str]:
     with browser.running(made / "library", made / "server.log") as address:
+        urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()  # the model is loaded when the tests begin
         yield address
     log = (made / "server.log").read_text()
     assert "Traceback" not in log, log

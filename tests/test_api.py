@@ -30,7 +30,8 @@ from search_ui.api import schemas
 from search_ui.api.problems import problem
 from search_ui.query import MAX_PICTURE_BYTES
 from search_ui.services import services
-from store.library import Library
+from store import progress
+from store.library import Library, locked
 
 BASE = "http://127.0.0.1:8501"
 PROBLEM = "application/problem+json"
@@ -543,17 +544,42 @@ def test_facets_count_under_the_filters(client: TestClient) -> None:
     some = get(client, "facets", q="boat date:2021")
     assert some["total"] == 2
     assert [year["name"] for year in some["years"]] == ["2021"]
-    for facet in ("years", "cameras", "folders"):
+    for facet in ("years", "cameras", "lenses", "folders", "exts", "shapes", "tags"):
         for value in some[facet]:
             assert value["count"] <= 2
+    assert (every["exts"], every["favourites"]) == ([{"name": "jpg", "count": 4}], 0)
+    assert sum(shape["count"] for shape in every["shapes"]) == 4
 
 
-def test_state_and_spaces_are_told(client: TestClient) -> None:
+def test_tags_and_favourites_are_counted_among_the_facets(client: TestClient) -> None:
+    client.post("/api/v1/photos/1/tags", json={"add": ["best"]})
+    client.put("/api/v1/photos/2/favourite")
+    every = get(client, "facets")
+    assert (every["tags"], every["favourites"]) == ([{"name": "best", "count": 1}], 1)
+    assert get(client, "facets", q="favourite:yes")["tags"] == []
+
+
+def test_a_set_narrows_a_search_and_one_that_is_gone_is_said_in_a_sentence(client: TestClient) -> None:
+    name = services().library().marks.keep_set([1, 3])
+    assert sorted(hit["id"] for hit in get(client, "search", q=f"set:{name}")["hits"]) == [1, 3]
+    assert get(client, "facets", q=f"-set:{name}")["total"] == 2
+    for path in ("search", "facets"):
+        said = refused(client.get(f"/api/v1/{path}", params={"q": "set:0123456789ab"}), 422)
+        assert "no set '0123456789ab' any more: the newest 200 are kept. Choose" in said["detail"]
+
+
+def test_state_and_spaces_are_told(client: TestClient, library: Path) -> None:
     status = get(client, "status")
     assert {name: status[name] for name in ("pictures", "photos", "missing", "failures", "indexing")} == {
         "pictures": 4, "photos": 5, "missing": 0, "failures": 1, "indexing": False,
     }  # fmt: skip
     assert status["last_run"]["state"] == "done"
+    assert status["progress"] is None
+    said = progress.Progress(os.getpid(), "2026", ("/a",), "indexing", 3, None, 1.5, "encode", 0, "2026")
+    with locked(library):
+        progress.write(library, said)
+        now = get(client, "status")
+    assert (now["indexing"], now["progress"]["done"], now["progress"]["total"]) == (True, 3, None)
     (space,) = get(client, "spaces")["spaces"]
     assert (space["dim"], space["has_text"], space["pictures"], space["default"]) == (32, True, 4, True)
 

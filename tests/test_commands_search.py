@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from search_ui.__main__ import main
+from store.library import Library
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are not text")
 
@@ -623,6 +624,29 @@ def test_marks_of_pictures_that_are_not_here_are_reported(
     done = sightline("import-marks", tmp_path / "marks.json", "--library", tmp_path / "other", code=1)
     assert "marks of 1 picture not in this library" in done.err
     assert sightline("tags", "--library", tmp_path / "other").raw == b""
+
+
+def test_photos_set_aside_go_to_a_file_and_come_back(
+    sightline: Sightline, library: Path, tmp_path: Path, photos: Path, tiny_space: str
+) -> None:
+    own = ids(sightline)["sea/00.jpg"]
+    with Library.open(library) as opened:
+        (photo,) = opened.catalog.photos_of([own])
+        opened.marks.set_aside([photo.photo_id], True)
+        sightline("export-marks", tmp_path / "marks.json")
+        opened.marks.set_aside([photo.photo_id], False)
+        assert "1 photo set aside added" in sightline("import-marks", tmp_path / "marks.json").err
+        assert opened.marks.set_aside_of() == {photo.photo_id}
+    browser.add(tmp_path / "other", photos / "hills", tiny_space)
+    done = sightline("import-marks", tmp_path / "marks.json", "--library", tmp_path / "other", code=1)
+    assert "Left out: 1 photo set aside, not in this library" in done.err
+    assert "sea/00.jpg" in done.err
+
+
+def test_a_set_that_is_gone_is_said_in_a_sentence(sightline: Sightline) -> None:
+    done = sightline("query", "set:0123456789ab", code=2)
+    assert "There is no set '0123456789ab' any more: the newest 200 are kept." in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_marks_that_cant_be_set_exit_2(sightline: Sightline) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +19,7 @@ import scripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store import sets
 from store.filters import (
     Camera,
     Date,
@@ -30,10 +33,12 @@ from store.filters import (
     Near,
     Orientation,
     PhotoFilter,
+    Set,
     Tag,
     fold,
 )
 from store.library import Library, locked
+from store.marks import MarksError
 from store.writer import File, Indexed, SpaceIdentity, Writer
 
 SPACE = SpaceIdentity("key", "name", "model", "weights", "{}", 4, True)
@@ -85,6 +90,27 @@ def write(library: Library, pictures: Sequence[Picture]) -> dict[int, int]:
     return ids
 
 
+def set_of(ids: Sequence[int] | np.ndarray) -> str:
+    """The name of the set of these contents, as it is defined: from the ids alone."""
+    data = b"".join(id_.to_bytes(8, "little") for id_ in sorted({int(id_) for id_ in ids}))
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+# A library's contents have ids from 1 on; the sets of a test choose some of them, whatever they show.
+CHOSEN = {set_of(ids): ids for ids in ((1,), (2, 3), (1, 2, 3, 4, 5, 6))}
+
+
+def choose(library: Library, ids: dict[int, int]) -> None:
+    """Keep the sets that filters of a test may name, as far as the library has their contents."""
+    there = set(ids.values())
+    with library.catalog.engine.execution_options(write=True).begin() as connection:
+        for chosen in CHOSEN.values():
+            sets.keep(connection, np.array(chosen))
+    for chosen in CHOSEN.values():
+        if there >= set(chosen):
+            assert library.marks.keep_set(reversed(chosen)) == set_of(chosen)
+
+
 def found(pictures: Sequence[Picture], *filters: Filter) -> set[int]:
     """Which contents a library of the pictures gives for the filters."""
     with made(pictures) as (library, ids):
@@ -95,7 +121,7 @@ def found(pictures: Sequence[Picture], *filters: Filter) -> set[int]:
 # -- a plain reading of what filters mean ---------------------------------------------------------------------------
 
 
-def passing(pictures: Sequence[Picture], filters: Sequence[Filter]) -> set[int]:
+def passing(pictures: Sequence[Picture], filters: Sequence[Filter], ids: dict[int, int] | None = None) -> set[int]:
     kept = set()
     for content in {picture.content for picture in pictures}:
         copies = [picture for picture in pictures if picture.content == content]
@@ -108,13 +134,13 @@ def passing(pictures: Sequence[Picture], filters: Sequence[Filter]) -> set[int]:
         of_photos = [filter_ for filter_ in filters if isinstance(filter_, PhotoFilter)]
         others = [filter_ for filter_ in filters if not isinstance(filter_, PhotoFilter)]
         if any(all(holds(copy, filter_) != filter_.negated for filter_ in of_photos) for copy in there) and all(
-            holds(whole, filter_) != filter_.negated for filter_ in others
+            holds(whole, filter_, ids) != filter_.negated for filter_ in others
         ):
             kept.add(content)
     return kept
 
 
-def holds(picture: Picture, filter_: Filter) -> bool:
+def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) -> bool:
     facts = PLAIN | picture.facts
     match filter_:
         case Date(first, last):
@@ -155,6 +181,9 @@ def holds(picture: Picture, filter_: Filter) -> bool:
             return not {fold(name) for name in names}.isdisjoint(fold(tag) for tag in picture.tags)
         case Favourite():
             return picture.favourite
+        case Set(names):
+            assert ids is not None
+            return any(ids[picture.content] in CHOSEN[name] for name in names)
 
 
 def in_folders(wanted: list[str], parents: list[str]) -> bool:
@@ -291,6 +320,7 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
         ),
         st.builds(Tag, some_of("BEST", "ÉTÉ", "new"), yes),
         st.builds(Favourite, yes),
+        st.builds(Set, some_of(*CHOSEN), yes),
     ),
     max_size=4,
 )
@@ -300,11 +330,12 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
 @given(pictures, st.lists(filters, min_size=1, max_size=6))
 def test_filters_keep_what_a_plain_reading_of_them_keeps(drawn: list[Picture], asked: list[list[Filter]]) -> None:
     with made(drawn) as (library, ids):
+        choose(library, ids)
         rows = {(p.root, p.path): p for p in drawn}
         for wanted in asked:
             kept = library.catalog.matching(wanted)
             assert kept.dtype == np.int64
-            expected = passing(drawn, wanted)
+            expected = passing(drawn, wanted, ids)
             assert kept.tolist() == sorted(ids[content] for content in expected)
             of_photos = [filter_ for filter_ in wanted if isinstance(filter_, PhotoFilter)]
             shown = library.catalog.photos(kept.tolist(), wanted)
@@ -318,7 +349,8 @@ def test_filters_keep_what_a_plain_reading_of_them_keeps(drawn: list[Picture], a
 @settings(max_examples=30, deadline=None)
 @given(pictures, filters)
 def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted: list[Filter]) -> None:
-    with made(drawn) as (library, _):
+    with made(drawn) as (library, ids_of):
+        choose(library, ids_of)
         catalog = library.catalog
         kept = catalog.matching(wanted)
         shown = catalog.photos(kept.tolist(), wanted)
@@ -334,7 +366,37 @@ def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted
             for folder, count in facets.folders:
                 held = [id_ for id_ in ids.tolist() if in_folder(drawn, catalog.hash_of(id_), folder)]
                 assert len(held) == count
-            assert sum(count for _, count in facets.cameras) <= len(ids)
+            for kind, makes in {
+                "exts": lambda name: Ext((name,)), "shapes": lambda name: Orientation((name,)),
+                "tags": lambda name: Tag((name,)),
+            }.items():  # fmt: skip
+                counts = dict(getattr(facets, kind))
+                assert all(counts.values())
+                for name, count in counts.items():
+                    assert len(np.intersect1d(ids, catalog.matching([makes(name)]))) == count
+            assert sum(count for _, count in facets.shapes) == len(ids)
+            assert facets.favourites == len(np.intersect1d(ids, catalog.matching([Favourite()])))
+            for kind, fact in (("lenses", lens), ("cameras", camera)):
+                every = Counter(fact(row.facts) for row in catalog.photos(ids.tolist()).values())
+                del every[""]
+                assert dict(getattr(facets, kind)) == every
+            there = [p for p in drawn if not p.missing and ids_of[p.content] in ids]
+            named = {ext_of(picture.path) for picture in there} - {""}
+            spelt = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
+            assert {name for name, _ in facets.exts} == {spelt.get(ext, ext) for ext in named}
+
+
+def ext_of(path: str) -> str:
+    name = fold(path.rsplit("/", 1)[-1])
+    return name.rpartition(".")[2] if "." in name else ""
+
+
+def lens(facts: Mapping[str, Any]) -> str:
+    return facts["lens"] or ""
+
+
+def camera(facts: Mapping[str, Any]) -> str:
+    return f"{facts['camera_make'] or ''} {facts['camera_model'] or ''}".strip()
 
 
 def in_folder(drawn: Sequence[Picture], hash_: bytes | None, folder: str) -> bool:
@@ -394,6 +456,32 @@ def test_what_was_forgotten_is_not_what_a_negation_keeps() -> None:
         kept = sorted({*ids.values()} - {ids[1]})
         for filters in ([], [Camera(("sony",), negated=True)], [Ext(("png",), negated=True)]):
             assert catalog.matching(filters).tolist() == kept
+
+
+def test_a_set_is_what_was_chosen_as_far_as_it_is_there() -> None:
+    drawn = [Picture(f"{at}.jpg", at) for at in range(4)] + [Picture("away.jpg", 4, missing=True)]
+    with made(drawn) as (library, ids):
+        catalog, marks = library.catalog, library.marks
+        name = marks.keep_set([ids[3], ids[1], ids[4], ids[1]])
+        assert name == set_of([ids[1], ids[3], ids[4]])
+        assert catalog.matching([Set((name.upper(),))]).tolist() == [ids[1], ids[3]]
+        assert catalog.matching([Set((name,), negated=True)]).tolist() == [ids[0], ids[2]]
+        other = marks.keep_set([ids[0]])
+        assert catalog.matching([Set((name, other)), Name(("0", "3"))]).tolist() == [ids[0], ids[3]]
+        Writer(catalog.engine).prune([catalog.photos([ids[1]])[ids[1]].photo_id])
+        assert catalog.matching([Set((name,))]).tolist() == [ids[3]]
+        with pytest.raises(MarksError, match="no set '0123456789ab' any more: the newest 200 are kept"):
+            catalog.matching([Set(("0123456789ab",))])
+
+
+def test_a_set_of_most_of_a_large_library_is_found_like_a_small_one(large: Path) -> None:
+    with Library.open(large) as library:
+        every = library.catalog.matching(())
+        name = library.marks.keep_set(every[1:])
+        assert np.array_equal(library.catalog.matching([Set((name,))]), every[1:])
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("store.selection.FEW", 0)
+            assert np.array_equal(library.catalog.matching([Set((name,))]), every[1:])
 
 
 def test_folders_are_whole_names_below_the_root_and_its_own() -> None:
@@ -510,6 +598,8 @@ def test_a_fact_that_is_not_known_satisfies_only_negations() -> None:
         (lambda: Near(0, 0, 0), "more than 0"),
         (lambda: Near(0, 0, math.inf), "more than 0"),
         (lambda: Tag(("",)), "blank"),
+        (lambda: Set(()), "at least one name"),
+        (lambda: Set(("  ",)), "blank"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(make: Any, said: str) -> None:

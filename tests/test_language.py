@@ -45,6 +45,7 @@ from store.filters import (
     Name,
     Near,
     Orientation,
+    Set,
     Tag,
 )
 from store.library import Library
@@ -85,6 +86,7 @@ def test_the_page_has_every_filter_option_and_kind_of_term() -> None:
         "orientation",
         "near",
         "tag",
+        "set",
     }
     for name in {*filters, "favourite", "space", "sort", "dedup", "template", "like", "picture"}:
         assert f"{name}:" in typed
@@ -113,9 +115,10 @@ def test_each_documented_example_can_be_searched_for(
     assert index(photos).code == 0
     searcher = Searcher(Library.open(library), Encoders(offline=True))
     picture = next(DEMO.rglob("*.jpg")).read_bytes()
+    chosen = f"set:{searcher.library.marks.keep_set(searcher.library.catalog.matching(())[:3])}"
     whole = next(iter(re.findall(r"```text\n(.+)\n```", PAGE)))
     for text in [*(text for text, _ in ROWS), whole]:
-        query = parse(text.replace("space:fast", f"space:{searcher.space().name}"))
+        query = parse(text.replace("space:fast", f"space:{searcher.space().name}").replace("set:3f9a1c20b7e4", chosen))
         if query.is_empty:
             query = replace(query, filters=(Folder(("photos",)),))
         result = searcher.search(query, pictures={"1": picture})
@@ -231,6 +234,8 @@ def test_terms(text: str, groups: tuple[Group, ...]) -> None:
         ("favorite:NO", [Favourite(negated=True)]),
         ("-favourite:yes", [Favourite(negated=True)]),
         ("-favourite:no", [Favourite()]),
+        ("set:3F9a1c20b7e4", [Set(("3f9a1c20b7e4",))]),
+        ("-set:a,b", [Set(("a", "b"), negated=True)]),
         ("ext:jpg -camera:sony ext:png", [Ext(("jpg",)), Camera(("sony",), negated=True), Ext(("png",))]),
     ],
 )  # fmt: skip
@@ -528,7 +533,7 @@ counts = st.one_of(
     st.integers(0, 10_000), st.integers(0, 2**63 - 1),
     st.builds(lambda n, unit: n * unit + 1, st.integers(0, 9), st.sampled_from([1000, 1024, 10**6])),
 )  # fmt: skip
-BY_NAMES = (Folder, Name, Ext, Camera, Lens, Tag)
+BY_NAMES = (Folder, Name, Ext, Camera, Lens, Tag, Set)
 FILTER_TYPES = (*BY_NAMES, Date, Measure, Orientation, Near, Favourite)
 filters = st.one_of(
     *(valid(kind, names, st.booleans()) for kind in BY_NAMES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -201,8 +202,107 @@ def test_marks_go_to_another_library_of_the_same_pictures(opened: Library, tmp_p
     assert opened.marks.export() == data
 
 
+def photos(library: Library, *content_ids: int) -> list[int]:
+    return [photo.photo_id for photo in library.catalog.photos_of(content_ids)]
+
+
+def test_photos_are_set_aside_and_taken_back_and_searches_know_nothing_of_it(opened: Library) -> None:
+    marks, state = opened.marks, opened.catalog.state()
+    marks.set_aside(photos(opened, 1, 2, 4), True)
+    marks.set_aside(photos(opened, 2), True)
+    marks.set_aside([*photos(opened, 4, 5), 99], False)
+    assert marks.set_aside_of() == set(photos(opened, 1, 2))
+    assert marks.set_aside_of([*photos(opened, 2, 3), 99]) == set(photos(opened, 2))
+    with pytest.raises(MarksError, match="no photo 98, 99 in this library; nothing"):
+        marks.set_aside([*photos(opened, 3), 98, 99], True)
+    assert marks.set_aside_of() == set(photos(opened, 1, 2))
+    assert opened.catalog.state() == state
+
+
+def test_a_photo_that_changes_or_is_forgotten_is_not_set_aside_any_more(opened: Library) -> None:
+    writer = Writer(opened.catalog.engine)
+    opened.marks.set_aside(same := photos(opened, 1, 2, 3), True)
+    root = writer.add_root(b"/photos")
+    same_again = Indexed(File(root, b"1.jpg", 1, 2), (1).to_bytes(32, "big"), FACTS, VECTOR)
+    changed = Indexed(File(root, b"2.jpg", 2, 2), (77).to_bytes(32, "big"), FACTS, VECTOR)
+    writer.commit(writer.add_space(SPACE), [same_again, changed], [])
+    writer.prune(photos(opened, 3))
+    assert opened.marks.set_aside_of() == {same[0]}
+
+
+def test_what_was_set_aside_goes_to_a_file_by_place_and_comes_back_to_the_same_bytes(
+    opened: Library, tmp_path: Path
+) -> None:
+    writer = Writer(opened.catalog.engine)
+    root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
+    odd = Indexed(File(root, b"d\xff.jpg", 1, 1), (1).to_bytes(32, "big"), None, VECTOR)
+    writer.commit(space, [odd], [])
+    opened.marks.set_aside(chosen := photos(opened, 1, 2, 3), True)
+    data = json.loads(json.dumps(opened.marks.export()))
+    assert [place.get("path", place.get("path_b64")) for place in data["set_aside"]] == [
+        "1.jpg", "2.jpg", "3.jpg", "ZP8uanBn"
+    ]  # fmt: skip
+    opened.marks.set_aside(chosen, False)
+    assert opened.marks.restore(data).set_aside == 4
+    assert opened.marks.restore(data).set_aside == 0
+    assert opened.marks.set_aside_of() == set(chosen)
+    with locked(tmp_path / "other"), Library.create(tmp_path / "other") as other:
+        add(other, 2, 1)
+        other_writer = Writer(other.catalog.engine)
+        changed = Indexed(File(root, b"3.jpg", 1, 1), (33).to_bytes(32, "big"), FACTS, VECTOR)
+        other_writer.commit(space, [changed], [])
+        done = other.marks.restore(data)
+        assert (done.set_aside, done.unknown) == (1, ())
+        assert done.elsewhere == ("/photos/1.jpg", "/photos/3.jpg", "/photos/d\\xff.jpg")
+        assert [other.catalog.photos_of([1])[0].photo_id] == list(other.marks.set_aside_of())
+
+
+def test_marks_of_before_photos_could_be_set_aside_are_read(opened: Library) -> None:
+    old = _file(version=1, set_aside=..., favourites=[(2).to_bytes(32, "big").hex()])
+    assert opened.marks.restore(old).favourites == 1
+    with pytest.raises(MarksError, match="see 'set_aside'"):
+        opened.marks.restore(_file(version=1))
+
+
+def test_a_set_has_the_name_of_what_is_in_it(opened: Library) -> None:
+    marks = opened.marks
+    name = marks.keep_set([3, 1, 3])
+    # SHA-256 of two numbers of eight bytes, the least significant first.
+    assert name == hashlib.sha256(bytes([1, *7 * [0], 3, *7 * [0]])).hexdigest()[:12]
+    assert marks.keep_set(iter([1, 3])) == name
+    kept = marks.set_ids(name)
+    assert kept is not None
+    assert (kept.dtype, kept.tolist()) == (np.int64, [1, 3])
+    assert marks.set_ids("0" * 12) is None
+    with pytest.raises(MarksError, match="at least one"):
+        marks.keep_set([])
+    with pytest.raises(MarksError, match="no picture 99"):
+        marks.keep_set([1, 99])
+
+
+def test_the_newest_200_sets_stay_and_what_is_chosen_again_is_new(opened: Library) -> None:
+    marks, ids = opened.marks, add(opened, 100, 201)
+    state = opened.catalog.state()
+    first, second, *rest = [marks.keep_set([id_]) for id_ in ids[:200]]
+    marks.keep_set(ids[:1])
+    assert opened.catalog.state() == state
+    last = marks.keep_set(ids[200:])
+    # Whoever remembers what `set:` found must ask again: one of them is gone.
+    assert opened.catalog.state() == (state[0], state[1] + 1)
+    assert marks.set_ids(second) is None
+    assert all(marks.set_ids(name) is not None for name in (first, *rest, last))
+
+
 def _file(**changes: Any) -> dict[str, Any]:
-    whole = {"format": "sightline-marks", "version": 1, "tags": {}, "favourites": [], "searches": []}
+    whole = {
+        "format": "sightline-marks", "version": 2, "tags": {}, "favourites": [], "searches": [],
+        "set_aside": [],
+    }  # fmt: skip
+    return {name: value for name, value in (whole | changes).items() if value is not ...}
+
+
+def _place(**changes: Any) -> dict[str, Any]:
+    whole = {"root": "/photos", "path": "1.jpg", "hash": (1).to_bytes(32, "big").hex()}
     return {name: value for name, value in (whole | changes).items() if value is not ...}
 
 
@@ -215,8 +315,14 @@ def _saved(saved_at: str) -> dict[str, str]:
     [
         ([], "the file should be an object"),
         ({"format": "other"}, "the file should be an object"),
-        (_file(version=2), "version 2; this program reads 1"),
-        (_file(version=True), "version True"),
+        (_file(version=3), "version 3; this program reads 1 and 2"),
+        (_file(version=True, set_aside=...), "version True"),
+        (_file(set_aside=[{"root": "/a", "path": "b"}]), r"set_aside\[0\] has hash, path, root, each once; see 'hash'"),
+        (_file(set_aside=[_place(path=1)]), r"set_aside\[0\].path should be text; it is 1"),
+        (_file(set_aside=[_place(path="\ud800")]), r"set_aside\[0\].path should be text"),
+        (_file(set_aside=[_place(root=..., root_b64="?")]), r"set_aside\[0\].root_b64 should be bytes in base64"),
+        (_file(set_aside=[_place(hash="00")]), r"set_aside\[0\].hash should be a SHA-256"),
+        (_file(set_aside=["a"]), r"set_aside\[0\] should be an object"),
         (_file(tags=...), "see 'tags'"),
         (_file(more=1), "see 'more'"),
         (_file(**{"\ud800" * 500: 1}), r"see '(\\ud800){5}.{,60}$"),
@@ -270,6 +376,8 @@ def test_marks_of_a_read_only_library_can_be_read_and_not_changed(
             lambda: reader.marks.favourite([1], True),
             lambda: reader.marks.save_search("a", "b"),
             lambda: reader.marks.restore(_file()),
+            lambda: reader.marks.keep_set([1]),
+            lambda: reader.marks.set_aside([1], True),
         ):
             with pytest.raises(LibraryError, match="read-only"):
                 change()

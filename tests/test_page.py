@@ -10,12 +10,13 @@ from typing import Any
 
 import browser
 import pytest
-from browser import box, search
+from browser import box, search, violations
 from pages import (
     ALL,
     APP,
     BOATS,
     COUNT,
+    FIRST,
     HOSTILE_NAME,
     NOTHING,
     asked,
@@ -23,6 +24,7 @@ from pages import (
     chips,
     component,
     first_id,
+    grid,
     more,
     names,
     parts,
@@ -33,6 +35,7 @@ from pages import (
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
+from search_ui import asking
 from search_ui.language import parse
 from search_ui.query import QueryError
 from search_ui.searcher import Searcher
@@ -46,8 +49,8 @@ def test_the_page_shows_what_was_indexed_last_before_anything_is_asked(app: AppT
     assert not app.exception
     assert "Indexed last" in said(app)
     assert f"{COUNT} pictures · space demo" in said(app)
-    assert buttons(app) == ["Show more", "1 file could not be read"]
-    assert len(sections(app)[0][1]) == 60
+    assert buttons(app) == ["Filters", "Show more", "1 file could not be read"]
+    assert len(sections(app)[0][1]) == FIRST
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_the_page_finds_what_the_searcher_finds_in_the_same_order(app: AppTest, 
         if "more that match" not in title and "nearest" not in title
     ]
     assert open_ == names(searcher, text)
-    hits = searcher.search(parse(text)).hits
+    hits = searcher.search(parse(text), limit=FIRST).hits
     assert [name for _, section in shown for name in section] == [hit.photo.display.rsplit("/", 1)[-1] for hit in hits]
 
 
@@ -84,7 +87,7 @@ def test_hits_come_in_sections_and_what_is_below_the_line_is_folded(app: AppTest
     assert [title for title, _ in shown] == [*wanted, f"{rest} more that match less"]
     assert f"{result.strong} match" in said(app)
     assert f"of {COUNT} pictures, in" in said(app)
-    assert "cosines" in said(app)
+    assert "ms, in space demo" in said(app)
     assert "Show more" not in buttons(app), "more of what is folded away says nothing"
 
 
@@ -191,12 +194,12 @@ def test_what_was_typed_is_never_markup(app: AppTest) -> None:
 
 def test_more_grows_and_a_new_query_starts_small(app: AppTest) -> None:
     asked(app, ALL)
-    assert len(sections(app)[0][1]) == 60
+    assert len(sections(app)[0][1]) == FIRST
     next(button for button in app.button if button.label == "Show more").click().run()
     assert len(sections(app)[0][1]) == COUNT
     assert "Show more" not in buttons(app)
     app.text_input(key="q").set_value(f"{ALL} height:>=1").run()
-    assert len(sections(app)[0][1]) == 60
+    assert len(sections(app)[0][1]) == FIRST
 
 
 @pytest.mark.parametrize("text", ["word " * 300, "x" * 3000, "x " * 9000])
@@ -208,13 +211,29 @@ def test_a_text_too_long_is_one_sentence(app: AppTest, text: str) -> None:
 
 
 def test_a_tile_stands_for_its_near_duplicates(app: AppTest) -> None:
-    tiles = component(asked(app, BOATS), "gallery")["sections"][0]["tiles"]
+    tiles = grid(asked(app, BOATS))[0]["tiles"]
     shown = [tile["name"] for tile in tiles]
-    assert [tile["folded"] for tile in tiles].count(1) == 1
-    apart = component(asked(AppTest.from_file(str(APP), default_timeout=60), f"{BOATS} dedup:off"), "gallery")
-    every = [tile["name"] for tile in apart["sections"][0]["tiles"]]
-    assert len(every) == len(shown) + 1
+    folded = sum(tile["folded"] for tile in tiles)
+    assert folded
+    apart = grid(asked(AppTest.from_file(str(APP), default_timeout=60), f"{BOATS} dedup:off"))
+    every = [tile["name"] for tile in apart[0]["tiles"]]
+    assert len(every) == len(shown) + folded
     assert "again.jpg" in every
+
+
+def test_an_address_says_how_far_down_and_what_is_open(app: AppTest) -> None:
+    app.query_params.update(shown="99999", below="open", photo="0")
+    asked(app, "boat")
+    assert app.session_state["k"] == asking.MAX_SHOWN
+    assert app.session_state["unfolded"] is True
+    assert app.session_state["photo"] is None
+
+
+@pytest.mark.parametrize("shown", ["x", "-5", "0", "1e9", "٣", ""])
+def test_nonsense_about_how_far_down_is_the_usual(app: AppTest, shown: str) -> None:
+    app.query_params["shown"] = shown
+    asked(app, "width:>=1")
+    assert app.session_state["k"] == FIRST
 
 
 def saved_buttons(app: AppTest, what: str) -> list[Any]:
@@ -254,13 +273,13 @@ def test_another_library_in_the_same_place_is_searched_at_once(
         connection.execute("UPDATE photos SET display = 'other/' || display")
     connection.close()
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(here))
-    titles = lambda: [tile["title"] for each in component(app, "gallery")["sections"] for tile in each["tiles"]]  # noqa: E731
+    folders = lambda: {tile["folder"] for each in grid(app) for tile in each["tiles"]}  # noqa: E731
     asked(app, BOATS)
-    assert titles() and not any("other/" in title for title in titles())
+    assert folders() and not any("other/" in folder for folder in folders())
     here.rename(tmp_path / "gone")
     other.rename(here)
     app.run()
-    assert all("other/" in title for title in titles())
+    assert all("other/" in folder for folder in folders())
 
 
 def test_searches_are_saved_gone_to_and_deleted(app: AppTest) -> None:
@@ -317,9 +336,14 @@ def test_a_library_without_pictures_and_one_without_words(
 def test_a_run_that_is_going_on_is_told(app: AppTest, made: Path) -> None:
     with locked(made / "library"):
         app.run()
-        assert "an indexing run is going on" in said(app)
+        assert any(
+            "run-head" in element.proto.body for element in app.get("html") if "<style" not in element.proto.body
+        )
+        assert "indexed just now" not in said(app)
     app.run()
-    assert "an indexing run is going on" not in said(app)
+    assert not any(
+        "run-head" in element.proto.body for element in app.get("html") if "<style" not in element.proto.body
+    )
 
 
 def test_a_damaged_database_is_one_sentence(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +362,7 @@ def test_typing_words_shows_hits_with_scores(page: Page, searcher: Searcher) -> 
     expect(box(page)).to_be_focused()
     page.keyboard.type("a red boat")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Numbers are cosines")).to_be_visible()
+    expect(page.get_by_text("in space demo")).to_be_visible()
     tiles(page, names(searcher, "a red boat"))
     scores = [float(score) for score in page.locator(".tile:visible .score").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
@@ -370,6 +394,52 @@ def test_chips_show_what_was_understood_and_take_it_out_again(page: Page, search
 
 
 @pytest.mark.browser
+def test_two_chips_closed_within_a_moment_both_go(page: Page) -> None:
+    page.goto("/?q=boat+-snow+orientation%3Alandscape")
+    chips(page, ["boat", "-snow", "orientation:landscape"])
+    page.locator(".chip .close").evaluate_all("all => { all[1].click(); all[2].click() }")
+    chips(page, ["boat"])
+    expect(box(page)).to_have_value("boat")
+
+
+@pytest.mark.browser
+def test_show_more_is_in_the_link_and_keeps_the_place(page: Page) -> None:
+    page.goto(f"/?q={ALL}")
+    expect(page.locator(".tile").first).to_be_visible()
+    more = page.get_by_role("button", name="Show more")
+    more.scroll_into_view_if_needed()
+    before = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
+    more.click()
+    expect(more).to_have_count(0)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") >= before - 5
+    expect(page).to_have_url(re.compile(r"shown=360"))
+    page.reload()
+    expect(page.locator(".tile").first).to_be_visible()
+    expect(more).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_several_pictures_dropped_at_once_are_all_taken(page: Page, made: Path) -> None:
+    page.goto("/")
+    expect(page.locator(".tile").first).to_be_visible()
+    page.locator("input.file").set_input_files([made / "photos" / name for name in ("panorama.jpg", "strip.jpg")])
+    chips(page, ["your picture", "your picture"])
+    page.get_by_role("button", name="Choose a part of your picture").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible(chromium: Browser, url: str, scheme: Any) -> None:
+    with browser.visiting(chromium, url, color_scheme=scheme) as page:
+        page.goto("/?q=boat+-snow")
+        expect(page.locator(".tile").first).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sightline")
+        page.wait_for_timeout(500)
+        assert violations(page) == []
+
+
+@pytest.mark.browser
 def test_a_mistake_shows_its_place_and_a_click_puts_it_right(page: Page, searcher: Searcher) -> None:
     page.goto("/?q=boat")
     tiles(page, names(searcher, "boat"))
@@ -397,8 +467,7 @@ def test_back_and_forward_go_from_search_to_search(page: Page, searcher: Searche
     tiles(page, names(searcher, "boat"))
     id_ = first_id(searcher, "boat")
     page.locator(f'.open[data-id="{id_}"]').focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    page.keyboard.press("l")
     tiles(page, names(searcher, more("boat", id_)))
     page.go_back()
     expect(box(page)).to_have_value("boat")
@@ -422,7 +491,7 @@ def transfer(page: Page, path: Path) -> str:
 @pytest.mark.parametrize("way", ["pick", "drop", "paste"])
 def test_a_picture_that_is_given_finds_itself_first(page: Page, made: Path, way: str) -> None:
     page.goto("/")
-    expect(page.locator(".tile")).to_have_count(60)
+    expect(page.locator(".tile")).to_have_count(FIRST)
     picture = made / "photos" / "panorama.jpg"
     if way == "pick":
         page.locator("input.file").set_input_files(picture)
@@ -454,7 +523,7 @@ def test_a_picture_that_is_given_finds_itself_first(page: Page, made: Path, way:
 @pytest.mark.browser
 def test_a_picture_joins_what_was_typed_and_not_entered(page: Page, made: Path) -> None:
     page.goto("/")
-    expect(page.locator(".tile")).to_have_count(60)
+    expect(page.locator(".tile")).to_have_count(FIRST)
     page.keyboard.type("cat")
     page.evaluate(
         f"{transfer(page, made / 'photos' / 'panorama.jpg')} document.querySelector('.st-key-q input').dispatchEvent("
@@ -467,7 +536,7 @@ def test_a_picture_joins_what_was_typed_and_not_entered(page: Page, made: Path) 
 @pytest.mark.browser
 def test_a_broken_picture_is_one_sentence(page: Page, tmp_path: Path) -> None:
     page.goto("/")
-    expect(page.locator(".tile")).to_have_count(60)
+    expect(page.locator(".tile")).to_have_count(FIRST)
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 no picture")
     page.locator("input.file").set_input_files(broken)
@@ -477,7 +546,7 @@ def test_a_broken_picture_is_one_sentence(page: Page, tmp_path: Path) -> None:
         "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true}))"
     )
     expect(page.get_by_text("That is no picture")).to_be_visible()
-    expect(page.locator(".tile")).to_have_count(60)
+    expect(page.locator(".tile")).to_have_count(FIRST)
 
 
 @pytest.mark.browser
@@ -528,5 +597,5 @@ def test_no_library_then_one(chromium: Browser, tmp_path: Path, made: Path) -> N
         expect(page.get_by_test_id("stCode").first).to_contain_text("python -m indexer ./photos", timeout=30_000)
         (tmp_path / "library").symlink_to(made / "library")
         page.reload()
-        expect(page.locator(".tile")).to_have_count(60, timeout=30_000)
+        expect(page.locator(".tile")).to_have_count(FIRST, timeout=30_000)
         context.close()

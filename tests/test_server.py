@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -10,10 +11,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import browser
 import pytest
+from conftest import as_nobody
 from PIL import Image
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
@@ -58,6 +61,31 @@ def client(app: TestClient, library: Path) -> TestClient:
     return app
 
 
+@dataclass
+class Own:
+    """A folder of one test, in its library."""
+
+    folder: Path
+    library: Path
+    space: str
+
+    def add(self, name: str, size: tuple[int, int]) -> int:
+        """Index a new picture; returns its content id."""
+        image = Image.effect_noise(size, 60).convert("RGB")
+        image.save(self.folder / name)
+        self.index()
+        return services().searcher().recent(1)[0].content_id
+
+    def index(self) -> None:
+        browser.add(self.library, self.folder, self.space)
+
+
+@pytest.fixture
+def own(library: Path, tmp_path: Path, tiny_space: str) -> Own:
+    (tmp_path / "own").mkdir()
+    return Own(tmp_path / "own", library, tiny_space)
+
+
 def a_hash() -> str:
     return services().searcher().recent(1)[0].hash.hex()
 
@@ -96,9 +124,30 @@ def test_a_thumbnail_is_served_by_hash_to_be_kept(client: TestClient) -> None:
         f"/thumb/{'0' * 5000}.jpg",
         "/picture/0.jpg",
         "/picture/",
+        "/preview",
+        "/preview/",
+        "/preview/..%2f..%2fetc%2fpasswd",
+        f"/preview/{'0' * 64}.jpg",
+        f"/preview/{'A' * 64}.jpg",
+        f"/preview/{'0' * 64}.jpg/x",
+        "/original",
+        "/original/",
+        "/original/0",
+        "/original/01",
+        "/original/-1",
+        "/original/1.jpg",
+        "/original/1/2",
+        "/original/999999",
+        f"/original/{'9' * 18}",
+        f"/original/{'9' * 5000}",
+        "/original/\u0661",
+        "/original/1%0a",
+        "/original/..%2f..%2fetc%2fpasswd",
+        "/original/%2fetc%2fpasswd",
+        "/original//etc/passwd",
     ],
 )
-def test_what_is_no_thumbnail_is_never_found(client: TestClient, path: str) -> None:
+def test_what_is_no_picture_is_never_found(client: TestClient, path: str) -> None:
     answer = client.get(path)
     # Streamlit would answer an unknown address with its own page and 200.
     assert answer.status_code == 404, answer.text
@@ -107,8 +156,8 @@ def test_what_is_no_thumbnail_is_never_found(client: TestClient, path: str) -> N
 
 
 def test_uppercase_and_unknown_are_our_own_404(client: TestClient) -> None:
-    for name in (a_hash().upper(), "0" * 64, a_hash()[:-1]):
-        answer = client.get(f"/thumb/{name}.jpg")
+    for name in (f"{a_hash().upper()}.jpg", f"{'0' * 64}.jpg", f"{a_hash()[:-1]}.jpg", f"{a_hash()}.jpg%0a"):
+        answer = client.get(f"/thumb/{name}")
         assert answer.status_code == 404
         assert answer.json() == {"error": "There is no such picture."}
 
@@ -140,6 +189,157 @@ def test_a_thumbnail_is_not_made_of_a_file_that_changed(client: TestClient, made
     assert client.get(f"/thumb/{content_hash}.jpg").status_code == 200
 
 
+def test_a_preview_is_made_when_asked_for_and_kept(client: TestClient) -> None:
+    previews, content_hash = services().library().previews, a_hash()
+    assert previews.read(bytes.fromhex(content_hash)) is None
+    answer = client.get(f"/preview/{content_hash}.jpg")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert Image.open(io.BytesIO(answer.content)).size == (640, 480)  # never larger than the original
+    assert previews.read(bytes.fromhex(content_hash)) == answer.content
+    for known in (answer.headers["etag"], f'"x", W/{answer.headers["etag"]}', "*"):
+        again = client.get(f"/preview/{content_hash}.jpg", headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"/preview/{content_hash}.jpg", headers={"If-None-Match": '"x"'}).status_code == 200
+    head = client.head(f"/preview/{content_hash}.jpg")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_a_preview_outlives_its_file_and_is_not_made_of_another(client: TestClient, own: Own) -> None:
+    id_ = own.add("a.jpg", (2000, 1000))
+    content_hash = services().library().catalog.photos([id_])[id_].hash
+    file = own.folder / "a.jpg"
+    before = file.read_bytes()
+    Image.new("RGB", (64, 64), "red").save(file)
+    assert client.get(f"/preview/{content_hash.hex()}.jpg").json() == {"error": "There is no such picture."}
+    file.write_bytes(before)
+    answer = client.get(f"/preview/{content_hash.hex()}.jpg")
+    assert Image.open(io.BytesIO(answer.content)).size == (1600, 800)
+    file.unlink()
+    assert client.get(f"/preview/{content_hash.hex()}.jpg").content == answer.content
+    services().library().previews.remove(content_hash)
+    assert client.get(f"/preview/{content_hash.hex()}.jpg").status_code == 404
+
+
+def test_previews_of_a_library_that_may_not_be_written_are_shown_and_not_kept(
+    client: TestClient, public_tmp: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, photos = public_tmp / "library", public_tmp / "photos"
+    photos.mkdir(mode=0o755)
+    Image.new("RGB", (640, 480), "teal").save(photos / "a.png")
+    browser.add(library, photos, tiny_space)
+    for path in (library, *library.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
+    with as_nobody():
+        assert services().library().readonly
+        answers = [client.get(f"/{kind}/{a_hash()}.jpg").status_code for kind in ("thumb", "preview")]
+        answers.append(client.get("/original/1").status_code)
+    assert answers == [200, 200, 200]
+    assert not (library / "previews").exists()
+    for path in (library, *library.rglob("*")):
+        path.chmod(0o755)
+
+
+def test_the_file_itself_is_a_download_under_its_own_name(client: TestClient, own: Own) -> None:
+    id_ = own.add("boat.jpg", (900, 600))
+    data = (own.folder / "boat.jpg").read_bytes()
+    answer = client.get(f"/original/{id_}")
+    assert (answer.status_code, answer.content) == (200, data)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-length"] == str(len(data))
+    assert answer.headers["content-disposition"] == 'attachment; filename="boat.jpg"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    etag = answer.headers["etag"]
+    assert etag == f'"{hashlib.sha256(data).hexdigest()}"'
+    known = client.get(f"/original/{id_}", headers={"If-None-Match": etag})
+    assert (known.status_code, known.content) == (304, b"")
+    head = client.head(f"/original/{id_}")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(data)))
+    assert client.post(f"/original/{id_}").status_code == 405
+
+
+def test_a_download_goes_on_where_it_broke_off(client: TestClient, own: Own) -> None:
+    id_ = own.add("boat.jpg", (900, 600))
+    data = (own.folder / "boat.jpg").read_bytes()
+    etag = client.head(f"/original/{id_}").headers["etag"]
+    for asked, part in (("bytes=0-9", data[:10]), ("bytes=100-", data[100:]), ("bytes=-7", data[-7:])):
+        answer = client.get(f"/original/{id_}", headers={"Range": asked, "If-Range": etag})
+        assert (answer.status_code, answer.content) == (206, part), asked
+    assert client.get(f"/original/{id_}", headers={"Range": "bytes=0-9", "If-Range": '"old"'}).content == data
+    assert client.get(f"/original/{id_}", headers={"Range": f"bytes={len(data)}-"}).status_code == 416
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name may be any bytes")
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        (b"<img src=x onerror=alert(1)>.jpg", "attachment; filename=\"_img src=x onerror=alert(1)_.jpg\"; "
+         "filename*=UTF-8''%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E.jpg"),
+        (b'a"b\\c%41;x.jpg', "attachment; filename=\"a_b_c_41;x.jpg\"; "
+         "filename*=UTF-8''a%22b%5Cc%2541%3Bx.jpg"),
+        (b"x\r\nSet-Cookie: a=b.jpg", "attachment; filename=\"x__Set-Cookie_ a=b.jpg\"; "
+         "filename*=UTF-8''x%0D%0ASet-Cookie%3A%20a%3Db.jpg"),
+        ("Grüße 🌊.jpg".encode(), "attachment; filename=\"Gr__e _.jpg\"; "
+         "filename*=UTF-8''Gr%C3%BC%C3%9Fe%20%F0%9F%8C%8A.jpg"),
+        (b"caf\xe9.jpg", 'attachment; filename="caf_.jpg"'),
+        (b"page.html.jpg", 'attachment; filename="page.html.jpg"'),
+    ],
+)  # fmt: skip
+def test_names_of_downloads_can_not_lead_astray(client: TestClient, own: Own, name: bytes, header: str) -> None:
+    id_ = own.add(os.fsdecode(name), (40, 30))
+    answer = client.get(f"/original/{id_}")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == header
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_type_follows_the_content_and_not_the_name(client: TestClient, own: Own) -> None:
+    for name, kind in (("a.html.png", "image/png"), ("b.webp", "image/webp"), ("c.tif", "image/tiff")):
+        assert client.get(f"/original/{own.add(name, (40, 30))}").headers["content-type"] == kind
+
+
+def test_only_what_was_indexed_is_given_out(client: TestClient, own: Own) -> None:
+    id_ = own.add("a.bmp", (40, 30))
+    file = own.folder / "a.bmp"
+    data, facts = file.read_bytes(), file.stat()
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns + 5_000_000_000))
+    assert client.get(f"/original/{id_}").content == data, "only the time is another: a restored backup"
+    file.write_bytes(data[:-3] + b"xyz")
+    assert client.get(f"/original/{id_}").status_code == 404, "of the same size, and something else"
+    file.write_bytes(data + b"\0")
+    assert client.get(f"/original/{id_}").status_code == 404
+    file.unlink()
+    assert client.get(f"/original/{id_}").status_code == 404
+    os.mkfifo(file)  # to open it would wait for ever
+    assert client.get(f"/original/{id_}").status_code == 404
+    assert client.get(f"/original/{id_}").json() == {"error": "There is no such picture."}
+
+
+def test_a_copy_stands_in_for_a_file_that_is_gone(client: TestClient, own: Own) -> None:
+    id_ = own.add("first.jpg", (40, 30))
+    data = (own.folder / "first.jpg").read_bytes()
+    (own.folder / "second.jpg").write_bytes(data)
+    own.index()
+    (own.folder / "first.jpg").unlink()
+    answer = client.get(f"/original/{id_}")
+    assert (answer.content, answer.headers["content-disposition"]) == (data, 'attachment; filename="second.jpg"')
+    services().library().previews.remove(hashlib.sha256(data).digest())
+    assert client.get(f"/preview/{hashlib.sha256(data).hexdigest()}.jpg").status_code == 200
+
+
+def test_the_earth_is_a_drawing_of_our_own(client: TestClient) -> None:
+    answer = client.get("/land.svg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.content.startswith(b"<svg") and len(answer.content) < 100_000
+    assert client.get("/land.svg/x").status_code == 404
+
+
 def test_foreign_names_are_refused_everywhere(client: TestClient) -> None:
     for path, kind in (
         ("/", "text/plain; charset=utf-8"), ("/_stcore/health", "text/plain; charset=utf-8"),
@@ -169,7 +369,9 @@ def test_a_foreign_name_opens_no_socket_and_does_nothing(client: TestClient, lib
 
 
 def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:
-    paths = ("/healthz", f"/thumb/{a_hash()}.jpg", "/api/v1/status", "/metrics")
+    paths = (
+        "/healthz", f"/thumb/{a_hash()}.jpg", f"/preview/{a_hash()}.jpg", "/original/1", "/api/v1/status", "/metrics",
+    )  # fmt: skip
     for path in paths:
         for site in ("cross-site", "same-site", "nonsense"):
             assert client.get(path, headers={"Sec-Fetch-Site": site}).status_code == 403

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 
 from store.errors import LibraryError, LibraryLockedError
 from store.files import replace_file, sweep_temporaries
-from store.filters import Camera, Date, Ext, Folder, Name, Orientation
+from store.filters import Camera, Date, Ext, Favourite, Folder, Name, Orientation, Set, Tag, fold
 from store.library import DATABASE, Library, is_indexing, locked
 from store.migrations import STEPS, VERSION
 from store.paths import as_json, display, to_bytes
@@ -107,6 +107,35 @@ def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library:
     assert {name: after[name] for name in before} == before
 
 
+def test_a_library_of_version_2_is_brought_up_to_date_with_nothing_lost(library: Path) -> None:
+    _version_1(library)
+    with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as connection:
+        connection.create_function("fold", 1, fold, deterministic=True)
+        for statement in STEPS[1]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 2")
+        connection.executescript(
+            """
+            INSERT INTO tags VALUES (1, 'Sea', 'sea');
+            INSERT INTO content_tags VALUES (1, 1);
+            INSERT INTO favourites VALUES (2);
+            INSERT INTO saved_searches VALUES (1, 'boats', 'boat', '2026');
+            UPDATE library SET marks_generation = 5;
+            """
+        )
+    before = _rows(library)
+    with Library.open(library) as opened:
+        catalog, marks = opened.catalog, opened.marks
+        assert catalog.state() == (7, 5)
+        assert {row.facts["colour"] for row in catalog.photos([1, 2]).values()} == {None}
+        assert (catalog.matching([Tag(("sea",))]).tolist(), catalog.matching([Favourite()]).tolist()) == ([1], [2])
+        assert catalog.matching([Set((marks.keep_set([2]),))]).tolist() == [2]
+        marks.set_aside([1], True)
+        assert (marks.set_aside_of(), catalog.copies(), opened.integrity()) == ({1}, [], [])
+    after = _rows(library)
+    assert {name: after[name] for name in before} == before
+
+
 def _shape(library: Path) -> dict[str, object]:
     """The tables and indexes of a database, without what differs in writing only."""
     with closing(sqlite3.connect(library)) as connection:
@@ -146,7 +175,7 @@ def test_an_old_library_that_cant_be_written_says_how_to_open_it(library: Path, 
     library.rename(closed)
     for path in [closed, *closed.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    with as_nobody(), pytest.raises(LibraryError, match=r"version 1; this program reads version 2.*Open it once"):
+    with as_nobody(), pytest.raises(LibraryError, match=r"version 1; this program reads version 3.*Open it once"):
         Library.open(closed)
     for path in [closed, *closed.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -10,17 +11,18 @@ from starlette.responses import Response
 
 from search_ui.api.operations import Call, Operation, Parameter, answer
 from search_ui.api.problems import SAFE, Problem
-from search_ui.api.schemas import FILTERS, NAME
+from search_ui.api.schemas import FACETS, FILTERS, NAME
 from search_ui.language import parse, to_text
 from search_ui.records import saved_text
 from search_ui.services import services
+from store import progress
 from store.library import is_indexing
 from store.marks_file import SavedSearch
 
 
 def _status(call: Call) -> Response:
     library = services().library()
-    counts = library.catalog.counts()
+    counts, now = library.catalog.counts(), progress.read(library.path)
     return answer(
         {
             "version": version("sightline"),
@@ -30,6 +32,7 @@ def _status(call: Call) -> Response:
             "missing": counts.missing,
             "failures": counts.failed,
             "indexing": is_indexing(library.path),
+            "progress": None if now is None else asdict(now),
             "last_run": library.catalog.last_run(),
         }
     )
@@ -61,9 +64,8 @@ def _facets(call: Call) -> Response:
         {
             "query": to_text(query),
             "total": len(only),
-            "years": _counted(facets.years),
-            "cameras": _counted(facets.cameras),
-            "folders": _counted(facets.folders),
+            **{kind: _counted(getattr(facets, kind)) for kind in FACETS},
+            "favourites": facets.favourites,
         }
     )
 
@@ -118,7 +120,7 @@ OPERATIONS: Final = (
     Operation("GET", "/api/v1/status", "status", "What the library holds", _status, {200: "Status"}, refusals=(503,)),
     Operation("GET", "/api/v1/spaces", "spaces", "Its embedding spaces", _spaces, {200: "Spaces"}, refusals=(503,)),
     Operation(
-        "GET", "/api/v1/facets", "facets", "Years, cameras and folders, with counts, under a query's filters",
+        "GET", "/api/v1/facets", "facets", "What pictures can be narrowed by, with counts, under a query's filters",
         _facets, {200: "Facets"}, refusals=(422, 503),
         parameters=(Parameter("q", FILTERS, "The query; only its filters count.", example="date:2020.."),),
     ),

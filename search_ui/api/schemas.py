@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from search_ui.api.form import MAX_PICTURES, PICTURE
 from search_ui.api.operations import Schema, Shape
 from search_ui.query import MAX_HITS, MAX_QUERY
 from store.marks_file import MAX_SEARCH_NAME
+from store.progress import Phase
 
 _LIMIT_DEFAULT: Final = 60
 # Those of search_ui.labels, which imports torch: that takes seconds, and a server should answer at once.
@@ -73,6 +74,7 @@ _FACTS: Final[Mapping[str, Schema]] = {
     "latitude": _or_null("number"),
     "longitude": _or_null("number"),
     "altitude": _or_null("number"),
+    "colour": {**_or_null("integer"), "description": "The dominant colour, 0xRRGGBB as a number."},
     "size": WHOLE,
 }
 
@@ -167,6 +169,9 @@ def _most_bytes(schema: Schema) -> int:
 MAX_JSON: Final = max(_most_bytes(body.schema) for body in BODIES.values() if PICTURE not in body.schema["properties"])
 """Bytes of a JSON body: as many as the largest that is in order can have, that of labels."""
 
+FACETS: Final = ("years", "cameras", "lenses", "folders", "exts", "shapes", "tags")
+"""Kinds of values that pictures are counted by: attributes of `store.facets.Facets`."""
+
 ANSWERS: Final[Mapping[str, Schema]] = {
     "Problem": _object(
         {
@@ -219,7 +224,8 @@ ANSWERS: Final[Mapping[str, Schema]] = {
         {
             "query": TEXT,
             "total": COUNT,
-            **{name: _list(_object({"name": TEXT, "count": COUNT})) for name in ("years", "cameras", "folders")},
+            **{kind: _list(_object({"name": TEXT, "count": COUNT})) for kind in FACETS},
+            "favourites": COUNT,
         }
     ),
     "Spaces": _object(
@@ -238,6 +244,24 @@ ANSWERS: Final[Mapping[str, Schema]] = {
             "missing": COUNT,
             "failures": COUNT,
             "indexing": {"type": "boolean", "description": "Whether an indexer is at work now."},
+            "progress": {
+                **_object(
+                    {
+                        "pid": WHOLE,
+                        "started": TEXT,
+                        "folders": _list(TEXT),
+                        "phase": {"enum": list(get_args(Phase))},
+                        "done": COUNT,
+                        "total": {**_or_null("integer"), "description": "null while it still looks for them"},
+                        "rate": {"type": "number", "minimum": 0, "description": "Files a second."},
+                        "bound_by": TEXT,
+                        "failed": COUNT,
+                        "updated": TEXT,
+                    },
+                    about="How far the indexer at work is.",
+                ),
+                "type": ["object", "null"],
+            },
             "last_run": {
                 "type": ["object", "null"],
                 "properties": {

@@ -1,128 +1,454 @@
-// The grid: sections of rows of even height, each picture in its own proportions, loaded as they come into view.
+// The grid: sections of rows of even height. Only what is near the window is in the page; the rest is empty space of the
+// right height. What was found comes as `data`, packed (see pack in __init__.py); what people change all the time, such
+// as favourites, comes by marks.js, so that a star does not send two thousand pictures again.
 
-const svg = (paths) => `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`
-const ACTIONS = [
-  ["liked", "like", "More like this", svg('<circle cx="12" cy="12" r="9"/><path d="M12 8v8M8 12h8"/>')],
-  ["disliked", "dislike", "Less like this", svg('<circle cx="12" cy="12" r="9"/><path d="M8 12h8"/>')],
-]
+const ALL_DRAWN = 150 // so few cost nothing, and the browser's own search on the page finds all their names
+const SIZES = { min: 90, max: 360, step: 30, usual: 210 }
+const SMALL = 84
+const NARROW = 640
+const KEPT_SIZE = "sightline-size"
+const SEND_AFTER = 150
+const DIALOG = '[role="dialog"]'
+const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null }
 
-function element(name, className, attributes = {}, text = "") {
-  const made = document.createElement(name)
-  made.className = className
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
-  made.textContent = text
-  return made
+// By key: Streamlit takes a component away and makes it again where the page around it changes.
+const memories = new Map()
+const remembered = ({ key, at }) => {
+  const blank = { query: null, selected: new Set(), stamp: 0, anchor: null, current: null, from: null, base: new Set() }
+  const fresh = { ...blank, at, opened: null, focus: null, focused: null, said: "" }
+  // What was there before may be drawn once more before it goes, see marks.js: it changes nothing that is remembered.
+  if (memories.get(key)?.at > at) return fresh
+  if (!memories.has(key)) memories.set(key, fresh)
+  return memories.get(key)
 }
 
-function actionsOf(tile) {
-  return ACTIONS.map(([action, className, label, icon]) => {
-    const button = element("button", className, { type: "button", "data-id": tile.id, "data-action": action, title: label })
-    button.setAttribute("aria-label", `${label.replace(" this", "")} ${tile.name}`)
-    button.setAttribute("aria-pressed", String(tile.asked === action))
-    button.innerHTML = icon
-    return button
+function unpacked(data) {
+  const split = (text, by = " ") => (text ? text.split(by) : [])
+  const names = split(data.names, "/")
+  const bytes = atob(data.hashes)
+  const [folders, scores, ratios, standards, cosines] = ["folder", "scores", "ratios", "standards", "cosines"].map((name) => split(data[name]))
+  const hex = (byte) => byte.toString(16).padStart(2, "0")
+  return split(data.ids).map((id, at) => {
+    const hash = Array.from(bytes.slice(at * 32, at * 32 + 32), (char) => hex(char.charCodeAt(0))).join("")
+    const parts = data.terms.map((term, of) => {
+      const place = at * data.terms.length + of
+      return `${term}: cosine ${cosines[place]}, standard score ${standards[place]}`
+    })
+    const colour = data.colours.slice(at * 6, at * 6 + 6)
+    return {
+      id: Number(id),
+      src: `/thumb/${hash}.jpg`,
+      name: names[at],
+      score: scores[at] === "-" ? "" : scores[at],
+      title: [data.folders[folders[at]] + names[at], ...parts].join("\n"),
+      ratio: Number(ratios[at]),
+      colour: colour.trim() ? `#${colour}` : "",
+      folded: data.folded[at] ?? 0,
+    }
   })
 }
 
-function tileOf(tile, small) {
-  const figure = element("figure", "tile", { role: "listitem" })
-  // Panoramas and strips keep their proportions inside a frame that still fits a row.
-  const ratio = Math.min(Math.max(tile.ratio, 0.5), 3)
-  figure.style.setProperty("--ratio", ratio.toFixed(4))
+const isSame = (one, other) => Object.keys(other).every((name) => one?.[name] === other[name])
 
-  const frame = element("div", "frame")
-  const open = element("button", "open", { type: "button", "data-id": tile.id, "data-action": "opened", title: tile.title })
-  open.append(element("img", "", { src: tile.src, alt: tile.name, loading: "lazy", decoding: "async" }))
-  frame.append(open)
-  const more = tile.folded === 1 ? "1 near-duplicate" : `${tile.folded} near-duplicates`
-  if (tile.folded) frame.append(element("span", "badge", { role: "img", "aria-label": more, title: more }, `+${tile.folded}`))
-  if (tile.favourite) frame.append(element("span", "star", { role: "img", "aria-label": "Favourite", title: "Favourite" }, "★"))
-  if (!small) frame.append(...actionsOf(tile))
-
-  const caption = element("figcaption", "caption")
-  caption.append(element("span", "name", {}, tile.name))
-  if (tile.score) caption.append(element("span", "score", {}, tile.score))
-  figure.append(frame, caption)
-  return figure
+function scrollerOf(node) {
+  for (let at = node; at; at = at.parentNode ?? at.host) {
+    if (at instanceof Element && /auto|scroll/.test(getComputedStyle(at).overflowY)) return at
+  }
+  return document.scrollingElement
 }
 
-function sectionOf(section, small) {
-  const made = element(section.fold ? "details" : "section", "section")
-  if (section.fold) made.append(element("summary", "fold", {}, section.fold))
-  if (section.title) made.append(element("h2", "title", {}, section.title))
-  const grid = element("div", small ? "grid small" : "grid", { role: "list", "aria-label": section.title || "Pictures" })
-  grid.append(...section.tiles.map((tile) => tileOf(tile, small)))
-  made.append(grid)
-  return made
-}
-
-// The tile in the row above or below whose middle is nearest; left and right are simply the neighbours.
-function neighbour(tiles, from, key) {
-  const index = tiles.indexOf(from)
-  if (key === "ArrowLeft") return tiles[index - 1]
-  if (key === "ArrowRight") return tiles[index + 1]
-  if (key === "Home") return tiles[0]
-  if (key === "End") return tiles[tiles.length - 1]
-  const here = from.getBoundingClientRect()
-  const down = key === "ArrowDown"
-  const others = tiles.map((tile) => [tile, tile.getBoundingClientRect()])
-  const beyond = others.filter(([, box]) => (down ? box.top > here.bottom - 4 : box.bottom < here.top + 4))
-  const row = down ? Math.min(...beyond.map(([, box]) => box.top)) : Math.max(...beyond.map(([, box]) => box.top))
-  const middle = (box) => box.left + box.width / 2
-  return beyond
-    .filter(([, box]) => Math.abs(box.top - row) < 4)
-    .sort(([, a], [, b]) => Math.abs(middle(a) - middle(here)) - Math.abs(middle(b) - middle(here)))[0]?.[0]
-}
-
-const visibleTiles = (root) => [...root.querySelectorAll(".tile")].filter((tile) => tile.checkVisibility())
-
-// Whoever goes by keyboard stays at the picture they were at, wherever it is now; where it is out of sight, at the one
-// that took its place.
-function redraw(root, data) {
-  const focused = root.getRootNode().activeElement
-  const { id, action } = focused?.matches("[data-action]:focus-visible") ? focused.dataset : {}
-  const place = id ? visibleTiles(root).indexOf(focused.closest(".tile")) : -1
-  root.replaceChildren(...data.sections.map((section) => sectionOf(section, data.small)))
-  if (!id) return
-  const same = root.querySelector(`[data-id="${id}"][data-action="${action}"]`)
-  const tiles = visibleTiles(root)
-  if (same?.checkVisibility()) same.focus()
-  else tiles[Math.min(Math.max(place, 0), tiles.length - 1)]?.querySelector(".open").focus()
-}
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  let root = parentElement.querySelector(".sections")
-  if (!root) {
-    root = element("div", "sections")
-    parentElement.append(root)
+class Gallery {
+  constructor(parent, data) {
+    this.small = data.small
+    this.actions = data.small ? [] : data.favourites ? ["tick", "star", "like", "dislike"] : ["tick", "like", "dislike"]
+    this.memory = remembered(data)
+    this.pictures = []
+    this.sections = []
+    this.order = []
+    this.boxes = []
+    this.places = new Map()
+    this.tiles = new Map()
+    this.marks = NO_MARKS
+    this.size = SIZES.usual
+    this.root = element("div", data.small ? "sections small" : "sections")
+    this.said = element("div", "said", { role: "status" }, this.memory.said)
+    this.root.append(this.said)
+    parent.append(this.root)
+    if (!data.small) this.root.append(this.slider())
+    this.scroller = scrollerOf(parent)
+    this.stopping = new AbortController()
+    const signal = this.stopping.signal
+    const scrolled = () => this.soon()
+    const target = this.scroller === document.scrollingElement ? window : this.scroller
+    target.addEventListener("scroll", scrolled, { passive: true, signal })
+    window.addEventListener("sightline-marks", (event) => event.detail === data.key && this.takeMarks(data.key), { signal })
+    this.resized = new ResizeObserver(() => this.resize())
+    this.resized.observe(this.root)
+    this.resized.observe(this.scroller)
+    listen(this, signal)
   }
-  root.onclick = (event) => {
-    const button = event.target.closest("button")
-    if (button) setTriggerValue(button.dataset.action, Number(button.dataset.id))
+
+  close() {
+    this.stopping.abort()
+    this.resized.disconnect()
+    this.dialogs?.disconnect()
+    clearTimeout(this.sending)
+    cancelAnimationFrame(this.drawing)
   }
-  root.onkeydown = (event) => {
-    if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return
-    const from = event.target.closest(".tile")
-    const tiles = visibleTiles(root)
-    const next = from && neighbour(tiles, from, event.key)
-    if (!next) return
-    event.preventDefault()
-    next.querySelector(".open").focus()
+
+  // -- what comes from the page ---------------------------------------------------------------------------------------
+
+  take(data) {
+    if (this.data === data) return
+    const isFirst = !this.data
+    this.data = data
+    const { memory } = this
+    memory.at = data.at
+    const isOther = memory.query !== data.query
+    const focused = this.focusedTile()
+    const place = focused ? this.places.get(focused.picture.id) : null
+    const known = new Map(this.pictures.map((picture) => [picture.id, picture]))
+    this.pictures = unpacked(data).map((made) => (isSame(known.get(made.id), made) ? known.get(made.id) : made))
+    this.byId = new Map(this.pictures.map((picture) => [picture.id, picture]))
+    const kept = isOther && memory.query !== null ? [] : [...memory.selected].filter((id) => this.byId.has(id))
+    const isChanged = kept.length !== memory.selected.size
+    memory.selected = new Set(kept)
+    if (isOther) Object.assign(memory, { anchor: null, from: null, base: new Set(), current: null })
+    this.takeMarks(data.key, () => {
+      this.shells()
+      this.keepPlace(() => this.layout(), isFirst ? memory.anchor : this.anchor())
+      if (isOther && memory.query !== null && !isFirst) this.scroller.scrollTop = 0
+      memory.query = data.query
+    })
+    if (isChanged) this.send()
+    // Whoever goes by keyboard stays at the picture they were at; where it is out of sight, at the one in its place.
+    if (isFirst && memory.focused !== null) this.back(memory.focused)
+    if (place === null || place === undefined || !this.order.length) return
+    const id = focused.picture.id
+    this.go(this.places.get(id) ?? Math.min(place, this.order.length - 1))
   }
-  // Every click runs the script again; the pictures are only drawn anew when they changed.
-  const signature = JSON.stringify(data.sections)
-  if (root.signature !== signature) {
-    root.signature = signature
-    redraw(root, data)
+
+  takeMarks(key, change = () => {}) {
+    const marks = window.sightlineMarks?.get(key) ?? NO_MARKS
+    const isNew = marks !== this.marks
+    if (isNew) {
+      this.marks = marks
+      this.lit = Object.fromEntries(["favourites", "liked", "disliked"].map((name) => [name, new Set(marks[name])]))
+      this.unfolded = marks.unfolded
+    }
+    this.lit ??= { favourites: new Set(), liked: new Set(), disliked: new Set() }
+    change()
+    if (!this.data) return
+    if (this.sections.some((section) => section.fold && section.made.open !== this.unfolded)) {
+      for (const section of this.sections) if (section.fold) section.made.open = this.unfolded
+      this.keepPlace(() => this.layout(), this.anchor())
+    }
+    const { memory } = this
+    if (marks.query === this.data.query && marks.stamp > memory.stamp) {
+      memory.stamp = marks.stamp
+      this.select((marks.selected ?? []).filter((id) => this.byId.has(id)))
+    }
+    this.draw()
+    // Streamlit forgets what a component that was away had said.
+    const isKnown = marks.known.length === memory.selected.size && marks.known.every((id) => memory.selected.has(id))
+    if (isNew && !isKnown && !this.band && marks.query === this.data.query) this.send()
+    if (!isNew || marks.focus === memory.focus) return
+    memory.focus = marks.focus
+    if (marks.focus !== null && !document.querySelector(DIALOG)) this.back(marks.focus)
   }
-  root.unfolded = data.unfolded
-  for (const details of root.querySelectorAll("details")) {
-    details.open = data.unfolded
-    // Also heard when the line above opens it: only a change that the page does not know of is news.
-    details.ontoggle = () => {
-      if (details.open === root.unfolded) return
-      root.unfolded = details.open
-      setTriggerValue("fold", details.open ? "open" : "closed")
+
+  shells() {
+    const parts = this.data.sections
+    let from = 0
+    const old = this.sections
+    this.sections = parts.map(({ title, fold, count }, number) => {
+      const reused = old[number] && Boolean(old[number].fold) === Boolean(fold) ? old[number] : null
+      const made = reused?.made ?? this.shell(Boolean(fold))
+      write(made.querySelector(fold ? ".fold" : ".title"), fold || title)
+      const grid = made.querySelector(".grid")
+      set(grid, "aria-label", title || fold || "Pictures")
+      if (fold) made.open = this.unfolded
+      const section = { made, grid, fold, from, count, top: 0 }
+      from += count
+      return section
+    })
+    for (const { made } of old) if (!this.sections.some((section) => section.made === made)) made.remove()
+    for (const { made } of this.sections) if (!made.isConnected) this.root.append(made)
+  }
+
+  shell(folds) {
+    const made = element(folds ? "details" : "section", "section")
+    made.append(folds ? element("summary", "fold") : element("h2", "title"), element("div", "grid", { role: "list" }))
+    // Also heard when the page opened it: only a change that the page does not know of is news.
+    made.ontoggle = () => {
+      if (!folds || made.open === this.unfolded) return
+      this.unfolded = made.open
+      this.layout()
+      this.draw()
+      this.trigger("fold", made.open ? "open" : "closed")
+    }
+    return made
+  }
+
+  // -- where things are -----------------------------------------------------------------------------------------------
+
+  // What can be seen, in pixels from the top of the grid; `covered` of them lie under the page's own bar.
+  window() {
+    const page = this.scroller === document.scrollingElement
+    const edge = page ? 0 : this.scroller.getBoundingClientRect().top
+    const top = edge - this.root.getBoundingClientRect().top
+    const bar = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect()
+    const covered = this.small || !bar ? 0 : Math.max(0, bar.bottom - edge)
+    return { top, bottom: top + this.scroller.clientHeight, covered }
+  }
+
+  layout() {
+    const width = this.root.clientWidth
+    if (!width) return
+    this.width = width
+    const target = this.small ? SMALL : this.size * (width < NARROW ? 0.55 : 1)
+    const gap = this.small ? 6 : width < NARROW ? 4 : 8
+    this.order = []
+    this.boxes = []
+    for (const section of this.sections) {
+      section.first = this.order.length
+      section.open = !section.fold || section.made.open
+      if (!section.open) continue
+      const those = this.pictures.slice(section.from, section.from + section.count)
+      const { boxes, height } = justified(those.map((picture) => picture.ratio), width, target, gap)
+      section.grid.style.height = `${height}px`
+      section.top = 0
+      this.order.push(...those)
+      this.boxes.push(...boxes)
+    }
+    this.places = new Map(this.order.map((picture, place) => [picture.id, place]))
+    this.settle()
+  }
+
+  // Boxes count from the top of all; titles above them may have changed.
+  settle() {
+    for (const section of this.sections) {
+      const moved = section.open ? section.grid.offsetTop - section.top : 0
+      if (!moved) continue
+      section.top += moved
+      for (let place = section.first; place < section.first + section.count; place++) this.boxes[place].top += moved
     }
   }
+
+  anchor() {
+    const { top, covered } = this.window()
+    if (top <= 0) return null
+    const place = this.boxes.findIndex((box) => box.top + box.height > top + covered)
+    return place < 0 ? null : { id: this.order[place].id, offset: this.boxes[place].top - top }
+  }
+
+  keepPlace(change, anchor) {
+    change()
+    const place = anchor ? this.places.get(anchor.id) : undefined
+    if (place === undefined) return
+    this.scroller.scrollTop += this.boxes[place].top - this.window().top - anchor.offset
+  }
+
+  resize() {
+    const width = this.root.clientWidth
+    // A scroll bar that comes and goes with each layout would never end.
+    const isFlicker = width === this.before && Math.abs(width - this.width) < 30 && performance.now() - this.changed < 200
+    if (width && width !== this.width && !isFlicker) {
+      this.before = this.width
+      this.changed = performance.now()
+      this.keepPlace(() => this.layout(), this.memory.anchor)
+    }
+    this.draw()
+  }
+
+  // -- drawing --------------------------------------------------------------------------------------------------------
+
+  soon() {
+    if (this.drawing) return
+    this.drawing = requestAnimationFrame(() => {
+      this.drawing = 0
+      this.draw()
+    })
+  }
+
+  draw() {
+    if (!this.root.clientWidth || !this.data) return
+    this.settle()
+    const { top, bottom, covered } = this.window()
+    const margin = bottom - top
+    const isNear = (box) => box.top + box.height > top - margin && box.top < bottom + margin
+    const isSeen = (box) => box.top >= top + covered && box.top < bottom
+    const { memory } = this
+    this.root.classList.toggle("selecting", memory.selected.size > 0)
+    memory.anchor = this.anchor()
+    const focused = this.focusedTile()
+    let current = this.places.get(memory.current)
+    // Tab leads to what is seen; to where the keys were before, unless the page was turned by hand since.
+    if (current === undefined || (!focused && !this.isHeld && !isSeen(this.boxes[current]))) {
+      current = Math.max(0, this.boxes.findIndex(isSeen))
+      memory.current = this.order[current]?.id ?? null
+    }
+    const used = new Set()
+    for (const section of this.sections) {
+      let next = section.grid.firstChild
+      for (let at = 0; section.open && at < section.count; at++) {
+        const place = section.first + at
+        if (this.order.length > ALL_DRAWN && place !== current && !isNear(this.boxes[place])) continue
+        const tile = this.tileAt(place, at, section.count)
+        used.add(tile)
+        if (tile === next) next = next.nextSibling
+        else section.grid.insertBefore(tile, next)
+      }
+    }
+    for (const [id, tile] of this.tiles) {
+      if (used.has(tile)) continue
+      this.tiles.delete(id)
+      dismissed(tile)
+    }
+    // Moving a tile to another section takes the focus from it.
+    if (focused?.isConnected && !this.focusedTile()) focused.querySelector(".open").focus({ preventScroll: true })
+  }
+
+  tileAt(place, at, count) {
+    const picture = this.order[place]
+    const { id } = picture
+    if (!this.tiles.has(id)) this.tiles.set(id, tileOf(this.actions))
+    const tile = this.tiles.get(id)
+    fill(tile, picture, at, count)
+    mark(tile, this.lit, this.memory.selected.has(id), id === this.memory.current)
+    const box = this.boxes[place]
+    const top = box.top - this.sections.findLast((section) => section.open && section.first <= place).top
+    const style = `left:${box.left}px;top:${top}px;width:${box.width}px;height:${box.height}px`
+    set(tile, "style", style)
+    return tile
+  }
+
+  slider() {
+    const label = element("label", "size", { title: "Size of the pictures" })
+    const { min, max, step } = SIZES
+    const input = element("input", "", { type: "range", min, max, step, "aria-label": "Size of the pictures" })
+    try {
+      this.size = Math.min(Math.max(Number(localStorage.getItem(KEPT_SIZE)) || SIZES.usual, min), max)
+    } catch {
+      // A browser that keeps nothing for this page: the size lasts as long as the page.
+    }
+    input.value = this.size
+    const squares = (side, at) => at.map((y) => at.map((x) => `M${x} ${y}h${side}v${side}h-${side}z`).join("")).join("")
+    label.innerHTML = svg(`<path d="${squares(4, [4, 10, 16])}"/>`)
+    label.append(input)
+    label.insertAdjacentHTML("beforeend", svg(`<path d="${squares(7, [4, 13])}"/>`))
+    input.oninput = () => {
+      this.size = Number(input.value)
+      try {
+        localStorage.setItem(KEPT_SIZE, this.size)
+      } catch {
+        // As above.
+      }
+      this.keepPlace(() => this.layout(), this.anchor())
+      this.draw()
+    }
+    return label
+  }
+
+  // -- the focus ------------------------------------------------------------------------------------------------------
+
+  focusedTile() {
+    const focused = this.root.getRootNode().activeElement
+    return focused?.matches(":focus-visible") ? focused.closest(".tile") : null
+  }
+
+  go(place) {
+    if (!this.order[place]) return
+    this.memory.current = this.order[place].id
+    this.reveal(place)
+    this.draw()
+    this.tiles.get(this.memory.current).querySelector(".open").focus({ preventScroll: true })
+    this.draw()
+  }
+
+  reveal(place) {
+    const box = this.boxes[place]
+    const { top, bottom, covered } = this.window()
+    const above = box.top - (top + covered + 12)
+    const below = box.top + box.height - (bottom - 16)
+    if (above < 0) this.scroller.scrollTop += above
+    else if (below > 0) this.scroller.scrollTop += Math.min(below, above)
+  }
+
+  open(id) {
+    this.memory.opened = id
+    this.trigger("opened", id)
+    if (this.dialogs || this.small) return
+    // A dialog gives the focus back to what had it, but does not see into a component: it would be lost.
+    let isOpen = false
+    this.dialogs = new MutationObserver(() => {
+      const wasOpen = isOpen
+      isOpen = Boolean(document.querySelector(DIALOG))
+      if (wasOpen && !isOpen) setTimeout(() => !document.querySelector(DIALOG) && this.back(this.memory.focus ?? this.memory.opened), 0)
+    })
+    this.dialogs.observe(document.body, { childList: true, subtree: true })
+  }
+
+  // To the picture of a dialog that was closed, unless the focus is elsewhere by now.
+  back(id) {
+    const active = document.activeElement
+    const isLost = !active || active === document.body || active.contains(this.root.getRootNode().host)
+    const place = this.places.get(id)
+    if (isLost && place !== undefined) this.go(place)
+  }
+
+  // -- the selection --------------------------------------------------------------------------------------------------
+
+  select(ids) {
+    const { memory } = this
+    const before = memory.selected
+    memory.selected = new Set(ids)
+    if (before.size === memory.selected.size && [...before].every((id) => memory.selected.has(id))) return
+    this.draw()
+    if (!this.band) this.send()
+  }
+
+  toggle(id) {
+    const { memory } = this
+    const ids = new Set(memory.selected)
+    if (!ids.delete(id)) ids.add(id)
+    this.select(ids)
+    Object.assign(memory, { from: id, base: ids })
+  }
+
+  // From the one that was selected last, or `start`, to this one; beside what was selected before.
+  range(id, start = id) {
+    const { memory } = this
+    if (!this.places.has(memory.from)) Object.assign(memory, { from: start, base: new Set(memory.selected) })
+    const [from, to] = [this.places.get(memory.from), this.places.get(id)].sort((one, other) => one - other)
+    this.select([...memory.base, ...this.order.slice(from, to + 1).map((picture) => picture.id)])
+  }
+
+  clear() {
+    Object.assign(this.memory, { from: null, base: new Set() })
+    this.select([])
+  }
+
+  send() {
+    clearTimeout(this.sending)
+    this.sending = setTimeout(() => {
+      const ids = this.pictures.map((picture) => picture.id).filter((id) => this.memory.selected.has(id))
+      this.say(ids.length ? `${ids.length} selected` : "Nothing selected")
+      this.state("selected", ids)
+    }, SEND_AFTER)
+  }
+
+  say(text) {
+    this.memory.said = text
+    write(this.said, text)
+  }
+}
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+  const gallery = (parentElement.gallery ??= new Gallery(parentElement, data))
+  gallery.state = setStateValue
+  gallery.trigger = setTriggerValue
+  gallery.take(data)
+  // Streamlit also calls this for a drawing that a newer one overtook, while the component stays.
+  return () => setTimeout(() => gallery.root.isConnected || gallery.close(), 0)
 }

@@ -1,5 +1,5 @@
-// Where a picture comes in: picked, dropped anywhere on the page, or pasted. And the parts that the query was
-// understood to have.
+// Where pictures come in: picked, dropped anywhere on the page, or pasted. The parts that the query was understood to
+// have. And the address, as far as only a browser can keep it.
 
 const PICTURE =
   '<svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="5" width="18" height="14" rx="3"/>' +
@@ -18,25 +18,26 @@ function build(parentElement) {
   button.type = "button"
   button.innerHTML = PICTURE
   button.append(element("span", "", "Search with a picture"))
-  button.title = "Pick a picture, drop one anywhere on the page, or paste one"
+  button.title = "Pick pictures, drop them anywhere on the page, or paste one"
   const input = element("input", "file")
   input.type = "file"
+  input.multiple = true
   input.accept = "image/*,.heic,.heif,.avif,.jp2"
   input.tabIndex = -1
-  input.setAttribute("aria-label", "Picture to search with")
+  input.setAttribute("aria-label", "Pictures to search with")
   button.onclick = () => input.click()
   const chips = element("ul", "chips")
   chips.setAttribute("aria-label", "What was understood")
   const notice = element("div", "notice")
   notice.setAttribute("role", "status")
   const veil = element("div", "veil")
-  veil.append(element("div", "target", "Drop a picture to search with it"))
+  veil.append(element("div", "target", "Drop pictures to search with them"))
   root.append(button, input, chips, notice, veil)
   parentElement.append(root)
   return root
 }
 
-function chipOf(chip, remove) {
+function chipOf(chip, remove, crop) {
   const made = element("li", `chip ${chip.kind}`)
   for (const src of chip.pictures) {
     const image = element("img", "")
@@ -44,13 +45,20 @@ function chipOf(chip, remove) {
     image.alt = ""
     made.append(image)
   }
+  let label = element("span", "label", chip.label)
+  if (chip.given) {
+    label = element("button", "label", chip.label)
+    label.type = "button"
+    label.setAttribute("aria-label", `Choose a part of ${chip.label}`)
+    label.onclick = () => crop(chip.given)
+  }
   const close = element("button", "close", "×")
   close.type = "button"
   close.title = "Remove"
   close.setAttribute("aria-label", `Remove ${chip.label}`)
   close.onclick = () => remove(chip.part)
   // Text, not a title: it can be read without a mouse too.
-  made.append(element("span", "label", chip.label), element("span", "meaning", chip.meaning), close)
+  made.append(label, element("span", "meaning", chip.meaning), close)
   return made
 }
 
@@ -65,33 +73,58 @@ function focusSearch() {
 const picturesOf = (transfer) =>
   [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/") || /\.(hei[cf]|avif|jp2)$/i.test(file.name))
 
+const many = (count) => (count === 1 ? "1 picture" : `${count} pictures`)
+
+async function put(file, max_bytes) {
+  if (file.size > max_bytes) return { error: `The picture is larger than ${max_bytes / 1e6} MB. Save it smaller.` }
+  try {
+    const answer = await fetch("/picture", { method: "POST", body: file })
+    return await answer.json()
+  } catch {
+    return { error: "The picture did not reach the server. Is it still running?" }
+  }
+}
+
+// What the session says of the place in a result is no step that Back takes: it is noted in the step that is there.
+function note(address) {
+  const now = new URLSearchParams(location.search)
+  if (["q", "photo"].some((name) => (now.get(name) ?? "") !== (address[name] ?? ""))) return // another step, on its way
+  if (["shown", "below"].every((name) => (now.get(name) ?? "") === (address[name] ?? ""))) return
+  for (const name of ["shown", "below"]) address[name] ? now.set(name, address[name]) : now.delete(name)
+  history.replaceState(history.state, "", `${location.pathname}${now.size ? "?" : ""}${now}`)
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".intake")
   if (!root) {
     root = build(parentElement)
+    root.pathname = location.pathname
     requestAnimationFrame(focusSearch)
   }
   const part = (name) => root.querySelector(`.${name}`)
   const say = (text) => (part("notice").textContent = text)
 
   async function take(files) {
-    const file = files[0]
-    if (!file) return say("That is no picture. Drop or paste an image file.")
-    if (file.size > data.max_bytes) return say(`The picture is larger than ${data.max_bytes / 1e6} MB. Save it smaller.`)
+    if (!files.length) return say("That is no picture. Drop or paste an image file.")
+    if (!data.room) return say("No more pictures fit into this search. Take something out first.")
     // What was typed and not entered yet is part of the question: the box hands it over when it loses the focus.
     if (document.activeElement === searchBox()) {
       searchBox().blur()
       searchBox().focus()
     }
-    say("Reading the picture…")
-    try {
-      const answer = await fetch("/picture", { method: "POST", body: file })
-      const said = await answer.json()
-      say(said.error ?? "")
-      if (said.name) setTriggerValue("picture", said.name)
-    } catch {
-      say("The picture did not reach the server. Is it still running?")
-    }
+    const taken = files.slice(0, data.room)
+    say(taken.length === 1 ? "Reading the picture…" : `Reading ${taken.length} pictures…`)
+    const said = await Promise.all(taken.map((file) => put(file, data.max_bytes)))
+    const wrong = said.filter((each) => each.error).map((each) => each.error)
+    const left = files.length - taken.length
+    const lines = [...new Set(wrong)]
+    if (wrong.length && taken.length > 1) lines.unshift(`${many(wrong.length)} could not be taken:`)
+    if (left) lines.push(`A search takes ${many(data.room)} more: ${many(left)} of those you gave ${left === 1 ? "was" : "were"} left out.`)
+    say(lines.join(" "))
+    const names = said.filter((each) => each.name).map((each) => each.name)
+    // All since the last drawing: of two values in a moment the page hears the second alone.
+    root.given.push(...names)
+    if (names.length) setTriggerValue("pictures", [...root.given])
   }
 
   const input = part("file")
@@ -101,19 +134,27 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 
   // At the root, where each run puts its own: chips that did not change are those of an earlier run.
-  root.removePart = (part) => {
+  root.removePart = (text) => {
     say("")
-    setTriggerValue("removed", part)
+    const there = data.chips.filter((chip) => chip.part === text).length
+    const before = root.removed.get(text) ?? there
+    root.removed.set(text, Math.max(0, before - 1))
+    setTriggerValue("removed", [...root.removed])
   }
+  root.cropPicture = (name) => setTriggerValue("crop", name)
   const chips = part("chips")
   const signature = JSON.stringify(data.chips)
   if (chips.signature !== signature) {
+    root.removed = new Map()
+    root.given = []
     // A chip that was closed by keyboard hands the focus to the one that takes its place.
     const place = [...chips.children].findIndex((chip) => chip.contains(chips.getRootNode().activeElement))
     chips.signature = signature
-    chips.replaceChildren(...data.chips.map((chip) => chipOf(chip, (part) => root.removePart(part))))
+    chips.replaceChildren(
+      ...data.chips.map((chip) => chipOf(chip, (text) => root.removePart(text), (name) => root.cropPicture(name))),
+    )
     const next = chips.children[Math.min(place, chips.children.length - 1)]
-    if (place >= 0) (next?.querySelector("button") ?? part("pick"))?.focus()
+    if (place >= 0) (next?.querySelector(".close") ?? part("pick"))?.focus()
   }
 
   const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files")
@@ -146,7 +187,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
   for (const [name, listener] of Object.entries(listeners)) {
     document.addEventListener(name, listener, { signal: root.listening.signal })
   }
-  // Streamlit changes the address without loading, and does not hear when Back changes it.
-  window.addEventListener("popstate", () => location.reload(), { signal: root.listening.signal })
+  // Before Streamlit hears it, which would clear the page and draw it from nothing. Other pages are left to Streamlit.
+  const moved = (event) => {
+    if (location.pathname !== root.pathname) return
+    event.stopImmediatePropagation()
+    setTriggerValue("moved", Object.fromEntries(new URLSearchParams(location.search)))
+  }
+  window.addEventListener("popstate", moved, { capture: true, signal: root.listening.signal })
+  note(data.address)
+  if (data.leave_for && data.leave_for !== root.leaving) location.assign(data.leave_for)
+  root.leaving = data.leave_for
   return () => root.listening.abort()
 }

@@ -6,24 +6,35 @@ there are none.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import streamlit as st
 
-from search_ui import asking
-from search_ui.detail import detail
+from search_ui import asking, selection
+from search_ui.background import Background, Job
+from search_ui.banner import banner
+from search_ui.chips import chips
+from search_ui.detail import crop_dropped, detail
+from search_ui.facet_panel import panel
 from search_ui.frame import with_library
-from search_ui.gallery import Chip, Section, gallery, intake
-from search_ui.language import explain, parse
-from search_ui.panels import mistake, named_library, note, refusal, saved, status
-from search_ui.query import MAX_PICTURE_BYTES, Group, Like, Picture, Query, QueryError, Term
-from search_ui.results import Found
+from search_ui.gallery import Section, gallery
+from search_ui.gallery.intake import intake
+from search_ui.language import parse
+from search_ui.panels import attempt, mistake, named_library, note, refusal, saved, status, waiting
+from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
+from search_ui.results import Found, Result
 from search_ui.searcher import Searcher
 from search_ui.services import services
 from search_ui.tiles import is_below_reached, sections, tile
 from search_ui.words import headline
 from store.errors import SightlineError
+
+# So long a model is waited for before the page says that it is being loaded, seconds.
+PATIENCE: Final = 0.3
+# Its own: no other work of the server may keep a search waiting.
+_loading: Final = Background()
 
 
 @with_library
@@ -37,128 +48,171 @@ def page(searcher: Searcher) -> None:
         query = parse(text)
     except QueryError as error:
         wrong = error
+    st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
-    refusal()
-    shown: dict[int, Found] = {}
-    try:
-        if wrong is not None:
-            mistake(text, wrong)
-        elif query is None or query.is_empty:
-            searcher.space(query.space if query else None)  # says so where there is none of that name
-            newest(searcher)
-        else:
-            shown = results(searcher, query)
-    except SightlineError as error:
-        note(str(error), role="alert")
-    status(searcher, searcher.library.catalog.counts(searcher.space().id))
-    gallery_said: Any = st.session_state.get("gallery", {})
-    opened = st.session_state.pop("opened", None) or gallery_said.get("opened")
-    if opened is not None:
-        detail(searcher, int(opened), shown.get(int(opened)))
+    hits: Sequence[Found] = ()
+    # Both are always there: what moves in the page's tree is drawn anew.
+    with st.container(key="body", horizontal=True, gap=None):
+        beside, found = st.container(key="beside"), st.container(key="found")
+    with beside:
+        facets(searcher, query)
+    with found:
+        banner(searcher)
+        refusal()
+        try:
+            if wrong is not None:
+                mistake(text, wrong)
+            else:
+                hits = pictures(searcher, query or Query())
+        except SightlineError as error:
+            note(str(error), role="alert")
+        status(searcher)
+    selection.bar(searcher, query or Query(), hits)
+    dialogs(searcher, hits)
 
 
-# -- the query ------------------------------------------------------------------------------------------------------
+# -- above the pictures ---------------------------------------------------------------------------------------------
 
 
 def search_bar(searcher: Searcher, query: Query | None) -> None:
     """The box for the query, the saved ones, the way in for pictures, and what was understood; None: nothing."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
         st.text_input(
             "Search", key="q", label_visibility="collapsed", icon=":material/search:", on_change=asking.ask_box,
             placeholder="Describe a picture: two red boats, snow on a roof …",
         )  # fmt: skip
+        st.button("Filters", icon=":material/tune:", key="filters", on_click=_turn, args=["filters_open"])
         saved(searcher.library)
+    known = query or Query()
     intake(
-        chips(searcher, query) if query is not None else [], key="intake", max_bytes=MAX_PICTURE_BYTES,
-        on_picture=lambda: asking.take_picture(st.session_state["intake"].picture),
-        on_remove=lambda: asking.remove(st.session_state["intake"].removed),
+        chips(searcher.library, known), key="intake", address=asking.here(), max_bytes=MAX_PICTURE_BYTES,
+        room=max(0, MAX_TERMS - len(known.terms)),
+        on_pictures=lambda: asking.take_pictures(_said("intake").pictures),
+        on_remove=lambda: asking.remove(_said("intake").removed),
+        on_crop=lambda: st.session_state.update(to_crop=_said("intake").crop),
+        on_move=lambda: asking.go_to(_said("intake").moved), leave_for=st.session_state.pop("leave_for", ""),
     )  # fmt: skip
 
 
-def chips(searcher: Searcher, query: Query) -> list[Chip]:
-    """The parts of a query as it was understood, pictures with their thumbnails."""
-    made: list[Chip] = []
-    for number, line in enumerate(explain(query)):
-        group = query.groups[number] if number < len(query.groups) else None
-        made.append(
-            {
-                "part": line.text,
-                "label": line.text if group is None else _group_label(group),
-                "kind": _kind(line.kind),
-                "meaning": f"{line.kind}: {line.meaning}",
-                "pictures": [] if group is None else [src for term in group.any_of if (src := _src(searcher, term))],
-            }
-        )
-    return made
+def facets(searcher: Searcher, query: Query | None) -> None:
+    """What the search can be narrowed by, where the visitor has that open."""
+    if not st.session_state.get("filters_open") or query is None:
+        return
+    try:
+        panel(searcher, query)
+    except SightlineError as error:
+        note(str(error), role="alert")
 
 
-def _kind(kind: str) -> str:
-    """How a chip looks: what is wanted, what is not, and facts, which hold or do not."""
-    return {"exclude": "without", "only": "fact", "not": "fact", "option": "fact"}.get(kind, "wanted")
+def _turn(name: str) -> None:
+    st.session_state[name] = not st.session_state.get(name)
 
 
-def _group_label(group: Group) -> str:
-    """A group as it prints; a dropped picture, whose name says nothing, by what it is."""
-    terms = [term.printed(excluded=group.excluded) for term in group.any_of]
-    for number, term in enumerate(group.any_of):
-        if isinstance(term.subject, Picture):
-            terms[number] = terms[number].replace(f"{term.subject}", "your picture")
-    return " OR ".join(terms)
-
-
-def _src(searcher: Searcher, term: Term) -> str:
-    """The address of a picture's thumbnail; empty for words, and for a picture that is not there."""
-    match term.subject:
-        case Like(content_id):
-            content_hash = searcher.library.catalog.hash_of(content_id)
-            return f"/thumb/{content_hash.hex()}.jpg" if content_hash else ""
-        case Picture(name):
-            return f"/picture/{name}.jpg" if services().shelf.get(name) is not None else ""
-    return ""
+def _said(key: str) -> Any:
+    return st.session_state[key]
 
 
 # -- pictures -------------------------------------------------------------------------------------------------------
 
 
-def results(searcher: Searcher, query: Query) -> dict[int, Found]:
-    """Search, say what was found, draw it. Returns the hits by content id."""
-    loading = searcher.needs_model(query, services().shelf.pictures_of(query))
-    said = "Loading the model: only the first search waits for it …" if loading else "Searching …"
-    with st.spinner(said) if loading else nullcontext():
-        result = asking.search(searcher, query)
+def pictures(searcher: Searcher, query: Query) -> Sequence[Found]:
+    """Draw what is asked for, or what was indexed last; returns what is shown, in its order."""
+    searcher.space(query.space)  # raises where there is none of that name
+    if query.is_empty:
+        return newest(searcher, "Indexed last. Type above, or show a picture, to search.")
+    if searcher.needs_model(query, services().shelf.pictures_of(query)):
+        job = load(searcher, query)
+        if job.error:
+            note(job.error, role="alert")
+            return ()
+        if job.is_running:
+            waiting(lambda: job.is_running)
+            facts = replace(query, groups=())
+            if facts.is_empty:
+                return newest(searcher, "Indexed last.")
+            return results(searcher, facts)
+    return results(searcher, query)
+
+
+def load(searcher: Searcher, query: Query) -> Job[None]:
+    """Have the model loaded that a query needs; the job is still running where that takes long."""
+    space = searcher.space(query.space)
+    key = (searcher, space.key)
+
+    def work(_: object) -> None:
+        searcher.encoders.get(space)
+        searcher.calibrate(space)
+
+    job = _loading.job(key, work)
+    if job.wait(PATIENCE):
+        _loading.forget(key)  # whoever needs it again, since another model took its place, begins anew
+    return job
+
+
+def results(searcher: Searcher, query: Query) -> Sequence[Found]:
+    """Search, say what was found, draw it."""
+    result = asking.search(searcher, query)
     if result.why_empty is not None:
         note(result.why_empty)
     if not result.hits:
-        return {}
-    st.caption(headline(result, query))
-    shown = {hit.photo.content_id: hit for hit in result.hits}
-    grid(sections(result, query, searcher.library.marks.favourites_of(shown)))
+        return ()
+    favourites = searcher.library.marks.favourites_of(hit.photo.content_id for hit in result.hits)
+    shown = sections(result, query, favourites)
+    said, _, numbers = headline(result, query).partition(". ")
+    line(f"{said.removesuffix('.')}, in space {result.space}", shown, numbers)
+    grid(searcher, shown)
     if asking.unfolded() or not is_below_reached(result):
         more_button(is_more=result.more)
-    return shown
+    return _reached(result)
 
 
-def newest(searcher: Searcher) -> None:
+def _reached(result: Result) -> Sequence[Found]:
+    """The hits that can be seen: those that are folded away are not gone through either."""
+    return result.hits if asking.unfolded() else [hit for hit in result.hits if hit.band != "below"]
+
+
+def newest(searcher: Searcher, said: str) -> Sequence[Found]:
     """The page before anything was asked for: what was indexed last."""
     count = asking.shown()
     photos = searcher.recent(count + 1)
     if not photos:
         st.info("The library holds no pictures that are there now. Index a folder:")
         st.code(f"python -m indexer ./photos{named_library()}", language="bash")
-        return
-    st.caption("Indexed last. Type above, or show a picture, to search.")
+        return ()
     favourites = searcher.library.marks.favourites_of([photo.content_id for photo in photos])
-    grid([{"title": "", "fold": "", "tiles": [tile(photo, None, {}, favourites) for photo in photos[:count]]}])
+    tiles = [tile(photo, None, {}, favourites) for photo in photos[:count]]
+    shown: list[Section] = [{"title": "", "fold": "", "tiles": tiles}]
+    line(said, shown)
+    grid(searcher, shown)
     more_button(is_more=len(photos) > count)
+    return [Found(0.0, "strong", (), photo) for photo in photos[:count]]
 
 
-def grid(sections: list[Section]) -> None:
+def line(said: str, above: Sequence[Section], more: str = "") -> None:
+    """The one line over the pictures; on that of the grid's first title, where this is empty."""
+    is_free = not above[0]["title"] and not above[0]["fold"]
+    with st.container(key="over" if is_free else "above"):
+        st.caption(said, help=more or None)
+
+
+def grid(searcher: Searcher, sections: list[Section]) -> None:
     """The grid of pictures, wired to this page."""
+    marks = searcher.library.marks
+
+    def favourite() -> None:
+        id_ = int(_said("gallery").favourite)
+        attempt(lambda: marks.favourite([id_], id_ not in marks.favourites_of([id_])))
+
     gallery(
-        sections, key="gallery", is_unfolded=asking.unfolded(), on_open=lambda: None,
-        on_like=lambda: asking.like(st.session_state["gallery"].liked),
-        on_dislike=lambda: asking.dislike(st.session_state["gallery"].disliked),
-        on_fold=lambda: asking.fold(st.session_state["gallery"].fold == "open"),
+        sections, key="gallery", query=asking.text(), is_unfolded=asking.unfolded(),
+        selected=selection.selected(), stamp=selection.stamp(),
+        focus=st.session_state.get("focus_photo") if asking.photo() is None else None,
+        on_open=lambda: asking.open_photo(int(_said("gallery").opened)),
+        on_like=lambda: asking.like(_said("gallery").liked),
+        on_dislike=lambda: asking.dislike(_said("gallery").disliked),
+        on_favourite=None if searcher.library.readonly else favourite,
+        on_fold=lambda: asking.fold(_said("gallery").fold == "open"),
+        on_select=lambda: selection.select(_said("gallery").selected),
     )  # fmt: skip
 
 
@@ -169,3 +223,14 @@ def more_button(*, is_more: bool) -> None:
     elif is_more:
         with st.container(horizontal_alignment="center"):
             st.button("Show more", on_click=asking.show_more)
+
+
+def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
+    """The dialog that is asked for, if one is: of a picture, or of one to take a part of."""
+    given = st.session_state.pop("to_crop", None)
+    opened = asking.photo()
+    if opened is not None:
+        known = {hit.photo.content_id: hit for hit in hits}
+        detail(searcher, opened, known.get(opened), list(known), known.get)
+    elif given is not None:
+        crop_dropped(str(given))

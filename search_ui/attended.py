@@ -1,0 +1,48 @@
+"""The indexer as the server starts it: it stops, as with Ctrl-C, at a byte from the server or when the server is gone.
+
+However the server ends (Ctrl-C, a signal, killed, out of memory), the system closes its end of the pipe. So no run
+stays behind that nobody sees and no page can stop.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import threading
+from typing import Final
+
+from indexer.__main__ import main
+
+INTERRUPTED: Final = 130
+
+
+def _watch() -> None:
+    # Not through sys.stdin: Python can't end while a thread reads from that.
+    is_asked = bool(os.read(0, 1))
+    if not is_asked:
+        _mute()
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:
+        # To the process, not raised in this thread: it must wake the main thread from what that waits for.
+        os.kill(os.getpid(), signal.SIGINT)
+    if is_asked:
+        os.read(0, 1)
+        _mute()
+
+
+def _mute() -> None:
+    """Nobody reads what the run says any more, and to write to nobody would end it before it has committed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_watch, daemon=True).start()
+    try:
+        main()
+    except KeyboardInterrupt:  # while it was still importing
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,82 @@
+"""The component that shows groups of versions side by side, to set aside what is superfluous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+import streamlit as st
+
+_HERE: Final = Path(__file__).parent
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+_groups: Final = st.components.v2.component("sightline_groups", js=_read("groups.js"), css=_read("groups.css"))
+
+
+class Place(TypedDict):
+    """A photo: `where` and `note` are shown, `path` names it to who can't see.
+
+    `differs`: it does not lie where the one to keep does; `is_rest`: it is set aside with the rest.
+    """
+
+    id: int
+    path: str
+    where: str
+    differs: bool
+    note: str
+    is_kept: bool
+    is_aside: bool
+    is_rest: bool
+
+
+class Fact(TypedDict):
+    """Something about a picture, and how it differs there from the one to keep; nothing where it does not."""
+
+    text: str
+    differs: list[str]
+
+
+class Picture(TypedDict):
+    """A picture of a group, in all its places; `more` counts places that are not listed."""
+
+    src: str
+    large: str
+    name: str
+    ratio: float
+    facts: list[Fact]
+    places: list[Place]
+    more: str
+
+
+class Card(TypedDict):
+    """A group. `keep` says why the suggestion is one, `lost` warns, `more` counts pictures that are not shown."""
+
+    number: int
+    title: str
+    keep: str
+    lost: str
+    rest: int
+    pictures: list[Picture]
+    more: str
+
+
+def groups(
+    cards: Sequence[Card], *, key: str, seen: int, is_readonly: bool, on_change: Callable[[], None]
+) -> None:  # fmt: skip
+    """Show groups one below the other, the pictures of each side by side.
+
+    At `st.session_state[key].changed` is then a list of changes, oldest first: `n`, their number, which only grows, and
+    either `photo` and `yes`, whether it is to be set aside, or `group`, whose rest is. The same change may come more
+    than once: clicks can be quicker than runs of the script, so all are sent until `seen`, the last number that was
+    heeded, says that they arrived.
+    """
+    _groups(
+        key=key,
+        data={"cards": list(cards), "seen": seen, "readonly": is_readonly},
+        on_changed_change=on_change,
+    )

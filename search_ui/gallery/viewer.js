@@ -1,0 +1,227 @@
+// One picture, large. The thumbnail stands there at once, in its place; the preview fades in over it. The next picture
+// is shown before the server has answered: it only has to follow with what is written beside it.
+
+const REST = 120 // ms on a picture before its preview is asked for: who leafs through quickly makes none
+const SWIPE = 48 // px
+
+// Whoever types, or chooses among tags or small pictures, wants the keys for that.
+const OWN_KEYS = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox], .tile"
+const keysAreTaken = (event) => event.composedPath().some((node) => node.matches?.(OWN_KEYS))
+
+class Viewer extends PartFrame {
+  listen() {
+    this.previous.onclick = () => this.step(-1)
+    this.next.onclick = () => this.step(1)
+    this.out.onclick = () => this.zoom(1 / 1.5)
+    this.in.onclick = () => this.zoom(1.5)
+    this.full.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen())
+    this.crop.onclick = () => this.startCrop()
+    this.leave.onclick = () => this.endCrop()
+    this.take.onclick = () => this.takePart()
+    this.stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false })
+    this.stage.ondblclick = (event) => {
+      if (this.box || event.target.closest("button")) return
+      this.scale > 1 ? this.reset() : this.zoom(2.5, event)
+    }
+    this.stage.onpointerdown = (event) => this.down(event)
+    this.stage.onpointermove = (event) => this.move(event)
+    this.stage.onpointerup = this.stage.onpointercancel = (event) => this.up(event)
+    // On the window and first: the page behind the dialog knows the same keys, and the dialog closes with Esc.
+    this.onkeydown = (event) => this.key(event)
+    window.addEventListener("keydown", this.onkeydown, true)
+  }
+
+  remove() {
+    window.removeEventListener("keydown", this.onkeydown, true)
+    clearTimeout(this.timer)
+    this.root.remove()
+  }
+
+  update(data, send) {
+    this.send = send
+    this.pictures = data.pictures
+    this.isOnlyForParts = data.cropping
+    this.root.classList.toggle("only", data.cropping)
+    // An answer to an earlier step: whoever leafs on is already further.
+    if (this.awaited !== undefined && this.awaited !== data.shown && this.at(this.awaited) >= 0) return this.arrows()
+    this.awaited = undefined
+    const shown = data.pictures[this.at(data.shown)]
+    if (this.here?.id === data.shown) {
+      this.here = shown
+    } else {
+      // Opened from somewhere else in the dialog: the keys are for the picture then, which may be out of sight.
+      if (this.here) this.stage.focus()
+      this.show(shown)
+    }
+    this.arrows()
+    if (this.box) this.setBox(this.box) // a part that was refused: the dialog says why, and another can be taken
+    else if (data.cropping) this.startCrop()
+  }
+
+  at(id) {
+    return this.pictures.findIndex((picture) => picture.id === id)
+  }
+
+  arrows() {
+    const at = this.at(this.here.id)
+    const isAlone = this.pictures.length < 2
+    for (const [button, isThere] of [[this.previous, at > 0], [this.next, at >= 0 && at < this.pictures.length - 1]]) {
+      button.hidden = isAlone
+      button.setAttribute("aria-disabled", String(!isThere)) // not `disabled`, which would lose the focus
+    }
+    this.position.textContent = this.here.position
+  }
+
+  step(by) {
+    const next = this.pictures[this.at(this.here.id) + by]
+    if (!next || this.box) return
+    this.direction = by
+    this.awaited = next.id
+    this.show(next)
+    this.arrows()
+    this.said.textContent = [next.name, next.position].filter(Boolean).join(", ")
+    // Here, because the server can only make steps of the browser's Back; see leafing.py.
+    const address = new URLSearchParams(location.search)
+    address.set("photo", next.id)
+    history.replaceState(history.state, "", `${location.pathname}?${address}`)
+    this.send("moved", next.id)
+  }
+
+  show(picture) {
+    this.here = picture
+    this.reset()
+    clearTimeout(this.timer)
+    this.large?.remove()
+    this.large = undefined
+    this.notice.textContent = ""
+    const isGone = !picture.small
+    this.gone.hidden = !isGone
+    this.canvas.hidden = isGone
+    this.crop.hidden = isGone || this.isOnlyForParts
+    if (isGone) return
+    this.canvas.style.setProperty("--ratio", (picture.width / picture.height).toFixed(5))
+    this.canvas.style.setProperty("--width", `${picture.width}px`)
+    this.canvas.style.backgroundColor = picture.colour
+    this.stage.style.setProperty("--colour", picture.colour || "transparent")
+    this.small.removeAttribute("src") // else the old picture stands in the new one's place until that is there
+    this.small.src = picture.small
+    this.small.alt = picture.name
+    if (!picture.large) return
+    this.timer = setTimeout(() => this.showLarge(picture), REST)
+  }
+
+  async showLarge(picture) {
+    const large = element("img", "large", { alt: "", draggable: "false" })
+    large.src = picture.large
+    const isThere = await large.decode().then(() => true, () => false)
+    if (this.here !== picture && this.here.id !== picture.id) return
+    if (!isThere) {
+      this.notice.textContent = "Only its small copy: the file can't be read now."
+      return
+    }
+    this.small.after(large)
+    this.large = large
+    requestAnimationFrame(() => large.classList.add("there"))
+    const at = this.at(picture.id)
+    for (const by of [this.direction, -this.direction]) {
+      const neighbour = this.pictures[at + by]
+      if (neighbour?.large) new Image().src = neighbour.large
+    }
+  }
+
+  // -- pointers ------------------------------------------------------------------------------------------------------
+
+  down(event) {
+    if (event.target.closest("button") || event.button > 0) return
+    this.stage.setPointerCapture(event.pointerId)
+    this.pointers.set(event.pointerId, event)
+    this.from = { x: event.clientX, y: event.clientY, apart: this.apart() }
+    if (this.box) this.grab(event)
+  }
+
+  apart() {
+    const [a, b] = [...this.pointers.values()]
+    return b ? Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) : 0
+  }
+
+  move(event) {
+    const last = this.pointers.get(event.pointerId)
+    if (!last) return
+    this.pointers.set(event.pointerId, event)
+    if (this.box) return this.drag(event)
+    if (this.pointers.size === 2) {
+      const apart = this.apart()
+      if (this.from.apart) this.zoom(apart / this.from.apart, event)
+      this.from = { apart }
+    } else if (this.scale > 1) {
+      this.x += event.clientX - last.clientX
+      this.y += event.clientY - last.clientY
+      this.place()
+    }
+  }
+
+  up(event) {
+    if (!this.pointers.delete(event.pointerId)) return
+    const isSwipe = event.pointerType === "touch" && event.type === "pointerup" && this.from?.x !== undefined
+    if (this.box || !isSwipe || this.scale > 1 || this.pointers.size) return
+    const across = event.clientX - this.from.x
+    if (Math.abs(across) > SWIPE && Math.abs(across) > 2 * Math.abs(event.clientY - this.from.y)) this.step(across < 0 ? 1 : -1)
+  }
+
+  // -- keys ----------------------------------------------------------------------------------------------------------
+
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || keysAreTaken(event)) return
+    const act = this.box ? this.cropKey(event) : this.viewKey(event)
+    if (!act) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    act()
+  }
+
+  viewKey(event) {
+    if (event.shiftKey && event.key !== "+") return undefined
+    return {
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      "+": () => this.zoom(1.5),
+      "=": () => this.zoom(1.5),
+      "-": () => this.zoom(1 / 1.5),
+      0: () => this.reset(),
+      f: () => this.send("favourite", this.here.id),
+    }[event.key]
+  }
+
+  cropKey(event) {
+    if (event.key === "Escape") return this.isOnlyForParts ? undefined : () => this.endCrop()
+    // Enter on a button presses it.
+    if (event.key === "Enter") return event.composedPath()[0].closest?.("button") ? undefined : () => this.takePart()
+    const [across, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? []
+    if (across === undefined) return undefined
+    return () => {
+      const [left, top, right, bottom] = this.box
+      if (event.shiftKey) {
+        this.setBox([left, top, clamp(right + across * MOVE, left + LEAST, 1), clamp(bottom + down * MOVE, top + LEAST, 1)])
+      } else {
+        const x = clamp(left + across * MOVE, 0, 1 - (right - left))
+        const y = clamp(top + down * MOVE, 0, 1 - (bottom - top))
+        this.setBox([x, y, x + right - left, y + bottom - top])
+      }
+    }
+  }
+}
+
+const viewers = new WeakMap()
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let viewer = viewers.get(parentElement)
+  if (!viewer) {
+    viewer = new Viewer(parentElement)
+    viewers.set(parentElement, viewer)
+  }
+  viewer.update(data, setTriggerValue)
+  return () => {
+    viewer.remove()
+    viewers.delete(parentElement)
+  }
+}

@@ -1,0 +1,72 @@
+"""One picture, large: with the next one a key away, to look into, and to cut a part out of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+import streamlit as st
+
+_HERE: Final = Path(__file__).parent
+
+_viewer: Final = st.components.v2.component(
+    "sightline_viewer",
+    js="\n".join(
+        (_HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("viewer_frame", "viewer_part", "viewer")
+    ),
+    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+)
+
+
+class Picture(TypedDict):
+    """A picture that can be gone to.
+
+    `small` and `large` are addresses, `large` empty where the small one shows all there is; `width` and `height` are
+    the upright picture's; `colour` is `#rrggbb` or empty; `position` says where it lies among the others.
+    """
+
+    id: int
+    name: str
+    small: str
+    large: str
+    width: int
+    height: int
+    colour: str
+    position: str
+
+
+def viewer(
+    pictures: Sequence[Picture], shown: int, *, key: str, on_move: Callable[[], None],
+    on_favourite: Callable[[], None], on_part: Callable[[], None],
+) -> None:  # fmt: skip
+    """Show one of some pictures; the others are those that can be gone to without waiting.
+
+    The id of the one that is shown is `photo` in the page's address, without a step of the browser's Back.
+
+    At `st.session_state[key]` is then the id of the one that was gone to as `.moved`, of one whose star was toggled as
+    `.favourite`, and `{"id": ..., "box": [left, top, right, bottom]}` of a part to search with as `.part`, as shares of
+    width and height.
+
+    Args:
+        pictures: in order.
+        shown: id of the one to show.
+        key: of the component.
+        on_move, on_favourite, on_part: run before the next run of the script.
+    """
+    _viewer(
+        key=key,
+        data={"pictures": list(pictures), "shown": shown, "cropping": False},
+        on_moved_change=on_move,
+        on_favourite_change=on_favourite,
+        on_part_change=on_part,
+    )
+
+
+def cutter(picture: Picture, *, key: str, on_part: Callable[[], None]) -> None:
+    """Show a picture only to cut a part out of it; `.part` as `viewer` gives it."""
+    _viewer(
+        key=key,
+        data={"pictures": [picture], "shown": picture["id"], "cropping": True},
+        on_part_change=on_part,
+    )

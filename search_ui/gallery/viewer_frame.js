@@ -1,0 +1,115 @@
+// What a picture stands in: the stage with its buttons, and how large it is shown there.
+
+const LARGEST = 8
+
+const icon = (paths) => `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`
+const ICONS = {
+  previous: icon('<path d="m15 5-7 7 7 7"/>'),
+  next: icon('<path d="m9 5 7 7-7 7"/>'),
+  out: icon('<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5M8.5 11h5"/>'),
+  in: icon('<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5M8.5 11h5M11 8.5v5"/>'),
+  part: icon('<path d="M7 3v14h14M3 7h14v14"/>'),
+  full: icon('<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>'),
+}
+
+function element(name, className, attributes = {}, text = "") {
+  const made = document.createElement(name)
+  made.className = className
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
+  made.textContent = text
+  return made
+}
+
+function button(className, label, hint, drawn) {
+  const made = element("button", className, { type: "button", "aria-label": label, title: hint ? `${label} (${hint})` : label })
+  if (drawn) made.innerHTML = drawn
+  else made.textContent = label
+  return made
+}
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high)
+const percent = (share) => `${(share * 100).toFixed(2)}%`
+
+class Frame {
+  constructor(parentElement) {
+    this.root = element("div", "viewer")
+    this.stage = element("div", "stage", { tabindex: "-1" })
+    this.canvas = element("div", "canvas")
+    this.small = element("img", "small", { alt: "", draggable: "false" })
+    this.area = element("div", "area", { tabindex: "0", role: "application", "aria-roledescription": "part of the picture" })
+    this.area.hidden = true
+    this.area.append(...["nw", "ne", "sw", "se"].map((corner) => element("span", `corner ${corner}`, { "data-corner": corner })))
+    this.canvas.append(this.small, this.area)
+    this.gone = element("div", "gone", {}, "This picture is no longer where it was.")
+    this.previous = button("go previous", "Previous picture", "Left", ICONS.previous)
+    this.next = button("go next", "Next picture", "Right", ICONS.next)
+    this.stage.append(this.canvas, this.gone, this.previous, this.next)
+
+    this.position = element("span", "position")
+    this.notice = element("span", "notice", { role: "status" })
+    this.said = element("span", "said", { "aria-live": "polite" })
+    this.out = button("tool step", "Smaller", "-", ICONS.out)
+    this.in = button("tool step", "Larger", "+", ICONS.in)
+    this.full = button("tool", "Whole screen", "", ICONS.full)
+    this.crop = element("button", "tool begin", { type: "button", title: "Draw a rectangle, and find pictures of what is in it" })
+    this.crop.innerHTML = ICONS.part
+    this.crop.append(element("span", "", {}, "Search in this picture"))
+    this.take = button("take", "Search with this part", "Enter")
+    this.leave = button("tool leave", "Cancel", "Esc")
+    this.full.hidden = !document.fullscreenEnabled
+    this.bar = element("div", "bar")
+    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.full, this.crop, this.leave, this.take)
+    this.root.append(this.stage, this.bar)
+    parentElement.append(this.root)
+
+    this.pictures = []
+    this.here = undefined // the picture that is shown
+    this.awaited = undefined // the id that the server has still to follow to
+    this.direction = 1
+    this.pointers = new Map()
+    this.box = undefined
+    this.reset()
+    this.listen()
+  }
+
+  reset() {
+    this.scale = 1
+    this.x = 0
+    this.y = 0
+    this.place()
+  }
+
+  // Around a point of the screen, which stays where it is; the middle where none is given.
+  zoom(by, point) {
+    const stage = this.stage.getBoundingClientRect()
+    const scale = clamp(this.scale * by, 1, LARGEST)
+    const dx = point ? point.clientX - stage.left - stage.width / 2 : 0
+    const dy = point ? point.clientY - stage.top - stage.height / 2 : 0
+    this.x = dx - ((dx - this.x) * scale) / this.scale
+    this.y = dy - ((dy - this.y) * scale) / this.scale
+    this.scale = scale
+    this.place()
+  }
+
+  place() {
+    const limit = (side, whole) => Math.max(0, (side * this.scale - whole) / 2)
+    const { clientWidth, clientHeight } = this.stage
+    const across = limit(this.canvas.offsetWidth, clientWidth)
+    const down = limit(this.canvas.offsetHeight, clientHeight)
+    this.x = clamp(this.x, -across, across)
+    this.y = clamp(this.y, -down, down)
+    this.canvas.style.transform = this.scale === 1 ? "" : `translate(${this.x}px, ${this.y}px) scale(${this.scale})`
+    this.canvas.style.setProperty("--scale", this.scale)
+    this.root.classList.toggle("zoomed", this.scale > 1)
+    this.out.setAttribute("aria-disabled", String(this.scale === 1))
+  }
+
+  wheel(event) {
+    const isIn = event.deltaY < 0
+    // Where there is nothing to make smaller, or the dialog is scrolled down, the wheel scrolls as everywhere.
+    const isScrolled = this.stage.getBoundingClientRect().top < 0
+    if (!event.ctrlKey && ((!isIn && this.scale === 1) || (isScrolled && this.scale === 1))) return
+    event.preventDefault()
+    this.zoom(Math.exp(-clamp(event.deltaY, -120, 120) / 400), event)
+  }
+}

@@ -1,0 +1,303 @@
+"""The page of the library: its folders, spaces, failures, room and runs, and what can be done with them.
+
+What acts on this machine is done only where the server manages it, see `Services.manages`; elsewhere, and in a library
+that is read-only, the page says the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+from sqlalchemy.exc import DatabaseError
+
+from indexer.spaces import PRESETS
+from search_ui import inventory, library_lists, run_words
+from search_ui.banner import EACH, PREPARING, STARTING, line, strip
+from search_ui.folders import FolderError, Presence, folder, presences
+from search_ui.panels import WRONG, attempt, label, note, quiet, refusal
+from search_ui.runs import Run
+from search_ui.services import services
+from search_ui.words import count
+from store import progress
+from store.errors import LibraryError, SightlineError
+from store.library import DATABASE, Library, is_indexing
+from store.paths import to_path
+from store.rows import RootState, SpaceState
+
+NOT_HERE: Final = (
+    "This page does not act on the machine that Sightline runs on, because others may reach it. Who started it can "
+    "allow that with --manage."
+)
+READONLY: Final = "This library is read-only here, so nothing can be indexed into it. What it holds can be seen."
+RUNS: Final = 6
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Library", anchor=False)
+    try:
+        library = services().library()
+    except LibraryError as error:
+        _first(error)
+        return
+    try:
+        _page(library)
+    except DatabaseError:
+        st.error(WRONG)
+    except SightlineError as error:
+        note(str(error), role="alert")
+
+
+def _page(library: Library) -> None:
+    catalog = library.catalog
+    counts, roots = catalog.counts(), catalog.roots()
+    held, default = catalog.spaces(), catalog.default_space()
+    acts = services().manages and not library.readonly
+    said = [count(counts.pictures, "picture"), f"in {count(counts.photos, 'file')}"]
+    said += [f"{counts.missing:,} missing"] if counts.missing else []
+    said += [f"{counts.failed:,} failed"] if counts.failed else []
+    quiet(" · ".join([f"{said[0]} {said[1]}", *said[2:]]))
+    if not services().manages:
+        note(NOT_HERE)
+    elif library.readonly:
+        note(READONLY)
+    is_busy = _said()
+    there = presences(roots)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _folders(roots, there, held, acts=acts, is_busy=is_busy)
+        if acts:
+            _care(library, roots, there, missing=counts.missing, is_busy=is_busy)
+    with right:
+        st.subheader("Spaces", anchor=False)
+        library_lists.spaces(library, held, default)
+        st.subheader("Room on the disk", anchor=False)
+        library_lists.disk(library)
+        st.subheader("Last runs", anchor=False)
+        library_lists.runs(inventory.runs(library, RUNS))
+    if counts.failed:
+        st.subheader("Files that could not be read", anchor=False)
+        library_lists.failures(library, counts.failed)
+    library_lists.commands(roots, opened=not acts)
+
+
+def _first(reason: LibraryError) -> None:
+    """Before there is a library that can be opened: its first folder."""
+    is_busy = _said()
+    is_there = (services().path / DATABASE).is_file()
+    if is_there:
+        note(str(reason), role="alert")
+    if services().manages:
+        st.subheader("Index a folder" if is_there else "Nothing is indexed yet", anchor=False)
+        quiet("Give Sightline a folder of pictures. They stay where they are, and nothing leaves this computer.")
+        _add([], [], is_busy=is_busy)
+    else:
+        note(NOT_HERE)
+    library_lists.commands([], opened=True)
+
+
+# -- the run at work ------------------------------------------------------------------------------------------------
+
+
+def _said() -> bool:
+    """Why the last click could not be done; the run at work, how the last one ended. Whether one is at work."""
+    path, run = services().path, services().runner.run
+    shown = run if run is not None and run.is_running else None
+    is_busy = shown is not None or is_indexing(path)
+    # Always two, full or empty: what moves on the page is made anew, and what was typed into it is lost.
+    with st.container(key="lib_said"):
+        refusal()
+    with st.container(key="lib_run"):
+        st.fragment(_watch, run_every=EACH / 2)(path, shown, was_busy=is_busy)
+    return is_busy
+
+
+def _watch(path: Path, shown: Run | None, *, was_busy: bool) -> None:
+    run = services().runner.run
+    is_own = run is not None and run.is_running
+    state = progress.read(path)
+    is_busy = is_own or state is not None or is_indexing(path)
+    if is_busy != was_busy or (is_own and run is not shown):
+        st.rerun()  # it began, or is over: what the page lists has changed
+    if state is not None:
+        line(state)
+    elif is_own and run is not None and run.what == "verify":
+        strip("Verifying the library", "", None)
+    elif is_busy:
+        strip(STARTING, PREPARING, None)
+    if is_own and run is not None:
+        _stop(run)
+    elif is_busy:
+        quiet("This run was started in a terminal, or by another program, and can be stopped there.")
+    elif run is not None:
+        _ended(run)
+
+
+def _stop(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if services().manages:
+            again = run.state == "stopping"
+            st.button("Stop at once" if again else "Stop", key="lib_stop", on_click=_do, args=[services().runner.stop])
+        if run.state == "stopping":
+            quiet("Stopping after the batch at hand. What was committed is safe either way.")
+        elif run.folders:
+            shown = ", ".join(run.folders[:3]) + (" …" if len(run.folders) > 3 else "")
+            quiet(shown)
+
+
+def _ended(run: Run) -> None:
+    note(run_words.outcome(run), role="alert" if run.state == "failed" else "status")
+    for finding in run.found if run.what == "verify" else []:
+        quiet(f"{finding.get('part', '')}: {finding.get('text', '')}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=services().runner.dismiss)
+    if run.said and run.state != "done":
+        with st.expander("What it said"):
+            st.code("\n".join(run.said), language=None, wrap_lines=True)
+
+
+# -- folders --------------------------------------------------------------------------------------------------------
+
+
+def _folders(
+    roots: Sequence[RootState], there: dict[int, Presence], held: Sequence[SpaceState], *, acts: bool, is_busy: bool
+) -> None:  # fmt: skip
+    st.subheader("Folders", anchor=False)
+    present = [to_path(root.path) for root in roots if there[root.id] == "there"]
+    with st.container(key="lib_roots"):
+        for root in roots:
+            with st.container(horizontal=True, vertical_alignment="top", gap="small", key=f"lib_root_{root.id}"):
+                library_lists.root(root, there[root.id])
+                if acts:
+                    st.button(
+                        "Index again", key=f"again_{root.id}", disabled=is_busy or there[root.id] != "there",
+                        help=label(f"Look through {root.display} for what is new, changed or gone"),
+                        on_click=_index, args=[[to_path(root.path)], None],
+                    )  # fmt: skip
+        if acts and len(roots) > 1:
+            st.button(
+                f"Index all {len(present)} that are there" if len(present) < len(roots) else f"Index all {len(roots)}",
+                key="again_all", disabled=is_busy or not present, on_click=_index, args=[present, None],
+            )  # fmt: skip
+    if not acts:
+        return
+    with st.expander("Add a folder", icon=":material/create_new_folder:", expanded=not roots, key="lib_adding"):
+        _add(roots, held, is_busy=is_busy)
+    if present:
+        with st.expander("Index everything in another space", icon=":material/layers:", key="lib_spaces"):
+            quiet(
+                "A space is how a model sees pictures. Another model needs to look at each picture once; until all "
+                "are in the new space, searches keep to the old one."
+            )
+            space = _space("other_space", held, has_usual=False)
+            st.button("Index all in it", key="index_space", disabled=is_busy, on_click=_index, args=[present, space])
+
+
+def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: bool) -> None:
+    text = st.text_input(
+        "Folder of pictures", key="lib_folder", placeholder=str(Path.home() / "Pictures"),
+        help="Its path on the machine that Sightline runs on",
+    )  # fmt: skip
+    with st.container(key="lib_checked"):
+        if text.strip():
+            try:
+                quiet(folder(text, roots, services().path).note)
+            except FolderError as error:
+                note(str(error), role="alert")
+    space = _space("add_space", held, has_usual=True)
+    # Never disabled by an empty box: the click that ends the typing would fall on a button that can't be pressed yet.
+    st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index_typed, args=[space])
+
+
+def _space(key: str, held: Sequence[SpaceState], *, has_usual: bool) -> str | None:
+    """A choice of spaces, as `--space` takes them: those of the library, and those with a short name."""
+    own = {space.model: f"{space.name}: in this library" for space in held if space.count}
+    usual = {"": "the one that searches use" if own else "what suits this machine"} if has_usual else {}
+    named = {
+        preset.name: f"{preset.name}: {preset.purpose}"
+        + (f"; {preset.download / 1000:.1f} GB to download once" if preset.download else "")
+        for preset in PRESETS.values()
+        if preset.name not in own and preset.model not in own
+    }
+    options = {**usual, **own, **named}
+    return st.selectbox("Space", list(options), key=key, format_func=lambda each: options.get(each, each)) or None
+
+
+# -- care -----------------------------------------------------------------------------------------------------------
+
+
+def _care(
+    library: Library, roots: Sequence[RootState], there: dict[int, Presence], *, missing: int, is_busy: bool
+) -> None:  # fmt: skip
+    st.subheader("Care", anchor=False)
+    prunable = [root for root in roots if there[root.id] == "there" and root.missing]
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Verify", key="lib_verify", disabled=is_busy, on_click=_do, args=[services().runner.verify],
+            help="Check the database, the vectors and the thumbnails",
+        )  # fmt: skip
+        if prunable:
+            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=_ask, args=[True])
+    if missing and not prunable:
+        quiet("The files that are missing lie in folders that are not there now. They are kept.")
+    if st.session_state.get("lib_asked") and prunable:
+        with st.container(border=True, key="lib_confirm"):
+            note(_forgets(library, prunable), role="alert")
+            with st.container(horizontal=True, gap="small"):
+                st.button("Keep them", key="prune_no", on_click=_ask, args=[False])
+                st.button(
+                    "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=_index,
+                    args=[[to_path(root.path) for root in prunable], None, True],
+                )  # fmt: skip
+
+
+def _forgets(library: Library, roots: Sequence[RootState]) -> str:
+    """What a prune of these roots would do, with the numbers."""
+    of = inventory.prunable(library, [root.id for root in roots])
+    text = f"{count(of.photos, 'file')} missing from {count(len(roots), 'folder')} will be forgotten. "
+    if not of.pictures:
+        return f"{text}Every picture of them is still in another place, so none goes from the library."
+    text += f"{count(of.pictures, 'picture')} of them {'is' if of.pictures == 1 else 'are'} in no other place and "
+    text += f"{'goes' if of.pictures == 1 else 'go'} from the library. "
+    if of.marked:
+        text += f"{of.marked:,} of those {'has' if of.marked == 1 else 'have'} tags or "
+        text += f"{'is a favourite' if of.marked == 1 else 'are favourites'}: that is lost for good. "
+    else:
+        text += "None of those has tags or is a favourite. "
+    return text + "The folders are looked through first: files that are back by then stay."
+
+
+def _ask(yes: bool) -> None:
+    st.session_state["lib_asked"] = yes
+
+
+# -- handlers -------------------------------------------------------------------------------------------------------
+
+
+def _do(act: Callable[[], object]) -> None:
+    """Act on this machine, where that is allowed; where it can't be done, the next drawing says so."""
+    if not services().manages:
+        st.session_state["refused"] = NOT_HERE
+        return
+    attempt(act)
+
+
+def _index(folders: Sequence[Path], space: str | None, prune: bool = False) -> None:
+    _ask(False)
+    _do(lambda: services().runner.index(folders, space=space, prune=prune))
+
+
+def _index_typed(space: str | None) -> None:
+    def index() -> None:
+        try:
+            roots = services().library().catalog.roots()
+        except LibraryError:
+            roots = []
+        found = folder(st.session_state.get("lib_folder", ""), roots, services().path)
+        services().runner.index([found.path], space=space)
+        st.session_state["lib_folder"] = ""
+
+    _do(index)

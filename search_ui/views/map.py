@@ -1,0 +1,222 @@
+"""The page of the map: every picture as a point, near to what it is like; and those with a position on the earth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import streamlit as st
+
+from search_ui import asking, map_colours, map_lasso
+from search_ui.frame import search_for, with_library
+from search_ui.gallery.points import Entry, Name, points
+from search_ui.map_colours import BYS, By, Colouring
+from search_ui.map_files import Layout
+from search_ui.map_layout import apart
+from search_ui.map_routes import offered, packed
+from search_ui.maps import Look, maps_of
+from search_ui.panels import label, note, quiet, refusal
+from search_ui.query import QueryError
+from search_ui.searcher import Searcher
+from search_ui.words import count
+from store.catalog import SpaceState
+from store.errors import SightlineError
+from store.vectors import Floats, Ids
+
+Tab = Literal["meaning", "earth"]
+TABS: Final[tuple[Tab, ...]] = get_args(Tab)
+
+_TAB_NAMES: Final[dict[Tab, str]] = {"meaning": "By what they show", "earth": "On the earth"}
+_BY_NAMES: Final[dict[By, str]] = {"cluster": "Group", "folder": "Folder", "year": "Year"}
+_KEY: Final = "map"
+_STEP: Final = 1e-5  # of 180 degrees: 200 m, as far as a telephone's position may be off
+
+
+@with_library
+def page(searcher: Searcher) -> None:
+    """Draw the page."""
+    opened = st.session_state.pop("map_opened", None)
+    if opened is not None:
+        asking.forget()
+        st.switch_page(st.session_state["search_page"], query_params={"photo": str(opened)})
+    st.title("Map", anchor=False)
+    refusal()
+    space, tab, by = _controls(searcher)
+    look = maps_of(searcher).look(space)
+    # What is being made, also where the other tab is shown: colours by group come of it.
+    if tab == "earth":
+        _earth(searcher, space, look.layout, by)
+    elif look.layout is not None:
+        _meaning(searcher, space, look.layout, by)
+    if look.job.is_running or look.job.error:
+        _progress(searcher, space, look)
+
+
+# -- what is shown --------------------------------------------------------------------------------------------------
+
+
+def _controls(searcher: Searcher) -> tuple[SpaceState, Tab, By]:
+    """The space, the tab and the colours, as the address or a click says them."""
+    spaces = {space.name: space for space in searcher.library.catalog.spaces() if space.count}
+    usual = searcher.space()
+    space = spaces.get(st.query_params.get("space", ""), usual)
+    tab = _one_of(st.query_params.get("tab", ""), TABS)
+    by = _one_of(st.query_params.get("by", ""), BYS)
+    for key, value in (("map_tab", tab), ("map_by", by), ("map_space", space.name)):
+        st.session_state[key] = value  # what the address says, which Back may have changed
+
+    def keep() -> None:
+        said = {"tab": st.session_state["map_tab"] or tab, "by": st.session_state["map_by"] or by,
+                "space": st.session_state.get("map_space") or space.name}  # fmt: skip
+        is_usual = {"tab": TABS[0], "by": BYS[0], "space": usual.name}
+        st.query_params.from_dict({name: value for name, value in said.items() if value != is_usual[name]})
+
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-controls"):
+        st.segmented_control("Where", TABS, key="map_tab", format_func=lambda each: _TAB_NAMES[each], on_change=keep)
+        st.segmented_control("Colour", BYS, key="map_by", format_func=lambda each: _BY_NAMES[each], on_change=keep)
+        if len(spaces) > 1:
+            st.selectbox("Space", list(spaces), key="map_space", on_change=keep, width=220)
+    return space, tab, by
+
+
+def _one_of(given: str, known: tuple[Any, ...]) -> Any:
+    return given if given in known else known[0]
+
+
+def _meaning(searcher: Searcher, space: SpaceState, layout: Layout, by: By) -> None:
+    if not len(layout.ids):
+        note("No picture of this library is there now, so there is nothing to put on a map.")
+        return
+    colouring = _grouped(layout) if by == "cluster" else _coloured(searcher, layout.ids, by)
+    shown = count(len(layout.ids), "picture")
+    said = [f"{shown}; what is alike lies together"]
+    if layout.since:
+        said.append(f"{count(layout.since, 'picture')} put in or left out since the whole was laid out")
+    quiet(". ".join(said) + ".")
+    _draw(
+        searcher, layout.ids, layout.places, colouring, space, "meaning", names_of(layout),
+        about=f"A map of {shown}: what is alike lies together.",
+    )  # fmt: skip
+
+
+def _earth(searcher: Searcher, space: SpaceState, layout: Layout | None, by: By) -> None:
+    ids, latitudes, longitudes = searcher.library.catalog.located()
+    if not len(ids):
+        note("No picture here says where it was taken: cameras write that into their files only if told to.")
+        return
+    places = apart(np.stack([longitudes, latitudes], axis=1).astype(np.float32) / np.float32(180), step=_STEP)
+    shown = f"{len(ids):,} of {count(searcher.library.catalog.counts().pictures, 'picture')}"
+    quiet(f"{shown} with a place. Those taken at the very same one are drawn around it.")
+    if by != "cluster":
+        colouring = _coloured(searcher, ids, by)
+    elif layout is not None:  # the same colours as on the other tab
+        colouring = _grouped(layout).picked(layout.ids, ids)
+    else:
+        colouring = Colouring(np.full(len(ids), map_colours.REST, np.uint8), ())
+    _draw(searcher, ids, places, colouring, space, "earth", (), about=f"{shown} as points on a map of the earth.")
+
+
+def _coloured(searcher: Searcher, ids: Ids, by: Literal["folder", "year"]) -> Colouring:
+    return (map_colours.by_folder if by == "folder" else map_colours.by_year)(searcher.library, ids)
+
+
+def _grouped(layout: Layout) -> Colouring:
+    if not layout.labels:  # they are made last
+        return Colouring(np.full(len(layout.ids), map_colours.REST, np.uint8), ())
+    return map_colours.by_cluster(layout.clusters, layout.labels, layout.places)
+
+
+def _draw(
+    searcher: Searcher, ids: Ids, places: Floats, colouring: Colouring, space: SpaceState, tab: Tab,
+    names: Sequence[Name], *, about: str,
+) -> None:  # fmt: skip
+    legend: list[Entry] = [
+        {"number": each.number, "name": each.name, "count": each.count, "light": each.light, "dark": each.dark}
+        for each in colouring.categories
+    ]
+    choose = partial(choose_pictures, searcher, ids, places, colouring)
+    points(
+        offered().put(space.id, packed(ids, places, colouring.of)), key=_KEY, kind=tab,
+        view=f"{tab} {space.id}", about=about, legend=legend, names=names, quiet=map_colours.QUIET,
+        reach=(1.0, 0.5) if tab == "earth" else reach_of(places),
+        on_open=lambda: _attempt(lambda: open_picture(st.session_state[_KEY].opened)),
+        on_choose=lambda: _attempt(lambda: choose(st.session_state[_KEY].chosen)),
+    )  # fmt: skip
+
+
+def reach_of(places: Floats) -> tuple[float, float]:
+    """The largest x and y of places float32 (n, 2), either sign; not so small that one point would fill a screen."""
+    x, y = np.maximum(np.abs(places).max(axis=0), 0.2).tolist()
+    return round(x, 3), round(y, 3)
+
+
+def names_of(layout: Layout) -> list[Name]:
+    """What is written on the map: the name of each group at its middle, the largest group first."""
+    names: list[Name] = []
+    for number, name in enumerate(layout.labels):
+        places = layout.places[layout.clusters == number]
+        if name and len(places):
+            # The median: a few that lie elsewhere do not draw a name away from the others.
+            x, y = np.median(places, axis=0).tolist()
+            names.append({"name": name, "x": x, "y": y})
+    return names
+
+
+# -- work in the background -----------------------------------------------------------------------------------------
+
+
+def _progress(searcher: Searcher, space: SpaceState, look: Look) -> None:
+    if look.job.error:
+        note(f"The map could not be made: {look.job.error}", role="alert")
+        st.button("Try again", on_click=maps_of(searcher).again, args=[space])
+        return
+    # Not more often: after each run Streamlit collects garbage, which takes time from the work itself.
+    st.fragment(_watch, run_every=2.0)(searcher, space, look)
+
+
+def _watch(searcher: Searcher, space: SpaceState, shown: Look) -> None:
+    if not shown.job.is_running or maps_of(searcher).newest(space) is not shown.layout:
+        st.rerun()
+    st.progress(shown.job.done, text=label(shown.job.doing or "Waiting for other work"))
+
+
+# -- handlers -------------------------------------------------------------------------------------------------------
+
+
+def _attempt(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except SightlineError as error:
+        st.session_state["refused"] = str(error)
+
+
+def open_picture(given: Any) -> None:
+    """Open a picture, by its content id, in Search.
+
+    Raises:
+        QueryError: it is no id.
+    """
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise QueryError("That is no picture. Click on a point.")
+    st.session_state["map_opened"] = given
+
+
+def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Colouring, given: Any) -> None:
+    """Open in Search the pictures inside a line, `{"polygon": ...}`, or of a category, `{"category": number}`.
+
+    Raises:
+        QueryError: it is neither, or there is no picture there.
+        SightlineError: the choice can't be kept.
+    """
+    asked = given if isinstance(given, dict) else {}
+    if "polygon" in asked:
+        chosen = ids[map_lasso.inside(map_lasso.corners(asked["polygon"]), places)]
+    elif isinstance(asked.get("category"), int):
+        chosen = ids[colouring.of == asked["category"]]
+    else:
+        raise QueryError("Nothing was chosen. Draw around some pictures, or take a name below the map.")
+    if not len(chosen):
+        raise QueryError("There is no picture in there. Draw around some.")
+    search_for(f"set:{searcher.library.marks.keep_set(chosen.tolist())}")
