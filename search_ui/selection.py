@@ -44,7 +44,11 @@ _MOST: Final = 200
 def selected() -> list[int]:
     """Content ids of what is selected in the present result, in its order."""
     of, ids = st.session_state.get("selected", ("", []))
-    return list(ids) if of == asking.text() else []
+    if of != asking.text():
+        # For good: the grid forgets it too, and coming back to a search begins anew.
+        st.session_state.pop("selected", None)
+        return []
+    return list(ids)
 
 
 def select(ids: Sequence[int]) -> None:
@@ -167,16 +171,19 @@ def tags(library: Library, ids: Sequence[int]) -> None:
     """The dialog that gives tags to pictures, or takes them away."""
     there = Counter(tag for of in library.marks.tags_of(ids).values() for tag in of)
     quiet(f"Of {count(len(ids), 'picture')}.")
+    # Under other keys each time: what was typed before must not come back.
+    saved = st.session_state.get("tags_saved", 0)
     add = st.multiselect(
-        "Add", [name for name, _ in library.marks.tags()], accept_new_options=True, key="tags-add",
+        "Add", [name for name, _ in library.marks.tags()], accept_new_options=True, key=f"tags-add-{saved}",
         placeholder="Choose, or type a new one",
     )  # fmt: skip
     remove = st.multiselect(
-        "Take away", list(there), key="tags-remove", placeholder="Choose" if there else "None of them has a tag",
+        "Take away", list(there), key=f"tags-remove-{saved}", placeholder="Choose" if there else "None of them has a tag",
         format_func=lambda name: f"{name} ({there[name]:,})", disabled=not there,
     )  # fmt: skip
     if st.button("Save", type="primary", disabled=not (add or remove)):
         _of(library).marks.change(ids, add=add, remove=remove)
+        st.session_state["tags_saved"] = saved + 1
         st.rerun()
 
 

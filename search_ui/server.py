@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnected
 from streamlit import config
 from streamlit.starlette import App
 from streamlit.web import bootstrap
@@ -137,6 +139,11 @@ class Ours:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = _name(scope)
+        if scope["type"] == "websocket":
+            # A visitor left while the page was being sent to them: Streamlit lets it come through as an error.
+            with suppress(WebSocketDisconnected):
+                await self._app(scope, receive, send)
+            return
         if scope["type"] != "http" or name not in NAMES:
             await self._app(scope, receive, send)
             return
