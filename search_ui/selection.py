@@ -178,8 +178,9 @@ def tags(library: Library, ids: Sequence[int]) -> None:
         placeholder="Choose, or type a new one",
     )  # fmt: skip
     remove = st.multiselect(
-        "Take away", list(there), key=f"tags-remove-{saved}", placeholder="Choose" if there else "None of them has a tag",
-        format_func=lambda name: f"{name} ({there[name]:,})", disabled=not there,
+        "Take away", list(there), key=f"tags-remove-{saved}", disabled=not there,
+        placeholder="Choose" if there else "None of them has a tag",
+        format_func=lambda name: f"{name} ({there[name]:,})",
     )  # fmt: skip
     if st.button("Save", type="primary", disabled=not (add or remove)):
         _of(library).marks.change(ids, add=add, remove=remove)

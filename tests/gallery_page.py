@@ -1,11 +1,13 @@
 """A page with the gallery and nothing of the search: as many pictures as the address asks for, of what a library holds.
 
-Run by the tests of the gallery, with the routes of the server before it. `?count=` pictures, in `?sections=` parts.
+Run by the tests of the gallery, with the routes of the server before it. `?count=` pictures, in `?sections=` parts;
+with `?moving=1` what stands above them moves them.
 """
 
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from typing import Any, Final
 
 import streamlit as st
@@ -79,14 +81,16 @@ def draw() -> None:
 
     st.set_page_config(layout="wide")
     query = st.text_input("Search", key="q")
-    if chosen := said.get("gallery", {}).get("selected"):
-        st.write(f"selected: {chosen}")
-        st.button("Clear", on_click=lambda: said.update(stamp=said.stamp + 1))
+    words = st.query_params
+    # Where what is above it comes and goes, Streamlit takes the gallery away and makes it again.
+    with nullcontext() if "moving" in words else st.container():
+        if chosen := said.get("gallery", {}).get("selected"):
+            st.write(f"selected: {chosen}")
+            st.button("Clear", on_click=lambda: said.update(stamp=said.stamp + 1))
     opened = said.get("gallery", {}).get("opened")
     if opened is not None:
         said.at = None
         dialog(opened)
-    words = st.query_params
     gallery(
         sections(int(words.get("count", 60)) + said.more, int(words.get("sections", 1)), query),
         key="gallery", query=query, is_unfolded=said.unfolded, selected=[], stamp=said.stamp, focus=said.at,

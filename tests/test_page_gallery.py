@@ -273,7 +273,7 @@ def test_rows_fill_the_width_and_never_overlap(visit: Callable[..., Page]) -> No
 
 @pytest.mark.browser
 def test_the_place_on_the_page_stays_over_reruns_and_more_pictures(visit: Callable[..., Page]) -> None:
-    page = visit(600)
+    page = visit(600, "&moving=1")
     scroll(page, 9000)
     id_, top = first_seen(page)
     tile(page, id_).hover()
@@ -371,7 +371,7 @@ def test_a_picture_that_can_not_be_shown_says_its_name(visit: Callable[..., Page
 
 @pytest.mark.browser
 def test_everything_can_be_done_by_keyboard_from_one_stop_of_the_tab_key(visit: Callable[..., Page]) -> None:
-    page = visit(300)
+    page = visit(300, "&moving=1")
     page.get_by_role("slider").focus()
     page.keyboard.press("Tab")
     expect(opener(page, 1)).to_be_focused()
