@@ -51,14 +51,14 @@ def select_three(page: Page) -> None:
 
 def until_arranged(page: Page) -> None:
     """Wait until the map is no longer the first, quick one."""
-    page.get_by_text("Arranging").wait_for(state="hidden", timeout=300_000)
+    page.get_by_role("progressbar").wait_for(state="hidden", timeout=300_000)
 
 
 SHOTS = (
     Shot("page", "/?q=two+red+boats+at+sunset", "text=/, of .* in space/"),
     Shot("page-dark", "/?q=boat+OR+bridge+-snow", "text=/, of .* in space/", select_three, "dark"),
     Shot("page-photo", "/?q=two+red+boats+at+sunset", "text=/, of .* in space/", open_first),
-    Shot("page-library", "/library", "text=Folders"),
+    Shot("page-library", "/library", "text=/^looked through|looked through/"),
     Shot("page-duplicates", "/duplicates?kind=near", "text=set aside"),
     Shot("page-map", "/map", "canvas", until_arranged),
     Shot("page-compare", "/compare?q=a+red+boat&a=demo", "text=/overlap/i"),

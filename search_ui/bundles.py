@@ -100,12 +100,19 @@ def _member(bundle: ZipFile, sink: _Sink, found: Original, names: _Names) -> Ite
         info = _info(names.free(_name(found.name)), found.facts.st_mtime)
         info.file_size = left = found.facts.st_size
         with bundle.open(info, "w") as member:
-            while left and (chunk := file.read(min(_CHUNK, left))):
+            reason = "it became shorter while it was read"
+            while left:
+                try:
+                    chunk = file.read(min(_CHUNK, left))
+                except OSError as wrong:
+                    chunk, reason = b"", wrong.strerror or str(wrong)
+                if not chunk:
+                    break
                 member.write(chunk)
                 left -= len(chunk)
                 yield sink.taken()
     if left:
-        raise OSError(f"it became shorter while it was read: the last {left:,} bytes are missing in {info.filename}")
+        raise OSError(f"{reason}: the last {left:,} bytes are missing in {info.filename}")
 
 
 def _info(name: str, modified: float) -> ZipInfo:

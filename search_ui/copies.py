@@ -9,6 +9,7 @@ import errno
 import filecmp
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,7 +154,7 @@ def _write(source: Path, target: Path, link: Link) -> None:
                 raise
             raise OSError(errno.EXDEV, "it lies on another drive, which a hard link can't reach; use copies") from error
     else:
-        temporary = target.with_name(f"{TEMPORARY}{os.getpid()}")
+        temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}")
         try:
             shutil.copyfile(source, temporary)
             facts = source.stat()

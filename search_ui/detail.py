@@ -23,7 +23,6 @@ from search_ui.similar import similar
 from search_ui.tiles import asked, tile
 from search_ui.words import count, file_name
 from store.catalog import PhotoRow
-from store.errors import LibraryError
 from store.library import Library
 from store.paths import to_path
 
@@ -172,13 +171,8 @@ def crop_dropped(name: str) -> None:
 
 
 def _toggle(library: Library, content_id: int) -> None:
-    _is_still_there(library)
+    services().still(library)
     library.marks.favourite([content_id], content_id not in library.marks.favourites_of([content_id]))
-
-
-def _is_still_there(library: Library) -> None:
-    if services().library() is not library:
-        raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
 
 
 def _marks(library: Library, content_id: int) -> None:
@@ -200,7 +194,7 @@ def _marks(library: Library, content_id: int) -> None:
         st.session_state[chosen] = list(tags)
 
     def change_tags() -> None:
-        _is_still_there(library)
+        services().still(library)
         now = st.session_state[chosen]
         marks.change(
             [content_id],
@@ -209,7 +203,7 @@ def _marks(library: Library, content_id: int) -> None:
         )
 
     def change_favourite() -> None:
-        _is_still_there(library)
+        services().still(library)
         marks.favourite([content_id], st.session_state[favourite])
 
     st.toggle("Favourite", key=favourite, on_change=attempt, args=[change_favourite])

@@ -17,6 +17,7 @@ from indexer.decode import DecodeError, preview
 from search_ui.answers import ASK_AGAIN, error, is_known
 from search_ui.api.photos import jpeg
 from search_ui.inventory import FailedPlace, place_of_failure
+from search_ui.pictures import DECODES
 from search_ui.services import services
 from store.errors import LibraryError
 from store.paths import to_path
@@ -59,8 +60,11 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
     The whole picture where only the model failed, else the thumbnail that a camera put into the file: of a photograph
     that was cut short it is often what is left.
     """
+    path = to_path(place.root, place.path)
     try:
-        with to_path(place.root, place.path).open("rb") as opened:
+        if not path.is_file():  # opening a FIFO would wait for ever
+            return None
+        with DECODES, path.open("rb") as opened:
             facts = os.fstat(opened.fileno())
             if (facts.st_size, facts.st_mtime_ns) != (place.size, place.mtime_ns):
                 return None

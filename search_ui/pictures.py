@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from search_ui.query import MAX_PICTURE_BYTES, Picture, Query, QueryError
+from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS, Picture, Query, QueryError
 from store.library import Library
 from store.paths import to_path
 
@@ -96,7 +96,8 @@ class Dropped:
 class Shelf:
     """The pictures last given to the page, by a name that can't be guessed. In memory only, the oldest go first."""
 
-    def __init__(self, limit: int = 16) -> None:
+    def __init__(self, limit: int = 512_000_000) -> None:
+        """`limit`: bytes from which on the oldest go, but for as many as one query takes."""
         self._limit = limit
         self._lock = threading.Lock()
         self._pictures: OrderedDict[str, Dropped] = OrderedDict()
@@ -120,8 +121,9 @@ class Shelf:
         with self._lock:
             height, width, _ = decoded.pixels.shape
             self._pictures[name] = Dropped(data, decoded.thumbnail or b"", (width, height))
-            while len(self._pictures) > self._limit:
-                self._pictures.popitem(last=False)
+            held = sum(len(each.data) for each in self._pictures.values())
+            while held > self._limit and len(self._pictures) > MAX_TERMS:
+                held -= len(self._pictures.popitem(last=False)[1].data)
         return name
 
     def get(self, name: str) -> Dropped | None:

@@ -115,14 +115,20 @@ class Runner:
         """
         return self._start(Run("verify", ()), ["verify"])
 
-    def stop(self) -> None:
-        """Have the run end after the batch at hand; the second time, or after `PATIENCE` seconds, at once."""
+    def stop(self, which: Run | None = None, *, at_once: bool = False) -> None:
+        """Have the run end after the batch at hand, and after `PATIENCE` seconds at once.
+
+        Args:
+            which: only this one; another that was begun meanwhile goes on.
+            at_once: end it now, if it was told to stop before: of two visitors who press "Stop", neither meant that.
+        """
         with self._lock:
             run, process = self._run, self._process
-            if run is None or process is None or not run.is_running:
+            if run is None or process is None or not run.is_running or which not in (None, run):
                 return
             if run.state == "stopping":
-                process.kill()
+                if at_once:
+                    process.kill()
                 return
             run.state = "stopping"
             assert process.stdin is not None

@@ -90,7 +90,7 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
             st.button(
                 "No favourites" if is_all else "Favourite", icon=":material/star:", key="select-favourite",
                 help="Make them favourites no longer" if is_all else "Make them favourites",
-                on_click=attempt, args=[lambda: _of(library).marks.favourite(ids, not is_all)],
+                on_click=attempt, args=[lambda: services().still(library).marks.favourite(ids, not is_all)],
             )  # fmt: skip
             if st.button("Tags", icon=":material/sell:", key="select-tags"):
                 tags(library, ids)
@@ -108,20 +108,13 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
         st.button("Clear", icon=":material/close:", key="select-clear", type="tertiary", on_click=clear)
 
 
-def _of(library: Library) -> Library:
-    """The library, if it is still the one that the page shows: ids mean other pictures in another one."""
-    if services().library() is not library:
-        raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
-    return library
-
-
 def find_duplicates(library: Library, ids: Sequence[int]) -> None:
     """Go to the page that looks for duplicates among pictures. A handler.
 
     Raises:
         MarksError, LibraryError: the choice can't be kept.
     """
-    address = {"among": _of(library).marks.keep_set(ids), "kind": "near"}
+    address = {"among": services().still(library).marks.keep_set(ids), "kind": "near"}
     # By the browser: a change of pages with an address, made by Streamlit, leaves a step between that Back stumbles on.
     st.session_state["leave_for"] = f"/duplicates?{urlencode(address)}"
 
@@ -183,7 +176,7 @@ def tags(library: Library, ids: Sequence[int]) -> None:
         format_func=lambda name: f"{name} ({there[name]:,})",
     )  # fmt: skip
     if st.button("Save", type="primary", disabled=not (add or remove)):
-        _of(library).marks.change(ids, add=add, remove=remove)
+        services().still(library).marks.change(ids, add=add, remove=remove)
         st.session_state["tags_saved"] = saved + 1
         st.rerun()
 
@@ -249,6 +242,7 @@ def _to_folder(library: Library, photos: Sequence[PhotoRow]) -> None:
     for root in inside_roots(library, folder):
         text = f"This folder lies in {display(os.fsencode(root))}, which is indexed: the copies will be, too."
         note(text, role="alert")
+    quiet("Leave this open until it is done: closing it, or another click, ends the copying. What was copied stays.")
     if st.button(f"Copy {count(len(photos), 'file')}", key="copy", type="primary"):
         copy(library, photos, folder)
 
@@ -261,7 +255,7 @@ def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
     """
     if not services().manages:
         raise LibraryError(NO_COPIES)
-    _of(library)
+    services().still(library)
     done: list[Exported] = []
     progress = st.progress(0.0, "Copying …")
     try:

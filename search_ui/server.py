@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DatabaseError
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -144,14 +144,26 @@ class Ours:
             with suppress(WebSocketDisconnected):
                 await self._app(scope, receive, send)
             return
-        if scope["type"] != "http" or name not in NAMES:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # In another site's frame a visitor could be made to press what they do not see.
+                headers = MutableHeaders(scope=message)
+                headers["X-Frame-Options"] = "SAMEORIGIN"
+                headers.append("Content-Security-Policy", "frame-ancestors 'self'")
+            await send(message)
+
+        if name not in NAMES:
+            await self._app(scope, receive, framed)
             return
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 metrics().answered(self._patterns.get(scope.get("endpoint"), f"/{name}"), message["status"])
-            await send(message)
+            await framed(message)
 
         if _foreign(Headers(scope=scope)):
             await _refusal(scope, 403, "This request comes from another site.")(scope, receive, counted)

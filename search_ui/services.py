@@ -17,7 +17,7 @@ from search_ui.encoders import Encoders
 from search_ui.pictures import Shelf
 from search_ui.runs import Runner
 from search_ui.searcher import Searcher
-from store.errors import SightlineError
+from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library
 from store.paths import default_library
 from store.scoring import prepare
@@ -64,6 +64,16 @@ class Services:
                 self._library, self._opened = None, None
                 self._library, self._opened = Library.open(self.path), identity
             return self._library
+
+    def still(self, library: Library) -> Library:
+        """The library that a page showed, if it is still the one that is served: ids mean other pictures in another.
+
+        Raises:
+            LibraryError: another was put in its place.
+        """
+        if self.library() is not library:
+            raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
+        return library
 
     def searcher(self) -> Searcher:
         """The searcher of the library: one for all, because it remembers vectors of words and the last rankings.

@@ -19,6 +19,9 @@ from store.rows import now
 KEPT: Final = 200
 """So many sets are kept: the newest."""
 
+BYTES: Final = 64_000_000
+"""And as many of them as take no more room than this, but for the last one; a picture takes 8 bytes."""
+
 # 48 bits: among 200 sets two of one name are a matter of once in ten thousand million such libraries.
 _DIGITS: Final = 12
 
@@ -39,8 +42,12 @@ def keep(connection: Connection, ids: Ids) -> tuple[str, int]:
     name = hashlib.sha256(data).hexdigest()[:_DIGITS]
     # A row that is replaced gets a new id, above all others.
     connection.exec_driver_sql("INSERT OR REPLACE INTO sets (name, ids, made_at) VALUES (?, ?, ?)", (name, data, now()))
-    newest = "SELECT id FROM sets ORDER BY id DESC LIMIT ?"
-    return name, connection.exec_driver_sql(f"DELETE FROM sets WHERE id NOT IN ({newest})", (KEPT,)).rowcount
+    newest = """SELECT id FROM (
+        SELECT id, row_number() OVER newer AS place, sum(length(ids)) OVER newer AS bytes FROM sets
+        WINDOW newer AS (ORDER BY id DESC)
+      ) WHERE place = 1 OR (place <= ? AND bytes <= ?)"""
+    forgotten = connection.exec_driver_sql(f"DELETE FROM sets WHERE id NOT IN ({newest})", (KEPT, BYTES))
+    return name, forgotten.rowcount
 
 
 def find(connection: Connection, name: str) -> Ids | None:

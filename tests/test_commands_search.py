@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import pytest
 from PIL import Image
 
 from search_ui.__main__ import main
+from search_ui.copies import Exported, export
+from store.catalog import PhotoRow
 from store.library import Library
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are not text")
@@ -312,6 +315,27 @@ def test_export_copies_all_hits_with_their_times(sightline: Sightline, photos: P
         assert file.read_bytes() == original.read_bytes()
         assert file.stat().st_mtime_ns == original.stat().st_mtime_ns
         assert not file.samefile(original)
+
+
+def test_two_exports_into_one_folder_at_once_keep_every_file_whole(tmp_path: Path) -> None:
+    def photos_of(letter: str) -> list[PhotoRow]:
+        folder = tmp_path / letter
+        folder.mkdir()
+        rows = []
+        for number in range(60):
+            (folder / f"{number:02}.jpg").write_bytes(letter.encode() * (200_000 + number))
+            name = f"{number:02}.jpg"
+            rows.append(PhotoRow(number, number, b"", os.fsencode(folder), name.encode(), name, 1, {}))
+        return rows
+
+    def run(rows: list[PhotoRow]) -> list[Exported]:
+        return list(export(rows, tmp_path / "out"))
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [each for part in pool.map(run, [photos_of("a"), photos_of("b")]) for each in part]
+    assert {each.outcome for each in done} == {"written"}
+    assert all(each.target.read_bytes() == each.source.read_bytes() for each in done)
+    assert len(list((tmp_path / "out").iterdir())) == 120
 
 
 def test_names_that_are_taken_get_a_number_and_nothing_is_replaced(

@@ -11,6 +11,7 @@ from typing import Any
 import browser
 import httpx
 import pytest
+from pages import APP, asked, grid
 from streamlit.testing.v1 import AppTest
 
 from indexer.demo.pictures import write_pictures
@@ -44,13 +45,9 @@ def address(library: Path) -> Any:
 def by_page(library: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    app = AppTest.from_file(str(browser.ROOT / "search_ui" / "app.py"), default_timeout=60)
-    app.query_params["q"] = text
-    app.run()
-    assert not app.exception
-    drawn = [json.loads(each.proto.json) for each in app.get("bidi_component")
-             if each.proto.component_name == "sightline_gallery"]  # fmt: skip
-    return [tile["id"] for each in drawn for section in each["sections"] for tile in section["tiles"]]
+    app = asked(AppTest.from_file(str(APP), default_timeout=60), text)
+    is_drawn = any(each.proto.component_name == "sightline_gallery" for each in app.get("bidi_component"))
+    return [tile["id"] for section in grid(app) for tile in section["tiles"]] if is_drawn else []
 
 
 def by_command(library: Path, text: str) -> list[int]:

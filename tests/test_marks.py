@@ -15,6 +15,7 @@ from conftest import Index, as_nobody
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store import sets
 from store.errors import LibraryError, SightlineError
 from store.filters import Favourite, Tag, fold
 from store.library import Library, locked
@@ -291,6 +292,17 @@ def test_the_newest_200_sets_stay_and_what_is_chosen_again_is_new(opened: Librar
     assert opened.catalog.state() == (state[0], state[1] + 1)
     assert marks.set_ids(second) is None
     assert all(marks.set_ids(name) is not None for name in (first, *rest, last))
+
+
+def test_sets_take_no_more_room_than_was_meant_for_them(opened: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "BYTES", 8 * 25)
+    marks, ids = opened.marks, add(opened, 100, 31)
+    first, second, third = (marks.keep_set(ids[start : start + 10]) for start in (0, 10, 20))
+    assert marks.set_ids(first) is None
+    assert marks.set_ids(second) is not None
+    whole = marks.keep_set(ids)
+    assert marks.set_ids(third) is None
+    assert marks.set_ids(whole) is not None, "the last one stays, however large"
 
 
 def _file(**changes: Any) -> dict[str, Any]:

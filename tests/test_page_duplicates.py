@@ -282,7 +282,7 @@ def test_clicks_that_come_again_are_heeded_once(ours: Library) -> None:
     assert ours.marks.set_aside_of() == {two}
     assert streamlit.session_state["dup_seen"] == 3
     left = []
-    while streamlit.session_state["dup_undo"]:
+    while streamlit.session_state["dup_undo"][1]:
         view.take_back(ours)
         left.append(ours.marks.set_aside_of())
     assert left == [set(), {one}, set()]

@@ -21,7 +21,8 @@ from PIL import Image
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from search_ui import server
-from search_ui.query import MAX_PICTURE_BYTES
+from search_ui.pictures import Shelf
+from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS
 from search_ui.services import services
 from store.paths import default_library
 
@@ -382,6 +383,20 @@ def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:
     assert client.post("/picture", content=b"x", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
+def test_no_other_site_can_show_the_pages_in_a_frame(client: TestClient) -> None:
+    for path in ("/", "/library", "/healthz", f"/thumb/{a_hash()}.jpg"):
+        headers = client.get(path).headers
+        assert headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+
+
+def test_the_shelf_holds_as_many_pictures_as_a_query_takes(made: Path) -> None:
+    shelf = Shelf(limit=1)
+    names = [shelf.put((made / "photos" / "blue.jpg").read_bytes()) for _ in range(MAX_TERMS + 1)]
+    assert shelf.get(names[0]) is None
+    assert all(shelf.get(name) for name in names[1:])
+
+
 def test_a_picture_put_on_the_shelf(client: TestClient, made: Path) -> None:
     data = (made / "photos" / "1.jpg").read_bytes()
     name = client.post("/picture", content=data).json()["name"]
@@ -391,9 +406,6 @@ def test_a_picture_put_on_the_shelf(client: TestClient, made: Path) -> None:
     answer = client.get(f"/picture/{name}.jpg")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert "no-store" in answer.headers["cache-control"]
-    for _ in range(16):
-        client.post("/picture", content=data)
-    assert services().shelf.get(name) is None
 
 
 def test_what_is_no_picture_is_not_kept(client: TestClient) -> None:

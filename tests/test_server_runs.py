@@ -105,9 +105,10 @@ def test_a_run_that_will_not_stop_is_killed_by_the_second_word(
     run = runner.index([many], space=tiny_space)
     until(lambda: half_way(library))
     os.kill(run.pid, signal.SIGSTOP)
-    runner.stop()
+    runner.stop(run)
+    runner.stop(run)  # another visitor, who was first shown "Stop" too
     assert not runner.wait(0.5)
-    runner.stop()
+    runner.stop(run, at_once=True)
     assert runner.wait(LONG)
     assert run.state == "failed" or run.state == "stopped"
     assert run.code == -signal.SIGKILL

@@ -183,7 +183,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   // This function runs again with every new `data`: the listeners of the run before go first.
   root.listening?.abort()
-  root.listening = new AbortController()
+  const listening = (root.listening = new AbortController())
   for (const [name, listener] of Object.entries(listeners)) {
     document.addEventListener(name, listener, { signal: root.listening.signal })
   }
@@ -197,5 +197,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   note(data.address)
   if (data.leave_for && data.leave_for !== root.leaving) location.assign(data.leave_for)
   root.leaving = data.leave_for
-  return () => root.listening.abort()
+  // Its own only: Streamlit also says this of a drawing that a newer one overtook.
+  return () => listening.abort()
 }

@@ -81,15 +81,19 @@ class PointsMap extends Hands {
 
   // Who opens a picture and comes back finds the map as it was left.
   recall() {
-    const [view, x, y, zoom] = JSON.parse(sessionStorage.getItem("sightline-map") ?? "[]")
-    if (view !== this.view) return
-    Object.assign(this.camera, { x, y })
-    this.camera.zoomTo(zoom)
+    try {
+      const [view, x, y, zoom] = JSON.parse(sessionStorage.getItem("sightline-map") ?? "[]")
+      if (view !== this.view) return
+      Object.assign(this.camera, { x, y })
+      this.camera.zoomTo(zoom)
+    } catch {} // a browser may keep nothing
   }
 
   remember() {
     const { x, y, zoom } = this.camera
-    sessionStorage.setItem("sightline-map", JSON.stringify([this.view, x, y, zoom]))
+    try {
+      sessionStorage.setItem("sightline-map", JSON.stringify([this.view, x, y, zoom]))
+    } catch {} // then the map begins anew
   }
 
   async load({ src }) {
@@ -348,8 +352,11 @@ class PointsMap extends Hands {
 export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.map ??= new PointsMap(parentElement)
   parentElement.map.update(data, setTriggerValue)
-  return () => {
-    parentElement.map?.free()
-    parentElement.map = null
-  }
+  // Streamlit also says this of a drawing that a newer one overtook: what is still on the page stays.
+  return () =>
+    setTimeout(() => {
+      if (!parentElement.map || parentElement.map.root.isConnected) return
+      parentElement.map.free()
+      parentElement.map = null
+    }, 0)
 }

@@ -188,7 +188,7 @@ class Viewer extends PartFrame {
       "=": () => this.zoom(1.5),
       "-": () => this.zoom(1 / 1.5),
       0: () => this.reset(),
-      f: () => this.send("favourite", this.here.id),
+      f: () => event.repeat || this.send("favourite", this.here.id),
     }[event.key]
   }
 
@@ -220,8 +220,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     viewers.set(parentElement, viewer)
   }
   viewer.update(data, setTriggerValue)
-  return () => {
-    viewer.remove()
-    viewers.delete(parentElement)
-  }
+  // Streamlit also says this of a drawing that a newer one overtook: what is still on the page stays.
+  return () =>
+    setTimeout(() => {
+      if (viewer.root.isConnected) return
+      viewer.remove()
+      if (viewers.get(parentElement) === viewer) viewers.delete(parentElement)
+    }, 0)
 }

@@ -22,7 +22,7 @@ from search_ui.searcher import Searcher
 from search_ui.services import services
 from search_ui.versions import card
 from search_ui.words import count, size
-from store.errors import LibraryError, SightlineError
+from store.errors import SightlineError
 from store.library import Library, is_indexing
 from store.vectors import Ids
 
@@ -221,7 +221,7 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
 def _bar(library: Library, asked: Asked, groups: Groups) -> None:
     """What is set aside in all, the way back, and the lists to take along."""
     aside = duplicates.set_aside(library)
-    undo = st.session_state.get("dup_undo")
+    undo = _steps(library)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_bar"):
         said = (
             f"{count(len(aside.paths), 'photo')} set aside, {size(aside.size)}"
@@ -266,7 +266,7 @@ def heed(library: Library, groups: Sequence[Group], changes: Sequence[Mapping[st
     Raises:
         SightlineError: it can't be changed; the clicks are then forgotten.
     """
-    steps = _steps()
+    steps = _steps(library)
     seen = st.session_state.get("dup_seen", 0)
     new = [change for change in changes if change["n"] > seen]
     try:
@@ -285,7 +285,7 @@ def rest(library: Library, groups: Sequence[Group]) -> None:
     Raises:
         SightlineError: it can't be changed.
     """
-    _change(library, _rest(groups), _steps())
+    _change(library, _rest(groups), _steps(library))
 
 
 def take_back(library: Library) -> None:
@@ -294,19 +294,23 @@ def take_back(library: Library) -> None:
     Raises:
         SightlineError: it can't be changed.
     """
-    if steps := _steps():
+    if steps := _steps(library):
         # Only once it is done: what fails can be tried again.
         _set(library, steps[-1])
         steps.pop()
 
 
-def _steps() -> list[dict[int, bool]]:
+def _steps(library: Library) -> list[dict[int, bool]]:
     """What this visitor's changes changed: for each, whether its photos were set aside before it.
 
     To be had before anything is changed: at any use of the session, Streamlit may end a handler for the next click.
     """
-    steps: list[dict[int, bool]] = st.session_state.setdefault("dup_undo", [])
-    return steps
+    of, steps = st.session_state.get("dup_undo", (None, []))
+    if of is not library:  # in another library the same ids are other photos
+        steps = []
+        st.session_state["dup_undo"] = (library, steps)
+    kept: list[dict[int, bool]] = steps
+    return kept
 
 
 def _rest(groups: Sequence[Group]) -> dict[int, bool]:
@@ -325,8 +329,7 @@ def _change(library: Library, wanted: Mapping[int, bool], steps: list[dict[int, 
 
 
 def _set(library: Library, wanted: Mapping[int, bool]) -> None:
-    if services().library() is not library:
-        raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
+    services().still(library)
     for yes in (True, False):
         if ids := [id_ for id_, each in wanted.items() if each is yes]:
             library.marks.set_aside(ids, yes)

@@ -140,7 +140,10 @@ def _stop(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if services().manages:
             again = run.state == "stopping"
-            st.button("Stop at once" if again else "Stop", key="lib_stop", on_click=_do, args=[services().runner.stop])
+            st.button(
+                "Stop at once" if again else "Stop", key="lib_stop", on_click=_do,
+                args=[lambda: services().runner.stop(run, at_once=again)],
+            )  # fmt: skip
         if run.state == "stopping":
             quiet("Stopping after the batch at hand. What was committed is safe either way.")
         elif run.folders:
@@ -152,8 +155,10 @@ def _ended(run: Run) -> None:
     note(run_words.outcome(run), role="alert" if run.state == "failed" else "status")
     for finding in run.found if run.what == "verify" else []:
         quiet(f"{finding.get('part', '')}: {finding.get('text', '')}")
+    if not services().manages:
+        return  # neither what it said, with paths of this machine, nor a way to take it from whom it is for
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=services().runner.dismiss)
+        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_do, args=[services().runner.dismiss])
     if run.said and run.state != "done":
         with st.expander("What it said"):
             st.code("\n".join(run.said), language=None, wrap_lines=True)

@@ -201,7 +201,12 @@ def grid(searcher: Searcher, sections: list[Section]) -> None:
 
     def favourite() -> None:
         id_ = int(_said("gallery").favourite)
-        attempt(lambda: marks.favourite([id_], id_ not in marks.favourites_of([id_])))
+
+        def toggle() -> None:
+            services().still(searcher.library)
+            marks.favourite([id_], id_ not in marks.favourites_of([id_]))
+
+        attempt(toggle)
 
     gallery(
         sections, key="gallery", query=asking.text(), is_unfolded=asking.unfolded(),
