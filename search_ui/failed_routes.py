@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from indexer.decode import DecodeError, preview
 from search_ui.answers import ASK_AGAIN, error, is_known
 from search_ui.api.photos import jpeg
 from search_ui.inventory import FailedPlace, place_of_failure
@@ -60,6 +59,8 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
     The whole picture where only the model failed, else the thumbnail that a camera put into the file: of a photograph
     that was cut short it is often what is left.
     """
+    from indexer.decode import DecodeError, preview  # with torch, which the first page need not wait for
+
     path = to_path(place.root, place.path)
     try:
         if not path.is_file():  # opening a FIFO would wait for ever

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable
 from typing import Final
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,6 +74,8 @@ def reduced(vectors_of: VectorsOf, ids: Ids, report: Callable[[float], None] = l
 
 def nearest(base: Floats, points: Floats, count: int) -> tuple[NDArray[np.int64], Floats]:
     """The nearest of `base` to each point, exactly: rows int64 (n, count) and squared distances float32 (n, count)."""
+    import faiss  # when it is first needed, as in store.vectors
+
     squared, rows = faiss.knn(np.ascontiguousarray(points), np.ascontiguousarray(base), min(count, len(base)))
     return np.asarray(rows, np.int64), np.maximum(np.asarray(squared, np.float32), 0)
 

@@ -383,6 +383,13 @@ def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:
     assert client.post("/picture", content=b"x", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
+def test_the_pages_are_there_before_torch_is() -> None:
+    heavy = ("torch", "open_clip", "faiss", "numba", "umap", "sklearn")
+    code = f"import sys, search_ui.app, search_ui.serve; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=browser.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_no_other_site_can_show_the_pages_in_a_frame(client: TestClient) -> None:
     for path in ("/", "/library", "/healthz", f"/thumb/{a_hash()}.jpg"):
         headers = client.get(path).headers
@@ -392,7 +399,7 @@ def test_no_other_site_can_show_the_pages_in_a_frame(client: TestClient) -> None
 
 def test_the_shelf_holds_as_many_pictures_as_a_query_takes(made: Path) -> None:
     shelf = Shelf(limit=1)
-    names = [shelf.put((made / "photos" / "blue.jpg").read_bytes()) for _ in range(MAX_TERMS + 1)]
+    names = [shelf.put((made / "photos" / "1.jpg").read_bytes()) for _ in range(MAX_TERMS + 1)]
     assert shelf.get(names[0]) is None
     assert all(shelf.get(name) for name in names[1:])
 
