@@ -65,7 +65,7 @@ endif
 
 # Two at a time: much of the suite waits for browsers and for other processes. Each needs about 3 GB.
 test: install-test  ## run the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install-dev  ## lint and types
 	@$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """What is going on: a strip on each page while an indexer is at work, wherever that was started.
 
-It is a fragment that looks every two seconds; nothing else of the page is drawn again, so what is being typed, a
+It is a fragment that looks every five seconds; nothing else of the page is drawn again, so what is being typed, a
 dialog and the place in the grid stay as they are.
 """
 
@@ -21,8 +21,8 @@ from store.errors import SightlineError
 from store.library import Library, is_indexing
 from store.progress import Progress
 
-EACH: Final = 2.0
-"""Seconds between two looks. Where nothing is indexed one takes a file that is not there and a row of a table."""
+EACH: Final = 5.0
+"""Seconds between two looks. Not fewer: a look can take the place of a click that Streamlit has not heard yet."""
 STARTING: Final = "Starting to index"
 PREPARING: Final = "a model that is not here yet is downloaded first"
 

@@ -201,7 +201,12 @@ def take_out(searcher: Searcher, ids: Sequence[int], hits: Sequence[Found]) -> N
             "Paths", lambda: b"".join(file_name(photo) + b"\n" for photo in photos), "sightline.txt", "text/plain",
             key="export-paths", on_click="ignore",
         )  # fmt: skip
-    st.code("\n".join(shown(photo) for photo in photos), language=None, height=160 if len(photos) > 4 else "content")
+    st.code(
+        "\n".join(shown(photo) for photo in photos),
+        language=None,
+        wrap_lines=True,
+        height=160 if len(photos) > 4 else "content",
+    )
     if services().manages:
         _to_folder(library, photos)
     else:

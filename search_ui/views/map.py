@@ -20,7 +20,6 @@ from search_ui.maps import Look, maps_of
 from search_ui.panels import label, note, quiet, refusal
 from search_ui.query import QueryError
 from search_ui.searcher import Searcher
-from search_ui.services import services
 from search_ui.words import count
 from store.catalog import SpaceState
 from store.errors import SightlineError
@@ -220,4 +219,4 @@ def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Col
         raise QueryError("Nothing was chosen. Draw around some pictures, or take a name below the map.")
     if not len(chosen):
         raise QueryError("There is no picture in there. Draw around some.")
-    search_for(f"set:{services().still(searcher.library).marks.keep_set(chosen.tolist())}")
+    search_for(f"set:{searcher.library.marks.keep_set(chosen.tolist())}")
