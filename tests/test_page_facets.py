@@ -285,6 +285,7 @@ def test_the_panel_by_keyboard(page: Page) -> None:
     expect(box(page)).to_have_value(f"boat date:{year}")
     page.keyboard.press("Enter")
     expect(box(page)).to_have_value("boat")
+    page.wait_for_timeout(1_500)  # the panel is drawn after the box
     page.locator(".value").first.focus()
     text = page.locator(".value").first.get_attribute("data-text")
     page.keyboard.press("Space")
