@@ -10,7 +10,7 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test check bench bench-search bench-page lock clean
+.PHONY: help install install-test install-dev demo demo-index test coverage check bench bench-search bench-page lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ endif
 # Two at a time: much of the suite waits for browsers and for other processes. Each needs about 3 GB.
 test: install-test  ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: install-test  ## the same, and say which lines it does not reach; takes a quarter longer
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 check: install-dev  ## lint and types
 	@$(BIN)/ruff check .

@@ -66,13 +66,16 @@ def star(id_):
 """
 OURS = """
 from search_ui.gallery import gallery
+from search_ui.gallery.outbox import news
+for each in news("gallery", said.get("gallery", {}).get("favourites")):
+    star(each["id"])
 gallery(
     [{"title": "", "fold": "", "tiles": [
         {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg", "score": f"{1 / id_:.3f}",
          "parts": [("boat", 1 / id_, 0.5)], "ratio": photo.facts["width"] / photo.facts["height"], "colour": "#808080",
          "folded": 0, "favourite": id_ in said.stars, "asked": ""} for id_, photo in hits]}],
     key="gallery", query="boat", is_unfolded=False, on_open=lambda: None, on_like=lambda: None, on_dislike=lambda: None,
-    on_favourite=lambda: star(said.gallery.favourite), on_fold=lambda: None, on_select=lambda: None,
+    may_star=True, on_fold=lambda: None, on_select=lambda: None,
 )
 st.caption(f"{len(hits)} shown, stars: {sorted(said.stars)}.")
 """

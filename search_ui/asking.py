@@ -31,7 +31,7 @@ MAX_SHOWN: Final = 3_000
 
 def begin() -> None:
     """Give a new session what its address says. `?like=ID` is how links were written before there was a language."""
-    if "q" in st.session_state:
+    if box() in st.session_state:
         return
     address = st.query_params.to_dict()
     text, like = address.get("q", ""), _id(address.get("like", ""))
@@ -59,8 +59,9 @@ def here() -> dict[str, str]:
 
 def _be_at(address: Mapping[str, Any]) -> None:
     own = _own(address)
+    _put_in_box(own.get("q", ""))
     st.session_state.update(
-        q=own.get("q", ""), photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
+        photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
         address=_steps(own),
     )  # fmt: skip
 
@@ -90,13 +91,27 @@ def _id(text: str) -> int | None:
 
 def forget() -> None:
     """Ask for what the address says at the next drawing, from its first picture on."""
-    for name in ("q", "k", "unfolded", "photo"):
+    for name in (box(), "k", "unfolded", "photo"):
         st.session_state.pop(name, None)
 
 
 def text() -> str:
     """The text of the query, as it was typed."""
-    return str(st.session_state.get("q") or "").strip()
+    return str(st.session_state.get(box()) or "").strip()
+
+
+def box() -> str:
+    """The key of the box that holds the text of the query: another one whenever the page puts a text into it.
+
+    A click elsewhere that was on its way meanwhile still brings what the old box held. Under the same key that would be
+    somebody's typing; so it is of a box that is no longer there.
+    """
+    return f"q-{st.session_state.get('box', 0)}"
+
+
+def _put_in_box(text: str) -> None:
+    st.session_state["box"] = st.session_state.get("box", 0) + 1
+    st.session_state[box()] = text
 
 
 def shown() -> int:
@@ -121,6 +136,12 @@ def open_photo(content_id: int) -> None:
     _write()
 
 
+def follow_to_photo(content_id: int) -> None:
+    """Be at another open picture, which the browser has put into the address already. A handler."""
+    st.session_state["photo"] = content_id
+    st.session_state["address"] = {**st.session_state.get("address", {}), "photo": str(content_id)}
+
+
 def close_photo() -> None:
     """Close the picture that is open. A handler: of a dialog, as its `on_dismiss`."""
     if photo() is not None:
@@ -130,7 +151,12 @@ def close_photo() -> None:
 
 def ask(text: str, *, unfolded: bool = False) -> None:
     """Go to another query, at its first page."""
-    st.session_state.update(q=text, k=FIRST, unfolded=unfolded, photo=None)
+    _put_in_box(text)
+    _begin_anew(unfolded=unfolded)
+
+
+def _begin_anew(*, unfolded: bool = False) -> None:
+    st.session_state.update(k=FIRST, unfolded=unfolded, photo=None)
     _write()
 
 
@@ -142,9 +168,11 @@ def _write() -> None:
         st.query_params.from_dict(address)  # all at once, so that it is one step
 
 
-def ask_box() -> None:
-    """Ask for what the box holds now."""
-    ask(st.session_state["q"])
+def ask_box(typed: str) -> None:
+    """Ask for what was typed into the box of this key. A handler."""
+    # Another handler of the same run may have made a query of that text already, and of its own change.
+    if typed == box():
+        _begin_anew()
 
 
 def take_pictures(names: Sequence[str]) -> None:

@@ -7,11 +7,12 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
-from search_ui import asking, leafing
+from search_ui import asking, favourites, leafing
 from search_ui.crops import as_box, crop, crop_of
 from search_ui.file_manager import FileManagerError, show_folder_of
 from search_ui.gallery import thumbnails
 from search_ui.gallery.viewer import Picture, cutter, viewer
+from search_ui.handlers import whole
 from search_ui.language import parse
 from search_ui.panels import READONLY, attempt, guarded, note, quiet, refusal
 from search_ui.photo_facts import copies, fact_list, parts_table, place, title
@@ -52,14 +53,15 @@ def detail(
 
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
-@st.dialog("Picture", width="large", on_dismiss=asking.close_photo)
+@st.dialog("Picture", width="large", on_dismiss=whole(asking.close_photo))
 @guarded
 def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None:
     content_id = asking.photo()
     if content_id is None or services().searcher() is not searcher:
         st.rerun()  # something else was asked for; or another library was put in the place of this one
-    refusal()
     library = searcher.library
+    attempt(lambda: favourites.heed(library, _KEY))
+    refusal()
     photo = library.catalog.photos([content_id]).get(content_id)
     found = found_of(content_id)
     # Laid out by style.css: facts beside picture and strips, or between them where the window is narrow.
@@ -91,15 +93,15 @@ def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None
 def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
     places = leafing.around(content_id, order)
     photos = library.catalog.photos([each.id for each in places])
+    starred = library.marks.favourites_of(photos)
     viewer(
         [
-            _picture(each, photos.get(each.id))
+            _picture(each, photos.get(each.id), is_favourite=each.id in starred)
             for each in places
             if each.id in photos or each.id == content_id
         ],
         content_id, key=_KEY,
-        on_move=lambda: _if_id(_said("moved"), leafing.go_on),
-        on_favourite=lambda: _if_id(_said("favourite"), lambda id_: attempt(lambda: _toggle(library, id_))),
+        on_move=lambda: _if_id(_said("moved"), asking.follow_to_photo),
         on_part=lambda: attempt(lambda: _take_part(library, _said("part"))),
     )  # fmt: skip
 
@@ -113,12 +115,12 @@ def _if_id(value: object, then: Callable[[int], object]) -> None:
         then(value)
 
 
-def _picture(at: leafing.Place, photo: PhotoRow | None) -> Picture:
+def _picture(at: leafing.Place, photo: PhotoRow | None, *, is_favourite: bool) -> Picture:
     """A picture as the viewer wants it; one that is not there any more without addresses."""
     if photo is None:
         return {
             "id": at.id, "name": "", "small": "", "large": "", "width": 1, "height": 1, "colour": "",
-            "position": at.position,
+            "position": at.position, "favourite": False,
         }  # fmt: skip
     width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
     return {
@@ -130,6 +132,7 @@ def _picture(at: leafing.Place, photo: PhotoRow | None) -> Picture:
         "height": height,
         "colour": "" if colour is None else f"#{colour:06x}",
         "position": at.position,
+        "favourite": is_favourite,
     }
 
 
@@ -162,17 +165,12 @@ def crop_dropped(name: str) -> None:
     address = f"/picture/{name}.jpg"
     cutter(
         {"id": 1, "name": "your picture", "small": address, "large": "", "width": width, "height": height,
-         "colour": "", "position": ""},
+         "colour": "", "position": "", "favourite": False},
         key=key, on_part=lambda: attempt(take),
     )  # fmt: skip
 
 
 # -- what a person decides ------------------------------------------------------------------------------------------
-
-
-def _toggle(library: Library, content_id: int) -> None:
-    services().still(library)
-    library.marks.favourite([content_id], content_id not in library.marks.favourites_of([content_id]))
 
 
 def _marks(library: Library, content_id: int) -> None:
@@ -206,10 +204,10 @@ def _marks(library: Library, content_id: int) -> None:
         services().still(library)
         marks.favourite([content_id], st.session_state[favourite])
 
-    st.toggle("Favourite", key=favourite, on_change=attempt, args=[change_favourite])
+    st.toggle("Favourite", key=favourite, on_change=whole(attempt), args=[change_favourite])
     st.multiselect(
         "Tags", [name for name, _ in marks.tags()], key=chosen, accept_new_options=True, placeholder="Add a tag",
-        on_change=attempt, args=[change_tags],
+        on_change=whole(attempt), args=[change_tags],
     )  # fmt: skip
 
 
@@ -224,11 +222,11 @@ def _actions(photo: PhotoRow, content_id: int) -> None:
             said = f"No longer {word.lower()} like this" if now == state else f"{word} like this"
             kind: Literal["primary", "secondary"] = "primary" if state == "liked" else "secondary"
             # Under a key: what the button says changes with the click.
-            st.button(said, key=f"make-{state}", type=kind, on_click=change, args=[content_id])
+            st.button(said, key=f"make-{state}", type=kind, on_click=whole(change), args=[content_id])
         # Not a button of Streamlit's: those read the whole file before anyone asks for it.
         st.html(f'<a class="download" href="/original/{content_id}" download>Download</a>', width="content")
         if services().manages:
-            st.button("Open folder", key="open-folder", on_click=attempt, args=[lambda: open_folder(photo)])
+            st.button("Open folder", key="open-folder", on_click=whole(attempt), args=[lambda: open_folder(photo)])
 
 
 def open_folder(photo: PhotoRow) -> None:
@@ -250,7 +248,7 @@ def open_folder(photo: PhotoRow) -> None:
 def _duplicates(library: Library, folded: Sequence[int]) -> None:
     quiet(f"{count(len(folded), 'near-duplicate')} of it, folded into one place")
     _strip(library, folded[:MAX_DUPLICATES], "duplicates")
-    st.button("Show them apart", on_click=asking.unfold_duplicates)
+    st.button("Show them apart", on_click=whole(asking.unfold_duplicates))
 
 
 def _similar(searcher: Searcher, content_id: int) -> None:
@@ -266,8 +264,8 @@ def _similar(searcher: Searcher, content_id: int) -> None:
 
 def _strip(library: Library, ids: Iterable[int], key: str) -> None:
     photos = library.catalog.photos(list(ids))
-    favourites = library.marks.favourites_of(photos)
+    starred = library.marks.favourites_of(photos)
     thumbnails(
-        [tile(photos[id_], None, {}, favourites) for id_ in ids if id_ in photos], key=key,
+        [tile(photos[id_], None, {}, starred) for id_ in ids if id_ in photos], key=key,
         on_open=lambda: _if_id(st.session_state[key].opened, asking.open_photo),
     )  # fmt: skip

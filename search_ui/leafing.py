@@ -13,6 +13,8 @@ from typing import Final
 
 import streamlit as st
 
+from search_ui import asking
+
 # So many pictures on each side are known to the browser, which shows them before the server has answered.
 AHEAD: Final = 8
 # The last picture of the page's order that one was at: there the page goes on when the dialog closes.
@@ -27,6 +29,12 @@ class Place:
     position: str
 
 
+def home() -> int | None:
+    """The picture that the page is to go on at, while none is open."""
+    kept: int | None = st.session_state.get(_HOME)
+    return kept if asking.photo() is None else None
+
+
 def around(content_id: int, order: Sequence[int]) -> list[Place]:
     """A picture between those that come before it and after it.
 
@@ -37,19 +45,13 @@ def around(content_id: int, order: Sequence[int]) -> list[Place]:
         at = order.index(content_id)
         first = max(0, at - AHEAD)
         return [_place(order, number) for number in range(first, min(len(order), at + AHEAD + 1))]
-    home = st.session_state.get(_HOME)
-    if home not in order:
+    last = st.session_state.get(_HOME)
+    if last not in order:
         return [Place(content_id, "")]
-    at = order.index(home)
+    at = order.index(last)
     after = [_place(order, at + 1)] if at + 1 < len(order) else []
     return [_place(order, at), Place(content_id, ""), *after]
 
 
 def _place(order: Sequence[int], at: int) -> Place:
     return Place(order[at], f"{at + 1:,} of {len(order):,}")
-
-
-def go_on(content_id: int) -> None:
-    """Go to another picture, which the browser has put into the address already. A handler."""
-    st.session_state["photo"] = content_id
-    st.session_state["address"] = {**st.session_state.get("address", {}), "photo": str(content_id)}

@@ -34,6 +34,7 @@ def card(group: Group) -> Card:
     versions = f", {count(len(order), 'version')}" if len(order) > 1 else ""
     return {
         "number": group.number,
+        "kept": group.suggestion.kept.photo_id,
         "title": f"Group {group.number:,}: {photos}{versions}, {size(group.freeable)} could be freed",
         "keep": f"Keep “{group.suggestion.kept.name}”: {_sentence(group.suggestion.reasons[:3])}.",
         "lost": "All photos of this group are set aside: nothing of it would be left." if is_lost else "",

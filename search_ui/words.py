@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from search_ui.query import Query
-from search_ui.results import Found, Part, Result
+from search_ui.results import Found, Result
 from store.catalog import PhotoRow
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB")
@@ -49,11 +49,6 @@ def number(found: Found) -> str:
     if not found.parts:
         return ""
     return f"{found.score:.3f}" if len(found.parts) == 1 and not found.parts[0].excluded else f"{found.score:.2f}"
-
-
-def part(of: Part) -> str:
-    """How a picture suits one term, on one line."""
-    return f"{of.term}: cosine {of.cosine:.3f}, standard score {of.score:+.2f}"
 
 
 def size(amount: int) -> str:

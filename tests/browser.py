@@ -37,16 +37,44 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# The server of the page, with another script in its place.
+STAGE = """
+import sys, uvicorn
+from streamlit.starlette import App
+from search_ui.server import before_the_page, configure
+script, port = sys.argv[1], int(sys.argv[2])
+app = App(script, middleware=before_the_page())
+configure("127.0.0.1", port)
+uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+"""
+
+
 @contextmanager
 def running(library: Path, log: Path) -> Iterator[str]:
     """The real server as a process of its own; gives its address."""
     port = free_port()
-    command = [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser",
-               "--offline"]  # fmt: skip
+    command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline"]
     # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
-    environment = {**os.environ, "STREAMLIT_SERVER_ADDRESS": "0.0.0.0", "STREAMLIT_SERVER_PORT": "1"}
+    with _served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
+        yield url
+
+
+@contextmanager
+def staged(script: Path, library: Path, log: Path) -> Iterator[str]:
+    """The server with a script of the tests in the place of the pages; gives its address."""
+    port = free_port()
+    command = ["-c", STAGE, str(script), str(port)]
+    with _served(command, port, log, SIGHTLINE_LIBRARY=str(library), HF_HUB_OFFLINE="1") as url:
+        yield url
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@contextmanager
+def _served(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment)
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **environment}
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
@@ -109,7 +137,7 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
 
 def box(page: Page) -> Locator:
     """The box for the query."""
-    return page.locator(".st-key-q input")
+    return page.locator(".st-key-q input:visible")  # the box before stays, unseen, until a run ends
 
 
 def search(page: Page, text: str) -> None:

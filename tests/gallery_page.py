@@ -13,6 +13,7 @@ from typing import Any, Final
 import streamlit as st
 
 from search_ui.gallery import Section, Tile, gallery
+from search_ui.gallery.outbox import news
 from search_ui.services import services
 
 NAMES: Final = {3: "<img src=x onerror=alert(1)>.jpg", 5: "a  b \u202e\U0001f6a4.jpg"}
@@ -80,6 +81,8 @@ def draw() -> None:
             said[other] = said[other] - {said.gallery[trigger]}
 
     st.set_page_config(layout="wide")
+    for star in news("gallery", said.get("gallery", {}).get("favourites")):
+        said.favourites = said.favourites | {star["id"]} if star["yes"] else said.favourites - {star["id"]}
     query = st.text_input("Search", key="q")
     words = st.query_params
     # Where what is above it comes and goes, Streamlit takes the gallery away and makes it again.
@@ -96,7 +99,7 @@ def draw() -> None:
         key="gallery", query=query, is_unfolded=said.unfolded, selected=[], stamp=said.stamp, focus=said.at,
         on_open=lambda: None, on_like=lambda: change("liked", "liked"),
         on_dislike=lambda: change("disliked", "disliked"),
-        on_favourite=None if "readonly" in words else lambda: change("favourites", "favourite"),
+        may_star="readonly" not in words,
         on_fold=lambda: said.update(unfolded=said.gallery.fold == "open"),
         on_select=lambda: said.update(events=said.events + 1),
     )  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
 
 from indexer.demo.pictures import write_pictures
 from search_ui import asking
@@ -142,6 +143,11 @@ def asked(app: AppTest, text: str) -> AppTest:
         if "Loading the model" not in said(app):
             break
     return app
+
+
+def query_box(app: AppTest) -> TextInput:
+    """The box that holds the text of the query."""
+    return next(each for each in app.text_input if each.label == "Search")
 
 
 def buttons(app: AppTest) -> list[str]:

@@ -182,7 +182,7 @@ def test_the_same_picture_is_marked_on_the_other_side_by_mouse_and_by_keyboard(p
     right.locator(f'[data-id="{both[1]}"]').focus()
     expect(left.locator(".marked")).to_have_attribute("data-id", str(both[1]))
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-q input")).to_have_value(f"like:{both[1]}")
+    expect(browser.box(page)).to_have_value(f"like:{both[1]}")
 
 
 @pytest.mark.browser

@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest
 from indexer.demo.pictures import write_pictures
 from search_ui import duplicates
 from search_ui.duplicates import Group, Groups
+from search_ui.gallery.outbox import heard
 from search_ui.services import services
 from search_ui.views import duplicates as view
 from store.errors import LibraryError
@@ -265,22 +266,27 @@ def ours(made: Path, library: Library, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The library as the page's handlers have it, for a visitor who has done nothing yet."""
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(made / "library"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    for name in ("dup_seen", "dup_undo"):
-        streamlit.session_state.pop(name, None)
+    for name in list(streamlit.session_state):
+        del streamlit.session_state[name]
     yield services().library()
-    for name in ("dup_seen", "dup_undo"):
-        streamlit.session_state.pop(name, None)
+    for name in list(streamlit.session_state):
+        del streamlit.session_state[name]
+
+
+def clicked(number: int, **change: Any) -> dict[str, Any]:
+    """A change as the component sends it."""
+    return {"of": heard("dup_groups")["of"], "n": number, **change}
 
 
 def test_clicks_that_come_again_are_heeded_once(ours: Library) -> None:
     groups = loaded(ours, exact(ours))
     one, two = (version.photo_id for version in groups[1].versions)
-    clicks: list[dict[str, Any]] = [{"n": 1, "photo": one, "yes": True}]
+    clicks = [clicked(1, photo=one, yes=True)]
     view.heed(ours, groups, clicks)
-    view.heed(ours, groups, [*clicks, {"n": 2, "photo": one, "yes": False}, {"n": 3, "photo": two, "yes": True}])
+    view.heed(ours, groups, [*clicks, clicked(2, photo=one, yes=False), clicked(3, photo=two, yes=True)])
     view.heed(ours, groups, clicks)
     assert ours.marks.set_aside_of() == {two}
-    assert streamlit.session_state["dup_seen"] == 3
+    assert heard("dup_groups")["seen"] == 3
     left = []
     while streamlit.session_state["dup_undo"][1]:
         view.take_back(ours)
@@ -290,8 +296,18 @@ def test_clicks_that_come_again_are_heeded_once(ours: Library) -> None:
 
 def test_the_rest_of_a_group_is_that_of_the_group_alone(ours: Library) -> None:
     groups = loaded(ours, exact(ours))
-    view.heed(ours, groups, [{"n": 1, "group": groups[0].number}])
+    view.heed(ours, groups, [clicked(1, group=groups[0].suggestion.kept.photo_id)])
     assert ours.marks.set_aside_of() == set(groups[0].rest)
+
+
+def test_a_group_that_is_no_longer_there_and_clicks_of_another_session_change_nothing(ours: Library) -> None:
+    groups = loaded(ours, exact(ours))
+    view.heed(ours, groups[1:], [clicked(1, group=groups[0].suggestion.kept.photo_id)])
+    kept = groups[0].suggestion.kept.photo_id
+    for sent in (None, "no list", [7], [{"n": 2, "group": kept}], [{**clicked(3, group=kept), "of": "another"}],
+                 [clicked(4, group=kept) | {"n": "5"}]):  # fmt: skip
+        view.heed(ours, groups, sent)
+    assert ours.marks.set_aside_of() == set()
 
 
 def test_a_click_that_can_not_be_done_is_not_tried_for_ever(
@@ -300,8 +316,8 @@ def test_a_click_that_can_not_be_done_is_not_tried_for_ever(
     shutil.copytree(made / "library", tmp_path / "library")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
     with pytest.raises(LibraryError, match="Another library"):
-        view.heed(ours, [], [{"n": 1, "photo": 1, "yes": True}])
-    assert streamlit.session_state["dup_seen"] == 1
+        view.heed(ours, [], [clicked(1, photo=1, yes=True)])
+    assert heard("dup_groups")["seen"] == 1
     assert ours.marks.set_aside_of() == set()
 
 

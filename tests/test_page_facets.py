@@ -177,29 +177,28 @@ def test_folders_lie_in_the_folders_that_hold_them(known: Searcher) -> None:
 
 
 @pytest.fixture
-def handling(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def handling(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session whose handlers can be called without a page."""
-    state: dict[str, Any] = {"q": ""}
-
     class Session(dict[str, Any]):
         def from_dict(self, values: dict[str, str]) -> None:
             self.clear()
             self.update(values)
 
-    monkeypatch.setattr(asking.st, "session_state", state)
+    monkeypatch.setattr(asking.st, "session_state", {})
     monkeypatch.setattr(asking.st, "query_params", Session())
-    return state
 
 
-def test_values_that_are_pressed_within_a_moment_all_count(handling: dict[str, Any]) -> None:
-    handling["q"] = "boat camera:sony"
+@pytest.mark.usefixtures("handling")
+def test_values_that_are_pressed_within_a_moment_all_count() -> None:
+    asking.ask("boat camera:sony")
     choose([("camera:canon", True)])
     choose([("camera:canon", True), ("camera:sony", False), ("favourite:yes", True)])
     assert asking.text() == "boat camera:canon favourite:yes"
 
 
-def test_years_take_the_place_of_years(handling: dict[str, Any]) -> None:
-    handling["q"] = "boat -date:2020-06"
+@pytest.mark.usefixtures("handling")
+def test_years_take_the_place_of_years() -> None:
+    asking.ask("boat -date:2020-06")
     choose_years([2019, 2021])
     assert asking.text() == "boat -date:2020-06 date:2019..2021"
     choose_years([2020, 2020])
@@ -285,7 +284,7 @@ def test_the_panel_by_keyboard(page: Page) -> None:
     expect(box(page)).to_have_value(f"boat date:{year}")
     page.keyboard.press("Enter")
     expect(box(page)).to_have_value("boat")
-    page.wait_for_timeout(1_500)  # the panel is drawn after the box
+    expect(last).to_have_attribute("aria-pressed", "false")
     page.locator(".value").first.focus()
     text = page.locator(".value").first.get_attribute("data-text")
     page.keyboard.press("Space")

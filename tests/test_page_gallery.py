@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import browser
 import pytest
@@ -25,44 +19,14 @@ from search_ui.gallery import Section, Tile, pack
 from search_ui.language import parse
 from search_ui.searcher import Searcher
 
-# The server of the page, with another script in its place.
-SERVER = """
-import sys, uvicorn
-from streamlit.starlette import App
-from search_ui.server import before_the_page, configure
-script, port = sys.argv[1], int(sys.argv[2])
-app = App(script, middleware=before_the_page())
-configure("127.0.0.1", port)
-uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
-"""
 MAIN = "document.querySelector('[data-testid=stMain]')"
 
 
 @pytest.fixture(scope="module")
 def stage(made: Path) -> Iterator[str]:
     """The address of a page with nothing but the gallery, see gallery_page.py."""
-    port, log = browser.free_port(), made / "stage.log"
-    script = Path(__file__).with_name("gallery_page.py")
-    environment = {**os.environ, "SIGHTLINE_LIBRARY": str(made / "library"), "HF_HUB_OFFLINE": "1"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(script), str(port)], cwd=browser.ROOT, env=environment, stdout=output,
-            stderr=output,
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            assert process.poll() is None, log.read_text()
-            try:
-                urlopen(f"{url}/healthz", timeout=5).read()
-                break
-            except (URLError, OSError):
-                time.sleep(0.1)
+    with browser.staged(Path(__file__).with_name("gallery_page.py"), made / "library", made / "stage.log") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @pytest.fixture
@@ -559,6 +523,17 @@ def test_nothing_serious_stands_in_anyones_way(visit: Callable[..., Page], schem
     selected(page, [2])
     tile(page, 3).hover()
     assert violations(page) == []
+
+
+@pytest.mark.browser
+def test_stars_given_within_a_moment_all_stay(visit: Callable[..., Page]) -> None:
+    page = visit(60)
+    opener(page, 1).focus()
+    for key in "f Right f Right f Left f Right Right f".split():
+        page.keyboard.press({"Right": "ArrowRight", "Left": "ArrowLeft"}.get(key, key))
+    expect(page.get_by_text("favourites [1, 3, 4]")).to_be_attached()
+    stars = page.locator(".star[aria-pressed=true]")
+    assert stars.evaluate_all("all => all.map(each => each.dataset.id)") == ["1", "3", "4"]
 
 
 @pytest.mark.browser

@@ -110,6 +110,21 @@ def test_a_read_only_library_is_shown_and_nothing_is_offered(
     (public_tmp / "library").chmod(0o755)
 
 
+def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "photos", 1, 5, (64, 48))
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        app.text_input(key="lib_folder").set_value(str(tmp_path / "photos"))
+        app.selectbox(key="add_space").set_value("demo")
+        next(button for button in app.button).click().run()  # all three in one run of the script
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None
+        assert (run.state, [each["added"] for each in run.found]) == ("done", [1])
+
+
 def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with page_of(tmp_path / "library", monkeypatch) as app:
         app.run()
@@ -366,7 +381,7 @@ def test_a_run_begun_elsewhere_shows_on_the_search_page_and_disturbs_nothing(
     library = made / "library"
     page.goto("/")
     expect(page.locator(".tile").first).to_be_visible()
-    typed = page.locator(".st-key-q input")
+    typed = browser.box(page)
     typed.click()
     page.keyboard.type("two red")
     expect(page.locator(".run")).to_have_count(0)

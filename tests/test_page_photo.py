@@ -28,6 +28,7 @@ from pages import (
     more,
     names,
     parts,
+    query_box,
     said,
     tiles,
 )
@@ -56,7 +57,7 @@ def id_of(searcher: Searcher, name: str) -> int:
 
 def opened(app: AppTest, content_id: int, text: str | None = None) -> AppTest:
     """The page with the dialog of a picture open, over what a query finds; over that of before without one."""
-    if "q" not in app.session_state:
+    if "photo" not in app.session_state:
         app.query_params["photo"] = str(content_id)  # read when a session begins, and never again
     else:
         app.session_state["photo"] = content_id
@@ -84,14 +85,14 @@ def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, sea
     id_ = first_id(searcher, "boat")
     opened(app, id_, "boat")
     press(app, "Less like this")
-    assert app.text_input(key="q").value == less("boat", id_)
+    assert query_box(app).value == less("boat", id_)
     opened(app, id_)
     assert "No longer less like this" in buttons(app)
     press(app, "More like this")
-    assert app.text_input(key="q").value == more("boat", id_)
+    assert query_box(app).value == more("boat", id_)
     opened(app, id_)
     press(app, "No longer more like this")
-    assert app.text_input(key="q").value == "boat"
+    assert query_box(app).value == "boat"
 
 
 def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searcher: Searcher) -> None:
@@ -102,7 +103,7 @@ def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searche
     assert sorted(hit.folded) in [sorted(strip) for strip in strips]
     assert all(hit.photo.content_id not in strip for strip in strips)
     press(app, "Show them apart")
-    assert app.text_input(key="q").value == f"{BOATS} dedup:off"
+    assert query_box(app).value == f"{BOATS} dedup:off"
 
 
 def test_the_viewer_knows_what_comes_before_and_after(app: AppTest, searcher: Searcher) -> None:
@@ -179,7 +180,7 @@ def test_the_place_of_a_picture_leads_to_those_near_it(
     assert sorted(codes[1:]) == sorted([str(photos / "a.jpg"), str(photos / "sub" / "again.jpg")])
     assert "in 1 more place" in said(app)
     press(app, "Pictures near here")
-    assert app.text_input(key="q").value == "near:48.89250,-2.23333,5"
+    assert query_box(app).value == "near:48.89250,-2.23333,5"
     assert "1 picture passes the filters" in said(app)
 
 
@@ -274,6 +275,12 @@ def test_by_keyboard_alone_and_the_focus_returns_to_where_one_ended(page: Page, 
     page.keyboard.press("f")
     expect(dialog(page).get_by_role("switch", name="Favourite")).not_to_be_checked()
     assert searcher.library.marks.favourites_of(order) == set()
+    for key in ("f", "ArrowRight", "f", "f", "ArrowRight", "f"):  # all within the time of a run
+        page.keyboard.press(key)
+    shows(page, searcher, order[4])
+    expect(dialog(page).get_by_role("switch", name="Favourite")).to_be_checked()
+    assert searcher.library.marks.favourites_of(order) == {order[2], order[4]}
+    searcher.library.marks.favourite([order[2], order[4]], False)
 
 
 @pytest.mark.browser

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from browser import box, search, violations
 from click.testing import CliRunner
-from pages import ALL, HOSTILE, HOSTILE_NAME, asked, buttons, names, said, tiles
+from pages import ALL, HOSTILE, HOSTILE_NAME, asked, buttons, names, query_box, said, tiles
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
@@ -205,7 +205,7 @@ def test_the_bar_is_there_when_something_is_selected(app: AppTest, searcher: Sea
     press(app, "select-clear")
     assert "selected" not in said(app)
     selecting(app, "boat", first(searcher, 3))
-    app.text_input(key="q").set_value("cat").run()
+    query_box(app).set_value("cat").run()
     assert "selected" not in said(app)
 
 
@@ -222,14 +222,14 @@ def test_all_become_favourites_and_all_end_being_some(app: AppTest, searcher: Se
 def test_search_with_all_of_them(app: AppTest, searcher: Searcher) -> None:
     ids = first(searcher, 3)
     press(selecting(app, ALL, ids), "select-search")
-    assert app.text_input(key="q").value == " ".join([*(f"like:{id_}" for id_ in ids), ALL])
+    assert query_box(app).value == " ".join([*(f"like:{id_}" for id_ in ids), ALL])
 
 
 def test_search_with_more_than_fit_says_which(app: AppTest, searcher: Searcher) -> None:
     ids = first(searcher, 50, ALL)
     press(selecting(app, ALL, ids), "select-search")
     assert f"of the 50 pictures it has the {MAX_TERMS} that are most like all of them" in said(app)
-    query = parse(str(app.text_input(key="q").value))
+    query = parse(str(query_box(app).value))
     assert len(query.terms) == MAX_TERMS
 
 
@@ -378,11 +378,9 @@ def test_the_bar_by_keyboard_and_what_ends_a_selection(page: Page, searcher: Sea
     search(page, "windmill")
     tiles(page, names(searcher, "windmill"))
     expect(page.locator(".picked")).to_have_count(0)
-    page.wait_for_timeout(1_500)  # nobody is so quick: Streamlit drops one of two things done within one run
     page.go_back()
     tiles(page, names(searcher, "boat"))
     expect(page.locator(".picked")).to_have_count(0)
-    page.wait_for_timeout(1_500)
     pick(page, 2)
     page.get_by_role("button", name="Search", exact=True).click()
     expect(box(page)).to_have_value(re.compile(rf"^boat like:{first(searcher, 3)[2]}\^"))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from search_ui.answers import is_known
 from search_ui.api.operations import Call, Operation, Parameter, answer
 from search_ui.api.problems import SAFE, Problem
 from search_ui.api.schemas import ID, WHERE
@@ -20,12 +21,6 @@ from store.library import Library
 def jpeg(data: bytes, headers: dict[str, str]) -> Response:
     """A JPEG, for pages of this server; `headers` say how long it may be kept."""
     return Response(data, media_type="image/jpeg", headers={**SAFE, **headers})
-
-
-def _same(if_none_match: str | None, etag: str) -> bool:
-    # RFC 9110, section 13.1.2, with weak comparison.
-    given = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in given or etag in given
 
 
 def _known(library: Library, content_id: int) -> PhotoRow:
@@ -57,7 +52,7 @@ def _thumbnail(call: Call) -> Response:
     photo = _known(library, call["id"])
     # An id means this picture in this library only, and another may be put in its place: kept, but asked for again.
     headers = {"ETag": f'"{photo.hash.hex()}"', "Cache-Control": "private, no-cache"}
-    if _same(call.headers.get("if-none-match"), headers["ETag"]):
+    if is_known(call.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     data = thumbnail(library, photo.hash)
     if data is None:

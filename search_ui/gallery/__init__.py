@@ -14,6 +14,9 @@ from typing import Any, Final, Literal, TypedDict
 
 import streamlit as st
 
+from search_ui.gallery.outbox import heard
+from search_ui.handlers import whole
+
 _HERE: Final = Path(__file__).parent
 
 
@@ -24,7 +27,7 @@ def _read(name: str) -> str:
 # One module for the browser, made of files that each do one thing.
 _gallery: Final = st.components.v2.component(
     "sightline_gallery",
-    js="\n".join(_read(f"{part}.js") for part in ("layout", "tile", "hands", "gallery")),
+    js="\n".join(_read(f"{part}.js") for part in ("outbox", "layout", "tile", "hands", "gallery")),
     css=_read("gallery.css"),
 )
 _marks: Final = st.components.v2.component("sightline_marks", js=_read("marks.js"))
@@ -64,14 +67,15 @@ class Section(TypedDict):
 def gallery(
     sections: Sequence[Section], *, key: str, query: str, is_unfolded: bool, selected: Sequence[int] | None = None,
     stamp: int = 0, focus: int | None = None, on_open: Callable[[], None], on_like: Callable[[], None],
-    on_dislike: Callable[[], None], on_favourite: Callable[[], None] | None, on_fold: Callable[[], None],
+    on_dislike: Callable[[], None], may_star: bool, on_fold: Callable[[], None],
     on_select: Callable[[], None],
 ) -> None:  # fmt: skip
     """Show pictures in rows of even height, section by section, and let people open, mark and select them.
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
-    `.liked`, `.disliked` or `.favourite`, or what became of the folded sections as `.fold`: `open` or `closed`. Content
-    ids of what is selected are always at `.selected`, a list in the order of the pictures.
+    `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
+    is selected are always at `.selected`, a list in the order of the pictures; changes of favourites at `.favourites`,
+    for `outbox.news` at the beginning of a run, each `{"id": ..., "yes": ...}`.
 
     Args:
         sections: the pictures; a content id may be there once.
@@ -83,7 +87,7 @@ def gallery(
         focus: the picture to give the focus to when it changes, such as the one that a dialog ended at, unless the
             focus is elsewhere on the page by then. None while a dialog is open.
         on_open, on_like, on_dislike, on_fold, on_select: the handlers.
-        on_favourite: the same; None where favourites can only be seen.
+        may_star: whether favourites can be changed, not only seen.
     """
     tiles = [tile for section in sections for tile in section["tiles"]]
     said: Any = st.session_state.get(key, {})
@@ -91,14 +95,14 @@ def gallery(
     with st.container(key=f"{key}-parts", gap=None):
         _gallery(
             key=key,
-            data=_dated(key, pack(sections, key=key, query=query, small=False, favourites=on_favourite is not None)),
-            default={"selected": []},
-            on_opened_change=on_open,
-            on_liked_change=on_like,
-            on_disliked_change=on_dislike,
-            on_favourite_change=on_favourite or (lambda: None),
-            on_fold_change=on_fold,
-            on_selected_change=on_select,
+            data=_dated(key, pack(sections, key=key, query=query, small=False, favourites=may_star)),
+            default={"selected": [], "favourites": []},
+            on_opened_change=whole(on_open),
+            on_liked_change=whole(on_like),
+            on_disliked_change=whole(on_dislike),
+            on_favourites_change=lambda: None,
+            on_fold_change=whole(on_fold),
+            on_selected_change=whole(on_select),
         )
         _marks(
             key=f"{key}-marks",
@@ -112,6 +116,7 @@ def gallery(
                 "selected": None if selected is None else list(selected),
                 "stamp": stamp,
                 "known": known,
+                "heard": heard(key),
                 "focus": focus,
             }),
         )  # fmt: skip
@@ -133,7 +138,7 @@ def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) 
     _gallery(
         key=key,
         data=_dated(key, pack([section], key=key, query=query, small=True, favourites=False)),
-        on_opened_change=on_open,
+        on_opened_change=whole(on_open),
     )
 
 

@@ -9,7 +9,7 @@ const NARROW = 640
 const KEPT_SIZE = "sightline-size"
 const SEND_AFTER = 150
 const DIALOG = '[role="dialog"]'
-const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null }
+const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null, heard: null }
 
 // By key: Streamlit takes a component away and makes it again where the page around it changes.
 const memories = new Map()
@@ -135,6 +135,8 @@ class Gallery {
       this.marks = marks
       this.lit = Object.fromEntries(["favourites", "liked", "disliked"].map((name) => [name, new Set(marks[name])]))
       this.unfolded = marks.unfolded
+      if (marks.heard && !this.small) outbox.heard(marks.heard)
+      this.expect()
     }
     this.lit ??= { favourites: new Set(), liked: new Set(), disliked: new Set() }
     change()
@@ -155,6 +157,18 @@ class Gallery {
     if (!isNew || marks.focus === memory.focus) return
     memory.focus = marks.focus
     if (marks.focus !== null && !document.querySelector(DIALOG)) this.back(marks.focus)
+  }
+
+  // What was starred and has not come back from the page yet is shown as it will be.
+  expect() {
+    for (const { id, yes } of this.small ? [] : outbox.pending) this.lit.favourites[yes ? "add" : "delete"](id)
+  }
+
+  star(id) {
+    const changes = outbox.put({ id, yes: !this.lit.favourites.has(id) })
+    this.expect()
+    this.draw()
+    this.state("favourites", changes)
   }
 
   shells() {

@@ -55,7 +55,7 @@ function cardOf(card, root) {
   const head = element("header", "")
   head.append(element("h2", "", { id: `group-${card.number}` }, card.title))
   if (!root.readonly && card.rest) {
-    const all = element("button", "rest", { type: "button", "data-group": card.number }, "Set aside all but the suggestion")
+    const all = element("button", "rest", { type: "button", "data-group": card.kept }, "Set aside all but the suggestion")
     all.setAttribute("aria-label", `Set aside all but the suggestion of group ${card.number}`)
     head.append(all)
   }
@@ -75,7 +75,7 @@ function expected(card, changes) {
   for (const change of changes) {
     for (const place of made.pictures.flatMap((picture) => picture.places)) {
       if (change.photo === place.id) place.is_aside = change.yes
-      if (change.group === card.number && place.is_rest) place.is_aside = true
+      if (change.group === card.kept && place.is_rest) place.is_aside = true
     }
   }
   return made
@@ -94,7 +94,7 @@ function redraw(root) {
   const drawn = root.drawn
   root.drawn = new Map()
   const made = root.cards.map((card) => {
-    const now = expected(card, root.pending)
+    const now = expected(card, outbox.pending)
     const signature = JSON.stringify([now, root.readonly])
     const before = drawn.get(card.number)
     const each = before?.signature === signature ? before : { signature, node: cardOf(now, root) }
@@ -108,10 +108,9 @@ function redraw(root) {
 }
 
 function change(root, what) {
-  root.sent += 1
-  root.pending.push({ n: root.sent, ...what })
+  const changes = outbox.put(what)
   redraw(root)
-  root.send("changed", [...root.pending])
+  root.tell("changed", changes)
 }
 
 // -- looking at one in the place of the other -------------------------------------------------------------------------
@@ -165,7 +164,7 @@ function dialogOf(root) {
   return dialog
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue }) {
   let root = parentElement.querySelector(".groups")
   if (!root) {
     root = element("div", "groups")
@@ -173,10 +172,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.dialog = dialogOf(root)
     root.append(root.list, root.dialog)
     parentElement.append(root)
-    Object.assign(root, { drawn: new Map(), pending: [], sent: data.seen })
+    root.drawn = new Map()
   }
-  Object.assign(root, { cards: data.cards, readonly: data.readonly, send: setTriggerValue })
-  root.pending = root.pending.filter((each) => each.n > data.seen)
+  Object.assign(root, { cards: data.cards, readonly: data.readonly, tell: setStateValue })
+  outbox.heard(data.heard)
   root.list.onclick = (event) => {
     const button = event.target.closest("button")
     if (button?.dataset.group) change(root, { group: Number(button.dataset.group) })
@@ -184,6 +183,4 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.list.onchange = (event) => change(root, { photo: Number(event.target.dataset.photo), yes: event.target.checked })
   redraw(root)
-  // A run of the script that another click ended may not have heeded them.
-  if (root.pending.length) root.send("changed", [...root.pending])
 }

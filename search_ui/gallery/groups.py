@@ -8,6 +8,9 @@ from typing import Final, TypedDict
 
 import streamlit as st
 
+from search_ui.gallery.outbox import heard
+from search_ui.handlers import whole
+
 _HERE: Final = Path(__file__).parent
 
 
@@ -15,7 +18,9 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-_groups: Final = st.components.v2.component("sightline_groups", js=_read("groups.js"), css=_read("groups.css"))
+_groups: Final = st.components.v2.component(
+    "sightline_groups", js="\n".join(_read(f"{part}.js") for part in ("outbox", "groups")), css=_read("groups.css")
+)
 
 
 class Place(TypedDict):
@@ -54,9 +59,14 @@ class Picture(TypedDict):
 
 
 class Card(TypedDict):
-    """A group. `keep` says why the suggestion is one, `lost` warns, `more` counts pictures that are not shown."""
+    """A group.
+
+    `kept` is the id of the photo that is suggested to be kept, and names the group; `keep` says why it is that one,
+    `lost` warns, `more` counts pictures that are not shown.
+    """
 
     number: int
+    kept: int
     title: str
     keep: str
     lost: str
@@ -66,17 +76,16 @@ class Card(TypedDict):
 
 
 def groups(
-    cards: Sequence[Card], *, key: str, seen: int, is_readonly: bool, on_change: Callable[[], None]
+    cards: Sequence[Card], *, key: str, is_readonly: bool, on_change: Callable[[], None]
 ) -> None:  # fmt: skip
     """Show groups one below the other, the pictures of each side by side.
 
-    At `st.session_state[key].changed` is then a list of changes, oldest first: `n`, their number, which only grows, and
-    either `photo` and `yes`, whether it is to be set aside, or `group`, whose rest is. The same change may come more
-    than once: clicks can be quicker than runs of the script, so all are sent until `seen`, the last number that was
-    heeded, says that they arrived.
+    At `st.session_state[key].changed` are then changes for `outbox.news`: either `photo` and `yes`, whether it is to be
+    set aside, or `group`, whose rest is, by its `kept`.
     """
     _groups(
         key=key,
-        data={"cards": list(cards), "seen": seen, "readonly": is_readonly},
-        on_changed_change=on_change,
+        data={"cards": list(cards), "readonly": is_readonly, "heard": heard(key)},
+        default={"changed": []},
+        on_changed_change=whole(on_change),
     )

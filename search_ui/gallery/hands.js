@@ -54,8 +54,9 @@ function clicked(gallery, event) {
 }
 
 function act(gallery, action, id) {
-  const triggers = { star: "favourite", like: "liked", dislike: "disliked" }
-  if (gallery.actions.includes(action)) gallery.trigger(triggers[action], id)
+  if (!gallery.actions.includes(action)) return
+  if (action === "star") gallery.star(id)
+  else gallery.trigger({ like: "liked", dislike: "disliked" }[action], id)
 }
 
 // -- keys -------------------------------------------------------------------------------------------------------------

@@ -94,11 +94,23 @@ function note(address) {
   history.replaceState(history.state, "", `${location.pathname}${now.size ? "?" : ""}${now}`)
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+// Once, though what is to be done changes with every new `data`: between two drawings nothing may go unheard.
+function listen(root) {
+  root.heard = {}
+  root.listening = new AbortController()
+  const { signal } = root.listening
+  for (const name of ["dragover", "dragleave", "drop", "paste"]) {
+    document.addEventListener(name, (event) => root.heard[name]?.(event), { signal })
+  }
+  window.addEventListener("popstate", (event) => root.heard.popstate?.(event), { capture: true, signal })
+}
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let root = parentElement.querySelector(".intake")
   if (!root) {
     root = build(parentElement)
     root.pathname = location.pathname
+    listen(root)
     requestAnimationFrame(focusSearch)
   }
   const part = (name) => root.querySelector(`.${name}`)
@@ -181,22 +193,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
       take(files)
     },
   }
-  // This function runs again with every new `data`: the listeners of the run before go first.
-  root.listening?.abort()
-  const listening = (root.listening = new AbortController())
-  for (const [name, listener] of Object.entries(listeners)) {
-    document.addEventListener(name, listener, { signal: root.listening.signal })
-  }
-  // Before Streamlit hears it, which would clear the page and draw it from nothing. Other pages are left to Streamlit.
-  const moved = (event) => {
+  // Where Streamlit hears it too, which not every browser lets be prevented, it runs the page as if it knew no component;
+  // our word ends that run. So it is a state: a trigger would find no handler. Other pages are left to Streamlit.
+  outbox.heard(data.heard)
+  const popstate = (event) => {
     if (location.pathname !== root.pathname) return
     event.stopImmediatePropagation()
-    setTriggerValue("moved", Object.fromEntries(new URLSearchParams(location.search)))
+    setStateValue("moved", outbox.put({ address: Object.fromEntries(new URLSearchParams(location.search)) }))
   }
-  window.addEventListener("popstate", moved, { capture: true, signal: root.listening.signal })
+  root.heard = { ...listeners, popstate }
   note(data.address)
   if (data.leave_for && data.leave_for !== root.leaving) location.assign(data.leave_for)
   root.leaving = data.leave_for
-  // Its own only: Streamlit also says this of a drawing that a newer one overtook.
-  return () => listening.abort()
+  // Streamlit also says this of a drawing that a newer one overtook, while the component stays.
+  return () => setTimeout(() => root.isConnected || root.listening.abort(), 0)
 }

@@ -11,10 +11,13 @@ from typing import Final, TypedDict
 
 import streamlit as st
 
+from search_ui.gallery.outbox import heard
+from search_ui.handlers import whole
+
 _HERE: Final = Path(__file__).parent
 _intake: Final = st.components.v2.component(
     "sightline_intake",
-    js=(_HERE / "intake.js").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("outbox", "intake")),
     css=(_HERE / "intake.css").read_text(encoding="utf-8"),
 )
 
@@ -37,7 +40,7 @@ class Chip(TypedDict):
 def intake(
     chips: Sequence[Chip], *, key: str, address: Mapping[str, str], max_bytes: int, room: int,
     on_pictures: Callable[[], None], on_remove: Callable[[], None], on_crop: Callable[[], None],
-    on_move: Callable[[], None], leave_for: str = "",
+    leave_for: str = "",
 ) -> None:  # fmt: skip
     """Take pictures that are picked, dropped anywhere on the page or pasted; show the query's parts as chips.
 
@@ -46,7 +49,8 @@ def intake(
     - `.pictures`: the names under which the route /picture keeps the files that were given since the last drawing;
     - `.removed`: a list of `[part, left]` for chips that were closed since then: how many of this text are left;
     - `.crop`: the name of the dropped picture whose chip was pressed;
-    - `.moved`: the values of the address that Back or Forward led to, by name.
+    - `.moved`: where Back or Forward led to, for `outbox.news` at the beginning of a run, each `{"address": ...}` with
+      the address's values by name.
 
     Args:
         chips: the parts.
@@ -54,7 +58,7 @@ def intake(
         address: where the page is, by name: what the session says, for the browser to note.
         max_bytes: what a picture may have.
         room: how many pictures can be taken now.
-        on_pictures, on_remove, on_crop, on_move: the handlers.
+        on_pictures, on_remove, on_crop: the handlers.
         leave_for: another page of ours to go to; empty to stay.
     """
     _intake(
@@ -65,9 +69,11 @@ def intake(
             "max_bytes": max_bytes,
             "room": room,
             "leave_for": leave_for,
+            "heard": heard(key),
         },
-        on_pictures_change=on_pictures,
-        on_removed_change=on_remove,
-        on_crop_change=on_crop,
-        on_moved_change=on_move,
+        default={"moved": []},
+        on_pictures_change=whole(on_pictures),
+        on_removed_change=whole(on_remove),
+        on_crop_change=whole(on_crop),
+        on_moved_change=lambda: None,
     )

@@ -37,9 +37,10 @@ class Viewer extends PartFrame {
     this.root.remove()
   }
 
-  update(data, send) {
-    this.send = send
+  update(data, send, tell) {
+    Object.assign(this, { send, tell })
     this.pictures = data.pictures
+    if (data.heard) outbox.heard(data.heard)
     this.isOnlyForParts = data.cropping
     this.root.classList.toggle("only", data.cropping)
     // An answer to an earlier step: whoever leafs on is already further.
@@ -85,6 +86,13 @@ class Viewer extends PartFrame {
     address.set("photo", next.id)
     history.replaceState(history.state, "", `${location.pathname}?${address}`)
     this.send("moved", next.id)
+  }
+
+  star() {
+    const { id } = this.here
+    const known = this.pictures[this.at(id)] ?? this.here
+    const expected = outbox.pending.findLast((each) => each.id === id)?.yes
+    this.tell("favourites", outbox.put({ id, yes: !(expected ?? known.favourite) }))
   }
 
   show(picture) {
@@ -188,7 +196,7 @@ class Viewer extends PartFrame {
       "=": () => this.zoom(1.5),
       "-": () => this.zoom(1 / 1.5),
       0: () => this.reset(),
-      f: () => event.repeat || this.send("favourite", this.here.id),
+      f: () => event.repeat || this.isOnlyForParts || this.star(),
     }[event.key]
   }
 
@@ -213,13 +221,13 @@ class Viewer extends PartFrame {
 
 const viewers = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let viewer = viewers.get(parentElement)
   if (!viewer) {
     viewer = new Viewer(parentElement)
     viewers.set(parentElement, viewer)
   }
-  viewer.update(data, setTriggerValue)
+  viewer.update(data, setTriggerValue, setStateValue)
   // Streamlit also says this of a drawing that a newer one overtook: what is still on the page stays.
   return () =>
     setTimeout(() => {

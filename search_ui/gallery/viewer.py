@@ -8,12 +8,16 @@ from typing import Final, TypedDict
 
 import streamlit as st
 
+from search_ui.gallery.outbox import heard
+from search_ui.handlers import whole
+
 _HERE: Final = Path(__file__).parent
 
 _viewer: Final = st.components.v2.component(
     "sightline_viewer",
     js="\n".join(
-        (_HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("viewer_frame", "viewer_part", "viewer")
+        (_HERE / f"{part}.js").read_text(encoding="utf-8")
+        for part in ("outbox", "viewer_frame", "viewer_part", "viewer")
     ),
     css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
 )
@@ -23,7 +27,8 @@ class Picture(TypedDict):
     """A picture that can be gone to.
 
     `small` and `large` are addresses, `large` empty where the small one shows all there is; `width` and `height` are
-    the upright picture's; `colour` is `#rrggbb` or empty; `position` says where it lies among the others.
+    the upright picture's; `colour` is `#rrggbb` or empty; `position` says where it lies among the others; `favourite`
+    whether it is one.
     """
 
     id: int
@@ -34,32 +39,34 @@ class Picture(TypedDict):
     height: int
     colour: str
     position: str
+    favourite: bool
 
 
 def viewer(
     pictures: Sequence[Picture], shown: int, *, key: str, on_move: Callable[[], None],
-    on_favourite: Callable[[], None], on_part: Callable[[], None],
+    on_part: Callable[[], None],
 ) -> None:  # fmt: skip
     """Show one of some pictures; the others are those that can be gone to without waiting.
 
     The id of the one that is shown is `photo` in the page's address, without a step of the browser's Back.
 
-    At `st.session_state[key]` is then the id of the one that was gone to as `.moved`, of one whose star was toggled as
-    `.favourite`, and `{"id": ..., "box": [left, top, right, bottom]}` of a part to search with as `.part`, as shares of
-    width and height.
+    At `st.session_state[key]` is then the id of the one that was gone to as `.moved`; changes of favourites as
+    `.favourites`, for `outbox.news` at the beginning of a run, each `{"id": ..., "yes": ...}`; and
+    `{"id": ..., "box": [left, top, right, bottom]}` of a part to search with as `.part`, as shares of width and height.
 
     Args:
         pictures: in order.
         shown: id of the one to show.
         key: of the component.
-        on_move, on_favourite, on_part: run before the next run of the script.
+        on_move, on_part: run before the next run of the script.
     """
     _viewer(
         key=key,
-        data={"pictures": list(pictures), "shown": shown, "cropping": False},
-        on_moved_change=on_move,
-        on_favourite_change=on_favourite,
-        on_part_change=on_part,
+        data={"pictures": list(pictures), "shown": shown, "cropping": False, "heard": heard(key)},
+        default={"favourites": []},
+        on_moved_change=whole(on_move),
+        on_favourites_change=lambda: None,
+        on_part_change=whole(on_part),
     )
 
 
@@ -68,5 +75,5 @@ def cutter(picture: Picture, *, key: str, on_part: Callable[[], None]) -> None:
     _viewer(
         key=key,
         data={"pictures": [picture], "shown": picture["id"], "cropping": True},
-        on_part_change=on_part,
+        on_part_change=whole(on_part),
     )

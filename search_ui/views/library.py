@@ -17,6 +17,7 @@ from indexer.spaces import PRESETS
 from search_ui import inventory, library_lists, run_words
 from search_ui.banner import EACH, PREPARING, STARTING, line, strip
 from search_ui.folders import FolderError, Presence, folder, presences
+from search_ui.handlers import whole
 from search_ui.panels import WRONG, attempt, label, note, quiet, refusal
 from search_ui.runs import Run
 from search_ui.services import services
@@ -33,6 +34,8 @@ NOT_HERE: Final = (
 )
 READONLY: Final = "This library is read-only here, so nothing can be indexed into it. What it holds can be seen."
 RUNS: Final = 6
+_ADDED: Final = "add_space"  # keys of the choices of a space
+_OTHER: Final = "other_space"
 
 
 def page() -> None:
@@ -141,7 +144,7 @@ def _stop(run: Run) -> None:
         if services().manages:
             again = run.state == "stopping"
             st.button(
-                "Stop at once" if again else "Stop", key="lib_stop", on_click=_do,
+                "Stop at once" if again else "Stop", key="lib_stop", on_click=whole(_do),
                 args=[lambda: services().runner.stop(run, at_once=again)],
             )  # fmt: skip
         if run.state == "stopping":
@@ -158,7 +161,7 @@ def _ended(run: Run) -> None:
     if not services().manages:
         return  # neither what it said, with paths of this machine, nor a way to take it from whom it is for
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_do, args=[services().runner.dismiss])
+        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=whole(_do), args=[services().runner.dismiss])
     if run.said and run.state != "done":
         with st.expander("What it said"):
             st.code("\n".join(run.said), language=None, wrap_lines=True)
@@ -180,12 +183,12 @@ def _folders(
                     st.button(
                         "Index again", key=f"again_{root.id}", disabled=is_busy or there[root.id] != "there",
                         help=label(f"Look through {root.display} for what is new, changed or gone"),
-                        on_click=_index, args=[[to_path(root.path)], None],
+                        on_click=whole(_index), args=[[to_path(root.path)], None],
                     )  # fmt: skip
         if acts and len(roots) > 1:
             st.button(
                 f"Index all {len(present)} that are there" if len(present) < len(roots) else f"Index all {len(roots)}",
-                key="again_all", disabled=is_busy or not present, on_click=_index, args=[present, None],
+                key="again_all", disabled=is_busy or not present, on_click=whole(_index), args=[present, None],
             )  # fmt: skip
     if not acts:
         return
@@ -197,8 +200,8 @@ def _folders(
                 "A space is how a model sees pictures. Another model needs to look at each picture once; until all "
                 "are in the new space, searches keep to the old one."
             )
-            space = _space("other_space", held, has_usual=False)
-            st.button("Index all in it", key="index_space", disabled=is_busy, on_click=_index, args=[present, space])
+            _space(_OTHER, held, has_usual=False)
+            st.button("Index all in it", key="index_space", disabled=is_busy, on_click=whole(_index_in), args=[present])
 
 
 def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: bool) -> None:
@@ -212,12 +215,12 @@ def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
                 quiet(folder(text, roots, services().path).note)
             except FolderError as error:
                 note(str(error), role="alert")
-    space = _space("add_space", held, has_usual=True)
+    _space(_ADDED, held, has_usual=True)
     # Never disabled by an empty box: the click that ends the typing would fall on a button that can't be pressed yet.
-    st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index_typed, args=[space])
+    st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=whole(_index_typed))
 
 
-def _space(key: str, held: Sequence[SpaceState], *, has_usual: bool) -> str | None:
+def _space(key: str, held: Sequence[SpaceState], *, has_usual: bool) -> None:
     """A choice of spaces, as `--space` takes them: those of the library, and those with a short name."""
     own = {space.model: f"{space.name}: in this library" for space in held if space.count}
     usual = {"": "the one that searches use" if own else "what suits this machine"} if has_usual else {}
@@ -228,7 +231,7 @@ def _space(key: str, held: Sequence[SpaceState], *, has_usual: bool) -> str | No
         if preset.name not in own and preset.model not in own
     }
     options = {**usual, **own, **named}
-    return st.selectbox("Space", list(options), key=key, format_func=lambda each: options.get(each, each)) or None
+    st.selectbox("Space", list(options), key=key, format_func=lambda each: options.get(each, each))
 
 
 # -- care -----------------------------------------------------------------------------------------------------------
@@ -241,20 +244,20 @@ def _care(
     prunable = [root for root in roots if there[root.id] == "there" and root.missing]
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Verify", key="lib_verify", disabled=is_busy, on_click=_do, args=[services().runner.verify],
+            "Verify", key="lib_verify", disabled=is_busy, on_click=whole(_do), args=[services().runner.verify],
             help="Check the database, the vectors and the thumbnails",
         )  # fmt: skip
         if prunable:
-            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=_ask, args=[True])
+            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=whole(_ask), args=[True])
     if missing and not prunable:
         quiet("The files that are missing lie in folders that are not there now. They are kept.")
     if st.session_state.get("lib_asked") and prunable:
         with st.container(border=True, key="lib_confirm"):
             note(_forgets(library, prunable), role="alert")
             with st.container(horizontal=True, gap="small"):
-                st.button("Keep them", key="prune_no", on_click=_ask, args=[False])
+                st.button("Keep them", key="prune_no", on_click=whole(_ask), args=[False])
                 st.button(
-                    "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=_index,
+                    "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=whole(_index),
                     args=[[to_path(root.path) for root in prunable], None, True],
                 )  # fmt: skip
 
@@ -295,14 +298,23 @@ def _index(folders: Sequence[Path], space: str | None, prune: bool = False) -> N
     _do(lambda: services().runner.index(folders, space=space, prune=prune))
 
 
-def _index_typed(space: str | None) -> None:
+def _chosen(key: str) -> str | None:
+    """The space chosen by now: the click may come with a choice that no run of the script has seen."""
+    return st.session_state.get(key) or None
+
+
+def _index_in(folders: Sequence[Path]) -> None:
+    _index(folders, _chosen(_OTHER))
+
+
+def _index_typed() -> None:
     def index() -> None:
         try:
             roots = services().library().catalog.roots()
         except LibraryError:
             roots = []
         found = folder(st.session_state.get("lib_folder", ""), roots, services().path)
-        services().runner.index([found.path], space=space)
+        services().runner.index([found.path], space=_chosen(_ADDED))
         st.session_state["lib_folder"] = ""
 
     _do(index)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from search_ui import asking, selection
+from search_ui import asking, favourites, leafing, selection
 from search_ui.background import Background, Job
 from search_ui.banner import banner
 from search_ui.chips import chips
@@ -21,6 +21,8 @@ from search_ui.facet_panel import panel
 from search_ui.frame import with_library
 from search_ui.gallery import Section, gallery
 from search_ui.gallery.intake import intake
+from search_ui.gallery.outbox import news
+from search_ui.handlers import whole
 from search_ui.language import parse
 from search_ui.panels import attempt, mistake, named_library, note, refusal, saved, status, waiting
 from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
@@ -41,6 +43,10 @@ _loading: Final = Background()
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     asking.begin()
+    for step in news("intake", st.session_state.get("intake", {}).get("moved")):
+        if isinstance(step.get("address"), dict):
+            asking.go_to(step["address"])
+    attempt(lambda: favourites.heed(searcher.library, "gallery"))
     text = asking.text()
     query: Query | None = None
     wrong: QueryError | None = None
@@ -77,11 +83,13 @@ def page(searcher: Searcher) -> None:
 def search_bar(searcher: Searcher, query: Query | None) -> None:
     """The box for the query, the saved ones, the way in for pictures, and what was understood; None: nothing."""
     with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
-        st.text_input(
-            "Search", key="q", label_visibility="collapsed", icon=":material/search:", on_change=asking.ask_box,
-            placeholder="Describe a picture: two red boats, snow on a roof …",
-        )  # fmt: skip
-        st.button("Filters", icon=":material/tune:", key="filters", on_click=_turn, args=["filters_open"])
+        with st.container(key="q"):
+            st.text_input(
+                "Search", key=asking.box(), label_visibility="collapsed", icon=":material/search:",
+                on_change=whole(asking.ask_box), args=[asking.box()],
+                placeholder="Describe a picture: two red boats, snow on a roof …",
+            )  # fmt: skip
+        st.button("Filters", icon=":material/tune:", key="filters", on_click=whole(_turn), args=["filters_open"])
         saved(searcher.library)
     known = query or Query()
     intake(
@@ -90,7 +98,7 @@ def search_bar(searcher: Searcher, query: Query | None) -> None:
         on_pictures=lambda: asking.take_pictures(_said("intake").pictures),
         on_remove=lambda: asking.remove(_said("intake").removed),
         on_crop=lambda: st.session_state.update(to_crop=_said("intake").crop),
-        on_move=lambda: asking.go_to(_said("intake").moved), leave_for=st.session_state.pop("leave_for", ""),
+        leave_for=st.session_state.pop("leave_for", ""),
     )  # fmt: skip
 
 
@@ -156,8 +164,8 @@ def results(searcher: Searcher, query: Query) -> Sequence[Found]:
         note(result.why_empty)
     if not result.hits:
         return ()
-    favourites = searcher.library.marks.favourites_of(hit.photo.content_id for hit in result.hits)
-    shown = sections(result, query, favourites)
+    starred = searcher.library.marks.favourites_of(hit.photo.content_id for hit in result.hits)
+    shown = sections(result, query, starred)
     said, _, numbers = headline(result, query).partition(". ")
     line(f"{said.removesuffix('.')}, in space {result.space}", shown, numbers)
     grid(searcher, shown)
@@ -179,8 +187,8 @@ def newest(searcher: Searcher, said: str) -> Sequence[Found]:
         st.info("The library holds no pictures that are there now. Index a folder:")
         st.code(f"python -m indexer ./photos{named_library()}", language="bash")
         return ()
-    favourites = searcher.library.marks.favourites_of([photo.content_id for photo in photos])
-    tiles = [tile(photo, None, {}, favourites) for photo in photos[:count]]
+    starred = searcher.library.marks.favourites_of([photo.content_id for photo in photos])
+    tiles = [tile(photo, None, {}, starred) for photo in photos[:count]]
     shown: list[Section] = [{"title": "", "fold": "", "tiles": tiles}]
     line(said, shown)
     grid(searcher, shown)
@@ -197,37 +205,28 @@ def line(said: str, above: Sequence[Section], more: str = "") -> None:
 
 def grid(searcher: Searcher, sections: list[Section]) -> None:
     """The grid of pictures, wired to this page."""
-    marks = searcher.library.marks
-
-    def favourite() -> None:
-        id_ = int(_said("gallery").favourite)
-
-        def toggle() -> None:
-            services().still(searcher.library)
-            marks.favourite([id_], id_ not in marks.favourites_of([id_]))
-
-        attempt(toggle)
-
     gallery(
         sections, key="gallery", query=asking.text(), is_unfolded=asking.unfolded(),
         selected=selection.selected(), stamp=selection.stamp(),
-        focus=st.session_state.get("focus_photo") if asking.photo() is None else None,
+        focus=leafing.home(),
         on_open=lambda: asking.open_photo(int(_said("gallery").opened)),
         on_like=lambda: asking.like(_said("gallery").liked),
         on_dislike=lambda: asking.dislike(_said("gallery").disliked),
-        on_favourite=None if searcher.library.readonly else favourite,
+        may_star=not searcher.library.readonly,
         on_fold=lambda: asking.fold(_said("gallery").fold == "open"),
         on_select=lambda: selection.select(_said("gallery").selected),
     )  # fmt: skip
 
 
 def more_button(*, is_more: bool) -> None:
-    """Offers more where there are more."""
-    if is_more and asking.shown() >= asking.MAX_SHOWN:
-        st.caption(f"The page shows {asking.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others.")
-    elif is_more:
-        with st.container(horizontal_alignment="center"):
-            st.button("Show more", on_click=asking.show_more)
+    """Offers more where there are more; where there were, its place stays, so that the page does not jump up."""
+    if not is_more and asking.shown() == asking.FIRST:
+        return
+    with st.container(key="more", horizontal_alignment="center"):
+        if is_more and asking.shown() >= asking.MAX_SHOWN:
+            st.caption(f"The page shows {asking.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others.")
+        elif is_more:
+            st.button("Show more", on_click=whole(asking.show_more))
 
 
 def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
