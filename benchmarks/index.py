@@ -112,7 +112,7 @@ def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str]
             f"torch {torch.__version__}; pictures/s are medians of {rounds} rounds"
         )
         print(
-            f"{'precision':<14}{'decode':>7}{'+thumbnail':>12}{'encode':>9}{'end to end':>12}{'floor':>9}{'ratio':>8}"
+            f"{'precision':<22}{'decode':>7}{'+thumbnail':>12}{'encode':>9}{'end to end':>12}{'floor':>9}{'ratio':>8}"
             "  load"
         )
         for precision in precisions:
@@ -138,8 +138,8 @@ def report(bench: Bench, precision: str, rounds: int) -> None:
         floor = 1 / (1 / decoding + 1 / encoding) if shared else min(decoding, encoding)
         rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor))
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
-    name = f"{precision}={str(encoder.dtype).removeprefix('torch.')}" if precision == "auto" else precision
-    print(f"{name:<14}{median[0]:>7.1f}{median[1]:>12.1f}{median[2]:>9.1f}{median[3]:>12.1f}{median[4]:>9.1f}"
+    name = f"auto: {encoder.backend.name}" if precision == "auto" else precision
+    print(f"{name:<22}{median[0]:>7.1f}{median[1]:>12.1f}{median[2]:>9.1f}{median[3]:>12.1f}{median[4]:>9.1f}"
           f"{median[5]:>8.2f}  {load:.1f} s")  # fmt: skip
 
 
