@@ -27,6 +27,10 @@ import click
 # As the command line sets it, and before torch starts its threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from indexer.memory import keep_freed
+
+keep_freed()
+
 import torch
 
 from indexer.decode import DecodeError, decode
