@@ -58,7 +58,9 @@ CLEARLY: Final = 1.15
 # Least cosine of a picture's vector to that of float32.
 ALIKE: Final = 0.999
 # A candidate is compared for this long, seconds, but at least once.
-_PATIENCE: Final = 0.3
+_PATIENCE: Final = 0.8
+# As many pictures as float32 takes so long for, seconds: short turns, so that some of them have the cores to themselves.
+_TURN: Final = 0.05
 _MOST_PICTURES: Final = 8
 # Of remembered choices; a library sees one or two models.
 _KEPT: Final = 64
@@ -66,8 +68,14 @@ _KEPT: Final = 64
 Run = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
 
+def recall(key: str) -> Backend | None:
+    """The back end that was found fastest here for the model of the space with this `key`; None where none was yet."""
+    known = _read(_memory()).get(f"{_machine()} | {key}")
+    return next((backend for backend in (REFERENCE, *CANDIDATES) if backend.name == known), None)
+
+
 def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int]) -> Backend:
-    """The fastest back end for a model here: what was found before, else what a probe of a second or two finds.
+    """The fastest back end for a model here, by a probe of a second or two; remembered for `recall`.
 
     Args:
         key: of the model's space.
@@ -75,13 +83,12 @@ def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int]) -> Backe
         run: (module, float32 pixels (n, 3, *size)) to features (n, any); casts the pixels to the module's type.
         size: height and width of its input, px.
     """
-    path, place = _memory(), f"{_machine()} | {key}"
-    by_name = {backend.name: backend for backend in (REFERENCE, *CANDIDATES)}
-    known = _recall(path)
-    found = by_name.get(str(known.get(place)))
-    if found is None:
-        found = probe(tower, run, size)
-        _remember(path, {**known, place: found.name})
+    found = probe(tower, run, size)
+    path = _memory()
+    known = _read(path)
+    place = f"{_machine()} | {key}"
+    known.pop(place, None)  # the newest go last
+    _remember(path, {**known, place: found.name})
     return found
 
 
@@ -90,13 +97,13 @@ def probe(tower: nn.Module, run: Run, size: tuple[int, int]) -> Backend:
     with torch.inference_mode():
         one = _pictures(1, size)
         run(tower, one)
-        count = min(_MOST_PICTURES, max(1, round(0.1 / _seconds(tower, run, one))))
+        count = min(_MOST_PICTURES, max(1, round(_TURN / _seconds(tower, run, one))))
         pixels = _pictures(count, size)
         expected = functional.normalize(run(tower, pixels).float(), dim=-1)
         best, best_speed = REFERENCE, 1.0
         for candidate in CANDIDATES:
+            other = None  # one copy at a time: a model may fill the memory
             try:
-                # One copy at a time: a model may fill the memory.
                 other = copy.deepcopy(tower)
                 candidate.apply(other)
                 cosine = float((functional.normalize(run(other, pixels).float(), dim=-1) * expected).sum(1).min())
@@ -165,7 +172,7 @@ def _memory() -> Path:
     return folder / "backends.json"
 
 
-def _recall(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, str]:
     """What was remembered; nothing of a file that is damaged or not ours."""
     try:
         known: Any = json.loads(path.read_text(encoding="utf-8"))

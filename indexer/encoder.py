@@ -18,7 +18,8 @@ from torch.nn import functional
 from indexer import backends
 from indexer.backends import Backend
 from indexer.devices import choose_device, choose_precision
-from indexer.models import LOCAL, Model
+from indexer.loading import load, load_visual
+from indexer.models import Model
 from indexer.preprocess import Preprocess
 from store.errors import SpaceError
 
@@ -53,16 +54,17 @@ class Encoder:
         model: what it was loaded from.
         device: where it runs.
         backend: how it runs: the type of its weights, and their layout.
-        head: how its cosines become probabilities; None in a space of pictures only.
+        head: how its cosines become probabilities; None where it was not loaded to encode texts.
         batch_limit: most pictures at once; halved whenever the device runs out of memory.
     """
 
-    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True) -> None:
         """Load the model's weights.
 
         Args:
             device: `auto`, `cuda`, `mps` or `cpu`.
             precision: `bf16`, `fp16` or `fp32`, as torch runs them; `auto` is what runs fastest here.
+            texts: whether texts will be encoded; without, a joint model takes a fraction of the memory.
 
         Raises:
             SpaceError: the files can't be loaded, or the device or precision is not to be had here.
@@ -72,16 +74,22 @@ class Encoder:
         dtype = choose_precision(precision, self.device)
         self.batch_limit: int | None = None
         self._lock = threading.Lock()
+        known = Backend(precision, dtype) if dtype else backends.recall(model.identity().key)
         # Whatever a damaged file makes a loader raise, the user is told which folder it was.
         try:
-            self._tower, self._tokenizer, self._context = _load(model)
+            visual: nn.Module | None = None
+            if model.has_text and not texts:
+                visual = load_visual(model, known.dtype if known else torch.float32)
+            loaded: tuple[nn.Module, Any, int] = load(model) if visual is None else (visual, None, 0)
         except Exception as error:
             raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
+        self._tower, self._tokenizer, self._context = loaded
+        self._reads = model.has_text and self._tokenizer is not None
         # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
-        self.head = _head(self._tower) if model.has_text else None
+        self.head = _head(self._tower) if self._reads else None
         self._tower.eval().requires_grad_(False)
-        self.backend = Backend(precision, dtype) if dtype else self._fastest()
-        self._causal = _causal_text(self._tower) if model.has_text else None
+        self.backend = known or self._fastest()
+        self._causal = _causal_text(self._tower) if self._reads else None
         self.backend.apply(self._tower)
         self._tower.to(self.device)
         mean, std = (
@@ -177,6 +185,8 @@ class Encoder:
         """
         if not self.model.has_text:
             raise SpaceError(f"Space {self.model.name!r} knows pictures only, no words; search it with a picture.")
+        if not self._reads:
+            raise SpaceError(f"The model of space {self.model.name!r} was loaded for pictures only.")
         if not texts:
             return np.empty((0, self.model.dim), np.float32)
         with self._lock, torch.inference_mode():
@@ -206,25 +216,6 @@ class Encoder:
             self._tower, self._causal = nn.Identity(), None
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-
-
-def _load(model: Model) -> tuple[nn.Module, Any, int]:
-    """The network, its tokenizer (None for picture-only ones) and how many tokens it reads."""
-    if model.library == "timm":
-        import timm
-
-        # num_classes=0: the features, not the classes of the data set it was trained on.
-        return timm.create_model(f"{LOCAL}{model.folder}", pretrained=True, num_classes=0), None, 0
-    import open_clip
-
-    name = f"{LOCAL}{model.folder}"
-    # Without require_pretrained a folder whose weights it can't find gives a randomly initialised model and a log line.
-    tower: Any = open_clip.create_model(name, require_pretrained=True)
-    read = Preprocess.from_open_clip(tower.visual.preprocess_cfg, tower.visual.preprocess_cfg["size"])
-    if read != model.preprocess:
-        raise ValueError(f"open_clip prepares pictures with {read}, its configuration was read as {model.preprocess}")
-    tokenizer = open_clip.get_tokenizer(name)
-    return tower, tokenizer, int(tokenizer.context_length)
 
 
 def _head(tower: Any) -> Head:

@@ -17,6 +17,7 @@ from torch.nn import functional
 from indexer import backends
 from indexer.encoder import Encoder
 from indexer.models import resolve
+from store.errors import SpaceError
 
 
 def noise(count: int, size: tuple[int, int]) -> torch.Tensor:
@@ -129,3 +130,34 @@ def test_padding_that_is_left_out_changes_no_text(spaces: dict[str, str]) -> Non
     with torch.inference_mode():
         plain = functional.normalize(tower.encode_text(encoder._tokenizer(texts)), dim=-1).numpy()
     np.testing.assert_allclose(encoder.encode_texts(texts), plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_without_texts_the_vectors_are_the_same_and_the_words_are_refused(
+    spaces: dict[str, str], kind: str, precision: str
+) -> None:
+    model = resolve(spaces[kind])
+    whole = Encoder(model, device="cpu", precision=precision)
+    part = Encoder(model, device="cpu", precision=precision, texts=False)
+    batch = noise(5, model.preprocess.size)
+    np.testing.assert_allclose(part.encode_images(batch), whole.encode_images(batch), atol=1e-6)
+    assert part.head is None
+    with pytest.raises(SpaceError, match="pictures only"):
+        part.encode_texts(["a boat"])
+    if model.has_text:
+        count = [sum(p.numel() for p in encoder.module.parameters()) for encoder in (whole, part)]
+        assert count[1] < count[0]
+
+
+def test_weights_under_older_names_are_loaded_by_open_clip(tmp_path: Path) -> None:
+    """As of a checkpoint that open_clip converts: its image tower is not under `visual.`."""
+    from safetensors.torch import load_file, save_file
+
+    expected = Encoder(resolve(models.clip_like(tmp_path)), device="cpu", precision="fp32")
+    file = tmp_path / "open_clip_model.safetensors"
+    save_file({f"module.{name}": weight for name, weight in load_file(file).items()}, file)
+    model = resolve(f"local-dir:{tmp_path}")
+    found = Encoder(model, device="cpu", precision="fp32", texts=False)
+    batch = noise(3, model.preprocess.size)
+    np.testing.assert_allclose(found.encode_images(batch), expected.encode_images(batch), atol=1e-6)
