@@ -59,7 +59,7 @@ CLEARLY: Final = 1.15
 ALIKE: Final = 0.999
 # A candidate is compared for this long, seconds, but at least once.
 _PATIENCE: Final = 0.8
-# As many pictures as float32 takes so long for, seconds: short turns, so that some of them have the cores to themselves.
+# As many pictures as float32 takes so long for, seconds: of short turns some have the cores to themselves.
 _TURN: Final = 0.05
 _MOST_PICTURES: Final = 8
 # Of remembered choices; a library sees one or two models.
