@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from functools import cache
-
 import torch
 
 from store.errors import SpaceError
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-# Half precision must be clearly faster to be worth its rounding. Where the processor has AVX-512 BF16 or AMX the matrix
-# product is 3-4x as fast; where it has not, bfloat16 is emulated and slower than float32.
-WORTH_IT = 1.5
 
 
 def choose_device(name: str) -> torch.device:
@@ -32,8 +26,8 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type of the weights; `auto` is half precision where the device computes in it.
+def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """The type of the weights; `auto` is half precision on a GPU, and None on a CPU, which has to be measured.
 
     Raises:
         SpaceError: the precision is unknown, or the device has none such.
@@ -43,26 +37,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
         if device.type == "mps":
             return torch.float16
-        return torch.bfloat16 if bfloat16_speedup() >= WORTH_IT else torch.float32
+        return None
     if name not in PRECISIONS:
         raise SpaceError(f"There is no precision {name!r}; choose one of auto, {', '.join(PRECISIONS)}.")
     if name == "fp16" and device.type == "cpu":
         raise SpaceError("CPUs compute in bf16 or fp32, not in fp16; say --precision auto.")
     return PRECISIONS[name]
-
-
-@cache
-def bfloat16_speedup() -> float:
-    """How many times faster this CPU multiplies matrices of a ViT-B's size in bfloat16 than in float32."""
-
-    def seconds(dtype: torch.dtype) -> float:
-        left, right = torch.ones(400, 768, dtype=dtype), torch.ones(768, 3072, dtype=dtype)
-        best = float("inf")
-        for _ in range(5):
-            start = time.perf_counter()
-            left @ right
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    with torch.inference_mode():
-        return seconds(torch.float32) / seconds(torch.bfloat16)

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from indexer import backends
+from indexer.backends import Backend
 from indexer.devices import choose_device, choose_precision
-from indexer.models import LOCAL, Model
+from indexer.loading import load, load_visual
+from indexer.models import Model
 from indexer.preprocess import Preprocess
 from store.errors import SpaceError
 
@@ -50,40 +53,62 @@ class Encoder:
     Attributes:
         model: what it was loaded from.
         device: where it runs.
-        dtype: of its weights.
-        head: how its cosines become probabilities; None in a space of pictures only.
+        backend: how it runs: the type of its weights, and their layout.
+        head: how its cosines become probabilities; None where it was not loaded to encode texts.
         batch_limit: most pictures at once; halved whenever the device runs out of memory.
     """
 
-    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True) -> None:
         """Load the model's weights.
 
         Args:
             device: `auto`, `cuda`, `mps` or `cpu`.
-            precision: `auto`, `bf16`, `fp16` or `fp32`.
+            precision: `bf16`, `fp16` or `fp32`, as torch runs them; `auto` is what runs fastest here.
+            texts: whether texts will be encoded; without, a joint model takes a fraction of the memory.
 
         Raises:
             SpaceError: the files can't be loaded, or the device or precision is not to be had here.
         """
         self.model = model
         self.device = choose_device(device)
-        self.dtype = choose_precision(precision, self.device)
+        dtype = choose_precision(precision, self.device)
         self.batch_limit: int | None = None
         self._lock = threading.Lock()
+        known = Backend(precision, dtype) if dtype else backends.recall(model.identity().key)
         # Whatever a damaged file makes a loader raise, the user is told which folder it was.
         try:
-            self._tower, self._tokenizer, self._context = _load(model)
+            visual: nn.Module | None = None
+            if model.has_text and not texts:
+                visual = load_visual(model, known.dtype if known else torch.float32)
+            loaded: tuple[nn.Module, Any, int] = load(model) if visual is None else (visual, None, 0)
         except Exception as error:
             raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
+        self._tower, self._tokenizer, self._context = loaded
+        self._reads = model.has_text and self._tokenizer is not None
         # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
-        self.head = _head(self._tower) if model.has_text else None
-        self._tower.eval().requires_grad_(False).to(self.device, self.dtype)
+        self.head = _head(self._tower) if self._reads else None
+        self._tower.eval().requires_grad_(False)
+        self.backend = known or self._fastest()
+        self._causal = _causal_text(self._tower) if self._reads else None
+        self.backend.apply(self._tower)
+        self._tower.to(self.device)
         mean, std = (
             torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
         )
         # (x / 255 - mean) / std as one multiply and one add.
         self._scale = (1 / (255 * std)).view(1, 3, 1, 1)
         self._shift = (-mean / std).view(1, 3, 1, 1)
+
+    def _fastest(self) -> Backend:
+        """What runs this model fastest on this CPU. Its image tower is measured: it does nearly all the work."""
+        tower: Any = self._tower
+        visual: nn.Module = tower.visual if self.model.library == "open_clip" else tower
+
+        def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+            features: torch.Tensor = module(pixels.to(next(module.parameters()).dtype))
+            return features
+
+        return backends.choose(self.model.identity().key, visual, run, self.preprocess.size)
 
     @property
     def preprocess(self) -> Preprocess:
@@ -132,7 +157,7 @@ class Encoder:
         try:
             # uint8 crosses to the device: a quarter of float32's bytes.
             pixels = batch.to(self.device, non_blocking=True).float() * self._scale + self._shift
-            return self._unit(self._image_features(pixels.to(self.dtype)))
+            return self._unit(self._image_features(pixels.to(self.backend.dtype)))
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -160,13 +185,18 @@ class Encoder:
         """
         if not self.model.has_text:
             raise SpaceError(f"Space {self.model.name!r} knows pictures only, no words; search it with a picture.")
+        if not self._reads:
+            raise SpaceError(f"The model of space {self.model.name!r} was loaded for pictures only.")
         if not texts:
             return np.empty((0, self.model.dim), np.float32)
         with self._lock, torch.inference_mode():
             for text in texts:
                 self._check_length(text)
             tower: Any = self._tower
-            return self._unit(tower.encode_text(self._tokenizer(list(texts)).to(self.device)))
+            tokens = self._tokenizer(list(texts)).to(self.device)
+            if self._causal is not None:
+                return self._unit(_features_up_to_the_end(self._causal, tokens))
+            return self._unit(tower.encode_text(tokens))
 
     def _check_length(self, text: str) -> None:
         count = _count_tokens(self._tokenizer, text)
@@ -183,33 +213,46 @@ class Encoder:
     def close(self) -> None:
         """Release the model's memory. The encoder can't be used afterwards."""
         with self._lock:
-            self._tower = nn.Identity()
+            self._tower, self._causal = nn.Identity(), None
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-
-
-def _load(model: Model) -> tuple[nn.Module, Any, int]:
-    """The network, its tokenizer (None for picture-only ones) and how many tokens it reads."""
-    if model.library == "timm":
-        import timm
-
-        # num_classes=0: the features, not the classes of the data set it was trained on.
-        return timm.create_model(f"{LOCAL}{model.folder}", pretrained=True, num_classes=0), None, 0
-    import open_clip
-
-    name = f"{LOCAL}{model.folder}"
-    # Without require_pretrained a folder whose weights it can't find gives a randomly initialised model and a log line.
-    tower: Any = open_clip.create_model(name, require_pretrained=True)
-    read = Preprocess.from_open_clip(tower.visual.preprocess_cfg, tower.visual.preprocess_cfg["size"])
-    if read != model.preprocess:
-        raise ValueError(f"open_clip prepares pictures with {read}, its configuration was read as {model.preprocess}")
-    tokenizer = open_clip.get_tokenizer(name)
-    return tower, tokenizer, int(tokenizer.context_length)
 
 
 def _head(tower: Any) -> Head:
     bias = tower.logit_bias
     return Head(math.exp(tower.logit_scale.item()), None if bias is None else bias.item())
+
+
+def _causal_text(tower: Any) -> Any:
+    """The part that reads words, where it reads them one after the other and ends at the last one; else None.
+
+    So does CLIP's (Radford et al., 2021, section 2.4). What follows the end of a text then changes nothing.
+    """
+    from open_clip.model import CLIP
+    from open_clip.transformer import TextTransformer
+
+    text = tower if isinstance(tower, CLIP) else getattr(tower, "text", None)
+    if not isinstance(text, CLIP | TextTransformer):
+        return None
+    pool = text.text_pool_type if isinstance(text, CLIP) else text.pool_type
+    plain = isinstance(text, CLIP) or (text.cls_emb is None and not text.use_pad_mask)
+    return text if pool == "argmax" and plain and text.attn_mask is not None else None
+
+
+def _features_up_to_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Features (n, dim) of token ids (n, context), without the padding that open_clip would compute along.
+
+    The rest is `encode_text` of open_clip 3.3: the end of a text is its highest token.
+    """
+    last = tokens.argmax(dim=-1)
+    length = int(last.max()) + 1
+    embedded = text.token_embedding(tokens[:, :length]) + text.positional_embedding[:length]
+    read = text.ln_final(text.transformer(embedded, attn_mask=text.attn_mask[:length, :length]))
+    ends: torch.Tensor = read[torch.arange(len(read), device=read.device), last]
+    projection = text.text_projection
+    if projection is not None:
+        ends = projection(ends) if isinstance(projection, nn.Module) else ends @ projection
+    return ends
 
 
 def _count_tokens(tokenizer: Any, text: str) -> int:

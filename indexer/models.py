@@ -133,7 +133,7 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
     try:
         # Weights that are here are used as they are: no network once they are cached, and no surprise revision.
         folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
-        if _weights_file(folder) and any((folder / name).is_file() for name in (OPEN_CLIP_CONFIG, TIMM_CONFIG)):
+        if weights_file(folder) and any((folder / name).is_file() for name in (OPEN_CLIP_CONFIG, TIMM_CONFIG)):
             return _from_folder(spec, folder, weights=f"{repository}@{folder.name}")
         reason = "its download was interrupted"
     except LocalEntryNotFoundError:
@@ -159,7 +159,8 @@ def _unreachable(spec: str, repository: str, reason: str) -> str:
     )
 
 
-def _weights_file(folder: Path) -> Path | None:
+def weights_file(folder: Path) -> Path | None:
+    """The weights that open_clip and timm take from a folder; None where it holds none."""
     found = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     return next(iter(found or sorted(folder.glob("*.safetensors"))), None)
 
@@ -167,7 +168,7 @@ def _weights_file(folder: Path) -> Path | None:
 def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Model:
     if not folder.is_dir():
         raise SpaceError(f"There is no folder {folder} (from --space {spec}).")
-    file = _weights_file(folder)
+    file = weights_file(folder)
     if file is None:
         raise SpaceError(f"The folder {folder} holds no weights (*.safetensors), so space {spec!r} can't be loaded.")
     for name, read in ((OPEN_CLIP_CONFIG, _read_open_clip), (TIMM_CONFIG, _read_timm)):

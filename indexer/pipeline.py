@@ -277,7 +277,8 @@ class Pipeline:
             with self._clock("load"):
                 from indexer.encoder import Encoder
 
-                self._encoder = Encoder(self._model, device=self._options.device, precision=self._options.precision)
+                options = self._options
+                self._encoder = Encoder(self._model, device=options.device, precision=options.precision, texts=False)
             self._enter("indexing")
         return self._encoder
 

@@ -26,6 +26,15 @@ DEMO = FIXTURES / "demo"
 AWKWARD = FIXTURES / "awkward"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What is remembered of models goes here, and not to the user's own cache; for child processes, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SIGHTLINE_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def tiny_space(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a space with a tiny untrained model: for what does not depend on meaning."""

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.devices import bfloat16_speedup, choose_device, choose_precision
+from indexer.devices import choose_device, choose_precision
 from indexer.encoder import Encoder, TextTooLongError
 from indexer.models import resolve
 from indexer.preprocess import Preprocess
@@ -103,12 +103,6 @@ def test_half_precision_agrees_with_float32(spaces: dict[str, str], kind: str) -
     if model.has_text:
         texts = ["a boat", "two red boats"]
         assert (full.encode_texts(texts) * half.encode_texts(texts)).sum(1).min() > 0.999
-
-
-def test_automatic_precision_is_what_this_processor_is_faster_in() -> None:
-    dtype = choose_precision("auto", torch.device("cpu"))
-    assert dtype in (torch.bfloat16, torch.float32)
-    assert (dtype == torch.bfloat16) == (bfloat16_speedup() >= 1.5)
 
 
 @pytest.mark.gpu

@@ -1,0 +1,163 @@
+"""How a CPU runs a model: whatever is chosen gives float32's vectors, and is chosen once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import models
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from indexer import backends
+from indexer.encoder import Encoder
+from indexer.models import resolve
+from store.errors import SpaceError
+
+
+def noise(count: int, size: tuple[int, int]) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of remembered choices, in a folder that is not there yet."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "a" / "cache"))
+    return tmp_path / "a" / "cache" / "backends.json"
+
+
+@pytest.fixture(scope="module")
+def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "clip": models.clip_like(folder / "clip"),
+        "siglip": models.siglip_like(folder / "siglip"),
+        "timm": models.picture_only(folder / "timm"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("name", [candidate.name for candidate in backends.CANDIDATES])
+def test_every_back_end_gives_float32s_vectors(
+    spaces: dict[str, str], own_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
+    model = resolve(spaces[kind])
+    full = Encoder(model, device="cpu", precision="fp32")
+    only = [candidate for candidate in backends.CANDIDATES if candidate.name == name]
+    # Taken even where it is slower.
+    monkeypatch.setattr(backends, "CANDIDATES", only)
+    monkeypatch.setattr(backends, "CLEARLY", 0.0)
+    other = Encoder(model, device="cpu")
+    if other.backend.name != name:
+        pytest.skip(f"this processor or build of torch has no {name}")
+    batch = noise(6, model.preprocess.size)
+    assert (full.encode_images(batch) * other.encode_images(batch)).sum(1).min() > 0.999
+    if model.has_text:
+        texts = ["a boat", "two red boats on a lake", "sky"]
+        assert (full.encode_texts(texts) * other.encode_texts(texts)).sum(1).min() > 0.999
+
+
+def test_a_choice_is_remembered_and_found_again(spaces: dict[str, str], own_cache: Path) -> None:
+    model = resolve(spaces["clip"])
+    chosen = Encoder(model, device="cpu").backend.name
+    (place,) = json.loads(own_cache.read_text())
+    assert model.identity().key in place and torch.__version__ in place
+    other = next(backend.name for backend in (backends.REFERENCE, *backends.CANDIDATES) if backend.name != chosen)
+    own_cache.write_text(json.dumps({place: other}))
+    assert Encoder(model, device="cpu").backend.name == other
+    Encoder(resolve(spaces["timm"]), device="cpu")
+    assert len(json.loads(own_cache.read_text())) == 2  # a model's choice is its own
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[1, 2]", '{"PLACE": "abacus"}', '{"PLACE": 7}', "\0\0", "[" * 100_000], ids=range(7)
+)
+def test_a_file_that_is_damaged_or_foreign_is_measured_anew(
+    spaces: dict[str, str], own_cache: Path, damage: str
+) -> None:
+    model = resolve(spaces["clip"])
+    Encoder(model, device="cpu")
+    (place,) = json.loads(own_cache.read_text())
+    own_cache.write_text(damage.replace("PLACE", place))
+    found = Encoder(model, device="cpu")
+    assert json.loads(own_cache.read_text()) == {place: found.backend.name}
+
+
+def test_where_nothing_can_be_remembered_it_works_all_the_same(
+    spaces: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "file"))
+    assert np.isfinite(Encoder(resolve(spaces["clip"]), device="cpu").encode_texts(["a boat"])).all()
+
+
+class _Blurred(nn.Module):
+    """Features that bfloat16 can't tell apart: differences of large numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(1000, 1001, 64))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.mean((1, 2, 3))[:, None] + self.weight - 1000
+
+
+def test_what_is_not_alike_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "CLEARLY", 0.0)
+    tower = _Blurred().requires_grad_(False)
+    before = copy.deepcopy(tower.state_dict())
+    found = backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
+    assert found.dtype == torch.float32
+    assert torch.equal(before["weight"], tower.weight)
+
+
+def test_padding_that_is_left_out_changes_no_text(spaces: dict[str, str]) -> None:
+    """Against open_clip's own way, with texts of different lengths side by side, and one that fills the context."""
+    encoder = Encoder(resolve(spaces["clip"]), device="cpu", precision="fp32")
+    texts = ["boat", "two red boats on a blue lake", "", "a b c d e f g h i j k l m n"]
+    seen: list[int] = []
+    tower: Any = encoder.module
+    hook = tower.transformer.register_forward_pre_hook(lambda _module, given: seen.append(given[0].shape[1]))
+    made = encoder.encode_texts(texts[:2])
+    np.testing.assert_allclose(made, encoder.encode_texts(texts)[:2], atol=1e-5)
+    hook.remove()
+    assert seen == [9, 16]
+    with torch.inference_mode():
+        plain = functional.normalize(tower.encode_text(encoder._tokenizer(texts)), dim=-1).numpy()
+    np.testing.assert_allclose(encoder.encode_texts(texts), plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_without_texts_the_vectors_are_the_same_and_the_words_are_refused(
+    spaces: dict[str, str], kind: str, precision: str
+) -> None:
+    model = resolve(spaces[kind])
+    whole = Encoder(model, device="cpu", precision=precision)
+    part = Encoder(model, device="cpu", precision=precision, texts=False)
+    batch = noise(5, model.preprocess.size)
+    np.testing.assert_allclose(part.encode_images(batch), whole.encode_images(batch), atol=1e-6)
+    assert part.head is None
+    with pytest.raises(SpaceError, match="pictures only"):
+        part.encode_texts(["a boat"])
+    if model.has_text:
+        count = [sum(p.numel() for p in encoder.module.parameters()) for encoder in (whole, part)]
+        assert count[1] < count[0]
+
+
+def test_weights_under_older_names_are_loaded_by_open_clip(tmp_path: Path) -> None:
+    """As of a checkpoint that open_clip converts: its image tower is not under `visual.`."""
+    from safetensors.torch import load_file, save_file
+
+    expected = Encoder(resolve(models.clip_like(tmp_path)), device="cpu", precision="fp32")
+    file = tmp_path / "open_clip_model.safetensors"
+    save_file({f"module.{name}": weight for name, weight in load_file(file).items()}, file)
+    model = resolve(f"local-dir:{tmp_path}")
+    found = Encoder(model, device="cpu", precision="fp32", texts=False)
+    batch = noise(3, model.preprocess.size)
+    np.testing.assert_allclose(found.encode_images(batch), expected.encode_images(batch), atol=1e-6)
