@@ -65,11 +65,12 @@ def unit_rows(count: int, dim: int, seed: int) -> Floats:
 def synthetic(count: int, dim: int) -> VectorIndex:
     """An index of random vectors with the content ids 1 to `count`."""
 
-    def chunks() -> Iterator[tuple[int, Ids, np.ndarray]]:
+    def chunks() -> Iterator[tuple[Ids, Ids, np.ndarray]]:
         for start in range(0, count, CHUNK):
             stop = min(start + CHUNK, count)
             vectors = unit_rows(stop - start, dim, seed=start).astype(np.float16)
-            yield stop, np.arange(start + 1, stop + 1, dtype=np.int64), vectors
+            numbers = np.arange(start + 1, stop + 1, dtype=np.int64)
+            yield numbers, numbers, vectors
 
     index = VectorIndex(dim)
     index.add(chunks())

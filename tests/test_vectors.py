@@ -32,7 +32,7 @@ def rows(count: int, dim: int, seed: int) -> np.ndarray:
 
 def filled(vectors: np.ndarray, ids: np.ndarray) -> VectorIndex:
     index = VectorIndex(vectors.shape[1])
-    index.add([(len(ids), ids, vectors)])
+    index.add([(np.arange(len(ids)), ids, vectors)])
     return index
 
 
@@ -169,7 +169,7 @@ def test_stored_vectors_come_back_by_id_after_more_are_added() -> None:
     for absent in (5, 145, -1):
         with pytest.raises(KeyError, match=str(absent)):
             index.vectors_of(np.array([absent], np.int64))
-    index.add([(50, ids[40:], vectors[40:])])
+    index.add([(np.arange(40, 50), ids[40:], vectors[40:])])
     np.testing.assert_array_equal(index.vectors_of(ids[[45, 3]]), vectors[[45, 3]].astype(np.float32))
     with pytest.raises(KeyError):
         VectorIndex(16).vectors_of(ids[:1])
@@ -220,7 +220,8 @@ def test_vectors_may_be_added_while_others_search() -> None:
         reading = [pool.submit(read, number) for number in range(4)]
         try:
             for start in range(step, count, step):
-                index.add([(start, np.arange(start, start + step), vectors[start : start + step])])
+                numbers = np.arange(start, start + step)
+                index.add([(numbers, numbers, vectors[start : start + step])])
         finally:
             adding.clear()
         for sizes in [future.result() for future in reading]:

@@ -1,0 +1,55 @@
+"""Which way a space is searched, by its size: one policy, every number of it measured (docs/benchmarks.md).
+
+1. **Exact**, up to `exact_rows`: the cosines of every row, by our own kernel (`store.scoring`).
+2. **Compressed**, above: one bit a dimension (`store.codes`) says which rows may be among the best, and those alone are
+   scored exactly. No training but a mean, so a space grows into it and out of it without a pause.
+
+A third way, with lists of neighbours (IVF), was measured and is not here: see docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Tier = Literal["exact", "compressed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Where one way of searching ends and the next begins. Tests make these small; nothing else should.
+
+    Attributes:
+        exact_rows: up to so many rows every row is scored: 300,000 x 512 take 8 ms on two cores, and a search a tenth
+            of a second with all that is not scoring.
+        subset_rows: up to so many rows that a filter keeps are scored without a look at their codes.
+        uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
+        least_candidates: of a term, however small the space is.
+        widest: share of the rows; where more than that may match, all are scored.
+        margin: how far below a line candidates begin, in deviations of the estimate: beyond three, one in 740 is lost.
+        dead_share: of the rows on disk. With more, saving writes the file anew without them.
+    """
+
+    exact_rows: int = 300_000
+    subset_rows: int = 20_000
+    uncoded_rows: int = 32_768
+    least_candidates: int = 4_096
+    widest: float = 0.1
+    margin: float = 3.0
+    dead_share: float = 0.2
+
+    def tier(self, rows: int) -> Tier:
+        """The way a space of so many rows is searched, once its codes are made."""
+        return "exact" if rows <= self.exact_rows else "compressed"
+
+    def candidates(self, rows: int, wanted: int) -> int:
+        """How many rows to score exactly for each term, for `wanted` hits of `rows`.
+
+        Ten times the root of the rows: what an estimate is off by does not change with the size, but how close the
+        best lie to each other does.
+        """
+        return max(self.least_candidates, 10 * math.isqrt(rows), 8 * wanted)
+
+
+DEFAULT = Policy()
