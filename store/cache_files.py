@@ -1,6 +1,6 @@
 """The files that a space's vectors are kept in beside the database: appended to, checked, mapped into memory.
 
-    space-N.json              the manifest: what the others hold, with checksums; replaced whole, after them
+    space-N.json              what the others hold, with checksums, its own last; replaced whole, after them
     space-N.TOKEN.f16         the rows, half precision, one after another
     space-N.TOKEN.ids         for each row: vector id, content id, and a checksum of the row
     space-N.TOKEN.bits        codes of the first rows (`store.codes`)
@@ -98,7 +98,10 @@ class CacheFiles:
     def manifest(self) -> Manifest | None:
         """The manifest as it lies there, unchecked against anything; None where there is none, or it makes no sense."""
         try:
-            said = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+            text, _, check = self.manifest_path.read_bytes().rpartition(b"\n")
+            if hashlib.sha256(text).hexdigest().encode() != check:
+                return None
+            said = json.loads(text)
             made = Manifest(**{**said, **{name: tuple(said[name]) for name in ("ids", "bits", "centre")}})
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
@@ -172,7 +175,8 @@ class CacheFiles:
         _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
         replace_file(self.path(made, "dead"), lambda temporary: _write(temporary, dead.tobytes()))
         text = json.dumps(asdict(made)).encode()
-        replace_file(self.manifest_path, lambda temporary: _write(temporary, text))
+        check = hashlib.sha256(text).hexdigest().encode()
+        replace_file(self.manifest_path, lambda temporary: _write(temporary, text + b"\n" + check))
         self._sweep(made)
         return made
 

@@ -27,6 +27,7 @@ from store.scoring import compiling, in_pieces
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Words = NDArray[np.uint64]
+_Kernel = Callable[..., int]
 
 WORD: Final = 64  # bits; a code's length is a multiple of it
 PLANES: Final = 4  # bits of a query's number. With 8 the estimate is 2 % nearer, and takes half as long again.
@@ -158,22 +159,21 @@ def _scan(codes: Words, aim: Aim, rows: Ids | None, floor: float) -> tuple[Ids, 
             np.concatenate([estimates[first:end] for first, end in parts]))  # fmt: skip
 
 
-def prepare() -> Callable[..., int]:
+def prepare() -> _Kernel:
     """The kernel, compiled now if it was not yet."""
     with compiling:
-        kernel: Callable[..., int] = _compiled()
-    return kernel
+        return _compiled()
 
 
 @cache
-def _compiled() -> Any:
+def _compiled() -> _Kernel:
     from numba import njit, types
 
     ones = _population_count()
 
     def scan(  # type: ignore[no-untyped-def]  # pragma: no cover - it runs as machine code
         codes, factors, rows, listed, planes, scale, shift, base, floor, found, estimates, first, last
-    ) -> int:
+    ) -> Any:
         words, end = codes.shape[1] - 1, factors.shape[1]
         kept = first
         for place in range(first, last):
@@ -201,7 +201,8 @@ def _compiled() -> Any:
         array(types.uint64, 2), array(single, 2), array(whole, 1), types.boolean, array(types.uint64, 2),
         single, single, single, single, array(whole, 1, readonly=False), array(single, 1, readonly=False), whole, whole,
     )  # fmt: skip
-    return njit([signature], nogil=True)(scan)
+    kernel: _Kernel = njit([signature], nogil=True)(scan)
+    return kernel
 
 
 def _population_count() -> Any:

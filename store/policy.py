@@ -27,7 +27,8 @@ class Policy:
         uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
         least_candidates: of a term, however small the space is.
         widest: share of the rows; where more than that may match, all are scored.
-        margin: how far below a line candidates begin, in deviations of the estimate: beyond three, one in 740 is lost.
+        margin, near_margin: how far below the relevance line, and below what is near it, candidates begin, in
+            deviations of what estimates are off by. See `store.sieve.likely` for what that loses.
         dead_share: of the rows on disk. With more, saving writes the file anew without them.
     """
 
@@ -35,8 +36,9 @@ class Policy:
     subset_rows: int = 20_000
     uncoded_rows: int = 32_768
     least_candidates: int = 4_096
-    widest: float = 0.1
-    margin: float = 3.0
+    widest: float = 0.3
+    margin: float = 2.0
+    near_margin: float = 1.0
     dead_share: float = 0.2
 
     def tier(self, rows: int) -> Tier:

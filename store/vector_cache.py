@@ -70,26 +70,26 @@ class VectorCache:
         for _ in range(PATIENCE):
             if made is None:
                 break
-            if self._catch_up(made, state):
+            made = self._caught_up(made, state)
+            if _is_of(made, state):
                 return made
             # An indexer may have taken something away between one question and the next.
             state = self._catalog.space_state(state.id)
         log.info("building the vector index of space %s from %d vectors", state.key, state.count)
         made = VectorIndex(state.dim, policy=self._policy, source=self._source(state))
         made.epoch = state.epoch
-        self._catch_up(made, state)
-        return made
+        return self._caught_up(made, state)
 
-    def _catch_up(self, index: VectorIndex, state: SpaceState) -> bool:
-        """Bring an index to a state of its space; False where what it holds is not from there."""
+    def _caught_up(self, index: VectorIndex, state: SpaceState) -> VectorIndex:
+        """An index brought to a state of its space: itself, or another where something went."""
         if index.epoch != state.epoch:
-            index.keep(self._catalog.vector_ids(state.id))
+            index = index.keeping(self._catalog.vector_ids(state.id))
             index.epoch = state.epoch
         if index.last_id < state.last_id:
             for numbers, ids, vectors in self._catalog.vectors_after(state.id, state.dim, index.last_id):
                 known = numbers <= state.last_id  # not what was committed since: it is not counted
                 index.add([(numbers[known], ids[known], vectors[known])])
-        return index.last_id == state.last_id and len(index) == state.count
+        return index
 
     def _source(self, state: SpaceState) -> Callable[[], Iterable[Chunk]]:
         return partial(self._catalog.vectors_after, state.id, state.dim, 0)
@@ -135,10 +135,14 @@ class VectorCache:
         """Whether the files of a space are undamaged, each row of them, and hold every vector committed by now."""
         state = self._catalog.space_state(space_id)
         held = self._load(state)
-        current = held is not None and held.epoch == state.epoch and held.last_id == state.last_id
-        current = current and held is not None and len(held) == state.count and held.is_sound()
+        current = held is not None and _is_of(held, state) and held.is_sound()
         if not current:
             with self._lock:
                 self._damaged.add(space_id)
                 self._indexes.pop(space_id, None)
         return current
+
+
+def _is_of(index: VectorIndex, state: SpaceState) -> bool:
+    """Whether an index holds what the catalog says."""
+    return (index.epoch, index.last_id, len(index)) == (state.epoch, state.last_id, state.count)

@@ -163,15 +163,25 @@ class VectorIndex:
                 self.last_id = int(numbers[-1])
                 self._known = None
 
-    def keep(self, numbers: Ids) -> None:
-        """Leave out every row whose vector id is not among `numbers`, int64 (n,), sorted."""
-        with self._turns.writing():
-            held = self._entries.view["vector"]
+    def keeping(self, numbers: Ids) -> VectorIndex:
+        """This index without the rows whose vector id is not among `numbers`, int64 (n,), sorted.
+
+        An index of its own, which shares what is in memory until either grows: who reads this one goes on with it.
+        """
+        with self._turns.reading():
+            made = VectorIndex(self.dim, policy=self.policy, source=self._source)
+            entries = self._entries.view
+            held = entries["vector"]
             places = np.minimum(np.searchsorted(numbers, held), len(numbers) - 1)
             alive = numbers[places] == held if len(numbers) else np.zeros(len(held), np.bool_)
-            self._dead = np.flatnonzero(~alive)
-            self.last_id = int(held[alive].max(initial=0))
-            self._known = None
+            codes = None if self.codes is None else Codes(self.codes.coder, self.codes.words)
+            made._hold(self._mapped, entries, np.flatnonzero(~alive), codes)
+            made._tail = Growing((self.dim,), np.float16, self._tail.view)
+            made._sound = Growing((), np.bool_, self._sound.view.copy())
+            made._unsound = self._unsound
+            made.epoch, made.last_id = self.epoch, int(held[alive].max(initial=0))
+            made.saved, made.measured = self.saved, self.measured
+            return made
 
     def encode(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Make the codes that are missing, where the policy wants any; searches go on meanwhile.
@@ -283,6 +293,11 @@ class VectorIndex:
             known = self._known = Located(rows, RowNumbers(np.array(contents, np.int64)))
         return known
 
+    def held(self, ids: Ids) -> Ids:
+        """Those of the content ids that have a vector here, in their order."""
+        with self._turns.reading():
+            return ids[self.located().of(ids) >= 0]
+
     def scores(self, queries: Floats, *, only: Ids | None = None) -> tuple[Ids, Floats]:
         """Cosines of every row, or of those wanted, to unit queries; see `scoring.cosines` for their accuracy.
 
@@ -350,7 +365,7 @@ class VectorIndex:
                 both = both[~self._is_dead(both)]
         else:
             both = np.concatenate([found, rows[rows >= self._coded]])
-        return self._entries.view["content"][both]
+        return np.asarray(self._entries.view["content"][both], np.int64)
 
     def _is_dead(self, rows: Ids) -> NDArray[np.bool_]:
         places = np.minimum(np.searchsorted(self._dead, rows), len(self._dead) - 1)
