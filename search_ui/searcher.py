@@ -16,7 +16,7 @@ import numpy as np
 
 from search_ui.calibration import Calibration
 from search_ui.encoders import Encoders
-from search_ui.folding import WINDOW, Fold
+from search_ui.folding import Fold
 from search_ui.measured import Measured, Ranking, ranked_by
 from search_ui.query import MAX_HITS, Picture, Query, QueryError, Words
 from search_ui.ranking import BANDS, BELOW, MAYBE, SLOPE, STRONG, Ranked, counting
@@ -221,9 +221,7 @@ class Searcher:
         queries = np.stack([m.aim.vector for m in measured]) if measured else np.empty((0, space.dim), np.float32)
         by_score = _sort(query) == "score"
         towards, groups = _aims(query, measured) if by_score else ([], [])
-        scored = score(
-            self.library, index, queries, query.filters, towards=towards, groups=groups, wanted=MAX_HITS + WINDOW
-        )
+        scored = score(self.library, index, queries, query.filters, towards=towards, groups=groups)
         ranked = ranked_by(query, measured, scored.ids, scored.cosines)
         if any(isinstance(each, Tag | Favourite) for each in query.filters):
             generation += marks  # neither ever falls, so the sum is another one whenever either is

@@ -66,6 +66,11 @@ class Manifest:
     centre: tuple[float, ...] = ()
     measured: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def memory_bytes(self) -> int:
+        """What opening it takes in memory, the mapped rows left out: codes, entries, and a table of rows by id."""
+        return self.coded * (-(-self.dim // 64) + 1) * 8 + self.rows * (ENTRY.itemsize + 1 + 16)
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -108,6 +113,14 @@ class CacheFiles:
         counts = (made.rows, made.dead, made.coded, made.dim, made.epoch, made.last_id)
         sound = all(isinstance(count, int) and count >= 0 for count in counts) and made.token.isalnum()
         return made if sound and made.format == FORMAT else None
+
+    def bytes(self, manifest: Manifest) -> int:
+        """Bytes of the files of a manifest."""
+        found = 0
+        for path in (self.manifest_path, *(self.path(manifest, kind) for kind in ("f16", "ids", "bits", "dead"))):
+            with suppress(OSError):
+                found += path.stat().st_size
+        return found
 
     def read(self, manifest: Manifest) -> Held:
         """What the files hold: verified, but for the rows.

@@ -25,7 +25,9 @@ class Policy:
             of a second with all that is not scoring.
         subset_rows: up to so many rows that a filter keeps are scored without a look at their codes.
         uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
-        least_candidates: of a term, however small the space is.
+        least_candidates: of a term, however small the space is: more than the deepest page and its folding look at.
+        root_candidates: of a term, times the root of the rows. What an estimate is off by does not change with the size
+            of a space, but how close the best lie to each other does.
         widest: share of the rows; where more than that may match, all are scored.
         margin, near_margin: how far below the relevance line, and below what is near it, candidates begin, in
             deviations of what estimates are off by. See `store.sieve.likely` for what that loses.
@@ -36,6 +38,7 @@ class Policy:
     subset_rows: int = 20_000
     uncoded_rows: int = 32_768
     least_candidates: int = 4_096
+    root_candidates: int = 10
     widest: float = 0.3
     margin: float = 2.0
     near_margin: float = 1.0
@@ -46,12 +49,8 @@ class Policy:
         return "exact" if rows <= self.exact_rows else "compressed"
 
     def candidates(self, rows: int, wanted: int) -> int:
-        """How many rows to score exactly for each term, for `wanted` hits of `rows`.
-
-        Ten times the root of the rows: what an estimate is off by does not change with the size, but how close the
-        best lie to each other does.
-        """
-        return max(self.least_candidates, 10 * math.isqrt(rows), 8 * wanted)
+        """How many rows to score exactly for each term, for `wanted` hits of `rows`."""
+        return max(self.least_candidates, self.root_candidates * math.isqrt(rows), 8 * wanted)
 
 
 DEFAULT = Policy()

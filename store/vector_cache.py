@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
-from store.cache_files import CacheFiles, DamagedError, Manifest
+from store.cache_files import CacheFiles, DamagedError
 from store.catalog import Catalog, SpaceState
 from store.measuring import measure
-from store.policy import DEFAULT, Policy
+from store.policy import DEFAULT, Policy, Tier
 from store.vectors import Chunk, VectorIndex
 
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 3  # times that a space is asked for again because it changed meanwhile
+
+
+class IndexFacts(TypedDict):
+    """How a space is searched: the tier, bytes, and how good and fast that is, where it is not exact."""
+
+    tier: Tier
+    rows: int
+    disk_bytes: int
+    memory_bytes: int
+    measured: Mapping[str, float] | None
 
 
 class VectorCache:
@@ -37,9 +47,17 @@ class VectorCache:
         """The files of a space."""
         return CacheFiles(self._folder, space_id)
 
-    def manifest(self, space_id: int) -> Manifest | None:
-        """What the files of a space say about themselves; None where there are none that can be read."""
-        return self.files(space_id).manifest()
+    def facts(self, space_id: int) -> IndexFacts | None:
+        """What the files of a space say about themselves, unchecked; None where there are none that can be read."""
+        files = self.files(space_id)
+        manifest = files.manifest()
+        if manifest is None:
+            return None
+        return {
+            "tier": self._policy.tier(manifest.rows), "rows": manifest.rows - manifest.dead,
+            "disk_bytes": files.bytes(manifest), "memory_bytes": manifest.memory_bytes,
+            "measured": manifest.measured or None,
+        }  # fmt: skip
 
     def get(self, space_id: int) -> VectorIndex:
         """The index of a space, holding every vector committed by now. What it lacks in codes is made meanwhile."""
@@ -125,7 +143,7 @@ class VectorCache:
         index = self._get(space_id)
         saved = None if space_id in self._damaged else index.saved
         index.encode()
-        if saved is not None and saved == self.manifest(space_id) and index.is_saved:
+        if saved is not None and saved == self.files(space_id).manifest() and index.is_saved:
             return
         measure(index)
         index.save(self.files(space_id), self._catalog.space_state(space_id).key)

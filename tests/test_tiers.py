@@ -21,7 +21,9 @@ from store.sieve import Goal, likely
 from store.vectors import Floats, Ids, VectorIndex
 
 DIM = 70
-SMALL = Policy(exact_rows=40, subset_rows=4, uncoded_rows=10, least_candidates=8, widest=1.0, dead_share=0.3)
+SMALL = Policy(
+    exact_rows=40, subset_rows=4, uncoded_rows=10, least_candidates=8, root_candidates=2, widest=1.0, dead_share=0.3
+)
 
 
 def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
