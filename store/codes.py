@@ -6,8 +6,7 @@ Theoretical Error Bound for Approximate Nearest Neighbor Search", SIGMOD 2024. F
 reads them, since FAISS's scan works on one core, gives a fixed number of best rows, and knows no filter:
 docs/benchmarks.md.
 
-Rows are turned first, because signs say most where no dimension stands out: by random signs and a product of two small
-rotations, of 16 and of 32 dimensions for 512, which mixes all with all in a tenth of the time that one of 512 takes.
+Rows are turned first, by one random rotation for all, because signs say most where no dimension stands out.
 """
 
 from __future__ import annotations
@@ -48,25 +47,15 @@ class Coder:
         self.dim = dim
         self.padded = -(-dim // WORD) * WORD
         self.words = self.padded // WORD + 1
-        turn = np.random.default_rng(20_261_121)
-        self._signs = turn.choice(np.array([-1, 1], np.float32), self.padded)
-        high = 2 ** (int(math.log2(self.padded)) // 2)
-        high = next(size for size in range(high, 0, -1) if self.padded % size == 0)
-        self._sides = [np.linalg.qr(turn.standard_normal((size, size)))[0].astype(np.float32)
-                       for size in (high, self.padded // high)]  # fmt: skip
+        random = np.random.default_rng(20_261_121).standard_normal((self.padded, self.padded))
+        self._turn = np.linalg.qr(random)[0].astype(np.float32)
         if centre is None:
             centre = self.turned(sample).mean(axis=0) if sample is not None and len(sample) else None
         self.centre: Floats = np.zeros(self.padded, np.float32) if centre is None else centre
 
     def turned(self, rows: NDArray[np.floating[Any]]) -> Floats:
         """Rows (n, dim) rotated, float32 (n, padded dim)."""
-        left, right = self._sides
-        wide = np.zeros((len(rows), self.padded), np.float32)
-        wide[:, : self.dim] = rows
-        wide *= self._signs
-        wide = wide.reshape(-1, len(right)) @ right
-        wide = np.ascontiguousarray(wide.reshape(len(rows), len(left), len(right)).swapaxes(1, 2))
-        return (wide.reshape(-1, len(left)) @ left).reshape(len(rows), self.padded)
+        return np.asarray(rows.astype(np.float32) @ self._turn[: self.dim], np.float32)
 
     @cached_property
     def _faiss(self) -> Any:

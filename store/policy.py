@@ -23,7 +23,8 @@ class Policy:
     Attributes:
         exact_rows: up to so many rows every row is scored: 300,000 x 512 take 8 ms on two cores, and a search a tenth
             of a second with all that is not scoring.
-        subset_rows: up to so many rows that a filter keeps are scored without a look at their codes.
+        subset_rows: up to so many rows that a filter keeps are scored without a look at their codes: of 1M x 512,
+            50,000 took 8 ms so and 13 by their codes, 200,000 the same either way, 500,000 40 and 17.
         uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
         least_candidates: of a term, however small the space is: more than the deepest page and its folding look at.
         root_candidates: of a term, times the root of the rows. What an estimate is off by does not change with the size
@@ -35,7 +36,7 @@ class Policy:
     """
 
     exact_rows: int = 300_000
-    subset_rows: int = 20_000
+    subset_rows: int = 100_000
     uncoded_rows: int = 32_768
     least_candidates: int = 4_096
     root_candidates: int = 10
@@ -48,9 +49,12 @@ class Policy:
         """The way a space of so many rows is searched, once its codes are made."""
         return "exact" if rows <= self.exact_rows else "compressed"
 
-    def candidates(self, rows: int, wanted: int) -> int:
-        """How many rows to score exactly for each term, for `wanted` hits of `rows`."""
-        return max(self.least_candidates, self.root_candidates * math.isqrt(rows), 8 * wanted)
+    def candidates(self, rows: int, wanted: int, *, filtered: bool) -> int:
+        """How many rows to score exactly for each term, for `wanted` hits of a space of so many rows.
+
+        Of those that a filter keeps, twice as many as of all: on 1M x 512 that made recall@10 0.984 into 0.99 and more.
+        """
+        return max(self.least_candidates, self.root_candidates * math.isqrt(rows), 8 * wanted) * (2 if filtered else 1)
 
 
 DEFAULT = Policy()

@@ -78,7 +78,7 @@ def likely(
 
         def work() -> Ids | None:
             sieves = [_Sieve(codes, query, sample) for query in queries]
-            count = policy.candidates(total, wanted)
+            count = policy.candidates(len(codes), wanted, filtered=only is not None)
             if count >= policy.widest * total:
                 return None
             floors = [sieve.reached_by(count / total) for sieve in sieves]
