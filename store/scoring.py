@@ -33,7 +33,7 @@ AHEAD: Final = 4
 LINE: Final = 64  # bytes of a cache line
 
 # Fewer rows than this are summed up by numpy, 1.5 microseconds each.
-FEW: Final = 65_536
+FEW: Final = 8_192
 _KNUTH: Final = np.uint64(2_654_435_761)  # D. E. Knuth, "The Art of Computer Programming", volume 3, section 6.4
 
 # A table from id to row is kept while it has at most so many entries a row: 64 bytes beside a vector's 1,000 or more.
