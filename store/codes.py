@@ -47,8 +47,7 @@ class Coder:
         self.dim = dim
         self.padded = -(-dim // WORD) * WORD
         self.words = self.padded // WORD + 1
-        random = np.random.default_rng(20_261_121).standard_normal((self.padded, self.padded))
-        self._turn = np.linalg.qr(random)[0].astype(np.float32)
+        self._turn = _rotation(self.padded)
         if centre is None:
             centre = self.turned(sample).mean(axis=0) if sample is not None and len(sample) else None
         self.centre: Floats = np.zeros(self.padded, np.float32) if centre is None else centre
@@ -87,6 +86,13 @@ class Coder:
         # FAISS: -1/2 (factor 0 + |q - c|^2 - |q|^2 - 2 factor 1 <q - c, signs> / sqrt(d)).
         base = 0.5 * (float(turned @ turned) - float(off @ off))
         return Aim(planes, 2 * step / root, -step * float(whole.sum()) / root, base)
+
+
+@cache
+def _rotation(dim: int) -> Floats:
+    """A random rotation, float32 (dim, dim), always the same: codes on the disk were made with it."""
+    random = np.random.default_rng(20_261_121).standard_normal((dim, dim))
+    return np.asarray(np.linalg.qr(random)[0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
