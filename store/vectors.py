@@ -77,6 +77,7 @@ class VectorIndex:
         self._source = source
         self._turns = Turns()  # adding may move what is in memory
         self._coding = threading.Lock()
+        self._remaking = threading.Lock()
         self._hold(np.empty((0, dim), np.float16), np.empty(0, ENTRY), np.empty(0, np.int64), None)
 
     def _hold(self, rows: Halves, entries: NDArray[Any], dead: Ids, codes: Codes | None) -> None:
@@ -267,7 +268,8 @@ class VectorIndex:
         )  # fmt: skip
         self.saved = files.write(state, map(self._gathered, new), entries, codes, dead, kept=kept)
         # What was in memory is in the file now: from there, and not twice.
-        self._hold(files.rows(self.saved), entries, dead, (coder and codes is not None and Codes(coder, codes)) or None)
+        made = None if coder is None or codes is None else Codes(coder, codes)
+        self._hold(files.rows(self.saved), entries, dead, made)
         self._sound = Growing((), np.bool_, sound)
         self._unsound = len(sound) - int(np.count_nonzero(sound))
 
@@ -434,15 +436,18 @@ class VectorIndex:
         return True
 
     def _remake(self) -> None:
-        if self._source is None or self.saved is None:
-            raise OSError("the rows of a vector cache are damaged, and there is nothing to make them from again")
-        log.warning("the vector cache of space %s is damaged; it is made again", self.saved.space)
-        fresh = VectorIndex(self.dim, policy=self.policy)
-        fresh.add(self._source())
-        with self._turns.writing():
-            self._hold(np.empty((0, self.dim), np.float16), fresh._entries.view, np.empty(0, np.int64), None)
-            self._tail, self._sound, self._unsound = fresh._tail, fresh._sound, 0
-            self.saved, self.last_id = None, fresh.last_id
+        with self._remaking:
+            if not self._unsound:
+                return  # another thread found the same, and was first
+            if self._source is None:
+                raise OSError("the rows of a vector cache are damaged, and there is nothing to make them from again")
+            log.warning("a vector cache of %d rows is damaged; it is made again", len(self))
+            fresh = VectorIndex(self.dim, policy=self.policy)
+            fresh.add(self._source())
+            with self._turns.writing():
+                self._hold(np.empty((0, self.dim), np.float16), fresh._entries.view, np.empty(0, np.int64), None)
+                self._tail, self._sound, self._unsound = fresh._tail, fresh._sound, 0
+                self.saved, self.last_id = None, fresh.last_id
 
     def _gathered(self, rows: Ids) -> Halves:
         """Rows float16 (n, dim), in their order; only for a reader."""

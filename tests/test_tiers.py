@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,6 +172,10 @@ def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
         for got, right in zip(exactly(index, query, 10), expected, strict=True):
             np.testing.assert_array_equal(got, right)
         np.testing.assert_array_equal(index.vectors_of(index.ids), table.index().vectors_of(index.ids))
+    index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+    with ThreadPoolExecutor(4) as pool:  # several find it at once
+        for found in pool.map(lambda _: exactly(index, query, 10), range(4)):
+            np.testing.assert_array_equal(found[0], expected[0])
     alone = VectorIndex.holding(files.read(manifest), policy=SMALL)
     with pytest.raises(OSError, match="damaged"):
         alone.scores(query)
