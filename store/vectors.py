@@ -15,24 +15,21 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from store import scoring
 from store.cache_files import ENTRY, FORMAT, CacheFiles, Held, Manifest
 from store.codes import Coder, Codes
-from store.growing import Growing
+from store.held_rows import CHUNK, Floats, Halves, HeldRows, Ids
 from store.policy import DEFAULT, Policy, Tier
 from store.scoring import RowNumbers, best
 from store.sieve import likely
 from store.turns import Turns
 
+__all__ = ["Chunk", "Floats", "Halves", "Ids", "Located", "VectorIndex"]
+
 log = logging.getLogger(__name__)
 
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
-Halves = NDArray[np.float16]
 Chunk = tuple[Ids, Ids, Halves]
 _Made = TypeVar("_Made")
 
-CHUNK: Final = 16_384  # rows that are copied or encoded at a time
 CENTRE_ROWS: Final = 4_096  # the mean of so many is within a sixtieth of a deviation
 
 
@@ -78,14 +75,10 @@ class VectorIndex:
         self._turns = Turns()  # adding may move what is in memory
         self._coding = threading.Lock()
         self._remaking = threading.Lock()
-        self._hold(np.empty((0, dim), np.float16), np.empty(0, ENTRY), np.empty(0, np.int64), None)
+        self._hold(HeldRows(np.empty((0, dim), np.float16), np.empty(0, ENTRY)), np.empty(0, np.int64), None)
 
-    def _hold(self, rows: Halves, entries: NDArray[Any], dead: Ids, codes: Codes | None) -> None:
-        self._mapped = rows
-        self._tail: Growing[np.float16] = Growing((self.dim,), np.float16)
-        self._entries: Growing[Any] = Growing((), ENTRY, entries)
-        self._sound = Growing((), np.bool_, np.zeros(len(rows), np.bool_))
-        self._unsound = len(rows)  # rows of the file that nobody used yet
+    def _hold(self, rows: HeldRows, dead: Ids, codes: Codes | None) -> None:
+        self._rows = rows
         self._dead = dead
         self.codes = codes
         self._known: Located | None = None
@@ -116,25 +109,25 @@ class VectorIndex:
         codes = None
         if manifest.coded:
             codes = Codes(Coder(manifest.dim, np.asarray(manifest.centre, np.float32)), held.codes)
-        index._hold(held.rows, held.entries, held.dead, codes)
+        index._hold(HeldRows(held.rows, held.entries), held.dead, codes)
         index.epoch, index.last_id, index.saved = manifest.epoch, manifest.last_id, manifest
         index.measured = dict(manifest.measured)
         return index
 
     def __len__(self) -> int:
-        return len(self._entries) - len(self._dead)
+        return len(self._rows) - len(self._dead)
 
     @property
     def tier(self) -> Tier:
         """How it is searched now: exactly too while codes are being made."""
-        return "exact" if self.lacks_codes else self.policy.tier(len(self._entries))
+        return "exact" if self.lacks_codes else self.policy.tier(len(self._rows))
 
     @property
     def lacks_codes(self) -> bool:
         """Whether it is large enough for codes, and too many rows have none."""
-        if self.policy.tier(len(self._entries)) == "exact":
+        if self.policy.tier(len(self._rows)) == "exact":
             return False
-        return not self._coded or len(self._entries) - self._coded > self.policy.uncoded_rows
+        return not self._coded or len(self._rows) - self._coded > self.policy.uncoded_rows
 
     @property
     def _coded(self) -> int:
@@ -145,7 +138,7 @@ class VectorIndex:
         """Bytes it takes in memory, rows that are mapped left out."""
         codes = 0 if self.codes is None else self.codes.words.nbytes
         numbers = 16 * len(self)  # content ids, and the table of rows by id
-        return codes + numbers + self._tail.view.nbytes + self._entries.view.nbytes + self._sound.view.nbytes
+        return codes + numbers + self._rows.memory_bytes
 
     # -- what is in it ------------------------------------------------------------------------------------------
 
@@ -154,13 +147,8 @@ class VectorIndex:
         for numbers, ids, vectors in chunks:
             if not len(ids):
                 continue
-            entries = np.empty(len(ids), ENTRY)
-            entries["vector"], entries["content"] = numbers, ids
-            entries["check"] = 0  # until it is saved
             with self._turns.writing():
-                self._tail.extend(np.asarray(vectors, np.float16))
-                self._entries.extend(entries)
-                self._sound.extend(np.ones(len(ids), np.bool_))
+                self._rows.extend(numbers, ids, vectors)
                 self.last_id = int(numbers[-1])
                 self._known = None
 
@@ -171,26 +159,19 @@ class VectorIndex:
         """
         with self._turns.reading():
             made = VectorIndex(self.dim, policy=self.policy, source=self._source)
-            entries = self._entries.view
-            held = entries["vector"]
+            held = self._rows.entries["vector"]
             places = np.minimum(np.searchsorted(numbers, held), len(numbers) - 1)
             alive = numbers[places] == held if len(numbers) else np.zeros(len(held), np.bool_)
             codes = None if self.codes is None else Codes(self.codes.coder, self.codes.words)
-            made._hold(self._mapped, entries, np.flatnonzero(~alive), codes)
-            made._tail = Growing((self.dim,), np.float16, self._tail.view)
-            made._sound = Growing((), np.bool_, self._sound.view.copy())
-            made._unsound = self._unsound
+            made._hold(self._rows.shared(), np.flatnonzero(~alive), codes)
             made.epoch, made.last_id = self.epoch, int(held[alive].max(initial=0))
             made.saved, made.measured = self.saved, self.measured
             return made
 
-    def encode(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Make the codes that are missing, where the policy wants any; searches go on meanwhile.
-
-        `stop`: asked now and then; True ends it early.
-        """
+    def encode(self) -> None:
+        """Make the codes that are missing, where the policy wants any; searches go on meanwhile."""
         with self._coding:
-            if self.policy.tier(len(self._entries)) != "compressed":
+            if self.policy.tier(len(self._rows)) != "compressed":
                 return
             if self.codes is None:
                 sample = self.sample(CENTRE_ROWS)[1]
@@ -198,11 +179,11 @@ class VectorIndex:
                 with self._turns.writing():
                     self.codes = Codes(coder)
             codes = self.codes
-            while not stop():
+            while True:
                 with self._turns.reading():
                     start = len(codes)
-                    rows = np.arange(start, min(start + CHUNK, len(self._entries)))
-                    vectors = self._gathered(rows) if self._is_sound(rows) else None
+                    rows = np.arange(start, min(start + CHUNK, len(self._rows)))
+                    vectors = self._rows.gathered(rows) if self._rows.is_sound(rows) else None
                 if vectors is None:
                     self._remake()
                     return
@@ -223,14 +204,14 @@ class VectorIndex:
             OSError: see `CacheFiles.write`, `scores`.
         """
         with self._turns.writing():
-            rows = np.arange(len(self._entries))
+            rows = np.arange(len(self._rows))
             # Only what these rows were read from, or written to, is appended to.
             appends = self.saved is not None and self.saved == files.manifest()
             if appends and len(self._dead) <= self.policy.dead_share * len(rows):
-                sound, kept = True, (len(self._mapped), self.saved.coded if self.saved else 0)
+                sound, kept = True, (len(self._rows.mapped), self.saved.coded if self.saved else 0)
             else:
                 rows, kept, appends = np.delete(rows, self._dead), (0, 0), False
-                sound = self._is_sound(rows)
+                sound = self._rows.is_sound(rows)
             if sound:
                 self._write(files, space_key, rows, kept, token=self.saved.token if appends and self.saved else "")
         if not sound:
@@ -244,21 +225,20 @@ class VectorIndex:
         if saved is None:
             return False
         held = (saved.rows, saved.dead, saved.coded, saved.epoch, saved.last_id)
-        return held == (len(self._entries), len(self._dead), self._coded, self.epoch, self.last_id)
+        return held == (len(self._rows), len(self._dead), self._coded, self.epoch, self.last_id)
 
     def is_sound(self) -> bool:
         """Whether every row is what was written; reads all that nobody read yet."""
         with self._turns.reading():
-            return self._is_sound(np.arange(len(self._entries)))
+            return self._rows.is_sound(np.arange(len(self._rows)))
 
     def _write(self, files: CacheFiles, space_key: str, rows: Ids, kept: tuple[int, int], *, token: str) -> None:
-        new = [rows[start : start + CHUNK] for start in range(kept[0], len(rows), CHUNK)]
-        entries, sound, dead, coded = self._entries.view, self._sound.view, self._dead, self._coded
-        for part in new:
-            entries["check"][part] = scoring.checks(self._gathered(part))
+        new, held, dead, coded = rows[kept[0] :], self._rows, self._dead, self._coded
+        held.summed(new)
+        entries = held.entries
         codes = None if self.codes is None else self.codes.words
         if not token:
-            entries, sound, dead = entries[rows], sound[rows], dead[:0]
+            entries, dead = entries[rows], dead[:0]
             codes = None if codes is None else codes[rows[rows < coded]]
         coder = None if self.codes is None else self.codes.coder
         state = Manifest(
@@ -266,12 +246,11 @@ class VectorIndex:
             rows=len(rows), dead=len(dead), coded=0 if codes is None else len(codes),
             centre=() if coder is None else tuple(coder.centre.tolist()), measured=self.measured,
         )  # fmt: skip
-        self.saved = files.write(state, map(self._gathered, new), entries, codes, dead, kept=kept)
+        parts = (held.gathered(new[start : start + CHUNK]) for start in range(0, len(new), CHUNK))
+        self.saved = files.write(state, parts, entries, codes, dead, kept=kept)
         # What was in memory is in the file now: from there, and not twice.
         made = None if coder is None or codes is None else Codes(coder, codes)
-        self._hold(files.rows(self.saved), entries, dead, made)
-        self._sound = Growing((), np.bool_, sound)
-        self._unsound = len(sound) - int(np.count_nonzero(sound))
+        self._hold(held.moved(files.rows(self.saved), rows, entries), dead, made)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -286,7 +265,7 @@ class VectorIndex:
         known = self._known
         if known is None:
             rows = None
-            contents = self._entries.view["content"]
+            contents = self._rows.entries["content"]
             if len(self._dead):
                 alive = np.ones(len(contents), np.bool_)
                 alive[self._dead] = False
@@ -324,7 +303,7 @@ class VectorIndex:
                 rows = located.of(only)
                 if (rows < 0).any():
                     rows = rows[rows >= 0]
-                ids = self._entries.view["content"][rows]
+                ids = self._rows.entries["content"][rows]
             return rows, lambda: (ids, self.cosines(rows, queries))
 
         return self.reading(read)
@@ -361,13 +340,13 @@ class VectorIndex:
             rows: those to choose from, `found` among them; None for all that are alive.
         """
         if rows is None:
-            rows = np.arange(self._coded, len(self._entries))
+            rows = np.arange(self._coded, len(self._rows))
             both = np.concatenate([found, rows])
             if len(self._dead):
                 both = both[~self._is_dead(both)]
         else:
             both = np.concatenate([found, rows[rows >= self._coded]])
-        return np.asarray(self._entries.view["content"][both], np.int64)
+        return np.asarray(self._rows.entries["content"][both], np.int64)
 
     def _is_dead(self, rows: Ids) -> NDArray[np.bool_]:
         places = np.minimum(np.searchsorted(self._dead, rows), len(self._dead) - 1)
@@ -387,7 +366,7 @@ class VectorIndex:
             absent = ids[rows < 0]
             if len(absent):
                 raise KeyError(int(absent[0]))
-            return rows, lambda: self._gathered(rows).astype(np.float32)
+            return rows, lambda: self._rows.gathered(rows).astype(np.float32)
 
         return self.reading(read)
 
@@ -404,7 +383,7 @@ class VectorIndex:
             chosen = np.random.default_rng(seed).choice(len(places), min(count, len(places)), replace=False)
             places = places[np.sort(chosen)]
             rows = located.all()[places]
-            return rows, lambda: (ids[places], self._gathered(rows).astype(np.float32))
+            return rows, lambda: (ids[places], self._rows.gathered(rows).astype(np.float32))
 
         return self.reading(read)
 
@@ -419,25 +398,13 @@ class VectorIndex:
         while True:
             with self._turns.reading():
                 rows, work = read()
-                if self._is_sound(rows):
+                if self._rows.is_sound(rows):
                     return work()
             self._remake()
 
-    def _is_sound(self, rows: Ids) -> bool:
-        """Whether rows are what was written; only for a reader. Each row of the file is looked at once."""
-        if not self._unsound:
-            return True
-        new = rows[~self._sound.view[rows]]
-        if len(new):
-            if (scoring.checks(self._mapped, new) != self._entries.view["check"][new]).any():
-                return False
-            self._sound.view[new] = True
-            self._unsound = len(self._sound) - int(np.count_nonzero(self._sound.view))
-        return True
-
     def _remake(self) -> None:
         with self._remaking:
-            if not self._unsound:
+            if not self._rows.unsound:
                 return  # another thread found the same, and was first
             if self._source is None:
                 raise OSError("the rows of a vector cache are damaged, and there is nothing to make them from again")
@@ -445,32 +412,12 @@ class VectorIndex:
             fresh = VectorIndex(self.dim, policy=self.policy)
             fresh.add(self._source())
             with self._turns.writing():
-                self._hold(np.empty((0, self.dim), np.float16), fresh._entries.view, np.empty(0, np.int64), None)
-                self._tail, self._sound, self._unsound = fresh._tail, fresh._sound, 0
+                self._hold(fresh._rows, np.empty(0, np.int64), None)
                 self.saved, self.last_id = None, fresh.last_id
-
-    def _gathered(self, rows: Ids) -> Halves:
-        """Rows float16 (n, dim), in their order; only for a reader."""
-        edge = len(self._mapped)
-        if not edge:
-            return self._tail.view[rows]
-        made = np.empty((len(rows), self.dim), np.float16)
-        old = rows < edge
-        made[old], made[~old] = self._mapped[rows[old]], self._tail.view[rows[~old] - edge]
-        return made
 
     def cosines(self, rows: Ids, queries: Floats) -> Floats:
         """Cosines float32 (m, n) of rows; only for a reader."""
-        edge = len(self._mapped)
-        old = rows < edge
-        if old.all():
-            return scoring.cosines(self._mapped, rows, queries)
-        if not old.any():
-            return scoring.cosines(self._tail.view, rows - edge, queries)
-        made = np.empty((len(queries), len(rows)), np.float32)
-        made[:, old] = scoring.cosines(self._mapped, rows[old], queries)
-        made[:, ~old] = scoring.cosines(self._tail.view, rows[~old] - edge, queries)
-        return made
+        return self._rows.cosines(rows, queries)
 
     def _checked(self, queries: Floats) -> Floats:
         if queries.ndim != 2 or queries.shape[1] != self.dim:
