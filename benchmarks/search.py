@@ -65,11 +65,12 @@ def unit_rows(count: int, dim: int, seed: int) -> Floats:
 def synthetic(count: int, dim: int) -> VectorIndex:
     """An index of random vectors with the content ids 1 to `count`."""
 
-    def chunks() -> Iterator[tuple[int, Ids, np.ndarray]]:
+    def chunks() -> Iterator[tuple[Ids, Ids, np.ndarray]]:
         for start in range(0, count, CHUNK):
             stop = min(start + CHUNK, count)
             vectors = unit_rows(stop - start, dim, seed=start).astype(np.float16)
-            yield stop, np.arange(start + 1, stop + 1, dtype=np.int64), vectors
+            numbers = np.arange(start + 1, stop + 1, dtype=np.int64)
+            yield numbers, numbers, vectors
 
     index = VectorIndex(dim)
     index.add(chunks())
@@ -120,8 +121,11 @@ def scoring(count: int, dim: int) -> list[Case]:
     return cases
 
 
-def made_library(folder: Path, count: int, dim: int) -> Searcher:
-    """A searcher of a library with `count` made-up pictures, and tags that some shares of them have."""
+def made_library(folder: Path, count: int, dim: int, *, with_vectors: int | None = None) -> Searcher:
+    """A searcher of a library with `count` made-up pictures, and tags that some shares of them have.
+
+    `with_vectors`: how many of them, the first ones, have a vector; None for all.
+    """
     build(folder, count)
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -131,8 +135,9 @@ def made_library(folder: Path, count: int, dim: int) -> Searcher:
             "VALUES (1, 'made', 'made', 'made', '', '{}', ?, 0, '2026', 0)", [dim]
         )  # fmt: skip
         connection.execute("UPDATE library SET default_space_id = 1")
-        for start in range(0, count, CHUNK):
-            vectors = unit_rows(min(CHUNK, count - start), dim, seed=start).astype("<f2")
+        encoded = count if with_vectors is None else with_vectors
+        for start in range(0, encoded, CHUNK):
+            vectors = unit_rows(min(CHUNK, encoded - start), dim, seed=start).astype("<f2")
             connection.executemany(
                 "INSERT INTO vectors (space_id, content_id, vector) VALUES (1, ?, ?)",
                 ((number, vector.tobytes()) for number, vector in enumerate(vectors, start + 1)),

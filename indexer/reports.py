@@ -17,6 +17,7 @@ from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library, is_indexing, locked
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
+from store.vector_cache import IndexFacts
 from store.writer import Writer
 
 
@@ -42,8 +43,8 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "space": default.name if default else None,
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
                            "last_walked_at": root.last_walked_at} for root in roots],
-                "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count}
-                           for space in spaces],
+                "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
+                            "index": library.vectors.facts(space.id)} for space in spaces],
                 "last_run": last,
             }
         )  # fmt: skip
@@ -61,8 +62,22 @@ def print_status(library: Library, as_lines: bool) -> None:
     for space in spaces:
         mark = "  (searches use it)" if default and space.id == default.id else ""
         click.echo(f"Space     {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}{mark}")
+        click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
+
+
+def _index(facts: IndexFacts | None) -> str:
+    if facts is None:
+        return "not written yet; searches make it in memory"
+    on_disk, in_memory = facts["disk_bytes"] / 1e6, facts["memory_bytes"] / 1e6
+    text = f"{facts['tier']}, {on_disk:,.1f} MB on the disk, {in_memory:,.1f} MB in memory"
+    if (measured := facts["measured"]) is None:
+        return text
+    return (
+        f"{text}; recall@10 {measured['recall']:.3f}, {measured['milliseconds']:.1f} ms "
+        f"(exact {measured['exact_milliseconds']:.1f})"
+    )
 
 
 def _far(now: Progress | None) -> str:

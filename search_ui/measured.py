@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,17 +51,19 @@ class Ranking:
         generation: of the library, see `Result.generation`.
         measured, queries: the terms, and their vectors, float32 (terms, dim).
         index: the vectors, as they were then or more: it outlives what a prune puts in its place.
-        ranked: the pictures.
+        ranked: the pictures; of a large library those that are likely first, and all when more are asked for.
     """
 
     def __init__(
         self, generation: int, measured: Sequence[Measured], queries: Floats, index: VectorIndex, ranked: Ranked,
-        *, order: Ids | None, duplicates: float | None,
+        *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
             order: content ids above the line, where facts order them and not scores.
             duplicates: the cosine from which two pictures are versions of one; None to fold nothing.
+            total: how many pictures there are with the rest.
+            rest: the pictures that come after all of `ranked`, whatever their scores; None for none.
         """
         self.generation = generation
         self.measured = measured
@@ -69,20 +71,33 @@ class Ranking:
         self.index = index
         self.ranked = ranked
         self._order = order
+        self._total = total
+        self._likely = ranked
+        self._make_rest = rest
+        self._rest: Ranked | None = None
         self._rows = np.empty(0, np.int64)
         self._folding = None if duplicates is None else Folding(index.dim, duplicates)
         self._lock = threading.Lock()
 
+    @property
+    def total(self) -> int:
+        """How many pictures there are."""
+        return self._total if self._make_rest is not None else len(self.ranked.ids)
+
     def places(self, first: int, last: int) -> tuple[list[Fold], bool]:
         """The places from `first` to before `last`, and whether there are more after them."""
-        total = len(self.ranked.ids)
         with self._lock:
+            if last > len(self._likely.ids):
+                self._first(last)
+            total = self.total
             folding = self._folding
             if folding is None:
                 return [Fold(rank) for rank in range(first, min(last, total))], last < total
             while folding.done < total and not (len(folding.places) > last and folding.is_complete(last - 1)):
                 ranks = range(folding.done, min(folding.done + _BLOCK, total))
-                folding.extend(self.index.vectors_of(self.ranked.ids[self._first(ranks.stop)[ranks.start :]]))
+                rows = self._first(ranks.stop)[ranks.start :]
+                total = self.total
+                folding.extend(self.index.vectors_of(self.ranked.ids[rows]))
             return folding.places[first:last], len(folding.places) > last
 
     def rows(self, ranks: Sequence[int]) -> NDArray[np.int64]:
@@ -92,9 +107,23 @@ class Ranking:
 
     def _first(self, count: int) -> NDArray[np.int64]:
         """Rows of the first `count` pictures."""
+        likely = len(self._likely.ids)
+        if count > likely and self._make_rest is not None:
+            self._rest, self._make_rest = self._make_rest(), None
+            both = (self._likely, self._rest)
+            self.ranked = Ranked(
+                np.concatenate([each.ids for each in both]), np.concatenate([each.scores for each in both]),
+                np.concatenate([each.bands for each in both]),
+            )  # fmt: skip
         if count > len(self._rows):
             ahead = min(len(self.ranked.ids), max(count, 2 * len(self._rows), _BLOCK))
-            self._rows = self.ranked.best(ahead) if self._order is None else self._by_facts(ahead, self._order)
+            if self._order is not None:
+                self._rows = self._by_facts(ahead, self._order)
+            elif self._rest is None:
+                self._rows = self.ranked.best(ahead)
+            else:
+                after = self._rest.best(max(0, ahead - likely)) + likely
+                self._rows = np.concatenate([self._likely.best(min(ahead, likely)), after])
         return self._rows[:count]
 
     def _by_facts(self, count: int, order: Ids) -> NDArray[np.int64]:

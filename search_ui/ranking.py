@@ -100,10 +100,14 @@ def band(groups: Sequence[Group], met: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Minor beside what is looked for: however much an exclusion weighs, a hit still has to match the rest.
     """
+    return np.asarray(met[np.asarray(counting(groups))].min(axis=0), np.uint8)
+
+
+def counting(groups: Sequence[Group]) -> list[bool]:
+    """For each group, whether it says if a picture matches, or only tints the order."""
     weights = [max(term.weight for term in group.any_of) for group in groups]
     wanted = [weight for group, weight in zip(groups, weights, strict=True) if not group.excluded]
-    counts = [weight >= MINOR * max(wanted or weights) for weight in weights]
-    return np.asarray(met[np.asarray(counts)].min(axis=0), np.uint8)
+    return [weight >= MINOR * max(wanted or weights) for weight in weights]
 
 
 def _bands(standard: Floats, maybe: Sequence[float], rows: range) -> NDArray[np.uint8]:

@@ -7,9 +7,10 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -18,15 +19,17 @@ from search_ui.encoders import Encoders
 from search_ui.folding import Fold
 from search_ui.measured import Measured, Ranking, ranked_by
 from search_ui.query import MAX_HITS, Picture, Query, QueryError, Words
-from search_ui.ranking import BANDS, BELOW, MAYBE, SLOPE, STRONG, Ranked
+from search_ui.ranking import BANDS, BELOW, MAYBE, SLOPE, STRONG, Ranked, counting
 from search_ui.results import Found, Part, Result
 from search_ui.terms import Terms
+from store import codes
 from store.catalog import PhotoRow, SpaceState
 from store.filters import Favourite, Tag
 from store.library import Library
 from store.scoring import prepare
 from store.search import score
-from store.vectors import Ids
+from store.sieve import Goal
+from store.vectors import Floats, Ids
 
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Rankings kept, so that the next page, or a reload, need not score the library again.
@@ -118,7 +121,7 @@ class Searcher:
         ranked = ranking.ranked
         return Result(
             hits=hits,
-            total=len(ranked.ids),
+            total=ranking.total,
             strong=ranked.count(STRONG),
             maybe=ranked.count(MAYBE),
             offset=offset,
@@ -161,6 +164,8 @@ class Searcher:
             SpaceError: the model can't be loaded.
         """
         prepare()
+        if self.library.vectors.get(space.id).tier != "exact":
+            codes.prepare()
         calibration = self._calibration(space, self.library.catalog.generation())
         if words and space.has_text:
             calibration.texts(self._terms.nulls(space))
@@ -214,14 +219,18 @@ class Searcher:
                 level = calibration.texts(self._terms.nulls(space)) if words else calibration.pictures
                 measured.append(Measured(term, group.excluded, aim, calibration.scale(aim.vector, level)))
         queries = np.stack([m.aim.vector for m in measured]) if measured else np.empty((0, space.dim), np.float32)
-        ids, cosines = score(self.library, index, queries, query.filters)
-        ranked = ranked_by(query, measured, ids, cosines)
+        by_score = _sort(query) == "score"
+        towards, groups = _aims(query, measured) if by_score else ([], [])
+        scored = score(self.library, index, queries, query.filters, towards=towards, groups=groups)
+        ranked = ranked_by(query, measured, scored.ids, scored.cosines)
         if any(isinstance(each, Tag | Favourite) for each in query.filters):
             generation += marks  # neither ever falls, so the sum is another one whenever either is
         return Ranking(
             generation, measured, queries, index, ranked,
-            order=self._order(query, ranked) if len(ids) else None,
+            order=None if by_score or not len(scored.ids) else self._order(query, ranked),
             duplicates=calibration.duplicates if query.dedup else None,
+            total=scored.total,
+            rest=None if scored.rest is None else partial(_rest, query, measured, scored.rest),
         )  # fmt: skip
 
     def _calibration(self, space: SpaceState, generation: int) -> Calibration:
@@ -234,18 +243,16 @@ class Searcher:
                 self._calibrations[space.id] = (generation, calibration)
         return calibration
 
-    def _order(self, query: Query, ranked: Ranked) -> Ids | None:
-        """Content ids above the line as the query's facts order them; None where scores do."""
-        sort = query.sort or ("score" if query.groups else "date")
-        if sort == "score":
-            return None
-        return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], sort, query.filters)
+    def _order(self, query: Query, ranked: Ranked) -> Ids:
+        """Content ids above the line as the query's facts order them."""
+        by: Literal["date", "name"] = "name" if _sort(query) == "name" else "date"
+        return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], by, query.filters)
 
     # -- hits ---------------------------------------------------------------------------------------------------
 
     def _found(self, places: Sequence[Fold], ranking: Ranking, query: Query) -> Iterator[Found]:
-        ranked = ranking.ranked
         rows = ranking.rows([place.rank for place in places])
+        ranked = ranking.ranked  # which asking for rows may have made longer
         shown = ranked.ids[rows]
         photos = self.library.catalog.photos(shown.tolist(), query.filters)
         # By the same sums as the ranking's, which are the same to the bit whatever rows they are taken over.
@@ -259,6 +266,34 @@ class Searcher:
             parts = tuple(m.part(cosines[at, number]) for at, m in enumerate(ranking.measured))
             folded = tuple(ranked.ids[ranking.rows(place.folded)].tolist()) if place.folded else ()
             yield Found(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[row]], parts, photo, folded)
+
+
+def _sort(query: Query) -> str:
+    return query.sort or ("score" if query.groups else "date")
+
+
+def _aims(query: Query, measured: Sequence[Measured]) -> tuple[list[int], list[list[Goal]]]:
+    """What hits are near to: rows of the terms, and what they have to reach, as `store.sieve.likely` wants both."""
+    towards: list[int] = []
+    groups: list[list[Goal]] = []
+    row = 0
+    for group, counts in zip(query.groups, counting(query.groups) if query.groups else [], strict=True):
+        rows = range(row, row + len(group.any_of))
+        row += len(rows)
+        if group.excluded:
+            continue
+        if counts:
+            scales = [measured[each].scale for each in rows]
+            groups.append([Goal(len(towards) + at, own.line, own.maybe) for at, own in enumerate(scales)])
+        towards += rows
+    return towards, groups
+
+
+def _rest(query: Query, measured: Sequence[Measured], scores: Callable[[], tuple[Ids, Floats]]) -> Ranked:
+    """The pictures that are not likely. Below the line, all of them: so they were counted."""
+    ranked = ranked_by(query, measured, *scores())
+    ranked.bands[:] = BELOW
+    return ranked
 
 
 def _score(parts: Sequence[Part], fused: float) -> float:

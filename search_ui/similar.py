@@ -31,9 +31,8 @@ def similar(library: Library, space_id: int, content_id: int, count: int = 12) -
         own = index.vectors_of(np.array([content_id], np.int64))
     except KeyError:
         return []
-    ids, cosines = score(library, index, own)
-    rows = best(ids, cosines[0], count * _DEPTH + 1)
-    nearest = ids[rows]
+    scored = score(library, index, own, towards=[0], wanted=count * _DEPTH + 1)
+    nearest = scored.ids[best(scored.ids, scored.cosines[0], count * _DEPTH + 1)]
     nearest = np.concatenate([[content_id], nearest[nearest != content_id]]).astype(np.int64)
     sample = index.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
     folding = Folding(index.dim, duplicate_threshold(sample))

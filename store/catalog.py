@@ -201,8 +201,8 @@ class Catalog:
 
     def vectors_after(
         self, space_id: int, dim: int, last_id: int
-    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float16]]]:
-        """Vectors of a space with an id above `last_id`, in chunks: highest id, content ids (n,), float16 (n, dim)."""
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]]:
+        """Vectors of a space with an id above `last_id`, by id, in chunks: ids (n,), content ids (n,), (n, dim)."""
         # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
         query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
         with self.engine.connect() as connection:
@@ -211,7 +211,15 @@ class Catalog:
             )
             for rows in result.partitions(VECTOR_CHUNK):
                 vectors = np.frombuffer(b"".join(row[2] for row in rows), "<f2").reshape(-1, dim)
-                yield rows[-1][0], np.fromiter((row[1] for row in rows), np.int64, len(rows)), vectors
+                ids, contents = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in (0, 1))
+                yield ids, contents, vectors
+
+    def vector_ids(self, space_id: int) -> NDArray[np.int64]:
+        """Ids of all vectors of a space, sorted, int64 (n,)."""
+        # From the index on (space, content), which holds the ids too: the table itself has the vectors between them.
+        query = "SELECT id FROM vectors WHERE space_id = ?"
+        with self.engine.connect() as connection:
+            return np.sort(selection.column(connection, query, (space_id,)))
 
     def absent_contents(self) -> NDArray[np.int64]:
         """Ids of contents that no present photo holds: their vectors stay, unfound. Read once a generation."""

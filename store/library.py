@@ -21,9 +21,10 @@ from store.errors import LibraryError, LibraryLockedError
 from store.files import sweep_temporaries, writable
 from store.marks import Marks
 from store.migrations import VERSION, check_version, migrate, version_of
+from store.policy import DEFAULT, Policy
 from store.previews import Previews
 from store.thumbnails import Thumbnails
-from store.vectors import VectorCache
+from store.vector_cache import VectorCache
 
 DATABASE = "library.sqlite"
 LOCK = "indexer.lock"
@@ -45,7 +46,7 @@ class Library:
         previews: pictures of the size of a screen, by content hash; those looked at lately.
     """
 
-    def __init__(self, path: Path, *, readonly: bool) -> None:
+    def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
         self.readonly = readonly
         self._engine = make_engine(path / DATABASE, readonly=readonly)
@@ -53,11 +54,15 @@ class Library:
         self.marks = Marks(self._engine, str(path), readonly=readonly)
         self.thumbnails = Thumbnails(path / "thumbnails")
         self.previews = Previews(path / "previews")
-        self.vectors = VectorCache(path / "vectors", self.catalog, readonly=readonly)
+        self.vectors = VectorCache(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
-    def open(cls, path: Path) -> Library:
+    def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:
         """Open an existing library for reading, and for what a person decides; read-only where it must be.
+
+        Args:
+            path: the folder.
+            policy: how vectors are searched; for tests.
 
         Raises:
             LibraryLockedError: it is older than this program, and an indexer is at work on it.
@@ -69,7 +74,7 @@ class Library:
                 f"There is no library in {path}. Index a folder first: python -m indexer ./photos --library {path}"
             )
         readonly = not (writable(path) and writable(path / DATABASE))
-        return cls(path, readonly=readonly)._checked(migrating=False)
+        return cls(path, readonly=readonly, policy=policy)._checked(migrating=False)
 
     @classmethod
     def create(cls, path: Path) -> Library:

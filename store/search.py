@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from store.filters import Filter
 from store.library import Library
+from store.sieve import Goal, likely
 from store.vectors import Floats, Ids, VectorIndex
 
 
-def score(library: Library, index: VectorIndex, queries: Floats, filters: Sequence[Filter] = ()) -> tuple[Ids, Floats]:
-    """Cosines of every picture that passes the filters, and that a present photo holds, to each query.
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Pictures that pass the filters, and that a present photo holds, with their cosines.
+
+    Attributes:
+        ids: content ids int64 (n,), in no order that means anything.
+        cosines: float32 (m, n), to each query.
+        total: how many there are, those of `rest` included.
+        rest: ids and cosines of the others, as of the same state; None where these are all.
+    """
+
+    ids: Ids
+    cosines: Floats
+    total: int
+    rest: Callable[[], tuple[Ids, Floats]] | None = None
+
+
+def score(
+    library: Library, index: VectorIndex, queries: Floats, filters: Sequence[Filter] = (), *,
+    towards: Sequence[int] = (), groups: Sequence[Sequence[Goal]] = (), wanted: int = 0,
+) -> Scored:  # fmt: skip
+    """Cosines of every picture that passes the filters to each query; in a large space, of the likely ones first.
 
     Args:
         library: the library.
         index: the vectors of a space of it.
         queries: float32 (m, dim), unit rows; m may be 0.
         filters: all must hold.
-
-    Returns:
-        Content ids int64 (n,) and cosines float32 (m, n), in no order that means anything.
+        towards: rows of `queries` that hits are near to; none where every picture is wanted at once.
+        groups: what a hit has to reach, see `store.sieve.likely`; their queries are those of `towards`, by place.
+        wanted: how many hits are asked for.
 
     Raises:
         ValueError: the queries do not have the space's dimension.
     """
-    if filters:
-        return index.scores(queries, only=library.catalog.matching(filters))
-    ids, cosines = index.scores(queries)
-    present = ~np.isin(ids, library.catalog.absent_contents())
-    return (ids, cosines) if present.all() else (ids[present], cosines[:, present])
+    only = library.catalog.matching(filters) if filters else None
+    absent = library.catalog.absent_contents() if only is None else np.empty(0, np.int64)
+    some = likely(index, queries[list(towards)], groups, wanted=wanted, only=only) if towards else None
+    ids, cosines = index.scores(queries, only=only if some is None else some)
+    present = ~np.isin(ids, absent)
+    if not present.all():
+        ids, cosines = ids[present], cosines[:, present]
+    if some is None:
+        return Scored(ids, cosines, len(ids))
+    everything = index.ids if only is None else index.held(only)
+
+    def rest() -> tuple[Ids, Floats]:
+        return index.scores(queries, only=everything[~np.isin(everything, np.concatenate([ids, absent]))])
+
+    return Scored(ids, cosines, len(everything) - len(index.held(absent)), rest)

@@ -1,103 +1,283 @@
-"""The vector index: derived from the tables, disposable, checked before use.
+"""The vectors of one space: derived from the tables, disposable, checked before use.
 
-Exact search in half precision. `IndexScalarQuantizer(QT_fp16)` holds the very numbers that SQLite holds, in memory and
-on disk, and needs no training; `store.scoring` reads them at the memory's speed.
+Rows lie in half precision in a file that is mapped into memory, and the newest in memory until they are saved; both
+hold the very numbers that SQLite holds. How they are searched is `store.policy`'s to say.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import threading
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from store.catalog import Catalog, SpaceState
-from store.files import replace_file
-from store.scoring import RowNumbers, cosines
+from store.cache_files import ENTRY, FORMAT, CacheFiles, Held, Manifest
+from store.codes import Coder, Codes
+from store.held_rows import CHUNK, Floats, Halves, HeldRows, Ids
+from store.policy import DEFAULT, Policy, Tier
+from store.scoring import RowNumbers, best
+from store.sieve import likely
 from store.turns import Turns
+
+__all__ = ["Chunk", "Floats", "Halves", "Ids", "Located", "VectorIndex"]
 
 log = logging.getLogger(__name__)
 
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
+Chunk = tuple[Ids, Ids, Halves]
+_Made = TypeVar("_Made")
 
-FORMAT = 1
-
-
-def _faiss() -> Any:
-    """FAISS, when it is first needed: importing it takes longer than all else that `status` does."""
-    import faiss
-
-    return faiss
+CENTRE_ROWS: Final = 4_096  # the mean of so many is within a sixtieth of a deviation
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """What an index file was made from. Any mismatch with the catalog or the file means: rebuild."""
+class Located:
+    """Which row holds what: the rows that are alive, int64 (n,) or None for all, and the contents in their order."""
 
-    format: int
-    space: str
-    dim: int
-    epoch: int
-    last_id: int
-    count: int
-    sha256: str
+    rows: Ids | None
+    numbers: RowNumbers
+
+    def of(self, ids: Ids) -> Ids:
+        """Rows int64 (n,) of content ids, -1 for none."""
+        places = self.numbers.of(ids)
+        return places if self.rows is None else np.where(places < 0, -1, self.rows[places])
+
+    def all(self) -> Ids:
+        """Every row that is alive."""
+        return np.arange(len(self.numbers.ids)) if self.rows is None else self.rows
 
 
 class VectorIndex:
-    """The vectors of one space in memory, by content id. Safe for use from several threads, which read at once."""
+    """The vectors of one space, by content id. Safe for use from several threads, which read at once.
 
-    def __init__(self, dim: int) -> None:
+    Attributes:
+        dim: of the vectors.
+        epoch, last_id: the state of the space that it holds, see `SpaceState`.
+        policy: how it is searched.
+        saved: the manifest of the files that its first rows lie in; None for none.
+        measured: what `store.measuring` found.
+    """
+
+    def __init__(
+        self, dim: int, *, policy: Policy = DEFAULT, source: Callable[[], Iterable[Chunk]] | None = None
+    ) -> None:
+        """`source`: all rows anew, for when a file of them turns out to be damaged."""
         self.dim = dim
+        self.policy = policy
         self.epoch = 0
         self.last_id = 0
-        self.saved_id = -1  # `last_id` of the file it was read from or written to
-        # Adding may move all the rows in memory.
-        self._turns = Turns()
-        self._rows: RowNumbers | None = None
-        faiss = _faiss()
-        self._index: Any = faiss.IndexIDMap(
-            faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        )
+        self.saved: Manifest | None = None
+        self.measured: dict[str, float] = {}
+        self._source = source
+        self._turns = Turns()  # adding may move what is in memory
+        self._coding = threading.Lock()
+        self._remaking = threading.Lock()
+        self._hold(HeldRows(np.empty((0, dim), np.float16), np.empty(0, ENTRY)), np.empty(0, np.int64), None)
+
+    def _hold(self, rows: HeldRows, dead: Ids, codes: Codes | None) -> None:
+        self._rows = rows
+        self._dead = dead
+        self.codes = codes
+        self._known: Located | None = None
+
+    @classmethod
+    def of(cls, ids: Ids, vectors: Halves, *, tier: Tier | None = None) -> VectorIndex:
+        """An index in memory alone, with no library behind it.
+
+        Args:
+            ids: content ids, int64 (n,), none twice.
+            vectors: float16 (n, dim), unit rows.
+            tier: how it is searched; None for what the policy says.
+        """
+        if tier is not None:
+            limit = -1 if tier == "compressed" else len(ids)
+            index = cls(vectors.shape[1], policy=replace(DEFAULT, exact_rows=limit, uncoded_rows=0))
+        else:
+            index = cls(vectors.shape[1])
+        index.add([(np.arange(1, len(ids) + 1), np.asarray(ids, np.int64), vectors)])
+        index.encode()
+        return index
+
+    @classmethod
+    def holding(cls, held: Held, **options: Any) -> VectorIndex:
+        """An index of what a space's files hold."""
+        manifest = held.manifest
+        index = cls(manifest.dim, **options)
+        codes = None
+        if manifest.coded:
+            codes = Codes(Coder(manifest.dim, np.asarray(manifest.centre, np.float32)), held.codes)
+        index._hold(HeldRows(held.rows, held.entries), held.dead, codes)
+        index.epoch, index.last_id, index.saved = manifest.epoch, manifest.last_id, manifest
+        index.measured = dict(manifest.measured)
+        return index
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._rows) - len(self._dead)
 
-    def add(self, chunks: Iterable[tuple[int, Ids, NDArray[np.float16]]]) -> None:
-        """Append rows: chunks of (highest vector id, content ids (n,), vectors (n, dim))."""
-        for last_id, ids, vectors in chunks:
+    @property
+    def tier(self) -> Tier:
+        """How it is searched now: exactly too while codes are being made."""
+        return "exact" if self.lacks_codes else self.policy.tier(len(self._rows))
+
+    @property
+    def lacks_codes(self) -> bool:
+        """Whether it is large enough for codes, and too many rows have none."""
+        if self.policy.tier(len(self._rows)) == "exact":
+            return False
+        return not self._coded or len(self._rows) - self._coded > self.policy.uncoded_rows
+
+    @property
+    def _coded(self) -> int:
+        return 0 if self.codes is None else len(self.codes)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes it takes in memory, rows that are mapped left out."""
+        codes = 0 if self.codes is None else self.codes.words.nbytes
+        numbers = 16 * len(self)  # content ids, and the table of rows by id
+        return codes + numbers + self._rows.memory_bytes
+
+    # -- what is in it ------------------------------------------------------------------------------------------
+
+    def add(self, chunks: Iterable[Chunk]) -> None:
+        """Append rows: chunks of (vector ids (n,), ascending, content ids (n,), vectors (n, dim))."""
+        for numbers, ids, vectors in chunks:
+            if not len(ids):
+                continue
             with self._turns.writing():
-                self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids))
-                self.last_id = last_id
-                self._rows = None
+                self._rows.extend(numbers, ids, vectors)
+                self.last_id = int(numbers[-1])
+                self._known = None
+
+    def keeping(self, numbers: Ids) -> VectorIndex:
+        """This index without the rows whose vector id is not among `numbers`, int64 (n,), sorted.
+
+        An index of its own, which shares what is in memory until either grows: who reads this one goes on with it.
+        """
+        with self._turns.reading():
+            made = VectorIndex(self.dim, policy=self.policy, source=self._source)
+            held = self._rows.entries["vector"]
+            places = np.minimum(np.searchsorted(numbers, held), len(numbers) - 1)
+            alive = numbers[places] == held if len(numbers) else np.zeros(len(held), np.bool_)
+            codes = None if self.codes is None else Codes(self.codes.coder, self.codes.words)
+            made._hold(self._rows.shared(), np.flatnonzero(~alive), codes)
+            made.epoch, made.last_id = self.epoch, int(held[alive].max(initial=0))
+            made.saved, made.measured = self.saved, self.measured
+            return made
+
+    def encode(self) -> None:
+        """Make the codes that are missing, where the policy wants any; searches go on meanwhile."""
+        with self._coding:
+            if self.policy.tier(len(self._rows)) != "compressed":
+                return
+            if self.codes is None:
+                sample = self.sample(CENTRE_ROWS)[1]
+                coder = Coder(self.dim, sample=sample)
+                with self._turns.writing():
+                    self.codes = Codes(coder)
+            codes = self.codes
+            while True:
+                with self._turns.reading():
+                    start = len(codes)
+                    rows = np.arange(start, min(start + CHUNK, len(self._rows)))
+                    vectors = self._rows.gathered(rows) if self._rows.is_sound(rows) else None
+                if vectors is None:
+                    self._remake()
+                    return
+                if not len(vectors):
+                    return
+                made = codes.coder.encode(vectors)
+                with self._turns.writing():
+                    if self.codes is not codes:  # made again meanwhile
+                        return
+                    codes.extend(made)
+
+    # -- on disk ------------------------------------------------------------------------------------------------
+
+    def save(self, files: CacheFiles, space_key: str) -> None:
+        """Bring the files up to this index: what is new is appended, unless too much of what they hold is gone.
+
+        Raises:
+            OSError: see `CacheFiles.write`, `scores`.
+        """
+        with self._turns.writing():
+            rows = np.arange(len(self._rows))
+            # Only what these rows were read from, or written to, is appended to.
+            appends = self.saved is not None and self.saved == files.manifest()
+            if appends and len(self._dead) <= self.policy.dead_share * len(rows):
+                sound, kept = True, (len(self._rows.mapped), self.saved.coded if self.saved else 0)
+            else:
+                rows, kept, appends = np.delete(rows, self._dead), (0, 0), False
+                sound = self._rows.is_sound(rows)
+            if sound:
+                self._write(files, space_key, rows, kept, token=self.saved.token if appends and self.saved else "")
+        if not sound:
+            self._remake()
+            self.save(files, space_key)
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether its files hold all that it holds."""
+        saved = self.saved
+        if saved is None:
+            return False
+        held = (saved.rows, saved.dead, saved.coded, saved.epoch, saved.last_id)
+        return held == (len(self._rows), len(self._dead), self._coded, self.epoch, self.last_id)
+
+    def is_sound(self) -> bool:
+        """Whether every row is what was written; reads all that nobody read yet."""
+        with self._turns.reading():
+            return self._rows.is_sound(np.arange(len(self._rows)))
+
+    def _write(self, files: CacheFiles, space_key: str, rows: Ids, kept: tuple[int, int], *, token: str) -> None:
+        new, held, dead, coded = rows[kept[0] :], self._rows, self._dead, self._coded
+        held.summed(new)
+        entries = held.entries
+        codes = None if self.codes is None else self.codes.words
+        if not token:
+            entries, dead = entries[rows], dead[:0]
+            codes = None if codes is None else codes[rows[rows < coded]]
+        coder = None if self.codes is None else self.codes.coder
+        state = Manifest(
+            format=FORMAT, space=space_key, dim=self.dim, epoch=self.epoch, last_id=self.last_id, token=token,
+            rows=len(rows), dead=len(dead), coded=0 if codes is None else len(codes),
+            centre=() if coder is None else tuple(coder.centre.tolist()), measured=self.measured,
+        )  # fmt: skip
+        parts = (held.gathered(new[start : start + CHUNK]) for start in range(0, len(new), CHUNK))
+        self.saved = files.write(state, parts, entries, codes, dead, kept=kept)
+        # What was in memory is in the file now: from there, and not twice.
+        made = None if coder is None or codes is None else Codes(coder, codes)
+        self._hold(held.moved(files.rows(self.saved), rows, entries), dead, made)
+
+    # -- reading ------------------------------------------------------------------------------------------------
 
     @property
     def ids(self) -> Ids:
         """Content ids by row, int64 (n,), not to be written to."""
         with self._turns.reading():
-            return self._located().ids
+            return self.located().numbers.ids
 
-    def _located(self) -> RowNumbers:
+    def located(self) -> Located:
         """Which row holds what; only for a reader. Two readers may both make it, to the same effect."""
-        rows = self._rows
-        if rows is None:
-            rows = self._rows = RowNumbers(np.array(_faiss().vector_to_array(self._index.id_map), np.int64))
-        return rows
+        known = self._known
+        if known is None:
+            rows = None
+            contents = self._rows.entries["content"]
+            if len(self._dead):
+                alive = np.ones(len(contents), np.bool_)
+                alive[self._dead] = False
+                rows = np.flatnonzero(alive)
+                contents = contents[rows]
+            known = self._known = Located(rows, RowNumbers(np.array(contents, np.int64)))
+        return known
 
-    def _matrix(self) -> NDArray[np.float16]:
-        """The rows as float16 (n, dim): a view into the index, valid only while reading."""
-        faiss = _faiss()
-        quantizer: Any = faiss.downcast_index(self._index.index)
-        count = len(self) * self.dim * 2
-        codes = faiss.rev_swig_ptr(quantizer.codes.data(), count) if count else np.empty(0, np.uint8)
-        return codes.view(np.float16).reshape(-1, self.dim)
+    def held(self, ids: Ids) -> Ids:
+        """Those of the content ids that have a vector here, in their order."""
+        with self._turns.reading():
+            return ids[self.located().of(ids) >= 0]
 
     def scores(self, queries: Floats, *, only: Ids | None = None) -> tuple[Ids, Floats]:
         """Cosines of every row, or of those wanted, to unit queries; see `scoring.cosines` for their accuracy.
@@ -111,160 +291,135 @@ class VectorIndex:
 
         Raises:
             ValueError: the queries do not have this index's dimension.
+            OSError: a file of the rows is damaged, and there is nothing to make it from again.
         """
         queries = self._checked(queries)
-        with self._turns.reading():
-            located = self._located()
+
+        def read() -> tuple[Ids, Callable[[], tuple[Ids, Floats]]]:
+            located = self.located()
             if only is None:
-                return located.ids, cosines(self._matrix(), np.arange(len(located.ids)), queries)
-            rows = located.of(only)
-            if (rows < 0).any():
-                rows = rows[rows >= 0]
-            return located.ids[rows], cosines(self._matrix(), rows, queries)
+                rows, ids = located.all(), located.numbers.ids
+            else:
+                rows = located.of(only)
+                if (rows < 0).any():
+                    rows = rows[rows >= 0]
+                ids = self._rows.entries["content"][rows]
+            return rows, lambda: (ids, self.cosines(rows, queries))
+
+        return self.reading(read)
+
+    def nearest(self, queries: Floats, k: int, *, only: Ids | None = None) -> tuple[Ids, Floats]:
+        """The k nearest rows to each query: content ids int64 (m, j) and cosines float32 (m, j), best first.
+
+        Equal cosines by id; j is k, or as many as there are. Above the exact tier a few of the nearest may be missed;
+        those that are found have exact cosines.
+
+        Args:
+            queries: float32 (m, dim), unit rows.
+            k: how many.
+            only: content ids to choose from, without repeats; None for all.
+
+        Raises:
+            ValueError, OSError: see `scores`.
+        """
+        found = []
+        for query in self._checked(queries)[:, None]:
+            some = likely(self, query, [], wanted=k, only=only)
+            ids, cosines = self.scores(query, only=only if some is None else some)
+            places = best(ids, cosines[0], k)
+            found.append((ids[places], cosines[0][places]))
+        if not found:
+            return np.empty((0, k), np.int64), np.empty((0, k), np.float32)
+        return np.stack([ids for ids, _ in found]), np.stack([cosines for _, cosines in found])
+
+    def contents_among(self, found: Ids, rows: Ids | None) -> Ids:
+        """Content ids of rows that were found by their codes, and of those that have none yet; only for a reader.
+
+        Args:
+            found: rows int64 (n,), each once.
+            rows: those to choose from, `found` among them; None for all that are alive.
+        """
+        if rows is None:
+            rows = np.arange(self._coded, len(self._rows))
+            both = np.concatenate([found, rows])
+            if len(self._dead):
+                both = both[~self._is_dead(both)]
+        else:
+            both = np.concatenate([found, rows[rows >= self._coded]])
+        return np.asarray(self._rows.entries["content"][both], np.int64)
+
+    def _is_dead(self, rows: Ids) -> NDArray[np.bool_]:
+        places = np.minimum(np.searchsorted(self._dead, rows), len(self._dead) - 1)
+        return np.asarray(self._dead[places] == rows, np.bool_)
 
     def vectors_of(self, ids: Ids) -> Floats:
         """Vectors float32 (n, dim) of content ids, in their order.
 
         Raises:
             KeyError: an id has no vector here.
+            OSError: see `scores`.
         """
         ids = np.asarray(ids, np.int64)
-        with self._turns.reading():
-            rows = self._located().of(ids)
+
+        def read() -> tuple[Ids, Callable[[], Floats]]:
+            rows = self.located().of(ids)
             absent = ids[rows < 0]
             if len(absent):
                 raise KeyError(int(absent[0]))
-            return self._matrix()[rows].astype(np.float32)
+            return rows, lambda: self._rows.gathered(rows).astype(np.float32)
+
+        return self.reading(read)
 
     def sample(self, count: int, *, without: Ids | None = None, seed: int = 0) -> tuple[Ids, Floats]:
         """Content ids int64 (n,) and vectors float32 (n, dim) of rows chosen at random, all where there are fewer.
 
         The same for the same seed and the same rows. `without`: content ids never to choose.
         """
-        with self._turns.reading():
-            ids = self._located().ids
-            rows = np.arange(len(ids)) if without is None else np.flatnonzero(~np.isin(ids, without))
-            chosen = np.random.default_rng(seed).choice(len(rows), min(count, len(rows)), replace=False)
-            rows = rows[np.sort(chosen)]
-            return ids[rows], self._matrix()[rows].astype(np.float32)
+
+        def read() -> tuple[Ids, Callable[[], tuple[Ids, Floats]]]:
+            located = self.located()
+            ids = located.numbers.ids
+            places = np.arange(len(ids)) if without is None else np.flatnonzero(~np.isin(ids, without))
+            chosen = np.random.default_rng(seed).choice(len(places), min(count, len(places)), replace=False)
+            places = places[np.sort(chosen)]
+            rows = located.all()[places]
+            return rows, lambda: (ids[places], self._rows.gathered(rows).astype(np.float32))
+
+        return self.reading(read)
+
+    def reading(self, read: Callable[[], tuple[Ids, Callable[[], _Made]]]) -> _Made:
+        """What is read from some rows, once they are known to be what was written.
+
+        `read` gives the rows, and what is to be done with them; both while nothing is written. Not reentrant.
+
+        Raises:
+            OSError: see `scores`.
+        """
+        while True:
+            with self._turns.reading():
+                rows, work = read()
+                if self._rows.is_sound(rows):
+                    return work()
+            self._remake()
+
+    def _remake(self) -> None:
+        with self._remaking:
+            if not self._rows.unsound:
+                return  # another thread found the same, and was first
+            if self._source is None:
+                raise OSError("the rows of a vector cache are damaged, and there is nothing to make them from again")
+            log.warning("a vector cache of %d rows is damaged; it is made again", len(self))
+            fresh = VectorIndex(self.dim, policy=self.policy)
+            fresh.add(self._source())
+            with self._turns.writing():
+                self._hold(fresh._rows, np.empty(0, np.int64), None)
+                self.saved, self.last_id = None, fresh.last_id
+
+    def cosines(self, rows: Ids, queries: Floats) -> Floats:
+        """Cosines float32 (m, n) of rows; only for a reader."""
+        return self._rows.cosines(rows, queries)
 
     def _checked(self, queries: Floats) -> Floats:
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise ValueError(f"queries have shape {queries.shape}; this index wants (m, {self.dim})")
         return np.ascontiguousarray(queries, np.float32)
-
-    def save(self, path: Path, space_key: str) -> None:
-        """Write the index file, then its manifest; each replaced whole: a crash between leaves a mismatch, not a lie.
-
-        Raises:
-            OSError: the disk is full or the folder can't be written; the old files are still there.
-        """
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._turns.reading():
-            replace_file(path, self._write)
-            manifest = Manifest(FORMAT, space_key, self.dim, self.epoch, self.last_id, len(self), _sha256(path))
-        text = json.dumps(asdict(manifest), indent=1)
-        replace_file(path.with_suffix(".json"), lambda temporary: _write_text(temporary, text))
-        self.saved_id = manifest.last_id
-
-    def _write(self, path: Path) -> None:
-        # Through a file of Python's: FAISS's own takes no path that is not text, and hides a full disk.
-        try:
-            with path.open("wb") as file:
-                _faiss().write_index(self._index, _faiss().PyCallbackIOWriter(file.write))
-        except RuntimeError as error:
-            raise OSError(f"the vector cache {path} can't be written: {error}") from error
-
-    @classmethod
-    def load(cls, path: Path, space: SpaceState) -> VectorIndex | None:
-        """The index saved at `path` if it was made from this space's rows and no bit of it changed; else None."""
-        try:
-            manifest = Manifest(**json.loads(path.with_suffix(".json").read_text()))
-            expected = (FORMAT, space.key, space.dim, space.epoch)
-            if (manifest.format, manifest.space, manifest.dim, manifest.epoch) != expected:
-                return None
-            if manifest.last_id > space.last_id or manifest.count > space.count or _sha256(path) != manifest.sha256:
-                return None
-            with path.open("rb") as file:
-                loaded: Any = _faiss().read_index(_faiss().PyCallbackIOReader(file.read))
-        except FileNotFoundError:
-            return None
-        # A damaged cache is no error: whatever is wrong with it, it is made again.
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            log.warning("the vector cache %s can't be read (%s); it is made again", path, error)
-            return None
-        if loaded.ntotal != manifest.count or loaded.d != space.dim:
-            return None
-        index = cls(space.dim)
-        index._index = loaded
-        index.epoch, index.last_id, index.saved_id = manifest.epoch, manifest.last_id, manifest.last_id
-        return index
-
-
-class VectorCache:
-    """Vector indexes by space: loaded once, brought up to date with the catalog on each use."""
-
-    def __init__(self, folder: Path, catalog: Catalog, *, readonly: bool) -> None:
-        self._folder = folder
-        self._catalog = catalog
-        self._readonly = readonly
-        self._lock = threading.Lock()
-        self._indexes: dict[int, tuple[int, VectorIndex]] = {}  # by space: the generation it was checked at, the index
-
-    def path(self, space_id: int) -> Path:
-        """Where the index file of a space lies."""
-        return self._folder / f"space-{space_id}.faiss"
-
-    def get(self, space_id: int) -> VectorIndex:
-        """The index of a space, holding every vector committed by now."""
-        generation = self._catalog.generation()
-        with self._lock:
-            checked, index = self._indexes.get(space_id, (-1, None))
-            if index is not None and checked == generation:
-                return index
-            index = self._current(index, self._catalog.space_state(space_id))
-            self._indexes[space_id] = (generation, index)
-            return index
-
-    def _current(self, index: VectorIndex | None, state: SpaceState) -> VectorIndex:
-        if index is None or not _extends(index, state):
-            index = VectorIndex.load(self.path(state.id), state)
-        if index is None or not _extends(index, state):
-            log.info("building the vector index of space %s from %d vectors", state.key, state.count)
-            index = VectorIndex(state.dim)
-            index.epoch = state.epoch
-        if index.last_id < state.last_id:
-            index.add(self._catalog.vectors_after(state.id, state.dim, index.last_id))
-        return index
-
-    def save(self, space_id: int) -> None:
-        """Write the index of a space to its file, unless the file is already of this state.
-
-        Raises:
-            OSError: see `VectorIndex.save`.
-        """
-        if self._readonly:
-            return
-        index = self.get(space_id)
-        if index.saved_id != index.last_id:
-            index.save(self.path(space_id), self._catalog.space_state(space_id).key)
-
-    def is_current(self, space_id: int) -> bool:
-        """Whether the index file of a space is undamaged and holds every vector committed by now."""
-        state = self._catalog.space_state(space_id)
-        saved = VectorIndex.load(self.path(space_id), state)
-        return saved is not None and saved.last_id == state.last_id and len(saved) == state.count
-
-
-def _extends(index: VectorIndex, state: SpaceState) -> bool:
-    """Whether the catalog's rows are this index's rows, or those and more."""
-    return index.epoch == state.epoch and index.last_id <= state.last_id and len(index) <= state.count
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

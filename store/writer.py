@@ -325,7 +325,8 @@ def _put_photos(connection: Connection, ids: Mapping[bytes, int], indexed: Seque
         Photo.path == bindparam("path"),
         Photo.content_id != bindparam("content_id"),
     )
-    connection.execute(delete(SetAsideRow).where(SetAsideRow.photo_id.in_(other)), rows)
+    if connection.execute(select(SetAsideRow.photo_id).limit(1)).first() is not None:
+        connection.execute(delete(SetAsideRow).where(SetAsideRow.photo_id.in_(other)), rows)
     statement = insert(Photo)
     new = statement.excluded
     connection.execute(

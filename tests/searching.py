@@ -22,7 +22,8 @@ class Hit:
 
 def nearest(library: Library, space_id: int, query: Floats, k: int) -> list[Hit]:
     """The k present pictures nearest to a unit vector, best first, equal scores by content id."""
-    ids, cosines = score(library, library.vectors.get(space_id), query[None, :])
+    scored = score(library, library.vectors.get(space_id), query[None, :])
+    ids, cosines = scored.ids, scored.cosines
     rows = np.lexsort((ids, -cosines[0]))[:k]
     photos = library.catalog.photos(ids[rows].tolist())
     return [Hit(float(cosines[0, row]), photos[int(ids[row])]) for row in rows]

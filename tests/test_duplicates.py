@@ -45,7 +45,7 @@ def unit(rows: Any) -> Floats:
 def index_of(vectors: Floats) -> VectorIndex:
     index = VectorIndex(vectors.shape[1])
     # Ids apart from rows: nothing may take the one for the other.
-    index.add([(len(vectors), np.arange(len(vectors)) * 3 + 5, vectors.astype(np.float16))])
+    index.add([(np.arange(len(vectors)), np.arange(len(vectors)) * 3 + 5, vectors.astype(np.float16))])
     return index
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -19,7 +20,8 @@ from conftest import Index
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.library import Library
+from store.library import Library, locked
+from store.policy import Policy
 from store.scoring import best
 from store.vectors import VectorIndex
 
@@ -32,7 +34,7 @@ def rows(count: int, dim: int, seed: int) -> np.ndarray:
 
 def filled(vectors: np.ndarray, ids: np.ndarray) -> VectorIndex:
     index = VectorIndex(vectors.shape[1])
-    index.add([(len(ids), ids, vectors)])
+    index.add([(np.arange(len(ids)), ids, vectors)])
     return index
 
 
@@ -169,7 +171,7 @@ def test_stored_vectors_come_back_by_id_after_more_are_added() -> None:
     for absent in (5, 145, -1):
         with pytest.raises(KeyError, match=str(absent)):
             index.vectors_of(np.array([absent], np.int64))
-    index.add([(50, ids[40:], vectors[40:])])
+    index.add([(np.arange(40, 50), ids[40:], vectors[40:])])
     np.testing.assert_array_equal(index.vectors_of(ids[[45, 3]]), vectors[[45, 3]].astype(np.float32))
     with pytest.raises(KeyError):
         VectorIndex(16).vectors_of(ids[:1])
@@ -220,7 +222,8 @@ def test_vectors_may_be_added_while_others_search() -> None:
         reading = [pool.submit(read, number) for number in range(4)]
         try:
             for start in range(step, count, step):
-                index.add([(start, np.arange(start, start + step), vectors[start : start + step])])
+                numbers = np.arange(start, start + step)
+                index.add([(numbers, numbers, vectors[start : start + step])])
         finally:
             adding.clear()
         for sizes in [future.result() for future in reading]:
@@ -233,10 +236,6 @@ def damage_cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
 
 
-def damage_tail(path: Path) -> None:
-    path.write_bytes(path.read_bytes() + bytes(100))
-
-
 def damage_bit(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[random.Random(0).randrange(len(data))] ^= 4
@@ -247,41 +246,61 @@ def damage_rubbish(path: Path) -> None:
     path.write_bytes(b"rubbish")
 
 
-def damage_manifest(path: Path) -> None:
-    path.with_suffix(".json").write_text("{")
-
-
 def damage_other_space(path: Path) -> None:
-    manifest = json.loads(path.with_suffix(".json").read_text())
-    path.with_suffix(".json").write_text(json.dumps({**manifest, "space": "another"}))
+    manifest = path.parent / "space-1.json"
+    text = json.dumps({**json.loads(manifest.read_text().splitlines()[0]), "space": "another"})
+    manifest.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
 
 
 def damage_missing(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [damage_cut, damage_tail, damage_bit, damage_rubbish, damage_manifest, damage_other_space, damage_missing],
-)
-def test_a_damaged_index_file_is_made_again_and_never_served(
-    photos: Path, index: Index, library: Path, damage: Callable[[Path], None]
+SMALL = Policy(exact_rows=8, uncoded_rows=0, least_candidates=1, subset_rows=0, widest=1)
+
+
+@pytest.mark.parametrize("kind", ["json", "f16", "ids", "bits"])
+@pytest.mark.parametrize("damage", [damage_cut, damage_bit, damage_rubbish, damage_other_space, damage_missing])
+def test_a_damaged_file_is_made_again_and_never_served(
+    photos: Path, index: Index, library: Path, damage: Callable[[Path], None], kind: str
 ) -> None:
     index(photos)
-    with Library.open(library) as opened:
+    with locked(library), Library.open(library, policy=SMALL) as opened:
+        opened.vectors.save(1)  # as a large library: with codes
         fresh = opened.vectors.get(1)
+        assert fresh.tier == "compressed"
         query = fresh.vectors_of(fresh.ids[:1])
-        expected = nearest(fresh, query, 24)
-        path = opened.vectors.path(1)
+        expected, ids = nearest(fresh, query, 24), fresh.ids
+        vectors = fresh.vectors_of(ids)
+    (path,) = (library / "vectors").glob(f"space-1*.{kind}")
     damage(path)
-    with Library.open(library) as opened:
+    with Library.open(library, policy=SMALL) as opened:
         assert not opened.vectors.is_current(1)
+    with Library.open(library, policy=SMALL) as opened:
         found = nearest(opened.vectors.get(1), query, 24)
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1], expected[1])
+    with Library.open(library, policy=SMALL) as opened:
+        np.testing.assert_array_equal(opened.vectors.get(1).vectors_of(ids), vectors)
     assert index("verify", space=None).code == 0
     with Library.open(library) as opened:
         assert opened.vectors.is_current(1)
+
+
+def test_what_a_killed_writer_left_behind_is_not_read(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    for path in (library / "vectors").glob("space-1.*"):
+        path.write_bytes(path.read_bytes() + b"half a row") if path.suffix != ".json" and path.stat().st_size else None
+    (library / "vectors" / "space-1.faiss").write_bytes(b"of an older program")
+    with Library.open(library) as opened:
+        assert opened.vectors.is_current(1)
+        assert len(opened.vectors.get(1)) == 24
+    (photos / "copy.png").write_bytes((Path(__file__).parent / "fixtures/awkward/alpha.png").read_bytes())
+    index(photos)
+    with Library.open(library) as opened:
+        assert opened.vectors.is_current(1)
+        assert len(opened.vectors.get(1)) == 25
+    assert not (library / "vectors" / "space-1.faiss").exists()
 
 
 def test_an_index_file_that_is_behind_is_caught_up(photos: Path, index: Index, library: Path) -> None:

@@ -1,0 +1,96 @@
+"""What opening, adding and replacing cost beside reading or building all of it, at a library's own door.
+
+    python benchmarks/growth.py [--size 200000] [--dim 512] [--change 1000] [--rounds 5] [--codes]
+
+A made-up library on disk: random unit vectors in half precision. Everything is measured in every round, one after
+another, and ratios are medians of the rounds' ratios:
+
+- **rebuild**: an index from the tables, saved; with --codes, their making included.
+- **replace**: `change` contents get other vectors; an index that was open follows, and is saved.
+- **add**: as many new ones.
+- **open**: from the files to the first answer; beside it, the same files read whole and hashed (SHA-256), which opening
+  meant before rows were mapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from search import made_library, unit_rows
+
+from store.library import DATABASE, Library, locked
+from store.policy import DEFAULT
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long doing `work` once takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def change(folder: Path, contents: range, dim: int, seed: int) -> None:
+    """Give contents other vectors, or their first, as a run does that replaces them."""
+    vectors = unit_rows(len(contents), dim, seed).astype("<f2")
+    with closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
+        gone = connection.executemany("DELETE FROM vectors WHERE content_id = ?", [(each,) for each in contents])
+        if gone.rowcount > 0:
+            connection.execute("UPDATE spaces SET epoch = epoch + 1")
+        connection.executemany(
+            "INSERT INTO vectors (space_id, content_id, vector) VALUES (1, ?, ?)",
+            [(each, vector.tobytes()) for each, vector in zip(contents, vectors, strict=True)],
+        )
+        connection.execute("UPDATE library SET generation = generation + 1")
+
+
+@click.command()
+@click.option("--size", default=200_000, show_default=True, type=click.IntRange(10_000))
+@click.option("--dim", default=512, show_default=True, type=click.IntRange(8))
+@click.option("--change", "many", default=1_000, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--codes", is_flag=True, help="As a space above the exact tier.")
+def main(size: int, dim: int, many: int, rounds: int, codes: bool) -> None:
+    """Measure what changes cost and print a Markdown table."""
+    policy = replace(DEFAULT, exact_rows=0, uncoded_rows=0) if codes else DEFAULT
+    query = unit_rows(1, dim, seed=1)
+    took: dict[str, list[float]] = {name: [] for name in ("rebuild", "replace", "add", "open", "full read")}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        # Contents enough for those that are added; their vectors come later.
+        made_library(folder, size + many * rounds, dim, with_vectors=size).library.close()
+        for number in range(rounds):
+            for path in (folder / "vectors").glob("space-*"):
+                path.unlink()
+            with locked(folder), Library.open(folder, policy=policy) as library:
+                took["rebuild"].append(seconds(lambda library=library: library.vectors.save(1)))
+                change(folder, range(1 + many * number, 1 + many * (number + 1)), dim, seed=number)
+                took["replace"].append(seconds(lambda library=library: library.vectors.save(1)))
+                change(folder, range(size + 1 + many * number, size + 1 + many * (number + 1)), dim, seed=number)
+                took["add"].append(seconds(lambda library=library: library.vectors.save(1)))
+            with Library.open(folder, policy=policy) as library:
+                took["open"].append(seconds(lambda library=library: library.vectors.get(1).nearest(query, 10)))
+            files = list((folder / "vectors").glob("space-*"))
+            took["full read"].append(seconds(lambda files=files: [hashlib.sha256(f.read_bytes()) for f in files]))
+    print(f"{size:,} x {dim}, {many:,} at a time, {rounds} rounds, {'with codes' if codes else 'without codes'}\n")
+    print("| | seconds | ratio |")
+    print("|---|---:|---:|")
+    for name, beside in (("rebuild", None), ("replace", "rebuild"), ("add", "rebuild"), ("full read", None),
+                         ("open", "full read")):  # fmt: skip
+        ratio = ""
+        if beside is not None:
+            each = [own / other for own, other in zip(took[name], took[beside], strict=True)]
+            ratio = f"{statistics.median(each):.3f} of a {beside}"
+        print(f"| {name} | {statistics.median(took[name]):.3f} | {ratio} |")
+
+
+if __name__ == "__main__":
+    main()

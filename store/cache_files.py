@@ -1,0 +1,241 @@
+"""The files that a space's vectors are kept in beside the database: appended to, checked, mapped into memory.
+
+    space-N.json              what the others hold, with checksums, its own last; replaced whole, after them
+    space-N.TOKEN.f16         the rows, half precision, one after another
+    space-N.TOKEN.ids         for each row: vector id, content id, and a checksum of the row
+    space-N.TOKEN.bits        codes of the first rows (`store.codes`)
+    space-N.TOKEN.EPOCH.dead  rows that are gone from the database
+
+Files are only appended to, and the manifest says how far: whatever a kill leaves behind it is not read, and is written
+over by the next run. They are never cut short either, which would pull the ground from under whoever has them mapped.
+
+What is read whole when opening is verified whole: ids and codes, by SHA-256 over blocks of rows, so that appending need
+not read what was there. The rows, ten times as much, are verified one by one by whoever first uses them
+(`VectorIndex`): a changed byte is found before it is served, and opening reads none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.files import replace_file
+
+FORMAT: Final = 2
+BLOCK: Final = 65_536  # rows under one checksum
+# A row's entry in the file of ids. Packed: 20 bytes.
+ENTRY: Final = np.dtype([("vector", "<i8"), ("content", "<i8"), ("check", "<u4")])
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the files of a space hold and were made from. Any mismatch with the catalog or a file means: rebuild.
+
+    Attributes:
+        space, dim, epoch, last_id: of the space, see `SpaceState`.
+        token: in the names of the files that belong to this manifest.
+        rows, dead, coded: how many rows there are, how many of those are gone, and how many have codes.
+        ids, bits, dead_check: SHA-256 of each block of the ids and of the codes, and of the list of rows that are gone.
+        centre: of the codes.
+        measured: what `store.measuring` found, and when codes were made.
+    """
+
+    format: int
+    space: str
+    dim: int
+    epoch: int
+    last_id: int
+    token: str
+    rows: int
+    dead: int
+    coded: int
+    ids: tuple[str, ...] = ()
+    bits: tuple[str, ...] = ()
+    dead_check: str = ""
+    centre: tuple[float, ...] = ()
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What opening it takes in memory, the mapped rows left out: codes, entries, and a table of rows by id."""
+        return self.coded * (-(-self.dim // 64) + 1) * 8 + self.rows * (ENTRY.itemsize + 1 + 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a space's files hold: rows float16 (n, dim), mapped; the rest in memory."""
+
+    manifest: Manifest
+    rows: NDArray[np.float16]
+    entries: NDArray[Any]
+    codes: NDArray[np.uint64]
+    dead: NDArray[np.int64]
+
+
+class DamagedError(Exception):
+    """A file of the cache is not what its manifest says."""
+
+
+class CacheFiles:
+    """The files of one space in a folder."""
+
+    def __init__(self, folder: Path, space_id: int) -> None:
+        self.folder = folder
+        self._name = f"space-{space_id}"
+        self.manifest_path = folder / f"{self._name}.json"
+
+    def path(self, manifest: Manifest, kind: str) -> Path:
+        """Where the rows (`f16`), `ids`, `bits` or `dead` of a manifest lie."""
+        epoch = f".{manifest.epoch}" if kind == "dead" else ""
+        return self.folder / f"{self._name}.{manifest.token}{epoch}.{kind}"
+
+    def manifest(self) -> Manifest | None:
+        """The manifest as it lies there, unchecked against anything; None where there is none, or it makes no sense."""
+        try:
+            text, _, check = self.manifest_path.read_bytes().rpartition(b"\n")
+            if hashlib.sha256(text).hexdigest().encode() != check:
+                return None
+            said = json.loads(text)
+            made = Manifest(**{**said, **{name: tuple(said[name]) for name in ("ids", "bits", "centre")}})
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        counts = (made.rows, made.dead, made.coded, made.dim, made.epoch, made.last_id)
+        sound = all(isinstance(count, int) and count >= 0 for count in counts) and made.token.isalnum()
+        return made if sound and made.format == FORMAT else None
+
+    def bytes(self, manifest: Manifest) -> int:
+        """Bytes of the files of a manifest."""
+        found = 0
+        for path in (self.manifest_path, *(self.path(manifest, kind) for kind in ("f16", "ids", "bits", "dead"))):
+            with suppress(OSError):
+                found += path.stat().st_size
+        return found
+
+    def read(self, manifest: Manifest) -> Held:
+        """What the files hold: verified, but for the rows.
+
+        Raises:
+            DamagedError: a file is missing, short, or not what it was.
+        """
+        try:
+            entries = np.fromfile(self.path(manifest, "ids"), ENTRY, manifest.rows)
+            words = -(-manifest.dim // 64) + 1
+            codes = np.empty((0, words), np.uint64)
+            if manifest.coded:
+                codes = np.fromfile(self.path(manifest, "bits"), np.uint64, manifest.coded * words).reshape(-1, words)
+            dead = np.empty(0, np.int64)
+            if manifest.dead:
+                dead = np.fromfile(self.path(manifest, "dead"), np.int64)
+            rows = self.rows(manifest)
+        except (OSError, ValueError) as error:
+            raise DamagedError(str(error)) from error
+        if (len(entries), len(codes), len(dead)) != (manifest.rows, manifest.coded, manifest.dead):
+            raise DamagedError(f"the files of {self.manifest_path} are shorter than it says")
+        found = (digests(entries), digests(codes), _digest(dead))
+        if found != (manifest.ids, manifest.bits, manifest.dead_check):
+            raise DamagedError(f"the files of {self.manifest_path} do not have the checksums that it says")
+        if len(dead) and not (dead.min() >= 0 and dead.max() < manifest.rows):
+            raise DamagedError(f"the files of {self.manifest_path} name rows that are not there")
+        return Held(manifest, rows, entries, codes, dead)
+
+    def rows(self, manifest: Manifest) -> NDArray[np.float16]:
+        """The rows, float16 (n, dim), mapped and unverified.
+
+        Raises:
+            OSError, ValueError: the file is missing or short.
+        """
+        if not manifest.rows:
+            return np.empty((0, manifest.dim), np.float16)
+        shape = (manifest.rows, manifest.dim)
+        return np.asarray(np.memmap(self.path(manifest, "f16"), np.float16, "r", shape=shape))
+
+    def write(
+        self, manifest: Manifest, rows: Iterable[NDArray[np.float16]], entries: NDArray[Any],
+        codes: NDArray[np.uint64] | None, dead: NDArray[np.int64], *, kept: tuple[int, int] = (0, 0),
+    ) -> Manifest:  # fmt: skip
+        """Append rows, then say so. Returns the manifest as written: with its checksums and token.
+
+        Args:
+            manifest: with the space's state; its token is that of the files to append to, or "" for new ones.
+            rows: those to append, in parts, float16 (n, dim) each.
+            entries, codes, dead: all of them, those that are in the files already too.
+            kept: how many rows and how many codes are in the files already.
+
+        Raises:
+            OSError: the disk is full or the folder can't be written; what was there before is still there.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = self.manifest() if manifest.token else None
+        known = ((), ()) if before is None else (before.ids, before.bits)
+        codes = np.empty((0, 1), np.uint64) if codes is None else codes
+        made = replace(
+            manifest, token=manifest.token or secrets.token_hex(4), dead_check=_digest(dead),
+            ids=digests(entries, known[0], kept[0]), bits=digests(codes, known[1], kept[1]),
+        )  # fmt: skip
+        _append(self.path(made, "f16"), kept[0] * made.dim * 2, rows)
+        _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
+        _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
+        replace_file(self.path(made, "dead"), lambda temporary: _write(temporary, dead.tobytes()))
+        text = json.dumps(asdict(made)).encode()
+        check = hashlib.sha256(text).hexdigest().encode()
+        replace_file(self.manifest_path, lambda temporary: _write(temporary, text + b"\n" + check))
+        self._sweep(made)
+        return made
+
+    def _sweep(self, manifest: Manifest) -> None:
+        """Remove what no manifest speaks of any more. Who has it mapped keeps it."""
+        current = {self.manifest_path, *(self.path(manifest, kind) for kind in ("f16", "ids", "bits", "dead"))}
+        for path in self.folder.glob(f"{self._name}.*"):
+            if path not in current:
+                path.unlink(missing_ok=True)
+
+
+def digests(rows: NDArray[Any], known: tuple[str, ...] = (), kept: int = 0) -> tuple[str, ...]:
+    """SHA-256 of each block of rows; those of the first `kept` rows are taken from `known` where they are whole."""
+    whole = min(kept // BLOCK, len(known))
+    starts = range(whole * BLOCK, len(rows), BLOCK)
+
+    def digest(start: int) -> str:
+        return _digest(rows[start : start + BLOCK])
+
+    if len(starts) < 2:
+        return known[:whole] + tuple(map(digest, starts))
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return known[:whole] + tuple(pool.map(digest, starts))
+
+
+def _digest(rows: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(rows).view(np.uint8).data if rows.size else b"").hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _append(path: Path, start: int, parts: Iterable[NDArray[Any]]) -> None:
+    """Write at `start`, whatever lies there, and make sure of it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        file.seek(start)
+        for part in parts:
+            if part.size:
+                file.write(np.ascontiguousarray(part).view(np.uint8).data)
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,60 @@
+"""Which way a space is searched, by its size: one policy, every number of it measured (docs/benchmarks.md).
+
+1. **Exact**, up to `exact_rows`: the cosines of every row, by our own kernel (`store.scoring`).
+2. **Compressed**, above: one bit a dimension (`store.codes`) says which rows may be among the best, and those alone are
+   scored exactly. No training but a mean, so a space grows into it and out of it without a pause.
+
+A third way, with lists of neighbours (IVF), was measured and is not here: see docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Tier = Literal["exact", "compressed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Where one way of searching ends and the next begins. Tests make these small; nothing else should.
+
+    Attributes:
+        exact_rows: up to so many rows every row is scored: 300,000 x 512 take 8 ms on two cores, and a search a tenth
+            of a second with all that is not scoring.
+        subset_rows: up to so many rows that a filter keeps are scored without a look at their codes: of 1M x 512,
+            50,000 took 8 ms so and 13 by their codes, 200,000 the same either way, 500,000 40 and 17.
+        uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
+        least_candidates: of a term, however small the space is: more than the deepest page and its folding look at.
+        root_candidates: of a term, times the root of the rows. What an estimate is off by does not change with the size
+            of a space, but how close the best lie to each other does.
+        widest: share of the rows; where more than that may match, all are scored.
+        margin, near_margin: how far below the relevance line, and below what is near it, candidates begin, in
+            deviations of what estimates are off by. See `store.sieve.likely` for what that loses.
+        dead_share: of the rows on disk. With more, saving writes the file anew without them.
+    """
+
+    exact_rows: int = 300_000
+    subset_rows: int = 100_000
+    uncoded_rows: int = 32_768
+    least_candidates: int = 4_096
+    root_candidates: int = 10
+    widest: float = 0.3
+    margin: float = 2.0
+    near_margin: float = 1.0
+    dead_share: float = 0.2
+
+    def tier(self, rows: int) -> Tier:
+        """The way a space of so many rows is searched, once its codes are made."""
+        return "exact" if rows <= self.exact_rows else "compressed"
+
+    def candidates(self, rows: int, wanted: int, *, filtered: bool) -> int:
+        """How many rows to score exactly for each term, for `wanted` hits of a space of so many rows.
+
+        Of those that a filter keeps, twice as many as of all: on 1M x 512 that made recall@10 0.984 into 0.99 and more.
+        """
+        return max(self.least_candidates, self.root_candidates * math.isqrt(rows), 8 * wanted) * (2 if filtered else 1)
+
+
+DEFAULT = Policy()

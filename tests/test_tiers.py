@@ -1,0 +1,315 @@
+"""A space gives the same answers whatever became of its files, and nearly the same whichever way it is searched."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from store.cache_files import CacheFiles
+from store.codes import Coder, Codes
+from store.measuring import measure, text_like
+from store.policy import DEFAULT, Policy
+from store.scoring import best
+from store.sieve import Goal, likely
+from store.vectors import Floats, Ids, VectorIndex
+
+DIM = 70
+SMALL = Policy(
+    exact_rows=40, subset_rows=4, uncoded_rows=10, least_candidates=8, root_candidates=2, widest=1.0, dead_share=0.3
+)
+
+
+def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
+    """Unit rows float16 (count, dim) as pictures lie: around a common mean, in clusters of very different sizes."""
+    random = np.random.default_rng(seed)
+    basis = np.random.default_rng(99).standard_normal((dim // 4, dim))
+    centres = np.random.default_rng(98).standard_normal((100, dim // 4))
+    sizes = 1 / np.arange(1, 101)
+    chosen = random.choice(100, count, p=sizes / sizes.sum())
+    made = (centres[chosen] + 0.8 * random.standard_normal((count, dim // 4))) @ basis / np.sqrt(dim)
+    made += 0.4 * random.standard_normal((count, dim)) + 0.8
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float16)
+
+
+class Table:
+    """What a space's table would hold: content ids and vectors by vector id."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[int, np.ndarray]] = {}
+        self.next = 1
+        self.contents = 1
+
+    def add(self, count: int) -> None:
+        for vector in clustered(count, DIM, seed=self.next):
+            self.rows[self.next] = (self.contents, vector)
+            self.next += 1
+            self.contents += 1
+
+    def replace(self, number: int) -> None:
+        """Other vectors for some contents: each a new row, as the tables have it."""
+        for old in list(self.rows)[:: max(1, len(self.rows) // max(1, number))][:number]:
+            content, _ = self.rows.pop(old)
+            self.rows[self.next] = (content, clustered(1, DIM, seed=self.next)[0])
+            self.next += 1
+
+    def delete(self, number: int) -> None:
+        for old in list(self.rows)[:: max(1, len(self.rows) // max(1, number))][:number]:
+            del self.rows[old]
+
+    @property
+    def numbers(self) -> Ids:
+        return np.array(sorted(self.rows), np.int64)
+
+    def after(self, last: int) -> Iterator[tuple[Ids, Ids, np.ndarray]]:
+        numbers = self.numbers[self.numbers > last]
+        if len(numbers):
+            contents = np.array([self.rows[number][0] for number in numbers.tolist()], np.int64)
+            yield numbers, contents, np.stack([self.rows[number][1] for number in numbers.tolist()])
+
+    def index(self) -> VectorIndex:
+        index = VectorIndex(DIM, policy=SMALL, source=lambda: self.after(0))
+        index.add(self.after(0))
+        return index
+
+
+def follow(index: VectorIndex, table: Table) -> VectorIndex:
+    """As the cache does when the catalog changed."""
+    index = index.keeping(table.numbers)
+    index.add(table.after(index.last_id))
+    return index
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["add"]), st.integers(1, 60)),
+        st.tuples(st.sampled_from(["replace", "delete"]), st.integers(1, 30)),
+        st.tuples(st.sampled_from(["follow", "encode", "save", "load", "kill"]), st.just(0)),
+    ),
+    min_size=3,
+    max_size=25,
+)
+
+
+@given(steps=STEPS)
+@settings(max_examples=60, deadline=None)
+def test_any_history_of_a_space_and_its_files_ends_as_a_rebuild(steps: list[tuple[str, int]]) -> None:
+    table = Table()
+    table.add(30)
+    index = table.index()
+    with tempfile.TemporaryDirectory() as scratch:
+        files = CacheFiles(Path(scratch), 7)
+        for step, number in steps:
+            if step in ("add", "replace", "delete"):
+                getattr(table, step)(number)
+            elif step == "follow":
+                index = follow(index, table)
+            elif step == "encode":
+                index.encode()
+            elif step == "save":
+                index.save(files, "key")
+            elif step == "kill":
+                # Rows were written, and the manifest was not.
+                before = files.manifest_path.read_bytes() if files.manifest_path.exists() else None
+                index.save(files, "key")
+                if before is not None and files.manifest() is not None:
+                    kept = {path.name for path in files.folder.iterdir()}
+                    files.manifest_path.write_bytes(before)
+                    manifest = files.manifest()
+                    assert manifest is not None
+                    if files.path(manifest, "ids").name in kept and files.path(manifest, "dead").name in kept:
+                        index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+            elif (manifest := files.manifest()) is not None:
+                index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+        index = follow(index, table)
+        index.encode()
+        fresh = table.index()
+        fresh.encode()
+        assert len(index) == len(fresh) == len(table.rows)
+        np.testing.assert_array_equal(index.ids, fresh.ids)
+        asked = text_like(fresh.sample(50)[1], 3) if len(fresh) else np.zeros((1, DIM), np.float32)
+        np.testing.assert_array_equal(index.scores(asked)[1], fresh.scores(asked)[1])
+        np.testing.assert_array_equal(index.vectors_of(index.ids), fresh.vectors_of(fresh.ids))
+        for own, expected in zip(index.nearest(asked, 5), exactly(fresh, asked, 5), strict=True):
+            assert own.shape == expected.shape
+        index.save(files, "key")
+        saved = files.manifest()
+        assert saved is not None
+        again = VectorIndex.holding(files.read(saved), policy=SMALL)
+        assert again.is_sound()
+        np.testing.assert_array_equal(again.ids, fresh.ids)
+        np.testing.assert_array_equal(again.nearest(asked, 5)[0], index.nearest(asked, 5)[0])
+
+
+def exactly(index: VectorIndex, queries: Floats, k: int, only: Ids | None = None) -> tuple[Ids, Floats]:
+    ids, cosines = index.scores(queries, only=only)
+    places = np.array([best(ids, row, k) for row in cosines], np.int64).reshape(len(queries), -1)
+    return ids[places], np.take_along_axis(cosines, places, 1)
+
+
+def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
+    table = Table()
+    table.add(300)
+    index, files = table.index(), CacheFiles(tmp_path, 1)
+    index.encode()
+    index.save(files, "key")
+    manifest = files.manifest()
+    assert manifest is not None
+    query = text_like(index.sample(50)[1], 1)
+    expected = exactly(index, query, 10)
+    path = files.path(manifest, "f16")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 997):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+        for got, right in zip(exactly(index, query, 10), expected, strict=True):
+            np.testing.assert_array_equal(got, right)
+        np.testing.assert_array_equal(index.vectors_of(index.ids), table.index().vectors_of(index.ids))
+    index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+    with ThreadPoolExecutor(4) as pool:  # several find it at once
+        for found in pool.map(lambda _: exactly(index, query, 10), range(4)):
+            np.testing.assert_array_equal(found[0], expected[0])
+    alone = VectorIndex.holding(files.read(manifest), policy=SMALL)
+    with pytest.raises(OSError, match="damaged"):
+        alone.scores(query)
+
+
+def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path) -> None:
+    table = Table()
+    table.add(200)
+    index, files = table.index(), CacheFiles(tmp_path, 1)
+    index.encode()
+    index.save(files, "key")
+    first = index.saved
+    assert first is not None
+    inode, old = files.path(first, "f16").stat().st_ino, files.path(first, "f16").read_bytes()
+    table.replace(10)
+    table.add(5)
+    index = follow(index, table)
+    index.encode()
+    index.save(files, "key")
+    second = index.saved
+    assert second is not None
+    assert (second.token, second.rows, second.dead) == (first.token, 215, 10)
+    assert files.path(second, "f16").stat().st_ino == inode
+    assert files.path(second, "f16").read_bytes().startswith(old)
+    table.delete(100)
+    index = follow(index, table)
+    index.save(files, "key")
+    third = index.saved
+    assert third is not None and third.token != first.token and (third.rows, third.dead) == (105, 0)
+    assert not files.path(first, "f16").exists()
+
+
+# -- the compressed tier ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large() -> VectorIndex:
+    return VectorIndex.of(np.arange(60_000) * 2 + 1, clustered(60_000, 256), tier="compressed")
+
+
+@pytest.fixture(scope="module")
+def asked(large: VectorIndex) -> Floats:
+    return text_like(large.sample(4_096)[1], 30, seed=5)
+
+
+def test_text_like_queries_find_nearly_all_of_the_nearest(large: VectorIndex, asked: Floats) -> None:
+    assert large.tier == "compressed"
+    found, cosines = large.nearest(asked, 10)
+    expected = exactly(large, asked, 10)[0]
+    assert np.mean([np.isin(*pair).mean() for pair in zip(found, expected, strict=True)]) >= 0.98
+    for number, own in enumerate(cosines):
+        np.testing.assert_array_equal(own, large.scores(asked, only=found[number])[1][number])
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.005, 0.05, 0.2, 0.5])
+def test_filters_of_any_width_leave_the_nearest_of_what_passes(large: VectorIndex, asked: Floats, share: float) -> None:
+    only = np.sort(np.random.default_rng(3).choice(large.ids, round(share * len(large)), replace=False))
+    found, expected = large.nearest(asked, 10, only=only)[0], exactly(large, asked, 10, only)[0]
+    assert np.isin(found, only).all()
+    assert np.mean([np.isin(*pair).mean() for pair in zip(found, expected, strict=True)]) >= 0.99
+
+
+def test_what_reaches_a_line_is_among_the_likely_and_most_of_what_is_near(large: VectorIndex, asked: Floats) -> None:
+    ids, cosines = large.scores(asked)
+    found = np.zeros((2, len(asked)))
+    for number, (query, own) in enumerate(zip(asked[:, None], cosines, strict=True)):
+        line, near = (float(np.partition(own, -many)[-many]) for many in (200, 600))
+        some = likely(large, query, [[Goal(0, line, near)]], wanted=10)
+        assert some is not None and len(some) < 0.3 * len(ids)
+        found[:, number] = [np.isin(ids[own >= edge], some).mean() for edge in (line, near)]
+    assert found[0].mean() >= 0.99
+    assert found[1].mean() >= 0.93
+
+
+def test_a_line_that_much_of_a_library_reaches_is_scored_exactly(large: VectorIndex, asked: Floats) -> None:
+    assert likely(large, asked[:1], [[Goal(0, -1.0, -1.0)]], wanted=10) is None
+
+
+def test_of_several_groups_the_one_that_fewest_reach_is_enough(large: VectorIndex, asked: Floats) -> None:
+    ids, cosines = large.scores(asked[:2])
+    line = float(np.partition(cosines[1], -200)[-200])
+    some = likely(large, asked[:2], [[Goal(0, -1.0, -1.0)], [Goal(1, line, line)]], wanted=10)
+    assert some is not None
+    assert np.isin(ids[cosines[1] >= line], some).mean() >= 0.97
+
+
+def test_estimates_are_those_of_faiss_itself() -> None:
+    import faiss
+
+    for dim in (32, 70, 128, 192):
+        vectors = clustered(3_000, dim)
+        coder = Coder(dim, sample=vectors.astype(np.float32))
+        codes = Codes(coder, coder.encode(vectors))
+        theirs = faiss.IndexRaBitQ(coder.padded, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(coder.centre, theirs.center)
+        theirs.is_trained, theirs.qb = True, 0
+        theirs.add(coder.turned(vectors))
+        query = text_like(vectors.astype(np.float32), 1)
+        scores, rows = theirs.search(coder.turned(query), 3_000)
+        own = codes.estimates(coder.aim(query[0]), rows[0])
+        off = own - (vectors[rows[0]].astype(np.float32) @ query[0])
+        assert np.abs(own - scores[0]).max() < 0.35 * off.std() * 4  # four bits a number of the query
+        assert abs(off.mean()) < 0.2 * off.std()
+
+
+def test_a_row_is_found_by_itself_and_equal_answers_come_each_time(large: VectorIndex) -> None:
+    own = large.ids[::5_000]
+    vectors = large.vectors_of(own)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    first = large.nearest(vectors, 5)
+    assert first[0][:, 0].tolist() == own.tolist()
+    np.testing.assert_array_equal(first[0], large.nearest(vectors, 5)[0])
+
+
+def test_rows_without_codes_yet_are_found_too() -> None:
+    vectors = clustered(2_000, 64)
+    index = VectorIndex(64, policy=replace(DEFAULT, exact_rows=1_000, least_candidates=20, widest=1.0))
+    numbers = np.arange(1, 2_001)
+    index.add([(numbers[:1_500], numbers[:1_500], vectors[:1_500])])
+    assert index.tier == "exact"
+    index.encode()
+    assert index.tier == "compressed"
+    index.add([(numbers[1_500:], numbers[1_500:], vectors[1_500:])])
+    query = vectors[1_999:].astype(np.float32)
+    assert index.nearest(query, 1)[0].tolist() == [[2_000]]
+    assert index.keeping(numbers[:1_999]).nearest(query, 1)[0].tolist() != [[2_000]]
+    assert index.nearest(query, 1)[0].tolist() == [[2_000]]  # who reads this one goes on with it
+
+
+def test_a_tier_says_how_good_it_is_on_its_own_vectors(large: VectorIndex) -> None:
+    measure(large)
+    assert large.measured["rows"] == 60_000
+    assert large.measured["recall"] >= 0.97
+    assert large.measured["milliseconds"] > 0
+    small = VectorIndex.of(np.arange(10), clustered(10, 64))
+    measure(small)
+    assert small.measured == {}
