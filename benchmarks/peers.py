@@ -26,7 +26,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -198,14 +197,14 @@ class Program:
         """
         self.clean()
         environment = {**os.environ, **QUIET, **self.environment()}
-        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        before, begun = os.times(), time.perf_counter()
         done = subprocess.run(
             self.command(folder), cwd=folder, env=environment, capture_output=True, text=True, errors="replace"
         )
-        wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        wall, after = time.perf_counter() - begun, os.times()
         if done.returncode:
             raise PeerError(f"{self.name} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-        return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return Cost(wall, sum(after[2:4]) - sum(before[2:4]))  # those of child processes
 
 
 class Sightline(Program):
@@ -326,8 +325,8 @@ def report(programs: Sequence[Program], count: int, cosines: Mapping[str, float]
         whole = statistics.median(count / took.wall for took, _ in program.took)
         rows.append([
             program.name, f"{1 / each.wall:.1f}", f"**{each.wall / best.wall:.2f}**", f"{1e3 * each.processor:.0f}",
-            f"{each.processor / best.processor:.2f}", f"{start:.1f}", f"{whole:.1f}", f"{statistics.median(wholes):.2f}",
-            f"{cosines[program.name]:.5f}",
+            f"{each.processor / best.processor:.2f}", f"{start:.1f}", f"{whole:.1f}",
+            f"{statistics.median(wholes):.2f}", f"{cosines[program.name]:.5f}",
         ])  # fmt: skip
     headers = [
         "program", "pictures/s", "Sightline is faster by", "processor, ms a picture", "Sightline needs less by",

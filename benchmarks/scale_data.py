@@ -9,11 +9,11 @@ ViT-B/32 have cosines of about 0.5: the cone), `c` is what one shows, a unit vec
 - 0.15 noise in all directions, which no code can compress.
 
 Picture-like queries are more pictures of the same kind. Text-like ones lie elsewhere (the modality gap: Liang et al.,
-"Mind the Gap", NeurIPS 2022, measured |mean of pictures - mean of texts| = 0.82 for CLIP): unit(sqrt(1/2) t +
-sqrt(1/2) d) with a mean `t` whose cosine to `m` is 0.33, which makes that distance 0.82, and `d` = 0.3 of some
-picture's `c` plus a rest at right angles to nothing: half of it in the 96 directions, half of it in all. A text then
-has a cosine of about 0.31 to its picture and 0.16 to others, as CLIP's have, and its nearest pictures are as far from it
-as those of no picture's query: what makes graphs and clusters lose them.
+"Mind the Gap", NeurIPS 2022, measured 0.82 between the means of CLIP's pictures and texts): unit(sqrt(1/2) t +
+sqrt(1/2) d), with a mean `t` whose cosine to `m` is 0.33, which makes that distance 0.82, and a unit `d` that is 0.3 of
+the `c` of a picture, and for the rest random: half of its energy in the 96 directions, half in all. A text then has a
+cosine of about 0.32 to its picture and 0.17 to others, and few of its neighbours are neighbours of each other: that is
+what graphs and clusters, built from pictures, lose.
 
 Each chunk has its own seed, so a smaller set is the beginning of a larger one.
 """

@@ -1,31 +1,25 @@
-"""What scale.py compares, each behind the same few calls, and the process that measures one of them.
+"""What scale.py compares, each behind the same few calls.
 
-    python benchmarks/scale_engines.py build|ask ENGINE DATA INDEX [SECONDS]
-
-`build` makes ENGINE's index of the set in DATA in the folder INDEX; `ask` opens it again, in a process of its own, so
-that what it holds in memory is what searching needs. Each prints one line of JSON. Memory is the growth of the resident
-set over the process with everything imported, mapped files as far as they were read included.
-
-ENGINE is a name of `ENGINES`. Settings are the usual ones: those of the projects' own examples and defaults, and of
-ann-benchmarks' middle. FAISS gets one thread for a search, since it shares queries among threads and not rows.
+Settings are the usual ones: those of the projects' own examples and defaults, and of ann-benchmarks' middle. FAISS gets
+one thread for a search, since it shares queries among threads and not rows.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from scale_data import EXTRA, KINDS, SHARES, TOP, Data, Floats, Ids, recall
+from scale_data import EXTRA, TOP, Data, Floats, Ids
+from store.cache_files import CacheFiles
+from store.policy import DEFAULT
 
-CLIENTS = 16
+from store.vectors import VectorIndex
+
+SAVE_EVERY = 500_000  # rows; a multiple of CHUNK
 
 
 class Engine:
@@ -237,141 +231,73 @@ class Usearch(Engine):
         self.index.remove(ids)
 
 
+class Exact(Engine):
+    """Ours: every row is scored, in half precision, from a mapped file."""
+
+    module = "store"
+    exact = True
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        limit = sys.maxsize if self.exact else 0
+        self.policy = replace(DEFAULT, exact_rows=limit)
+        # Kernels are compiled once a process, not once an index.
+        index = VectorIndex(dim, policy=self.policy)
+        rows = np.eye(dim, dtype=np.float16)
+        index.add([(np.arange(1, dim + 1), np.arange(1, dim + 1), rows)])
+        index.encode()
+        index.nearest(rows[:1].astype(np.float32), TOP)
+
+    @staticmethod
+    def memory(count: int, dim: int) -> int:
+        return count * (dim * 2 + 64)
+
+    def build(self, data: Data, folder: Path) -> None:
+        index = VectorIndex(self.dim, policy=self.policy)
+        files = CacheFiles(folder, 1)
+        for start, rows in data.chunks():
+            ids = np.arange(start + 1, start + len(rows) + 1)
+            index.add([(ids, ids, rows)])
+            index.encode()
+            # As a long run of the indexer: what is saved is mapped, and no longer in memory.
+            if start % SAVE_EVERY == 0:
+                index.save(files, "made")
+        index.save(files, "made")
+
+    def open(self, folder: Path) -> None:
+        files = CacheFiles(folder, 1)
+        manifest = files.manifest()
+        assert manifest is not None
+        self.index = VectorIndex.holding(files.read(manifest), policy=self.policy)
+
+    def search(self, query: Floats) -> Ids:
+        return self.index.nearest(query[None], TOP)[0][0]
+
+    def filtered(self, query: Floats, kept: Ids) -> Ids:  # type: ignore[override]
+        return self.index.nearest(query[None], TOP, only=kept)[0][0]
+
+    def add(self, ids: Ids, vectors: Floats) -> None:
+        self.index.add([(ids, ids, vectors.astype(np.float16))])
+
+    def remove(self, ids: Ids) -> None:  # type: ignore[override]
+        self.index.keep(np.setdiff1d(self.index.ids, ids, assume_unique=True))
+
+
+class Compressed(Exact):
+    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly."""
+
+    exact = False
+
+    @staticmethod
+    def memory(count: int, dim: int) -> int:
+        return count * (dim // 8 + 72) + SAVE_EVERY * dim * 2
+
+
 ENGINES: dict[str, type[Engine]] = {
+    "Sightline, exact": Exact,
+    "Sightline, compressed": Compressed,
     "IndexFlatIP": Flat,
     "IndexHNSWFlat": FaissHnsw,
     "hnswlib": Hnswlib,
     "usearch": Usearch,
 }
-
-
-def resident(name: str = "VmRSS") -> int:
-    """This process's resident set in bytes: now, or at its greatest (VmHWM); 0 where /proc is not there."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
-
-
-def built(engine: Engine, data: Data, folder: Path) -> dict[str, Any]:
-    """Seconds of building and writing, bytes on disk, and the most memory that took."""
-    before, begun = resident(), time.perf_counter()
-    engine.build(data, folder)
-    took = time.perf_counter() - begun
-    disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return {"seconds": took, "disk": disk, "peak": max(0, resident("VmHWM") - before)}
-
-
-def asked(engine: Engine, data: Data, folder: Path, limit: float) -> dict[str, Any]:
-    """Everything that is measured of an index that is there; each kind of question takes at most `limit` seconds."""
-    questions = data.questions
-    query = questions["text"][0]
-    full = _full_read(folder)
-    before, begun = resident(), time.perf_counter()
-    engine.open(folder)
-    engine.set(engine.variants[0])
-    engine.search(query)
-    answer: dict[str, Any] = {"open": time.perf_counter() - begun, "read": full}
-    answer["variants"] = {}
-    for variant in engine.variants:
-        engine.set(variant)
-        own: dict[str, Any] = {}
-        for kind in KINDS:
-            times, found = _timed([lambda q=q: engine.search(q) for q in questions[kind]], limit)
-            own[kind] = {**_latency(times), "recall": recall(found, questions[f"{kind}-truth"][: len(found)])}
-        own["clients"] = _many(engine, questions["text"], limit)
-        answer["variants"][str(variant)] = own
-    answer["memory"] = max(0, resident() - before)
-    engine.set(engine.variants[0])
-    answer["filters"] = {} if engine.filtered is None else {
-        str(share): _filtered(engine.filtered, questions, share, limit) for share in SHARES
-    }  # fmt: skip
-    count = data.facts["count"]
-    ids, extra = np.arange(count + 1, count + EXTRA + 1), questions["extra"].astype(np.float32)
-    begun = time.perf_counter()
-    engine.add(ids, extra)
-    answer["add"] = EXTRA / (time.perf_counter() - begun)
-    answer["remove"] = None
-    if engine.remove is not None:
-        begun = time.perf_counter()
-        engine.remove(ids)
-        answer["remove"] = EXTRA / (time.perf_counter() - begun)
-    return answer
-
-
-def _full_read(folder: Path) -> float:
-    """Seconds of reading every byte of an index, from the system's cache."""
-    took = 0.0
-    buffer = bytearray(1 << 22)
-    for _ in range(2):  # the first brings it into the cache
-        begun = time.perf_counter()
-        for path in folder.rglob("*"):
-            if path.is_file():
-                with path.open("rb", buffering=0) as file:
-                    while file.readinto(buffer):
-                        pass
-        took = time.perf_counter() - begun
-    return took
-
-
-def _timed(calls: Sequence[Callable[[], Ids]], limit: float) -> tuple[list[float], list[Ids]]:
-    """Seconds of each call and what it gave, for as many as fit in `limit` seconds, and ten at least."""
-    for call in calls[:3]:
-        call()
-    times: list[float] = []
-    found = []
-    for call in calls:
-        if sum(times) > limit and len(times) >= 10:
-            break
-        begun = time.perf_counter()
-        found.append(call())
-        times.append(time.perf_counter() - begun)
-    return times, found
-
-
-def _latency(times: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(times), "p95": float(np.quantile(times, 0.95)), "count": len(times)}
-
-
-def _many(engine: Engine, queries: Floats, limit: float) -> dict[str, float]:
-    """Latency and queries per second of 16 clients that each ask one query after the other."""
-    stop = time.perf_counter() + limit
-
-    def client(number: int) -> list[float]:
-        times = []
-        for query in np.roll(queries, number, axis=0)[: max(4, len(queries) // 4)]:
-            begun = time.perf_counter()
-            engine.search(query)
-            times.append(time.perf_counter() - begun)
-            if time.perf_counter() > stop:
-                break
-        return times
-
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        times = [took for own in pool.map(client, range(CLIENTS)) for took in own]
-    return {**_latency(times), "rate": len(times) / (time.perf_counter() - begun)}
-
-
-def _filtered(
-    search: Callable[[Floats, Ids], Ids], questions: dict[str, Any], share: float, limit: float
-) -> dict[str, float]:
-    kept, truth = questions[f"kept-{share}"], questions[f"truth-{share}"]
-    calls = [lambda q=q: search(q, kept) for q in questions["text"]]
-    times, found = _timed(calls, limit / 2)
-    return {**_latency(times), "recall": recall(found, truth[: len(found)])}
-
-
-def main(what: str, name: str, data_folder: str, folder: str, limit: str = "20") -> None:
-    """Print one line of JSON."""
-    data = Data(Path(data_folder))
-    _ = data.questions
-    engine = ENGINES[name](data.facts["dim"])
-    result = built(engine, data, Path(folder)) if what == "build" else asked(engine, data, Path(folder), float(limit))
-    print(json.dumps(result), flush=True)
-    os._exit(0)  # freeing gigabytes piece by piece is no part of it
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
