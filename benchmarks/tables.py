@@ -4,7 +4,8 @@
 
 Runs COMMAND and writes what it printed on stdout between `<!-- bench:NAME -->` and `<!-- /bench -->` of the document,
 under a line with the date, the machine and the versions. What the document says around the markers stays, and nothing
-is written when the command fails. BENCH_MACHINE in the environment replaces what is found out about the machine.
+is written when the command fails. A document without these markers is left as it is, aloud. BENCH_MACHINE in the
+environment replaces what is found out about the machine.
 """
 
 from __future__ import annotations
@@ -104,8 +105,13 @@ def section(command: Sequence[str], printed: str) -> str:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def main(name: str, document: Path, command: tuple[str, ...]) -> None:
     """Run COMMAND and write what it prints into the document's section NAME."""
+    begin = f"<!-- bench:{name} -->"
+    is_there = begin in document.read_text(encoding="utf-8")
     try:
-        replaced(document.read_text(encoding="utf-8"), name, "")  # before minutes of work, not after
+        if is_there:
+            replaced(document.read_text(encoding="utf-8"), name, "")  # before minutes of work, not after
+        else:
+            click.echo(f"{document.name} has no {begin}: what comes is printed only", err=True)
     except NoSection as error:
         raise click.ClickException(f"{document}: {error}") from error
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
@@ -117,8 +123,9 @@ def main(name: str, document: Path, command: tuple[str, ...]) -> None:
     if process.returncode:
         click.echo(f"Error: {shlex.join(command)} ended with {process.returncode}; nothing was written.", err=True)
         sys.exit(process.returncode)
-    text = replaced(document.read_text(encoding="utf-8"), name, section(command, "".join(lines)))
-    document.write_text(text, encoding="utf-8")
+    if is_there:
+        text = replaced(document.read_text(encoding="utf-8"), name, section(command, "".join(lines)))
+        document.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
