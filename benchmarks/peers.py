@@ -18,7 +18,8 @@ all threads and worker processes: other work on the machine moves it less. --tim
 with some bytes after its end that no decoder reads, so that no program takes them for copies, and start-up's noise
 weighs less.
 
-The vectors of all are compared: a program that did other work would show there.
+The vectors of all are compared: a program that did other work would show there. The least cosine is low where a picture
+has to be turned by its EXIF: rclip 3.3 and open_clip's transform don't.
 """
 
 from __future__ import annotations
@@ -268,20 +269,20 @@ class Loop(Program):
         return dict(zip(sorted(path.name for path in folder.iterdir()), found, strict=True))
 
 
-def least_cosine(vectors: Mapping[str, NDArray[np.float32]], ours: Mapping[str, NDArray[np.float32]]) -> float:
-    """The least cosine between two programs' vectors of the same picture."""
+def likeness(vectors: Mapping[str, NDArray[np.float32]], ours: Mapping[str, NDArray[np.float32]]) -> list[float]:
+    """Cosines between two programs' vectors of the same pictures, the least first."""
     pairs = [(vectors[name], ours[name]) for name in ours]
-    return min(float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) for a, b in pairs)
+    return sorted(float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) for a, b in pairs)
 
 
-def measure(programs: Sequence[Program], every: Path, one: Path, rounds: int) -> dict[str, float]:
-    """Run all programs in each round; returns by name the least cosine to the first program's vectors.
+def measure(programs: Sequence[Program], every: Path, one: Path, rounds: int) -> dict[str, list[float]]:
+    """Run all programs in each round; returns by name the cosines to the first program's vectors, sorted.
 
     Raises:
         PeerError: a program failed, or left pictures out.
     """
     names = {path.name for path in every.iterdir()}
-    cosines: dict[str, float] = {}
+    cosines: dict[str, list[float]] = {}
     for number in range(rounds):
         ours: dict[str, NDArray[np.float32]] = {}
         for program in programs:
@@ -292,7 +293,7 @@ def measure(programs: Sequence[Program], every: Path, one: Path, rounds: int) ->
                 if set(found) != names:
                     raise PeerError(f"{program.name} has vectors of {len(found)} pictures; there are {len(names)}")
                 ours = ours or found
-                cosines[program.name] = least_cosine(found, ours)
+                cosines[program.name] = likeness(found, ours)
             print(f"round {number + 1}: {program.name} {program.took[-1]}", file=sys.stderr)
     return cosines
 
@@ -304,7 +305,7 @@ def beyond(program: Program, count: int) -> Cost | None:
     return found if min(found) > 0 else None
 
 
-def report(programs: Sequence[Program], count: int, cosines: Mapping[str, float]) -> str:
+def report(programs: Sequence[Program], count: int, cosines: Mapping[str, list[float]]) -> str:
     """A Markdown table, the first program's numbers against each other's."""
     ours = programs[0]
     best = beyond(ours, count)
@@ -322,11 +323,12 @@ def report(programs: Sequence[Program], count: int, cosines: Mapping[str, float]
         whole = statistics.median(count / took.wall for took, _ in program.took)
         rows.append([
             program.name, *speed, f"{start:.1f}", f"{whole:.1f}", f"{statistics.median(wholes):.2f}",
-            f"{cosines[program.name]:.5f}",
+            f"{statistics.median(cosines[program.name]):.5f}", f"{cosines[program.name][0]:.5f}",
         ])  # fmt: skip
     headers = [
         "program", "pictures/s", "Sightline is faster by", "processor, ms a picture", "Sightline needs less by",
-        "start-up, s", "whole process, pictures/s", "Sightline is faster by", "least cosine to Sightline's",
+        "start-up, s", "whole process, pictures/s", "Sightline is faster by",
+        "cosine to Sightline's, median", "least",
     ]  # fmt: skip
     return table(headers, rows)
 

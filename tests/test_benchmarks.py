@@ -96,8 +96,9 @@ def test_the_catalogue_is_measured_and_no_plan_reads_a_table() -> None:
     assert re.search(r"^\| `ext:jpg` \| 2,\d{3} \|", said, re.M)
 
 
+@pytest.mark.timeout(900)  # five processes that import torch
 def test_the_peers_that_are_here_encode_the_same_pictures_to_the_same_vectors(tmp_path: Path) -> None:
-    for picture in sorted(DEMO.glob("*.jpg"))[:3]:
+    for picture in sorted(DEMO.rglob("*.jpg"))[:3]:
         shutil.copy(picture, tmp_path)
     done = run("peers", tmp_path, "--rounds", 1, "--times", 2, "--model", "ViT-S-32-alt")
     assert done.returncode == 0, done.stderr
