@@ -92,6 +92,7 @@ endif
 	@$(WRITE) search -- $(BIN)/python benchmarks/search.py --sizes 10000,100000
 	@$(WRITE) whole -- $(BIN)/python benchmarks/search.py --sizes 10000,100000 --dims 512 --repeat 21 --searcher
 	@$(WRITE) catalog -- $(BIN)/python benchmarks/catalog.py --rows 100000
+	@$(WRITE) views -- $(BIN)/python benchmarks/views.py --rounds 1
 	@$(WRITE) scale-100000 -- $(BIN)/python benchmarks/scale.py --sizes 100000 --seconds 3 --record
 
 # 10000000 needs 12 GB of disk for the vectors alone; SCRATCH=FOLDER keeps what was built.
@@ -101,11 +102,12 @@ bench-scale: install  ## measure searching at SIZES="1000000 10000000"; SCRATCH=
 	  $(WRITE) scale-$$size -- $(BIN)/python benchmarks/scale.py --sizes $$size --record \
 	    $(if $(SCRATCH),--scratch "$(SCRATCH)") || exit; done
 
-bench-search: install  ## measure searching a million pictures, and how right the relevance line is
+bench-search: install  ## measure searching, maps and duplicates at large sizes, and how right the relevance line is
 	@$(BIN)/python benchmarks/relevance.py
 	@$(WRITE) search-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000
 	@$(WRITE) whole-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000 --dims 512 --repeat 21 --searcher
 	@$(WRITE) catalog-1000000 -- $(BIN)/python benchmarks/catalog.py
+	@$(WRITE) views-large -- $(BIN)/python benchmarks/views.py --sizes 50000,300000 --rounds 1
 
 bench-page: install-test  ## measure the page against the same one of Streamlit's own widgets, in a browser
 	@$(WRITE) page -- $(BIN)/python benchmarks/page.py

@@ -133,3 +133,9 @@ def test_curves_show_every_index_at_every_size_it_ran_at() -> None:
     assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 3 * 3
     texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert any(text and text.startswith("<theirs>") for text in texts)
+
+
+def test_maps_and_duplicates_are_measured() -> None:
+    said = printed("views", "--sizes", 200, "--dim", 32, "--rounds", 1)
+    row = next(line for line in said.splitlines() if line.startswith("| 200 |"))
+    assert 0.9 < float(row.split("|")[-2]) <= 1
