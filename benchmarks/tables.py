@@ -95,7 +95,10 @@ def section(command: Sequence[str], printed: str) -> str:
     if not any(line.startswith("|") for line in body.splitlines()):
         body = f"```\n{body}\n```"
     words = ["python" if word == sys.executable else word for word in command]
-    words = [Path(word).name if Path(word).is_absolute() else word for word in words]  # no folder of this machine's
+    for place, word in enumerate(words):
+        if Path(word).is_absolute():  # where things lie on this machine is nobody's business
+            words[place] = Path(word).name
+            body = body.replace(word, words[place])
     return f"`{shlex.join(words)}`, {date.today().isoformat()}: {machine()}; {versions()}.\n\n{body}"
 
 

@@ -55,6 +55,14 @@ def test_a_table_replaces_what_lies_between_its_markers_and_nothing_else(documen
     assert "né" not in document.read_text(encoding="utf-8")
 
 
+def test_no_table_says_where_things_lie_on_the_machine(document: Path, tmp_path: Path) -> None:
+    code = "import sys; print(f'| pictures of {sys.argv[1]} |')"
+    done = run("tables", "one", "--document", document, "--", sys.executable, "-c", code, tmp_path / "photos")
+    assert done.returncode == 0
+    text = document.read_text(encoding="utf-8")
+    assert "| pictures of photos |" in text and str(tmp_path) not in text
+
+
 def test_nothing_is_written_when_the_benchmark_fails_or_the_place_is_not_clear(document: Path) -> None:
     failed = write(document, "two", "print('| a |'); raise SystemExit(3)")
     assert failed.returncode == 3 and "nothing was written" in failed.stderr
