@@ -92,6 +92,7 @@ endif
 	@$(WRITE) search -- $(BIN)/python benchmarks/search.py --sizes 10000,100000
 	@$(WRITE) whole -- $(BIN)/python benchmarks/search.py --sizes 10000,100000 --dims 512 --repeat 21 --searcher
 	@$(WRITE) catalog -- $(BIN)/python benchmarks/catalog.py --rows 100000
+	@$(WRITE) writing -- $(BIN)/python benchmarks/writing.py
 	@$(WRITE) views -- $(BIN)/python benchmarks/views.py --rounds 1
 	@$(WRITE) scale-100000 -- $(BIN)/python benchmarks/scale.py --sizes 100000 --seconds 3 --record
 

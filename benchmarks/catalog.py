@@ -92,7 +92,7 @@ def build(folder: Path, rows: int, seed: int = 0) -> None:
         connection.execute("PRAGMA cache_size = -1000000")
         connection.execute("BEGIN")
         connection.execute("INSERT INTO roots VALUES (1, x'2f70686f746f73', '/photos', '2026', NULL, 0)")
-        _insert(connection, "contents", _contents(pick, rows), (
+        _insert(connection, "contents", contents(rows, pick), (
             "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model",
             "lens", "latitude", "longitude", "photo_count",
         ))  # fmt: skip
@@ -116,7 +116,9 @@ def _insert(
     connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
-def _contents(pick: random.Random, rows: int) -> Iterator[tuple[Any, ...]]:
+def contents(rows: int, pick: random.Random | None = None) -> Iterator[tuple[Any, ...]]:
+    """Rows of the table of contents: id, hash, size, then facts in the order of `build`."""
+    pick = pick or random.Random(0)
     for id_ in range(1, rows + 1):
         make = pick.choice(_MAKES) if pick.random() < 0.8 else None
         model = None if make is None else f"{make[:2]}-{pick.randrange(8)}"

@@ -104,6 +104,11 @@ def test_the_catalogue_is_measured_and_no_plan_reads_a_table() -> None:
     assert re.search(r"^\| `ext:jpg` \| 2,\d{3} \|", said, re.M)
 
 
+def test_writing_is_measured() -> None:
+    said = printed("writing", "--rows", 300, "--batch", 100, "--rounds", 1)
+    assert len(re.findall(r"^\| .*(commit|executemany|add_all)`? \|", said, re.M)) == 3
+
+
 @pytest.mark.timeout(900)  # five processes that import torch
 def test_the_peers_that_are_here_encode_the_same_pictures_to_the_same_vectors(tmp_path: Path) -> None:
     for picture in sorted(DEMO.rglob("*.jpg"))[:3]:
