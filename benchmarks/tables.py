@@ -94,7 +94,7 @@ def section(command: Sequence[str], printed: str) -> str:
     body = printed.strip()
     if not any(line.startswith("|") for line in body.splitlines()):
         body = f"```\n{body}\n```"
-    words = ["python" if word == sys.executable else word for word in command]
+    words = ["python" if Path(word).name.startswith("python") else word for word in command]
     for place, word in enumerate(words):
         if Path(word).is_absolute():  # where things lie on this machine is nobody's business
             words[place] = Path(word).name
