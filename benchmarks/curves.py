@@ -8,7 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 250, 200, 52, 34, 76
-# Told apart by their order in lightness too, and by their marks.
+# Each readable on white and on nearly black.
 COLOURS = ("#d1495b", "#e8871e", "#2e8b57", "#3d7dca", "#8e5bb5", "#7a7a7a", "#00979d", "#b8860b")
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -51,7 +51,7 @@ def draw(every: Mapping[str, Mapping[str, Row]]) -> str:
         x, y = LEFT + place % 3 * (WIDTH + GAP), TOP + HEIGHT + 52 + place // 3 * 20
         legend.append(f'<rect x="{x}" y="{y - 9}" width="14" height="4" fill="{colours[name]}"/>'
                       f'<text x="{x + 20}" y="{y}">{escape(name + usual[name])}</text>')  # fmt: skip
-    width = LEFT + len(PANELS) * (WIDTH + GAP) - GAP + 24
+    width = LEFT + len(PANELS) * (WIDTH + GAP) - GAP + 44
     height = TOP + HEIGHT + 52 + -(-len(names) // 3) * 20
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
             f'aria-label="Cost of searching by number of vectors"><style>{STYLE}</style>'
