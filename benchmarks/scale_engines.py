@@ -280,7 +280,7 @@ class Exact(Engine):
         self.index.add([(ids, ids, vectors.astype(np.float16))])
 
     def remove(self, ids: Ids) -> None:  # type: ignore[override]
-        self.index.keep(np.setdiff1d(self.index.ids, ids, assume_unique=True))
+        self.index = self.index.keeping(np.setdiff1d(self.index.ids, ids, assume_unique=True))
 
 
 class Compressed(Exact):
