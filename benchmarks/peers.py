@@ -11,12 +11,12 @@ All run a ViT-B-32-256 with the same random weights, each as the process a user 
   never asks a network. One query is part of its process: it indexes on no other occasion.
 - the loop of clip-retrieval (loop.py): a DataLoader with two workers, open_clip's PIL transform, float32.
 
-Every round runs each over all pictures and over one of them, in turns. What the one takes is start-up: Python, imports,
-loading the weights, the first batch. Pictures per second are those beyond the first over the time beyond start-up, both
-medians of the rounds; the whole process is given apart, with the median of the rounds' ratios. Processor time counts
-all threads and worker processes: other work on the machine moves it less. --times copies every picture so often, each
-with some bytes after its end that no decoder reads, so that no program takes them for copies, and start-up's noise
-weighs less.
+After a run of each that does not count, every round runs each over all pictures and over one of them, in turns. What
+the one takes is start-up: Python, imports, loading the weights, the first batch. Pictures per second are those beyond
+the first over the time beyond start-up, both medians of the rounds; the whole process is given apart, with the median of
+the rounds' ratios. Processor time counts all threads and worker processes: other work on the machine moves it less.
+--times copies every picture so often, each with some bytes after its end that no decoder reads, so that no program
+takes them for copies, and start-up's noise weighs less.
 
 The vectors of all are compared: a program that did other work would show there. The least cosine is low where a picture
 has to be turned by its EXIF: rclip 3.3 and open_clip's transform don't.
@@ -218,7 +218,7 @@ class Sightline(Program):
 
     def environment(self) -> Mapping[str, str]:
         paths = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-        # How it runs a model fastest is measured once and remembered: in the first round here, not by an earlier run.
+        # How it runs a model fastest is measured once and remembered: here, and not by an earlier run.
         return {"PYTHONPATH": os.pathsep.join(paths), "SIGHTLINE_CACHE": str(self.scratch / "cache")}
 
     def clean(self) -> None:
@@ -283,6 +283,8 @@ def measure(programs: Sequence[Program], every: Path, one: Path, rounds: int) ->
         PeerError: a program failed, or left pictures out.
     """
     names = {path.name for path in every.iterdir()}
+    for program in programs:  # what is found out once and remembered is no start-up, and files are in the cache
+        program.run(one)
     cosines: dict[str, list[float]] = {}
     for number in range(rounds):
         ours: dict[str, NDArray[np.float32]] = {}
