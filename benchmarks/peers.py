@@ -13,8 +13,8 @@ All run a ViT-B-32-256 with the same random weights, each as the process a user 
 
 After a run of each that does not count, every round runs each over all pictures and over one of them, in turns. What
 the one takes is start-up: Python, imports, loading the weights, the first batch. Pictures per second are those beyond
-the first over the time beyond start-up, both medians of the rounds; the whole process is given apart, with the median of
-the rounds' ratios. Processor time counts all threads and worker processes: other work on the machine moves it less.
+the first over the time beyond start-up, both medians of the rounds; the whole process is given apart, with the median
+of the rounds' ratios. Processor time counts all threads and worker processes: other work on the machine moves it less.
 --times copies every picture so often, each with some bytes after its end that no decoder reads, so that no program
 takes them for copies, and start-up's noise weighs less.
 
