@@ -10,7 +10,7 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test coverage check bench bench-search bench-page lock clean
+.PHONY: help install install-test install-dev demo demo-index test coverage check bench bench-scale bench-search bench-page lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,20 +75,50 @@ check: install-dev  ## lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: install  ## measure decode, encode and end to end on PHOTOS=FOLDER
-	@$(BIN)/python benchmarks/index.py "$(PHOTOS)"
+# Each runs a script and writes what it prints between its markers in docs/benchmarks.md.
+WRITE := $(BIN)/python benchmarks/tables.py
 
-bench-search: install  ## measure searching: how right the relevance line is, filters at a million pictures, speed
+bench-photos:
+	@echo "Drawing pictures to measure with in bench-photos (say PHOTOS=FOLDER for your own)"
+	@$(BIN)/python -m indexer.demo bench-photos --count 120
+
+# PHOTOS: pictures to index; drawn ones without it. CAMERA: a second set, of large ones. PEERS: where to install rclip.
+BENCH_PHOTOS = $(or $(PHOTOS),bench-photos)
+bench: install $(if $(PHOTOS),,bench-photos)  ## measure everything at small sizes; PHOTOS=, CAMERA=FOLDER, PEERS=FOLDER for rclip
+	@$(WRITE) index -- $(BIN)/python benchmarks/index.py "$(BENCH_PHOTOS)" --rounds 3
+	@$(WRITE) running -- $(BIN)/python benchmarks/running.py --files 5000 --rounds 3
+	@$(WRITE) peers -- $(BIN)/python benchmarks/peers.py "$(BENCH_PHOTOS)" $(if $(PEERS),--install "$(PEERS)")
+ifdef CAMERA
+	@$(WRITE) index-camera -- $(BIN)/python benchmarks/index.py "$(CAMERA)" --rounds 3
+	@$(WRITE) peers-camera -- $(BIN)/python benchmarks/peers.py "$(CAMERA)" --times 2 $(if $(PEERS),--install "$(PEERS)")
+endif
+	@$(WRITE) search -- $(BIN)/python benchmarks/search.py --sizes 10000,100000
+	@$(WRITE) whole -- $(BIN)/python benchmarks/search.py --sizes 10000,100000 --dims 512 --repeat 21 --searcher
+	@$(WRITE) catalog -- $(BIN)/python benchmarks/catalog.py --rows 100000
+	@$(WRITE) writing -- $(BIN)/python benchmarks/writing.py
+	@$(WRITE) views -- $(BIN)/python benchmarks/views.py --rounds 1
+	@$(WRITE) scale-100000 -- $(BIN)/python benchmarks/scale.py --sizes 100000 --seconds 3 --record
+
+# 10000000 needs 12 GB of disk for the vectors alone; SCRATCH=FOLDER keeps what was built.
+SIZES ?= 1000000
+bench-scale: install  ## measure searching at SIZES="1000000 10000000"; SCRATCH=FOLDER keeps vectors and indexes
+	@for size in $(SIZES); do \
+	  $(WRITE) scale-$$size -- $(BIN)/python benchmarks/scale.py --sizes $$size --record \
+	    $(if $(SCRATCH),--scratch "$(SCRATCH)") || exit; done
+
+bench-search: install  ## measure searching, maps and duplicates at large sizes, and how right the relevance line is
 	@$(BIN)/python benchmarks/relevance.py
-	@$(BIN)/python benchmarks/catalog.py
-	@$(BIN)/python benchmarks/search.py
+	@$(WRITE) search-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000
+	@$(WRITE) whole-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000 --dims 512 --repeat 21 --searcher
+	@$(WRITE) catalog-1000000 -- $(BIN)/python benchmarks/catalog.py
+	@$(WRITE) views-large -- $(BIN)/python benchmarks/views.py --sizes 50000,300000 --rounds 1
 
 bench-page: install-test  ## measure the page against the same one of Streamlit's own widgets, in a browser
-	@$(BIN)/python benchmarks/page.py
+	@$(WRITE) page -- $(BIN)/python benchmarks/page.py
 
 lock: install-dev  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:  ## remove the environment, the demo and caches
-	rm -rf $(VENV) $(DEMO_PHOTOS) $(DEMO_LIBRARY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info
+	rm -rf $(VENV) $(DEMO_PHOTOS) $(DEMO_LIBRARY) bench-photos .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info

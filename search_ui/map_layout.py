@@ -30,8 +30,8 @@ MIN_DIST: Final = 0.1
 """How near points may come, in UMAP's units; its own default. At 0 each group becomes a thread that nobody can point
 into, above 0.3 groups melt into each other."""
 LANDMARKS: Final = 50_000
-"""Pictures that UMAP arranges; the others are put among their neighbours. It takes 18 s of one core, see
-docs/page-map.md, and four times as many would take minutes for a picture that looks the same."""
+"""Pictures that UMAP arranges; the others are put among their neighbours. It takes some 20 s of one core, see
+docs/benchmarks.md, and four times as many would take minutes for a picture that looks the same."""
 WIDER: Final = 1.4
 """Across to up, of a map: that of a window with a page's head above it."""
 FEWEST: Final = 16

@@ -1,0 +1,145 @@
+"""Pictures per second into the library's database: its own door, beside plain sqlite3 and SQLAlchemy's ORM.
+
+    python benchmarks/writing.py [--rows 20000] [--batch 256] [--rounds 5]
+
+All write the same rows into the same tables with the same indexes and pragmas (WAL, synchronous NORMAL), a transaction
+for each batch: facts, a path and a vector of 512 numbers for each picture. The door, `Writer.commit`, also looks for
+contents that are there already, keeps counts of photos by content, forgets failures, and raises the generation; the
+others are handed finished rows. In every round each writes into a new library; ratios are medians of the rounds'
+ratios.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from catalog import contents
+from sqlalchemy.orm import Session
+from tables import table
+
+from store.database import make_engine
+from store.library import DATABASE, Library, locked
+from store.schema import Base, Content, Photo, Vector
+from store.writer import File, Indexed, SpaceIdentity, Writer
+
+DIM = 512
+FACTS = (
+    "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens", "latitude",
+    "longitude",
+)  # fmt: skip
+TABLES: tuple[type[Base], ...] = (Content, Photo, Vector)
+Rows = dict[type[Base], list[dict[str, Any]]]
+
+
+def batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """`rows` in pieces of `size`."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def pictures(count: int) -> list[Indexed]:
+    """Made-up pictures, as the indexer hands them to the writer."""
+    vectors = np.random.default_rng(0).standard_normal((count, DIM), dtype=np.float32)
+    made = []
+    for id_, hash_, size, *rest in contents(count):
+        facts = dict(zip(FACTS, rest, strict=False))
+        file = File(1, f"2024/05/outing {id_ % 80}/IMG_{id_:07}.jpg".encode(), size, 1)
+        made.append(Indexed(file, hash_, facts, vectors[id_ - 1]))
+    return made
+
+
+def new_library(folder: Path) -> Path:
+    """The database of a library with a root and a space."""
+    with locked(folder), Library.create(folder) as library:
+        writer = Writer(library.catalog.engine)
+        writer.add_root(b"/photos")
+        writer.add_space(SpaceIdentity("made", "made", "made", "", "{}", DIM, False))
+    return folder / DATABASE
+
+
+def own_door(path: Path, items: Sequence[Indexed], batch: int) -> None:
+    """`Writer.commit`."""
+    writer = Writer(make_engine(path, readonly=False))
+    for some in batches(items, batch):
+        writer.commit(1, some, [])
+
+
+def plain(path: Path, rows: Rows, batch: int) -> None:
+    """sqlite3's executemany, a statement for each table."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        for some in zip(*(batches(rows[kind], batch) for kind in TABLES), strict=True):
+            connection.execute("BEGIN IMMEDIATE")
+            for kind, part in zip(TABLES, some, strict=True):
+                names = list(part[0])
+                connection.executemany(
+                    f"INSERT INTO {kind.__tablename__} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+                    [tuple(row.values()) for row in part],
+                )
+            connection.execute("COMMIT")
+
+
+def orm(path: Path, rows: Rows, batch: int) -> None:
+    """SQLAlchemy's `Session.add_all`."""
+    engine = make_engine(path, readonly=False).execution_options(write=True)
+    for some in zip(*(batches(rows[kind], batch) for kind in TABLES), strict=True):
+        with Session(engine) as session:
+            session.add_all(kind(**row) for kind, part in zip(TABLES, some, strict=True) for row in part)
+            session.commit()
+
+
+def written(path: Path) -> Rows:
+    """Every row of a library's pictures, by table, without what SQLite computes itself."""
+    rows: Rows = {}
+    with closing(sqlite3.connect(path)) as connection:
+        for kind in TABLES:
+            names = [column.name for column in kind.__table__.columns if column.computed is None]
+            found = connection.execute(f"SELECT {', '.join(names)} FROM {kind.__tablename__} ORDER BY id")
+            rows[kind] = [dict(zip(names, row, strict=True)) for row in found]
+    return rows
+
+
+@click.command()
+@click.option("--rows", "count", default=20_000, show_default=True, type=click.IntRange(2), help="Pictures.")
+@click.option("--batch", default=256, show_default=True, type=click.IntRange(1), help="Pictures in a transaction.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+def main(count: int, batch: int, rounds: int) -> None:
+    """Print a Markdown table."""
+    items = pictures(count)
+    with tempfile.TemporaryDirectory() as name:
+        sample = new_library(Path(name))
+        own_door(sample, items, batch)
+        rows = written(sample)
+    ways: dict[str, Callable[[Path], None]] = {
+        "`Writer.commit`": lambda path: own_door(path, items, batch),
+        "sqlite3, `executemany`": lambda path: plain(path, rows, batch),
+        "SQLAlchemy, `Session.add_all`": lambda path: orm(path, rows, batch),
+    }
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            with tempfile.TemporaryDirectory() as folder:
+                path = new_library(Path(folder))
+                begun = time.perf_counter()
+                way(path)
+                took[name].append(time.perf_counter() - begun)
+    own = took["`Writer.commit`"]
+    print(f"{count:,} pictures, {batch} a transaction; medians of {rounds} rounds; SQLite {sqlite3.sqlite_version}.\n")
+    print(table(
+        ["way", "pictures/s", "`Writer.commit` to it"],
+        [[name, f"{count / statistics.median(times):,.0f}",
+          f"{statistics.median(a / b for a, b in zip(times, own, strict=True)):.2f}"] for name, times in took.items()],
+    ))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
