@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scale_data import EXTRA, TOP, Data, Floats, Ids
+
 from store.cache_files import CacheFiles
 from store.policy import DEFAULT
-
 from store.vectors import VectorIndex
 
 SAVE_EVERY = 500_000  # rows; a multiple of CHUNK

@@ -179,6 +179,7 @@ def test_folders_lie_in_the_folders_that_hold_them(known: Searcher) -> None:
 @pytest.fixture
 def handling(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session whose handlers can be called without a page."""
+
     class Session(dict[str, Any]):
         def from_dict(self, values: dict[str, str]) -> None:
             self.clear()
