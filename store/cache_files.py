@@ -1,7 +1,7 @@
 """The files that a space's vectors are kept in beside the database: appended to, checked, mapped into memory.
 
     space-N.json              what the others hold, with checksums, its own last; replaced whole, after them
-    space-N.TOKEN.f16         the rows, half precision, one after another
+    space-N.TOKEN.faiss       the rows, half precision, one after another, as a FAISS index that any program can read
     space-N.TOKEN.ids         for each row: vector id, content id, and a checksum of the row
     space-N.TOKEN.bits        codes of the first rows (`store.codes`)
     space-N.TOKEN.EPOCH.dead  rows that are gone from the database
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from store.files import replace_file
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 BLOCK: Final = 65_536  # rows under one checksum
 # A row's entry in the file of ids. Packed: 20 bytes.
 ENTRY: Final = np.dtype([("vector", "<i8"), ("content", "<i8"), ("check", "<u4")])
@@ -49,6 +49,7 @@ class Manifest:
         ids, bits, dead_check: SHA-256 of each block of the ids and of the codes, and of the list of rows that are gone.
         centre: of the codes.
         measured: what `store.measuring` found, and when codes were made.
+        head: what the file of rows begins with, as hex digits: see `index_head`.
     """
 
     format: int
@@ -65,6 +66,12 @@ class Manifest:
     dead_check: str = ""
     centre: tuple[float, ...] = ()
     measured: Mapping[str, float] = field(default_factory=dict)
+    head: str = ""
+
+    @property
+    def start(self) -> int:
+        """Where in their file the rows begin, bytes."""
+        return len(self.head) // 2
 
     @property
     def memory_bytes(self) -> int:
@@ -96,7 +103,7 @@ class CacheFiles:
         self.manifest_path = folder / f"{self._name}.json"
 
     def path(self, manifest: Manifest, kind: str) -> Path:
-        """Where the rows (`f16`), `ids`, `bits` or `dead` of a manifest lie."""
+        """Where the rows (`faiss`), `ids`, `bits` or `dead` of a manifest lie."""
         epoch = f".{manifest.epoch}" if kind == "dead" else ""
         return self.folder / f"{self._name}.{manifest.token}{epoch}.{kind}"
 
@@ -117,7 +124,7 @@ class CacheFiles:
     def bytes(self, manifest: Manifest) -> int:
         """Bytes of the files of a manifest."""
         found = 0
-        for path in (self.manifest_path, *(self.path(manifest, kind) for kind in ("f16", "ids", "bits", "dead"))):
+        for path in (self.manifest_path, *(self.path(manifest, kind) for kind in ("faiss", "ids", "bits", "dead"))):
             with suppress(OSError):
                 found += path.stat().st_size
         return found
@@ -158,7 +165,15 @@ class CacheFiles:
         if not manifest.rows:
             return np.empty((0, manifest.dim), np.float16)
         shape = (manifest.rows, manifest.dim)
-        return np.asarray(np.memmap(self.path(manifest, "f16"), np.float16, "r", shape=shape))
+        return np.asarray(np.memmap(self.path(manifest, "faiss"), np.float16, "r", manifest.start, shape))
+
+    def is_framed(self, manifest: Manifest) -> bool:
+        """Whether the file of rows begins as it was written: for other programs, ours go by the manifest."""
+        try:
+            with self.path(manifest, "faiss").open("rb") as file:
+                return file.read(manifest.start) == bytes.fromhex(manifest.head)
+        except OSError:
+            return False
 
     def write(
         self, manifest: Manifest, rows: Iterable[NDArray[np.float16]], entries: NDArray[Any],
@@ -179,11 +194,15 @@ class CacheFiles:
         before = self.manifest() if manifest.token else None
         known = ((), ()) if before is None else (before.ids, before.bits)
         codes = np.empty((0, 1), np.uint64) if codes is None else codes
+        head = index_head(manifest.dim, manifest.rows).hex()
+        if before is not None and len(before.head) != len(head):
+            head = before.head  # another FAISS writes it longer: it goes on saying how many rows there were
         made = replace(
-            manifest, token=manifest.token or secrets.token_hex(4), dead_check=_digest(dead),
+            manifest, token=manifest.token or secrets.token_hex(4), dead_check=_digest(dead), head=head,
             ids=digests(entries, known[0], kept[0]), bits=digests(codes, known[1], kept[1]),
         )  # fmt: skip
-        _append(self.path(made, "f16"), kept[0] * made.dim * 2, rows)
+        _append(self.path(made, "faiss"), made.start + kept[0] * made.dim * 2, rows)
+        _append(self.path(made, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
         _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
         _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
         replace_file(self.path(made, "dead"), lambda temporary: _write(temporary, dead.tobytes()))
@@ -195,10 +214,26 @@ class CacheFiles:
 
     def _sweep(self, manifest: Manifest) -> None:
         """Remove what no manifest speaks of any more. Who has it mapped keeps it."""
-        current = {self.manifest_path, *(self.path(manifest, kind) for kind in ("f16", "ids", "bits", "dead"))}
+        current = {self.manifest_path, *(self.path(manifest, kind) for kind in ("faiss", "ids", "bits", "dead"))}
         for path in self.folder.glob(f"{self._name}.*"):
             if path not in current:
                 path.unlink(missing_ok=True)
+
+
+def index_head(dim: int, count: int) -> bytes:
+    """What a FAISS file of `count` rows float16 (count, dim) begins with; the rows are all that follows.
+
+    An `IndexScalarQuantizer` (QT_fp16, inner product) in an `IndexPreTransform` that transforms nothing: alone it would
+    begin with an odd number of bytes, and half-precision numbers have to lie at even ones.
+    """
+    import faiss
+
+    inner = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexPreTransform(inner)
+    inner.ntotal = index.ntotal = count
+    head: bytes = faiss.serialize_index(index).tobytes()
+    # The last of it is the number of bytes of the rows, of which the index itself holds none.
+    return head[:-8] + (count * dim * 2).to_bytes(8, "little")
 
 
 def digests(rows: NDArray[Any], known: tuple[str, ...] = (), kept: int = 0) -> tuple[str, ...]:

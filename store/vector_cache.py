@@ -153,7 +153,13 @@ class VectorCache:
         """Whether the files of a space are undamaged, each row of them, and hold every vector committed by now."""
         state = self._catalog.space_state(space_id)
         held = self._load(state)
-        current = held is not None and _is_of(held, state) and held.is_sound()
+        current = (
+            held is not None
+            and _is_of(held, state)
+            and held.is_sound()
+            and held.saved is not None
+            and self.files(space_id).is_framed(held.saved)
+        )
         if not current:
             with self._lock:
                 self._damaged.add(space_id)

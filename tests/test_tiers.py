@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -164,9 +165,9 @@ def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
     assert manifest is not None
     query = text_like(index.sample(50)[1], 1)
     expected = exactly(index, query, 10)
-    path = files.path(manifest, "f16")
+    path = files.path(manifest, "faiss")
     whole = path.read_bytes()
-    for place in range(0, len(whole), 997):
+    for place in range(manifest.start, len(whole), 997):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
         for got, right in zip(exactly(index, query, 10), expected, strict=True):
@@ -181,6 +182,26 @@ def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
         alone.scores(query)
 
 
+def test_the_file_of_rows_is_an_index_that_faiss_reads(tmp_path: Path) -> None:
+    table = Table()
+    files = CacheFiles(tmp_path, 1)
+    index = table.index()
+    for count in (0, 120, 45):
+        table.add(count)
+        index = follow(index, table)
+        index.save(files, "key")
+        manifest = files.manifest()
+        assert manifest is not None
+        read = faiss.read_index(str(files.path(manifest, "faiss")))
+        assert (read.ntotal, read.d, read.metric_type) == (len(index), index.dim, faiss.METRIC_INNER_PRODUCT)
+        if count:
+            query = text_like(index.sample(20)[1], 1)
+            scores, rows = read.search(query, 5)
+            ids, cosines = exactly(index, query, 5)
+            np.testing.assert_array_equal(index.ids[rows], ids)
+            np.testing.assert_allclose(scores, cosines, atol=1e-5)
+
+
 def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path) -> None:
     table = Table()
     table.add(200)
@@ -189,7 +210,7 @@ def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path)
     index.save(files, "key")
     first = index.saved
     assert first is not None
-    inode, old = files.path(first, "f16").stat().st_ino, files.path(first, "f16").read_bytes()
+    inode, old = files.path(first, "faiss").stat().st_ino, files.path(first, "faiss").read_bytes()
     table.replace(10)
     table.add(5)
     index = follow(index, table)
@@ -198,14 +219,14 @@ def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path)
     second = index.saved
     assert second is not None
     assert (second.token, second.rows, second.dead) == (first.token, 215, 10)
-    assert files.path(second, "f16").stat().st_ino == inode
-    assert files.path(second, "f16").read_bytes().startswith(old)
+    assert files.path(second, "faiss").stat().st_ino == inode
+    assert files.path(second, "faiss").read_bytes()[second.start :].startswith(old[first.start :])
     table.delete(100)
     index = follow(index, table)
     index.save(files, "key")
     third = index.saved
     assert third is not None and third.token != first.token and (third.rows, third.dead) == (105, 0)
-    assert not files.path(first, "f16").exists()
+    assert not files.path(first, "faiss").exists()
 
 
 # -- the compressed tier ----------------------------------------------------------------------------------------------
