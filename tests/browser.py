@@ -132,7 +132,7 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     ours = (url, url.replace("http", "ws"), "data:", "blob:")
     foreign = [address for address in asked if not address.startswith(ours)]
     assert not foreign, "private means that nothing is asked of other servers"
-    assert not said
+    assert not said, said
 
 
 def box(page: Page) -> Locator:
