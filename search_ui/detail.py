@@ -12,7 +12,6 @@ from search_ui.crops import as_box, crop, crop_of
 from search_ui.file_manager import FileManagerError, show_folder_of
 from search_ui.gallery import thumbnails
 from search_ui.gallery.viewer import Picture, cutter, viewer
-from search_ui.handlers import whole
 from search_ui.language import parse
 from search_ui.panels import READONLY, attempt, guarded, note, quiet, refusal
 from search_ui.photo_facts import copies, fact_list, parts_table, place, title
@@ -53,7 +52,7 @@ def detail(
 
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
-@st.dialog("Picture", width="large", on_dismiss=whole(asking.close_photo))
+@st.dialog("Picture", width="large", on_dismiss=asking.close_photo)
 @guarded
 def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None:
     content_id = asking.photo()
@@ -204,10 +203,10 @@ def _marks(library: Library, content_id: int) -> None:
         services().still(library)
         marks.favourite([content_id], st.session_state[favourite])
 
-    st.toggle("Favourite", key=favourite, on_change=whole(attempt), args=[change_favourite])
+    st.toggle("Favourite", key=favourite, on_change=attempt, args=[change_favourite])
     st.multiselect(
         "Tags", [name for name, _ in marks.tags()], key=chosen, accept_new_options=True, placeholder="Add a tag",
-        on_change=whole(attempt), args=[change_tags],
+        on_change=attempt, args=[change_tags],
     )  # fmt: skip
 
 
@@ -222,11 +221,11 @@ def _actions(photo: PhotoRow, content_id: int) -> None:
             said = f"No longer {word.lower()} like this" if now == state else f"{word} like this"
             kind: Literal["primary", "secondary"] = "primary" if state == "liked" else "secondary"
             # Under a key: what the button says changes with the click.
-            st.button(said, key=f"make-{state}", type=kind, on_click=whole(change), args=[content_id])
+            st.button(said, key=f"make-{state}", type=kind, on_click=change, args=[content_id])
         # Not a button of Streamlit's: those read the whole file before anyone asks for it.
         st.html(f'<a class="download" href="/original/{content_id}" download>Download</a>', width="content")
         if services().manages:
-            st.button("Open folder", key="open-folder", on_click=whole(attempt), args=[lambda: open_folder(photo)])
+            st.button("Open folder", key="open-folder", on_click=attempt, args=[lambda: open_folder(photo)])
 
 
 def open_folder(photo: PhotoRow) -> None:
@@ -248,7 +247,7 @@ def open_folder(photo: PhotoRow) -> None:
 def _duplicates(library: Library, folded: Sequence[int]) -> None:
     quiet(f"{count(len(folded), 'near-duplicate')} of it, folded into one place")
     _strip(library, folded[:MAX_DUPLICATES], "duplicates")
-    st.button("Show them apart", on_click=whole(asking.unfold_duplicates))
+    st.button("Show them apart", on_click=asking.unfold_duplicates)
 
 
 def _similar(searcher: Searcher, content_id: int) -> None:

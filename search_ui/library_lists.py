@@ -13,7 +13,6 @@ import streamlit as st
 
 from search_ui import inventory, run_words
 from search_ui.folders import Presence
-from search_ui.handlers import whole
 from search_ui.inventory import FailedFile, Kind, RunRow
 from search_ui.panels import named_library, quiet
 from search_ui.words import ago, count, size
@@ -110,14 +109,11 @@ def failures(library: Library, total: int) -> None:
     by_text: dict[str, Kind] = {kind.text: kind for kind in kinds}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox(
-            "Reason", ["", *by_text], key="failed_kind", on_change=whole(_first_page),
+            "Reason", ["", *by_text], key="failed_kind", on_change=_first_page,
             format_func=lambda text: f"{by_text[text].count:,}: {text}" if text else f"All {total:,}",
         )  # fmt: skip
         text = st.text_input(
-            "In the path or the reason",
-            key="failed_text",
-            on_change=whole(_first_page),
-            placeholder=".tif, holiday, damaged",
+            "In the path or the reason", key="failed_text", on_change=_first_page, placeholder=".tif, holiday, damaged"
         )
     page = int(st.session_state.get("failed_page", 0))
     rows, found = inventory.failed(library, by_text.get(chosen or ""), text.strip(), PAGE, page * PAGE)
@@ -126,8 +122,8 @@ def failures(library: Library, total: int) -> None:
     st.html(f'<ul class="lib-failed">{"".join(_failed(row) for row in rows)}</ul>')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if found > PAGE:
-            st.button("Before", key="failed_before", disabled=page == 0, on_click=whole(_turn), args=[-1])
-            st.button("Next", key="failed_next", disabled=(page + 1) * PAGE >= found, on_click=whole(_turn), args=[1])
+            st.button("Before", key="failed_before", disabled=page == 0, on_click=_turn, args=[-1])
+            st.button("Next", key="failed_next", disabled=(page + 1) * PAGE >= found, on_click=_turn, args=[1])
         if rows:
             quiet(f"{page * PAGE + 1:,} to {page * PAGE + len(rows):,} of {found:,}. Tried again when they change.")
 

@@ -19,7 +19,6 @@ import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
 from search_ui import asking
-from search_ui.handlers import whole
 from search_ui.language import parse
 from search_ui.query import Picture, QueryError
 from search_ui.records import saved_text
@@ -69,7 +68,7 @@ def mistake(text: str, error: QueryError) -> None:
     st.html(f'<div class="mistake">{place}</div>')
     if error.suggestion is not None:
         st.button(
-            f"Change it to {label(error.suggestion)}", key="suggestion", on_click=whole(asking.correct),
+            f"Change it to {label(error.suggestion)}", key="suggestion", on_click=asking.correct,
             args=[text, start, end, error.suggestion],
         )  # fmt: skip
 
@@ -139,13 +138,11 @@ def saved(library: Library) -> None:
             # By name: the second of two quick clicks must not fall on the next search, which has moved up by then.
             key = hashlib.sha256(search.name.encode()).hexdigest()
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(
-                    label(search.name), key=f"go-{key}", type="tertiary", on_click=whole(_go), args=[search.query]
-                )
+                st.button(label(search.name), key=f"go-{key}", type="tertiary", on_click=_go, args=[search.query])
                 if not library.readonly:
                     st.button(
                         "Delete", key=f"delete-{key}", type="tertiary", help=label(f"Delete {search.name}"),
-                        on_click=whole(attempt), args=[lambda name=search.name: library.marks.delete_search(name)],
+                        on_click=attempt, args=[lambda name=search.name: library.marks.delete_search(name)],
                     )  # fmt: skip
             quiet(search.query)
 
@@ -163,7 +160,7 @@ def _save_form(library: Library) -> None:
         st.text_input("Name of this search", key="save_as")
         if any(isinstance(term.subject, Picture) for term in query.terms):
             quiet("It has a dropped picture in it, which is gone when Sightline is started again.")
-        st.form_submit_button("Save", on_click=whole(_save), args=[library])
+        st.form_submit_button("Save", on_click=_save, args=[library])
 
 
 def _save(library: Library) -> None:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from search_ui import asking
 from search_ui.globe import coordinates, globe
-from search_ui.handlers import whole
 from search_ui.panels import quiet
 from search_ui.results import Found, Part
 from search_ui.words import count, facts, file_name, number
@@ -75,4 +74,4 @@ def place(photo: PhotoRow) -> None:
     st.html(globe(latitude, longitude))
     st.code(coordinates(latitude, longitude), language=None)
     near = f"near:{coordinates(latitude, longitude).replace(' ', '')},{KILOMETRES}"
-    st.button("Pictures near here", key="near", type="tertiary", on_click=whole(asking.ask), args=[near])
+    st.button("Pictures near here", key="near", type="tertiary", on_click=asking.ask, args=[near])

@@ -16,7 +16,6 @@ import streamlit as st
 from search_ui import asking
 from search_ui.bundles import bundles
 from search_ui.copies import Exported, export, inside_roots
-from search_ui.handlers import whole
 from search_ui.language import liked
 from search_ui.panels import attempt, guarded, note, quiet
 from search_ui.query import MAX_TERMS, Query
@@ -91,7 +90,7 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
             st.button(
                 "No favourites" if is_all else "Favourite", icon=":material/star:", key="select-favourite",
                 help="Make them favourites no longer" if is_all else "Make them favourites",
-                on_click=whole(attempt), args=[lambda: services().still(library).marks.favourite(ids, not is_all)],
+                on_click=attempt, args=[lambda: services().still(library).marks.favourite(ids, not is_all)],
             )  # fmt: skip
             if st.button("Tags", icon=":material/sell:", key="select-tags"):
                 tags(library, ids)
@@ -100,14 +99,13 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
         if not library.readonly:
             st.button(
                 "Duplicates", icon=":material/filter_none:", key="select-duplicates", disabled=len(ids) < 2,
-                help="Find duplicates among them",
-                on_click=whole(attempt), args=[lambda: find_duplicates(library, ids)],
+                help="Find duplicates among them", on_click=attempt, args=[lambda: find_duplicates(library, ids)],
             )  # fmt: skip
         st.button(
             "Search", icon=":material/search:", key="select-search", help="Search for pictures like all of them",
-            on_click=whole(attempt), args=[lambda: search_with(searcher, query, ids)],
+            on_click=attempt, args=[lambda: search_with(searcher, query, ids)],
         )  # fmt: skip
-        st.button("Clear", icon=":material/close:", key="select-clear", type="tertiary", on_click=whole(clear))
+        st.button("Clear", icon=":material/close:", key="select-clear", type="tertiary", on_click=clear)
 
 
 def find_duplicates(library: Library, ids: Sequence[int]) -> None:

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, TypedDict
 import streamlit as st
 
 from search_ui.gallery.outbox import heard
-from search_ui.handlers import whole
 
 _HERE: Final = Path(__file__).parent
 
@@ -97,12 +96,12 @@ def gallery(
             key=key,
             data=_dated(key, pack(sections, key=key, query=query, small=False, favourites=may_star)),
             default={"selected": [], "favourites": []},
-            on_opened_change=whole(on_open),
-            on_liked_change=whole(on_like),
-            on_disliked_change=whole(on_dislike),
+            on_opened_change=on_open,
+            on_liked_change=on_like,
+            on_disliked_change=on_dislike,
             on_favourites_change=lambda: None,
-            on_fold_change=whole(on_fold),
-            on_selected_change=whole(on_select),
+            on_fold_change=on_fold,
+            on_selected_change=on_select,
         )
         _marks(
             key=f"{key}-marks",
@@ -138,7 +137,7 @@ def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) 
     _gallery(
         key=key,
         data=_dated(key, pack([section], key=key, query=query, small=True, favourites=False)),
-        on_opened_change=whole(on_open),
+        on_opened_change=on_open,
     )
 
 

@@ -11,8 +11,6 @@ from typing import Final, TypedDict
 
 import streamlit as st
 
-from search_ui.handlers import whole
-
 _HERE: Final = Path(__file__).parent
 _facets: Final = st.components.v2.component(
     "sightline_facets",
@@ -62,8 +60,5 @@ def facets(
     - `.chosen`: a list of `[text, on]` for the values that were pressed since the last drawing: what each is to be.
     """
     _facets(
-        key=key,
-        data={"years": years, "groups": list(groups)},
-        on_dates_change=whole(on_dates),
-        on_chosen_change=whole(on_choose),
+        key=key, data={"years": years, "groups": list(groups)}, on_dates_change=on_dates, on_chosen_change=on_choose
     )

@@ -9,7 +9,6 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.gallery.outbox import heard
-from search_ui.handlers import whole
 
 _HERE: Final = Path(__file__).parent
 
@@ -87,5 +86,5 @@ def groups(
         key=key,
         data={"cards": list(cards), "readonly": is_readonly, "heard": heard(key)},
         default={"changed": []},
-        on_changed_change=whole(on_change),
+        on_changed_change=on_change,
     )

@@ -12,7 +12,6 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.gallery.outbox import heard
-from search_ui.handlers import whole
 
 _HERE: Final = Path(__file__).parent
 _intake: Final = st.components.v2.component(
@@ -72,8 +71,8 @@ def intake(
             "heard": heard(key),
         },
         default={"moved": []},
-        on_pictures_change=whole(on_pictures),
-        on_removed_change=whole(on_remove),
-        on_crop_change=whole(on_crop),
+        on_pictures_change=on_pictures,
+        on_removed_change=on_remove,
+        on_crop_change=on_crop,
         on_moved_change=lambda: None,
     )

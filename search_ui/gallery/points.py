@@ -13,8 +13,6 @@ from typing import Final, Literal, TypedDict
 
 import streamlit as st
 
-from search_ui.handlers import whole
-
 _HERE: Final = Path(__file__).parent
 _JS: Final = "\n".join(
     (_HERE / f"points{part}.js").read_text(encoding="utf-8") for part in ("_view", "_draw", "_hands", "")
@@ -72,6 +70,6 @@ def points(
             "reach": list(reach), "legend": list(legend), "names": list(names),
             "quiet": list(quiet),
         },
-        on_opened_change=whole(on_open),
-        on_chosen_change=whole(on_choose),
+        on_opened_change=on_open,
+        on_chosen_change=on_choose,
     )  # fmt: skip

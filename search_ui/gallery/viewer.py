@@ -9,7 +9,6 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.gallery.outbox import heard
-from search_ui.handlers import whole
 
 _HERE: Final = Path(__file__).parent
 
@@ -64,9 +63,9 @@ def viewer(
         key=key,
         data={"pictures": list(pictures), "shown": shown, "cropping": False, "heard": heard(key)},
         default={"favourites": []},
-        on_moved_change=whole(on_move),
+        on_moved_change=on_move,
         on_favourites_change=lambda: None,
-        on_part_change=whole(on_part),
+        on_part_change=on_part,
     )
 
 
@@ -75,5 +74,5 @@ def cutter(picture: Picture, *, key: str, on_part: Callable[[], None]) -> None:
     _viewer(
         key=key,
         data={"pictures": [picture], "shown": picture["id"], "cropping": True},
-        on_part_change=whole(on_part),
+        on_part_change=on_part,
     )

@@ -18,7 +18,6 @@ from indexer.spaces import DEMO, PRESETS
 from search_ui.comparing import changes, jaccard, rank_biased_overlap, said, shared
 from search_ui.frame import with_library
 from search_ui.gallery.ranks import Ranked, Side, ranks
-from search_ui.handlers import whole
 from search_ui.language import parse
 from search_ui.panels import named_library, note, quiet
 from search_ui.query import Query, QueryError
@@ -109,12 +108,12 @@ def _controls(asked: Asked, names: Sequence[str]) -> None:
         go(Asked(*(str(st.session_state[f"compare_{name}"]).strip() for name in ("q", "a", "b"))))
 
     st.text_input(
-        "Search in both", key="compare_q", label_visibility="collapsed", icon=":material/search:",
-        on_change=whole(change), placeholder="Describe a picture: two red boats, snow on a roof …",
+        "Search in both", key="compare_q", label_visibility="collapsed", icon=":material/search:", on_change=change,
+        placeholder="Describe a picture: two red boats, snow on a roof …",
     )  # fmt: skip
     with st.container(horizontal=True, key="compare_at"):
-        st.selectbox("Left", names, key="compare_a", on_change=whole(change))
-        st.selectbox("Right", names, key="compare_b", on_change=whole(change))
+        st.selectbox("Left", names, key="compare_a", on_change=change)
+        st.selectbox("Right", names, key="compare_b", on_change=change)
 
 
 def _searched(searcher: Searcher, query: Query) -> Result | str:

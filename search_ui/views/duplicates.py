@@ -18,7 +18,6 @@ from search_ui.duplicates import ALIKE, KINDS, USUAL, Group, Groups, Kind
 from search_ui.frame import with_library
 from search_ui.gallery.groups import groups as show_groups
 from search_ui.gallery.outbox import news, unheard
-from search_ui.handlers import whole
 from search_ui.panels import attempt, note, quiet, refusal
 from search_ui.searcher import Searcher
 from search_ui.services import services
@@ -93,9 +92,7 @@ def page(searcher: Searcher) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if among is not None:
                 quiet(f"Among {count(len(among), 'picture')} that you selected.")
-            st.button(
-                "Look among all pictures", type="tertiary", on_click=whole(go), args=[Asked(asked.kind, asked.alike)]
-            )
+            st.button("Look among all pictures", type="tertiary", on_click=go, args=[Asked(asked.kind, asked.alike)])
         if among is None:
             return
     groups = _groups(searcher, asked, among)
@@ -127,12 +124,10 @@ def _controls(asked: Asked) -> None:
         go(Asked(asked.kind, _ALIKE.index(st.session_state["dup_alike"]), asked.among))
 
     with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="dup_controls"):
-        st.segmented_control(
-            "Which", KINDS, key="dup_kind", format_func=_KINDS.__getitem__, on_change=whole(change_kind)
-        )
+        st.segmented_control("Which", KINDS, key="dup_kind", format_func=_KINDS.__getitem__, on_change=change_kind)
         if asked.kind == "near":
             st.session_state["dup_alike"] = _ALIKE[asked.alike]
-            st.select_slider("How alike", _ALIKE, key="dup_alike", on_change=whole(change_alike), width=420)
+            st.select_slider("How alike", _ALIKE, key="dup_alike", on_change=change_alike, width=420)
 
 
 # -- finding them ---------------------------------------------------------------------------------------------------
@@ -159,7 +154,7 @@ def _groups(searcher: Searcher, asked: Asked, among: Ids | None) -> Groups | Non
         return None
     if job.result is None:
         note(job.error, role="alert")
-        st.button("Try again", on_click=whole(services().background.forget), args=[key])
+        st.button("Try again", on_click=services().background.forget, args=[key])
         return None
     return job.result[asked.alike if asked.kind == "near" else 0]
 
@@ -176,7 +171,7 @@ def _generation(library: Library, what: Hashable) -> int:
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
             quiet("An indexing run is going on; this list is of before.")
-            st.button("Look again", type="tertiary", on_click=whole(_look_again))
+            st.button("Look again", type="tertiary", on_click=_look_again)
     return known[1]
 
 
@@ -196,7 +191,7 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
     if groups.is_cut:
         quiet(f"So many pictures are alike that only those of a cosine of {groups.floor:.4f} and more are shown.")
     loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
-    if unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed them
+    if unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed it
         attempt(partial(heed, library, loaded, _said()))
         loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
@@ -207,14 +202,14 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
             st.button(
                 f"Set aside all but the suggestions{where}",
                 key="dup_all",
-                on_click=whole(attempt),
+                on_click=attempt,
                 args=[partial(rest, library, loaded)],
             )
         else:
             quiet("This library is read-only here: what is set aside can be seen, but not changed.")
     show_groups(
         [card(group) for group in loaded], key=_GROUPS, is_readonly=library.readonly,
-        on_change=whole(lambda: attempt(lambda: heed(library, loaded, _said()))),
+        on_change=lambda: attempt(lambda: heed(library, loaded, _said())),
     )  # fmt: skip
     if pages > 1:
         # Under another key for each page: its value can't be set in the session without a warning in the log.
@@ -224,7 +219,7 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
             go(Asked(asked.kind, asked.alike, asked.among, st.session_state[key]))
 
         with st.container(horizontal_alignment="center"):
-            st.pagination(pages, default=number, key=key, on_change=whole(turn))
+            st.pagination(pages, default=number, key=key, on_change=turn)
 
 
 def _bar(library: Library, asked: Asked, groups: Groups) -> None:
@@ -239,7 +234,7 @@ def _bar(library: Library, asked: Asked, groups: Groups) -> None:
         )
         quiet(f"{said}. No file was touched.")
         if undo and not library.readonly:
-            st.button("Undo", key="dup_take_back", on_click=whole(attempt), args=[partial(take_back, library)])
+            st.button("Undo", key="dup_take_back", on_click=attempt, args=[partial(take_back, library)])
         with st.popover("Export", disabled=not len(groups) and not aside.paths):
             _exports(library, asked, groups, aside)
 

@@ -17,7 +17,6 @@ from indexer.spaces import PRESETS
 from search_ui import inventory, library_lists, run_words
 from search_ui.banner import EACH, PREPARING, STARTING, line, strip
 from search_ui.folders import FolderError, Presence, folder, presences
-from search_ui.handlers import whole
 from search_ui.panels import WRONG, attempt, label, note, quiet, refusal
 from search_ui.runs import Run
 from search_ui.services import services
@@ -144,7 +143,7 @@ def _stop(run: Run) -> None:
         if services().manages:
             again = run.state == "stopping"
             st.button(
-                "Stop at once" if again else "Stop", key="lib_stop", on_click=whole(_do),
+                "Stop at once" if again else "Stop", key="lib_stop", on_click=_do,
                 args=[lambda: services().runner.stop(run, at_once=again)],
             )  # fmt: skip
         if run.state == "stopping":
@@ -161,7 +160,7 @@ def _ended(run: Run) -> None:
     if not services().manages:
         return  # neither what it said, with paths of this machine, nor a way to take it from whom it is for
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=whole(_do), args=[services().runner.dismiss])
+        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_do, args=[services().runner.dismiss])
     if run.said and run.state != "done":
         with st.expander("What it said"):
             st.code("\n".join(run.said), language=None, wrap_lines=True)
@@ -183,12 +182,12 @@ def _folders(
                     st.button(
                         "Index again", key=f"again_{root.id}", disabled=is_busy or there[root.id] != "there",
                         help=label(f"Look through {root.display} for what is new, changed or gone"),
-                        on_click=whole(_index), args=[[to_path(root.path)], None],
+                        on_click=_index, args=[[to_path(root.path)], None],
                     )  # fmt: skip
         if acts and len(roots) > 1:
             st.button(
                 f"Index all {len(present)} that are there" if len(present) < len(roots) else f"Index all {len(roots)}",
-                key="again_all", disabled=is_busy or not present, on_click=whole(_index), args=[present, None],
+                key="again_all", disabled=is_busy or not present, on_click=_index, args=[present, None],
             )  # fmt: skip
     if not acts:
         return
@@ -201,7 +200,7 @@ def _folders(
                 "are in the new space, searches keep to the old one."
             )
             _space(_OTHER, held, has_usual=False)
-            st.button("Index all in it", key="index_space", disabled=is_busy, on_click=whole(_index_in), args=[present])
+            st.button("Index all in it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
 
 
 def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: bool) -> None:
@@ -217,7 +216,7 @@ def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
                 note(str(error), role="alert")
     _space(_ADDED, held, has_usual=True)
     # Never disabled by an empty box: the click that ends the typing would fall on a button that can't be pressed yet.
-    st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=whole(_index_typed))
+    st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index_typed)
 
 
 def _space(key: str, held: Sequence[SpaceState], *, has_usual: bool) -> None:
@@ -244,20 +243,20 @@ def _care(
     prunable = [root for root in roots if there[root.id] == "there" and root.missing]
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Verify", key="lib_verify", disabled=is_busy, on_click=whole(_do), args=[services().runner.verify],
+            "Verify", key="lib_verify", disabled=is_busy, on_click=_do, args=[services().runner.verify],
             help="Check the database, the vectors and the thumbnails",
         )  # fmt: skip
         if prunable:
-            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=whole(_ask), args=[True])
+            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=_ask, args=[True])
     if missing and not prunable:
         quiet("The files that are missing lie in folders that are not there now. They are kept.")
     if st.session_state.get("lib_asked") and prunable:
         with st.container(border=True, key="lib_confirm"):
             note(_forgets(library, prunable), role="alert")
             with st.container(horizontal=True, gap="small"):
-                st.button("Keep them", key="prune_no", on_click=whole(_ask), args=[False])
+                st.button("Keep them", key="prune_no", on_click=_ask, args=[False])
                 st.button(
-                    "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=whole(_index),
+                    "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=_index,
                     args=[[to_path(root.path) for root in prunable], None, True],
                 )  # fmt: skip
 

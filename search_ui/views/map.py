@@ -12,7 +12,6 @@ import streamlit as st
 from search_ui import asking, map_colours, map_lasso
 from search_ui.frame import search_for, with_library
 from search_ui.gallery.points import Entry, Name, points
-from search_ui.handlers import whole
 from search_ui.map_colours import BYS, By, Colouring
 from search_ui.map_files import Layout
 from search_ui.map_layout import apart
@@ -75,14 +74,10 @@ def _controls(searcher: Searcher) -> tuple[SpaceState, Tab, By]:
         st.query_params.from_dict({name: value for name, value in said.items() if value != is_usual[name]})
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-controls"):
-        st.segmented_control(
-            "Where", TABS, key="map_tab", format_func=lambda each: _TAB_NAMES[each], on_change=whole(keep)
-        )
-        st.segmented_control(
-            "Colour", BYS, key="map_by", format_func=lambda each: _BY_NAMES[each], on_change=whole(keep)
-        )
+        st.segmented_control("Where", TABS, key="map_tab", format_func=lambda each: _TAB_NAMES[each], on_change=keep)
+        st.segmented_control("Colour", BYS, key="map_by", format_func=lambda each: _BY_NAMES[each], on_change=keep)
         if len(spaces) > 1:
-            st.selectbox("Space", list(spaces), key="map_space", on_change=whole(keep), width=220)
+            st.selectbox("Space", list(spaces), key="map_space", on_change=keep, width=220)
     return space, tab, by
 
 
@@ -175,7 +170,7 @@ def names_of(layout: Layout) -> list[Name]:
 def _progress(searcher: Searcher, space: SpaceState, look: Look) -> None:
     if look.job.error:
         note(f"The map could not be made: {look.job.error}", role="alert")
-        st.button("Try again", on_click=whole(maps_of(searcher).again), args=[space])
+        st.button("Try again", on_click=maps_of(searcher).again, args=[space])
         return
     # Not more often: after each run Streamlit collects garbage, which takes time from the work itself.
     st.fragment(_watch, run_every=2.0)(searcher, space, look)

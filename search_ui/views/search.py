@@ -22,7 +22,6 @@ from search_ui.frame import with_library
 from search_ui.gallery import Section, gallery
 from search_ui.gallery.intake import intake
 from search_ui.gallery.outbox import news
-from search_ui.handlers import whole
 from search_ui.language import parse
 from search_ui.panels import attempt, mistake, named_library, note, refusal, saved, status, waiting
 from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
@@ -86,10 +85,10 @@ def search_bar(searcher: Searcher, query: Query | None) -> None:
         with st.container(key="q"):
             st.text_input(
                 "Search", key=asking.box(), label_visibility="collapsed", icon=":material/search:",
-                on_change=whole(asking.ask_box), args=[asking.box()],
+                on_change=asking.ask_box, args=[asking.box()],
                 placeholder="Describe a picture: two red boats, snow on a roof …",
             )  # fmt: skip
-        st.button("Filters", icon=":material/tune:", key="filters", on_click=whole(_turn), args=["filters_open"])
+        st.button("Filters", icon=":material/tune:", key="filters", on_click=_turn, args=["filters_open"])
         saved(searcher.library)
     known = query or Query()
     intake(
@@ -226,7 +225,7 @@ def more_button(*, is_more: bool) -> None:
         if is_more and asking.shown() >= asking.MAX_SHOWN:
             st.caption(f"The page shows {asking.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others.")
         elif is_more:
-            st.button("Show more", on_click=whole(asking.show_more))
+            st.button("Show more", on_click=asking.show_more)
 
 
 def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
