@@ -94,6 +94,7 @@ ifdef CAMERA
 endif
 	@$(WRITE) search -- $(BIN)/python benchmarks/search.py --sizes 10000,100000
 	@$(WRITE) whole -- $(BIN)/python benchmarks/search.py --sizes 10000,100000 --dims 512 --repeat 21 --searcher
+	@$(WRITE) together -- $(BIN)/python benchmarks/together.py
 	@$(WRITE) catalog -- $(BIN)/python benchmarks/catalog.py --rows 100000
 	@$(WRITE) writing -- $(BIN)/python benchmarks/writing.py
 	@$(WRITE) views -- $(BIN)/python benchmarks/views.py --rounds 1
