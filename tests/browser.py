@@ -147,9 +147,11 @@ def search(page: Page, text: str) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is now, serious or worse: a line for each, with the first place."""
+    """What axe-core finds wrong with the page, serious or worse: a line for each, with the first place."""
     from axe_playwright_python.sync_playwright import Axe
 
+    # What a run has not drawn yet fades meanwhile, and is then too pale to be read: it is about to go.
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
     found = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {each['help']} at {each['nodes'][0]['html'][:200]}"
