@@ -21,6 +21,7 @@ from indexer.devices import choose_device, choose_precision
 from indexer.loading import load, load_visual
 from indexer.models import Model
 from indexer.preprocess import Preprocess
+from indexer.texts import causal_text, count_tokens, features_up_to_the_end
 from store.errors import SpaceError
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Encoder:
         self.head = _head(self._tower) if self._reads else None
         self._tower.eval().requires_grad_(False)
         self.backend = known or self._fastest()
-        self._causal = _causal_text(self._tower) if self._reads else None
+        self._causal = causal_text(self._tower) if self._reads else None
         self.backend.apply(self._tower)
         self._tower.to(self.device)
         mean, std = (
@@ -195,11 +196,11 @@ class Encoder:
             tower: Any = self._tower
             tokens = self._tokenizer(list(texts)).to(self.device)
             if self._causal is not None:
-                return self._unit(_features_up_to_the_end(self._causal, tokens))
+                return self._unit(features_up_to_the_end(self._causal, tokens))
             return self._unit(tower.encode_text(tokens))
 
     def _check_length(self, text: str) -> None:
-        count = _count_tokens(self._tokenizer, text)
+        count = count_tokens(self._tokenizer, text)
         if count > self._context:
             shown = text if len(text) <= 40 else f"{text[:40]}…"
             raise TextTooLongError(
@@ -221,43 +222,3 @@ class Encoder:
 def _head(tower: Any) -> Head:
     bias = tower.logit_bias
     return Head(math.exp(tower.logit_scale.item()), None if bias is None else bias.item())
-
-
-def _causal_text(tower: Any) -> Any:
-    """The part that reads words, where it reads them one after the other and ends at the last one; else None.
-
-    So does CLIP's (Radford et al., 2021, section 2.4). What follows the end of a text then changes nothing.
-    """
-    from open_clip.model import CLIP
-    from open_clip.transformer import TextTransformer
-
-    text = tower if isinstance(tower, CLIP) else getattr(tower, "text", None)
-    if not isinstance(text, CLIP | TextTransformer):
-        return None
-    pool = text.text_pool_type if isinstance(text, CLIP) else text.pool_type
-    plain = isinstance(text, CLIP) or (text.cls_emb is None and not text.use_pad_mask)
-    return text if pool == "argmax" and plain and text.attn_mask is not None else None
-
-
-def _features_up_to_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Features (n, dim) of token ids (n, context), without the padding that open_clip would compute along.
-
-    The rest is `encode_text` of open_clip 3.3: the end of a text is its highest token.
-    """
-    last = tokens.argmax(dim=-1)
-    length = int(last.max()) + 1
-    embedded = text.token_embedding(tokens[:, :length]) + text.positional_embedding[:length]
-    read = text.ln_final(text.transformer(embedded, attn_mask=text.attn_mask[:length, :length]))
-    ends: torch.Tensor = read[torch.arange(len(read), device=read.device), last]
-    projection = text.text_projection
-    if projection is not None:
-        ends = projection(ends) if isinstance(projection, nn.Module) else ends @ projection
-    return ends
-
-
-def _count_tokens(tokenizer: Any, text: str) -> int:
-    """Tokens of a text before any cutting, those that open_clip adds at its ends included."""
-    inner = getattr(tokenizer, "tokenizer", None)
-    if inner is not None:  # a Hugging Face tokenizer inside open_clip's HFTokenizer
-        return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False)["input_ids"])
-    return len(tokenizer.encode(text)) + 2

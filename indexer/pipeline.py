@@ -7,7 +7,6 @@ commits meanwhile.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -22,13 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.beacon import Beacon
+from indexer.ending import Ending
 from indexer.models import Model
 from indexer.scanner import RootScan, Scanner, Task
 from indexer.summary import Summary
-from indexer.targets import Target, emptied, find_targets
+from indexer.targets import Target, find_targets
 from indexer.walk import WalkOptions
 from store.library import Library
-from store.paths import display, to_bytes, to_path
+from store.paths import display, to_bytes
 from store.progress import Phase, Progress
 from store.rows import now
 from store.writer import Failed, Indexed, Writer
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
     from indexer.encoder import Encoder
     from indexer.reader import Read, Reader
-
-log = logging.getLogger(__name__)
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
@@ -147,10 +145,13 @@ class Pipeline:
         self._scanner = Scanner(catalog, self._space_id, scans, self._options.walk, skip, self.summary)
         self._index(self._scanner)
         self._enter("finishing")
+        ending = Ending(self._library, self._writer, self._space_id, self.summary)
         if not self.stop.is_set():
-            self._settle(scans)
-            self._choose_default()
-        self._save_vectors()
+            self._failed.extend(ending.mark(scans))
+            self._commit()
+            ending.settle(scans, self._linked, prune=self._options.prune)
+            ending.choose_default()
+        ending.save_vectors()
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root))
@@ -325,62 +326,7 @@ class Pipeline:
                 self._taken -= 1
                 self._take(reader.read(twin.task))
 
-    # -- the end ----------------------------------------------------------------------------------------------------
-
-    def _settle(self, scans: Sequence[RootScan]) -> None:
-        """What only a walk that came to its end can say: what is gone, what moved, what may be forgotten."""
-        for scan in scans:
-            held = self._library.catalog.count_present(scan.root_id, scan.target.prefix)
-            if held and not scan.files:  # its drive went away after it was looked at
-                raise emptied(scan.target.start, held)
-        gone: list[int] = []
-        for scan in scans:
-            present = self._library.catalog.present_photos(scan.root_id)
-            gone_here = [photo_id for photo_id, path in present if scan.lacks(photo_id, path)]
-            self._writer.mark_missing(gone_here)
-            gone.extend(gone_here)
-            self._failed.extend(scan.unreadable)
-            self.summary.failed += len(scan.unreadable)
-            self.summary.failed_now += len(scan.unreadable)
-            unseen = scan.failures.keys() - scan.seen_failures - {failed.file.path for failed in scan.unreadable}
-            self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
-        self._commit()
-        replaced = self._writer.settle_moves([scan.root_id for scan in scans])
-        self.summary.moved = len(replaced)
-        self.summary.duplicates = max(0, self._linked - len(replaced))
-        self.summary.missing = len(set(gone) - replaced)
-        for scan in scans:
-            if not scan.target.prefix:
-                self._writer.finish_root(scan.root_id)
-        if self._options.prune:
-            self._prune(scans)
-
-    def _prune(self, scans: Sequence[RootScan]) -> None:
-        """Forget what is missing below the folders of this run; not what is only unreadable, excluded or hidden."""
-        photo_ids = [
-            photo_id
-            for scan in scans
-            for photo_id, path in self._library.catalog.missing_photos(scan.root_id)
-            if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path))
-        ]
-        self._library.forget_pictures(self._writer.prune(photo_ids))
-        self.summary.forgotten = len(photo_ids)
-
-    def _choose_default(self) -> None:
-        """Let searches use this space, if nothing that can be found now would be lost by it."""
-        catalog = self._library.catalog
-        lacking = catalog.counts().pictures - catalog.counts(self._space_id).pictures
-        default = catalog.default_space()
-        if not lacking or default is None or not default.count:
-            self._writer.make_default(self._space_id)
-        elif default.id != self._space_id:
-            self.summary.not_in_space = lacking
-
-    def _save_vectors(self) -> None:
-        try:
-            self._library.vectors.save(self._space_id)
-        except OSError as error:  # a cache: searches make it again
-            log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+    # -- what a run says of itself ----------------------------------------------------------------------------------
 
     def _bound(self) -> str:
         waited = {name: seconds for name, seconds in self._waited.items() if name != "load"}
@@ -414,16 +360,6 @@ class Pipeline:
         finally:
             if name:
                 self._waited[name] += time.monotonic() - begun
-
-
-def _is_gone(path: Path) -> bool:
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _stack(batch: Sequence[Read]) -> torch.Tensor:
