@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -22,11 +21,10 @@ from indexer.loading import load, load_visual
 from indexer.models import Model
 from indexer.preprocess import Preprocess
 from indexer.texts import causal_text, count_tokens, features_up_to_the_end
+from indexer.transfer import Floats, Lane, Pending, join
 from store.errors import SpaceError
 
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
 
 
 class TextTooLongError(SpaceError):
@@ -63,7 +61,7 @@ class Encoder:
         """Load the model's weights.
 
         Args:
-            device: `auto`, `cuda`, `mps` or `cpu`.
+            device: `auto`, `cuda`, `cuda:1` and so on, `mps` or `cpu`; one device (several: `indexer.fleet`).
             precision: `bf16`, `fp16` or `fp32`, as torch runs them; `auto` is what runs fastest here.
             texts: whether texts will be encoded; without, a joint model takes a fraction of the memory.
 
@@ -93,6 +91,7 @@ class Encoder:
         self._causal = causal_text(self._tower) if self._reads else None
         self.backend.apply(self._tower)
         self._tower.to(self.device)
+        self._lane = Lane(self.device)
         mean, std = (
             torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
         )
@@ -121,44 +120,55 @@ class Encoder:
         """The loaded network, for measuring and for hooks."""
         return self._tower
 
+    @property
+    def ahead(self) -> int:
+        """How many batches are worth having in flight while the vectors of an older one are waited for."""
+        return 1 if self.device.type == "cuda" else 0
+
     def encode_images(self, batch: torch.Tensor) -> Floats:
-        """Unit vectors of prepared pictures.
+        """Unit vectors of prepared pictures: `submit`, and the wait for them."""
+        return self.submit(batch).vectors()
+
+    def submit(self, batch: torch.Tensor) -> Pending:
+        """Give the device a batch of prepared pictures. On CUDA this does not wait for it; elsewhere it does.
 
         Args:
-            batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them.
+            batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them. It may be reused afterwards.
 
         Returns:
-            float32 (n, dim), rows of length 1. A row is NaN where the model gave no finite vector.
+            Its `vectors()` are float32 (n, dim), rows of length 1. A row is NaN where the model gave no finite vector.
 
         Raises:
             ValueError: the batch has another shape or type.
-            torch.OutOfMemoryError: not even one picture fits on the device.
+            torch.OutOfMemoryError: not even one picture fits on the device. Memory is taken here and never later.
         """
         expected = (3, *self.preprocess.size)
         if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):
-            return np.empty((0, self.model.dim), np.float32)
-        rows: list[Floats] = []
+            none = np.empty((0, self.model.dim), np.float32)
+            return Pending(lambda: (none, 0.0))
+        parts: list[Pending] = []
         done = 0
         with self._lock, torch.inference_mode():
             while done < len(batch):
                 part = batch[done : done + (self.batch_limit or len(batch))]
-                vectors = self._try(part)
-                if vectors is None:
+                pending = self._try(part)
+                if pending is None:
                     # Outside the handler: the exception's traceback would keep the failed attempt's tensors alive.
                     self._halve(len(part))
                     continue
-                rows.append(vectors)
+                parts.append(pending)
                 done += len(part)
-        return np.concatenate(rows)
+        return join(parts)
 
-    def _try(self, batch: torch.Tensor) -> Floats | None:
+    def _try(self, batch: torch.Tensor) -> Pending | None:
         """Unit vectors, or None where the device has no room for so many pictures."""
         try:
+            begun = self._lane.begin()
             # uint8 crosses to the device: a quarter of float32's bytes.
-            pixels = batch.to(self.device, non_blocking=True).float() * self._scale + self._shift
-            return self._unit(self._image_features(pixels.to(self.backend.dtype)))
+            pixels = self._lane.send(batch).float() * self._scale + self._shift
+            return self._lane.fetch(_unit(self._image_features(pixels.to(self.backend.dtype))), begun)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -196,8 +206,8 @@ class Encoder:
             tower: Any = self._tower
             tokens = self._tokenizer(list(texts)).to(self.device)
             if self._causal is not None:
-                return self._unit(features_up_to_the_end(self._causal, tokens))
-            return self._unit(tower.encode_text(tokens))
+                return _unit(features_up_to_the_end(self._causal, tokens)).cpu().numpy()
+            return _unit(tower.encode_text(tokens)).cpu().numpy()
 
     def _check_length(self, text: str) -> None:
         count = count_tokens(self._tokenizer, text)
@@ -207,16 +217,16 @@ class Encoder:
                 f"The text {shown!r} has {count} tokens; space {self.model.name!r} reads {self._context}. Shorten it."
             )
 
-    @staticmethod
-    def _unit(features: torch.Tensor) -> Floats:
-        return functional.normalize(features.float(), dim=-1).cpu().numpy()
-
     def close(self) -> None:
         """Release the model's memory. The encoder can't be used afterwards."""
         with self._lock:
             self._tower, self._causal = nn.Identity(), None
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def _unit(features: torch.Tensor) -> torch.Tensor:
+    return functional.normalize(features.float(), dim=-1)
 
 
 def _head(tower: Any) -> Head:

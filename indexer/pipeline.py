@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.batches import Batches
 from indexer.beacon import Beacon
 from indexer.ending import Ending
 from indexer.models import Model
@@ -34,18 +35,15 @@ from store.rows import now
 from store.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
     from indexer.encoder import Encoder
+    from indexer.fleet import Fleet
     from indexer.reader import Read, Reader
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
-# Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
-BATCH_SECONDS = (0.5, 2.0)
-BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Pipeline:
         model: Model,
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
-        encoder: Encoder | None = None,
+        encoder: Encoder | Fleet | None = None,
     ) -> None:
         """
         Args:
@@ -96,14 +94,13 @@ class Pipeline:
         # All of them from the start: another thread looks at them while they change.
         self._waited = dict.fromkeys(("walk", "load", "decode", "encode", "write"), 0.0)
         self._taken = 0
-        self._pending: list[Read] = []
+        self._batches = Batches(options.batch_size)
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
         self._twins: list[Read] = []
         self._lost: dict[bytes, Failed] = {}
         self._linked = 0  # new paths whose content was known
         self._last_commit = time.monotonic()
-        self._batch = options.batch_size or BATCH_START
         self._folders: tuple[str, ...] = ()
         self._scanner: Scanner | None = None
         self._phase: Phase = "looking"
@@ -166,14 +163,18 @@ class Pipeline:
             try:
                 for item in self._read_ahead(pool, scanner.tasks(), workers):
                     self._take(item)
-                    if len(self._pending) >= self._batch or (self._pending and self._is_late()):
+                    late = self._is_late()
+                    if late or self._batches.gathered >= self._batches.size:
                         self._encode()
+                    if late:
+                        self._collect()
                     if self._is_due():
                         self._commit()
                     self._report(self._progress())
                 # Again while there is something: copies wait for what the commit before wrote.
-                while self._pending or self._ready or self._failed or self._twins:
+                while self._batches.gathered or self._batches.flights or self._ready or self._failed or self._twins:
                     self._encode()
+                    self._collect()
                     self._commit()
                 self._report(self._progress())
             finally:
@@ -185,7 +186,7 @@ class Pipeline:
         window: deque[Future[Read]] = deque()
         more = True
         while not self.stop.is_set():
-            while more and len(window) < 2 * (self._batch + workers):
+            while more and len(window) < 2 * (self._batches.size + workers):
                 with self._clock("" if window else "walk"):
                     task = next(tasks, None)
                 more = task is not None
@@ -223,7 +224,7 @@ class Pipeline:
         elif item.twin:
             self._twins.append(item)
         elif item.pixels is not None:
-            self._pending.append(item)
+            self._batches.add(item)
             self._load()  # with the first one, while the threads decode the next
         else:
             self._accept(item, None)
@@ -251,18 +252,23 @@ class Pipeline:
     # -- encode -----------------------------------------------------------------------------------------------------
 
     def _encode(self) -> None:
-        """Encode the pending pictures, at most a batch of them at a time."""
-        while self._pending:
-            batch, self._pending = self._pending[: self._batch], self._pending[self._batch :]
-            if len(self._ready) + len(batch) > COMMIT_PICTURES:
+        """Encode what is gathered, a batch at a time; a device that works by itself is left one to work on."""
+        while self._batches.gathered:
+            waiting = len(self._ready) + self._batches.flying + min(self._batches.gathered, self._batches.size)
+            if self._ready and waiting > COMMIT_PICTURES:
                 self._commit()
             encoder = self._load()
-            begun = time.monotonic()
             with self._clock("encode"):
-                vectors = encoder.encode_images(_stack(batch))
-            self._adapt(time.monotonic() - begun, len(batch))
-            self.summary.encoded += len(batch)
-            for item, vector in zip(batch, vectors, strict=True):
+                self._batches.send(encoder)
+            self._collect(encoder.ahead)
+
+    def _collect(self, left: int = 0) -> None:
+        """Take the oldest batches from the device, until it has only so many `left`."""
+        while self._batches.flights > left:
+            with self._clock("encode"):
+                encoded = self._batches.collect(self._load())
+            self.summary.encoded += len(encoded)
+            for item, vector in encoded:
                 if np.isfinite(vector).all():
                     self._accept(item, vector)
                 else:
@@ -272,26 +278,18 @@ class Pipeline:
                     self._taken -= 1
                     self._take(replace(item, failed=failed))
 
-    def _load(self) -> Encoder:
+    def _load(self) -> Encoder | Fleet:
         if self._encoder is None:
             self._enter("loading")
             with self._clock("load"):
-                from indexer.encoder import Encoder
+                from indexer.fleet import open_encoder
 
                 options = self._options
-                self._encoder = Encoder(self._model, device=options.device, precision=options.precision, texts=False)
+                self._encoder = open_encoder(
+                    self._model, device=options.device, precision=options.precision, texts=False
+                )
             self._enter("indexing")
         return self._encoder
-
-    def _adapt(self, seconds: float, size: int) -> None:
-        if self._options.batch_size is not None or self._encoder is None:
-            return
-        low, high = BATCH_SECONDS
-        limit = self._encoder.batch_limit or (BATCH_CPU if self._encoder.device.type == "cpu" else BATCH_GPU)
-        if seconds > high:
-            self._batch = max(1, size // 2)
-        elif seconds < low and size == self._batch:
-            self._batch = min(limit, 2 * size)
 
     # -- commit -----------------------------------------------------------------------------------------------------
 
@@ -360,9 +358,3 @@ class Pipeline:
         finally:
             if name:
                 self._waited[name] += time.monotonic() - begun
-
-
-def _stack(batch: Sequence[Read]) -> torch.Tensor:
-    import torch
-
-    return torch.stack([item.pixels for item in batch if item.pixels is not None])
