@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def noise(count: int, size: tuple[int, int]) -> torch.Tensor:
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of remembered choices, in a folder that is not there yet."""
+    """The file of remembered choices, in a folder that is not there yet; however busy the machine, it is written."""
+    monkeypatch.setattr(backends, "CONSISTENT", float("inf"))
+    monkeypatch.setattr(backends, "_PATIENCE", 0.02)
     monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "a" / "cache"))
     return tmp_path / "a" / "cache" / "backends.json"
 
@@ -111,9 +114,34 @@ def test_what_is_not_alike_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(backends, "CLEARLY", 0.0)
     tower = _Blurred().requires_grad_(False)
     before = copy.deepcopy(tower.state_dict())
-    found = backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
+    found, _ = backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
     assert found.dtype == torch.float32
     assert torch.equal(before["weight"], tower.weight)
+
+
+@pytest.mark.parametrize("slow_turns", [{3}, {2}, set(), {2, 3}], ids=str)
+def test_only_a_choice_that_was_the_same_twice_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_turns: set[int]
+) -> None:
+    """Work beside the probe, as a machine has it: bfloat16 is fast, but some of its turns wait."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(backends, "_PATIENCE", 0.0)  # one turn in each comparison
+    bfloat16 = next(candidate for candidate in backends.CANDIDATES if candidate.name == "bfloat16")
+    monkeypatch.setattr(backends, "CANDIDATES", [bfloat16])
+    turn = 0
+
+    def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal turn
+        dtype = next(module.parameters()).dtype
+        turn += dtype == torch.bfloat16  # the first looks at the vectors
+        time.sleep(0.1 if dtype == torch.float32 else 0.3 if turn in slow_turns else 0.001)
+        return module(pixels.to(dtype).flatten(1))
+
+    found = backends.choose("key", nn.Linear(192, 8).requires_grad_(False), run, (8, 8))
+    assert found == (bfloat16 if not slow_turns else backends.REFERENCE)
+    consistent = len(slow_turns) != 1
+    assert (backends.recall("key") == found) == consistent
+    assert (tmp_path / "backends.json").exists() == consistent
 
 
 def test_padding_that_is_left_out_changes_no_text(spaces: dict[str, str]) -> None:
