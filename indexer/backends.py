@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from indexer.packed import pack
+from indexer.slim import changed, cut
 from store.files import replace_file
 
 log = logging.getLogger(__name__)
@@ -106,25 +107,28 @@ def probe(tower: nn.Module, run: Run, size: tuple[int, int]) -> tuple[Backend, b
     """
     sure = True
     with torch.inference_mode():
+        small = cut(tower)  # speeds are compared on a part, as a second copy of a model may not fit into the memory
         one = _pictures(1, size)
-        run(tower, one)
-        count = min(_MOST_PICTURES, max(1, round(_TURN / _seconds(tower, run, one))))
+        run(small, one)
+        count = min(_MOST_PICTURES, max(1, round(_TURN / _seconds(small, run, one))))
         pixels = _pictures(count, size)
         expected = functional.normalize(run(tower, pixels).float(), dim=-1)
         best, best_speed = REFERENCE, 1.0
         for candidate in CANDIDATES:
-            other = None  # one copy at a time: a model may fill the memory
+            other = None  # one copy at a time
             try:
-                other = copy.deepcopy(tower)
+                made = run(changed(tower, candidate.apply), pixels)
+                cosine = float((functional.normalize(made.float(), dim=-1) * expected).sum(1).min())
+                if cosine < ALIKE:
+                    log.debug("back end %s: cosine %.5f", candidate.name, cosine)
+                    continue
+                other = copy.deepcopy(small)
                 candidate.apply(other)
-                cosine = float((functional.normalize(run(other, pixels).float(), dim=-1) * expected).sum(1).min())
+                run(other, pixels)
             except Exception as error:  # noqa: BLE001 - operators that a build lacks, or a model can't take, raise anything
                 log.debug("back end %s can't run this model here: %s", candidate.name, error)
                 continue
-            if cosine < ALIKE:
-                log.debug("back end %s: cosine %.5f", candidate.name, cosine)
-                continue
-            speed, more = sorted(_speed(tower, other, run, pixels) for _ in range(2))
+            speed, more = sorted(_speed(small, other, run, pixels) for _ in range(2))
             log.debug("back end %s: %.2f and %.2f times float32, cosine %.5f", candidate.name, speed, more, cosine)
             needed = CLEARLY * best_speed
             sure = sure and (more < needed or speed * CONSISTENT >= needed)
