@@ -18,6 +18,7 @@ from indexer import backends
 from indexer.backends import Backend
 from indexer.devices import choose_device, choose_precision
 from indexer.loading import load, load_visual
+from indexer.memory import give_back
 from indexer.models import Model
 from indexer.preprocess import Preprocess
 from indexer.texts import causal_text, count_tokens, features_up_to_the_end
@@ -91,6 +92,8 @@ class Encoder:
         self._causal = causal_text(self._tower) if self._reads else None
         self.backend.apply(self._tower)
         self._tower.to(self.device)
+        if not known:
+            give_back()  # the float32 weights
         self._lane = Lane(self.device)
         mean, std = (
             torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 # Of a transformer's blocks, so many are kept where their speed is measured: one would stay in a processor's cache.
-_KEPT: Final = 3
+_KEPT: Final = 2
 
 
 def cut(tower: nn.Module) -> nn.Module:
-    """The network with three of its equal blocks, on the same weights; itself where it has no more than those."""
+    """The network with two of its equal blocks, on the same weights; itself where it has no more than those."""
     found = _blocks(tower)
     if found is None:
         return tower
@@ -57,7 +57,7 @@ class _OnlyWhileItRuns(nn.Module):
 
 
 def _blocks(tower: nn.Module) -> tuple[str, list[nn.Module]] | None:
-    """Name and members of the first list of more than three modules that are of one kind and one shape."""
+    """Name and members of the first list of more than two modules that are of one kind and one shape."""
     for name, module in tower.named_modules():
         if isinstance(module, nn.ModuleList | nn.Sequential) and len(module) > _KEPT:
             blocks = list(module)
