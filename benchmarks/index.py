@@ -41,10 +41,11 @@ import torch
 from open_clip.transform import image_transform
 from PIL import Image
 
+from indexer.batches import BATCH_CPU, BATCH_GPU
 from indexer.decode import DecodeError, decode
 from indexer.encoder import Encoder
 from indexer.models import Model, resolve
-from indexer.pipeline import BATCH_CPU, BATCH_GPU, Options, Pipeline
+from indexer.pipeline import Options, Pipeline
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
 from store.library import Library, locked
 from store.paths import to_path

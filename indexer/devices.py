@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from store.errors import SpaceError
 
-DEVICES = ("auto", "cuda", "mps", "cpu")
+DEVICES = ("auto", "cuda", "cuda:N", "mps", "cpu")
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name; `auto` is the first of CUDA, MPS and the CPU that is here.
+    """The device of this name; `auto` is the first of CUDA, MPS and the CPU that is here. `cuda` is one card.
 
     Raises:
         SpaceError: the device is not here.
@@ -19,11 +21,28 @@ def choose_device(name: str) -> torch.device:
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, present in here.items() if present)
-    if name not in here:
+    card = re.fullmatch(r"cuda:(\d{1,4})", name)
+    kind = "cuda" if card else name
+    if kind not in here:
         raise SpaceError(f"There is no device {name!r}; choose one of {', '.join(DEVICES)}.")
-    if not here[name]:
-        raise SpaceError(f"This machine has no usable {name} device; say --device auto or --device cpu.")
+    if not here[kind]:
+        raise SpaceError(f"This machine has no usable {kind} device; say --device auto or --device cpu.")
+    count = torch.cuda.device_count() if card else 0
+    if card and int(card[1]) >= count:
+        raise SpaceError(f"This machine has {count} CUDA devices, cuda:0 to cuda:{count - 1}, and no {name}.")
     return torch.device(name)
+
+
+def choose_devices(name: str) -> list[str]:
+    """The devices that work on a run: every card where `cuda`, by this name or `auto`, names no single one.
+
+    Raises:
+        SpaceError: the device is not here.
+    """
+    device = choose_device(name)
+    if device.type == "cuda" and device.index is None:
+        return [f"cuda:{card}" for card in range(torch.cuda.device_count())]
+    return [str(device)]
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
@@ -34,7 +53,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
     """
     if name == "auto":
         if device.type == "cuda":
-            return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+            with torch.cuda.device(device):  # the question is about the current one
+                return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
         if device.type == "mps":
             return torch.float16
         return None

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -19,13 +18,14 @@ from indexer import backends
 from indexer.backends import Backend
 from indexer.devices import choose_device, choose_precision
 from indexer.loading import load, load_visual
+from indexer.memory import give_back
 from indexer.models import Model
 from indexer.preprocess import Preprocess
+from indexer.texts import causal_text, count_tokens, features_up_to_the_end
+from indexer.transfer import Floats, Lane, Pending, join
 from store.errors import SpaceError
 
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
 
 
 class TextTooLongError(SpaceError):
@@ -62,7 +62,7 @@ class Encoder:
         """Load the model's weights.
 
         Args:
-            device: `auto`, `cuda`, `mps` or `cpu`.
+            device: `auto`, `cuda`, `cuda:1` and so on, `mps` or `cpu`; one device (several: `indexer.fleet`).
             precision: `bf16`, `fp16` or `fp32`, as torch runs them; `auto` is what runs fastest here.
             texts: whether texts will be encoded; without, a joint model takes a fraction of the memory.
 
@@ -89,9 +89,12 @@ class Encoder:
         self.head = _head(self._tower) if self._reads else None
         self._tower.eval().requires_grad_(False)
         self.backend = known or self._fastest()
-        self._causal = _causal_text(self._tower) if self._reads else None
+        self._causal = causal_text(self._tower) if self._reads else None
         self.backend.apply(self._tower)
         self._tower.to(self.device)
+        if not known:
+            give_back()  # the float32 weights
+        self._lane = Lane(self.device)
         mean, std = (
             torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
         )
@@ -120,44 +123,55 @@ class Encoder:
         """The loaded network, for measuring and for hooks."""
         return self._tower
 
+    @property
+    def ahead(self) -> int:
+        """How many batches are worth having in flight while the vectors of an older one are waited for."""
+        return 1 if self.device.type == "cuda" else 0
+
     def encode_images(self, batch: torch.Tensor) -> Floats:
-        """Unit vectors of prepared pictures.
+        """Unit vectors of prepared pictures: `submit`, and the wait for them."""
+        return self.submit(batch).vectors()
+
+    def submit(self, batch: torch.Tensor) -> Pending:
+        """Give the device a batch of prepared pictures. On CUDA this does not wait for it; elsewhere it does.
 
         Args:
-            batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them.
+            batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them. It may be reused afterwards.
 
         Returns:
-            float32 (n, dim), rows of length 1. A row is NaN where the model gave no finite vector.
+            Its `vectors()` are float32 (n, dim), rows of length 1. A row is NaN where the model gave no finite vector.
 
         Raises:
             ValueError: the batch has another shape or type.
-            torch.OutOfMemoryError: not even one picture fits on the device.
+            torch.OutOfMemoryError: not even one picture fits on the device. Memory is taken here and never later.
         """
         expected = (3, *self.preprocess.size)
         if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):
-            return np.empty((0, self.model.dim), np.float32)
-        rows: list[Floats] = []
+            none = np.empty((0, self.model.dim), np.float32)
+            return Pending(lambda: (none, 0.0))
+        parts: list[Pending] = []
         done = 0
         with self._lock, torch.inference_mode():
             while done < len(batch):
                 part = batch[done : done + (self.batch_limit or len(batch))]
-                vectors = self._try(part)
-                if vectors is None:
+                pending = self._try(part)
+                if pending is None:
                     # Outside the handler: the exception's traceback would keep the failed attempt's tensors alive.
                     self._halve(len(part))
                     continue
-                rows.append(vectors)
+                parts.append(pending)
                 done += len(part)
-        return np.concatenate(rows)
+        return join(parts)
 
-    def _try(self, batch: torch.Tensor) -> Floats | None:
+    def _try(self, batch: torch.Tensor) -> Pending | None:
         """Unit vectors, or None where the device has no room for so many pictures."""
         try:
+            begun = self._lane.begin()
             # uint8 crosses to the device: a quarter of float32's bytes.
-            pixels = batch.to(self.device, non_blocking=True).float() * self._scale + self._shift
-            return self._unit(self._image_features(pixels.to(self.backend.dtype)))
+            pixels = self._lane.send(batch).float() * self._scale + self._shift
+            return self._lane.fetch(_unit(self._image_features(pixels.to(self.backend.dtype))), begun)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -195,20 +209,16 @@ class Encoder:
             tower: Any = self._tower
             tokens = self._tokenizer(list(texts)).to(self.device)
             if self._causal is not None:
-                return self._unit(_features_up_to_the_end(self._causal, tokens))
-            return self._unit(tower.encode_text(tokens))
+                return _unit(features_up_to_the_end(self._causal, tokens)).cpu().numpy()
+            return _unit(tower.encode_text(tokens)).cpu().numpy()
 
     def _check_length(self, text: str) -> None:
-        count = _count_tokens(self._tokenizer, text)
+        count = count_tokens(self._tokenizer, text)
         if count > self._context:
             shown = text if len(text) <= 40 else f"{text[:40]}…"
             raise TextTooLongError(
                 f"The text {shown!r} has {count} tokens; space {self.model.name!r} reads {self._context}. Shorten it."
             )
-
-    @staticmethod
-    def _unit(features: torch.Tensor) -> Floats:
-        return functional.normalize(features.float(), dim=-1).cpu().numpy()
 
     def close(self) -> None:
         """Release the model's memory. The encoder can't be used afterwards."""
@@ -218,46 +228,10 @@ class Encoder:
                 torch.cuda.empty_cache()
 
 
+def _unit(features: torch.Tensor) -> torch.Tensor:
+    return functional.normalize(features.float(), dim=-1)
+
+
 def _head(tower: Any) -> Head:
     bias = tower.logit_bias
     return Head(math.exp(tower.logit_scale.item()), None if bias is None else bias.item())
-
-
-def _causal_text(tower: Any) -> Any:
-    """The part that reads words, where it reads them one after the other and ends at the last one; else None.
-
-    So does CLIP's (Radford et al., 2021, section 2.4). What follows the end of a text then changes nothing.
-    """
-    from open_clip.model import CLIP
-    from open_clip.transformer import TextTransformer
-
-    text = tower if isinstance(tower, CLIP) else getattr(tower, "text", None)
-    if not isinstance(text, CLIP | TextTransformer):
-        return None
-    pool = text.text_pool_type if isinstance(text, CLIP) else text.pool_type
-    plain = isinstance(text, CLIP) or (text.cls_emb is None and not text.use_pad_mask)
-    return text if pool == "argmax" and plain and text.attn_mask is not None else None
-
-
-def _features_up_to_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Features (n, dim) of token ids (n, context), without the padding that open_clip would compute along.
-
-    The rest is `encode_text` of open_clip 3.3: the end of a text is its highest token.
-    """
-    last = tokens.argmax(dim=-1)
-    length = int(last.max()) + 1
-    embedded = text.token_embedding(tokens[:, :length]) + text.positional_embedding[:length]
-    read = text.ln_final(text.transformer(embedded, attn_mask=text.attn_mask[:length, :length]))
-    ends: torch.Tensor = read[torch.arange(len(read), device=read.device), last]
-    projection = text.text_projection
-    if projection is not None:
-        ends = projection(ends) if isinstance(projection, nn.Module) else ends @ projection
-    return ends
-
-
-def _count_tokens(tokenizer: Any, text: str) -> int:
-    """Tokens of a text before any cutting, those that open_clip adds at its ends included."""
-    inner = getattr(tokenizer, "tokenizer", None)
-    if inner is not None:  # a Hugging Face tokenizer inside open_clip's HFTokenizer
-        return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False)["input_ids"])
-    return len(tokenizer.encode(text)) + 2

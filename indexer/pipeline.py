@@ -7,7 +7,6 @@ commits meanwhile.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -21,33 +20,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.batches import Batches
 from indexer.beacon import Beacon
+from indexer.ending import Ending
 from indexer.models import Model
 from indexer.scanner import RootScan, Scanner, Task
 from indexer.summary import Summary
-from indexer.targets import Target, emptied, find_targets
+from indexer.targets import Target, find_targets
 from indexer.walk import WalkOptions
 from store.library import Library
-from store.paths import display, to_bytes, to_path
+from store.paths import display, to_bytes
 from store.progress import Phase, Progress
 from store.rows import now
 from store.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
     from indexer.encoder import Encoder
+    from indexer.fleet import Fleet
     from indexer.reader import Read, Reader
-
-log = logging.getLogger(__name__)
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
-# Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
-BATCH_SECONDS = (0.5, 2.0)
-BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ class Pipeline:
         model: Model,
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
-        encoder: Encoder | None = None,
+        encoder: Encoder | Fleet | None = None,
     ) -> None:
         """
         Args:
@@ -98,14 +94,13 @@ class Pipeline:
         # All of them from the start: another thread looks at them while they change.
         self._waited = dict.fromkeys(("walk", "load", "decode", "encode", "write"), 0.0)
         self._taken = 0
-        self._pending: list[Read] = []
+        self._batches = Batches(options.batch_size)
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
         self._twins: list[Read] = []
         self._lost: dict[bytes, Failed] = {}
         self._linked = 0  # new paths whose content was known
         self._last_commit = time.monotonic()
-        self._batch = options.batch_size or BATCH_START
         self._folders: tuple[str, ...] = ()
         self._scanner: Scanner | None = None
         self._phase: Phase = "looking"
@@ -147,10 +142,13 @@ class Pipeline:
         self._scanner = Scanner(catalog, self._space_id, scans, self._options.walk, skip, self.summary)
         self._index(self._scanner)
         self._enter("finishing")
+        ending = Ending(self._library, self._writer, self._space_id, self.summary)
         if not self.stop.is_set():
-            self._settle(scans)
-            self._choose_default()
-        self._save_vectors()
+            self._failed.extend(ending.mark(scans))
+            self._commit()
+            ending.settle(scans, self._linked, prune=self._options.prune)
+            ending.choose_default()
+        ending.save_vectors()
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root))
@@ -165,14 +163,18 @@ class Pipeline:
             try:
                 for item in self._read_ahead(pool, scanner.tasks(), workers):
                     self._take(item)
-                    if len(self._pending) >= self._batch or (self._pending and self._is_late()):
+                    late = self._is_late()
+                    if late or self._batches.gathered >= self._batches.size:
                         self._encode()
+                    if late:
+                        self._collect()
                     if self._is_due():
                         self._commit()
                     self._report(self._progress())
                 # Again while there is something: copies wait for what the commit before wrote.
-                while self._pending or self._ready or self._failed or self._twins:
+                while self._batches.gathered or self._batches.flights or self._ready or self._failed or self._twins:
                     self._encode()
+                    self._collect()
                     self._commit()
                 self._report(self._progress())
             finally:
@@ -184,7 +186,7 @@ class Pipeline:
         window: deque[Future[Read]] = deque()
         more = True
         while not self.stop.is_set():
-            while more and len(window) < 2 * (self._batch + workers):
+            while more and len(window) < 2 * (self._batches.size + workers):
                 with self._clock("" if window else "walk"):
                     task = next(tasks, None)
                 more = task is not None
@@ -222,7 +224,7 @@ class Pipeline:
         elif item.twin:
             self._twins.append(item)
         elif item.pixels is not None:
-            self._pending.append(item)
+            self._batches.add(item)
             self._load()  # with the first one, while the threads decode the next
         else:
             self._accept(item, None)
@@ -250,18 +252,23 @@ class Pipeline:
     # -- encode -----------------------------------------------------------------------------------------------------
 
     def _encode(self) -> None:
-        """Encode the pending pictures, at most a batch of them at a time."""
-        while self._pending:
-            batch, self._pending = self._pending[: self._batch], self._pending[self._batch :]
-            if len(self._ready) + len(batch) > COMMIT_PICTURES:
+        """Encode what is gathered, a batch at a time; a device that works by itself is left one to work on."""
+        while self._batches.gathered:
+            waiting = len(self._ready) + self._batches.flying + min(self._batches.gathered, self._batches.size)
+            if self._ready and waiting > COMMIT_PICTURES:
                 self._commit()
             encoder = self._load()
-            begun = time.monotonic()
             with self._clock("encode"):
-                vectors = encoder.encode_images(_stack(batch))
-            self._adapt(time.monotonic() - begun, len(batch))
-            self.summary.encoded += len(batch)
-            for item, vector in zip(batch, vectors, strict=True):
+                self._batches.send(encoder)
+            self._collect(encoder.ahead)
+
+    def _collect(self, left: int = 0) -> None:
+        """Take the oldest batches from the device, until it has only so many `left`."""
+        while self._batches.flights > left:
+            with self._clock("encode"):
+                encoded = self._batches.collect(self._load())
+            self.summary.encoded += len(encoded)
+            for item, vector in encoded:
                 if np.isfinite(vector).all():
                     self._accept(item, vector)
                 else:
@@ -271,26 +278,18 @@ class Pipeline:
                     self._taken -= 1
                     self._take(replace(item, failed=failed))
 
-    def _load(self) -> Encoder:
+    def _load(self) -> Encoder | Fleet:
         if self._encoder is None:
             self._enter("loading")
             with self._clock("load"):
-                from indexer.encoder import Encoder
+                from indexer.fleet import open_encoder
 
                 options = self._options
-                self._encoder = Encoder(self._model, device=options.device, precision=options.precision, texts=False)
+                self._encoder = open_encoder(
+                    self._model, device=options.device, precision=options.precision, texts=False
+                )
             self._enter("indexing")
         return self._encoder
-
-    def _adapt(self, seconds: float, size: int) -> None:
-        if self._options.batch_size is not None or self._encoder is None:
-            return
-        low, high = BATCH_SECONDS
-        limit = self._encoder.batch_limit or (BATCH_CPU if self._encoder.device.type == "cpu" else BATCH_GPU)
-        if seconds > high:
-            self._batch = max(1, size // 2)
-        elif seconds < low and size == self._batch:
-            self._batch = min(limit, 2 * size)
 
     # -- commit -----------------------------------------------------------------------------------------------------
 
@@ -325,62 +324,7 @@ class Pipeline:
                 self._taken -= 1
                 self._take(reader.read(twin.task))
 
-    # -- the end ----------------------------------------------------------------------------------------------------
-
-    def _settle(self, scans: Sequence[RootScan]) -> None:
-        """What only a walk that came to its end can say: what is gone, what moved, what may be forgotten."""
-        for scan in scans:
-            held = self._library.catalog.count_present(scan.root_id, scan.target.prefix)
-            if held and not scan.files:  # its drive went away after it was looked at
-                raise emptied(scan.target.start, held)
-        gone: list[int] = []
-        for scan in scans:
-            present = self._library.catalog.present_photos(scan.root_id)
-            gone_here = [photo_id for photo_id, path in present if scan.lacks(photo_id, path)]
-            self._writer.mark_missing(gone_here)
-            gone.extend(gone_here)
-            self._failed.extend(scan.unreadable)
-            self.summary.failed += len(scan.unreadable)
-            self.summary.failed_now += len(scan.unreadable)
-            unseen = scan.failures.keys() - scan.seen_failures - {failed.file.path for failed in scan.unreadable}
-            self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
-        self._commit()
-        replaced = self._writer.settle_moves([scan.root_id for scan in scans])
-        self.summary.moved = len(replaced)
-        self.summary.duplicates = max(0, self._linked - len(replaced))
-        self.summary.missing = len(set(gone) - replaced)
-        for scan in scans:
-            if not scan.target.prefix:
-                self._writer.finish_root(scan.root_id)
-        if self._options.prune:
-            self._prune(scans)
-
-    def _prune(self, scans: Sequence[RootScan]) -> None:
-        """Forget what is missing below the folders of this run; not what is only unreadable, excluded or hidden."""
-        photo_ids = [
-            photo_id
-            for scan in scans
-            for photo_id, path in self._library.catalog.missing_photos(scan.root_id)
-            if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path))
-        ]
-        self._library.forget_pictures(self._writer.prune(photo_ids))
-        self.summary.forgotten = len(photo_ids)
-
-    def _choose_default(self) -> None:
-        """Let searches use this space, if nothing that can be found now would be lost by it."""
-        catalog = self._library.catalog
-        lacking = catalog.counts().pictures - catalog.counts(self._space_id).pictures
-        default = catalog.default_space()
-        if not lacking or default is None or not default.count:
-            self._writer.make_default(self._space_id)
-        elif default.id != self._space_id:
-            self.summary.not_in_space = lacking
-
-    def _save_vectors(self) -> None:
-        try:
-            self._library.vectors.save(self._space_id)
-        except OSError as error:  # a cache: searches make it again
-            log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+    # -- what a run says of itself ----------------------------------------------------------------------------------
 
     def _bound(self) -> str:
         waited = {name: seconds for name, seconds in self._waited.items() if name != "load"}
@@ -414,19 +358,3 @@ class Pipeline:
         finally:
             if name:
                 self._waited[name] += time.monotonic() - begun
-
-
-def _is_gone(path: Path) -> bool:
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _stack(batch: Sequence[Read]) -> torch.Tensor:
-    import torch
-
-    return torch.stack([item.pixels for item in batch if item.pixels is not None])

@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import models
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from indexer import backends
+from indexer import backends, slim
 from indexer.encoder import Encoder
 from indexer.models import resolve
 from store.errors import SpaceError
@@ -26,7 +28,9 @@ def noise(count: int, size: tuple[int, int]) -> torch.Tensor:
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of remembered choices, in a folder that is not there yet."""
+    """The file of remembered choices, in a folder that is not there yet; however busy the machine, it is written."""
+    monkeypatch.setattr(backends, "CONSISTENT", float("inf"))
+    monkeypatch.setattr(backends, "_PATIENCE", 0.02)
     monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "a" / "cache"))
     return tmp_path / "a" / "cache" / "backends.json"
 
@@ -111,9 +115,89 @@ def test_what_is_not_alike_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(backends, "CLEARLY", 0.0)
     tower = _Blurred().requires_grad_(False)
     before = copy.deepcopy(tower.state_dict())
-    found = backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
+    found, _ = backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
     assert found.dtype == torch.float32
     assert torch.equal(before["weight"], tower.weight)
+
+
+@pytest.mark.parametrize("slow_turns", [{4}, {3}, set(), {3, 4}], ids=str)
+def test_only_a_choice_that_was_the_same_twice_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_turns: set[int]
+) -> None:
+    """Work beside the probe, as a machine has it: bfloat16 is fast, but some of its turns wait."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(backends, "_PATIENCE", 0.0)  # one turn in each comparison
+    bfloat16 = next(candidate for candidate in backends.CANDIDATES if candidate.name == "bfloat16")
+    monkeypatch.setattr(backends, "CANDIDATES", [bfloat16])
+    turn, clock = 0, 0.0
+    monkeypatch.setattr(backends, "time", SimpleNamespace(perf_counter=lambda: clock))
+
+    def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal turn, clock
+        dtype = next(module.parameters()).dtype
+        turn += dtype == torch.bfloat16  # the first looks at the vectors, the second warms up
+        clock += 0.1 if dtype == torch.float32 else 0.3 if turn in slow_turns else 0.01
+        return module(pixels.to(dtype).flatten(1))
+
+    found = backends.choose("key", nn.Linear(192, 8).requires_grad_(False), run, (8, 8))
+    assert found == (bfloat16 if not slow_turns else backends.REFERENCE)
+    consistent = len(slow_turns) != 1
+    assert (backends.recall("key") == found) == consistent
+    assert (tmp_path / "backends.json").exists() == consistent
+
+
+def deep_clip(folder: Path) -> str:
+    """As `models.clip_like`, with as many blocks as are worth leaving out."""
+    space = models.clip_like(folder)
+    file = folder / "open_clip_config.json"
+    config = json.loads(file.read_text())
+    config["model_cfg"]["vision_cfg"]["layers"] = 5
+    file.write_text(json.dumps(config))
+    state = load_file(folder / "open_clip_model.safetensors")
+    blocks = "visual.transformer.resblocks."
+    more = {
+        name.replace(f"{blocks}1.", f"{blocks}{layer}."): weight.clone()
+        for name, weight in state.items()
+        if name.startswith(f"{blocks}1.")
+        for layer in range(2, 5)
+    }
+    save_file(state | more, folder / "open_clip_model.safetensors")
+    return space
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("candidate", backends.CANDIDATES, ids=lambda candidate: candidate.name)
+def test_a_network_changed_block_by_block_is_the_changed_network(
+    tmp_path: Path, kind: str, candidate: backends.Backend
+) -> None:
+    """What the probe compares with float32 is what will run, and neither it nor the part it times touches the model."""
+    made = {"clip": deep_clip, "siglip": models.siglip_like, "timm": models.picture_only}[kind](tmp_path / kind)
+    encoder = Encoder(resolve(made), device="cpu", precision="fp32")
+    whole: Any = encoder.module
+    tower: nn.Module = whole if kind == "timm" else whole.visual
+    before = copy.deepcopy(tower.state_dict())
+    pixels = torch.rand(2, 3, *encoder.preprocess.size).to(candidate.dtype)
+    with torch.inference_mode():
+        expected = copy.deepcopy(tower)
+        try:
+            candidate.apply(expected)
+            vectors = expected(pixels)
+        except (RuntimeError, AttributeError):
+            pytest.skip(f"this processor or build of torch has no {candidate.name}")
+        piecemeal = slim.changed(tower, candidate.apply)
+        assert torch.equal(piecemeal(pixels), vectors)
+        small = slim.cut(tower)
+        assert 0 < weights(piecemeal) < weights(small) < weights(tower)
+        part = copy.deepcopy(small)
+        candidate.apply(part)
+        assert part(pixels).shape == vectors.shape
+    after = tower.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) and before[name].dtype == after[name].dtype for name in after)
+
+
+def weights(module: nn.Module) -> int:
+    return sum(tensor.numel() for tensor in module.parameters())
 
 
 def test_padding_that_is_left_out_changes_no_text(spaces: dict[str, str]) -> None:
@@ -152,8 +236,6 @@ def test_without_texts_the_vectors_are_the_same_and_the_words_are_refused(
 
 def test_weights_under_older_names_are_loaded_by_open_clip(tmp_path: Path) -> None:
     """As of a checkpoint that open_clip converts: its image tower is not under `visual.`."""
-    from safetensors.torch import load_file, save_file
-
     expected = Encoder(resolve(models.clip_like(tmp_path)), device="cpu", precision="fp32")
     file = tmp_path / "open_clip_model.safetensors"
     save_file({f"module.{name}": weight for name, weight in load_file(file).items()}, file)

@@ -105,18 +105,6 @@ def test_half_precision_agrees_with_float32(spaces: dict[str, str], kind: str) -
         assert (full.encode_texts(texts) * half.encode_texts(texts)).sum(1).min() > 0.999
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_the_gpu_agrees_with_the_cpu(spaces: dict[str, str]) -> None:
-    for name in ("clip", "siglip", "timm"):
-        model = resolve(spaces[name])
-        batch = noise(16, model.preprocess.size)
-        cpu = Encoder(model, device="cpu", precision="fp32").encode_images(batch)
-        for precision in ("fp32", "bf16", "fp16", "auto"):
-            gpu = Encoder(model, device="cuda", precision=precision).encode_images(batch)
-            assert (cpu * gpu).sum(1).min() > 0.999, (name, precision)
-
-
 def test_a_device_that_is_not_here_is_refused_with_the_way_out() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(SpaceError, match="--device"):

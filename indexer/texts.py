@@ -1,0 +1,48 @@
+"""What open_clip does not say of the texts it reads: how long one is, and which of its towers need no padding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def causal_text(tower: Any) -> Any:
+    """The part that reads words, where it reads them one after the other and ends at the last one; else None.
+
+    So does CLIP's (Radford et al., 2021, section 2.4). What follows the end of a text then changes nothing.
+    """
+    from open_clip.model import CLIP
+    from open_clip.transformer import TextTransformer
+
+    text = tower if isinstance(tower, CLIP) else getattr(tower, "text", None)
+    if not isinstance(text, CLIP | TextTransformer):
+        return None
+    pool = text.text_pool_type if isinstance(text, CLIP) else text.pool_type
+    plain = isinstance(text, CLIP) or (text.cls_emb is None and not text.use_pad_mask)
+    return text if pool == "argmax" and plain and text.attn_mask is not None else None
+
+
+def features_up_to_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Features (n, dim) of token ids (n, context), without the padding that open_clip would compute along.
+
+    The rest is `encode_text` of open_clip 3.3: the end of a text is its highest token.
+    """
+    last = tokens.argmax(dim=-1)
+    length = int(last.max()) + 1
+    embedded = text.token_embedding(tokens[:, :length]) + text.positional_embedding[:length]
+    read = text.ln_final(text.transformer(embedded, attn_mask=text.attn_mask[:length, :length]))
+    ends: torch.Tensor = read[torch.arange(len(read), device=read.device), last]
+    projection = text.text_projection
+    if projection is not None:
+        ends = projection(ends) if isinstance(projection, nn.Module) else ends @ projection
+    return ends
+
+
+def count_tokens(tokenizer: Any, text: str) -> int:
+    """Tokens of a text before any cutting, those that open_clip adds at its ends included."""
+    inner = getattr(tokenizer, "tokenizer", None)
+    if inner is not None:  # a Hugging Face tokenizer inside open_clip's HFTokenizer
+        return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False)["input_ids"])
+    return len(tokenizer.encode(text)) + 2
