@@ -40,7 +40,7 @@ def pixels_of(source: BinaryIO, size: tuple[int, int], scale: int) -> NDArray[np
         return None
     width, height = (-(-side // scale) for side in size)
     if isinstance(source, io.BytesIO):
-        data: bytes | memoryview = source.getbuffer()
+        data = source.getvalue()  # shared and not copied, where nobody wrote into it
     else:
         source.seek(0)
         data = source.read()
