@@ -1,8 +1,8 @@
 """JPEGs straight to arrays and back, by libjpeg-turbo without Pillow around it.
 
 Pillow uses the same library, so that the pixels are the same to the bit. What is saved is its copying: it reads a file
-in pieces, keeps four bytes a pixel, and is copied once more into an array. 2.1 against 2.7 ms for a picture of 0.3
-megapixels, 26 against 29 for one of 12.
+in pieces, keeps four bytes a pixel, and is copied once more into an array. 2.1 against 2.6 ms for a picture of 0.3
+megapixels, 27 against 30 for one of 12.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def pixels_of(source: BinaryIO, size: tuple[int, int], scale: int) -> NDArray[np
 
 def encoded(pixels: NDArray[np.uint8], quality: int) -> bytes:
     """RGB pixels as a baseline JPEG, colours at half the resolution, without any metadata.
+
+    Below quality 96 the library takes its faster DCT, which costs 0.03 dB at 82.
 
     Raises:
         ValueError: a side has more than 65,500 px, which libjpeg does not write.
