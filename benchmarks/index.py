@@ -12,7 +12,8 @@ but it does not see a core that stands idle.
 Before that it compares preparing a picture in one thread, from the file to the model's input, with open_clip's own
 transform: processor time, turn about, and how close the pixels are (PSNR).
 
-Without --space a ViT-B/32 with random weights is made: speed does not depend on what a model has learnt.
+Prints Markdown tables. Without --space a ViT-B/32 with random weights is made: speed does not depend on what a model
+has learnt.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -40,6 +40,7 @@ keep_freed()
 import torch
 from open_clip.transform import image_transform
 from PIL import Image
+from tables import table
 
 from indexer.batches import BATCH_CPU, BATCH_GPU
 from indexer.decode import DecodeError, decode
@@ -49,6 +50,11 @@ from indexer.pipeline import Options, Pipeline
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
 from store.library import Library, locked
 from store.paths import to_path
+
+HEADERS = (
+    "precision", "decode", "decode + thumbnail", "encode", "end to end", "floor", "ratio by the clock",
+    "of processor time", "load, s",
+)  # fmt: skip
 
 
 def random_vit_b32(folder: Path) -> str:
@@ -90,7 +96,7 @@ class Bench:
                 decoded = decode(file, need=self.model.preprocess.need, thumbnail=thumbnail)
         except DecodeError:
             return None
-        return self.model.preprocess.apply(decoded.pixels)
+        return self.model.preprocess.apply(decoded.pixels, decoded.original)
 
     def preprocess(self) -> tuple[float, float, float]:
         """Ours against open_clip's transform in one thread: median ratio of processor time, median and least PSNR, dB.
@@ -150,22 +156,17 @@ def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str]
     """Measure indexing of FOLDER."""
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder.resolve(), resolve(space or random_vit_b32(Path(scratch))), workers)
-        print(
-            f"{len(bench.paths)} pictures of {folder}, {workers} threads, {platform.machine()}, "
-            f"torch {torch.__version__}; pictures/s are medians of {rounds} rounds"
-        )
+        print(f"{len(bench.paths)} pictures of {folder}, {workers} threads; medians of {rounds} rounds.\n")
         ratio, noise, worst = bench.preprocess()
-        print(f"one picture, one thread: {ratio:.2f} times open_clip's transform at {noise:.1f} dB (least {worst:.1f})")
-        print(
-            f"{'precision':<22}{'decode':>7}{'+thumbnail':>12}{'encode':>9}{'end to end':>12}{'floor':>9}{'ratio':>8}"
-            f"{'processor':>11}  load"
-        )
-        for precision in precisions:
-            report(bench, precision, rounds)
+        print("One picture, one thread, from the file to the model's input, beside open_clip's transform:\n")
+        row = f"{ratio:.2f}", f"{noise:.1f} dB", f"{worst:.1f} dB"
+        print(table(("times as fast", "PSNR, median", "least"), [row]))
+        print("\nPictures per second:\n")
+        print(table(HEADERS, (report(bench, precision, rounds) for precision in precisions)))
 
 
-def report(bench: Bench, precision: str, rounds: int) -> None:
-    """Measure one precision and print its line."""
+def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
+    """Measure one precision; returns its row of the table."""
     begun = time.perf_counter()
     encoder = Encoder(bench.model, precision=precision)
     load = time.perf_counter() - begun
@@ -185,8 +186,8 @@ def report(bench: Bench, precision: str, rounds: int) -> None:
         rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor, work))
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
     name = f"auto: {encoder.backend.name}" if precision == "auto" else precision
-    print(f"{name:<22}{median[0]:>7.1f}{median[1]:>12.1f}{median[2]:>9.1f}{median[3]:>12.1f}{median[4]:>9.1f}"
-          f"{median[5]:>8.2f}{median[6]:>11.2f}  {load:.1f} s")  # fmt: skip
+    rates = [f"{value:.1f}" for value in median[:5]]
+    return name, *rates, f"**{median[5]:.2f}**", f"**{median[6]:.2f}**", f"{load:.1f}"
 
 
 if __name__ == "__main__":

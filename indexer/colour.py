@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 # So many pixels across and down are looked at. Single ones: an average of opposites is a grey that is nowhere.
 _LOOKED_AT: Final = 48
@@ -16,17 +15,18 @@ _ACROSS: Final = 3
 _BINS: Final = 256 // _STEP
 
 
-def dominant(picture: Image.Image) -> int:
+def dominant(pixels: NDArray[np.uint8]) -> int:
     """The mean of the colours in the fullest cluster of 48 levels in each channel, 0xRRGGBB.
 
     Clusters overlap by two thirds, so that no colour is cut in two by the edge between them. Takes 0.06 ms: 1.8 % of
     decoding a 640x480 JPEG, its thumbnail included (3.2 ms, the mean of 107 photographs).
 
     Args:
-        picture: RGB, of any size.
+        pixels: RGB (h, w, 3), of any size.
     """
-    small = picture.resize((_LOOKED_AT, _LOOKED_AT), Image.Resampling.NEAREST)
-    channels: NDArray[np.uint8] = np.ascontiguousarray(np.asarray(small).reshape(-1, 3).T)
+    # The middle one of each of the 48 x 48 parts.
+    rows, columns = ((2 * np.arange(_LOOKED_AT) + 1) * side // (2 * _LOOKED_AT) for side in pixels.shape[:2])
+    channels: NDArray[np.uint8] = np.ascontiguousarray(pixels[rows[:, None], columns].reshape(-1, 3).T)
     red, green, blue = channels // _STEP
     flat = (red.astype(np.intp) * _BINS + green) * _BINS + blue
     counts = np.bincount(flat, minlength=_BINS**3).reshape(_BINS, _BINS, _BINS)

@@ -133,7 +133,7 @@ class Reader:
         facts = {**asdict(decoded.facts), "colour": decoded.colour} if known is None else None
         content_id = None if known is None else known[0]
         try:
-            pixels = self._preprocess.apply(decoded.pixels)
+            pixels = self._preprocess.apply(decoded.pixels, decoded.original)
         except (RuntimeError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
         return Read(task, file, digest, content_id, facts=facts, pixels=pixels)

@@ -154,7 +154,8 @@ class Terms:
             decoded = decode(io.BytesIO(data), need=encoder.preprocess.need, thumbnail=False)
         except DecodeError as error:
             raise QueryError(f"The picture can't be read: {error.reason}.") from error
-        vector: Floats = encoder.encode_images(encoder.preprocess.apply(decoded.pixels)[None])[0]
+        pixels = encoder.preprocess.apply(decoded.pixels, decoded.original)
+        vector: Floats = encoder.encode_images(pixels[None])[0]
         if not np.isfinite(vector).all():
             raise QueryError(f"The model of space {space.name!r} makes nothing of this picture.")
         return vector

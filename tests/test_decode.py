@@ -22,10 +22,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageFile
+from open_clip.transform import image_transform
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 
 from indexer.decode import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, Decoded, DecodeError, decode
 from indexer.formats import EXTENSIONS
+from indexer.preprocess import Preprocess
 
 AWKWARD = Path(__file__).parent / "fixtures" / "awkward"
 TURNS = {
@@ -409,6 +411,59 @@ def test_need_must_be_a_size() -> None:
         decoded(encoded(photo(32, 32), "PNG"), need=0)
 
 
+# JPEGs
+
+
+def by_pillow(data: bytes, scale: int = 1) -> NDArray[np.uint8]:
+    """What Pillow alone makes of a JPEG at 1 / scale, upright; raises what Pillow does."""
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = ((2 * side + scale) // (2 * scale) for side in image.size)
+        if scale > 1:
+            image.draft(None, (image.width // scale, image.height // scale))
+        image.load()
+        return np.asarray(ImageOps.exif_transpose(image.crop((0, 0, width, height))).convert("RGB"))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    "options",
+    [{"subsampling": "4:4:4"}, {"subsampling": "4:2:2"}, {"subsampling": "4:2:0"}, {"progressive": True},
+     {"optimize": True, "quality": 30}, {"keep_rgb": True}, {"restart_marker_rows": 1}],
+    ids=lambda options: next(iter(options.values())),
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_has_the_pixels_that_pillow_gives_it(mode: str, options: dict[str, Any], scale: int) -> None:
+    for size, orientation in (((333, 250), 1), ((322, 241), 6), ((8 * scale - 1, 8 * scale - 3), 3)):
+        data = encoded(photo(*size).convert(mode), "JPEG", exif=oriented(orientation), **options)
+        result = decoded(data, need=min(size) // (2 * scale), thumbnail=False)
+        np.testing.assert_array_equal(result.pixels, by_pillow(data, scale))
+        assert result.pixels.flags["C_CONTIGUOUS"]
+        assert result.pixels.flags["WRITEABLE"]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_damaged_jpeg_comes_out_as_from_pillow_or_not_at_all(progressive: bool) -> None:
+    random = np.random.default_rng(5)
+    whole = encoded(photo(160, 120), "JPEG", progressive=progressive)
+    damaged = [whole[:-2], whole[:-1], whole + b"more", whole[: len(whole) // 2] + whole[-2:]]
+    for _ in range(150):
+        data = bytearray(whole)
+        for place in random.integers(2, len(data), random.integers(1, 4)):
+            data[place] = random.integers(0, 256)
+        damaged.append(bytes(data[: random.choice([len(data), random.integers(1, len(data))])]))
+    came_out = 0
+    for data in damaged:
+        try:
+            expected = by_pillow(data)
+        except Exception:  # noqa: BLE001 - whatever Pillow raises
+            assert refused(data).reason
+        else:
+            came_out += 1
+            np.testing.assert_array_equal(decoded(data, thumbnail=False).pixels, expected)
+    assert 10 < came_out < len(damaged)
+
+
 # Size
 
 
@@ -543,6 +598,17 @@ def test_shrinking_does_not_show_in_what_the_model_sees(size: tuple[int, int], k
     a, b = final(whole), final(small)
     height, width = min(a.shape[0], b.shape[0]), min(a.shape[1], b.shape[1])
     assert decibels(a[:height, :width], b[:height, :width]) >= 50
+
+
+@pytest.mark.parametrize("size", [(1419, 1030), (903, 518), (518, 903), (810, 517), (4128, 258), (640, 480)])
+@pytest.mark.parametrize("resize", ["shortest", "squash", "longest"])
+def test_what_the_model_sees_lies_where_open_clip_puts_it(size: tuple[int, int], resize: str) -> None:
+    # Shrunk to whole pixels, most of these have another shape, from which another crop would follow (36 to 49 dB).
+    ours = Preprocess.from_open_clip({"resize_mode": resize}, 64)
+    theirs = image_transform(64, is_train=False, mean=(0.0,) * 3, std=(1.0,) * 3, resize_mode=resize)
+    result = decoded(encoded(photo(*size), "BMP"), need=ours.need, thumbnail=False)
+    seen = ours.apply(result.pixels, result.original)
+    assert decibels(seen.double().numpy(), 255 * theirs(photo(*size)).double().numpy()) >= 52
 
 
 # Damage
