@@ -47,11 +47,13 @@ class RootScan:
     seen_failures: set[bytes] = field(default_factory=set)
     unreadable: list[Failed] = field(default_factory=list)
 
-    def see(self, photo_id: int) -> None:
-        """Note that a known photo is still there."""
-        if photo_id >= len(self.seen):
-            self.seen.extend(bytes(max(photo_id + 1 - len(self.seen), len(self.seen))))
-        self.seen[photo_id] = 1
+    def see(self, photo_ids: Sequence[int]) -> None:
+        """Note that known photos are still there."""
+        last = max(photo_ids, default=0)
+        if last >= len(self.seen):
+            self.seen.extend(bytes(max(last + 1 - len(self.seen), len(self.seen))))
+        for photo_id in photo_ids:
+            self.seen[photo_id] = 1
 
     def lacks(self, photo_id: int, path: bytes) -> bool:
         """Whether the walk could have come by this photo, and did not."""
@@ -137,42 +139,55 @@ class Scanner:
 
     def _scan(self, scan: RootScan) -> Iterator[Task]:
         walked = walk(scan.target.root, self._options, self._counts, self._skip, scan.target.start)
-        while batch := list(islice(walked, CHUNK)):
-            files = [item for item in batch if isinstance(item, Found)]
-            for item in batch:
-                if isinstance(item, Unreadable):
-                    failed = Failed(File(scan.root_id, item.path, 0, 0), "walk", f"can't be looked into: {item.reason}")
-                    scan.unreadable.append(failed)
-            known = self._catalog.known_photos(scan.root_id, [file.path for file in files], self._space_id)
-            for file in files:
-                task = self._compare(scan, file, known.get(file.path))
-                if task is not None:
-                    yield task
-
-    def _compare(self, scan: RootScan, file: Found, photo: KnownPhoto | None) -> Task | None:
-        """The task of reading a file, or None where nothing can have changed."""
-        change = classify(scan, file, photo)
-        if change == "failed":
-            self._summary.failed += 1
-        elif change == "unchanged":
-            self._summary.unchanged += 1
-        else:
-            old = None if photo is None else photo.content_id
-            missing = photo is not None and photo.missing
-            return Task(scan.target.root, scan.root_id, file.path, old, missing)
-        return None
+        for unchanged, others in changes(self._catalog, scan, self._space_id, walked):
+            self._summary.unchanged += unchanged
+            for change, file, photo in others:
+                if change == "failed":
+                    self._summary.failed += 1
+                    continue
+                old = None if photo is None else photo.content_id
+                missing = photo is not None and bool(photo.missing)
+                yield Task(scan.target.root, scan.root_id, file.path, old, missing)
 
 
-Change = Literal["failed", "unchanged", "new", "back", "changed", "unencoded"]
+Change = Literal["failed", "new", "back", "changed", "unencoded"]
 
 
-def classify(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change:
-    """What a file is, by its size and time against what the library knows; notes in `scan` that it is there."""
+def changes(
+    catalog: Catalog, scan: RootScan, space_id: int, walked: Iterator[Found | Unreadable]
+) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
+    """What a walk came by, by sizes and times against what the library knows; notes in `scan` what is there.
+
+    Yields:
+        For some hundreds of files at a time: how many are unchanged, and all others with what they are.
+    """
+    while batch := list(islice(walked, CHUNK)):
+        files: list[Found] = []
+        for item in batch:
+            if isinstance(item, Found):
+                files.append(item)
+            else:
+                failed = Failed(File(scan.root_id, item.path, 0, 0), "walk", f"can't be looked into: {item.reason}")
+                scan.unreadable.append(failed)
+        known = catalog.known_photos(scan.root_id, [file.path for file in files], space_id)
+        scan.files += len(files)
+        scan.see([photo.id for photo in known.values()])
+        others: list[tuple[Change, Found, KnownPhoto | None]] = []
+        for file in files:
+            path, size, mtime_ns = file
+            photo = known.get(path)
+            # Path, id and content come first in what is known.
+            if photo is None or photo[3:] != (size, mtime_ns, 0, 1) or path in scan.failures:
+                change = _change(scan, file, photo)
+                if change is not None:
+                    others.append((change, file, photo))
+        yield len(files) - len(others), others
+
+
+def _change(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change | None:
+    """What a file is by its size and time; None where nothing can have changed."""
     failure = scan.failures.get(file.path)
     looks = (file.size, file.mtime_ns)
-    scan.files += 1
-    if photo is not None:
-        scan.see(photo.id)
     if failure is not None:
         scan.seen_failures.add(file.path)
         # What failed in the model is tried again: another space, or precision, may do better.
@@ -184,4 +199,4 @@ def classify(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change:
         return "back"
     if (photo.size, photo.mtime_ns) != looks:
         return "changed"
-    return "unchanged" if photo.encoded else "unencoded"
+    return None if photo.encoded else "unencoded"
