@@ -50,8 +50,7 @@ def _plan_target(
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
-    walked = walk(target.root, options, WalkCounts(), skip, target.start)
-    for _, others in changes(catalog, scan, space_id, walked):
+    for _, others in changes(catalog, scan, space_id, options, WalkCounts(), skip):
         for change, file, _ in others:
             if change != "failed":
                 yield change, target.root, file.path

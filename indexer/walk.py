@@ -70,7 +70,16 @@ class WalkCounts:
 def walk(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
 ) -> Iterator[Found | Unreadable]:
-    """Every file under `root` that may be a picture, folder by folder, names in byte order.
+    """Every file under `root` that may be a picture, folder by folder, names in byte order: see `walk_folders`."""
+    for files, unreadable in walk_folders(root, options, counts, skip, start):
+        yield from map(Found._make, files)
+        yield from unreadable
+
+
+def walk_folders(
+    root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
+) -> Iterator[tuple[list[tuple[bytes, int, int]], list[Unreadable]]]:
+    """Every file under `root` that may be a picture, and what could not be looked into, a folder at a time.
 
     Iterative, so depth is bounded by the file system and not by the stack. A folder reached twice, through a link or a
     loop, is visited once. FIFOs, sockets and devices are never opened. Links to files and folders are followed only
@@ -84,7 +93,7 @@ def walk(
         start: a folder inside `root` to walk instead of all of it.
 
     Yields:
-        `Found` for files, `Unreadable` for what could not be looked into.
+        What would be `Found`, as bare tuples: a walk of an unchanged folder is mostly the making of these.
     """
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}
@@ -102,12 +111,14 @@ def walk(
             with os.scandir(os.fsencode(folder)) as entries:
                 ordered = sorted(entries, key=_name)
         except OSError as error:
-            yield Unreadable(_relative(folder, root), _reason(error))
+            yield [], [Unreadable(_relative(folder, root), _reason(error))]
             continue
         # Once a folder, not once a file: a `Path` of each took most of the time of a run that finds nothing new.
         below = _relative(folder, root)
         below += b"/" if below else b""
         inner = []
+        files: list[tuple[bytes, int, int]] = []
+        unreadable = []
         for entry in ordered:
             name = entry.name
             # Nearly every file of a folder of pictures, without a call of our own. `stat` follows nothing here.
@@ -115,21 +126,24 @@ def walk(
                 try:
                     if entry.is_file(follow_symlinks=False):
                         facts = entry.stat(follow_symlinks=False)
-                        yield Found(below + name, facts.st_size, facts.st_mtime_ns)
+                        files.append((below + name, facts.st_size, facts.st_mtime_ns))
                         continue
                 except OSError:
                     pass  # asked again below, where it is told what is wrong
             found = _look(entry, below, options, counts)
             if isinstance(found, Path):
                 inner.append(found)
+            elif isinstance(found, Unreadable):
+                unreadable.append(found)
             elif found is not None:
-                yield found
+                files.append(found)
         folders.extend(reversed(inner))
+        yield files, unreadable
 
 
 def _look(
     entry: os.DirEntry[bytes], below: bytes, options: WalkOptions, counts: WalkCounts
-) -> Found | Unreadable | Path | None:
+) -> tuple[bytes, int, int] | Unreadable | Path | None:
     """One entry: a file that may be a picture, a folder to go into, a failure, or nothing of interest.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
@@ -158,7 +172,7 @@ def _look(
     if not may_be_picture(Path(os.fsdecode(entry.path))):
         counts.other_files += 1
         return None
-    return Found(relative, facts.st_size, facts.st_mtime_ns)
+    return relative, facts.st_size, facts.st_mtime_ns
 
 
 def may_be_picture(path: Path) -> bool:

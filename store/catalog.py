@@ -53,10 +53,15 @@ class Catalog:
 
     def known_photos(self, root_id: int, paths: Sequence[bytes], space_id: int) -> dict[bytes, KnownPhoto]:
         """Photos of a root by path, for at most `CHUNK` paths."""
+        return {row[0]: KnownPhoto._make(row) for row in self.known_rows(root_id, paths, space_id)}
+
+    def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
+        """What would be `known_photos`, as bare tuples: a walk asks for every file."""
         query = f"{_KNOWN} ({', '.join('?' * len(paths))})"
         with self.engine.connect() as connection:
-            rows = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor.fetchall()
-        return {row[0]: KnownPhoto._make(row) for row in rows}
+            cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
     def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
         """Failures of a root by path."""
