@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import aliased
 
 from store.batch import Failed, File, Indexed, folder, place, recount, write
 from store.catalog import CHUNK, raise_generation
@@ -139,17 +138,9 @@ class Writer:
         Returns:
             The ids of the missing photos whose place was taken, each by one new photo.
         """
-        new, gone = aliased(Photo), aliased(Photo)
-        arrived = (
-            select(new.content_id, func.count())
-            .join(Root, Root.id == new.root_id)
-            .where(new.root_id.in_(root_ids), new.id > Root.settled_photo_id, new.missing_since.is_(None))
-            .where(select(gone.id).where(gone.content_id == new.content_id, gone.missing_since.is_not(None)).exists())
-            .group_by(new.content_id)
-        )
         taken: set[int] = set()
         with self._engine.begin() as connection:
-            for content_id, count in connection.execute(arrived).all():
+            for content_id, count in connection.exec_driver_sql(_ARRIVED, (json.dumps(list(root_ids)),)).all():
                 query = select(Photo.id).where(Photo.content_id == content_id, Photo.missing_since.is_not(None))
                 taken.update(connection.execute(query.order_by(Photo.id).limit(count)).scalars())
             for chunk in _chunks(list(taken)):
@@ -188,6 +179,14 @@ class Writer:
             if photo_ids or hashes:
                 raise_generation(connection)
         return hashes
+
+
+# Contents that came under new paths and lack old ones, and how many new paths. The unary plus: by id, so that only what
+# is new is looked at.
+_ARRIVED = """SELECT new.content_id, count(*) FROM roots JOIN photos AS new ON +new.root_id = roots.id
+    WHERE roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
+    AND EXISTS (SELECT 1 FROM photos AS gone WHERE gone.content_id = new.content_id AND gone.missing_since IS NOT NULL)
+    GROUP BY new.content_id"""
 
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
