@@ -181,11 +181,11 @@ class Writer:
         return hashes
 
 
-# Contents that came under new paths and lack old ones, and how many new paths. The unary plus: by id, so that only what
-# is new is looked at.
-_ARRIVED = """SELECT new.content_id, count(*) FROM roots JOIN photos AS new ON +new.root_id = roots.id
+# Contents that came under new paths and lack old ones, and how many new paths. The order of the join and the unary plus
+# keep SQLite from going by content: it looks at new ids only.
+_ARRIVED = """SELECT new.content_id, count(*) FROM roots CROSS JOIN photos AS new ON +new.root_id = roots.id
     WHERE roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
-    AND EXISTS (SELECT 1 FROM photos AS gone WHERE gone.content_id = new.content_id AND gone.missing_since IS NOT NULL)
+    AND new.content_id IN (SELECT content_id FROM photos WHERE missing_since IS NOT NULL)
     GROUP BY new.content_id"""
 
 
