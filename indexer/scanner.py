@@ -194,8 +194,8 @@ def _compare(
     others: list[tuple[Change, Found, KnownPhoto | None]] = []
     for path, size, mtime_ns in files:
         row = known.get(path)
-        # Of a `KnownPhoto`: size, time, missing, encoded.
-        if row is None or row[3:] != (size, mtime_ns, 0, 1) or path in scan.failures:
+        # Of a `KnownPhoto`: time, size, missing, encoded.
+        if row is None or row[4] != mtime_ns or row[3] != size or row[5] or not row[6] or path in scan.failures:
             file, photo = Found(path, size, mtime_ns), None if row is None else KnownPhoto._make(row)
             change = _change(scan, file, photo)
             if change is not None:
