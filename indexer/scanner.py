@@ -59,7 +59,7 @@ class RootScan:
     def gone(self, catalog: Catalog) -> list[int]:
         """The photos that the walk, which came to its end, could have come by, and did not."""
         # Where nothing is new, all that was seen is all that is there: no need to look at each.
-        if not self.news and self.present == catalog.count_present(self.root_id):
+        if not self.news and self.present == catalog.count_present(self.root_id, self.target.prefix):
             return []
         return [photo_id for photo_id, path in catalog.present_photos(self.root_id) if self.lacks(photo_id, path)]
 
