@@ -54,14 +54,13 @@ def tiny_pictures(folder: Path, count: int) -> None:
     """`count` JPEGs of 16 x 16 px, all different, 500 to a folder."""
     from PIL import Image
 
+    picture = Image.new("RGB", (16, 16), "grey")
     for number in range(count):
         place = folder / f"{number // 500:04d}"
         if number % 500 == 0:
             place.mkdir(parents=True)
-        pixels = np.full((16, 16, 3), 128, np.uint8)
-        pixels[:2, :2].reshape(-1)[:] = np.unpackbits(np.array([number], ">u4").view(np.uint8))[-12:] * 255
-        pixels[8:, 8:, 0] = number // 4096
-        Image.fromarray(pixels).save(place / f"{number:06d}.jpg", quality=95)
+        # The comment makes the bytes differ, whatever JPEG does to the pixels.
+        picture.save(place / f"{number:06d}.jpg", comment=str(number))
 
 
 def bare_walk(folder: Path) -> int:
@@ -135,17 +134,23 @@ def main(files: int, pictures: int, rounds: int) -> None:
         tiny_pictures(photos, files)
         first, memory = indexer(photos, "--library", library, "--space", "demo", "--quiet")
         print(f"| first run, {files:,} tiny files | {first:.1f} s, {memory:.0f} MB at most | |")
+        one, small = Path(scratch) / "one", Path(scratch) / "small"
+        tiny_pictures(one, 1)
+        indexer(one, "--library", small, "--space", "demo", "--quiet")
         rows = []
         for _ in range(rounds):
             walking = seconds(lambda: bare_walk(photos))
             again, lean = indexer(photos, "--library", library, "--quiet")
+            start, _ = indexer(one, "--library", small, "--quiet")
             status, _ = indexer("status", "--library", library)
-            rows.append((walking, again, lean, status, (again - status) / walking, again / walking))
-        walking, again, lean, status, ratio, whole = (statistics.median(column) for column in zip(*rows, strict=True))
+            rows.append((walking, again, lean, start, status, (again - start) / walking, again / walking))
+        medians = (statistics.median(column) for column in zip(*rows, strict=True))
+        walking, again, lean, start, status, ratio, whole = medians
         print(f"| `status` | {status:.2f} s | under 0.5 s |")
+        print(f"| a run over one file that is known | {start:.2f} s | under 0.5 s |")
         print(f"| a bare walk with `stat`, {files:,} files | {walking:.3f} s | |")
         print(f"| a run that finds nothing new | {again:.2f} s, {lean:.0f} MB at most | |")
-        print(f"| that, over the bare walk | {whole:.1f}; less the start of the process {ratio:.1f} | at most 3 |")
+        print(f"| that, over the bare walk | {whole:.1f}; less the run over one file {ratio:.1f} | at most 3 |")
         larger, kept = growth(Path(scratch) / "growing", pictures)
         print(f"| writing a picture at {10 * pictures:,} over one at {pictures:,} | {larger:.2f} | at most 1.2 |")
         print(f"| memory kept for 100,000 pictures written | {kept:.0f} MB | under 50 MB |")

@@ -25,7 +25,18 @@ import click
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 # Those whose version a number may depend on; what is not installed is left out.
-PACKAGES = ("torch", "open_clip_torch", "pillow", "numpy", "numba", "faiss-gpu", "faiss-cpu", "hnswlib", "usearch")
+PACKAGES = (
+    "torch",
+    "open_clip_torch",
+    "pillow",
+    "simplejpeg",
+    "numpy",
+    "numba",
+    "faiss-gpu",
+    "faiss-cpu",
+    "hnswlib",
+    "usearch",
+)
 END = "<!-- /bench -->"
 
 

@@ -93,17 +93,17 @@ def cli() -> None:
 )
 @click.option(
     "--device",
-    type=click.Choice(["auto", "cuda", "mps", "cpu"]),
     default="auto",
     show_default=True,
-    help="Where the model runs.",
+    metavar="NAME",
+    help="Where the model runs: auto, cuda (every card), cuda:1 (one), mps or cpu.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
     default="auto",
     show_default=True,
-    help="The model's arithmetic; auto is half precision where the device is faster in it.",
+    help="The model's arithmetic; auto is what runs the model fastest on the device.",
 )
 @click.option(
     "--batch-size",

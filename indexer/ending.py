@@ -39,8 +39,7 @@ class Ending:
                 raise emptied(scan.target.start, held)
         failed: list[Failed] = []
         for scan in scans:
-            present = self._library.catalog.present_photos(scan.root_id)
-            gone_here = [photo_id for photo_id, path in present if scan.lacks(photo_id, path)]
+            gone_here = scan.gone(self._library.catalog)
             self._writer.mark_missing(gone_here)
             self._gone.extend(gone_here)
             failed.extend(scan.unreadable)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
-from indexer.scanner import RootScan, classify
+from indexer.scanner import RootScan, changes
 from indexer.targets import Target, find_targets
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
-from store.catalog import CHUNK, Catalog
+from store.catalog import Catalog
 from store.library import DATABASE, Library
 
 
@@ -51,13 +50,9 @@ def _plan_target(
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
-    walked = walk(target.root, options, WalkCounts(), skip, target.start)
-    while batch := list(islice(walked, CHUNK)):
-        files = [item for item in batch if isinstance(item, Found)]
-        known = catalog.known_photos(root_id, [file.path for file in files], space_id)
-        for file in files:
-            change = classify(scan, file, known.get(file.path))
-            if change not in ("failed", "unchanged"):
+    for _, others in changes(catalog, scan, space_id, options, WalkCounts(), skip):
+        for change, file, _ in others:
+            if change != "failed":
                 yield change, target.root, file.path
     for photo_id, path in catalog.present_photos(root_id):
         if scan.lacks(photo_id, path):

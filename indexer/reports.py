@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from indexer.spaces import PRESETS, Preset
-from indexer.verify import check
 from store import progress
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library, is_indexing, locked
@@ -143,6 +142,8 @@ def _row(preset: Preset) -> tuple[str, ...]:
 
 def print_verification(library: Library, as_lines: bool) -> int:
     """Check a library, remake its caches where that is possible, and say what was found. Returns the exit code."""
+    from indexer.verify import check  # which reads pictures
+
     with library:
         findings = check(library)
     for finding in findings:

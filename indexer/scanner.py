@@ -9,13 +9,12 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from indexer.summary import Summary
 from indexer.targets import Target
-from indexer.walk import Found, Unreadable, WalkCounts, WalkOptions, walk
+from indexer.walk import Found, WalkCounts, WalkOptions, walk_folders
 from store.catalog import CHUNK, Catalog, KnownFailure, KnownPhoto
 from store.writer import Failed, File
 
@@ -43,15 +42,26 @@ class RootScan:
     failures: dict[bytes, KnownFailure]
     last_photo_id: int  # photos above it were added by this run
     files: int = 0
+    news: int = 0  # files that are not what the library knows of them
+    present: int = 0  # photos that were seen and that the library did not take for missing
     seen: bytearray = field(default_factory=bytearray)  # a flag per photo id: a set would take 60 bytes an id
     seen_failures: set[bytes] = field(default_factory=set)
     unreadable: list[Failed] = field(default_factory=list)
 
-    def see(self, photo_id: int) -> None:
-        """Note that a known photo is still there."""
-        if photo_id >= len(self.seen):
-            self.seen.extend(bytes(max(photo_id + 1 - len(self.seen), len(self.seen))))
-        self.seen[photo_id] = 1
+    def see(self, photo_ids: Sequence[int]) -> None:
+        """Note that known photos are still there."""
+        last = max(photo_ids, default=0)
+        if last >= len(self.seen):
+            self.seen.extend(bytes(max(last + 1 - len(self.seen), len(self.seen))))
+        for photo_id in photo_ids:
+            self.seen[photo_id] = 1
+
+    def gone(self, catalog: Catalog) -> list[int]:
+        """The photos that the walk, which came to its end, could have come by, and did not."""
+        # Where nothing is new, all that was seen is all that is there: no need to look at each.
+        if not self.news and self.present == catalog.count_present(self.root_id, self.target.prefix):
+            return []
+        return [photo_id for photo_id, path in catalog.present_photos(self.root_id) if self.lacks(photo_id, path)]
 
     def lacks(self, photo_id: int, path: bytes) -> bool:
         """Whether the walk could have come by this photo, and did not."""
@@ -136,43 +146,69 @@ class Scanner:
             self._queue.put(None)
 
     def _scan(self, scan: RootScan) -> Iterator[Task]:
-        walked = walk(scan.target.root, self._options, self._counts, self._skip, scan.target.start)
-        while batch := list(islice(walked, CHUNK)):
-            files = [item for item in batch if isinstance(item, Found)]
-            for item in batch:
-                if isinstance(item, Unreadable):
-                    failed = Failed(File(scan.root_id, item.path, 0, 0), "walk", f"can't be looked into: {item.reason}")
-                    scan.unreadable.append(failed)
-            known = self._catalog.known_photos(scan.root_id, [file.path for file in files], self._space_id)
-            for file in files:
-                task = self._compare(scan, file, known.get(file.path))
-                if task is not None:
-                    yield task
-
-    def _compare(self, scan: RootScan, file: Found, photo: KnownPhoto | None) -> Task | None:
-        """The task of reading a file, or None where nothing can have changed."""
-        change = classify(scan, file, photo)
-        if change == "failed":
-            self._summary.failed += 1
-        elif change == "unchanged":
-            self._summary.unchanged += 1
-        else:
-            old = None if photo is None else photo.content_id
-            missing = photo is not None and photo.missing
-            return Task(scan.target.root, scan.root_id, file.path, old, missing)
-        return None
+        walked = changes(self._catalog, scan, self._space_id, self._options, self._counts, self._skip)
+        for unchanged, others in walked:
+            self._summary.unchanged += unchanged
+            for change, file, photo in others:
+                if change == "failed":
+                    self._summary.failed += 1
+                    continue
+                old = None if photo is None else photo.content_id
+                missing = photo is not None and bool(photo.missing)
+                yield Task(scan.target.root, scan.root_id, file.path, old, missing)
 
 
-Change = Literal["failed", "unchanged", "new", "back", "changed", "unencoded"]
+Change = Literal["failed", "new", "back", "changed", "unencoded"]
 
 
-def classify(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change:
-    """What a file is, by its size and time against what the library knows; notes in `scan` that it is there."""
+def changes(
+    catalog: Catalog, scan: RootScan, space_id: int, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path]
+) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
+    """Walk a target: its files by sizes and times against what the library knows; notes in `scan` what is there.
+
+    Yields:
+        For some hundreds of files at a time: how many are unchanged, and all others with what they are.
+    """
+    waiting: list[tuple[bytes, int, int]] = []
+    for files, unreadable in walk_folders(scan.target.root, options, counts, skip, scan.target.start):
+        for item in unreadable:
+            reason = f"can't be looked into: {item.reason}"
+            scan.unreadable.append(Failed(File(scan.root_id, item.path, 0, 0), "walk", reason))
+        waiting += files
+        while len(waiting) >= CHUNK:
+            yield _compare(catalog, scan, space_id, waiting[:CHUNK])
+            del waiting[:CHUNK]
+    if waiting:
+        yield _compare(catalog, scan, space_id, waiting)
+
+
+def _compare(
+    catalog: Catalog, scan: RootScan, space_id: int, files: list[tuple[bytes, int, int]]
+) -> tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]:
+    # Bare tuples: this is done for every file of a folder in which nothing changed.
+    rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_id)
+    known = {row[0]: row for row in rows}
+    scan.see([row[1] for row in rows])
+    scan.files += len(files)
+    scan.present += len(rows)
+    others: list[tuple[Change, Found, KnownPhoto | None]] = []
+    for path, size, mtime_ns in files:
+        row = known.get(path)
+        # Of a `KnownPhoto`: time, size, missing, encoded.
+        if row is None or row[4] != mtime_ns or row[3] != size or row[5] or not row[6] or path in scan.failures:
+            file, photo = Found(path, size, mtime_ns), None if row is None else KnownPhoto._make(row)
+            change = _change(scan, file, photo)
+            if change is not None:
+                others.append((change, file, photo))
+                scan.news += change != "failed"
+                scan.present -= photo is not None and bool(photo.missing)
+    return len(files) - len(others), others
+
+
+def _change(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change | None:
+    """What a file is by its size and time; None where nothing can have changed."""
     failure = scan.failures.get(file.path)
     looks = (file.size, file.mtime_ns)
-    scan.files += 1
-    if photo is not None:
-        scan.see(photo.id)
     if failure is not None:
         scan.seen_failures.add(file.path)
         # What failed in the model is tried again: another space, or precision, may do better.
@@ -184,4 +220,4 @@ def classify(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change:
         return "back"
     if (photo.size, photo.mtime_ns) != looks:
         return "changed"
-    return "unchanged" if photo.encoded else "unencoded"
+    return None if photo.encoded else "unencoded"

@@ -8,7 +8,9 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from indexer.formats import EXTENSIONS
 from store.paths import to_bytes
@@ -25,10 +27,12 @@ _FOREIGN = frozenset(
     .srw .svg .tga .xcf""".split()
 )
 _SNIFF = 32
+_USUAL = frozenset(map(os.fsencode, EXTENSIONS))
+_DOT = ord(".")
+_name = attrgetter("name")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A regular file that may be a picture: its path relative to the root as bytes, its size and time."""
 
     path: bytes
@@ -66,7 +70,16 @@ class WalkCounts:
 def walk(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
 ) -> Iterator[Found | Unreadable]:
-    """Every file under `root` that may be a picture, folder by folder, names in byte order.
+    """Every file under `root` that may be a picture, folder by folder, names in byte order: see `walk_folders`."""
+    for files, unreadable in walk_folders(root, options, counts, skip, start):
+        yield from map(Found._make, files)
+        yield from unreadable
+
+
+def walk_folders(
+    root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
+) -> Iterator[tuple[list[tuple[bytes, int, int]], list[Unreadable]]]:
+    """Every file under `root` that may be a picture, and what could not be looked into, a folder at a time.
 
     Iterative, so depth is bounded by the file system and not by the stack. A folder reached twice, through a link or a
     loop, is visited once. FIFOs, sockets and devices are never opened. Links to files and folders are followed only
@@ -80,12 +93,13 @@ def walk(
         start: a folder inside `root` to walk instead of all of it.
 
     Yields:
-        `Found` for files, `Unreadable` for what could not be looked into.
+        What would be `Found`, as bare tuples: a walk of an unchanged folder is mostly the making of these.
     """
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}
     seen: set[tuple[int, int]] = set()
     folders = [start]
+    plain = not options.exclude
     while folders:
         folder = folders.pop()
         try:
@@ -94,35 +108,51 @@ def walk(
                 continue
             seen.add(identity)
             counts.folders += 1
-            with os.scandir(folder) as entries:
-                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+            with os.scandir(os.fsencode(folder)) as entries:
+                ordered = sorted(entries, key=_name)
         except OSError as error:
-            yield Unreadable(_relative(folder, root), _reason(error))
+            yield [], [Unreadable(_relative(folder, root), _reason(error))]
             continue
         # Once a folder, not once a file: a `Path` of each took most of the time of a run that finds nothing new.
         below = _relative(folder, root)
         below += b"/" if below else b""
         inner = []
+        files: list[tuple[bytes, int, int]] = []
+        unreadable = []
         for entry in ordered:
+            name = entry.name
+            # Nearly every file of a folder of pictures, without a call of our own. `stat` follows nothing here.
+            if plain and name[0] != _DOT and name[name.rfind(b".") :].lower() in _USUAL:
+                try:
+                    if entry.is_file(follow_symlinks=False):
+                        facts = entry.stat(follow_symlinks=False)
+                        files.append((below + name, facts.st_size, facts.st_mtime_ns))
+                        continue
+                except OSError:
+                    pass  # asked again below, where it is told what is wrong
             found = _look(entry, below, options, counts)
             if isinstance(found, Path):
                 inner.append(found)
+            elif isinstance(found, Unreadable):
+                unreadable.append(found)
             elif found is not None:
-                yield found
+                files.append(found)
         folders.extend(reversed(inner))
+        yield files, unreadable
 
 
 def _look(
-    entry: os.DirEntry[str], below: bytes, options: WalkOptions, counts: WalkCounts
-) -> Found | Unreadable | Path | None:
+    entry: os.DirEntry[bytes], below: bytes, options: WalkOptions, counts: WalkCounts
+) -> tuple[bytes, int, int] | Unreadable | Path | None:
     """One entry: a file that may be a picture, a folder to go into, a failure, or nothing of interest.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
     """
-    if not options.hidden and entry.name.startswith("."):
+    name = entry.name
+    if not options.hidden and name[0] == _DOT:
         return None
-    relative = below + os.fsencode(entry.name)
-    if options.exclude and _excluded(entry.name, relative, options.exclude):
+    relative = below + name
+    if options.exclude and _excluded(os.fsdecode(name), relative, options.exclude):
         return None
     if entry.is_symlink() and not options.follow_symlinks:
         counts.links += 1
@@ -135,16 +165,14 @@ def _look(
     except OSError as error:
         return Unreadable(relative, _reason(error))
     if stat.S_ISDIR(facts.st_mode):
-        return Path(entry.path)
+        return Path(os.fsdecode(entry.path))
     if not stat.S_ISREG(facts.st_mode):
         counts.special += 1
         return None
-    dot = entry.name.rfind(".")
-    usual = dot > 0 and entry.name[dot:].lower() in EXTENSIONS
-    if not usual and not may_be_picture(Path(entry.path)):
+    if not may_be_picture(Path(os.fsdecode(entry.path))):
         counts.other_files += 1
         return None
-    return Found(relative, facts.st_size, facts.st_mtime_ns)
+    return relative, facts.st_size, facts.st_mtime_ns
 
 
 def may_be_picture(path: Path) -> bool:

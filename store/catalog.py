@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, bindparam, func, select, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from store import listings, selection
 from store.facets import Facets, facets
@@ -24,7 +24,7 @@ from store.rows import (
     RootState,
     SpaceState,
 )
-from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+from store.schema import Content, Failure, LibraryRow, Photo, Root, Vector
 
 __all__ = [
     "CHUNK", "FACTS", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow",
@@ -53,20 +53,15 @@ class Catalog:
 
     def known_photos(self, root_id: int, paths: Sequence[bytes], space_id: int) -> dict[bytes, KnownPhoto]:
         """Photos of a root by path, for at most `CHUNK` paths."""
-        has_vector = (
-            select(Vector.id).where(Vector.space_id == space_id, Vector.content_id == Photo.content_id).exists()
-        )
-        query = select(
-            Photo.path,
-            Photo.id,
-            Photo.content_id,
-            Photo.size,
-            Photo.mtime_ns,
-            Photo.missing_since.is_not(None),
-            has_vector,
-        ).where(Photo.root_id == root_id, Photo.path.in_(paths))
+        return {row[0]: KnownPhoto._make(row) for row in self.known_rows(root_id, paths, space_id)}
+
+    def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
+        """What would be `known_photos`, as bare tuples: a walk asks for every file."""
+        query = f"{_KNOWN} ({', '.join('?' * len(paths))})"
         with self.engine.connect() as connection:
-            return {row[0]: KnownPhoto(*row[1:5], bool(row[5]), bool(row[6])) for row in connection.execute(query)}
+            cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
     def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
         """Failures of a root by path."""
@@ -100,10 +95,10 @@ class Catalog:
 
     def present_photos(self, root_id: int) -> Iterator[tuple[int, bytes]]:
         """Id and path of each photo of a root that is not missing."""
-        query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        query = "SELECT id, path FROM photos WHERE root_id = ? AND missing_since IS NULL"
         with self.engine.connect() as connection:
-            for row in connection.execution_options(stream_results=True).execute(query):
-                yield row[0], row[1]
+            cursor: Any = connection.exec_driver_sql(query, (root_id,)).cursor
+            yield from cursor
 
     def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
         """The id of a content and whether it has a vector in the space; None where the content is unknown."""
@@ -115,28 +110,13 @@ class Catalog:
 
     def roots(self) -> list[RootState]:
         """Every root with its counts, in the order they were added."""
-        failed = select(func.count()).select_from(Failure).where(Failure.root_id == Root.id).scalar_subquery()
-        there = func.count(Photo.id).filter(Photo.missing_since.is_(None))
-        gone = func.count(Photo.id).filter(Photo.missing_since.is_not(None))
-        query = (
-            select(Root.id, Root.path, Root.display, Root.last_walked_at, there, gone, failed)
-            .outerjoin(Photo, Photo.root_id == Root.id)
-            .group_by(Root.id)
-            .order_by(Root.id)
-        )
         with self.engine.connect() as connection:
-            return [RootState(*row) for row in connection.execute(query)]
+            return [RootState(*row) for row in connection.exec_driver_sql(_ROOTS)]
 
     def spaces(self) -> list[SpaceState]:
         """Every space the library has vectors in, or once meant to, oldest first."""
-        query = (
-            select(*_SPACE_COLUMNS, func.coalesce(func.max(Vector.id), 0), func.count(Vector.id))
-            .outerjoin(Vector, Vector.space_id == Space.id)
-            .group_by(Space.id)
-            .order_by(Space.id)
-        )
         with self.engine.connect() as connection:
-            return [SpaceState(*row) for row in connection.execute(query)]
+            return [_space(row) for row in connection.exec_driver_sql(f"{_SPACES} GROUP BY spaces.id ORDER BY 1")]
 
     def space_state(self, space_id: int) -> SpaceState:
         """One space as of now.
@@ -144,15 +124,16 @@ class Catalog:
         Raises:
             KeyError: the library has no such space.
         """
-        for space in self.spaces():
-            if space.id == space_id:
-                return space
-        raise KeyError(space_id)
+        with self.engine.connect() as connection:
+            row = connection.exec_driver_sql(f"{_SPACES} WHERE spaces.id = ? GROUP BY spaces.id", (space_id,)).first()
+        if row is None:
+            raise KeyError(space_id)
+        return _space(row)
 
     def default_space(self) -> SpaceState | None:
         """The space that searches use: the one last indexed into. None in an empty library."""
         with self.engine.connect() as connection:
-            space_id = connection.execute(select(LibraryRow.default_space_id)).scalar_one()
+            space_id = connection.exec_driver_sql("SELECT default_space_id FROM library").scalar_one()
         return None if space_id is None else self.space_state(space_id)
 
     def generation(self) -> int:
@@ -168,20 +149,17 @@ class Catalog:
 
     def counts(self, space_id: int | None = None) -> Counts:
         """Totals; with a space, `pictures` counts those that can be found in it."""
-        there = Photo.missing_since.is_(None)
-        pictures = select(func.count()).select_from(Content).where(Content.photo_count > 0)
+        found = ""
+        values: tuple[int, ...] = ()
         if space_id is not None:
-            pictures = pictures.where(
-                select(Vector.id).where(Vector.space_id == space_id, Vector.content_id == Content.id).exists()
-            )
+            found = "AND EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND content_id = contents.id)"
+            values = (space_id,)
+        query = f"""SELECT (SELECT count(*) FROM contents WHERE photo_count > 0 {found}),
+            (SELECT count(*) FROM photos WHERE missing_since IS NULL),
+            (SELECT count(*) FROM photos WHERE missing_since IS NOT NULL),
+            (SELECT count(*) FROM failures), generation FROM library"""
         with self.engine.connect() as connection:
-            return Counts(
-                connection.execute(pictures).scalar_one(),
-                connection.execute(select(func.count()).select_from(Photo).where(there)).scalar_one(),
-                connection.execute(select(func.count()).select_from(Photo).where(~there)).scalar_one(),
-                connection.execute(select(func.count()).select_from(Failure)).scalar_one(),
-                connection.execute(select(LibraryRow.generation)).scalar_one(),
-            )
+            return Counts(*connection.exec_driver_sql(query, values).one())
 
     def failures(self, limit: int | None = None, offset: int = 0) -> list[FailureRow]:
         """Files that could not be indexed, by root and path: `limit` of them, or all, after the first `offset`."""
@@ -190,9 +168,9 @@ class Catalog:
 
     def last_run(self) -> dict[str, Any] | None:
         """The newest run: started_at, finished_at, state and its summary; None before the first."""
-        query = select(Run.started_at, Run.finished_at, Run.state, Run.summary).order_by(Run.id.desc()).limit(1)
+        query = "SELECT started_at, finished_at, state, summary FROM runs ORDER BY id DESC LIMIT 1"
         with self.engine.connect() as connection:
-            row = connection.execute(query).first()
+            row = connection.exec_driver_sql(query).first()
         if row is None:
             return None
         return {**row._mapping, "summary": json.loads(row.summary) if row.summary else None}
@@ -338,16 +316,32 @@ class Catalog:
             ).scalar_one()
 
 
-_SPACE_COLUMNS = (
-    Space.id, Space.key, Space.name, Space.model, Space.weights, Space.preprocess, Space.dim, Space.has_text,
-    Space.epoch,
-)  # fmt: skip
+_ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
+    count(photos.id) - count(photos.missing_since), count(photos.missing_since),
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id)
+    FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
+
+_SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_text, epoch,
+    coalesce(max(vectors.id), 0), count(vectors.id)
+    FROM spaces LEFT JOIN vectors ON vectors.space_id = spaces.id"""
+
+
+def _space(row: Row[Any]) -> SpaceState:
+    values = list(row)
+    values[7] = bool(values[7])  # has_text: SQLite has no truth values
+    return SpaceState(*values)
 
 
 # SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
 _SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, photos.path, photos.display,
     contents.photo_count, {", ".join(f"contents.{name}" for name in FACTS)}, contents.size
     FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
+
+
+# Asked for every file that a walk comes by: the driver's own rows, which SQLAlchemy's take four times as long as.
+_KNOWN = """SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL,
+    EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
+    FROM photos WHERE root_id = ? AND path IN"""
 
 
 # Asked once for every file that is read: built once.

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPhoto:
-    """What the library holds of one path."""
+class KnownPhoto(NamedTuple):
+    """What the library holds of one path. A tuple: a walk makes one for every file."""
 
+    path: bytes
     id: int
     content_id: int
     size: int
     mtime_ns: int
-    missing: bool
-    encoded: bool  # its content has a vector in the space asked for
+    missing: int  # 0 or 1
+    encoded: int  # likewise, whether its content has a vector in the space asked for
 
 
 @dataclass(frozen=True, slots=True)

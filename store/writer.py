@@ -7,47 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Engine, bindparam, delete, func, select, text, update
+from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import aliased
 
+from store.batch import Failed, File, Indexed, folder, place, recount, write
 from store.catalog import CHUNK, raise_generation
-from store.filters import fold
 from store.paths import display
 from store.rows import now
-from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, SetAsideRow, Space, Vector
+from store.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
 
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A path under a root and what it looked like when it was read."""
-
-    root_id: int
-    path: bytes
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """A file whose content is known. `facts` and `vector` (unit, any float type) only where the library lacks them."""
-
-    file: File
-    hash: bytes
-    facts: Mapping[str, Any] | None = None
-    vector: NDArray[np.floating[Any]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A file that could not be indexed, at a stage (walk, read, open, decode, encode), for a reason in plain words."""
-
-    file: File
-    stage: str
-    reason: str
+__all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +66,7 @@ class Writer:
         with self._engine.begin() as connection:
             ids = connection.execute(select(Photo.content_id).where(Photo.root_id == root_id)).scalars().all()
             connection.execute(delete(Root).where(Root.id == root_id))
-            _recount(connection, ids)
+            recount(connection, ids)
             raise_generation(connection)
             return len(ids)
 
@@ -143,13 +113,7 @@ class Writer:
         if not indexed and not failed:
             return
         with self._engine.begin() as connection:
-            files = [item.file for item in indexed] + [item.file for item in failed]
-            touched = _contents_held(connection, files)
-            ids = _add_contents(connection, indexed)
-            _add_vectors(connection, space_id, ids, indexed)
-            _put_photos(connection, ids, indexed)
-            _put_failures(connection, failed)
-            _recount(connection, {*touched, *ids.values()})
+            write(connection, space_id, indexed, failed)
             raise_generation(connection)
 
     def mark_missing(self, photo_ids: Sequence[int]) -> int:
@@ -161,7 +125,7 @@ class Writer:
                 where = Photo.id.in_(chunk)
                 touched.update(connection.execute(select(Photo.content_id).where(where)).scalars())
                 connection.execute(update(Photo).where(where).values(missing_since=stamp))
-            _recount(connection, touched)
+            recount(connection, touched)
             if photo_ids:
                 raise_generation(connection)
         return len(photo_ids)
@@ -174,17 +138,9 @@ class Writer:
         Returns:
             The ids of the missing photos whose place was taken, each by one new photo.
         """
-        new, gone = aliased(Photo), aliased(Photo)
-        arrived = (
-            select(new.content_id, func.count())
-            .join(Root, Root.id == new.root_id)
-            .where(new.root_id.in_(root_ids), new.id > Root.settled_photo_id, new.missing_since.is_(None))
-            .where(select(gone.id).where(gone.content_id == new.content_id, gone.missing_since.is_not(None)).exists())
-            .group_by(new.content_id)
-        )
         taken: set[int] = set()
         with self._engine.begin() as connection:
-            for content_id, count in connection.execute(arrived).all():
+            for content_id, count in connection.exec_driver_sql(_ARRIVED, (json.dumps(list(root_ids)),)).all():
                 query = select(Photo.id).where(Photo.content_id == content_id, Photo.missing_since.is_not(None))
                 taken.update(connection.execute(query.order_by(Photo.id).limit(count)).scalars())
             for chunk in _chunks(list(taken)):
@@ -225,25 +181,21 @@ class Writer:
         return hashes
 
 
+# Contents that came under new paths and lack old ones, and how many new paths. The order of the join and the unary plus
+# keep SQLite from going by content: it looks at new ids only.
+_ARRIVED = """SELECT new.content_id, count(*) FROM roots CROSS JOIN photos AS new ON +new.root_id = roots.id
+    WHERE roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
+    AND new.content_id IN (SELECT content_id FROM photos WHERE missing_since IS NOT NULL)
+    GROUP BY new.content_id"""
+
+
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _place(root: str, shown: str) -> dict[str, str]:
-    """What filters ask of a photo's place, from how its root and its path are displayed."""
-    parent, _, name = shown.rpartition("/")
-    folders = (root.rstrip("/").rpartition("/")[2], parent)
-    name = fold(name)
-    return {
-        "folder": "/".join(["", *filter(None, folders), ""]),
-        "name": name,
-        "ext": name.rpartition(".")[2] if "." in name else "",
-    }
-
-
 def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, inner: bytes) -> None:
     prefix = inner[len(outer.rstrip(b"/")) + 1 :] + b"/"
-    places = {"old": _place(display(inner), "")["folder"], "new": _place(display(outer), display(prefix))["folder"]}
+    places = {"old": folder(display(inner), ""), "new": place(display(outer), display(prefix))[0]}
     connection.execute(
         text("UPDATE photos SET folder = :new || substr(folder, length(:old) + 1) WHERE root_id = :inner"),
         {"inner": inner_id, **places},
@@ -257,143 +209,3 @@ def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, 
         )  # fmt: skip
     connection.execute(delete(Root).where(Root.id == inner_id))
     raise_generation(connection)
-
-
-def _contents_held(connection: Connection, files: Sequence[File]) -> set[int]:
-    held: set[int] = set()
-    for root_id in {file.root_id for file in files}:
-        paths = [file.path for file in files if file.root_id == root_id]
-        for start in range(0, len(paths), CHUNK):
-            query = select(Photo.content_id).where(
-                Photo.root_id == root_id, Photo.path.in_(paths[start : start + CHUNK])
-            )
-            held.update(connection.execute(query).scalars())
-    return held
-
-
-def _add_contents(connection: Connection, indexed: Sequence[Indexed]) -> dict[bytes, int]:
-    new = [
-        {"hash": item.hash, "size": item.file.size, "photo_count": 0, **item.facts}
-        for item in indexed
-        if item.facts is not None
-    ]
-    if new:
-        connection.execute(insert(Content).on_conflict_do_nothing(index_elements=["hash"]), new)
-    hashes = list({item.hash for item in indexed})
-    ids: dict[bytes, int] = {}
-    for start in range(0, len(hashes), CHUNK):
-        query = select(Content.hash, Content.id).where(Content.hash.in_(hashes[start : start + CHUNK]))
-        ids.update((row[0], row[1]) for row in connection.execute(query))
-    return ids
-
-
-def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
-    rows = [
-        {
-            "space_id": space_id,
-            "content_id": ids[item.hash],
-            "vector": np.asarray(item.vector, "<f2").tobytes(),
-        }
-        for item in indexed
-        if item.vector is not None
-    ]
-    if rows:
-        connection.execute(insert(Vector).on_conflict_do_nothing(), rows)
-
-
-def _put_photos(connection: Connection, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
-    if not indexed:
-        return
-    roots = {row[0]: row[1] for row in connection.execute(select(Root.id, Root.display))}
-    rows = [
-        {
-            "root_id": item.file.root_id,
-            "path": item.file.path,
-            "display": (shown := display(item.file.path)),
-            # No such root: the foreign key says so below.
-            **_place(roots.get(item.file.root_id, ""), shown),
-            "content_id": ids[item.hash],
-            "size": item.file.size,
-            "mtime_ns": item.file.mtime_ns,
-            "missing_since": None,
-        }
-        for item in indexed
-    ]
-    # What was set aside were the bytes that the file held.
-    other = select(Photo.id).where(
-        Photo.root_id == bindparam("root_id"),
-        Photo.path == bindparam("path"),
-        Photo.content_id != bindparam("content_id"),
-    )
-    if connection.execute(select(SetAsideRow.photo_id).limit(1)).first() is not None:
-        connection.execute(delete(SetAsideRow).where(SetAsideRow.photo_id.in_(other)), rows)
-    statement = insert(Photo)
-    new = statement.excluded
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["root_id", "path"],
-            set_={
-                name: new[name] for name in ("folder", "name", "ext", "content_id", "size", "mtime_ns", "missing_since")
-            },
-        ),
-        rows,
-    )
-    _clear_failures(connection, [item.file for item in indexed])
-
-
-def _clear_failures(connection: Connection, files: Sequence[File]) -> None:
-    for root_id in {file.root_id for file in files}:
-        paths = [file.path for file in files if file.root_id == root_id]
-        for start in range(0, len(paths), CHUNK):
-            connection.execute(
-                delete(Failure).where(Failure.root_id == root_id, Failure.path.in_(paths[start : start + CHUNK]))
-            )
-
-
-def _put_failures(connection: Connection, failed: Sequence[Failed]) -> None:
-    if not failed:
-        return
-    stamp = now()
-    rows = [
-        {
-            "root_id": item.file.root_id,
-            "path": item.file.path,
-            "display": display(item.file.path),
-            "stage": item.stage,
-            "reason": item.reason,
-            "size": item.file.size,
-            "mtime_ns": item.file.mtime_ns,
-            "failed_at": stamp,
-        }
-        for item in failed
-    ]
-    statement = insert(Failure)
-    new = statement.excluded
-    columns = ("stage", "reason", "size", "mtime_ns", "failed_at")
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["root_id", "path"], set_={name: new[name] for name in columns}),
-        rows,
-    )
-    # The path no longer holds the picture it held: what was found there must not be shown for it. Unless it was the
-    # model of one space that failed: the file is what it was.
-    for item in (item for item in failed if item.stage != "encode"):
-        connection.execute(
-            update(Photo)
-            .where(
-                Photo.root_id == item.file.root_id,
-                Photo.path == item.file.path,
-                Photo.missing_since.is_(None),
-            )
-            .values(missing_since=stamp)
-        )
-
-
-def _recount(connection: Connection, content_ids: set[int] | Sequence[int]) -> None:
-    counted = (
-        select(func.count())
-        .select_from(Photo)
-        .where(Photo.content_id == Content.id, Photo.missing_since.is_(None))
-        .scalar_subquery()
-    )
-    for chunk in _chunks(list(content_ids)):
-        connection.execute(update(Content).where(Content.id.in_(chunk)).values(photo_count=counted))
