@@ -226,6 +226,8 @@ def more_button(*, is_more: bool) -> None:
             st.caption(f"The page shows {asking.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others.")
         elif is_more:
             st.button("Show more", on_click=asking.show_more)
+        else:
+            st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
 def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
