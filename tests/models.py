@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _save(folder: Path, config: dict[str, Any], preprocess: dict[str, Any], *, seed: int) -> str:
@@ -97,3 +100,20 @@ def picture_only(folder: Path, *, seed: int = 0) -> str:
     config = {"architecture": "test_vit", "num_classes": 0, "num_features": 64, "pretrained_cfg": pretrained}
     (folder / "config.json").write_text(json.dumps(config))
     return f"local-dir:{folder}"
+
+
+def each(folder: Path) -> dict[str, str]:
+    """One of each kind."""
+    return {
+        "clip": clip_like(folder / "clip"),
+        "siglip": siglip_like(folder / "siglip"),
+        "timm": picture_only(folder / "timm"),
+    }
+
+
+def noise(count: int, size: tuple[int, int], seed: int = 0) -> torch.Tensor:
+    """Prepared pictures, uint8 (count, 3, *size)."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=generator)

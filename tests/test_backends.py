@@ -22,10 +22,6 @@ from indexer.models import resolve
 from store.errors import SpaceError
 
 
-def noise(count: int, size: tuple[int, int]) -> torch.Tensor:
-    return torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of remembered choices, in a folder that is not there yet; however busy the machine, it is written."""
@@ -37,12 +33,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("models")
-    return {
-        "clip": models.clip_like(folder / "clip"),
-        "siglip": models.siglip_like(folder / "siglip"),
-        "timm": models.picture_only(folder / "timm"),
-    }
+    return models.each(tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
@@ -59,7 +50,7 @@ def test_every_back_end_gives_float32s_vectors(
     other = Encoder(model, device="cpu")
     if other.backend.name != name:
         pytest.skip(f"this processor or build of torch has no {name}")
-    batch = noise(6, model.preprocess.size)
+    batch = models.noise(6, model.preprocess.size)
     assert (full.encode_images(batch) * other.encode_images(batch)).sum(1).min() > 0.999
     if model.has_text:
         texts = ["a boat", "two red boats on a lake", "sky"]
@@ -224,7 +215,7 @@ def test_without_texts_the_vectors_are_the_same_and_the_words_are_refused(
     model = resolve(spaces[kind])
     whole = Encoder(model, device="cpu", precision=precision)
     part = Encoder(model, device="cpu", precision=precision, texts=False)
-    batch = noise(5, model.preprocess.size)
+    batch = models.noise(5, model.preprocess.size)
     np.testing.assert_allclose(part.encode_images(batch), whole.encode_images(batch), atol=1e-6)
     assert part.head is None
     with pytest.raises(SpaceError, match="pictures only"):
@@ -241,5 +232,5 @@ def test_weights_under_older_names_are_loaded_by_open_clip(tmp_path: Path) -> No
     save_file({f"module.{name}": weight for name, weight in load_file(file).items()}, file)
     model = resolve(f"local-dir:{tmp_path}")
     found = Encoder(model, device="cpu", precision="fp32", texts=False)
-    batch = noise(3, model.preprocess.size)
+    batch = models.noise(3, model.preprocess.size)
     np.testing.assert_allclose(found.encode_images(batch), expected.encode_images(batch), atol=1e-6)

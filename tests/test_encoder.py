@@ -26,25 +26,15 @@ from indexer.spaces import DEFAULT_ON_CPU, DEFAULT_ON_GPU, PRESETS
 from store.errors import SpaceError
 
 
-def noise(count: int, size: tuple[int, int], seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=generator)
-
-
 @pytest.fixture(scope="module")
 def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("models")
-    return {
-        "clip": models.clip_like(folder / "clip"),
-        "siglip": models.siglip_like(folder / "siglip"),
-        "timm": models.picture_only(folder / "timm"),
-    }
+    return models.each(tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
 def test_rows_have_length_one_and_do_not_depend_on_their_batch(spaces: dict[str, str], kind: str) -> None:
     encoder = Encoder(resolve(spaces[kind]), precision="fp32")
-    batch = noise(7, encoder.preprocess.size)
+    batch = models.noise(7, encoder.preprocess.size)
     vectors = encoder.encode_images(batch)
     assert vectors.dtype == np.float32
     assert vectors.shape == (7, encoder.model.dim)
@@ -97,7 +87,7 @@ def test_a_picture_only_space_says_that_it_has_no_words(spaces: dict[str, str]) 
 def test_half_precision_agrees_with_float32(spaces: dict[str, str], kind: str) -> None:
     model = resolve(spaces[kind])
     full, half = Encoder(model, precision="fp32"), Encoder(model, precision="bf16")
-    batch = noise(8, model.preprocess.size)
+    batch = models.noise(8, model.preprocess.size)
     cosines = (full.encode_images(batch) * half.encode_images(batch)).sum(1)
     assert cosines.min() > 0.999
     if model.has_text:
@@ -117,7 +107,7 @@ def test_a_device_that_is_not_here_is_refused_with_the_way_out() -> None:
 
 def test_out_of_memory_halves_the_batch_and_goes_on(spaces: dict[str, str]) -> None:
     encoder = Encoder(resolve(spaces["clip"]), precision="fp32")
-    batch = noise(13, encoder.preprocess.size)
+    batch = models.noise(13, encoder.preprocess.size)
     expected = encoder.encode_images(batch)
     seen: list[int] = []
 
@@ -144,7 +134,7 @@ def test_out_of_memory_with_one_picture_is_an_error(spaces: dict[str, str]) -> N
     visual: Any = encoder.module.visual
     visual.register_forward_pre_hook(always)
     with pytest.raises(torch.OutOfMemoryError):
-        encoder.encode_images(noise(3, encoder.preprocess.size))
+        encoder.encode_images(models.noise(3, encoder.preprocess.size))
 
 
 @given(
