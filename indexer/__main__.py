@@ -17,6 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # OpenMP's threads spin at every barrier; with decoding threads on the same cores they spin away what those need (a
     # small model then runs at a third of its speed, any model at a tenth on a machine that is busy otherwise).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if hasattr(os, "nice"):
+        # Long work, beside which people go on: a search on the same cores comes first. Alone it is as fast as ever.
+        os.nice(10)
     from indexer.memory import keep_freed
 
     keep_freed()
