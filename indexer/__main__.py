@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if hasattr(os, "nice"):
         # Long work, beside which people go on: a search on the same cores comes first. Alone it is as fast as ever.
-        os.nice(10)
+        with contextlib.suppress(ValueError):  # what is no number is left alone
+            os.nice(int(os.environ.get("SIGHTLINE_NICE", "10")))
     from indexer.memory import keep_freed
 
     keep_freed()

@@ -13,6 +13,8 @@ from typing import Any
 
 # Before anything imports huggingface_hub: no test may wait for a network.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Two suites, their servers and browsers share the cores: a run that steps aside for all of them takes minutes.
+os.environ.setdefault("SIGHTLINE_NICE", "0")
 
 import browser
 import models
