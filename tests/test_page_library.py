@@ -317,10 +317,6 @@ def test_what_only_the_model_could_not_take_is_shown_whole(indexed: Path, tmp_pa
 # -- with a browser ---------------------------------------------------------------------------------------------------
 
 
-def folders(page: Page) -> list[str]:
-    return page.locator(".lib-root strong").all_inner_texts()
-
-
 def drawn(page: Page) -> None:
     """Wait for the last part of the page: what is clicked before may be drawn anew under the click."""
     expect(page.locator(".lib-failed li").first).to_be_visible(timeout=60_000)
