@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+import secrets
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import streamlit as st
 
@@ -31,6 +33,7 @@ MAX_DUPLICATES: Final = 60
 _THUMBNAIL_SIDE: Final = 512
 _KEY: Final = "viewer"
 
+T = TypeVar("T")
 FoundOf = Callable[[int], Found | None]
 
 
@@ -182,13 +185,9 @@ def _marks(library: Library, content_id: int) -> None:
         quiet(READONLY)
         quiet(f"{'A favourite. ' if is_favourite else ''}Tags: {', '.join(tags) or 'none'}.")
         return
-    favourite, chosen = f"favourite-{content_id}", f"tags-{content_id}"
-    # What the library holds: a name that it did not take goes again. Set only where that is something else, because
-    # to set it takes away what someone has entered since this run began.
-    if st.session_state.get(favourite) != is_favourite:
-        st.session_state[favourite] = is_favourite
-    if chosen not in st.session_state or set(st.session_state[chosen]) != set(tags):
-        st.session_state[chosen] = list(tags)
+    favourite = _key_showing(f"favourite-{content_id}", is_favourite, same=operator.eq)
+    # A name that the library did not take goes again.
+    chosen = _key_showing(f"tags-{content_id}", list(tags), same=lambda a, b: set(a) == set(b))
 
     def change_tags() -> None:
         services().still(library)
@@ -203,11 +202,36 @@ def _marks(library: Library, content_id: int) -> None:
         services().still(library)
         marks.favourite([content_id], st.session_state[favourite])
 
-    st.toggle("Favourite", key=favourite, on_change=attempt, args=[change_favourite])
+    st.toggle("Favourite", key=favourite, on_change=_if_shown, args=[favourite, change_favourite])
     st.multiselect(
         "Tags", [name for name, _ in marks.tags()], key=chosen, accept_new_options=True, placeholder="Add a tag",
-        on_change=attempt, args=[change_tags],
+        on_change=_if_shown, args=[chosen, change_tags],
     )  # fmt: skip
+
+
+def _key_showing(name: str, held: T, *, same: Callable[[T, T], bool]) -> str:
+    """The key of the widget of this name that shows what the library holds: another one whenever that is new to it.
+
+    A click elsewhere that was on its way meanwhile still brings what the widget showed before, and Streamlit takes
+    that for a choice: under the same key it would undo what was decided by the keys of the viewer.
+    """
+    shown = _shown()
+    key = shown.get(name, name)
+    if key not in st.session_state or not same(st.session_state[key], held):
+        key = shown[name] = f"{name}-{secrets.token_hex(4)}"
+        st.session_state[key] = held
+    return key
+
+
+def _if_shown(key: str, change: Callable[[], object]) -> None:
+    """Heed a choice, unless it is that of a widget in whose place there is another: Streamlit calls its handler too."""
+    if key in _shown().values():
+        attempt(change)
+
+
+def _shown() -> dict[str, str]:
+    keys: dict[str, str] = st.session_state.setdefault("marks_shown", {})
+    return keys
 
 
 def _actions(photo: PhotoRow, content_id: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import streamlit as st
@@ -45,7 +46,8 @@ def page(searcher: Searcher) -> None:
     for step in news("intake", st.session_state.get("intake", {}).get("moved")):
         if isinstance(step.get("address"), dict):
             asking.go_to(step["address"])
-    attempt(lambda: favourites.heed(searcher.library, "gallery"))
+    for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
+        attempt(partial(favourites.heed, searcher.library, key))
     text = asking.text()
     query: Query | None = None
     wrong: QueryError | None = None
