@@ -34,9 +34,10 @@ class Ending:
             RootUnavailableError: a folder that held photos had no file; nothing was marked.
         """
         for scan in scans:
-            held = self._library.catalog.count_present(scan.root_id, scan.target.prefix)
-            if held and not scan.files:  # its drive went away after it was looked at
-                raise emptied(scan.target.start, held)
+            if scan.files:
+                continue
+            if held := self._library.catalog.count_present(scan.root_id, scan.target.prefix):
+                raise emptied(scan.target.start, held)  # its drive went away after it was looked at
         failed: list[Failed] = []
         for scan in scans:
             gone_here = scan.gone(self._library.catalog)

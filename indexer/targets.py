@@ -89,8 +89,9 @@ def _believe(target: Target, catalog: Catalog | None, options: WalkOptions, skip
     first = next(walk(target.root, options, WalkCounts(), skip, target.start), None)
     if isinstance(first, Unreadable) and first.path == target.prefix.rstrip(b"/"):
         raise FolderError(f"The folder {target.start} can't be read ({first.reason}). Change its permissions.")
-    held = catalog.count_present(target.known.id, target.prefix) if catalog and target.known else 0
-    if first is None and held:
+    if first is not None or catalog is None or target.known is None:
+        return
+    if held := catalog.count_present(target.known.id, target.prefix):
         raise emptied(target.start, held)
 
 

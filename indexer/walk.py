@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import mimetypes
 import os
@@ -29,7 +30,7 @@ _FOREIGN = frozenset(
 _SNIFF = 32
 _USUAL = frozenset(map(os.fsencode, EXTENSIONS))
 _DOT = ord(".")
-_name = attrgetter("name")
+_path = attrgetter("path")
 
 
 class Found(NamedTuple):
@@ -70,7 +71,7 @@ class WalkCounts:
 def walk(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
 ) -> Iterator[Found | Unreadable]:
-    """Every file under `root` that may be a picture, folder by folder, names in byte order: see `walk_folders`."""
+    """Every file under `root` that may be a picture, in byte order of their paths: see `walk_folders`."""
     for files, unreadable in walk_folders(root, options, counts, skip, start):
         yield from map(Found._make, files)
         yield from unreadable
@@ -80,6 +81,9 @@ def walk_folders(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
 ) -> Iterator[tuple[list[tuple[bytes, int, int]], list[Unreadable]]]:
     """Every file under `root` that may be a picture, and what could not be looked into, a folder at a time.
+
+    Paths come in byte order, so what the library knows between two of them can be asked for at once: a folder's files
+    are in parts where folders in it lie between them by name.
 
     Iterative, so depth is bounded by the file system and not by the stack. A folder reached twice, through a link or a
     loop, is visited once. FIFOs, sockets and devices are never opened. Links to files and folders are followed only
@@ -98,10 +102,13 @@ def walk_folders(
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}
     seen: set[tuple[int, int]] = set()
-    folders = [start]
+    waiting: list[Path | list[tuple[bytes, int, int]]] = [start]
     plain = not options.exclude
-    while folders:
-        folder = folders.pop()
+    while waiting:
+        folder = waiting.pop()
+        if isinstance(folder, list):
+            yield folder, []
+            continue
         try:
             identity = _identity(folder)
             if identity in seen or identity in own:
@@ -109,7 +116,7 @@ def walk_folders(
             seen.add(identity)
             counts.folders += 1
             with os.scandir(os.fsencode(folder)) as entries:
-                ordered = sorted(entries, key=_name)
+                listed = list(entries)
         except OSError as error:
             yield [], [Unreadable(_relative(folder, root), _reason(error))]
             continue
@@ -119,7 +126,7 @@ def walk_folders(
         inner = []
         files: list[tuple[bytes, int, int]] = []
         unreadable = []
-        for entry in ordered:
+        for entry in listed:
             name = entry.name
             # Nearly every file of a folder of pictures, without a call of our own. `stat` follows nothing here.
             if plain and name[0] != _DOT and name[name.rfind(b".") :].lower() in _USUAL:
@@ -132,13 +139,34 @@ def walk_folders(
                     pass  # asked again below, where it is told what is wrong
             found = _look(entry, below, options, counts)
             if isinstance(found, Path):
-                inner.append(found)
+                inner.append((below + name + b"/", found))
             elif isinstance(found, Unreadable):
                 unreadable.append(found)
             elif found is not None:
                 files.append(found)
-        folders.extend(reversed(inner))
-        yield files, unreadable
+        files.sort()
+        unreadable.sort(key=_path)
+        if not inner:
+            yield files, unreadable
+            continue
+        waiting.extend(reversed(_between(files, inner)))
+        if unreadable:
+            yield [], unreadable
+
+
+def _between(
+    files: list[tuple[bytes, int, int]], folders: list[tuple[bytes, Path]]
+) -> list[Path | list[tuple[bytes, int, int]]]:
+    """Folders, given with paths that end in a slash, in order, and the sorted files before, between and after them."""
+    parts: list[Path | list[tuple[bytes, int, int]]] = []
+    start = 0
+    for path, folder in sorted(folders):
+        end = bisect.bisect_left(files, (path,), start)
+        if end > start:
+            parts.append(files[start:end])
+        parts.append(folder)
+        start = end
+    return [*parts, files[start:]] if start < len(files) else parts
 
 
 def _look(

@@ -55,6 +55,19 @@ class Catalog:
         """Photos of a root by path, for at most `CHUNK` paths."""
         return {row[0]: KnownPhoto._make(row) for row in self.known_rows(root_id, paths, space_id)}
 
+    def settled_between(
+        self, root_id: int, first: bytes, last: bytes, space_id: int, most: int
+    ) -> list[tuple[bytes, int, int]]:
+        """Path, size and time of the photos of a root from one path to another, both included, in byte order.
+
+        Without those that are missing, or not encoded in the space. At most one more than `most` of them.
+        """
+        with self.engine.connect() as connection:
+            given = (root_id, first, last, space_id, most + 1)
+            cursor: Any = connection.exec_driver_sql(_SETTLED, given).cursor
+            rows: list[tuple[bytes, int, int]] = cursor.fetchall()
+        return rows
+
     def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
         """What would be `known_photos`, as bare tuples: a walk asks for every file."""
         query = f"{_KNOWN} ({', '.join('?' * len(paths))})"
@@ -73,12 +86,9 @@ class Catalog:
 
     def count_present(self, root_id: int, prefix: bytes = b"") -> int:
         """How many photos of a root, below a folder in it, are not missing."""
-        below = func.substr(Photo.path, 1, len(prefix)) == prefix
-        query = (
-            select(func.count())
-            .select_from(Photo)
-            .where(Photo.root_id == root_id, Photo.missing_since.is_(None), below)
-        )
+        query = select(func.count()).select_from(Photo).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        if prefix:
+            query = query.where(func.substr(Photo.path, 1, len(prefix)) == prefix)
         with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -342,6 +352,11 @@ _SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, phot
 _KNOWN = """SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL,
     EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
     FROM photos WHERE root_id = ? AND path IN"""
+
+_SETTLED = """SELECT path, size, mtime_ns FROM photos
+    WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL
+    AND EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
+    ORDER BY path LIMIT ?"""
 
 
 # Asked once for every file that is read: built once.

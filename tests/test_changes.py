@@ -118,6 +118,34 @@ def test_a_deleted_file_leaves_the_results_and_comes_back_without_encoding(
     assert len(findable(library)) == 24
 
 
+def test_what_changes_among_thousands_of_unchanged_files_is_noticed(
+    tmp_path: Path, photos: Path, index: Index, library: Path
+) -> None:
+    # More than are compared at once, twice over, and in folders between which files lie.
+    root = tmp_path / "many"
+    files = [root / f"{number // 700}" / f"{number:05d}.jpg" for number in range(4_500)]
+    files += [root / "3.jpg", root / "9.jpg"]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(first(photos), path)
+    assert index(root).duplicates == len(files) - 1
+    assert index(root).unchanged == len(files)
+    for gone in (files[0], files[1_999], files[3_000], files[-1]):
+        gone.unlink()
+    shutil.rmtree(files[1_400].parent)
+    left = [path for path in files if path.exists()]
+    run = index(root)
+    assert (run.missing, run.unchanged, run.encoded) == (len(files) - len(left), len(left), 0)
+    redraw(root / "new.jpg", "red")
+    run = index(root)
+    assert (run.missing, run.unchanged, run.added) == (0, len(left), 1)
+    with Library.open(library) as opened:
+        (known,) = opened.catalog.roots()
+        assert {path.decode() for _, path in opened.catalog.present_photos(known.id)} == {
+            path.relative_to(root).as_posix() for path in [*left, root / "new.jpg"]
+        }
+
+
 def test_a_deleted_file_that_comes_back_elsewhere_has_moved(
     photos: Path, index: Index, library: Path, tmp_path: Path
 ) -> None:
