@@ -17,17 +17,20 @@ def writable(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=effective)
 
 
-def replace_file(target: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+def replace_file(
+    target: Path, write: Callable[[Path], None], *, durable: bool = True, folder: Path | None = None
+) -> None:
     """Put a new file at `target` so that a reader, or a crash, sees the old one or the new one whole.
 
-    `write` is given a temporary path beside the target. With `durable` the bytes and the folder's entry are synced, so
-    that after a power cut the name never leads to an empty file; without, only a crash of this process is covered.
+    `write` is given a temporary path in `folder`, on the target's drive; without it, beside the target. With `durable`
+    the bytes and the folder's entry are synced, so that after a power cut the name never leads to an empty file;
+    without, only a crash of this process is covered.
 
     Raises:
         OSError: the disk is full, the folder can't be written; the old file is still there, no temporary is left.
     """
     # One writer per process and thread at a time, so no two share a name.
-    temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}")
+    temporary = (folder or target.parent) / f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}"
     try:
         write(temporary)
         if durable:
@@ -42,12 +45,14 @@ def replace_file(target: Path, write: Callable[[Path], None], *, durable: bool =
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Remove what killed writers left below `folder`; returns how many files. Only for who holds the library's lock."""
-    count = 0
-    for path in folder.rglob(f"{TEMPORARY}*"):
+    """Remove what killed writers left in `folder` and the folders in it; returns how many files.
+
+    Only for who holds the library's lock. Not deeper, where thousands of thumbnails lie: none is written there.
+    """
+    left = [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"*/{TEMPORARY}*")]
+    for path in left:
         path.unlink(missing_ok=True)
-        count += 1
-    return count
+    return len(left)
 
 
 def _sync(path: Path) -> None:

@@ -27,10 +27,10 @@ class Thumbnails:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._replace(target, data)
 
-    @staticmethod
-    def _replace(target: Path, data: bytes) -> None:
-        # Not synced: thousands of syncs would rule the run, and a lost thumbnail is made again.
-        replace_file(target, lambda path: _write(path, data), durable=False)
+    def _replace(self, target: Path, data: bytes) -> None:
+        # Not synced: thousands of syncs would rule the run, and a lost thumbnail is made again. What a killed writer
+        # leaves lies above the 256, so that the next run need not look through them.
+        replace_file(target, lambda path: _write(path, data), durable=False, folder=self.folder)
 
     def read(self, content_hash: bytes) -> bytes | None:
         """The thumbnail's bytes, or None where there is none."""

@@ -395,6 +395,19 @@ def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     assert sweep_temporaries(tmp_path) == 1
 
 
+def test_what_a_killed_writer_left_of_a_thumbnail_is_swept(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from store.thumbnails import Thumbnails\n"
+        "Path.replace = lambda *_: os._exit(9)\n"
+        "Thumbnails(Path(sys.argv[1]) / 'thumbnails').write(b'a' * 32, b'JPEG')"
+    )
+    (tmp_path / "thumbnails" / (b"a" * 32).hex()[:2]).mkdir(parents=True)
+    assert subprocess.run([sys.executable, "-c", script, tmp_path], check=False).returncode == 9
+    assert len(list(tmp_path.rglob(".tmp-*"))) == 1
+    assert sweep_temporaries(tmp_path) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def _put(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
