@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # OpenMP's threads spin at every barrier; with decoding threads on the same cores they spin away what those need (a
     # small model then runs at a third of its speed, any model at a tenth on a machine that is busy otherwise).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # numpy's algebra is a few small products here; threads for it would be a tenth of the time that `status` takes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if hasattr(os, "nice"):
         # Long work, beside which people go on: a search on the same cores comes first. Alone it is as fast as ever.
         with contextlib.suppress(ValueError):  # what is no number is left alone
