@@ -52,7 +52,7 @@ def measure(data: Data, names: Sequence[str], rounds: int, limit: float, seconds
     for name in names:
         need = ENGINES[name].memory(count, dim)
         if need > memory:
-            found[name] = {"not run": f"would need {need / 1e9:.1f} GB of memory; {memory / 1e9:.1f} are free"}
+            found[name] = {"not run": f"would need {need / 1e9:.1f} GB of memory; {memory / 1e9:.1f} may be used"}
             continue
         folder = data.folder / name
         if not (folder / "built.json").exists():
@@ -185,7 +185,7 @@ def chosen(_context: click.Context, _option: click.Parameter, value: tuple[str, 
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--limit-minutes", default=20.0, show_default=True, help="For building an index, and for asking it once.")
 @click.option("--seconds", default=10.0, show_default=True, help="At most, for each kind of question in a round.")
-@click.option("--memory", type=float, default=None, help="GB that an index may need. Default: what is free.")
+@click.option("--memory", type=float, default=None, help="GB that an index may use. Default: what is free.")
 @click.option("--scratch", type=click.Path(file_okay=False, path_type=Path), help="Keep sets and indexes here.")
 @click.option("--record", is_flag=True, help="Add to docs/scale.json and draw docs/scale.svg.")
 def main(
