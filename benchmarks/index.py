@@ -18,7 +18,6 @@ has learnt.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
@@ -41,6 +40,7 @@ import torch
 from open_clip.transform import image_transform
 from PIL import Image
 from tables import table
+from weights import random_model
 
 from indexer.batches import BATCH_CPU, BATCH_GPU
 from indexer.decode import DecodeError, decode
@@ -55,20 +55,6 @@ HEADERS = (
     "precision", "decode", "decode + thumbnail", "encode", "end to end", "floor", "ratio by the clock",
     "of processor time", "load, s",
 )  # fmt: skip
-
-
-def random_vit_b32(folder: Path) -> str:
-    """A ViT-B/32 of open_clip's shape with seeded random weights, as a `local-dir:`."""
-    import open_clip
-    from safetensors.torch import save_file
-
-    torch.manual_seed(0)
-    model = open_clip.model.CLIP(**open_clip.get_model_config("ViT-B-32"))
-    state = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, folder / "open_clip_model.safetensors")
-    config = {"model_cfg": open_clip.get_model_config("ViT-B-32"), "preprocess_cfg": {}}
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
-    return f"local-dir:{folder}"
 
 
 def rate(count: int, work: Callable[[], object]) -> tuple[float, float]:
@@ -158,7 +144,7 @@ class Bench:
 def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str], workers: int) -> None:
     """Measure indexing of FOLDER."""
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(folder.resolve(), resolve(space or random_vit_b32(Path(scratch))), workers)
+        bench = Bench(folder.resolve(), resolve(space or random_model(Path(scratch), "ViT-B-32")), workers)
         print(f"{len(bench.paths)} pictures of {folder}, {workers} threads; medians of {rounds} rounds.\n")
         ratio, noise, worst = bench.preprocess()
         print("One picture, one thread, from the file to the model's input, beside open_clip's transform:\n")

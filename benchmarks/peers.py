@@ -24,7 +24,6 @@ has to be turned by its EXIF: rclip 3.3 and open_clip's transform don't.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -34,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -45,6 +45,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from tables import table
+from weights import random_model
 
 from store.library import DATABASE
 
@@ -58,21 +59,6 @@ QUIET = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 class PeerError(Exception):
     """A program that is to be measured did not do its work."""
-
-
-def random_model(folder: Path, name: str) -> None:
-    """Write open_clip's model `name` with seeded random weights to `folder`, as `local-dir:` opens it."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    torch.manual_seed(0)
-    config = open_clip.get_model_config(name)
-    model = open_clip.model.CLIP(**config)
-    folder.mkdir()
-    state = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, folder / "open_clip_model.safetensors")
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
 
 
 def export_for_rclip(model_folder: Path, data: Path, python: Path) -> None:
@@ -166,7 +152,7 @@ class Cost(NamedTuple):
 
 
 @dataclass
-class Program:
+class Program(ABC):
     """One way to encode a folder. Subclasses say how it is started and where its vectors are."""
 
     name: str
@@ -174,17 +160,17 @@ class Program:
     model: Path
     took: list[tuple[Cost, Cost]] = field(default_factory=list)  # by round: for all pictures, and for one
 
+    @abstractmethod
     def command(self, folder: Path) -> list[str | Path]:
         """What to run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clean(self) -> None:
         """Forget every vector."""
-        raise NotImplementedError
 
+    @abstractmethod
     def vectors(self, folder: Path) -> dict[str, NDArray[np.float32]]:
         """Unit vectors float32 (dim,) by file name."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """What is set for its process."""

@@ -9,6 +9,7 @@ weights. The indexer's commits change the library under the searches, as they do
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -17,10 +18,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# As the page's command line sets it, and before anything starts OpenMP's threads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import click
-from index import random_vit_b32
 from search import made_library
 from tables import table
+from weights import random_model
 
 from indexer.demo.pictures import write_pictures
 from search_ui.language import parse
@@ -61,7 +65,7 @@ def main(count: int, pictures: int, searches: int) -> None:
         timed(search, 10, lambda: True)
         alone = timed(search, searches, lambda: True)
         command = [sys.executable, "-m", "indexer", str(photos), "--library", str(folder), "--quiet"]
-        indexer = subprocess.Popen([*command, "--space", random_vit_b32(weights)])
+        indexer = subprocess.Popen([*command, "--space", random_model(weights, "ViT-B-32")])
         while indexer.poll() is None and not ((state := progress.read(folder)) and state.done):
             time.sleep(0.05)
         beside = timed(search, searches, lambda: indexer.poll() is None)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from store.cache_files import CacheFiles
+from store.cache_files import CacheFiles, Manifest
 from store.codes import Coder, Codes
 from store.measuring import measure, text_like
 from store.policy import DEFAULT, Policy
@@ -155,14 +155,20 @@ def exactly(index: VectorIndex, queries: Floats, k: int, only: Ids | None = None
     return ids[places], np.take_along_axis(cosines, places, 1)
 
 
-def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
+def saved(files: CacheFiles, count: int) -> tuple[Table, VectorIndex, Manifest]:
+    """A table of `count` rows, and its index with codes, as it is in the files."""
     table = Table()
-    table.add(300)
-    index, files = table.index(), CacheFiles(tmp_path, 1)
+    table.add(count)
+    index = table.index()
     index.encode()
     index.save(files, "key")
-    manifest = files.manifest()
-    assert manifest is not None
+    assert index.saved is not None
+    return table, index, index.saved
+
+
+def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
     query = text_like(index.sample(50)[1], 1)
     expected = exactly(index, query, 10)
     path = files.path(manifest, "faiss")
@@ -203,13 +209,8 @@ def test_the_file_of_rows_is_an_index_that_faiss_reads(tmp_path: Path) -> None:
 
 
 def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path) -> None:
-    table = Table()
-    table.add(200)
-    index, files = table.index(), CacheFiles(tmp_path, 1)
-    index.encode()
-    index.save(files, "key")
-    first = index.saved
-    assert first is not None
+    files = CacheFiles(tmp_path, 1)
+    table, index, first = saved(files, 200)
     inode, old = files.path(first, "faiss").stat().st_ino, files.path(first, "faiss").read_bytes()
     table.replace(10)
     table.add(5)
