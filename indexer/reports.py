@@ -73,10 +73,8 @@ def _index(facts: IndexFacts | None) -> str:
     text = f"{facts['tier']}, {on_disk:,.1f} MB on the disk, {in_memory:,.1f} MB in memory"
     if (measured := facts["measured"]) is None:
         return text
-    return (
-        f"{text}; recall@10 {measured['recall']:.3f}, {measured['milliseconds']:.1f} ms "
-        f"(exact {measured['exact_milliseconds']:.1f})"
-    )
+    text += f"; recall@10 {measured['recall']:.3f}, {measured['milliseconds']:.1f} ms"
+    return f"{text} (exact {measured['exact_milliseconds']:.1f})" if "exact_milliseconds" in measured else text
 
 
 def _far(now: Progress | None) -> str:

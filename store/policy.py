@@ -32,6 +32,7 @@ class Policy:
         widest: share of the rows; where more than that may match, all are scored.
         margin, near_margin: how far below the relevance line, and below what is near it, candidates begin, in
             deviations of what estimates are off by. See `store.sieve.likely` for what that loses.
+        measured_rows: from so many on a space's search is measured when it is saved, which takes a second.
         dead_share: of the rows on disk. With more, saving writes the file anew without them.
     """
 
@@ -43,6 +44,7 @@ class Policy:
     widest: float = 0.3
     margin: float = 2.0
     near_margin: float = 1.0
+    measured_rows: int = 10_000
     dead_share: float = 0.2
 
     def tier(self, rows: int) -> Tier:

@@ -332,6 +332,26 @@ def test_a_tier_says_how_good_it_is_on_its_own_vectors(large: VectorIndex) -> No
     assert large.measured["rows"] == 60_000
     assert large.measured["recall"] >= 0.97
     assert large.measured["milliseconds"] > 0
+    assert large.measured["exact_milliseconds"] > 0
     small = VectorIndex.of(np.arange(10), clustered(10, 64))
     measure(small)
     assert small.measured == {}
+
+
+def test_a_space_is_measured_again_when_it_is_searched_another_way() -> None:
+    vectors, numbers = clustered(1_000, 64), np.arange(1, 1_001)
+    policy = replace(DEFAULT, exact_rows=950, measured_rows=500, uncoded_rows=0, least_candidates=20)
+    index = VectorIndex(64, policy=policy)
+    index.add([(numbers[:900], numbers[:900], vectors[:900])])
+    measure(index)
+    assert index.measured["recall"] == 1.0
+    assert "exact_milliseconds" not in index.measured
+    exact = index.measured
+    index.add([(numbers[900:950], numbers[900:950], vectors[900:950])])
+    measure(index)
+    assert index.measured is exact  # as large as it was
+    index.add([(numbers[950:], numbers[950:], vectors[950:])])
+    index.encode()
+    measure(index)
+    assert index.tier == "compressed"
+    assert index.measured["exact_milliseconds"] > 0
