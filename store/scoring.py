@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -57,14 +57,6 @@ class RowNumbers:
         """`ids`: content ids by row, int64 (n,), none twice."""
         self.ids = ids
         self.ids.setflags(write=False)
-        self._table: NDArray[np.int64] | None = None  # rows by id + 1, -1 for none; both ends hold -1
-        size = int(ids.max(initial=-1)) + 1
-        if int(ids.min(initial=0)) >= 0 and size <= TABLE_SHARE * len(ids):
-            self._table = np.full(size + 2, -1, np.int64)
-            self._table[ids + 1] = np.arange(len(ids))
-        else:
-            self._order = np.argsort(ids, kind="stable")
-            self._sorted = ids[self._order]
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row numbers int64 (n,) of content ids, -1 for one that has none."""
@@ -72,8 +64,26 @@ class RowNumbers:
             return np.full(len(ids), -1, np.int64)
         if self._table is not None:
             return self._table.take(ids + 1, mode="clip")
-        places = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
-        return np.where(self._sorted[places] == ids, self._order[places], -1)
+        ordered, order = self._sorted
+        places = np.minimum(np.searchsorted(ordered, ids), len(ordered) - 1)
+        return np.where(ordered[places] == ids, order[places], -1)
+
+    # Made when first asked for: with 10M rows they take longer than all else that opening an index does.
+    @cached_property
+    def _table(self) -> NDArray[np.int64] | None:
+        """Rows by id + 1, -1 for none; both ends hold -1. None where ids lie too far apart."""
+        size = int(self.ids.max(initial=-1)) + 1
+        if int(self.ids.min(initial=0)) < 0 or size > TABLE_SHARE * len(self.ids):
+            return None
+        table = np.full(size + 2, -1, np.int64)
+        table[self.ids + 1] = np.arange(len(self.ids))
+        return table
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The ids in their order, and the row of each."""
+        order = np.argsort(self.ids, kind="stable")
+        return self.ids[order], order
 
 
 def cosines(matrix: NDArray[np.float16], rows: NDArray[np.int64], queries: NDArray[np.float32]) -> NDArray[np.float32]:
