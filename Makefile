@@ -97,6 +97,7 @@ endif
 	@$(WRITE) together -- $(BIN)/python benchmarks/together.py
 	@$(WRITE) catalog -- $(BIN)/python benchmarks/catalog.py --rows 100000
 	@$(WRITE) writing -- $(BIN)/python benchmarks/writing.py
+	@$(WRITE) growth -- $(BIN)/python benchmarks/growth.py --size 60000 --change 300 --rounds 3
 	@$(WRITE) views -- $(BIN)/python benchmarks/views.py --rounds 1
 	@$(WRITE) scale-100000 -- $(BIN)/python benchmarks/scale.py --sizes 100000 --seconds 3 --record
 
@@ -111,6 +112,7 @@ bench-search: install  ## measure searching, maps and duplicates at large sizes,
 	@$(BIN)/python benchmarks/relevance.py
 	@$(WRITE) search-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000
 	@$(WRITE) whole-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000 --dims 512 --repeat 21 --searcher
+	@$(WRITE) growth-200000 -- $(BIN)/python benchmarks/growth.py
 	@$(WRITE) catalog-1000000 -- $(BIN)/python benchmarks/catalog.py
 	@$(WRITE) views-large -- $(BIN)/python benchmarks/views.py --sizes 50000,300000 --rounds 1
 

@@ -1,11 +1,11 @@
 """What opening, adding and replacing cost beside reading or building all of it, at a library's own door.
 
-    python benchmarks/growth.py [--size 200000] [--dim 512] [--change 1000] [--rounds 5] [--codes]
+    python benchmarks/growth.py [--size 200000] [--dim 512] [--change 1000] [--rounds 5]
 
-A made-up library on disk: random unit vectors in half precision. Everything is measured in every round, one after
-another, and ratios are medians of the rounds' ratios:
+A made-up library on disk: random unit vectors in half precision, once in the exact tier and once as a space above it.
+Everything is measured in every round, one after another, and ratios are medians of the rounds' ratios:
 
-- **rebuild**: an index from the tables, saved; with --codes, their making included.
+- **rebuild**: an index from the tables, saved and measured; in the compressed tier the making of codes included.
 - **replace**: `change` contents get other vectors; an index that was open follows, and is saved.
 - **add**: as many new ones.
 - **open**: from the files to the first answer; beside it, the same files read whole and hashed (SHA-256), which opening
@@ -22,13 +22,15 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 from search import made_library, unit_rows
+from tables import table
 
 from store.library import DATABASE, Library, locked
-from store.policy import DEFAULT
+from store.policy import DEFAULT, Policy
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -52,15 +54,8 @@ def change(folder: Path, contents: range, dim: int, seed: int) -> None:
         connection.execute("UPDATE library SET generation = generation + 1")
 
 
-@click.command()
-@click.option("--size", default=200_000, show_default=True, type=click.IntRange(10_000))
-@click.option("--dim", default=512, show_default=True, type=click.IntRange(8))
-@click.option("--change", "many", default=1_000, show_default=True, type=click.IntRange(1))
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--codes", is_flag=True, help="As a space above the exact tier.")
-def main(size: int, dim: int, many: int, rounds: int, codes: bool) -> None:
-    """Measure what changes cost and print a Markdown table."""
-    policy = replace(DEFAULT, exact_rows=0, uncoded_rows=0) if codes else DEFAULT
+def measure(size: int, dim: int, many: int, rounds: int, policy: Policy) -> dict[str, list[float]]:
+    """Seconds by what was done, one for each round."""
     query = unit_rows(1, dim, seed=1)
     took: dict[str, list[float]] = {name: [] for name in ("rebuild", "replace", "add", "open", "full read")}
     with tempfile.TemporaryDirectory() as scratch:
@@ -71,25 +66,35 @@ def main(size: int, dim: int, many: int, rounds: int, codes: bool) -> None:
             for path in (folder / "vectors").glob("space-*"):
                 path.unlink()
             with locked(folder), Library.open(folder, policy=policy) as library:
-                took["rebuild"].append(seconds(lambda library=library: library.vectors.save(1)))
+                save = partial(library.vectors.save, 1)
+                took["rebuild"].append(seconds(save))
                 change(folder, range(1 + many * number, 1 + many * (number + 1)), dim, seed=number)
-                took["replace"].append(seconds(lambda library=library: library.vectors.save(1)))
+                took["replace"].append(seconds(save))
                 change(folder, range(size + 1 + many * number, size + 1 + many * (number + 1)), dim, seed=number)
-                took["add"].append(seconds(lambda library=library: library.vectors.save(1)))
+                took["add"].append(seconds(save))
             with Library.open(folder, policy=policy) as library:
                 took["open"].append(seconds(lambda library=library: library.vectors.get(1).nearest(query, 10)))
             files = list((folder / "vectors").glob("space-*"))
             took["full read"].append(seconds(lambda files=files: [hashlib.sha256(f.read_bytes()) for f in files]))
-    print(f"{size:,} x {dim}, {many:,} at a time, {rounds} rounds, {'with codes' if codes else 'without codes'}\n")
-    print("| | seconds | ratio |")
-    print("|---|---:|---:|")
-    for name, beside in (("rebuild", None), ("replace", "rebuild"), ("add", "rebuild"), ("full read", None),
-                         ("open", "full read")):  # fmt: skip
-        ratio = ""
-        if beside is not None:
-            each = [own / other for own, other in zip(took[name], took[beside], strict=True)]
-            ratio = f"{statistics.median(each):.3f} of a {beside}"
-        print(f"| {name} | {statistics.median(took[name]):.3f} | {ratio} |")
+    return took
+
+
+@click.command()
+@click.option("--size", default=200_000, show_default=True, type=click.IntRange(10_000))
+@click.option("--dim", default=512, show_default=True, type=click.IntRange(8))
+@click.option("--change", "many", default=1_000, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+def main(size: int, dim: int, many: int, rounds: int) -> None:
+    """Measure what changes cost and print a Markdown table."""
+    print(f"{size:,} x {dim}, {many:,} at a time, {rounds} rounds\n")
+    rows = []
+    for name, policy in (("exact", DEFAULT), ("compressed", replace(DEFAULT, exact_rows=0, uncoded_rows=0))):
+        took = measure(size, dim, many, rounds, policy)
+        for what, beside in (("replace", "rebuild"), ("add", "rebuild"), ("open", "full read")):
+            ratio = statistics.median(own / other for own, other in zip(took[what], took[beside], strict=True))
+            own, other = (f"{statistics.median(took[each]):.3f}" for each in (what, beside))
+            rows.append((name, what, own, f"{beside}: {other}", f"**{ratio:.3f}**"))
+    print(table(("tier", "what", "s", "beside, s", "ratio"), rows))
 
 
 if __name__ == "__main__":

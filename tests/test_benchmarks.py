@@ -110,6 +110,13 @@ def test_writing_is_measured() -> None:
     assert len(re.findall(r"^\| .*(commit|executemany|add_all)`? \|", said, re.M)) == 3
 
 
+def test_growth_is_measured_in_both_tiers() -> None:
+    said = printed("growth", "--size", 10_000, "--dim", 32, "--change", 20, "--rounds", 1)
+    assert re.findall(r"^\| (exact|compressed) \| (replace|add|open) \|", said, re.M) == [
+        (tier, what) for tier in ("exact", "compressed") for what in ("replace", "add", "open")
+    ]
+
+
 def is_upright(path: Path) -> bool:
     """Whether a picture is to be shown as it is stored: open_clip's transform turns none."""
     with Image.open(path) as image:
