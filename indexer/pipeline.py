@@ -24,7 +24,7 @@ from indexer.batches import Batches
 from indexer.beacon import Beacon
 from indexer.ending import Ending
 from indexer.models import Model
-from indexer.scanner import RootScan, Scanner, Task
+from indexer.scanner import RootScan, Scanner
 from indexer.summary import Summary
 from indexer.targets import Target, find_targets
 from indexer.walk import WalkOptions
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
+# Seconds to wait for the walk to find something: with files being read, and with nothing else to do.
+SOON, PATIENCE = 0.005, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,10 @@ class Pipeline:
         workers = self._options.workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
             try:
-                for item in self._read_ahead(pool, scanner.tasks(), workers):
-                    self._take(item)
+                scanner.start()
+                for item in self._read_ahead(pool, scanner, workers):
+                    if item is not None:
+                        self._take(item)
                     late = self._is_late()
                     if late or self._batches.gathered >= self._batches.size:
                         self._encode()
@@ -171,6 +175,8 @@ class Pipeline:
                     if self._is_due():
                         self._commit()
                     self._report(self._progress())
+                if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
+                    self._twins.clear()
                 # Again while there is something: copies wait for what the commit before wrote.
                 while self._batches.gathered or self._batches.flights or self._ready or self._failed or self._twins:
                     self._encode()
@@ -181,22 +187,24 @@ class Pipeline:
                 scanner.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _read_ahead(self, pool: ThreadPoolExecutor, tasks: Iterator[Task], workers: int) -> Iterator[Read]:
-        """Files in the order of the walk, read by the pool at most two batches ahead."""
+    def _read_ahead(self, pool: ThreadPoolExecutor, scanner: Scanner, workers: int) -> Iterator[Read | None]:
+        """Files in the order of the walk, read at most two batches ahead by the pool; None: none found yet."""
         window: deque[Future[Read]] = deque()
-        more = True
         while not self.stop.is_set():
-            while more and len(window) < 2 * (self._batches.size + workers):
+            while not scanner.ended and len(window) < 2 * (self._batches.size + workers):
                 with self._clock("" if window else "walk"):
-                    task = next(tasks, None)
-                more = task is not None
-                if task is not None:
-                    window.append(pool.submit(self._get_reader().read, task))
-            if not window:
+                    task = scanner.take(SOON if window else PATIENCE)
+                if task is None:
+                    break
+                window.append(pool.submit(self._get_reader().read, task))
+            if window:
+                with self._clock("decode"):
+                    item = window.popleft().result()
+                yield item
+            elif scanner.ended:
                 return
-            with self._clock("decode"):
-                item = window.popleft().result()
-            yield item
+            else:
+                yield None
 
     def _get_reader(self) -> Reader:
         # Made with the first file to read: decoding brings torch along, for which a run without work need not wait.

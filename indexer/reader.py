@@ -99,6 +99,7 @@ class Reader:
         """
         path = to_path(os.fsencode(task.root), task.path)
         file = File(task.root_id, task.path, 0, 0)
+        result: Read | None = None
         try:
             with path.open("rb") as opened:
                 file = _file(task, opened)
@@ -107,17 +108,24 @@ class Reader:
                 if _file(task, opened) == file:
                     return result
                 # Its row keeps the old time, so the next run reads it again.
-                return _failed(task, file, "read", "the file changed while it was read", result.hash)
+                return _failed(task, file, "read", "the file changed while it was read", _claimed(result))
         except FileNotFoundError:
             return Read(task, file, b"", gone=True)
         except OSError as error:
-            return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}")
+            return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}", _claimed(result))
 
     def _read(self, task: Task, file: File, source: _Source) -> Read:
         digest = hashlib.file_digest(source, "sha256").digest()
         # The claim comes before the look into the library: a content that is committed in between is then found there.
         if not self.claims.take(digest):
             return Read(task, file, digest, twin=True)
+        try:
+            return self._read_claimed(task, file, source, digest)
+        except BaseException:  # else its copies would wait for ever
+            self.claims.release(digest)
+            raise
+
+    def _read_claimed(self, task: Task, file: File, source: _Source, digest: bytes) -> Read:
         known = self._catalog.content_by_hash(digest, self._space_id)
         if known is not None and known[1]:
             self.claims.release(digest)
@@ -151,6 +159,11 @@ class Reader:
 def _file(task: Task, opened: BinaryIO) -> File:
     facts = os.fstat(opened.fileno())
     return File(task.root_id, task.path, facts.st_size, facts.st_mtime_ns)
+
+
+def _claimed(result: Read | None) -> bytes:
+    """The hash of what a read has claimed and not released; empty where there is none."""
+    return result.hash if result is not None and (result.pixels is not None or result.failed is not None) else b""
 
 
 def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> Read:

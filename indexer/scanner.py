@@ -90,9 +90,10 @@ class Scanner:
     """Walks targets in a thread and hands out what must be read.
 
     Attributes:
-        scans: one per target, complete once `tasks` is exhausted.
+        scans: one per target, complete once `ended`.
         found: files that must be read, so far.
         finished: the walk is over, so `found` is final.
+        ended: and all of them were taken.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Scanner:
         self.scans = list(scans)
         self.found = 0
         self.finished = False
+        self.ended = False
         self._catalog = catalog
         self._space_id = space_id
         self._options = options
@@ -117,29 +119,35 @@ class Scanner:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="walk", daemon=True)
 
-    def tasks(self) -> Iterator[Task]:
-        """Start the walk and yield its tasks as they come.
+    def start(self) -> None:
+        """Begin to walk."""
+        self._thread.start()
+
+    def take(self, patience: float) -> Task | None:
+        """The next task; None where there is none within so many seconds, or will be none: see `ended`.
 
         Raises:
             Exception: whatever ended the walk early.
         """
-        self._thread.start()
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-        self._summary.other_files, self._summary.links = self._counts.other_files, self._counts.links
+        try:
+            item = self._queue.get(timeout=patience)
+        except queue.Empty:
+            return None
+        if isinstance(item, BaseException):
+            raise item
+        if item is None:
+            self.ended = True
+            self._summary.other_files, self._summary.links = self._counts.other_files, self._counts.links
+        return item
 
     def stop(self) -> None:
-        """End the walk where it is; `tasks` then ends too."""
+        """End the walk where it is."""
         self._stopped.set()
         while True:  # whoever waits for room in the queue must be able to see the flag
             try:
                 self._queue.get_nowait()
             except queue.Empty:
                 break
-        if self._thread.is_alive():
-            self._queue.put(None)
 
     def _run(self) -> None:
         try:
@@ -158,6 +166,8 @@ class Scanner:
     def _scan(self, scan: RootScan) -> Iterator[Task]:
         walked = changes(self._catalog, scan, self._space_id, self._options, self._counts, self._skip)
         for unchanged, others in walked:
+            if self._stopped.is_set():
+                return
             self._summary.unchanged += unchanged
             for change, file, photo in others:
                 if change == "failed":
@@ -195,17 +205,23 @@ def changes(
 def _compare(
     catalog: Catalog, scan: RootScan, space_id: int, files: list[tuple[bytes, int, int]]
 ) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
-    first, last = files[0][0], files[-1][0]
-    # One comparison of lists where nothing changed, as nearly everywhere: no word of Python for each file.
-    if not scan.failures and catalog.settled_between(scan.root_id, first, last, space_id, len(files)) == files:
-        scan.files += len(files)
-        scan.present += len(files)
-        scan.firsts.append(first)
-        scan.lasts.append(last)
-        yield len(files), []
-        return
-    for start in range(0, len(files), CHUNK):
-        yield _compare_each(catalog, scan, space_id, files[start : start + CHUNK])
+    failed: list[tuple[bytes, int, int]] = []
+    if scan.failures:  # such as the raw files beside a camera's JPEGs: each of these is looked at
+        failed = [file for file in files if file[0] in scan.failures]
+        files = [file for file in files if file[0] not in scan.failures]
+    if files:
+        first, last = files[0][0], files[-1][0]
+        # One comparison of lists where nothing changed, as nearly everywhere: no word of Python for each file.
+        if catalog.known_between(scan.root_id, first, last, space_id, len(files)) == files:
+            scan.files += len(files)
+            scan.present += len(files)
+            scan.firsts.append(first)
+            scan.lasts.append(last)
+            yield len(files), []
+            files = []
+    for some in (failed, files):
+        for start in range(0, len(some), CHUNK):
+            yield _compare_each(catalog, scan, space_id, some[start : start + CHUNK])
 
 
 def _compare_each(

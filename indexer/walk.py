@@ -63,9 +63,7 @@ class WalkCounts:
     """What the walk passed over without a word."""
 
     other_files: int = 0
-    special: int = 0
     links: int = 0
-    folders: int = 0
 
 
 def walk(
@@ -114,7 +112,6 @@ def walk_folders(
             if identity in seen or identity in own:
                 continue
             seen.add(identity)
-            counts.folders += 1
             with os.scandir(os.fsencode(folder)) as entries:
                 listed = list(entries)
         except OSError as error:
@@ -182,10 +179,11 @@ def _look(
     relative = below + name
     if options.exclude and _excluded(os.fsdecode(name), relative, options.exclude):
         return None
-    if entry.is_symlink() and not options.follow_symlinks:
-        counts.links += 1
-        return None
     try:
+        # Inside too: where a file system gives no types, this asks it.
+        if entry.is_symlink() and not options.follow_symlinks:
+            counts.links += 1
+            return None
         facts = entry.stat()
     except FileNotFoundError:  # a broken link, or gone since it was listed
         counts.links += entry.is_symlink()
@@ -195,7 +193,6 @@ def _look(
     if stat.S_ISDIR(facts.st_mode):
         return Path(os.fsdecode(entry.path))
     if not stat.S_ISREG(facts.st_mode):
-        counts.special += 1
         return None
     if not may_be_picture(Path(os.fsdecode(entry.path))):
         counts.other_files += 1

@@ -55,17 +55,18 @@ class Catalog:
         """Photos of a root by path, for at most `CHUNK` paths."""
         return {row[0]: KnownPhoto._make(row) for row in self.known_rows(root_id, paths, space_id)}
 
-    def settled_between(
+    def known_between(
         self, root_id: int, first: bytes, last: bytes, space_id: int, most: int
-    ) -> list[tuple[bytes, int, int]]:
+    ) -> list[tuple[bytes, int, int | None]]:
         """Path, size and time of the photos of a root from one path to another, both included, in byte order.
 
-        Without those that are missing, or not encoded in the space. At most one more than `most` of them.
+        Without those that are missing; without a time where a photo is not encoded in the space. At most one more than
+        `most` of them.
         """
         with self.engine.connect() as connection:
-            given = (root_id, first, last, space_id, most + 1)
-            cursor: Any = connection.exec_driver_sql(_SETTLED, given).cursor
-            rows: list[tuple[bytes, int, int]] = cursor.fetchall()
+            given = (space_id, root_id, first, last, most + 1)
+            cursor: Any = connection.exec_driver_sql(_BETWEEN, given).cursor
+            rows: list[tuple[bytes, int, int | None]] = cursor.fetchall()
         return rows
 
     def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
@@ -353,10 +354,10 @@ _KNOWN = """SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NU
     EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
     FROM photos WHERE root_id = ? AND path IN"""
 
-_SETTLED = """SELECT path, size, mtime_ns FROM photos
-    WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL
-    AND EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
-    ORDER BY path LIMIT ?"""
+_BETWEEN = """SELECT path, size,
+    CASE WHEN EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
+    THEN mtime_ns END
+    FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
 
 
 # Asked once for every file that is read: built once.

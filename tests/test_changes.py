@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from conftest import AWKWARD, Index
 from PIL import Image
 from searching import nearest
 
+from indexer.models import resolve
+from indexer.pipeline import Options, Pipeline
+from indexer.reader import Reader
+from indexer.scanner import Task
 from store.library import Library
+from store.thumbnails import Thumbnails
+from store.writer import Writer
 
 
 def first(photos: Path) -> Path:
@@ -376,9 +383,6 @@ def test_a_very_long_thin_picture_is_indexed_without_gigabytes(tmp_path: Path, i
 
 
 def test_a_move_is_known_even_if_the_run_that_saw_it_was_stopped(photos: Path, index: Index, library: Path) -> None:
-    from indexer.models import resolve
-    from indexer.pipeline import Options, Pipeline
-
     index(photos)
     with Library.open(library) as opened:
         spec = opened.catalog.spaces()[0].model
@@ -408,6 +412,63 @@ def test_what_fails_in_one_spaces_model_stays_findable_in_another(
     assert (run.code, run.failed) == (1, 24)
     assert len(findable(library)) == 24
     assert index(photos).unchanged == 24
+
+
+def test_a_photo_that_only_one_space_holds_is_missed_in_a_run_of_the_other(
+    photos: Path, index: Index, other_space: str
+) -> None:
+    index(photos)
+    index(photos, space=other_space)
+    last = first(photos).with_name("~.jpg")
+    between = first(photos).with_name(first(photos).name + "~.jpg")
+    redraw(between, "red")
+    redraw(last, "blue")
+    assert index(photos).added == 2
+    between.unlink()
+    assert index(photos, "--dry-run", space=other_space).out.count('"gone"') == 1
+    run = index(photos, space=other_space)
+    assert (run.missing, run.unchanged, run.encoded) == (1, 25, 1)
+    last.unlink()
+    assert index(photos, space=other_space).missing == 1
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3, 5, 9])
+def test_a_stop_among_copies_ends_the_run(
+    tmp_path: Path, photos: Path, tiny_space: str, library: Path, taken: int
+) -> None:
+    folder = tmp_path / "same"
+    folder.mkdir()
+    for number in range(200):
+        shutil.copy(sorted(photos.rglob("*.jpg"))[number % 3], folder / f"{number}.jpg")
+    reports = iter(range(1, 1_000))
+
+    def stop(_: object) -> None:
+        if next(reports) == taken:
+            pipeline.stop.set()
+
+    with Library.create(library) as opened:
+        pipeline = Pipeline(opened, resolve(tiny_space), Options(workers=4, batch_size=2), report=stop)
+        run = threading.Thread(target=pipeline.run, args=[[folder]], daemon=True)
+        run.start()
+        run.join(60)
+        assert not run.is_alive()
+
+
+def test_copies_of_a_file_that_could_not_be_read_to_its_end_do_not_wait_for_it(
+    tmp_path: Path, photos: Path, index: Index, library: Path, other_space: str
+) -> None:
+    index(photos)
+    model = resolve(other_space)
+    with Library.open(library) as opened:
+        space_id = Writer(opened.catalog.engine).add_space(model.identity())
+        # A name that no file system takes: asking for a thumbnail there is an error, as on a drive that went away.
+        reader = Reader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess)
+        path = first(photos)
+        for _ in range(2):
+            read = reader.read(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False))
+            assert read.failed is not None
+            assert read.failed.stage == "read"
+            assert not read.twin
 
 
 def test_a_dry_run_knows_what_a_space_lacks(photos: Path, index: Index, other_space: str) -> None:
