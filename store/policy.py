@@ -4,7 +4,7 @@
 2. **Compressed**, above: one bit a dimension (`store.codes`) says which rows may be among the best, and those alone are
    scored exactly. No training but a mean, so a space grows into it and out of it without a pause.
 
-A third way, with lists of neighbours (IVF), is not here: docs/benchmarks.md says where it would begin to pay.
+A third way, with lists of neighbours (IVF), is not here: docs/benchmarks.md says why.
 """
 
 from __future__ import annotations
