@@ -188,6 +188,36 @@ def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
         alone.scores(query)
 
 
+def test_a_search_by_codes_that_meets_a_changed_row_answers_from_what_is_made_again(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
+    query = text_like(index.sample(50)[1], 1)
+    only = index.ids[::2].copy()
+    path = files.path(manifest, "faiss")
+    damaged = bytearray(path.read_bytes())
+    damaged[manifest.start + 150 * 2 * DIM] ^= 1
+    path.write_bytes(damaged)
+
+    def again() -> VectorIndex:
+        read = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+        assert read.tier == "compressed"
+        return read
+
+    fresh = table.index()
+    for some in (None, only):
+        for got, right in zip(again().nearest(query, 3, only=some), exactly(fresh, query, 3, some), strict=True):
+            np.testing.assert_array_equal(got, right)
+    assert likely(again(), query, [[Goal(0, 0.9, 0.9)]], wanted=3) is None  # everything is scored
+    for _ in range(5):
+        index = again()
+        with ThreadPoolExecutor(4) as pool:  # several find it at once
+            for found in [pool.submit(index.nearest, query, 3) for _ in range(8)]:
+                np.testing.assert_array_equal(found.result()[0], exactly(fresh, query, 3)[0])
+    alone = VectorIndex.holding(files.read(manifest), policy=SMALL)
+    with pytest.raises(OSError, match="damaged"):
+        alone.nearest(query, 3)
+
+
 def test_the_file_of_rows_is_an_index_that_faiss_reads(tmp_path: Path) -> None:
     table = Table()
     files = CacheFiles(tmp_path, 1)
