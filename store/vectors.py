@@ -43,7 +43,9 @@ class Located:
     def of(self, ids: Ids) -> Ids:
         """Rows int64 (n,) of content ids, -1 for none."""
         places = self.numbers.of(ids)
-        return places if self.rows is None else np.where(places < 0, -1, self.rows[places])
+        if self.rows is None or not len(self.rows):
+            return places
+        return np.where(places < 0, -1, self.rows[places])
 
     def all(self) -> Ids:
         """Every row that is alive."""

@@ -92,6 +92,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["add"]), st.integers(1, 60)),
         st.tuples(st.sampled_from(["replace", "delete"]), st.integers(1, 30)),
+        st.tuples(st.just("delete"), st.just(10_000)),  # all
         st.tuples(st.sampled_from(["follow", "encode", "save", "load", "kill"]), st.just(0)),
     ),
     min_size=3,
@@ -138,6 +139,10 @@ def test_any_history_of_a_space_and_its_files_ends_as_a_rebuild(steps: list[tupl
         asked = text_like(fresh.sample(50)[1], 3) if len(fresh) else np.zeros((1, DIM), np.float32)
         np.testing.assert_array_equal(index.scores(asked)[1], fresh.scores(asked)[1])
         np.testing.assert_array_equal(index.vectors_of(index.ids), fresh.vectors_of(fresh.ids))
+        some = np.arange(0, table.contents, 3)  # those that are gone, too
+        np.testing.assert_array_equal(index.held(some), fresh.held(some))
+        for own, expected in zip(index.scores(asked, only=some), fresh.scores(asked, only=some), strict=True):
+            np.testing.assert_array_equal(own, expected)
         for own, expected in zip(index.nearest(asked, 5), exactly(fresh, asked, 5), strict=True):
             assert own.shape == expected.shape
         index.save(files, "key")
@@ -186,6 +191,23 @@ def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
     alone = VectorIndex.holding(files.read(manifest), policy=SMALL)
     with pytest.raises(OSError, match="damaged"):
         alone.scores(query)
+
+
+@pytest.mark.parametrize("count", [20, 300])  # searched exactly, and by codes
+def test_an_index_that_lost_every_row_answers_that_there_is_nothing(tmp_path: Path, count: int) -> None:
+    table, index, _ = saved(CacheFiles(tmp_path, 1), count)
+    query, asked = text_like(index.sample(50)[1], 1), index.ids
+    table.delete(count)
+    index = follow(index, table)
+    for only in (None, asked, asked[:0]):
+        assert [part.shape for part in index.scores(query, only=only)] == [(0,), (1, 0)]
+        assert [part.shape for part in index.nearest(query, 3, only=only)] == [(1, 0), (1, 0)]
+    assert not len(index.held(asked))
+    with pytest.raises(KeyError, match=str(asked[0])):
+        index.vectors_of(asked)
+    table.add(5)
+    index = follow(index, table)
+    assert index.nearest(query, 9)[0].tolist() == exactly(table.index(), query, 9)[0].tolist()
 
 
 def test_a_search_by_codes_that_meets_a_changed_row_answers_from_what_is_made_again(tmp_path: Path) -> None:
