@@ -19,6 +19,7 @@ import pytest
 from conftest import Index
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from store.library import Library, locked
 from store.policy import Policy
@@ -321,3 +322,19 @@ def test_pruned_vectors_are_gone_from_an_open_reader(photos: Path, index: Index,
         sorted(photos.rglob("*.jpg"))[0].unlink()
         index(photos, "--prune")
         assert len(reader.vectors.get(1)) == 23
+
+
+def test_files_that_an_indexer_writes_while_they_are_opened_are_used(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    (photos / "copy.png").write_bytes((Path(__file__).parent / "fixtures/awkward/alpha.png").read_bytes())
+    others = [lambda: index(photos)]
+
+    def asked(*happened: Any) -> None:
+        if "FROM spaces" in happened[2] and others:
+            others.pop()()
+
+    with Library.open(library) as opened:
+        event.listen(opened.catalog.engine, "after_cursor_execute", asked)
+        assert opened.vectors.get(1).saved is not None  # not built anew
+        assert len(opened.vectors.get(1)) == 25
+    assert not others
