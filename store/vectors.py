@@ -142,6 +142,11 @@ class VectorIndex:
         numbers = 16 * len(self)  # content ids, and the table of rows by id
         return codes + numbers + self._rows.memory_bytes
 
+    @property
+    def unmapped(self) -> int:
+        """How many rows lie in memory, not in a file that is mapped."""
+        return len(self._rows) - len(self._rows.mapped)
+
     # -- what is in it ------------------------------------------------------------------------------------------
 
     def add(self, chunks: Iterable[Chunk]) -> None:
