@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -280,6 +282,62 @@ def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path)
     third = index.saved
     assert third is not None and third.token != first.token and (third.rows, third.dead) == (105, 0)
     assert not files.path(first, "faiss").exists()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a full disk: no file grows beyond `size` bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_save_that_fails_leaves_nothing_of_its_own_and_the_old_index(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 600)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    table.delete(120)
+    table.delete(120)
+    index = follow(index, table)
+    for _ in range(2):
+        with files_of_at_most(30_000), pytest.raises(OSError, match="File too large"):
+            index.save(files, "key")
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    query = text_like(index.sample(50)[1], 1)
+    np.testing.assert_array_equal(exactly(index, query, 5)[0], exactly(table.index(), query, 5)[0])
+    old = VectorIndex.holding(files.read(manifest), policy=SMALL)
+    assert old.is_sound() and len(old) == 600
+    index.save(files, "key")
+    assert index.saved is not None and index.saved.token != manifest.token
+
+
+def test_files_that_no_manifest_can_speak_of_are_not_left(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table = Table()
+    table.add(100)
+    files.manifest_path.mkdir()
+    for _ in range(2):
+        with pytest.raises(OSError, match=re.escape(files.manifest_path.name)):
+            table.index().save(files, "key")
+        assert list(tmp_path.iterdir()) == [files.manifest_path]
+
+
+def test_what_a_killed_save_left_is_gone_before_more_is_written(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
+    left = [files.path(replace(manifest, token="killed"), kind) for kind in ("faiss", "ids")]
+    for path in left:
+        path.write_bytes(b"rows")
+    table.delete(150)
+    index = follow(index, table)
+    with files_of_at_most(100), pytest.raises(OSError, match="File too large"):
+        index.save(files, "key")
+    assert not any(path.exists() for path in left)
+    assert files.read(manifest).manifest == manifest
 
 
 # -- the compressed tier ----------------------------------------------------------------------------------------------
