@@ -30,7 +30,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from store.files import replace_file
+from store.files import replace_file, sync
 
 FORMAT: Final = 3
 BLOCK: Final = 65_536  # rows under one checksum
@@ -207,10 +207,10 @@ class CacheFiles:
             _append(self.path(made, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
             _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
             _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
-            replace_file(self.path(made, "dead"), lambda temporary: _write(temporary, dead.tobytes()))
+            replace_file(self.path(made, "dead"), lambda temporary: temporary.write_bytes(dead.tobytes()))
             text = json.dumps(asdict(made)).encode()
             check = hashlib.sha256(text).hexdigest().encode()
-            replace_file(self.manifest_path, lambda temporary: _write(temporary, text + b"\n" + check))
+            replace_file(self.manifest_path, lambda temporary: temporary.write_bytes(text + b"\n" + check))
         finally:
             self._sweep()  # the files of before, or where this failed its own
         return made
@@ -262,10 +262,6 @@ def _digest(rows: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(rows).view(np.uint8).data if rows.size else b"").hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
 def _append(path: Path, start: int, parts: Iterable[NDArray[Any]]) -> None:
     """Write at `start`, whatever lies there, and make sure of it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -277,8 +273,4 @@ def _append(path: Path, start: int, parts: Iterable[NDArray[Any]]) -> None:
         file.flush()
         os.fsync(file.fileno())
     with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
