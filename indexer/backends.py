@@ -207,8 +207,4 @@ def _remember(path: Path, known: Mapping[str, str]) -> None:
     text = json.dumps(dict(list(known.items())[-_KEPT:]), indent=1)
     with suppress(OSError):  # a cache: measured again where it can't be kept
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda temporary: _write(temporary, text), durable=False)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+        replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False)

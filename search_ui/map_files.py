@@ -76,11 +76,7 @@ def save(layout: Layout, path: Path) -> None:
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         data = MAGIC + hashlib.sha256(body).digest() + body
-        replace_file(path, lambda temporary: _write(temporary, data), durable=False)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+        replace_file(path, lambda temporary: temporary.write_bytes(data), durable=False)
 
 
 def load(path: Path, space: str) -> Layout | None:

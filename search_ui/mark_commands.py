@@ -129,7 +129,7 @@ def export_marks(file: Path) -> None:
     if str(file) == "-":
         write_lines([text])
     else:
-        replace_file(file.absolute(), lambda temporary: _write(temporary, text))
+        replace_file(file.absolute(), lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
 
 
 @click.command("import-marks")
@@ -187,10 +187,6 @@ def _json_in(file: Path) -> Any:
     except ValueError as error:
         raise MarksError(f"{file} is no JSON ({error}). Give a file that `export-marks` wrote.") from error
     return data
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:

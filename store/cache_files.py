@@ -30,7 +30,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from store.files import replace_file
+from store.files import replace_file, sync
 
 FORMAT: Final = 3
 BLOCK: Final = 65_536  # rows under one checksum
@@ -201,23 +201,31 @@ class CacheFiles:
             manifest, token=manifest.token or secrets.token_hex(4), dead_check=_digest(dead), head=head,
             ids=digests(entries, known[0], kept[0]), bits=digests(codes, known[1], kept[1]),
         )  # fmt: skip
-        _append(self.path(made, "faiss"), made.start + kept[0] * made.dim * 2, rows)
-        _append(self.path(made, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
-        _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
-        _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
-        replace_file(self.path(made, "dead"), lambda temporary: _write(temporary, dead.tobytes()))
-        text = json.dumps(asdict(made)).encode()
-        check = hashlib.sha256(text).hexdigest().encode()
-        replace_file(self.manifest_path, lambda temporary: _write(temporary, text + b"\n" + check))
-        self._sweep(made)
+        self._sweep(made)  # before the disk is full: what killed runs left may be as large as what is to come
+        try:
+            _append(self.path(made, "faiss"), made.start + kept[0] * made.dim * 2, rows)
+            _append(self.path(made, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
+            _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
+            _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
+            replace_file(self.path(made, "dead"), lambda temporary: temporary.write_bytes(dead.tobytes()))
+            text = json.dumps(asdict(made)).encode()
+            check = hashlib.sha256(text).hexdigest().encode()
+            replace_file(self.manifest_path, lambda temporary: temporary.write_bytes(text + b"\n" + check))
+        finally:
+            self._sweep()  # the files of before, or where this failed its own
         return made
 
-    def _sweep(self, manifest: Manifest) -> None:
-        """Remove what no manifest speaks of any more. Who has it mapped keeps it."""
-        current = {self.manifest_path, *(self.path(manifest, kind) for kind in ("faiss", "ids", "bits", "dead"))}
+    def _sweep(self, coming: Manifest | None = None) -> None:
+        """Remove what neither the manifest nor one that is coming speaks of. Who has it mapped keeps it.
+
+        What can't be removed, as where a mapped file can't, is left for the next time: it stops no save.
+        """
+        named = [manifest for manifest in (self.manifest(), coming) if manifest is not None]
+        wanted = {self.path(manifest, kind) for manifest in named for kind in ("faiss", "ids", "bits", "dead")}
         for path in self.folder.glob(f"{self._name}.*"):
-            if path not in current:
-                path.unlink(missing_ok=True)
+            if path not in wanted and path != self.manifest_path:
+                with suppress(OSError):
+                    path.unlink()
 
 
 def index_head(dim: int, count: int) -> bytes:
@@ -254,10 +262,6 @@ def _digest(rows: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(rows).view(np.uint8).data if rows.size else b"").hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
 def _append(path: Path, start: int, parts: Iterable[NDArray[Any]]) -> None:
     """Write at `start`, whatever lies there, and make sure of it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -269,8 +273,4 @@ def _append(path: Path, start: int, parts: Iterable[NDArray[Any]]) -> None:
         file.flush()
         os.fsync(file.fileno())
     with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)

@@ -18,7 +18,7 @@ def writable(path: Path) -> bool:
 
 
 def replace_file(
-    target: Path, write: Callable[[Path], None], *, durable: bool = True, folder: Path | None = None
+    target: Path, write: Callable[[Path], object], *, durable: bool = True, folder: Path | None = None
 ) -> None:
     """Put a new file at `target` so that a reader, or a crash, sees the old one or the new one whole.
 
@@ -34,11 +34,11 @@ def replace_file(
     try:
         write(temporary)
         if durable:
-            _sync(temporary)
+            sync(temporary)
         temporary.replace(target)
         if durable:
-            with suppress(OSError):  # some network drives can't sync a folder
-                _sync(target.parent)
+            with suppress(OSError):
+                sync(target.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -55,7 +55,12 @@ def sweep_temporaries(folder: Path) -> int:
     return len(left)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk.
+
+    Raises:
+        OSError: this can't be synced, as folders on some network drives.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

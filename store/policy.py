@@ -34,6 +34,8 @@ class Policy:
             deviations of what estimates are off by. See `store.sieve.likely` for what that loses.
         measured_rows: from so many on a space's search is measured when it is saved, which takes a second.
         dead_share: of the rows on disk. With more, saving writes the file anew without them.
+        unmapped_rows: so many rows stay in memory though an indexer has saved them meanwhile: 34 MB of x 512. With
+            more, the files are opened again: ids and codes are read, and each row verified when it is next used.
     """
 
     exact_rows: int = 300_000
@@ -46,6 +48,7 @@ class Policy:
     near_margin: float = 1.0
     measured_rows: int = 10_000
     dead_share: float = 0.2
+    unmapped_rows: int = 32_768
 
     def tier(self, rows: int) -> Tier:
         """The way a space of so many rows is searched, once its codes are made."""

@@ -54,7 +54,7 @@ def write(library: Path, progress: Progress) -> None:
     """
     text = json.dumps(asdict(progress))
     # Not synced: after a power cut no indexer is at work.
-    replace_file(library / FILE, lambda path: _write(path, text), durable=False)
+    replace_file(library / FILE, lambda path: path.write_text(text), durable=False)
 
 
 def remove(library: Path) -> None:
@@ -74,10 +74,6 @@ def read(library: Path) -> Progress | None:
         return None
     # What a killed run left behind is not what the next one does.
     return found if found.pid == pid else None
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
 
 
 def _progress(data: dict[str, Any]) -> Progress:

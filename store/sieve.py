@@ -62,7 +62,8 @@ def likely(
 
     def read() -> tuple[Ids, Callable[[], Ids | None]]:
         located, codes = index.located(), index.codes
-        assert codes is not None
+        if codes is None:  # a damaged row was found, by this very search or by another: the index is made again
+            return np.empty(0, np.int64), lambda: None
         rows = None
         if only is not None:
             rows = located.of(only)

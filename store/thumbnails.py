@@ -30,7 +30,7 @@ class Thumbnails:
     def _replace(self, target: Path, data: bytes) -> None:
         # Not synced: thousands of syncs would rule the run, and a lost thumbnail is made again. What a killed writer
         # leaves lies above the 256, so that the next run need not look through them.
-        replace_file(target, lambda path: _write(path, data), durable=False, folder=self.folder)
+        replace_file(target, lambda path: path.write_bytes(data), durable=False, folder=self.folder)
 
     def read(self, content_hash: bytes) -> bytes | None:
         """The thumbnail's bytes, or None where there is none."""
@@ -42,7 +42,3 @@ class Thumbnails:
     def remove(self, content_hash: bytes) -> None:
         """Forget a thumbnail; nothing happens where there is none."""
         self.path(content_hash).unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypedDict
 
-from store.cache_files import CacheFiles, DamagedError
+from store.cache_files import CacheFiles, DamagedError, Manifest
 from store.catalog import Catalog, SpaceState
 from store.measuring import measure
 from store.policy import DEFAULT, Policy, Tier
@@ -41,6 +41,7 @@ class VectorCache:
         self._lock = threading.Lock()
         self._indexes: dict[int, tuple[int, VectorIndex]] = {}  # by space: the generation it was checked at, the index
         self._damaged: set[int] = set()  # spaces whose files must not be read
+        self._read: dict[int, Manifest | None] = {}  # by space: what was last read, or tried
         self._coding: threading.Thread | None = None
 
     def files(self, space_id: int) -> CacheFiles:
@@ -70,9 +71,10 @@ class VectorCache:
         generation = self._catalog.generation()
         with self._lock:
             checked, index = self._indexes.get(space_id, (-1, None))
-            if index is not None and checked == generation:
+            reads = index is None or self._is_saved(space_id, index)
+            if index is not None and checked == generation and not reads:
                 return index
-            index = self._current(index, self._catalog.space_state(space_id))
+            index = self._current(space_id, index, reads=reads)
             self._indexes[space_id] = (generation, index)
             return index
 
@@ -83,8 +85,17 @@ class VectorCache:
                 self._coding = threading.Thread(target=index.encode, daemon=True, name="vector codes")
                 self._coding.start()
 
-    def _current(self, index: VectorIndex | None, state: SpaceState) -> VectorIndex:
-        made = index or self._load(state)
+    def _is_saved(self, space_id: int, index: VectorIndex) -> bool:
+        """Whether the files hold by now what an index holds in memory, and that is much."""
+        if index.unmapped <= self._policy.unmapped_rows or space_id in self._damaged:
+            return False
+        manifest = self.files(space_id).manifest()
+        # Files that were read already are those that it grew beyond, or that turned out to be damaged.
+        return manifest is not None and manifest.last_id >= index.last_id and manifest != self._read.get(space_id)
+
+    def _current(self, space_id: int, index: VectorIndex | None, *, reads: bool) -> VectorIndex:
+        made, state = self._load(space_id) if reads else (None, self._catalog.space_state(space_id))
+        made = index if made is None else made
         for _ in range(PATIENCE):
             if made is None:
                 break
@@ -92,7 +103,7 @@ class VectorCache:
             if _is_of(made, state):
                 return made
             # An indexer may have taken something away between one question and the next.
-            state = self._catalog.space_state(state.id)
+            state = self._catalog.space_state(space_id)
         log.info("building the vector index of space %s from %d vectors", state.key, state.count)
         made = VectorIndex(state.dim, policy=self._policy, source=self._source(state))
         made.epoch = state.epoch
@@ -112,25 +123,28 @@ class VectorCache:
     def _source(self, state: SpaceState) -> Callable[[], Iterable[Chunk]]:
         return partial(self._catalog.vectors_after, state.id, state.dim, 0)
 
-    def _load(self, state: SpaceState) -> VectorIndex | None:
-        """The index that the files of a space hold, if they were made from this space and are what they were."""
-        if state.id in self._damaged:
-            return None
-        files = self.files(state.id)
+    def _load(self, space_id: int) -> tuple[VectorIndex | None, SpaceState]:
+        """The index that the files of a space hold, if they were made from it and are what they were; and its state."""
+        files = self.files(space_id)
         # Twice: an indexer may put other files in their place between the manifest and them.
         for _ in range(2):
-            manifest = files.manifest()
-            if manifest is None or (manifest.space, manifest.dim) != (state.key, state.dim):
-                return None
+            manifest = self._read[space_id] = files.manifest()
+            # In this order: an indexer commits before it saves, so files that are ahead are not of this database.
+            state = self._catalog.space_state(space_id)
+            if manifest is None or space_id in self._damaged:
+                return None, state
+            if (manifest.space, manifest.dim) != (state.key, state.dim):
+                return None, state
             behind = manifest.epoch < state.epoch
             if manifest.epoch > state.epoch or (manifest.last_id > state.last_id and not behind):
-                return None
+                return None, state
             try:
-                return VectorIndex.holding(files.read(manifest), policy=self._policy, source=self._source(state))
+                held = files.read(manifest)
+                return VectorIndex.holding(held, policy=self._policy, source=self._source(state)), state
             except DamagedError as error:
                 found = error
         log.warning("the vector cache of space %s can't be read (%s); it is made again", state.key, found)
-        return None
+        return None, state
 
     def save(self, space_id: int) -> None:
         """Bring the files of a space up to date. Call under `store.library.locked`.
@@ -151,8 +165,7 @@ class VectorCache:
 
     def is_current(self, space_id: int) -> bool:
         """Whether the files of a space are undamaged, each row of them, and hold every vector committed by now."""
-        state = self._catalog.space_state(space_id)
-        held = self._load(state)
+        held, state = self._load(space_id)
         current = (
             held is not None
             and _is_of(held, state)

@@ -43,7 +43,9 @@ class Located:
     def of(self, ids: Ids) -> Ids:
         """Rows int64 (n,) of content ids, -1 for none."""
         places = self.numbers.of(ids)
-        return places if self.rows is None else np.where(places < 0, -1, self.rows[places])
+        if self.rows is None or not len(self.rows):
+            return places
+        return np.where(places < 0, -1, self.rows[places])
 
     def all(self) -> Ids:
         """Every row that is alive."""
@@ -139,6 +141,11 @@ class VectorIndex:
         codes = 0 if self.codes is None else self.codes.words.nbytes
         numbers = 16 * len(self)  # content ids, and the table of rows by id
         return codes + numbers + self._rows.memory_bytes
+
+    @property
+    def unmapped(self) -> int:
+        """How many rows lie in memory, not in a file that is mapped."""
+        return len(self._rows) - len(self._rows.mapped)
 
     # -- what is in it ------------------------------------------------------------------------------------------
 

@@ -389,7 +389,7 @@ def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
         replace_file(target, half)
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    replace_file(target, lambda path: _put(path, b"new"))
+    replace_file(target, lambda path: path.write_bytes(b"new"))
     assert target.read_bytes() == b"new"
     (tmp_path / ".tmp-left").write_bytes(b"")
     assert sweep_temporaries(tmp_path) == 1
@@ -406,10 +406,6 @@ def test_what_a_killed_writer_left_of_a_thumbnail_is_swept(tmp_path: Path) -> No
     assert len(list(tmp_path.rglob(".tmp-*"))) == 1
     assert sweep_temporaries(tmp_path) == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 @given(st.binary(min_size=1, max_size=30))

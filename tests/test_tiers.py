@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +94,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["add"]), st.integers(1, 60)),
         st.tuples(st.sampled_from(["replace", "delete"]), st.integers(1, 30)),
+        st.tuples(st.just("delete"), st.just(10_000)),  # all
         st.tuples(st.sampled_from(["follow", "encode", "save", "load", "kill"]), st.just(0)),
     ),
     min_size=3,
@@ -138,6 +141,10 @@ def test_any_history_of_a_space_and_its_files_ends_as_a_rebuild(steps: list[tupl
         asked = text_like(fresh.sample(50)[1], 3) if len(fresh) else np.zeros((1, DIM), np.float32)
         np.testing.assert_array_equal(index.scores(asked)[1], fresh.scores(asked)[1])
         np.testing.assert_array_equal(index.vectors_of(index.ids), fresh.vectors_of(fresh.ids))
+        some = np.arange(0, table.contents, 3)  # those that are gone, too
+        np.testing.assert_array_equal(index.held(some), fresh.held(some))
+        for own, expected in zip(index.scores(asked, only=some), fresh.scores(asked, only=some), strict=True):
+            np.testing.assert_array_equal(own, expected)
         for own, expected in zip(index.nearest(asked, 5), exactly(fresh, asked, 5), strict=True):
             assert own.shape == expected.shape
         index.save(files, "key")
@@ -188,6 +195,53 @@ def test_a_row_that_changed_on_the_disk_is_never_served(tmp_path: Path) -> None:
         alone.scores(query)
 
 
+@pytest.mark.parametrize("count", [20, 300])  # searched exactly, and by codes
+def test_an_index_that_lost_every_row_answers_that_there_is_nothing(tmp_path: Path, count: int) -> None:
+    table, index, _ = saved(CacheFiles(tmp_path, 1), count)
+    query, asked = text_like(index.sample(50)[1], 1), index.ids
+    table.delete(count)
+    index = follow(index, table)
+    for only in (None, asked, asked[:0]):
+        assert [part.shape for part in index.scores(query, only=only)] == [(0,), (1, 0)]
+        assert [part.shape for part in index.nearest(query, 3, only=only)] == [(1, 0), (1, 0)]
+    assert not len(index.held(asked))
+    with pytest.raises(KeyError, match=str(asked[0])):
+        index.vectors_of(asked)
+    table.add(5)
+    index = follow(index, table)
+    assert index.nearest(query, 9)[0].tolist() == exactly(table.index(), query, 9)[0].tolist()
+
+
+def test_a_search_by_codes_that_meets_a_changed_row_answers_from_what_is_made_again(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
+    query = text_like(index.sample(50)[1], 1)
+    only = index.ids[::2].copy()
+    path = files.path(manifest, "faiss")
+    damaged = bytearray(path.read_bytes())
+    damaged[manifest.start + 150 * 2 * DIM] ^= 1
+    path.write_bytes(damaged)
+
+    def again() -> VectorIndex:
+        read = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+        assert read.tier == "compressed"
+        return read
+
+    fresh = table.index()
+    for some in (None, only):
+        for got, right in zip(again().nearest(query, 3, only=some), exactly(fresh, query, 3, some), strict=True):
+            np.testing.assert_array_equal(got, right)
+    assert likely(again(), query, [[Goal(0, 0.9, 0.9)]], wanted=3) is None  # everything is scored
+    for _ in range(5):
+        index = again()
+        with ThreadPoolExecutor(4) as pool:  # several find it at once
+            for found in [pool.submit(index.nearest, query, 3) for _ in range(8)]:
+                np.testing.assert_array_equal(found.result()[0], exactly(fresh, query, 3)[0])
+    alone = VectorIndex.holding(files.read(manifest), policy=SMALL)
+    with pytest.raises(OSError, match="damaged"):
+        alone.nearest(query, 3)
+
+
 def test_the_file_of_rows_is_an_index_that_faiss_reads(tmp_path: Path) -> None:
     table = Table()
     files = CacheFiles(tmp_path, 1)
@@ -228,6 +282,62 @@ def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path)
     third = index.saved
     assert third is not None and third.token != first.token and (third.rows, third.dead) == (105, 0)
     assert not files.path(first, "faiss").exists()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a full disk: no file grows beyond `size` bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_save_that_fails_leaves_nothing_of_its_own_and_the_old_index(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 600)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    table.delete(120)
+    table.delete(120)
+    index = follow(index, table)
+    for _ in range(2):
+        with files_of_at_most(30_000), pytest.raises(OSError, match="File too large"):
+            index.save(files, "key")
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    query = text_like(index.sample(50)[1], 1)
+    np.testing.assert_array_equal(exactly(index, query, 5)[0], exactly(table.index(), query, 5)[0])
+    old = VectorIndex.holding(files.read(manifest), policy=SMALL)
+    assert old.is_sound() and len(old) == 600
+    index.save(files, "key")
+    assert index.saved is not None and index.saved.token != manifest.token
+
+
+def test_files_that_no_manifest_can_speak_of_are_not_left(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table = Table()
+    table.add(100)
+    files.manifest_path.mkdir()
+    for _ in range(2):
+        with pytest.raises(OSError, match=re.escape(files.manifest_path.name)):
+            table.index().save(files, "key")
+        assert list(tmp_path.iterdir()) == [files.manifest_path]
+
+
+def test_what_a_killed_save_left_is_gone_before_more_is_written(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
+    left = [files.path(replace(manifest, token="killed"), kind) for kind in ("faiss", "ids")]
+    for path in left:
+        path.write_bytes(b"rows")
+    table.delete(150)
+    index = follow(index, table)
+    with files_of_at_most(100), pytest.raises(OSError, match="File too large"):
+        index.save(files, "key")
+    assert not any(path.exists() for path in left)
+    assert files.read(manifest).manifest == manifest
 
 
 # -- the compressed tier ----------------------------------------------------------------------------------------------

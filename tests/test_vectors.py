@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import pytest
 from conftest import Index
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from store.library import Library, locked
 from store.policy import Policy
@@ -321,3 +323,63 @@ def test_pruned_vectors_are_gone_from_an_open_reader(photos: Path, index: Index,
         sorted(photos.rglob("*.jpg"))[0].unlink()
         index(photos, "--prune")
         assert len(reader.vectors.get(1)) == 23
+
+
+def test_files_that_an_indexer_writes_while_they_are_opened_are_used(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    (photos / "copy.png").write_bytes((Path(__file__).parent / "fixtures/awkward/alpha.png").read_bytes())
+    others = [lambda: index(photos)]
+
+    def asked(*happened: Any) -> None:
+        if "FROM spaces" in happened[2] and others:
+            others.pop()()
+
+    with Library.open(library) as opened:
+        event.listen(opened.catalog.engine, "after_cursor_execute", asked)
+        assert opened.vectors.get(1).saved is not None  # not built anew
+        assert len(opened.vectors.get(1)) == 25
+    assert not others
+
+
+def test_what_an_indexer_saved_meanwhile_is_not_held_in_memory_too(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    files, aside = library / "vectors", library.parent / "aside"
+    with Library.open(library, policy=Policy(unmapped_rows=3)) as reader:
+        ids = reader.vectors.get(1).ids
+        files.rename(aside)
+        shutil.copytree(aside, files)
+        for name in ("alpha.png", "cmyk.jpg", "grey16.png", "palette.gif"):
+            shutil.copy(Path(__file__).parent / "fixtures/awkward" / name, photos)
+        index(photos)
+        shutil.rmtree(files)
+        aside.rename(files)  # committed, and not saved yet
+        held = reader.vectors.get(1)
+        assert len(held) == len(ids) + 4
+        assert reader.vectors.get(1) is held
+        query, before = held.vectors_of(ids[:1]), held.memory_bytes
+        expected = nearest(held, query, 30)
+        with locked(library), Library.open(library) as indexer:
+            indexer.vectors.save(1)
+        mapped = reader.vectors.get(1)
+        assert mapped.memory_bytes == before - 4 * 2 * held.dim
+        assert reader.vectors.get(1) is mapped
+        for own, right in zip(nearest(mapped, query, 30), expected, strict=True):
+            np.testing.assert_array_equal(own, right)
+
+
+def test_damaged_files_are_not_read_again_and_again(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    (path,) = (library / "vectors").glob("space-1*.faiss")
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 4
+    path.write_bytes(damaged)
+    with Library.open(library, policy=Policy(unmapped_rows=3)) as reader:
+        held = reader.vectors.get(1)
+        right = held.vectors_of(held.ids)  # made again, in memory
+        assert reader.vectors.get(1) is held
+        (photos / "copy.png").write_bytes((Path(__file__).parent / "fixtures/awkward/alpha.png").read_bytes())
+        index(photos)
+        for _ in range(2):
+            np.testing.assert_array_equal(reader.vectors.get(1).vectors_of(held.ids[: len(right)]), right)
+        assert reader.vectors.get(1) is reader.vectors.get(1)
+        assert len(reader.vectors.get(1)) == 25
