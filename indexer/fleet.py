@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import torch
 
     from indexer.models import Model
-    from indexer.preprocess import Preprocess
 
 
 def open_encoder(model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True) -> Encoder | Fleet:
@@ -27,7 +26,7 @@ def open_encoder(model: Model, *, device: str = "auto", precision: str = "auto",
 
 
 class Fleet:
-    """One `Encoder` for each device, and a batch to whichever is free. Safe for use from several threads.
+    """One `Encoder` for each device, and a batch of pictures to whichever is free. Safe for use from several threads.
 
     Attributes:
         model: what they were loaded from.
@@ -45,11 +44,6 @@ class Fleet:
             for encoder in self._encoders:
                 self._free.put(encoder)
         self._pool = ThreadPoolExecutor(self._free.qsize(), thread_name_prefix="encode")
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """How pixels are prepared for `encode_images`."""
-        return self.model.preprocess
 
     @property
     def ahead(self) -> int:
@@ -76,10 +70,6 @@ class Fleet:
             return pending.vectors(), pending.seconds
         finally:
             self._free.put(encoder)
-
-    def encode_texts(self, texts: Sequence[str]) -> Floats:
-        """As `Encoder.encode_texts`, on the first device."""
-        return self._encoders[0].encode_texts(texts)
 
     def close(self) -> None:
         """Finish what is being computed, and release the memory of every device."""
