@@ -95,6 +95,19 @@ def test_indexing_is_measured(photos: Path, tiny_space: str) -> None:
     assert "24 pictures" in said and "fp32" in said
 
 
+def test_indexing_pictures_that_nothing_can_be_compared_with_is_measured(tmp_path: Path, tiny_space: str) -> None:
+    Image.new("L", (40, 30), 90).save(tmp_path / "grey.png")
+    said = printed("index", tmp_path, "--space", tiny_space, "--rounds", 1, "--precision", "fp32")
+    assert "No picture is upright and RGB" in said and "| fp32 |" in said
+
+
+def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tiny_space: str) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    done = run("index", tmp_path, "--space", tiny_space, "--rounds", 1)
+    assert done.returncode == 1 and f"None of the 1 files in {tmp_path} is a picture" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_searching_is_measured() -> None:
     said = printed("search", "--sizes", 500, "--dims", 32, "--repeat", 2)
     assert "| 500 | 32 | one term |" in said
