@@ -110,7 +110,13 @@ def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tin
 
 def test_searching_is_measured() -> None:
     said = printed("search", "--sizes", 500, "--dims", 32, "--repeat", 2)
-    assert "| 500 | 32 | one term |" in said
+    assert "| 500 | 32 | one term | exact |" in said
+
+
+@pytest.mark.parametrize(("limit", "tier"), [(500, "exact"), (499, "compressed")])
+def test_whole_searches_are_measured_and_their_tier_is_named(limit: int, tier: str) -> None:
+    said = printed("search", "--sizes", 500, "--dims", 32, "--repeat", 2, "--searcher", "--exact-rows", limit)
+    assert f"| 500 | 32 | one term | {tier} |" in said and "| 500 | 32 | one, 50% kept | exact |" in said
 
 
 def test_the_catalogue_is_measured_and_no_plan_reads_a_table() -> None:
