@@ -192,8 +192,9 @@ def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
         work = whole_cpu * (1 / decoding_cpu + 1 / encoding_cpu)
         rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor, work))
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
-    chosen = precision == "auto" and shared and isinstance(encoder, Encoder)  # only a CPU has a choice of back ends
-    name = f"auto: {encoder.backend.name}" if chosen else precision
+    # Only a CPU has a choice of back ends.
+    measured = precision == "auto" and shared
+    name = f"auto: {encoder.backend.name}" if measured and isinstance(encoder, Encoder) else precision
     encoder.close()
     rates = [f"{value:.1f}" for value in median[:5]]
     return name, *rates, f"**{median[5]:.2f}**", f"**{median[6]:.2f}**", f"{load:.1f}"

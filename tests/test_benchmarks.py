@@ -129,6 +129,13 @@ def test_writing_is_measured() -> None:
     assert len(re.findall(r"^\| .*(commit|executemany|add_all)`? \|", said, re.M)) == 3
 
 
+def test_what_a_run_costs_besides_encoding_is_measured() -> None:
+    said = printed("running", "--files", 100, "--pictures", 512, "--rounds", 1)
+    assert re.search(r"^\| `status` \| \d\.\d\d s \| under", said, re.M)
+    assert re.search(r"^\| that, over the bare walk \| [\d.]+; less the run over one file -?[\d.]+ \|", said, re.M)
+    assert re.search(r"^\| writing a picture at 5,120 over one at 512 \| [\d.]+ \|", said, re.M)
+
+
 def test_growth_is_measured_in_both_tiers() -> None:
     said = printed("growth", "--size", 10_000, "--dim", 32, "--change", 20, "--rounds", 1)
     assert re.findall(r"^\| (exact|compressed) \| (replace|add|open) \|", said, re.M) == [
