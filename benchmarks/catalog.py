@@ -25,6 +25,7 @@ from typing import Any, Final
 import click
 import numpy as np
 from sqlalchemy import Engine, event
+from tables import table
 
 from store.catalog import Catalog, Facets
 from store.filters import (
@@ -219,24 +220,26 @@ def main(rows: int, rounds: int, analyze: bool) -> None:
         megabytes = (path / DATABASE).stat().st_size / 1e6
         print(f"{rows:,} pictures made in {time.perf_counter() - started:.0f} s, {megabytes:,.0f} MB; "
               f"SQLite {sqlite3.sqlite_version}; medians of {rounds}\n")  # fmt: skip
-        print("| question | gives | ms |\n|---|---:|---:|")
         with Library.open(path) as library:
             engine = library.catalog.engine
             if analyze:
                 with engine.connect() as connection:
                     connection.exec_driver_sql("ANALYZE")
             bad = 0
+            said: list[tuple[str, ...]] = []
             for name, call in calls(library.catalog).items():
                 times = []
                 for _ in range(rounds):
                     started = time.perf_counter()
                     answer = call()
                     times.append(time.perf_counter() - started)
-                print(f"| `{name}` | {_size(answer):,} | {statistics.median(times) * 1e3:.1f} |", flush=True)
+                said.append((f"`{name}`", f"{_size(answer):,}", f"{statistics.median(times) * 1e3:.1f}"))
+                print(name, file=sys.stderr)
                 for line in dict.fromkeys(line for _, lines in plans(engine, call) for line in lines):
                     if "photos" in line or "contents" in line:
                         bad += reads_table(line)
                         print(f"{'':4}{'!! ' if reads_table(line) else ''}{line}", file=sys.stderr)
+        print(table(("question", "gives", "ms"), said))
         if bad:
             print(f"\n{bad} plans read a whole table", file=sys.stderr)
             sys.exit(1)

@@ -18,26 +18,17 @@ import hashlib
 import sqlite3
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import click
-from search import made_library, unit_rows
+from search import made_library, seconds, unit_rows
 from tables import table
 
 from store.library import DATABASE, Library, locked
 from store.policy import DEFAULT, Policy
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long doing `work` once takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
 
 
 def change(folder: Path, contents: range, dim: int, seed: int) -> None:

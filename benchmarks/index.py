@@ -3,11 +3,11 @@
     python benchmarks/index.py FOLDER [--space NAME] [--rounds 5] [--precision fp32 --precision auto]
 
 Where decoding and encoding share the same cores, the floor is 1 / (1/decode + 1/encode), each measured alone on all
-cores; with a GPU it is the slower of the two. End to end includes the walk, the hash, the thumbnail and the commits; it
-does not include loading the weights, which is printed apart. All three are measured in every round, one after another
-on the same pictures, and the ratio is the median of the rounds' ratios: on a shared machine only those mean anything.
-The last ratio is of processor time, decoding's and encoding's over that of end to end: other programs hardly move it,
-but it does not see a core that stands idle.
+cores; with GPUs, all of which work as in a run, it is the slower of the two. End to end includes the walk, the hash,
+the thumbnail and the commits; it does not include loading the weights, those that see pictures, which is printed apart.
+All three are measured in every round, one after another on the same pictures, and the ratio is the median of the
+rounds' ratios: on a shared machine only those mean anything. The last ratio is of processor time, decoding's and
+encoding's over that of end to end: other programs hardly move it, but it does not see a core that stands idle.
 
 Before that it compares preparing a picture in one thread, from the file to the model's input, with open_clip's own
 transform: processor time, turn about, and how close the pixels are (PSNR).
@@ -23,6 +23,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,8 +46,10 @@ from weights import random_model
 from indexer.batches import BATCH_CPU, BATCH_GPU
 from indexer.decode import DecodeError, decode
 from indexer.encoder import Encoder
+from indexer.fleet import Fleet, open_encoder
 from indexer.models import Model, resolve
 from indexer.pipeline import Options, Pipeline
+from indexer.transfer import Pending
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
 from store.library import Library, locked
 from store.paths import to_path
@@ -74,6 +77,8 @@ class Bench:
         with ThreadPoolExecutor(workers) as pool:
             prepared = list(pool.map(self._prepare, paths))
         self.paths = [path for path, pixels in zip(paths, prepared, strict=True) if pixels is not None]
+        if not self.paths:
+            raise click.ClickException(f"None of the {len(paths)} files in {folder} is a picture that can be decoded.")
         self.batch = torch.stack([pixels for pixels in prepared if pixels is not None])
 
     def _prepare(self, path: Path, *, thumbnail: bool = False) -> torch.Tensor | None:
@@ -84,10 +89,10 @@ class Bench:
             return None
         return self.model.preprocess.apply(decoded.pixels, decoded.original)
 
-    def preprocess(self) -> tuple[float, float, float]:
+    def preprocess(self) -> tuple[float, float, float] | None:
         """Ours against open_clip's transform in one thread: median ratio of processor time, median and least PSNR, dB.
 
-        Only upright RGB pictures: the transform does not turn others.
+        Only upright RGB pictures: the transform does not turn others. None where there are no such.
         """
         preprocess = self.model.preprocess
         height, width = preprocess.size
@@ -115,6 +120,8 @@ class Bench:
             ratios.append(best[0] / best[1])
             noises.append(-10 * math.log10(max(error, 1e-10)))
         torch.set_num_threads(threads)
+        if not ratios:
+            return None
         return statistics.median(ratios), statistics.median(noises), min(noises)
 
     def decode_all(self, *, thumbnail: bool = False) -> None:
@@ -123,13 +130,18 @@ class Bench:
             for _ in pool.map(lambda path: self._prepare(path, thumbnail=thumbnail), self.paths):
                 pass
 
-    def encode_all(self, encoder: Encoder) -> None:
-        """Every prepared picture to a vector, in full batches."""
+    def encode_all(self, encoder: Encoder | Fleet) -> None:
+        """Every prepared picture to a vector, in full batches, as many of them in flight as in a run."""
         size = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
-        for start in range(0, len(self.batch), size):
-            encoder.encode_images(self.batch[start : start + size])
+        flights: deque[Pending] = deque()
+        for batch in self.batch.split(size):
+            flights.append(encoder.submit(batch))
+            while len(flights) > encoder.ahead:
+                flights.popleft().vectors()
+        for pending in flights:
+            pending.vectors()
 
-    def end_to_end(self, encoder: Encoder, path: Path) -> None:
+    def end_to_end(self, encoder: Encoder | Fleet, path: Path) -> None:
         """A first run into a new library at `path`."""
         with locked(path), Library.create(path) as library:
             Pipeline(library, self.model, Options(workers=self.workers), encoder=encoder).run([self.folder])
@@ -146,10 +158,14 @@ def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str]
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder.resolve(), resolve(space or random_model(Path(scratch), "ViT-B-32")), workers)
         print(f"{len(bench.paths)} pictures of {folder}, {workers} threads; medians of {rounds} rounds.\n")
-        ratio, noise, worst = bench.preprocess()
+        prepared = bench.preprocess()
         print("One picture, one thread, from the file to the model's input, beside open_clip's transform:\n")
-        row = f"{ratio:.2f}", f"{noise:.1f} dB", f"{worst:.1f} dB"
-        print(table(("times as fast", "PSNR, median", "least"), [row]))
+        if prepared is None:
+            print("No picture is upright and RGB, as that transform needs them.")
+        else:
+            ratio, noise, worst = prepared
+            row = f"{ratio:.2f}", f"{noise:.1f} dB", f"{worst:.1f} dB"
+            print(table(("times as fast", "PSNR, median", "least"), [row]))
         print("\nPictures per second:\n")
         print(table(HEADERS, (report(bench, precision, rounds) for precision in precisions)))
 
@@ -157,9 +173,11 @@ def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str]
 def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
     """Measure one precision; returns its row of the table."""
     begun = time.perf_counter()
-    encoder = Encoder(bench.model, precision=precision)
+    encoder = open_encoder(bench.model, precision=precision)
     load = time.perf_counter() - begun
-    encoder.encode_images(bench.batch[:BATCH_CPU])  # the first batch also compiles kernels
+    # The first batch also compiles kernels, on every card.
+    for pending in [encoder.submit(bench.batch[:BATCH_CPU]) for _ in range(1 + encoder.ahead)]:
+        pending.vectors()
     shared = encoder.device.type == "cpu"
     count = len(bench.paths)
     rows = []
@@ -174,7 +192,10 @@ def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
         work = whole_cpu * (1 / decoding_cpu + 1 / encoding_cpu)
         rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor, work))
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
-    name = f"auto: {encoder.backend.name}" if precision == "auto" else precision
+    # Only a CPU has a choice of back ends.
+    measured = precision == "auto" and shared
+    name = f"auto: {encoder.backend.name}" if measured and isinstance(encoder, Encoder) else precision
+    encoder.close()
     rates = [f"{value:.1f}" for value in median[:5]]
     return name, *rates, f"**{median[5]:.2f}**", f"**{median[6]:.2f}**", f"{load:.1f}"
 

@@ -1,17 +1,22 @@
 """Milliseconds of scoring a library's vectors, and the ratio to what the machine's memory allows.
 
-    python benchmarks/search.py [--sizes 10000,100000,1000000] [--dims 512,768] [--repeat 41] [--searcher]
+    python benchmarks/search.py [--sizes 10000,100000,1000000] [--dims 512,768] [--repeat 41]
+        [--searcher [--exact-rows 300000]]
 
-The floor of a search is the bytes of the vectors that it has to read, over the bandwidth of a copy, which counts what
-is read and what is written: the faster of numpy's copy of as many bytes (1 GB at most) and the same shared among all
-cores. Copies and searches are measured in every round, one after another, and the ratio is the median of the rounds'
-ratios: on a shared machine only those mean anything. Up to some tens of megabytes the copy runs in the processor's
-cache, and a search that reads little is bound by its fixed cost, some tens of microseconds.
+The floor of a search is the bytes that it has to read, over the bandwidth of a copy, which counts what is read and what
+is written: the faster of numpy's copy of as many bytes (1 GB at most) and the same shared among all cores. In the exact
+tier it has to read every row in half precision, or every row that a filter keeps; in the compressed one their codes, an
+eighth of a byte a dimension and 8 bytes a row. Copies and searches are measured in every round, one after another, and
+the ratio is the median of the rounds' ratios: on a shared machine only those mean anything. Up to some tens of
+megabytes the copy runs in the processor's cache, and a search that reads little is bound by its fixed cost, some tens
+of microseconds.
 
 Vectors are random, of unit length, in half precision; a filter keeps random ones of them. Speed does not depend on
 what they show. Turning words into a vector, and hits into photos, is not in it; with --searcher whole searches are
-measured, from the query to the page of sixty hits with their facts, in a made-up library on disk (1M x 512 takes 2 GB
-of it). Terms are then pictures of the library, other ones each time: nothing is answered from memory.
+measured, from the query to the page of sixty hits with their facts, in a made-up library on disk (1M x 512 takes 3 GB
+of it), its index saved with all its codes, as a run leaves it. Each is then searched in the tier that its size, and
+what a filter keeps, call for; scoring alone is exact. Terms are pictures of the library, other ones each time: nothing
+is answered from memory.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -33,26 +38,40 @@ from pathlib import Path
 import click
 import numpy as np
 from catalog import build
+from tables import table
 
 from search_ui.encoders import Encoders
 from search_ui.language import parse
 from search_ui.searcher import Searcher
-from store.library import DATABASE, Library
+from store.library import DATABASE, Library, locked
+from store.policy import DEFAULT, Policy, Tier
 from store.scoring import prepare
 from store.vectors import Floats, Ids, VectorIndex
 
 CHUNK = 50_000
 MAX_COPY = 1_000_000_000
 SHARES = (0.001, 0.01, 0.1, 0.5)
+HEADERS = (
+    "vectors",
+    "dim",
+    "search",
+    "tier",
+    "median, ms",
+    "p95, ms",
+    "floor, ms",
+    "ratio to the floor",
+    "to one term",
+)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Something to measure: its name, the bytes it has to read, and itself."""
+    """Something to measure: its name, the bytes it has to read, itself, and how it is scored."""
 
     name: str
     reads: int
     work: Callable[[], object]
+    tier: Tier = "exact"
 
 
 def unit_rows(count: int, dim: int, seed: int) -> Floats:
@@ -121,8 +140,10 @@ def scoring(count: int, dim: int) -> list[Case]:
     return cases
 
 
-def made_library(folder: Path, count: int, dim: int, *, with_vectors: int | None = None) -> Searcher:
-    """A searcher of a library with `count` made-up pictures, and tags that some shares of them have.
+def made_library(
+    folder: Path, count: int, dim: int, *, with_vectors: int | None = None, policy: Policy = DEFAULT
+) -> Searcher:
+    """A searcher of a library with `count` made-up pictures, its index saved, and tags that some shares of them have.
 
     `with_vectors`: how many of them, the first ones, have a vector; None for all.
     """
@@ -147,28 +168,40 @@ def made_library(folder: Path, count: int, dim: int, *, with_vectors: int | None
             every = round(1 / share)
             connection.execute("INSERT INTO content_tags SELECT ?, id FROM contents WHERE id % ? = 1", [number, every])
         connection.execute("COMMIT")
-    return Searcher(Library.open(folder), Encoders(offline=True))
+    # With no index on disk the first searches would be exact, and beside them codes be made on the same cores.
+    with locked(folder), Library.open(folder, policy=policy) as library:
+        library.vectors.save(1)
+    return Searcher(Library.open(folder, policy=policy), Encoders(offline=True))
 
 
-def searching(folder: Path, count: int, dim: int) -> list[Case]:
+def searching(folder: Path, count: int, dim: int, policy: Policy) -> list[Case]:
     """Whole searches for one picture, for three, and for one among some."""
-    searcher = made_library(folder, count, dim)
+    searcher = made_library(folder, count, dim, policy=policy)
+    index = searcher.library.vectors.get(1)
     # Each a picture that no other search of this run asks for; every hundredth is missing.
     ids = (number for number in range(2, count) if number % 100)
-    whole = count * dim * 2
 
-    def search(terms: int, rest: str = "") -> Callable[[], object]:
-        return lambda: searcher.search(parse(" ".join(f"like:{next(ids)}" for _ in range(terms)) + rest))
+    def case(name: str, kept: int, terms: int, rest: str = "") -> Case:
+        row, tier = 2 * dim, index.tier
+        if index.codes is None or (rest and kept <= policy.subset_rows):
+            tier = "exact"
+        else:
+            row = index.codes.words[0].nbytes
 
-    cases = [Case("one term", whole, search(1)), Case("three terms", whole, search(3))]
+        def work() -> object:
+            return searcher.search(parse(" ".join(f"like:{next(ids)}" for _ in range(terms)) + rest))
+
+        return Case(name, kept * row, work, tier)
+
+    cases = [case("one term", count, 1), case("three terms", count, 3)]
     return cases + [
-        Case(f"one, {share:.1%} kept".replace(".0%", "%"), max(1, round(share * whole)), search(1, f" tag:{share:g}"))
+        case(f"one, {share:.1%} kept".replace(".0%", "%"), max(1, round(share * count)), 1, f" tag:{share:g}")
         for share in SHARES
     ]
 
 
-def report(cases: list[Case], repeat: int, label: str) -> tuple[float, float]:
-    """Measure all cases in each of `repeat` rounds and print a row for each; returns the copies' median bandwidths."""
+def report(cases: list[Case], repeat: int) -> tuple[list[tuple[str, ...]], tuple[float, float]]:
+    """Measure all cases in each of `repeat` rounds: a row of text for each, and the copies' median bandwidths."""
     copy = Copy(max(case.reads for case in cases))
     for case in cases:
         case.work()
@@ -177,16 +210,21 @@ def report(cases: list[Case], repeat: int, label: str) -> tuple[float, float]:
     for _ in range(repeat):
         speeds.append(copy.bandwidths())
         took.append([seconds(case.work) for case in cases])
+    rows: list[tuple[str, ...]] = []
     for number, case in enumerate(cases):
         times = [round_[number] for round_ in took]
         floors = [case.reads / max(speed) for speed in speeds]
         ratio = statistics.median(own / floor for own, floor in zip(times, floors, strict=True))
         first = statistics.median(round_[number] / round_[0] for round_ in took)
         p95 = statistics.quantiles(times, n=20, method="inclusive")[-1]
-        print(f"| {label} | {case.name} | {1e3 * statistics.median(times):.2f} | {1e3 * p95:.2f} | "
-              f"{1e3 * statistics.median(floors):.3f} | {ratio:.2f} | {first:.2f} |", flush=True)  # fmt: skip
+        milliseconds = (
+            f"{1e3 * statistics.median(times):.2f}",
+            f"{1e3 * p95:.2f}",
+            f"{1e3 * statistics.median(floors):.3f}",
+        )
+        rows.append((case.name, case.tier, *milliseconds, f"{ratio:.2f}", f"{first:.2f}"))
     one, shared = (statistics.median(column) for column in zip(*speeds, strict=True))
-    return one, shared
+    return rows, (one, shared)
 
 
 def numbers(_context: click.Context, _option: click.Parameter, value: str) -> list[int]:
@@ -204,22 +242,24 @@ def numbers(_context: click.Context, _option: click.Parameter, value: str) -> li
 @click.option("--sizes", default="10000,100000,1000000", show_default=True, callback=numbers, help="Vectors.")
 @click.option("--dims", default="512,768", show_default=True, callback=numbers, help="Their dimensions.")
 @click.option("--repeat", default=41, show_default=True, type=click.IntRange(2), help="Rounds.")
-@click.option("--searcher", is_flag=True, help="Measure whole searches, not scoring alone.")
-def main(sizes: list[int], dims: list[int], repeat: int, searcher: bool) -> None:
+@click.option("--searcher", is_flag=True, help="Whole searches, each in its tier, not exact scoring alone.")
+@click.option("--exact-rows", default=DEFAULT.exact_rows, show_default=True, help="Largest library in the exact tier.")
+def main(sizes: list[int], dims: list[int], repeat: int, searcher: bool, exact_rows: int) -> None:
     """Measure scoring, or whole searches, and print a Markdown table."""
     compiled = seconds(prepare)
+    policy = replace(DEFAULT, exact_rows=exact_rows)
     print(
         f"{os.cpu_count()} cores, {platform.machine()}, numpy {np.__version__}; {repeat} rounds; compiling the kernel "
         f"took {compiled:.2f} s\n"
     )
-    print("| vectors | dim | search | median, ms | p95, ms | floor, ms | ratio to the floor | to one term |")
-    print("|---|---|---|---|---|---|---|---|")
-    speeds = {}
+    speeds, rows = {}, []
     for dim in dims:
         for size in sizes:
             with tempfile.TemporaryDirectory() as folder:
-                cases = searching(Path(folder), size, dim) if searcher else scoring(size, dim)
-                speeds[size, dim] = report(cases, repeat, f"{size:,} | {dim}")
+                cases = searching(Path(folder), size, dim, policy) if searcher else scoring(size, dim)
+                found, speeds[size, dim] = report(cases, repeat)
+                rows += [(f"{size:,}", dim, *row) for row in found]
+    print(table(HEADERS, rows))
     print("\nCopy bandwidth, one thread and all cores, GB/s:")
     for (size, dim), (one, shared) in speeds.items():
         print(f"- {size:,} x {dim}: {one / 1e9:.0f} and {shared / 1e9:.0f}")

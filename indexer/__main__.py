@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if hasattr(os, "nice"):
         # Long work, beside which people go on: a search on the same cores comes first. Alone it is as fast as ever.
-        with contextlib.suppress(ValueError):  # what is no number is left alone
+        with contextlib.suppress(ValueError, OverflowError, OSError):  # what can not be had is left alone
             os.nice(int(os.environ.get("SIGHTLINE_NICE", "10")))
     from indexer.memory import keep_freed
 

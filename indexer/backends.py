@@ -56,7 +56,7 @@ CANDIDATES: Final = (
     Backend("bfloat16 packed", torch.bfloat16, True),
 )
 CLEARLY: Final = 1.15
-# Least cosine of a picture's vector to that of float32.
+# Least cosine of a picture's vector, or a text's, to that of float32.
 ALIKE: Final = 0.999
 # A choice is remembered where the two comparisons of each candidate say the same, give or take this factor.
 CONSISTENT: Final = 1.25
@@ -112,14 +112,14 @@ def probe(tower: nn.Module, run: Run, size: tuple[int, int]) -> tuple[Backend, b
         run(small, one)
         count = min(_MOST_PICTURES, max(1, round(_TURN / _seconds(small, run, one))))
         pixels = _pictures(count, size)
-        expected = functional.normalize(run(tower, pixels).float(), dim=-1)
+        expected = run(tower, pixels)
         best, best_speed = REFERENCE, 1.0
         for candidate in CANDIDATES:
             other = None  # one copy at a time
             try:
                 made = run(changed(tower, candidate.apply), pixels)
-                cosine = float((functional.normalize(made.float(), dim=-1) * expected).sum(1).min())
-                if cosine < ALIKE:
+                cosine = least_cosine(made, expected)
+                if not cosine >= ALIKE:  # NaN neither
                     log.debug("back end %s: cosine %.5f", candidate.name, cosine)
                     continue
                 other = copy.deepcopy(small)
@@ -136,6 +136,11 @@ def probe(tower: nn.Module, run: Run, size: tuple[int, int]) -> tuple[Backend, b
                 best, best_speed = candidate, speed
     log.info("the model runs as %s, %.1f times as fast as in float32", best.name, best_speed)
     return best, sure
+
+
+def least_cosine(made: torch.Tensor, expected: torch.Tensor) -> float:
+    """The least cosine of features (n, any) to those of float32, row by row; NaN where either is not finite."""
+    return float(functional.cosine_similarity(made.float(), expected.float(), dim=-1).min())
 
 
 def _speed(tower: nn.Module, other: nn.Module, run: Run, pixels: torch.Tensor) -> float:

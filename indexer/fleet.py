@@ -15,28 +15,27 @@ if TYPE_CHECKING:
     import torch
 
     from indexer.models import Model
-    from indexer.preprocess import Preprocess
 
 
-def open_encoder(model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True) -> Encoder | Fleet:
-    """What encodes on a device, or on all cards; arguments and errors as for `Encoder`."""
+def open_encoder(model: Model, *, device: str = "auto", precision: str = "auto") -> Encoder | Fleet:
+    """What encodes pictures on a device, or on all cards; arguments and errors as for `Encoder`."""
     devices = choose_devices(device)
     if len(devices) == 1:
-        return Encoder(model, device=devices[0], precision=precision, texts=texts)
-    return Fleet(model, devices, precision=precision, texts=texts)
+        return Encoder(model, device=devices[0], precision=precision, texts=False)
+    return Fleet(model, devices, precision=precision)
 
 
 class Fleet:
-    """One `Encoder` for each device, and a batch to whichever is free. Safe for use from several threads.
+    """One `Encoder` for each device, and a batch of pictures to whichever is free. Safe for use from several threads.
 
     Attributes:
         model: what they were loaded from.
         device: where the first one runs; all are of one kind.
     """
 
-    def __init__(self, model: Model, devices: Sequence[str], *, precision: str = "auto", texts: bool = True) -> None:
+    def __init__(self, model: Model, devices: Sequence[str], *, precision: str = "auto") -> None:
         """Load the model once for each of `devices`, at least one; the rest as for `Encoder`."""
-        self._encoders = [Encoder(model, device=device, precision=precision, texts=texts) for device in devices]
+        self._encoders = [Encoder(model, device=device, precision=precision, texts=False) for device in devices]
         self.model = model
         self.device = self._encoders[0].device
         # An encoder is here as often as it can take a batch: a second one crosses while the first is computed.
@@ -45,11 +44,6 @@ class Fleet:
             for encoder in self._encoders:
                 self._free.put(encoder)
         self._pool = ThreadPoolExecutor(self._free.qsize(), thread_name_prefix="encode")
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """How pixels are prepared for `encode_images`."""
-        return self.model.preprocess
 
     @property
     def ahead(self) -> int:
@@ -76,10 +70,6 @@ class Fleet:
             return pending.vectors(), pending.seconds
         finally:
             self._free.put(encoder)
-
-    def encode_texts(self, texts: Sequence[str]) -> Floats:
-        """As `Encoder.encode_texts`, on the first device."""
-        return self._encoders[0].encode_texts(texts)
 
     def close(self) -> None:
         """Finish what is being computed, and release the memory of every device."""

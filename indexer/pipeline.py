@@ -293,9 +293,7 @@ class Pipeline:
                 from indexer.fleet import open_encoder
 
                 options = self._options
-                self._encoder = open_encoder(
-                    self._model, device=options.device, precision=options.precision, texts=False
-                )
+                self._encoder = open_encoder(self._model, device=options.device, precision=options.precision)
             self._enter("indexing")
         return self._encoder
 

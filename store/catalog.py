@@ -51,10 +51,6 @@ class Catalog:
 
     # -- what is known ------------------------------------------------------------------------------------------
 
-    def known_photos(self, root_id: int, paths: Sequence[bytes], space_id: int) -> dict[bytes, KnownPhoto]:
-        """Photos of a root by path, for at most `CHUNK` paths."""
-        return {row[0]: KnownPhoto._make(row) for row in self.known_rows(root_id, paths, space_id)}
-
     def known_between(
         self, root_id: int, first: bytes, last: bytes, space_id: int, most: int
     ) -> list[tuple[bytes, int, int | None]]:
@@ -70,7 +66,7 @@ class Catalog:
         return rows
 
     def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
-        """What would be `known_photos`, as bare tuples: a walk asks for every file."""
+        """Photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`; bare, as a walk asks for all."""
         query = f"{_KNOWN} ({', '.join('?' * len(paths))})"
         with self.engine.connect() as connection:
             cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor

@@ -207,5 +207,10 @@ def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, 
                  "display = :shown || display WHERE root_id = :inner"),
             {"outer": outer_id, "inner": inner_id, "prefix": prefix, "shown": display(prefix)},
         )  # fmt: skip
+    # The greatest: what any root had settled must not count as new and take the place of a missing copy. A move that
+    # only a killed run of another root saw may leave its old place missing; nothing is lost by that.
+    settled = select(Root.settled_photo_id).where(Root.id == inner_id).scalar_subquery()
+    greatest = func.max(Root.settled_photo_id, settled)
+    connection.execute(update(Root).where(Root.id == outer_id).values(settled_photo_id=greatest))
     connection.execute(delete(Root).where(Root.id == inner_id))
     raise_generation(connection)

@@ -111,6 +111,30 @@ def test_what_is_not_alike_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.equal(before["weight"], tower.weight)
 
 
+@pytest.mark.parametrize(("offset", "texts"), [(0.0, torch.bfloat16), (1000.0, torch.float32)])
+def test_texts_are_read_in_float32_where_what_suits_pictures_is_not_exact_enough_for_them(
+    tmp_path: Path, own_cache: Path, offset: float, texts: torch.dtype
+) -> None:
+    space = models.clip_like(tmp_path / "model")
+    file = tmp_path / "model" / "open_clip_model.safetensors"
+    state = load_file(file)
+    # As in `_Blurred`: layer norms take it away again, if the type of the weights has the digits.
+    state["positional_embedding"] += offset
+    save_file(state, file)
+    model = resolve(space)
+    Encoder(model, device="cpu")
+    (place,) = json.loads(own_cache.read_text())
+    own_cache.write_text(json.dumps({place: "bfloat16"}))
+    found, full = Encoder(model, device="cpu"), Encoder(model, device="cpu", precision="fp32")
+    tower: Any = found.module
+    assert found.backend.name == "bfloat16" and tower.visual.conv1.weight.dtype == torch.bfloat16
+    assert tower.token_embedding.weight.dtype == texts
+    words = ["a boat", "two red boats on a lake", "sky"]
+    assert (full.encode_texts(words) * found.encode_texts(words)).sum(1).min() > backends.ALIKE
+    batch = models.noise(6, model.preprocess.size)
+    assert (full.encode_images(batch) * found.encode_images(batch)).sum(1).min() > backends.ALIKE
+
+
 @pytest.mark.parametrize("slow_turns", [{4}, {3}, set(), {3, 4}], ids=str)
 def test_only_a_choice_that_was_the_same_twice_is_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_turns: set[int]

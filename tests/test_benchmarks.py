@@ -95,9 +95,28 @@ def test_indexing_is_measured(photos: Path, tiny_space: str) -> None:
     assert "24 pictures" in said and "fp32" in said
 
 
+def test_indexing_pictures_that_nothing_can_be_compared_with_is_measured(tmp_path: Path, tiny_space: str) -> None:
+    Image.new("L", (40, 30), 90).save(tmp_path / "grey.png")
+    said = printed("index", tmp_path, "--space", tiny_space, "--rounds", 1, "--precision", "fp32")
+    assert "No picture is upright and RGB" in said and "| fp32 |" in said
+
+
+def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tiny_space: str) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    done = run("index", tmp_path, "--space", tiny_space, "--rounds", 1)
+    assert done.returncode == 1 and f"None of the 1 files in {tmp_path} is a picture" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_searching_is_measured() -> None:
     said = printed("search", "--sizes", 500, "--dims", 32, "--repeat", 2)
-    assert "| 500 | 32 | one term |" in said
+    assert "| 500 | 32 | one term | exact |" in said
+
+
+@pytest.mark.parametrize(("limit", "tier"), [(500, "exact"), (499, "compressed")])
+def test_whole_searches_are_measured_and_their_tier_is_named(limit: int, tier: str) -> None:
+    said = printed("search", "--sizes", 500, "--dims", 32, "--repeat", 2, "--searcher", "--exact-rows", limit)
+    assert f"| 500 | 32 | one term | {tier} |" in said and "| 500 | 32 | one, 50% kept | exact |" in said
 
 
 def test_the_catalogue_is_measured_and_no_plan_reads_a_table() -> None:
@@ -108,6 +127,13 @@ def test_the_catalogue_is_measured_and_no_plan_reads_a_table() -> None:
 def test_writing_is_measured() -> None:
     said = printed("writing", "--rows", 300, "--batch", 100, "--rounds", 1)
     assert len(re.findall(r"^\| .*(commit|executemany|add_all)`? \|", said, re.M)) == 3
+
+
+def test_what_a_run_costs_besides_encoding_is_measured() -> None:
+    said = printed("running", "--files", 100, "--pictures", 512, "--rounds", 1)
+    assert re.search(r"^\| `status` \| \d\.\d\d s \| under", said, re.M)
+    assert re.search(r"^\| that, over the bare walk \| [\d.]+; less the run over one file -?[\d.]+ \|", said, re.M)
+    assert re.search(r"^\| writing a picture at 5,120 over one at 512 \| [\d.]+ \|", said, re.M)
 
 
 def test_growth_is_measured_in_both_tiers() -> None:

@@ -268,6 +268,23 @@ def test_a_root_around_a_known_one_takes_it_in(photos: Path, index: Index, libra
     assert len(findable(library)) == 24
 
 
+def test_a_root_that_takes_others_in_forgets_nothing_that_was_missing_in_them(
+    photos: Path, index: Index, library: Path
+) -> None:
+    earlier, later = sorted({path.parent for path in photos.rglob("*.jpg")})[:2]
+    for folder in (earlier, later):  # each settled at a time of its own
+        shutil.copy(first(folder), folder / "copy.jpg")
+        index(folder)
+        (folder / "copy.jpg").unlink()
+        assert index(folder).missing == 1
+    run = index(photos)
+    assert (run.moved, run.missing) == (0, 0)
+    with Library.open(library) as opened:
+        (root,) = opened.catalog.roots()
+        known = {path for _, path in opened.catalog.missing_photos(root.id)}
+    assert known == {os.fsencode((folder / "copy.jpg").relative_to(photos)) for folder in (earlier, later)}
+
+
 def test_two_spaces_live_side_by_side(photos: Path, index: Index, library: Path, other_space: str) -> None:
     index(photos)
     other = index(photos, space=other_space)

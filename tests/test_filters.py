@@ -39,6 +39,7 @@ from store.filters import (
 )
 from store.library import Library, locked
 from store.marks import MarksError
+from store.rows import KnownPhoto
 from store.writer import File, Indexed, SpaceIdentity, Writer
 
 SPACE = SpaceIdentity("key", "name", "model", "weights", "{}", 4, True)
@@ -79,7 +80,7 @@ def write(library: Library, pictures: Sequence[Picture]) -> dict[int, int]:
         known = picture.content in ids
         file = File(roots[picture.root], path, picture.size, 1)
         writer.commit(space, [Indexed(file, hash_, None if known else PLAIN | picture.facts, VECTOR)], [])
-        photo = catalog.known_photos(roots[picture.root], [path], space)[path]
+        photo = KnownPhoto._make(*catalog.known_rows(roots[picture.root], [path], space))
         ids[picture.content] = photo.content_id
         if picture.missing:
             writer.mark_missing([photo.id])

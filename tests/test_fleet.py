@@ -112,10 +112,6 @@ def test_out_of_memory_on_one_of_several_devices_halves_its_batches(one: Encoder
     assert two.batch_limit == 4
 
 
-def test_a_fleet_reads_texts_as_its_model_does(one: Encoder, two: Fleet) -> None:
-    np.testing.assert_allclose(two.encode_texts(["a boat"]), one.encode_texts(["a boat"]), atol=1e-5)
-
-
 def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> None:
     fleet = Fleet(model, ["cpu", "cpu"], precision="fp32")
     inside, go = threading.Event(), threading.Event()

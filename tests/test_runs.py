@@ -302,6 +302,13 @@ def test_a_second_run_does_not_load_the_model(photos: Path, library: Path, tiny_
     assert done.stdout.split() == ["0", "False", "False"], done.stderr
 
 
+@pytest.mark.parametrize("nice", ["9" * 30, "-5", "soon"])  # only a user without rights is refused the second
+def test_a_priority_that_is_not_to_be_had_is_left_alone(nice: str) -> None:
+    command = [sys.executable, "-m", "indexer", "--version"]
+    done = subprocess.run(command, env={**os.environ, "SIGHTLINE_NICE": nice}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_run_uses_no_network_and_no_pickle(photos: Path, library: Path, tiny_space: str) -> None:
     code = (
         "import sys, socket\n"
