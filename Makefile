@@ -87,19 +87,19 @@ BENCH_PHOTOS = $(or $(PHOTOS),bench-photos)
 bench: install $(if $(PHOTOS),,bench-photos)  ## measure everything at small sizes; PHOTOS=, CAMERA=FOLDER, PEERS=FOLDER for rclip
 	@$(WRITE) index -- $(BIN)/python benchmarks/index.py "$(BENCH_PHOTOS)" --rounds 3
 	@$(WRITE) running -- $(BIN)/python benchmarks/running.py --files 5000 --rounds 3
-	@$(WRITE) peers -- $(BIN)/python benchmarks/peers.py "$(BENCH_PHOTOS)" $(if $(PEERS),--install "$(PEERS)")
+	@$(WRITE) peers -- $(BIN)/python benchmarks/peers.py "$(BENCH_PHOTOS)" --rounds 2 $(if $(PEERS),--install "$(PEERS)")
 ifdef CAMERA
 	@$(WRITE) index-camera -- $(BIN)/python benchmarks/index.py "$(CAMERA)" --rounds 3
-	@$(WRITE) peers-camera -- $(BIN)/python benchmarks/peers.py "$(CAMERA)" --times 2 $(if $(PEERS),--install "$(PEERS)")
+	@$(WRITE) peers-camera -- $(BIN)/python benchmarks/peers.py "$(CAMERA)" --rounds 2 --times 2 $(if $(PEERS),--install "$(PEERS)")
 endif
-	@$(WRITE) search -- $(BIN)/python benchmarks/search.py --sizes 10000,100000
+	@$(WRITE) search -- $(BIN)/python benchmarks/search.py --sizes 10000,100000 --dims 512
 	@$(WRITE) whole -- $(BIN)/python benchmarks/search.py --sizes 10000,100000 --dims 512 --repeat 21 --searcher
 	@$(WRITE) together -- $(BIN)/python benchmarks/together.py
 	@$(WRITE) catalog -- $(BIN)/python benchmarks/catalog.py --rows 100000
 	@$(WRITE) writing -- $(BIN)/python benchmarks/writing.py
 	@$(WRITE) growth -- $(BIN)/python benchmarks/growth.py --size 60000 --change 300 --rounds 3
 	@$(WRITE) views -- $(BIN)/python benchmarks/views.py --rounds 1
-	@$(WRITE) scale-100000 -- $(BIN)/python benchmarks/scale.py --sizes 100000 --seconds 3 --record
+	@$(WRITE) scale-100000 -- $(BIN)/python benchmarks/scale.py --sizes 100000 --rounds 2 --seconds 3 --record
 
 # 10000000 needs 12 GB of disk for the vectors alone; SCRATCH=FOLDER keeps what was built.
 SIZES ?= 1000000

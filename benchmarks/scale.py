@@ -13,7 +13,7 @@ and the table says so.
 In every round each index is opened and asked, one after the other; numbers are medians of the rounds, and times against
 IndexFlatIP medians of the rounds' ratios. Latency is of one text-like query at a time; then 16 clients ask at once.
 Filters keep random ids, and their recall is against the best of those. `open` is to the first answer, and its ratio is
-to reading every byte of the index from the system's cache.
+to reading every byte of the index from the system's cache into fresh memory.
 
 Sets and indexes are kept in --scratch and found there again; without it they are made and removed. --record adds what
 was measured to docs/scale.json, and draws docs/scale.svg, the cost by size, from all that it has.

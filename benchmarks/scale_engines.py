@@ -7,6 +7,7 @@ one thread for a search, since it shares queries among threads and not rows.
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,13 @@ from scale_data import EXTRA, TOP, Data, Floats, Ids
 
 from store.cache_files import CacheFiles
 from store.policy import DEFAULT
+from store.scoring import checks
 from store.vectors import VectorIndex
 
 SAVE_EVERY = 500_000  # rows; a multiple of CHUNK
 
 
-class Engine:
+class Engine(ABC):
     """An index of one kind. Ids are those of the set: the row's number + 1.
 
     Attributes:
@@ -37,32 +39,32 @@ class Engine:
         self.dim = dim
 
     @staticmethod
+    @abstractmethod
     def memory(count: int, dim: int) -> int:
         """Bytes that building or opening will need, roughly."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, data: Data, folder: Path) -> None:
         """Make the index of a set and write it to `folder`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self, folder: Path) -> None:
         """Read what `build` wrote."""
-        raise NotImplementedError
 
     def set(self, variant: int) -> None:
         """Search as `variant` says from now on."""
 
+    @abstractmethod
     def search(self, query: Floats) -> Ids:
         """The ids of the `TOP` nearest of one query float32 (dim,), best first."""
-        raise NotImplementedError
 
     # Whether it can: some can't search among some, and some can't forget.
     filtered: Callable[[Floats, Ids], Ids] | None = None
     remove: Callable[[Ids], None] | None = None
 
+    @abstractmethod
     def add(self, ids: Ids, vectors: Floats) -> None:
         """Take more vectors, float32 (n, dim)."""
-        raise NotImplementedError
 
 
 class Flat(Engine):
@@ -247,6 +249,7 @@ class Exact(Engine):
         index.add([(np.arange(1, dim + 1), np.arange(1, dim + 1), rows)])
         index.encode()
         index.nearest(rows[:1].astype(np.float32), TOP)
+        checks(rows)
 
     @staticmethod
     def memory(count: int, dim: int) -> int:
