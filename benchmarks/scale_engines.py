@@ -51,7 +51,7 @@ class Engine(ABC):
     def open(self, folder: Path) -> None:
         """Read what `build` wrote."""
 
-    def set(self, variant: int) -> None:
+    def set(self, variant: int) -> None:  # noqa: B027 - most have one way to search
         """Search as `variant` says from now on."""
 
     @abstractmethod

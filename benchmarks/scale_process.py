@@ -85,7 +85,7 @@ def asked(engine: Engine, data: Data, folder: Path, limit: float) -> dict[str, A
 
 
 def _full_read(folder: Path) -> float:
-    """Seconds of reading every byte of an index from the system's cache into fresh memory, as opening it whole would."""
+    """Seconds of reading every byte of an index from the system's cache into fresh memory: opening it whole."""
     took = 0.0
     for _ in range(2):  # the first brings it into the cache
         begun = time.perf_counter()
