@@ -173,15 +173,20 @@ def _compiled() -> _Kernel:
         kept = first
         for place in range(first, last):
             row = rows[place] if listed else place
-            sum0 = sum1 = sum2 = sum3 = np.int64(0)
+            total = np.int64(0)
             for word in range(words):
                 bits = codes[row, word]
-                sum0 += np.int64(ones(bits & planes[0, word]))
-                sum1 += np.int64(ones(bits & planes[1, word]))
-                sum2 += np.int64(ones(bits & planes[2, word]))
-                sum3 += np.int64(ones(bits & planes[3, word]))
-            total = np.float32(sum0 + 2 * sum1 + 4 * sum2 - 8 * sum3)
-            estimate = factors[row, end - 1] * (scale * total + shift) - np.float32(0.5) * factors[row, end - 2] + base
+                total += (
+                    np.int64(ones(bits & planes[0, word]))
+                    + 2 * np.int64(ones(bits & planes[1, word]))
+                    + 4 * np.int64(ones(bits & planes[2, word]))
+                    - 8 * np.int64(ones(bits & planes[3, word]))
+                )
+            estimate = (
+                factors[row, end - 1] * (scale * np.float32(total) + shift)
+                - np.float32(0.5) * factors[row, end - 2]
+                + base
+            )
             if estimate >= floor:
                 found[kept] = row
                 estimates[kept] = estimate
