@@ -139,8 +139,8 @@ class CacheFiles:
             entries = np.fromfile(self.path(manifest, "ids"), ENTRY, manifest.rows)
             words = -(-manifest.dim // 64) + 1
             codes = np.empty((0, words), np.uint64)
-            if manifest.coded:
-                codes = np.fromfile(self.path(manifest, "bits"), np.uint64, manifest.coded * words).reshape(-1, words)
+            if manifest.coded:  # mapped: memory of our own would have to be cleared before it is read into
+                codes = np.asarray(np.memmap(self.path(manifest, "bits"), np.uint64, "r", 0, (manifest.coded, words)))
             dead = np.empty(0, np.int64)
             if manifest.dead:
                 dead = np.fromfile(self.path(manifest, "dead"), np.int64)
