@@ -49,7 +49,7 @@ class Searcher:
         self._terms = Terms(library, encoders)
         self._lock = threading.Lock()
         self._known_spaces: tuple[int, SpaceState | None, list[SpaceState]] = (-1, None, [])
-        self._calibrations: dict[int, tuple[int, Calibration]] = {}
+        self._calibrations: dict[int, tuple[int, tuple[object, ...], Calibration]] = {}
         self._rankings: OrderedDict[_Key, Ranking] = OrderedDict()
 
     def space(self, name: str | None = None) -> SpaceState:
@@ -235,12 +235,16 @@ class Searcher:
 
     def _calibration(self, space: SpaceState, generation: int) -> Calibration:
         with self._lock:
-            known, calibration = self._calibrations.get(space.id, (-1, None))
-        if calibration is None or known != generation:
-            absent = self.library.catalog.absent_contents()
-            calibration = Calibration.of(self.library.vectors.get(space.id), absent)
-            with self._lock:
-                self._calibrations[space.id] = (generation, calibration)
+            known, basis, calibration = self._calibrations.get(space.id, (-1, (), None))
+        if calibration is not None and known == generation:
+            return calibration
+        absent, index = self.library.catalog.absent_contents(), self.library.vectors.get(space.id)
+        # What it is made from: commits of an indexer to another space change none of it.
+        now = (index.epoch, index.last_id, len(index), absent.tobytes())
+        if calibration is None or basis != now:
+            calibration = Calibration.of(index, absent)
+        with self._lock:
+            self._calibrations[space.id] = (generation, now, calibration)
         return calibration
 
     def _order(self, query: Query, ranked: Ranked) -> Ids:

@@ -74,7 +74,11 @@ def likely(
             return np.empty(0, np.int64), lambda: None
         many = min(total, SAMPLE)
         sample = np.arange(many) * total // many
-        sample = sample if coded is None else coded[sample]
+        # Of the living alone: rows that are gone may be all that is near, and would take the candidates' places.
+        sample = index.alive(sample) if coded is None else coded[sample]
+        many = len(sample)
+        if not many:
+            return np.empty(0, np.int64), lambda: None
         exact = sample[np.arange(min(many, EXACT_SAMPLE)) * many // min(many, EXACT_SAMPLE)]
 
         def work() -> Ids | None:

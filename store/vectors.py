@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from store.cache_files import ENTRY, FORMAT, CacheFiles, Held, Manifest
 from store.codes import Coder, Codes
@@ -332,6 +331,8 @@ class VectorIndex:
         found = []
         for query in self._checked(queries)[:, None]:
             some = likely(self, query, [], wanted=k, only=only)
+            if some is not None and len(some) < k:  # hardly ever, and then there may be more
+                some = None
             ids, cosines = self.scores(query, only=only if some is None else some)
             places = best(ids, cosines[0], k)
             found.append((ids[places], cosines[0][places]))
@@ -349,15 +350,17 @@ class VectorIndex:
         if rows is None:
             rows = np.arange(self._coded, len(self._rows))
             both = np.concatenate([found, rows])
-            if len(self._dead):
-                both = both[~self._is_dead(both)]
+            both = self.alive(both)
         else:
             both = np.concatenate([found, rows[rows >= self._coded]])
         return np.asarray(self._rows.entries["content"][both], np.int64)
 
-    def _is_dead(self, rows: Ids) -> NDArray[np.bool_]:
+    def alive(self, rows: Ids) -> Ids:
+        """Those of some rows that are not gone; only for a reader."""
+        if not len(self._dead):
+            return rows
         places = np.minimum(np.searchsorted(self._dead, rows), len(self._dead) - 1)
-        return np.asarray(self._dead[places] == rows, np.bool_)
+        return np.asarray(rows[self._dead[places] != rows], np.int64)
 
     def vectors_of(self, ids: Ids) -> Floats:
         """Vectors float32 (n, dim) of content ids, in their order.

@@ -465,3 +465,17 @@ def test_a_space_is_measured_again_when_it_is_searched_another_way() -> None:
     measure(index)
     assert index.tier == "compressed"
     assert index.measured["exact_milliseconds"] > 0
+
+
+def test_what_is_near_is_found_where_all_that_was_nearer_is_gone() -> None:
+    vectors, query = clustered(2_000, 64), clustered(1, 64, seed=5).astype(np.float32)
+    nearest = np.argsort(-(vectors.astype(np.float32) @ query[0]))
+    policy = replace(DEFAULT, exact_rows=100, uncoded_rows=0, least_candidates=100, root_candidates=1)
+    index = VectorIndex(64, policy=policy)
+    index.add([(np.arange(1, 2_001), np.arange(1, 2_001), vectors)])
+    index.encode()
+    left = index.keeping(np.sort(nearest[300:]) + 1)
+    assert left.tier == "compressed"
+    ids, cosines = left.nearest(query, 5)
+    assert ids.shape == cosines.shape == (1, 5)
+    assert set(ids[0]) <= set(nearest[300:350] + 1)
