@@ -86,7 +86,7 @@ bench-photos:
 BENCH_PHOTOS = $(or $(PHOTOS),bench-photos)
 bench: install $(if $(PHOTOS),,bench-photos)  ## measure everything at small sizes; PHOTOS=, CAMERA=FOLDER, PEERS=FOLDER for rclip
 	@$(WRITE) index -- $(BIN)/python benchmarks/index.py "$(BENCH_PHOTOS)" --rounds 3
-	@$(WRITE) running -- $(BIN)/python benchmarks/running.py --files 5000 --rounds 3
+	@$(WRITE) running -- $(BIN)/python benchmarks/running.py --files 10000 --rounds 5
 	@$(WRITE) peers -- $(BIN)/python benchmarks/peers.py "$(BENCH_PHOTOS)" --rounds 2 $(if $(PEERS),--install "$(PEERS)")
 ifdef CAMERA
 	@$(WRITE) index-camera -- $(BIN)/python benchmarks/index.py "$(CAMERA)" --rounds 3

@@ -77,7 +77,8 @@ class Searcher:
         with self._lock:
             known, default, spaces = self._known_spaces
         if known != generation or default is None:
-            default, spaces = catalog.default_space(), catalog.spaces()
+            spaces, chosen = catalog.spaces(), catalog.default_space_id()
+            default = next((space for space in spaces if space.id == chosen), None)
             with self._lock:
                 self._known_spaces = (generation, default, spaces)
         return default, spaces

@@ -123,7 +123,7 @@ class Catalog:
     def spaces(self) -> list[SpaceState]:
         """Every space the library has vectors in, or once meant to, oldest first."""
         with self.engine.connect() as connection:
-            return [_space(row) for row in connection.exec_driver_sql(f"{_SPACES} GROUP BY spaces.id ORDER BY 1")]
+            return [_space(row) for row in connection.exec_driver_sql(_SPACES.format(only="") + " ORDER BY 1")]
 
     def space_state(self, space_id: int) -> SpaceState:
         """One space as of now.
@@ -132,16 +132,22 @@ class Catalog:
             KeyError: the library has no such space.
         """
         with self.engine.connect() as connection:
-            row = connection.exec_driver_sql(f"{_SPACES} WHERE spaces.id = ? GROUP BY spaces.id", (space_id,)).first()
+            query = _SPACES.format(only="WHERE space_id = :space") + " WHERE spaces.id = :space"
+            row = connection.exec_driver_sql(query, {"space": space_id}).first()
         if row is None:
             raise KeyError(space_id)
         return _space(row)
 
     def default_space(self) -> SpaceState | None:
         """The space that searches use: the one last indexed into. None in an empty library."""
-        with self.engine.connect() as connection:
-            space_id = connection.exec_driver_sql("SELECT default_space_id FROM library").scalar_one()
+        space_id = self.default_space_id()
         return None if space_id is None else self.space_state(space_id)
+
+    def default_space_id(self) -> int | None:
+        """Its id, without a look at its vectors."""
+        with self.engine.connect() as connection:
+            found: int | None = connection.execute(select(LibraryRow.default_space_id)).scalar_one()
+        return found
 
     def generation(self) -> int:
         """Raised with every change of what a search can return."""
@@ -328,9 +334,11 @@ _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
     (SELECT count(*) FROM failures WHERE failures.root_id = roots.id)
     FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
 
+# Vectors are counted before they are joined: that takes half as long as counting what was joined.
 _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_text, epoch,
-    coalesce(max(vectors.id), 0), count(vectors.id)
-    FROM spaces LEFT JOIN vectors ON vectors.space_id = spaces.id"""
+    coalesce(last, 0), coalesce(many, 0) FROM spaces LEFT JOIN
+    (SELECT space_id, max(id) AS last, count(*) AS many FROM vectors {only} GROUP BY space_id) AS held
+    ON held.space_id = spaces.id"""
 
 
 def _space(row: Row[Any]) -> SpaceState:
