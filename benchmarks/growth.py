@@ -35,7 +35,9 @@ def change(folder: Path, contents: range, dim: int, seed: int) -> None:
     """Give contents other vectors, or their first, as a run does that replaces them."""
     vectors = unit_rows(len(contents), dim, seed).astype("<f2")
     with closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
-        gone = connection.executemany("DELETE FROM vectors WHERE space_id = 1 AND content_id = ?", [(each,) for each in contents])
+        gone = connection.executemany(
+            "DELETE FROM vectors WHERE space_id = 1 AND content_id = ?", [(each,) for each in contents]
+        )
         if gone.rowcount > 0:
             connection.execute("UPDATE spaces SET epoch = epoch + 1")
         connection.executemany(
