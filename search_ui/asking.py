@@ -110,8 +110,17 @@ def box() -> str:
 
 
 def _put_in_box(text: str) -> None:
-    st.session_state["box"] = st.session_state.get("box", 0) + 1
+    st.session_state.update(box=st.session_state.get("box", 0) + 1, filled=text)
     st.session_state[box()] = text
+
+
+def filled() -> str:
+    """What the page put into the box last: its default, too.
+
+    Streamlit tells a browser once that a text was put there, and drops that word when a new run begins before it was
+    sent. A box without a default then comes up empty, and says so with the next click.
+    """
+    return str(st.session_state.get("filled", ""))
 
 
 def shown() -> int:

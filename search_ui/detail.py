@@ -202,10 +202,11 @@ def _marks(library: Library, content_id: int) -> None:
         services().still(library)
         marks.favourite([content_id], st.session_state[favourite])
 
-    st.toggle("Favourite", key=favourite, on_change=_if_shown, args=[favourite, change_favourite])
+    # With defaults: see `asking.filled`.
+    st.toggle("Favourite", is_favourite, key=favourite, on_change=_if_shown, args=[favourite, change_favourite])
     st.multiselect(
-        "Tags", [name for name, _ in marks.tags()], key=chosen, accept_new_options=True, placeholder="Add a tag",
-        on_change=_if_shown, args=[chosen, change_tags],
+        "Tags", [name for name, _ in marks.tags()], list(tags), key=chosen, accept_new_options=True,
+        placeholder="Add a tag", on_change=_if_shown, args=[chosen, change_tags],
     )  # fmt: skip
 
 

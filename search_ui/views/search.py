@@ -86,7 +86,7 @@ def search_bar(searcher: Searcher, query: Query | None) -> None:
     with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(key="q"):
             st.text_input(
-                "Search", key=asking.box(), label_visibility="collapsed", icon=":material/search:",
+                "Search", asking.filled(), key=asking.box(), label_visibility="collapsed", icon=":material/search:",
                 on_change=asking.ask_box, args=[asking.box()],
                 placeholder="Describe a picture: two red boats, snow on a roof …",
             )  # fmt: skip
