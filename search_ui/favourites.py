@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from search_ui.gallery.outbox import news
+from search_ui.gallery.outbox import news, unheard
 from search_ui.services import services
+from store.errors import SightlineError
 from store.library import Library
 
 
@@ -18,14 +19,20 @@ def heed(library: Library, key: str) -> None:
     Raises:
         SightlineError: it can't be changed; the changes are then forgotten.
     """
+    said = st.session_state.get(key, {}).get("favourites")
     wanted = {
         each["id"]: each["yes"]
-        for each in news(key, st.session_state.get(key, {}).get("favourites"))
+        for each in unheard(key, said)
         if isinstance(each.get("id"), int) and isinstance(each.get("yes"), bool)
     }
-    if not wanted:
-        return
-    services().still(library)
-    for yes in (True, False):
-        if ids := [id_ for id_, each in wanted.items() if each is yes]:
-            library.marks.favourite(ids, yes)
+    try:
+        if wanted:
+            services().still(library)
+        for yes in (True, False):
+            if ids := [id_ for id_, each in wanted.items() if each is yes]:
+                library.marks.favourite(ids, yes)
+    except SightlineError:  # it would fail again with every click
+        news(key, said)
+        raise
+    # Only now: a click meanwhile ends this run anywhere, and the next one has to do it.
+    news(key, said)
