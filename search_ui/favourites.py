@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from search_ui.gallery.outbox import news, unheard
+from search_ui.gallery import outbox
 from search_ui.services import services
-from store.errors import SightlineError
 from store.library import Library
 
 
@@ -19,20 +20,9 @@ def heed(library: Library, key: str) -> None:
     Raises:
         SightlineError: it can't be changed; the changes are then forgotten.
     """
-    said = st.session_state.get(key, {}).get("favourites")
-    wanted = {
-        each["id"]: each["yes"]
-        for each in unheard(key, said)
-        if isinstance(each.get("id"), int) and isinstance(each.get("yes"), bool)
-    }
-    try:
-        if wanted:
-            services().still(library)
-        for yes in (True, False):
-            if ids := [id_ for id_, each in wanted.items() if each is yes]:
-                library.marks.favourite(ids, yes)
-    except SightlineError:  # it would fail again with every click
-        news(key, said)
-        raise
-    # Only now: a click meanwhile ends this run anywhere, and the next one has to do it.
-    news(key, said)
+
+    def change(said: dict[str, Any]) -> None:
+        if isinstance(said.get("id"), int) and isinstance(said.get("yes"), bool):
+            services().still(library).marks.favourite([said["id"]], said["yes"])
+
+    outbox.heed(key, st.session_state.get(key, {}).get("favourites"), change)

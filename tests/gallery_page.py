@@ -1,7 +1,7 @@
 """A page with the gallery and nothing of the search: as many pictures as the address asks for, of what a library holds.
 
 Run by the tests of the gallery, with the routes of the server before it. `?count=` pictures, in `?sections=` parts;
-with `?moving=1` what stands above them moves them.
+with `?moving=1` what stands above them moves them; with `?deaf=1` the first changes of favourites are not heard.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 import streamlit as st
 
 from search_ui.gallery import Section, Tile, gallery
-from search_ui.gallery.outbox import news
+from search_ui.gallery.outbox import heed, unheard
 from search_ui.services import services
 
 NAMES: Final = {3: "<img src=x onerror=alert(1)>.jpg", 5: "a  b \u202e\U0001f6a4.jpg"}
@@ -81,10 +81,17 @@ def draw() -> None:
             said[other] = said[other] - {said.gallery[trigger]}
 
     st.set_page_config(layout="wide")
-    for star in news("gallery", said.get("gallery", {}).get("favourites")):
-        said.favourites = said.favourites | {star["id"]} if star["yes"] else said.favourites - {star["id"]}
-    query = st.text_input("Search", key="q")
     words = st.query_params
+
+    def star(change: dict[str, Any]) -> None:
+        said.favourites = said.favourites | {change["id"]} if change["yes"] else said.favourites - {change["id"]}
+
+    stars = said.get("gallery", {}).get("favourites")
+    if "deaf" in words and unheard("gallery", stars) and "deaf" not in said:
+        said.deaf = True
+    else:
+        heed("gallery", stars, star)
+    query = st.text_input("Search", key="q")
     # Where what is above it comes and goes, Streamlit takes the gallery away and makes it again.
     with nullcontext() if "moving" in words else st.container():
         if chosen := said.get("gallery", {}).get("selected"):

@@ -537,6 +537,14 @@ def test_stars_given_within_a_moment_all_stay(visit: Callable[..., Page]) -> Non
 
 
 @pytest.mark.browser
+def test_a_star_that_the_page_did_not_hear_of_is_said_again(visit: Callable[..., Page]) -> None:
+    page = visit(60, "&deaf=1")
+    opener(page, 1).focus()
+    page.keyboard.press("f")
+    expect(page.get_by_text("favourites [1]")).to_be_attached()
+
+
+@pytest.mark.browser
 def test_favourites_that_can_not_be_changed_are_only_shown(visit: Callable[..., Page]) -> None:
     page = visit(60, "&readonly=1")
     expect(page.locator("button.star")).to_have_count(0)

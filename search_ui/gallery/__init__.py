@@ -74,7 +74,7 @@ def gallery(
     The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
     `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
     is selected are always at `.selected`, a list in the order of the pictures; changes of favourites at `.favourites`,
-    for `outbox.news` at the beginning of a run, each `{"id": ..., "yes": ...}`.
+    for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`.
 
     Args:
         sections: the pictures; a content id may be there once.

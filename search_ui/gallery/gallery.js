@@ -165,10 +165,9 @@ class Gallery {
   }
 
   star(id) {
-    const changes = outbox.put({ id, yes: !this.lit.favourites.has(id) })
+    outbox.send({ id, yes: !this.lit.favourites.has(id) }, (changes) => this.state("favourites", changes))
     this.expect()
     this.draw()
-    this.state("favourites", changes)
   }
 
   shells() {

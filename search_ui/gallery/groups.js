@@ -108,9 +108,8 @@ function redraw(root) {
 }
 
 function change(root, what) {
-  const changes = outbox.put(what)
+  outbox.send(what, (changes) => root.tell("changed", changes))
   redraw(root)
-  root.tell("changed", changes)
 }
 
 // -- looking at one in the place of the other -------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def groups(
 ) -> None:  # fmt: skip
     """Show groups one below the other, the pictures of each side by side.
 
-    At `st.session_state[key].changed` are then changes for `outbox.news`: either `photo` and `yes`, whether it is to be
+    At `st.session_state[key].changed` are then changes for `outbox.heed`: either `photo` and `yes`, whether it is to be
     set aside, or `group`, whose rest is, by its `kept`.
     """
     _groups(

@@ -196,10 +196,14 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   // Where Streamlit hears it too, which not every browser lets be prevented, it runs the page as if it knew no component;
   // our word ends that run. So it is a state: a trigger would find no handler. Other pages are left to Streamlit.
   outbox.heard(data.heard)
+  root.tell = setStateValue
   const popstate = (event) => {
     if (location.pathname !== root.pathname) return
     event.stopImmediatePropagation()
-    setStateValue("moved", outbox.put({ address: Object.fromEntries(new URLSearchParams(location.search)) }))
+    const { search } = location
+    const address = Object.fromEntries(new URLSearchParams(search))
+    // Said again only while one is still there: something else may have been asked for meanwhile.
+    outbox.send({ address }, (changes) => location.search === search && root.tell("moved", changes))
   }
   root.heard = { ...listeners, popstate }
   note(data.address)

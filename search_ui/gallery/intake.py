@@ -48,7 +48,7 @@ def intake(
     - `.pictures`: the names under which the route /picture keeps the files that were given since the last drawing;
     - `.removed`: a list of `[part, left]` for chips that were closed since then: how many of this text are left;
     - `.crop`: the name of the dropped picture whose chip was pressed;
-    - `.moved`: where Back or Forward led to, for `outbox.news` at the beginning of a run, each `{"address": ...}` with
+    - `.moved`: where Back or Forward led to, for `outbox.heed` at the beginning of a run, each `{"address": ...}` with
       the address's values by name.
 
     Args:

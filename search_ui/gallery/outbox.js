@@ -1,5 +1,9 @@
 // What a person changed, until the page says that it arrived. Streamlit gives a run of the page only the newest word of
-// a component: so everything that was not heeded yet goes together, and as what is wanted, never as "the other way".
+// a component: so everything that was not heeded yet goes together, and as what is wanted, never as "the other way". And
+// a word can be lost, in a run that another one ends or while a component is made again: so it is said again.
+
+const AGAIN = 3000 // ms without an answer, twice as many each time: a run that is only slow is not to be ended too often
+const PATIENCE = 60_000
 
 class Outbox {
   constructor() {
@@ -12,11 +16,18 @@ class Outbox {
     this.pending = this.pending.filter((each) => each.n > seen)
   }
 
-  // What is to be sent, with this change at its end.
-  put(change) {
+  // Says a change, and all that are pending, by `tell(changes)`.
+  send(change, tell) {
     this.last += 1
     this.pending = [...this.pending, { of: this.of, n: this.last, ...change }]
-    return this.pending
+    this.deliver(tell, AGAIN)
+  }
+
+  deliver(tell, wait) {
+    clearTimeout(this.timer)
+    if (!this.pending.length || wait > PATIENCE) return
+    tell([...this.pending])
+    this.timer = setTimeout(() => this.deliver(tell, 2 * wait), wait)
   }
 }
 

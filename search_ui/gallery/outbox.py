@@ -7,6 +7,7 @@ changes that the page has not confirmed, as a state (outbox.js), and here those 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any, Final, TypedDict
 
 import streamlit as st
@@ -40,13 +41,29 @@ def unheard(key: str, said: Any) -> list[dict[str, Any]]:
     return sorted(changes, key=lambda each: int(each["n"]))
 
 
-def news(key: str, said: Any) -> list[dict[str, Any]]:
-    """The same; they are news no more."""
+def heed(key: str, said: Any, do: Callable[[dict[str, Any]], object]) -> None:
+    """Do what each change that is news says.
+
+    A change is heeded once it is done, or can't be. A click meanwhile may end this run at any use of the session, and
+    then the next one does it again: so `do` sets something, and never turns it over.
+
+    Args:
+        key: of the component.
+        said: what it sent, as for `unheard`.
+        do: with a change: what follows from it.
+
+    Raises:
+        Exception: whatever `do` raises; the changes are then forgotten, as they would fail again with every click.
+    """
+    told = heard(key)  # before anything is done; after it the session is not asked again
     changes = unheard(key, said)
-    if changes:
-        # Before they are heeded: what can't be done would fail again with every click.
-        st.session_state[f"{_KEPT}-{key}"] = {**heard(key), "seen": changes[-1]["n"]}
-    return changes
+    for change in changes:
+        try:
+            do(change)
+        except Exception:
+            told["seen"] = changes[-1]["n"]
+            raise
+        told["seen"] = change["n"]
 
 
 def _is_new(change: Any, known: Heard) -> bool:

@@ -92,7 +92,7 @@ class Viewer extends PartFrame {
     const { id } = this.here
     const known = this.pictures[this.at(id)] ?? this.here
     const expected = outbox.pending.findLast((each) => each.id === id)?.yes
-    this.tell("favourites", outbox.put({ id, yes: !(expected ?? known.favourite) }))
+    outbox.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.tell("favourites", changes))
   }
 
   show(picture) {

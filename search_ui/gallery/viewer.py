@@ -50,7 +50,7 @@ def viewer(
     The id of the one that is shown is `photo` in the page's address, without a step of the browser's Back.
 
     At `st.session_state[key]` is then the id of the one that was gone to as `.moved`; changes of favourites as
-    `.favourites`, for `outbox.news` at the beginning of a run, each `{"id": ..., "yes": ...}`; and
+    `.favourites`, for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`; and
     `{"id": ..., "box": [left, top, right, bottom]}` of a part to search with as `.part`, as shares of width and height.
 
     Args:

@@ -16,8 +16,8 @@ from search_ui import duplicates
 from search_ui.background import Job, Report
 from search_ui.duplicates import ALIKE, KINDS, USUAL, Group, Groups, Kind
 from search_ui.frame import with_library
+from search_ui.gallery import outbox
 from search_ui.gallery.groups import groups as show_groups
-from search_ui.gallery.outbox import news, unheard
 from search_ui.panels import attempt, note, quiet, refusal
 from search_ui.searcher import Searcher
 from search_ui.services import services
@@ -191,7 +191,7 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
     if groups.is_cut:
         quiet(f"So many pictures are alike that only those of a cosine of {groups.floor:.4f} and more are shown.")
     loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
-    if unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed it
+    if outbox.unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed it
         attempt(partial(heed, library, loaded, _said()))
         loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
@@ -281,12 +281,15 @@ def heed(library: Library, groups: Sequence[Group], changes: Any) -> None:
         SightlineError: it can't be changed; the clicks are then forgotten.
     """
     steps = _steps(library)
-    for change in news(_GROUPS, changes):
-        if "group" in change:
-            of = [group for group in groups if group.suggestion.kept.photo_id == change["group"]]
+
+    def do(said: dict[str, Any]) -> None:
+        if "group" in said:
+            of = [group for group in groups if group.suggestion.kept.photo_id == said["group"]]
             _change(library, _rest(of), steps)
         else:
-            _change(library, {int(change["photo"]): bool(change["yes"])}, steps)
+            _change(library, {int(said["photo"]): bool(said["yes"])}, steps)
+
+    outbox.heed(_GROUPS, changes, do)
 
 
 def rest(library: Library, groups: Sequence[Group]) -> None:

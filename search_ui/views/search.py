@@ -6,7 +6,7 @@ there are none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -20,9 +20,8 @@ from search_ui.chips import chips
 from search_ui.detail import crop_dropped, detail
 from search_ui.facet_panel import panel
 from search_ui.frame import with_library
-from search_ui.gallery import Section, gallery
+from search_ui.gallery import Section, gallery, outbox
 from search_ui.gallery.intake import intake
-from search_ui.gallery.outbox import news
 from search_ui.language import parse
 from search_ui.panels import attempt, mistake, named_library, note, refusal, saved, status, waiting
 from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
@@ -43,9 +42,7 @@ _loading: Final = Background()
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     asking.begin()
-    for step in news("intake", st.session_state.get("intake", {}).get("moved")):
-        if isinstance(step.get("address"), dict):
-            asking.go_to(step["address"])
+    outbox.heed("intake", st.session_state.get("intake", {}).get("moved"), _follow)
     for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
         attempt(partial(favourites.heed, searcher.library, key))
     text = asking.text()
@@ -76,6 +73,12 @@ def page(searcher: Searcher) -> None:
         status(searcher)
     selection.bar(searcher, query or Query(), hits)
     dialogs(searcher, hits)
+
+
+def _follow(said: Mapping[str, Any]) -> None:
+    """Be where the browser went: `address`, by names."""
+    if isinstance(said.get("address"), dict):
+        asking.go_to(said["address"])
 
 
 # -- above the pictures ---------------------------------------------------------------------------------------------
