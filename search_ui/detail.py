@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import operator
-import secrets
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import streamlit as st
 
-from search_ui import asking, favourites, leafing
+from search_ui import asking, favourites, leafing, showing
 from search_ui.crops import as_box, crop, crop_of
 from search_ui.file_manager import FileManagerError, show_folder_of
 from search_ui.gallery import thumbnails
@@ -33,7 +32,6 @@ MAX_DUPLICATES: Final = 60
 _THUMBNAIL_SIDE: Final = 512
 _KEY: Final = "viewer"
 
-T = TypeVar("T")
 FoundOf = Callable[[int], Found | None]
 
 
@@ -185,9 +183,11 @@ def _marks(library: Library, content_id: int) -> None:
         quiet(READONLY)
         quiet(f"{'A favourite. ' if is_favourite else ''}Tags: {', '.join(tags) or 'none'}.")
         return
-    favourite = _key_showing(f"favourite-{content_id}", is_favourite, same=operator.eq)
+    of_favourite, of_tags = favourites.switch(content_id), f"tags-{content_id}"
+    showing.only([of_favourite, of_tags])
+    favourite = showing.key_showing(of_favourite, is_favourite, same=operator.eq)
     # A name that the library did not take goes again.
-    chosen = _key_showing(f"tags-{content_id}", list(tags), same=lambda a, b: set(a) == set(b))
+    chosen = showing.key_showing(of_tags, list(tags), same=lambda a, b: set(a) == set(b))
 
     def change_tags() -> None:
         services().still(library)
@@ -210,29 +210,10 @@ def _marks(library: Library, content_id: int) -> None:
     )  # fmt: skip
 
 
-def _key_showing(name: str, held: T, *, same: Callable[[T, T], bool]) -> str:
-    """The key of the widget of this name that shows what the library holds: another one whenever that is new to it.
-
-    A click elsewhere that was on its way meanwhile still brings what the widget showed before, and Streamlit takes
-    that for a choice: under the same key it would undo what was decided by the keys of the viewer.
-    """
-    shown = _shown()
-    key = shown.get(name, name)
-    if key not in st.session_state or not same(st.session_state[key], held):
-        key = shown[name] = f"{name}-{secrets.token_hex(4)}"
-        st.session_state[key] = held
-    return key
-
-
 def _if_shown(key: str, change: Callable[[], object]) -> None:
-    """Heed a choice, unless it is that of a widget in whose place there is another: Streamlit calls its handler too."""
-    if key in _shown().values():
+    """Heed a choice, unless it is that of a widget that is gone: Streamlit calls its handler too."""
+    if showing.is_shown(key):
         attempt(change)
-
-
-def _shown() -> dict[str, str]:
-    keys: dict[str, str] = st.session_state.setdefault("marks_shown", {})
-    return keys
 
 
 def _actions(photo: PhotoRow, content_id: int) -> None:

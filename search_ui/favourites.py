@@ -6,9 +6,15 @@ from typing import Any
 
 import streamlit as st
 
+from search_ui import showing
 from search_ui.gallery import outbox
 from search_ui.services import services
 from store.library import Library
+
+
+def switch(content_id: int) -> str:
+    """The name of the switch that says whether a picture is a favourite."""
+    return f"favourite-{content_id}"
 
 
 def heed(library: Library, key: str) -> None:
@@ -23,6 +29,7 @@ def heed(library: Library, key: str) -> None:
 
     def change(said: dict[str, Any]) -> None:
         if isinstance(said.get("id"), int) and isinstance(said.get("yes"), bool):
+            showing.overruled(switch(said["id"]))  # before: a click may end this run, and bring the switch as it was
             services().still(library).marks.favourite([said["id"]], said["yes"])
 
     outbox.heed(key, st.session_state.get(key, {}).get("favourites"), change)
