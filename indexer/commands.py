@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import sqlalchemy.exc
@@ -19,6 +19,9 @@ import sqlalchemy.exc
 from indexer.screen import RunScreen, print_summary
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
+
+if TYPE_CHECKING:
+    from indexer.routes import Routes
 
 DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 log = logging.getLogger("indexer")
@@ -120,6 +123,13 @@ def cli() -> None:
     help="Threads that read and decode. Default: one per core.",
 )
 @click.option(
+    "--decode-on",
+    type=click.Choice(["cores", "cards"]),
+    default="cores",
+    show_default=True,
+    help="What decodes JPEGs: the processor's cores, or cards (CUDA, with torchcodec) beside them.",
+)
+@click.option(
     "--exclude",
     multiple=True,
     metavar="GLOB",
@@ -140,8 +150,8 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
-    batch_size: int | None, workers: int | None, exclude: tuple[str, ...], hidden: bool, follow_symlinks: bool,
-    dry_run: bool, prune: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    batch_size: int | None, workers: int | None, decode_on: str, exclude: tuple[str, ...], hidden: bool,
+    follow_symlinks: bool, dry_run: bool, prune: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -161,12 +171,12 @@ def index(
     spec = space or _default_space(path, device)
     from store.library import Library, locked
 
-    with locked(path):
+    with locked(path), _routes(decode_on, device, workers) as routes:
         model = resolve(spec, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, prune)
         with Library.create(path) as library, RunScreen(sys.stderr, quiet=quiet or as_lines) as screen:
             library.sweep()
-            pipeline = Pipeline(library, model, options, screen.show)
+            pipeline = Pipeline(library, model, options, screen.show, routes=routes)
             with _stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:
@@ -179,6 +189,21 @@ def index(
         click.echo("Stopped after the batch at hand. Run the same command to go on where it left off.", err=True)
         return received[0]
     return SOME_FAILED if summary.failed else DONE
+
+
+@contextmanager
+def _routes(decode_on: str, device: str, workers: int | None) -> Iterator[Routes | None]:
+    """What decodes on cards; None where the cores alone do."""
+    if decode_on == "cores":
+        yield None
+        return
+    from indexer.routes import open_routes
+
+    routes = open_routes(device, workers or os.cpu_count() or 1)
+    try:
+        yield routes
+    finally:
+        routes.close()
 
 
 def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:

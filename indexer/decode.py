@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 import numpy as np
 import pillow_heif
@@ -24,6 +24,9 @@ from indexer.colour import dominant
 from indexer.facts import TURNED_BY_PLUGIN, Facts, read_facts
 from indexer.modes import reducible, to_rgb, to_srgb
 from store.errors import SightlineError
+
+if TYPE_CHECKING:
+    from indexer.routes import Routes
 
 ALLOWED_FORMATS: Final[tuple[str, ...]] = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000",
@@ -76,12 +79,16 @@ class Decoded:
         return self.facts.height, self.facts.width
 
 
-def decode(source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
+def decode(
+    source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS,
+    routes: Routes | None = None,
+) -> Decoded:  # fmt: skip
     """Decode one picture, shrunk as far as its use allows.
 
     `source` is open, binary and seekable; it is read, and left open. The shorter side of the pixels keeps at least
     2 * `need` px where the original has them, and with a thumbnail the longer side at least 512. Twice the model's
-    input, because shrinking by DCT to that leaves at least 52 dB to the full path (to once it: 25 to 43 dB).
+    input, because shrinking by DCT to that leaves at least 52 dB to the full path (to once it: 25 to 43 dB). With
+    `routes`, of which the caller holds a core, a JPEG may be decoded on a card.
 
     Safe to call from many threads. Raises DecodeError, and nothing else, for a file that cannot be shown in full.
     """
@@ -89,7 +96,7 @@ def decode(source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: i
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
     image = _open(source, max_pixels)
     try:
-        return _decode(image, source, need, thumbnail)
+        return _decode(image, source, need, thumbnail, routes)
     # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
     except Exception as error:  # BLE001 does not mind, as it is raised again
         raise _explained(error, image.size) from error
@@ -153,15 +160,17 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise DecodeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")
 
 
-def _decode(image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool) -> Decoded:
-    pixels, facts = _upright_at(image, source, _scale(image.size, need, thumbnail))
+def _decode(image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, routes: Routes | None) -> Decoded:
+    pixels, facts = _upright_at(image, source, _scale(image.size, need, thumbnail), routes)
     if not thumbnail:
         return Decoded(pixels, facts, None)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE)
     return Decoded(pixels, facts, jpegs.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture))
 
 
-def _upright_at(image: ImageFile.ImageFile, source: BinaryIO, scale: int) -> tuple[NDArray[np.uint8], Facts]:
+def _upright_at(
+    image: ImageFile.ImageFile, source: BinaryIO, scale: int, routes: Routes | None = None
+) -> tuple[NDArray[np.uint8], Facts]:
     """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
     if image.format == "PNG":
         image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
@@ -169,13 +178,25 @@ def _upright_at(image: ImageFile.ImageFile, source: BinaryIO, scale: int) -> tup
     is_jpeg = image.format in ("JPEG", "MPO")
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpegs.SCALES:
-        pixels = jpegs.pixels_of(source, image.size, scale)
+        data = jpegs.data_of(source)
+        if routes is not None and _for_cards(image, data):
+            pixels = routes.on_card(data, (facts.width, facts.height), scale)
+            if pixels is not None:
+                return pixels, facts
+        pixels = (jpegs if routes is None else routes).pixels_of(data, image.size, scale)
     if pixels is None:
         pixels = _by_pillow(image, scale, max(jpegs.SCALES) if is_jpeg else 1)
     else:
-        width, height = _nearest(image.size, scale)
+        width, height = nearest(image.size, scale)
         pixels = np.ascontiguousarray(pixels[:height, :width])
     return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
+
+
+def _for_cards(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Whether a card may be asked for a JPEG of 8-bit grey or colour: it takes the colours for YCbCr, unasked."""
+    components = bytes(layer[0] for layer in getattr(image, "layer", ()))
+    in_rgb = components == b"RGB" or image.info.get("adobe_transform", 1) == 0  # as libjpeg tells them (jdapimin.c)
+    return not in_rgb and jpegs.is_whole(data)
 
 
 def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.uint8]:
@@ -187,7 +208,7 @@ def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.
     image.load()
     if drafted == 1:
         size = image.size  # TIFF turns the picture while loading
-    return np.array(to_rgb(_shrink(reducible(image), _nearest(size, scale), scale // drafted)))
+    return np.array(to_rgb(_shrink(reducible(image), nearest(size, scale), scale // drafted)))
 
 
 def _scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
@@ -204,7 +225,7 @@ def _power_of_two(limit: int) -> int:
     return 1 << (limit.bit_length() - 1) if limit > 1 else 1
 
 
-def _nearest(size: tuple[int, int], scale: int) -> tuple[int, int]:
+def nearest(size: tuple[int, int], scale: int) -> tuple[int, int]:
     """The whole-pixel width and height nearest to size / scale.
 
     Nearest, because a cell that hangs over the edge stretches the picture: with 3 of 4 pixels beyond it the later

@@ -20,35 +20,52 @@ SCALES: Final = (1, 2, 4, 8)
 # It is told the least size, takes the least of its eighths that reaches it, and for less than this, px, may take two of
 # them for the same.
 _TOLD_APART: Final = 8
+_START_OF_SCAN: Final = 0xDA
 
 
-def pixels_of(source: BinaryIO, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
+def data_of(source: BinaryIO) -> bytes:
+    """All of a file.
+
+    Args:
+        source: open and seekable; it is read to its end.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()  # shared and not copied, where nobody wrote into it
+    source.seek(0)
+    return source.read()
+
+
+def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
     """A JPEG of 8-bit grey or colour as RGB: (ceil(height / scale), ceil(width / scale), 3), not turned.
 
     None where there is the least doubt about the file: damage that could be decoded around, a size other than the
     header said. Who asked has to ask Pillow then, which knows what may pass and says what is wrong.
 
     Args:
-        source: open and seekable; it is read to its end.
-        size: width and height of the whole picture, px.
+        data: the file.
+        size: width and height of the whole picture as it is stored, px.
         scale: one of SCALES.
-
-    Raises:
-        OSError: the disk failed.
     """
     if max(size) < _TOLD_APART:
         return None
     width, height = (-(-side // scale) for side in size)
-    if isinstance(source, io.BytesIO):
-        data = source.getvalue()  # shared and not copied, where nobody wrote into it
-    else:
-        source.seek(0)
-        data = source.read()
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
     except (ValueError, RuntimeError, LookupError, MemoryError):
         return None
     return pixels if pixels.shape == (height, width, 3) else None
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether the picture's end is there: a decoder that is not told of it may make the rest grey, and say nothing."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != _START_OF_SCAN:
+        # A marker, and how long it is without itself. An EXIF thumbnail is in one, with an end of its own.
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return data[place : place + 2] == bytes((0xFF, _START_OF_SCAN)) and data.find(b"\xff\xd9", place) >= 0
 
 
 def encoded(pixels: NDArray[np.uint8], quality: int) -> bytes:

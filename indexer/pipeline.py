@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from indexer.encoder import Encoder
     from indexer.fleet import Fleet
     from indexer.reader import Read, Reader
+    from indexer.routes import Routes
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
@@ -75,6 +76,7 @@ class Pipeline:
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
         encoder: Encoder | Fleet | None = None,
+        routes: Routes | None = None,
     ) -> None:
         """
         Args:
@@ -82,6 +84,7 @@ class Pipeline:
             model: of the space to index into.
             report: told of the progress after every file.
             encoder: of the same model, for who has loaded it already; else the run loads it when it first needs it.
+            routes: for who decodes on cards as well; it says how many threads read then.
         """
         self.summary = Summary()
         self.stop = threading.Event()
@@ -92,6 +95,8 @@ class Pipeline:
         self._writer = Writer(library.catalog.engine)
         self._encoder = encoder
         self._owns_encoder = encoder is None
+        self._routes = routes
+        self._threads = routes.threads if routes is not None else options.workers or os.cpu_count() or 1
         self._reader: Reader | None = None
         # All of them from the start: another thread looks at them while they change.
         self._waited = dict.fromkeys(("walk", "load", "decode", "encode", "write"), 0.0)
@@ -160,43 +165,42 @@ class Pipeline:
     # -- the stream -----------------------------------------------------------------------------------------------
 
     def _index(self, scanner: Scanner) -> None:
-        workers = self._options.workers or os.cpu_count() or 1
-        with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
-            try:
-                scanner.start()
-                for item in self._read_ahead(pool, scanner, workers):
-                    if item is not None:
-                        self._take(item)
-                    late = self._is_late()
-                    if late or self._batches.gathered >= self._batches.size:
-                        self._encode()
-                    if late:
-                        self._collect()
-                    if self._is_due():
-                        self._commit()
-                    self._report(self._progress())
-                if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
-                    self._twins.clear()
-                # Again while there is something: copies wait for what the commit before wrote.
-                while self._batches.gathered or self._batches.flights or self._ready or self._failed or self._twins:
+        try:
+            scanner.start()
+            for item in self._read_ahead(scanner):
+                if item is not None:
+                    self._take(item)
+                late = self._is_late()
+                if late or self._batches.gathered >= self._batches.size:
                     self._encode()
+                if late:
                     self._collect()
+                if self._is_due():
                     self._commit()
                 self._report(self._progress())
-            finally:
-                scanner.stop()
-                pool.shutdown(wait=False, cancel_futures=True)
+            if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
+                self._twins.clear()
+            # Again while there is something: copies wait for what the commit before wrote.
+            while self._batches.gathered or self._batches.flights or self._ready or self._failed or self._twins:
+                self._encode()
+                self._collect()
+                self._commit()
+            self._report(self._progress())
+        finally:
+            scanner.stop()
+            if self._reader is not None:
+                self._reader.close()
 
-    def _read_ahead(self, pool: ThreadPoolExecutor, scanner: Scanner, workers: int) -> Iterator[Read | None]:
-        """Files in the order of the walk, read at most two batches ahead by the pool; None: none found yet."""
+    def _read_ahead(self, scanner: Scanner) -> Iterator[Read | None]:
+        """Files in the order of the walk, read by threads at most two batches ahead; None: none found yet."""
         window: deque[Future[Read]] = deque()
         while not self.stop.is_set():
-            while not scanner.ended and len(window) < 2 * (self._batches.size + workers):
+            while not scanner.ended and len(window) < 2 * (self._batches.size + self._threads):
                 with self._clock("" if window else "walk"):
                     task = scanner.take(SOON if window else PATIENCE)
                 if task is None:
                     break
-                window.append(pool.submit(self._get_reader().read, task))
+                window.append(self._get_reader().submit(task))
             if window:
                 with self._clock("decode"):
                     item = window.popleft().result()
@@ -214,7 +218,9 @@ class Pipeline:
                 from indexer.reader import Reader
 
             library = self._library
-            self._reader = Reader(library.catalog, library.thumbnails, self._space_id, self._model.preprocess)
+            self._reader = Reader(
+                library.catalog, library.thumbnails, self._space_id, self._model.preprocess, self._threads, self._routes
+            )
             self._enter("indexing")
         return self._reader
 

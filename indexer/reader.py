@@ -10,6 +10,8 @@ import io
 import os
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -24,6 +26,8 @@ from store.writer import Failed, File
 
 if TYPE_CHECKING:
     import torch
+
+    from indexer.routes import Routes
 
 _Source = io.BytesIO | io.BufferedReader
 
@@ -82,14 +86,28 @@ class Claims:
 
 
 class Reader:
-    """Reads files for one space of one library."""
+    """Reads files for one space of one library, by threads of its own."""
 
-    def __init__(self, catalog: Catalog, thumbnails: Thumbnails, space_id: int, preprocess: Preprocess) -> None:
+    def __init__(
+        self, catalog: Catalog, thumbnails: Thumbnails, space_id: int, preprocess: Preprocess,
+        threads: int, routes: Routes | None = None,
+    ) -> None:  # fmt: skip
+        """`routes`: where JPEGs are decoded, if not by the thread that reads them."""
         self.claims = Claims()
         self._catalog = catalog
         self._thumbnails = thumbnails
         self._space_id = space_id
         self._preprocess = preprocess
+        self._routes = routes
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+
+    def submit(self, task: Task) -> Future[Read]:
+        """`read` a file as soon as a thread is free."""
+        return self._pool.submit(self.read, task)
+
+    def close(self) -> None:
+        """Wait for what is being read; nothing more of what was submitted is."""
+        self._pool.shutdown(cancel_futures=True)
 
     def read(self, task: Task) -> Read:
         """Read one file. Whatever is wrong with it is in the result.
@@ -97,6 +115,10 @@ class Reader:
         Raises:
             LibraryError: the library's disk is full or read-only.
         """
+        with nullcontext() if self._routes is None else self._routes.core():
+            return self._read_file(task)
+
+    def _read_file(self, task: Task) -> Read:
         path = to_path(os.fsencode(task.root), task.path)
         file = File(task.root_id, task.path, 0, 0)
         result: Read | None = None
@@ -133,7 +155,7 @@ class Reader:
         source.seek(0)
         try:
             wanted = known is None or not self._thumbnails.path(digest).exists()
-            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted)
+            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, routes=self._routes)
         except DecodeError as error:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:

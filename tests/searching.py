@@ -27,3 +27,15 @@ def nearest(library: Library, space_id: int, query: Floats, k: int) -> list[Hit]
     rows = np.lexsort((ids, -cosines[0]))[:k]
     photos = library.catalog.photos(ids[rows].tolist())
     return [Hit(float(cosines[0, row]), photos[int(ids[row])]) for row in rows]
+
+
+def vectors_of(library: Library) -> dict[bytes, Floats]:
+    """Every vector by the content's hash."""
+    (space,) = library.catalog.spaces()
+    found: dict[bytes, Floats] = {}
+    for _, contents, vectors in library.catalog.vectors_after(space.id, space.dim, 0):
+        for content, vector in zip(contents.tolist(), vectors, strict=True):
+            key = library.catalog.hash_of(content)
+            assert key is not None and key not in found
+            found[key] = vector.astype(np.float32)
+    return found

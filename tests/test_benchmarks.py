@@ -108,6 +108,12 @@ def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tin
     assert "Traceback" not in done.stderr
 
 
+def test_decoding_on_cards_is_measured(photos: Path) -> None:
+    pytest.importorskip("torchcodec", reason="torchcodec is made for Linux only")
+    text = printed("cards", photos, "--device", "cpu", "--rounds", 1)
+    assert re.search(r"^\| [\d.]+ to [\d.]+ \| \d+ \| \d+ \| \d+ \| \*\*[\d.]+\*\* \| \d+% \|", text, re.MULTILINE)
+
+
 def test_searching_is_measured() -> None:
     said = printed("search", "--sizes", 500, "--dims", 32, "--repeat", 2)
     assert "| 500 | 32 | one term | exact |" in said

@@ -479,7 +479,7 @@ def test_copies_of_a_file_that_could_not_be_read_to_its_end_do_not_wait_for_it(
     with Library.open(library) as opened:
         space_id = Writer(opened.catalog.engine).add_space(model.identity())
         # A name that no file system takes: asking for a thumbnail there is an error, as on a drive that went away.
-        reader = Reader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess)
+        reader = Reader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess, threads=1)
         path = first(photos)
         for _ in range(2):
             read = reader.read(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False))

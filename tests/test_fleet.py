@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from open_clip.transformer import VisionTransformer
+from searching import vectors_of
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from indexer.devices import choose_device, choose_devices
@@ -128,18 +129,6 @@ def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> 
         go.set()
         closing.join(60)
     np.testing.assert_allclose(pending.vectors(), one.encode_images(noise(3)), atol=1e-5)
-
-
-def vectors_of(library: Library) -> dict[bytes, Floats]:
-    """Every vector by the content's hash."""
-    (space,) = library.catalog.spaces()
-    found: dict[bytes, Floats] = {}
-    for _, contents, vectors in library.catalog.vectors_after(space.id, space.dim, 0):
-        for content, vector in zip(contents.tolist(), vectors, strict=True):
-            key = library.catalog.hash_of(content)
-            assert key is not None and key not in found
-            found[key] = vector.astype(np.float32)
-    return found
 
 
 def test_a_run_with_batches_in_flight_gives_every_picture_its_own_vector(

@@ -5,15 +5,21 @@ Skipped, aloud, where there is none.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import models
 import numpy as np
 import pytest
 import torch
+from pictures import TURNS, decibels, encoded, final, oriented, photo
 from PIL import Image
 
+from indexer.cards import Cards
+from indexer.decode import decode
+from indexer.devices import choose_devices
 from indexer.encoder import Encoder
 from indexer.fleet import Fleet, open_encoder
 from indexer.models import Model, resolve
@@ -106,3 +112,42 @@ def test_cuda_is_all_cards(spaces: dict[str, Model]) -> None:
     for pending in [fleet.submit(batch) for _ in range(4 * torch.cuda.device_count())]:
         assert (pending.vectors() * expected).sum(1).min() >= 0.9995
     fleet.close()
+
+
+@pytest.fixture
+def cards() -> Iterator[Cards]:
+    pytest.importorskip("torchcodec", reason="torchcodec is not installed")
+    made = Cards(choose_devices("cuda"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}], ids=str)
+def test_a_card_decodes_what_the_cores_do(cards: Cards, sampling: str, options: dict[str, bool]) -> None:
+    for orientation in (1, 6):
+        for size, scale in (((320, 240), 1), ((2048, 1536), 4)):
+            stored = photo(*size).transpose(TURNS[orientation]) if orientation > 1 else photo(*size)
+            data = encoded(stored, "JPEG", quality=92, subsampling=sampling, exif=oriented(orientation), **options)
+            taken = cards.decode(data, size, scale)
+            assert taken.pixels is not None
+            here = decode(io.BytesIO(data), need=160).pixels
+            # A card may spread the colours over their pixels in another way.
+            assert decibels(final(taken.pixels), final(here)) >= (45 if sampling == "4:4:4" else 38)
+
+
+def test_many_pictures_from_a_card_come_back_each_to_who_asked_for_it(cards: Cards) -> None:
+    files = [encoded(photo(200 + step, 150), "JPEG") for step in range(100)]
+    with ThreadPoolExecutor(cards.slots) as pool:
+        made = list(pool.map(lambda step: cards.decode(files[step], (200 + step, 150), 1).pixels, range(100)))
+    for step, pixels in enumerate(made):
+        assert pixels is not None
+        assert decibels(final(pixels), final(decode(io.BytesIO(files[step]), need=160).pixels)) >= 38
+
+
+def test_a_card_refuses_what_is_no_picture_and_none_beside_it(cards: Cards) -> None:
+    whole = encoded(photo(320, 240), "JPEG")
+    files = [whole if step % 8 else b"\xff\xd8\xff no picture \xff\xd9" for step in range(32)]
+    with ThreadPoolExecutor(cards.slots) as pool:
+        made = list(pool.map(lambda data: cards.decode(data, (320, 240), 1).pixels, files))
+    assert [pixels is not None for pixels in made] == [data is whole for data in files]
