@@ -22,7 +22,7 @@ CHUNK: Final = 16_384  # rows that are copied at a time
 SCATTERED: Final = 1 / 8
 # Rows read one by one after which the system may forget where the file is mapped: for each it maps 64 kB around, as far
 # as they are in its memory, and the whole file would count as this process's in the end.
-LET_GO: Final = 32_768
+LET_GO: Final = 16_384
 
 
 class HeldRows:
