@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from scale_data import Data, Floats, Ids
 
@@ -16,10 +16,12 @@ class Engine(ABC):
     Attributes:
         module: what has to be installed.
         variants: what a search can be set to; the first is the usual.
+        label: what stands before a variant in a table.
     """
 
     module: ClassVar[str] = ""
-    variants: ClassVar[Sequence[int]] = (0,)
+    variants: ClassVar[Sequence[Any]] = (0,)
+    label: ClassVar[str] = "ef "
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -37,7 +39,7 @@ class Engine(ABC):
     def open(self, folder: Path) -> None:
         """Read what `build` wrote."""
 
-    def set(self, variant: int) -> None:  # noqa: B027 - most have one way to search
+    def set(self, variant: Any) -> None:  # noqa: B027 - most have one way to search
         """Search as `variant` says from now on."""
 
     @abstractmethod

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scale_base import Engine
 from scale_data import EXTRA, TOP, Data, Floats, Ids
+from scale_lists import Lists
 
 from store.cache_files import CacheFiles
 from store.policy import DEFAULT
@@ -243,9 +244,16 @@ class Exact(Engine):
 
 
 class Compressed(Exact):
-    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly."""
+    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly; also a fifth as many."""
 
     exact = False
+    variants = (0, 5)
+    label = "candidates / "
+
+    def set(self, variant: int) -> None:
+        fewer = variant or 1
+        least, root = DEFAULT.least_candidates // fewer, DEFAULT.root_candidates // fewer
+        self.index.policy = replace(self.policy, least_candidates=least, root_candidates=root)
 
     @staticmethod
     def memory(count: int, dim: int) -> int:
@@ -255,6 +263,7 @@ class Compressed(Exact):
 ENGINES: dict[str, type[Engine]] = {
     "Sightline, exact": Exact,
     "Sightline, compressed": Compressed,
+    "IVF, one bit": Lists,
     "IndexFlatIP": Flat,
     "IndexHNSWFlat": FaissHnsw,
     "hnswlib": Hnswlib,
