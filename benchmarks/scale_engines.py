@@ -244,10 +244,10 @@ class Exact(Engine):
 
 
 class Compressed(Exact):
-    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly; also a fifth as many."""
+    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly; also a third as many."""
 
     exact = False
-    variants = (0, 5)
+    variants = (0, 3)
     label = "candidates / "
 
     def set(self, variant: int) -> None:

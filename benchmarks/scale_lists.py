@@ -48,7 +48,7 @@ class Lists(Engine):
     module = "faiss"
     label = ""
     variants: ClassVar = (
-        Setting(8, 1), Setting(4, 1), Setting(16, 1), Setting(32, 1), Setting(8, 5), Setting(16, 5), Setting(32, 5),
+        Setting(8, 2), Setting(6, 3), Setting(12, 2), Setting(8, 5), Setting(16, 3), Setting(16, 5), Setting(32, 5),
     )  # fmt: skip
 
     def __init__(self, dim: int) -> None:
