@@ -41,8 +41,8 @@ class Setting(NamedTuple):
 class Lists(Engine):
     """FAISS's lists, one bit a dimension, turned at random first; our exact scores of what they bring.
 
-    FAISS searches for one query on one core, whatever `parallel_mode` says; `implem` 14, which shares lists among
-    threads, and our own two threads with half of the lists each were not faster (docs/benchmarks.md).
+    FAISS searches for one query on one core, whatever `parallel_mode` says. `implem` 14, which shares lists among
+    threads, gained a fifth on quiet cores and lost a quarter on busy ones (docs/benchmarks.md).
     """
 
     module = "faiss"
