@@ -132,7 +132,7 @@ def searches(found: dict[str, Row]) -> str:
         for variant, searched in own.get("variants", {}).items():
             text, many = searched["text"], searched["clients"]
             rows.append([
-                name + (f", ef {variant}" if variant != "0" else ""), f"**{text['recall']:.3f}**",
+                name + (f", {ENGINES[name].label}{variant}" if variant != "0" else ""), f"**{text['recall']:.3f}**",
                 f"{searched['picture']['recall']:.3f}", f"{1e3 * text['median']:.2f}", f"{1e3 * text['p95']:.2f}",
                 f"{searched['faster']:.1f}" if "faster" in searched else "", f"{1e3 * many['median']:.2f}",
                 f"{1e3 * many['p95']:.1f}", f"{many['rate']:,.0f}",

@@ -7,14 +7,14 @@ one thread for a search, since it shares queries among threads and not rows.
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
+from scale_base import Engine
 from scale_data import EXTRA, TOP, Data, Floats, Ids
+from scale_lists import Lists
 
 from store.cache_files import CacheFiles
 from store.policy import DEFAULT
@@ -22,49 +22,6 @@ from store.scoring import checks
 from store.vectors import VectorIndex
 
 SAVE_EVERY = 500_000  # rows; a multiple of CHUNK
-
-
-class Engine(ABC):
-    """An index of one kind. Ids are those of the set: the row's number + 1.
-
-    Attributes:
-        module: what has to be installed.
-        variants: what a search can be set to; the first is the usual.
-    """
-
-    module: ClassVar[str] = ""
-    variants: ClassVar[Sequence[int]] = (0,)
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
-    @staticmethod
-    @abstractmethod
-    def memory(count: int, dim: int) -> int:
-        """Bytes that building or opening will need, roughly."""
-
-    @abstractmethod
-    def build(self, data: Data, folder: Path) -> None:
-        """Make the index of a set and write it to `folder`."""
-
-    @abstractmethod
-    def open(self, folder: Path) -> None:
-        """Read what `build` wrote."""
-
-    def set(self, variant: int) -> None:  # noqa: B027 - most have one way to search
-        """Search as `variant` says from now on."""
-
-    @abstractmethod
-    def search(self, query: Floats) -> Ids:
-        """The ids of the `TOP` nearest of one query float32 (dim,), best first."""
-
-    # Whether it can: some can't search among some, and some can't forget.
-    filtered: Callable[[Floats, Ids], Ids] | None = None
-    remove: Callable[[Ids], None] | None = None
-
-    @abstractmethod
-    def add(self, ids: Ids, vectors: Floats) -> None:
-        """Take more vectors, float32 (n, dim)."""
 
 
 class Flat(Engine):
@@ -287,9 +244,16 @@ class Exact(Engine):
 
 
 class Compressed(Exact):
-    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly."""
+    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly; also a third as many."""
 
     exact = False
+    variants = (0, 3)
+    label = "candidates / "
+
+    def set(self, variant: int) -> None:
+        fewer = variant or 1
+        least, root = DEFAULT.least_candidates // fewer, DEFAULT.root_candidates // fewer
+        self.index.policy = replace(self.policy, least_candidates=least, root_candidates=root)
 
     @staticmethod
     def memory(count: int, dim: int) -> int:
@@ -299,6 +263,7 @@ class Compressed(Exact):
 ENGINES: dict[str, type[Engine]] = {
     "Sightline, exact": Exact,
     "Sightline, compressed": Compressed,
+    "IVF, one bit": Lists,
     "IndexFlatIP": Flat,
     "IndexHNSWFlat": FaissHnsw,
     "hnswlib": Hnswlib,

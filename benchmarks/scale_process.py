@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scale_base import Engine
 from scale_data import EXTRA, KINDS, SHARES, Data, Floats, Ids, recall
-from scale_engines import ENGINES, Engine
+from scale_engines import ENGINES
 
 CLIENTS = 16
 PART = 64 << 20  # above what malloc keeps, so each part is memory that the system has to clear first

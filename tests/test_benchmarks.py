@@ -6,12 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import scripts
 from PIL import ExifTags, Image
+
+from store.policy import DEFAULT
 
 ROOT = Path(__file__).parent.parent
 DEMO = Path(__file__).parent / "fixtures" / "demo"
@@ -169,8 +173,8 @@ def test_the_peers_that_are_here_encode_the_same_pictures_to_the_same_vectors(tm
 
 
 def test_at_scale_exact_answers_are_right_and_what_does_not_fit_is_said(tmp_path: Path) -> None:
-    engines = [word for name in ("Sightline, exact", "Sightline, compressed", "IndexFlatIP", "IndexHNSWFlat")
-               for word in ("--engine", name)]  # fmt: skip
+    names = ("Sightline, exact", "Sightline, compressed", "IVF, one bit", "IndexFlatIP", "IndexHNSWFlat")
+    engines = [word for name in names for word in ("--engine", name)]
     said = printed("scale", "--sizes", 3000, "--dim", 64, "--queries", 8, "--rounds", 1, "--seconds", 0.2, *engines,
                    "--memory", 0.001, "--scratch", tmp_path)  # fmt: skip
     assert re.search(r"\| IndexHNSWFlat \| not run: would need 0\.0 GB of memory", said)
@@ -178,8 +182,48 @@ def test_at_scale_exact_answers_are_right_and_what_does_not_fit_is_said(tmp_path
                    "--memory", 2, "--scratch", tmp_path)  # fmt: skip
     for name in ("Sightline, exact", "IndexFlatIP"):
         assert f"| {name} | **1.000** | 1.000 |" in said
-    assert "| Sightline, compressed | **" in said
+    assert "| Sightline, compressed | **" in said and "| Sightline, compressed, candidates / 3 | **" in said
+    assert "| IVF, one bit, 1/8 of the lists, candidates / 5 | **" in said
     assert "| IndexHNSWFlat, ef 256 | **" in said
+
+
+def test_inverted_lists_find_what_exact_search_finds_where_all_of_them_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = scripts.load("benchmarks/scale_lists.py")
+    data = scripts.load("benchmarks/scale_data.py").make(tmp_path, 3000, 64, 8)
+    monkeypatch.setattr(lists, "DEFAULT", replace(DEFAULT, subset_rows=100))
+    engine = lists.Lists(64)
+    (tmp_path / "index").mkdir()
+    engine.build(data, tmp_path / "index")
+    engine.open(tmp_path / "index")
+    asked = data.questions
+    engine.set(lists.Setting(1, 1))
+    for kind in ("text", "picture"):
+        for query, best in zip(asked[kind], asked[f"{kind}-truth"], strict=True):
+            assert set(engine.search(query)) == set(best)
+    for share in (0.005, 0.2):
+        for query, best in zip(asked["text"], asked[f"truth-{share}"], strict=True):
+            assert set(engine.filtered(query, asked[f"kept-{share}"])) == set(best)
+    engine.set(lists.Setting(64, 1))
+    found = [set(engine.search(query)) for query in asked["text"]]
+    assert found != [set(best) for best in asked["text-truth"]]
+
+
+def test_inverted_lists_find_what_is_added_and_forget_what_is_removed(tmp_path: Path) -> None:
+    lists = scripts.load("benchmarks/scale_lists.py")
+    data = scripts.load("benchmarks/scale_data.py").make(tmp_path, 2000, 64, 4)
+    engine = lists.Lists(64)
+    (tmp_path / "index").mkdir()
+    engine.build(data, tmp_path / "index")
+    engine.open(tmp_path / "index")
+    engine.set(lists.Setting(8, 1))
+    more = data.questions["extra"].astype(np.float32)
+    ids = np.arange(2001, 2001 + len(more))
+    engine.add(ids, more)
+    assert [engine.search(row)[0] for row in more[:5]] == ids[:5].tolist()
+    engine.remove(ids)
+    assert all(engine.search(row).max() <= 2000 for row in more[:5])
 
 
 def test_curves_show_every_index_at_every_size_it_ran_at() -> None:
