@@ -72,7 +72,7 @@ class FineCodes:
         """Whether the codes of rows are what was written; each is looked at once."""
         new = rows[~self._sound[rows]]
         if len(new):
-            said = np.ascontiguousarray(self._codes[new][:, _CHECK]).view(np.uint32)[:, 0]
+            said = self._codes.view(np.uint32)[new, -1]
             # The sum was taken while there was nothing in its own place, which is two words of 16 bits.
             low, high = scoring.weights(self._codes.shape[1] // 2)[-2:]
             if (_sums(self._codes, new) != said + low * (said & 0xFFFF) + high * (said >> 16)).any():
@@ -108,6 +108,8 @@ def _prepared() -> tuple[_Kernel, _Kernel]:
 def _compiled() -> tuple[_Kernel, _Kernel]:
     from numba import njit, types
 
+    prefetch = scoring.prefetching()
+
     def make(off, codes, factors, first, last) -> None:  # type: ignore[no-untyped-def]  # pragma: no cover - as below
         half = off.shape[1] // 2
         least, middle, most = np.float32(0), np.float32(LEVELS / 2), np.float32(LEVELS - 1)
@@ -129,9 +131,13 @@ def _compiled() -> tuple[_Kernel, _Kernel]:
     def read(  # type: ignore[no-untyped-def]  # pragma: no cover - it runs as machine code
         codes, factors, rows, query, shift, base, out, first, last
     ) -> None:
-        half = query.shape[0] // 2
+        half, size, begin = query.shape[0] // 2, codes.shape[1], codes.ctypes.data
         for place in range(first, last):
             row = rows[place]
+            if place + scoring.AHEAD < last:
+                ahead = begin + rows[place + scoring.AHEAD] * size
+                for byte in range(0, size, scoring.LINE):
+                    prefetch(ahead + byte)
             total = np.float32(0)
             for i in range(half):
                 both = np.int32(codes[row, i])

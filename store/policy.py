@@ -29,7 +29,7 @@ class Policy:
         uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
         least_candidates: of a term, however small the space is: more than the deepest page and its folding look at.
         root_candidates: of a term, times the root of the rows. What an estimate is off by does not change with the size
-            of a space, but how close the best lie to each other does.
+            of a space, but how close the best lie to each other does. 10M x 512: 10 found 0.979 of the best, 15 0.990.
         least_kept: of the candidates, by their finer codes; for a page the least candidates. Of 10,000 and of 31,600,
             128 lost none of a text's ten best.
         widest: share of the rows; where more than that may match, all are scored.
@@ -45,7 +45,7 @@ class Policy:
     subset_rows: int = 100_000
     uncoded_rows: int = 32_768
     least_candidates: int = 4_096
-    root_candidates: int = 10
+    root_candidates: int = 15
     least_kept: int = 256
     widest: float = 0.3
     margin: float = 2.0

@@ -206,7 +206,7 @@ def _compiled() -> _Kernel:
     # Only a search needs numba; importing it takes 0.2 s.
     from numba import njit, types
 
-    prefetch = _prefetch()
+    prefetch = prefetching()
 
     def score(  # type: ignore[no-untyped-def]  # pragma: no cover - it runs as machine code
         matrix, rows, queries, out, first, last
@@ -256,7 +256,7 @@ def _compiled() -> _Kernel:
     return kernel
 
 
-def _prefetch() -> Any:
+def prefetching() -> Any:
     """A function of numba's that asks for the cache line at an address; LLVM's `llvm.prefetch`, read, keep, data."""
     from llvmlite import ir
     from numba import types
