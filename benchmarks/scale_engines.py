@@ -244,20 +244,13 @@ class Exact(Engine):
 
 
 class Compressed(Exact):
-    """Ours: a code of one bit a dimension finds candidates, and those are scored exactly; also a third as many."""
+    """Ours: one bit a dimension finds candidates, four bits the best of them, which are scored exactly."""
 
     exact = False
-    variants = (0, 3)
-    label = "candidates / "
-
-    def set(self, variant: int) -> None:
-        fewer = variant or 1
-        least, root = DEFAULT.least_candidates // fewer, DEFAULT.root_candidates // fewer
-        self.index.policy = replace(self.policy, least_candidates=least, root_candidates=root)
 
     @staticmethod
     def memory(count: int, dim: int) -> int:
-        return count * (dim // 8 + 72) + SAVE_EVERY * dim * 2
+        return count * (dim // 2 + dim // 8 + 80) + SAVE_EVERY * dim * 2
 
 
 ENGINES: dict[str, type[Engine]] = {

@@ -4,14 +4,15 @@
     space-N.TOKEN.faiss       the rows, half precision, one after another, as a FAISS index that any program can read
     space-N.TOKEN.ids         for each row: vector id, content id, and a checksum of the row
     space-N.TOKEN.bits        codes of the first rows (`store.codes`)
+    space-N.TOKEN.fine        finer codes of the first rows (`store.fine`)
     space-N.TOKEN.EPOCH.dead  rows that are gone from the database
 
 Files are only appended to, and the manifest says how far: whatever a kill leaves behind it is not read, and is written
 over by the next run. They are never cut short either, which would pull the ground from under whoever has them mapped.
 
 What is read whole when opening is verified whole: ids and codes, by SHA-256 over blocks of rows, so that appending need
-not read what was there. The rows, ten times as much, are verified one by one by whoever first uses them
-(`VectorIndex`): a changed byte is found before it is served, and opening reads none of it.
+not read what was there. The rows and the finer codes, thirteen times as much, are verified one by one by whoever first
+uses them (`VectorIndex`): a changed byte is found before it is served, and opening reads none of it.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.files import replace_file, sync
+from store.fine import width
 
-FORMAT: Final = 3
+FORMAT: Final = 4
+KINDS: Final = ("faiss", "ids", "bits", "fine", "dead")
 BLOCK: Final = 65_536  # rows under one checksum
 # A row's entry in the file of ids. Packed: 20 bytes.
 ENTRY: Final = np.dtype([("vector", "<i8"), ("content", "<i8"), ("check", "<u4")])
@@ -45,7 +48,8 @@ class Manifest:
     Attributes:
         space, dim, epoch, last_id: of the space, see `SpaceState`.
         token: in the names of the files that belong to this manifest.
-        rows, dead, coded: how many rows there are, how many of those are gone, and how many have codes.
+        rows, dead: how many rows there are, and how many of those are gone.
+        coded, fine: how many of the rows have codes, and how many finer ones.
         ids, bits, dead_check: SHA-256 of each block of the ids and of the codes, and of the list of rows that are gone.
         centre: of the codes.
         measured: what `store.measuring` found, and when codes were made.
@@ -61,6 +65,7 @@ class Manifest:
     rows: int
     dead: int
     coded: int
+    fine: int = 0
     ids: tuple[str, ...] = ()
     bits: tuple[str, ...] = ()
     dead_check: str = ""
@@ -75,18 +80,19 @@ class Manifest:
 
     @property
     def memory_bytes(self) -> int:
-        """What opening it takes in memory, the mapped rows left out: codes, entries, and a table of rows by id."""
-        return self.coded * (-(-self.dim // 64) + 1) * 8 + self.rows * (ENTRY.itemsize + 1 + 16)
+        """What opening it takes in memory, mapped rows and finer codes left out: codes, entries, and rows by id."""
+        return self.coded * (-(-self.dim // 64) + 1) * 8 + self.fine + self.rows * (ENTRY.itemsize + 1 + 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a space's files hold: rows float16 (n, dim), mapped; the rest in memory."""
+    """What a space's files hold: rows float16 (n, dim) and finer codes uint8 (m, width), mapped; the rest in memory."""
 
     manifest: Manifest
     rows: NDArray[np.float16]
     entries: NDArray[Any]
     codes: NDArray[np.uint64]
+    fine: NDArray[np.uint8]
     dead: NDArray[np.int64]
 
 
@@ -103,7 +109,7 @@ class CacheFiles:
         self.manifest_path = folder / f"{self._name}.json"
 
     def path(self, manifest: Manifest, kind: str) -> Path:
-        """Where the rows (`faiss`), `ids`, `bits` or `dead` of a manifest lie."""
+        """Where a manifest's file of one of KINDS lies."""
         epoch = f".{manifest.epoch}" if kind == "dead" else ""
         return self.folder / f"{self._name}.{manifest.token}{epoch}.{kind}"
 
@@ -117,20 +123,20 @@ class CacheFiles:
             made = Manifest(**{**said, **{name: tuple(said[name]) for name in ("ids", "bits", "centre")}})
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
-        counts = (made.rows, made.dead, made.coded, made.dim, made.epoch, made.last_id)
+        counts = (made.rows, made.dead, made.coded, made.fine, made.dim, made.epoch, made.last_id)
         sound = all(isinstance(count, int) and count >= 0 for count in counts) and made.token.isalnum()
         return made if sound and made.format == FORMAT else None
 
     def bytes(self, manifest: Manifest) -> int:
         """Bytes of the files of a manifest."""
         found = 0
-        for path in (self.manifest_path, *(self.path(manifest, kind) for kind in ("faiss", "ids", "bits", "dead"))):
+        for path in (self.manifest_path, *(self.path(manifest, kind) for kind in KINDS)):
             with suppress(OSError):
                 found += path.stat().st_size
         return found
 
     def read(self, manifest: Manifest) -> Held:
-        """What the files hold: verified, but for the rows.
+        """What the files hold: verified, but for the rows and their finer codes.
 
         Raises:
             DamagedError: a file is missing, short, or not what it was.
@@ -144,7 +150,7 @@ class CacheFiles:
             dead = np.empty(0, np.int64)
             if manifest.dead:
                 dead = np.fromfile(self.path(manifest, "dead"), np.int64)
-            rows = self.rows(manifest)
+            rows, fine = self.rows(manifest), self.fine(manifest)
         except (OSError, ValueError) as error:
             raise DamagedError(str(error)) from error
         if (len(entries), len(codes), len(dead)) != (manifest.rows, manifest.coded, manifest.dead):
@@ -154,7 +160,7 @@ class CacheFiles:
             raise DamagedError(f"the files of {self.manifest_path} do not have the checksums that it says")
         if len(dead) and not (dead.min() >= 0 and dead.max() < manifest.rows):
             raise DamagedError(f"the files of {self.manifest_path} name rows that are not there")
-        return Held(manifest, rows, entries, codes, dead)
+        return Held(manifest, rows, entries, codes, fine, dead)
 
     def rows(self, manifest: Manifest) -> NDArray[np.float16]:
         """The rows, float16 (n, dim), mapped and unverified.
@@ -167,6 +173,13 @@ class CacheFiles:
         shape = (manifest.rows, manifest.dim)
         return np.asarray(np.memmap(self.path(manifest, "faiss"), np.float16, "r", manifest.start, shape))
 
+    def fine(self, manifest: Manifest) -> NDArray[np.uint8]:
+        """The finer codes, uint8 (n, width), mapped and unverified; errors as for `rows`."""
+        if not manifest.fine:
+            return np.empty((0, width(manifest.dim)), np.uint8)
+        shape = (manifest.fine, width(manifest.dim))
+        return np.asarray(np.memmap(self.path(manifest, "fine"), np.uint8, "r", 0, shape))
+
     def is_framed(self, manifest: Manifest) -> bool:
         """Whether the file of rows begins as it was written: for other programs, ours go by the manifest."""
         try:
@@ -177,15 +190,16 @@ class CacheFiles:
 
     def write(
         self, manifest: Manifest, rows: Iterable[NDArray[np.float16]], entries: NDArray[Any],
-        codes: NDArray[np.uint64] | None, dead: NDArray[np.int64], *, kept: tuple[int, int] = (0, 0),
+        codes: NDArray[np.uint64] | None, fine: Iterable[NDArray[np.uint8]], dead: NDArray[np.int64], *,
+        kept: tuple[int, int, int] = (0, 0, 0),
     ) -> Manifest:  # fmt: skip
         """Append rows, then say so. Returns the manifest as written: with its checksums and token.
 
         Args:
             manifest: with the space's state; its token is that of the files to append to, or "" for new ones.
-            rows: those to append, in parts, float16 (n, dim) each.
+            rows, fine: those to append, in parts, float16 (n, dim) and uint8 (n, width) each.
             entries, codes, dead: all of them, those that are in the files already too.
-            kept: how many rows and how many codes are in the files already.
+            kept: how many rows, codes and finer codes are in the files already.
 
         Raises:
             OSError: the disk is full or the folder can't be written; what was there before is still there.
@@ -207,6 +221,7 @@ class CacheFiles:
             _append(self.path(made, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
             _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
             _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
+            _append(self.path(made, "fine"), kept[2] * width(made.dim), fine)
             replace_file(self.path(made, "dead"), lambda temporary: temporary.write_bytes(dead.tobytes()))
             text = json.dumps(asdict(made)).encode()
             check = hashlib.sha256(text).hexdigest().encode()
@@ -221,7 +236,7 @@ class CacheFiles:
         What can't be removed, as where a mapped file can't, is left for the next time: it stops no save.
         """
         named = [manifest for manifest in (self.manifest(), coming) if manifest is not None]
-        wanted = {self.path(manifest, kind) for manifest in named for kind in ("faiss", "ids", "bits", "dead")}
+        wanted = {self.path(manifest, kind) for manifest in named for kind in KINDS}
         for path in self.folder.glob(f"{self._name}.*"):
             if path not in wanted and path != self.manifest_path:
                 with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,12 @@ Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 CHUNK: Final = 16_384  # rows that are copied at a time
+# With at most this share of the rows wanted, they are read one by one, and not what lies between them: of 10M x 512 in
+# a file that memory can't hold, a first search took 31 s when the system read 128 kB around each row.
+SCATTERED: Final = 1 / 8
+# Rows read one by one after which the system may forget where the file is mapped: for each it maps 64 kB around, as far
+# as they are in its memory, and the whole file would count as this process's in the end.
+LET_GO: Final = 16_384
 
 
 class HeldRows:
@@ -34,6 +41,8 @@ class HeldRows:
         self._tail: Growing[np.float16] = Growing((self.dim,), np.float16)
         self._entries: Growing[Any] = Growing((), ENTRY, entries)
         self._sound = Growing((), np.bool_, np.zeros(len(mapped), np.bool_))
+        self._file = _file_of(mapped)
+        self._scattered, self._read = False, 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -83,6 +92,7 @@ class HeldRows:
             return True
         new = rows[~self._sound.view[rows]]
         if len(new):
+            self._advise(len(new))
             if (scoring.checks(self.mapped, new) != self.entries["check"][new]).any():
                 return False
             self._sound.view[new] = True
@@ -96,6 +106,7 @@ class HeldRows:
             return self._tail.view[rows]
         made = np.empty((len(rows), self.dim), np.float16)
         old = rows < edge
+        self._advise(len(rows))
         made[old], made[~old] = self.mapped[rows[old]], self._tail.view[rows[~old] - edge]
         return made
 
@@ -103,6 +114,7 @@ class HeldRows:
         """Cosines float32 (m, n) of rows to queries (m, dim), see `scoring.cosines`."""
         edge = len(self.mapped)
         old = rows < edge
+        self._advise(len(rows))
         if old.all():
             return scoring.cosines(self.mapped, rows, queries)
         if not old.any():
@@ -111,3 +123,25 @@ class HeldRows:
         made[:, old] = scoring.cosines(self.mapped, rows[old], queries)
         made[:, ~old] = scoring.cosines(self._tail.view, rows[~old] - edge, queries)
         return made
+
+    def _advise(self, count: int) -> None:
+        """Tell the system how the file is about to be read; readers beside each other may both, to no harm."""
+        if self._file is None:
+            return
+        scattered = count <= SCATTERED * len(self.mapped)
+        if scattered != self._scattered:
+            self._file.madvise(mmap.MADV_RANDOM if scattered else mmap.MADV_NORMAL)
+            self._scattered = scattered
+        if scattered:
+            self._read += count
+            if self._read >= LET_GO:
+                self._file.madvise(mmap.MADV_DONTNEED)
+                self._read = 0
+
+
+def _file_of(mapped: Halves) -> mmap.mmap | None:
+    """The mapping that an array lies in; None for none, or where the system takes no advice."""
+    base: Any = mapped
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    return base if hasattr(mmap, "MADV_DONTNEED") else None

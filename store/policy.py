@@ -1,8 +1,9 @@
 """Which way a space is searched, by its size: one policy, every number of it measured (docs/benchmarks.md).
 
 1. **Exact**, up to `exact_rows`: the cosines of every row, by our own kernel (`store.scoring`).
-2. **Compressed**, above: one bit a dimension (`store.codes`) says which rows may be among the best, and those alone are
-   scored exactly. No training but a mean, so a space grows into it and out of it without a pause.
+2. **Compressed**, above: one bit a dimension (`store.codes`) says which rows may be among the best, four bits
+   (`store.fine`) which of those, and they alone are scored exactly. No training but a mean, so a space grows into it
+   and out of it without a pause.
 
 A third way, with lists of neighbours (IVF), is not here: docs/benchmarks.md says why.
 """
@@ -28,7 +29,9 @@ class Policy:
         uncoded_rows: so many of the newest rows need no codes: they are scored with every search.
         least_candidates: of a term, however small the space is: more than the deepest page and its folding look at.
         root_candidates: of a term, times the root of the rows. What an estimate is off by does not change with the size
-            of a space, but how close the best lie to each other does.
+            of a space, but how close the best lie to each other does. 10M x 512: 10 found 0.979 of the best, 15 0.990.
+        least_kept: of the candidates, by their finer codes; for a page the least candidates. Of 10,000 and of 31,600,
+            128 lost none of a text's ten best.
         widest: share of the rows; where more than that may match, all are scored.
         margin, near_margin: how far below the relevance line, and below what is near it, candidates begin, in
             deviations of what estimates are off by. See `store.sieve.likely` for what that loses.
@@ -42,7 +45,8 @@ class Policy:
     subset_rows: int = 100_000
     uncoded_rows: int = 32_768
     least_candidates: int = 4_096
-    root_candidates: int = 10
+    root_candidates: int = 15
+    least_kept: int = 256
     widest: float = 0.3
     margin: float = 2.0
     near_margin: float = 1.0
@@ -60,6 +64,10 @@ class Policy:
         Of those that a filter keeps, twice as many as of all: on 1M x 512 that made recall@10 0.984 into 0.99 and more.
         """
         return max(self.least_candidates, self.root_candidates * math.isqrt(rows), 8 * wanted) * (2 if filtered else 1)
+
+    def kept(self, wanted: int, *, page: bool) -> int:
+        """How many candidates to score exactly, of one term alone, once their finer codes are known."""
+        return max(self.least_candidates if page else self.least_kept, 8 * wanted)
 
 
 DEFAULT = Policy()

@@ -154,20 +154,24 @@ def checks(matrix: NDArray[np.float16], rows: NDArray[np.int64] | None = None) -
         rows: row numbers (w,). Not checked.
     """
     rows = np.arange(len(matrix)) if rows is None else np.ascontiguousarray(rows, np.int64)
-    weights = (np.arange(1, matrix.shape[1] + 1, dtype=np.uint64) * _KNUTH % 2**32 | 1).astype(np.uint32)
-    bits, made = matrix.view(np.uint16), np.empty(len(rows), np.uint32)
+    bits, made, each = matrix.view(np.uint16), np.empty(len(rows), np.uint32), weights(matrix.shape[1])
     if len(rows) < FEW:
         # Not worth a compiler.
         for start in range(0, len(rows), 1_024):
             part = bits[rows[start : start + 1_024]]
-            made[start : start + 1_024] = (part * weights).sum(axis=1, dtype=np.uint32)
+            made[start : start + 1_024] = (part * each).sum(axis=1, dtype=np.uint32)
         return made
     with compiling:
         kernel = _compiled_checks()
     in_pieces(
-        lambda first, last: kernel(bits, rows, weights, made, first, last), len(rows), PIECE_BYTES // matrix.strides[0]
+        lambda first, last: kernel(bits, rows, each, made, first, last), len(rows), PIECE_BYTES // matrix.strides[0]
     )
     return made
+
+
+def weights(count: int) -> NDArray[np.uint32]:
+    """What each of so many words counts in a checksum, uint32 (count,)."""
+    return (np.arange(1, count + 1, dtype=np.uint64) * _KNUTH % 2**32 | 1).astype(np.uint32)
 
 
 @cache
@@ -202,7 +206,7 @@ def _compiled() -> _Kernel:
     # Only a search needs numba; importing it takes 0.2 s.
     from numba import njit, types
 
-    prefetch = _prefetch()
+    prefetch = prefetching()
 
     def score(  # type: ignore[no-untyped-def]  # pragma: no cover - it runs as machine code
         matrix, rows, queries, out, first, last
@@ -252,7 +256,7 @@ def _compiled() -> _Kernel:
     return kernel
 
 
-def _prefetch() -> Any:
+def prefetching() -> Any:
     """A function of numba's that asks for the cache line at an address; LLVM's `llvm.prefetch`, read, keep, data."""
     from llvmlite import ir
     from numba import types

@@ -87,9 +87,10 @@ def likely(
             if count >= policy.widest * total:
                 return None
             floors = [sieve.reached_by(count / total) for sieve in sieves]
+            goals: Sequence[Goal] = ()
             if groups:
                 truth = index.cosines(exact, queries)
-                narrowest, lines = min(
+                narrowest, lines, goals = min(
                     (_lines(group, sieves, truth, exact, policy) for group in groups), key=lambda each: each[0]
                 )
                 if narrowest > policy.widest:
@@ -97,7 +98,10 @@ def likely(
                 for row, line in lines:
                     floors[row] = min(floors[row], line)
             found = [codes.above(sieve.aim, floor, coded) for sieve, floor in zip(sieves, floors, strict=True)]
-            together = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+            if len(found) == 1:
+                together = _narrowed(index, found[0], queries[0], goals, exact, policy.kept(wanted, page=bool(groups)))
+            else:  # what is good to several terms at once may be among the first of none
+                together = np.unique(np.concatenate(found))
             return index.contents_among(together, rows)
 
         return exact, work
@@ -118,21 +122,43 @@ class _Sieve:
         place = len(self.estimates) - max(1, round(share * len(self.estimates)))
         return float(np.partition(self.estimates, place)[place])
 
-    def off(self, rows: Ids, truth: Floats) -> tuple[float, float]:
-        """Mean and deviation of what estimates lie above the truth."""
-        error = self._codes.estimates(self.aim, rows) - truth
-        return float(error.mean()), float(error.std())
+    def error(self, rows: Ids, truth: Floats) -> Floats:
+        """What estimates lie above the truth, float32 (n,)."""
+        return np.asarray(self._codes.estimates(self.aim, rows) - truth, np.float32)
 
 
 def _lines(
     group: Sequence[Goal], sieves: Sequence[_Sieve], truth: Floats, exact: Ids, policy: Policy
-) -> tuple[float, list[tuple[int, float]]]:
-    """The share of the rows that may reach a group, and the estimate from which they may, by query."""
+) -> tuple[float, list[tuple[int, float]], Sequence[Goal]]:
+    """The share of the rows that may reach a group, and the estimate from which they may, by query; and the group."""
     share, lines = 0.0, []
     for goal in group:
         sieve = sieves[goal.query]
-        mean, deviation = sieve.off(exact, truth[goal.query])
-        floor = mean + min(goal.line - policy.margin * deviation, goal.near - policy.near_margin * deviation)
+        floor = _floor(goal, sieve.error(exact, truth[goal.query]), policy)
         share += float((sieve.estimates >= floor).mean())
         lines.append((goal.query, floor))
-    return share, lines
+    return share, lines, group
+
+
+def _floor(goal: Goal, error: Floats, policy: Policy) -> float:
+    """The estimate from which a row may reach a goal; `error` is what estimates of some rows lie above the truth."""
+    mean, deviation = float(error.mean()), float(error.std())
+    return mean + min(goal.line - policy.margin * deviation, goal.near - policy.near_margin * deviation)
+
+
+def _narrowed(index: VectorIndex, found: Ids, query: Floats, goals: Sequence[Goal], exact: Ids, kept: int) -> Ids:
+    """Those of the rows that were found which their finer codes say to keep, and those that have none."""
+    fine = index.fine
+    if fine is None or len(found) <= kept:
+        return found
+    found = index.alive(found)
+    near, other = found[found < len(fine)], found[found >= len(fine)]
+    exact = exact[exact < len(fine)]
+    if len(near) <= kept or not fine.is_sound(near) or not fine.is_sound(exact):
+        return found
+    estimates = fine.estimates(query, near)
+    floor = float(np.partition(estimates, len(near) - kept)[len(near) - kept])
+    if goals:
+        error = fine.estimates(query, exact) - index.cosines(exact, query[None])[0]
+        floor = min(floor, *(_floor(goal, error, index.policy) for goal in goals))
+    return np.concatenate([near[estimates >= floor], other])

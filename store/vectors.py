@@ -16,6 +16,8 @@ import numpy as np
 
 from store.cache_files import ENTRY, FORMAT, CacheFiles, Held, Manifest
 from store.codes import Coder, Codes
+from store.fine import FineCodes
+from store.fine import encode as encode_finely
 from store.held_rows import CHUNK, Floats, Halves, HeldRows, Ids
 from store.policy import DEFAULT, Policy, Tier
 from store.scoring import RowNumbers, best
@@ -76,12 +78,13 @@ class VectorIndex:
         self._turns = Turns()  # adding may move what is in memory
         self._coding = threading.Lock()
         self._remaking = threading.Lock()
-        self._hold(HeldRows(np.empty((0, dim), np.float16), np.empty(0, ENTRY)), np.empty(0, np.int64), None)
+        self._hold(HeldRows(np.empty((0, dim), np.float16), np.empty(0, ENTRY)), np.empty(0, np.int64), None, None)
 
-    def _hold(self, rows: HeldRows, dead: Ids, codes: Codes | None) -> None:
+    def _hold(self, rows: HeldRows, dead: Ids, codes: Codes | None, fine: FineCodes | None) -> None:
         self._rows = rows
         self._dead = dead
         self.codes = codes
+        self.fine = fine
         self._known: Located | None = None
 
     @classmethod
@@ -107,10 +110,11 @@ class VectorIndex:
         """An index of what a space's files hold."""
         manifest = held.manifest
         index = cls(manifest.dim, **options)
-        codes = None
+        codes = fine = None
         if manifest.coded:
-            codes = Codes(Coder(manifest.dim, np.asarray(manifest.centre, np.float32)), held.codes)
-        index._hold(HeldRows(held.rows, held.entries), held.dead, codes)
+            coder = Coder(manifest.dim, np.asarray(manifest.centre, np.float32))
+            codes, fine = Codes(coder, held.codes), FineCodes(coder, held.fine)
+        index._hold(HeldRows(held.rows, held.entries), held.dead, codes, fine)
         index.epoch, index.last_id, index.saved = manifest.epoch, manifest.last_id, manifest
         index.measured = dict(manifest.measured)
         return index
@@ -136,10 +140,11 @@ class VectorIndex:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes it takes in memory, rows that are mapped left out."""
+        """Bytes it takes in memory, rows and finer codes that are mapped left out."""
         codes = 0 if self.codes is None else self.codes.words.nbytes
+        fine = 0 if self.fine is None else self.fine.memory_bytes
         numbers = 16 * len(self)  # content ids, and the table of rows by id
-        return codes + numbers + self._rows.memory_bytes
+        return codes + fine + numbers + self._rows.memory_bytes
 
     @property
     def unmapped(self) -> int:
@@ -169,7 +174,7 @@ class VectorIndex:
             places = np.minimum(np.searchsorted(numbers, held), len(numbers) - 1)
             alive = numbers[places] == held if len(numbers) else np.zeros(len(held), np.bool_)
             codes = None if self.codes is None else Codes(self.codes.coder, self.codes.words)
-            made._hold(self._rows.shared(), np.flatnonzero(~alive), codes)
+            made._hold(self._rows.shared(), np.flatnonzero(~alive), codes, self.fine)
             made.epoch, made.last_id = self.epoch, int(held[alive].max(initial=0))
             made.saved, made.measured = self.saved, self.measured
             return made
@@ -214,10 +219,11 @@ class VectorIndex:
             # Only what these rows were read from, or written to, is appended to.
             appends = self.saved is not None and self.saved == files.manifest()
             if appends and len(self._dead) <= self.policy.dead_share * len(rows):
-                sound, kept = True, (len(self._rows.mapped), self.saved.coded if self.saved else 0)
+                fine = 0 if self.fine is None else len(self.fine)
+                kept = (len(self._rows.mapped), self.saved.coded if self.saved else 0, fine)
             else:
-                rows, kept, appends = np.delete(rows, self._dead), (0, 0), False
-                sound = self._rows.is_sound(rows)
+                rows, kept, appends = np.delete(rows, self._dead), (0, 0, 0), False
+            sound = self._rows.is_sound(rows[kept[0] if self.codes is None else min(kept[0], kept[2]) :])
             if sound:
                 self._write(files, space_key, rows, kept, token=self.saved.token if appends and self.saved else "")
         if not sound:
@@ -230,15 +236,17 @@ class VectorIndex:
         saved = self.saved
         if saved is None:
             return False
-        held = (saved.rows, saved.dead, saved.coded, saved.epoch, saved.last_id)
-        return held == (len(self._rows), len(self._dead), self._coded, self.epoch, self.last_id)
+        held = (saved.rows, saved.dead, saved.coded, saved.fine, saved.epoch, saved.last_id)
+        fine = 0 if self.codes is None else len(self._rows)
+        return held == (len(self._rows), len(self._dead), self._coded, fine, self.epoch, self.last_id)
 
     def is_sound(self) -> bool:
-        """Whether every row is what was written; reads all that nobody read yet."""
+        """Whether every row is what was written, and every finer code; reads all that nobody read yet."""
         with self._turns.reading():
-            return self._rows.is_sound(np.arange(len(self._rows)))
+            fine = self.fine is None or self.fine.is_sound(np.arange(len(self.fine)))
+            return fine and self._rows.is_sound(np.arange(len(self._rows)))
 
-    def _write(self, files: CacheFiles, space_key: str, rows: Ids, kept: tuple[int, int], *, token: str) -> None:
+    def _write(self, files: CacheFiles, space_key: str, rows: Ids, kept: tuple[int, int, int], *, token: str) -> None:
         new, held, dead, coded = rows[kept[0] :], self._rows, self._dead, self._coded
         held.summed(new)
         entries = held.entries
@@ -250,13 +258,17 @@ class VectorIndex:
         state = Manifest(
             format=FORMAT, space=space_key, dim=self.dim, epoch=self.epoch, last_id=self.last_id, token=token,
             rows=len(rows), dead=len(dead), coded=0 if codes is None else len(codes),
+            fine=0 if coder is None else len(rows),
             centre=() if coder is None else tuple(coder.centre.tolist()), measured=self.measured,
         )  # fmt: skip
         parts = (held.gathered(new[start : start + CHUNK]) for start in range(0, len(new), CHUNK))
-        self.saved = files.write(state, parts, entries, codes, dead, kept=kept)
+        starts = range(kept[2], len(rows) if coder is not None else 0, CHUNK)
+        finer = (encode_finely(coder, held.gathered(rows[start : start + CHUNK])) for start in starts if coder)
+        self.saved = files.write(state, parts, entries, codes, finer, dead, kept=kept)
         # What was in memory is in the file now: from there, and not twice.
         made = None if coder is None or codes is None else Codes(coder, codes)
-        self._hold(held.moved(files.rows(self.saved), rows, entries), dead, made)
+        fine = None if coder is None else FineCodes(coder, files.fine(self.saved))
+        self._hold(held.moved(files.rows(self.saved), rows, entries), dead, made, fine)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -422,7 +434,7 @@ class VectorIndex:
             fresh = VectorIndex(self.dim, policy=self.policy)
             fresh.add(self._source())
             with self._turns.writing():
-                self._hold(fresh._rows, np.empty(0, np.int64), None)
+                self._hold(fresh._rows, np.empty(0, np.int64), None, None)
                 self.saved, self.last_id = None, fresh.last_id
 
     def cosines(self, rows: Ids, queries: Floats) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from store import fine
 from store.cache_files import CacheFiles, Manifest
 from store.codes import Coder, Codes
 from store.measuring import measure, text_like
@@ -26,8 +27,9 @@ from store.vectors import Floats, Ids, VectorIndex
 
 DIM = 70
 SMALL = Policy(
-    exact_rows=40, subset_rows=4, uncoded_rows=10, least_candidates=8, root_candidates=2, widest=1.0, dead_share=0.3
-)
+    exact_rows=40, subset_rows=4, uncoded_rows=10, least_candidates=8, root_candidates=2, least_kept=4, widest=1.0,
+    dead_share=0.3,
+)  # fmt: skip
 
 
 def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -343,9 +345,13 @@ def test_what_a_killed_save_left_is_gone_before_more_is_written(tmp_path: Path) 
 # -- the compressed tier ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def large() -> VectorIndex:
-    return VectorIndex.of(np.arange(60_000) * 2 + 1, clustered(60_000, 256), tier="compressed")
+@pytest.fixture(scope="module", params=["in memory", "saved"])
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> VectorIndex:
+    """With codes of one bit alone, and with the finer ones that are made when it is saved."""
+    index = VectorIndex.of(np.arange(60_000) * 2 + 1, clustered(60_000, 256), tier="compressed")
+    if request.param == "saved":
+        index.save(CacheFiles(tmp_path_factory.mktemp("large"), 1), "key")
+    return index
 
 
 @pytest.fixture(scope="module")
@@ -380,6 +386,75 @@ def test_what_reaches_a_line_is_among_the_likely_and_most_of_what_is_near(large:
         found[:, number] = [np.isin(ids[own >= edge], some).mean() for edge in (line, near)]
     assert found[0].mean() >= 0.99
     assert found[1].mean() >= 0.93
+
+
+def test_finer_codes_leave_a_tenth_of_the_candidates_and_lose_none_of_the_nearest(tmp_path: Path) -> None:
+    index = VectorIndex.of(np.arange(60_000), clustered(60_000, 256), tier="compressed")
+    asked = text_like(index.sample(4_096)[1], 30, seed=5)
+    before = [likely(index, query, [], wanted=10) for query in asked[:, None]]
+    index.save(CacheFiles(tmp_path, 1), "key")
+    for query, coarse in zip(asked[:, None], before, strict=True):
+        some = likely(index, query, [], wanted=10)
+        assert some is not None and coarse is not None
+        assert np.isin(some, coarse).all() and len(some) == DEFAULT.least_kept < 0.1 * len(coarse)
+        ids, cosines = index.scores(query, only=coarse)
+        assert np.isin(ids[best(ids, cosines[0], 10)], some).all()
+
+
+def test_rows_that_came_after_the_save_are_found_beside_those_with_finer_codes(tmp_path: Path) -> None:
+    table, index, _ = saved(CacheFiles(tmp_path, 1), 300)
+    table.delete(100)
+    table.add(9)
+    index = follow(index, table)
+    for number in table.numbers[[0, 50, 150, -9, -1]].tolist():
+        content, vector = table.rows[number]
+        query = vector.astype(np.float32)[None]
+        assert index.nearest(query / np.linalg.norm(query), 1)[0].tolist() == [[content]]
+
+
+def test_a_finer_code_that_changed_on_the_disk_decides_nothing(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
+    query = text_like(index.sample(50)[1], 1)
+    coarse = VectorIndex.of(index.ids, index.vectors_of(index.ids).astype(np.float16))
+    expected = coarse.nearest(query, 3)
+    path = files.path(manifest, "fine")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 131):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
+        for got, right in zip(index.nearest(query, 3), expected, strict=True):
+            np.testing.assert_array_equal(got, right)
+        assert not index.is_sound()
+
+
+@given(
+    dim=st.integers(1, 200), count=st.integers(1, 40), place=st.integers(0, 10**9), bit=st.integers(0, 7),
+    seed=st.integers(0, 9),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_any_changed_bit_of_a_finer_code_is_seen(dim: int, count: int, place: int, bit: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float16)
+    coder = Coder(dim, sample=rows.astype(np.float32))
+    made = fine.encode(coder, rows)
+    every = np.arange(count)
+    assert fine.FineCodes(coder, made).is_sound(every)
+    place %= made.size
+    made.reshape(-1)[place] ^= 1 << bit
+    row = place // made.shape[1]
+    codes = fine.FineCodes(coder, made)
+    assert not codes.is_sound(every)
+    assert codes.is_sound(every[every != row])
+
+
+def test_estimates_of_finer_codes_are_near_and_right_in_the_mean() -> None:
+    rows = clustered(4_000, 256)
+    coder = Coder(256, sample=rows[:1_000].astype(np.float32))
+    codes = fine.FineCodes(coder, fine.encode(coder, rows))
+    query = text_like(rows.astype(np.float32), 1)[0]
+    error = codes.estimates(query, np.arange(4_000)) - rows.astype(np.float32) @ query
+    assert abs(error.mean()) < 1e-3
+    assert error.std() < 0.006  # 0.0045 here; of one bit it is 0.03
 
 
 def test_a_line_that_much_of_a_library_reaches_is_scored_exactly(large: VectorIndex, asked: Floats) -> None:

@@ -258,10 +258,10 @@ def damage_missing(path: Path) -> None:
     path.unlink()
 
 
-SMALL = Policy(exact_rows=8, uncoded_rows=0, least_candidates=1, subset_rows=0, widest=1)
+SMALL = Policy(exact_rows=8, uncoded_rows=0, least_candidates=1, least_kept=1, subset_rows=0, widest=1)
 
 
-@pytest.mark.parametrize("kind", ["json", "faiss", "ids", "bits"])
+@pytest.mark.parametrize("kind", ["json", "faiss", "ids", "bits", "fine"])
 @pytest.mark.parametrize("damage", [damage_cut, damage_bit, damage_rubbish, damage_other_space, damage_missing])
 def test_a_damaged_file_is_made_again_and_never_served(
     photos: Path, index: Index, library: Path, damage: Callable[[Path], None], kind: str
