@@ -20,9 +20,6 @@ CHUNK: Final = 16_384  # rows that are copied at a time
 # With at most this share of the rows wanted, they are read one by one, and not what lies between them: of 10M x 512 in
 # a file that memory can't hold, a first search took 31 s when the system read 128 kB around each row.
 SCATTERED: Final = 1 / 8
-# Rows read one by one after which the system may forget where the file is mapped: for each it maps 64 kB around, as far
-# as they are in its memory, and the whole file would count as this process's in the end.
-LET_GO: Final = 16_384
 
 
 class HeldRows:
@@ -42,7 +39,7 @@ class HeldRows:
         self._entries: Growing[Any] = Growing((), ENTRY, entries)
         self._sound = Growing((), np.bool_, np.zeros(len(mapped), np.bool_))
         self._file = _file_of(mapped)
-        self._scattered, self._read = False, 0
+        self._scattered = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -132,11 +129,6 @@ class HeldRows:
         if scattered != self._scattered:
             self._file.madvise(mmap.MADV_RANDOM if scattered else mmap.MADV_NORMAL)
             self._scattered = scattered
-        if scattered:
-            self._read += count
-            if self._read >= LET_GO:
-                self._file.madvise(mmap.MADV_DONTNEED)
-                self._read = 0
 
 
 def _file_of(mapped: Halves) -> mmap.mmap | None:
@@ -144,4 +136,4 @@ def _file_of(mapped: Halves) -> mmap.mmap | None:
     base: Any = mapped
     while base is not None and not isinstance(base, mmap.mmap):
         base = getattr(base, "base", None)
-    return base if hasattr(mmap, "MADV_DONTNEED") else None
+    return base if hasattr(mmap, "MADV_RANDOM") else None

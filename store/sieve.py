@@ -154,7 +154,7 @@ def _narrowed(index: VectorIndex, found: Ids, query: Floats, goals: Sequence[Goa
     found = index.alive(found)
     near, other = found[found < len(fine)], found[found >= len(fine)]
     exact = exact[exact < len(fine)]
-    if len(near) <= kept or not fine.is_sound(near) or not fine.is_sound(exact):
+    if len(near) <= kept or index.fine_of(np.concatenate([near, exact])) is None:
         return found
     estimates = fine.estimates(query, near)
     floor = float(np.partition(estimates, len(near) - kept)[len(near) - kept])

@@ -237,6 +237,8 @@ class VectorIndex:
         if saved is None:
             return False
         held = (saved.rows, saved.dead, saved.coded, saved.fine, saved.epoch, saved.last_id)
+        if saved.fine != (0 if self.fine is None else len(self.fine)):
+            return False  # they were damaged
         fine = 0 if self.codes is None else len(self._rows)
         return held == (len(self._rows), len(self._dead), self._coded, fine, self.epoch, self.last_id)
 
@@ -366,6 +368,18 @@ class VectorIndex:
         else:
             both = np.concatenate([found, rows[rows >= self._coded]])
         return np.asarray(self._rows.entries["content"][both], np.int64)
+
+    def fine_of(self, rows: Ids) -> FineCodes | None:
+        """Finer codes, if those of these rows are what was written; only for a reader.
+
+        A row's place among the candidates is all that hangs on them: where one is damaged they are done without, until
+        they are saved again.
+        """
+        fine = self.fine
+        if fine is not None and not fine.is_sound(rows):
+            log.warning("finer codes of a vector cache of %d rows are damaged; it is searched without", len(self))
+            self.fine = None
+        return self.fine
 
     def alive(self, rows: Ids) -> Ids:
         """Those of some rows that are not gone; only for a reader."""
