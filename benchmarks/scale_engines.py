@@ -16,6 +16,7 @@ from scale_base import Engine
 from scale_data import EXTRA, TOP, Data, Floats, Ids
 from scale_lists import Lists
 
+from store import fine
 from store.cache_files import CacheFiles
 from store.policy import DEFAULT
 from store.scoring import checks
@@ -207,6 +208,7 @@ class Exact(Engine):
         index.encode()
         index.nearest(rows[:1].astype(np.float32), TOP)
         checks(rows)
+        fine.prepare()
 
     @staticmethod
     def memory(count: int, dim: int) -> int:

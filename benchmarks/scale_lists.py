@@ -29,7 +29,7 @@ ROWS: Final = "vectors.f16"
 
 
 class Setting(NamedTuple):
-    """What a search looks at: one in so many lists, and one in so many of the candidates that our own tier scores."""
+    """What a search looks at: one in so many lists, and one in so many of the candidates that our own tier finds."""
 
     lists: int
     candidates: int
@@ -121,7 +121,7 @@ class Lists(Engine):
         self.index.remove_ids(ids - 1)
 
     def _candidates(self, query: Floats, parameters: Any = None) -> Ids:
-        """Rows that may be the nearest, in their order: as many as our own tier scores of such a set, or fewer."""
+        """Rows that may be the nearest, in their order: as many as our own tier finds of such a set, or fewer."""
         wanted = DEFAULT.candidates(self.count, TOP, filtered=parameters is not None) // self.fewer
         self.faiss.omp_set_num_threads(1)  # FAISS keeps it for each thread
         found = self.index.search(query[None], wanted, params=parameters)[1][0]

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from queue import Empty, SimpleQueue
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 BATCH: Final = 32
 """Pictures decoded at once, at most; NVIDIA's decoding engines, up to eight a card, each take one of them."""
-BATCH_PIXELS: Final = 128_000_000  # of one batch; three bytes of the card's memory each
+BATCH_PIXELS: Final = 128_000_000  # a batch that has so many takes no more; three bytes of the card's memory each
 LARGEST: Final = 64_000_000  # pixels of a picture; shrinking one takes 24 bytes of each for a moment
 GIVE_UP: Final = 64  # pictures refused one after the other, and none decoded: the card can't be used
 
@@ -45,7 +45,7 @@ class Taken:
     """What came of a picture.
 
     Attributes:
-        pixels: upright RGB, uint8 (height, width, 3), contiguous and writable; None where the card refused it.
+        pixels: RGB as it is stored, uint8 (height, width, 3), contiguous and writable; None where the card refused it.
         seconds: of a core, that its way to the card and back took.
     """
 
@@ -55,7 +55,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    data: bytes
+    data: bytearray
     size: tuple[int, int]
     scale: int
     taken: Future[Taken] = field(default_factory=Future)
@@ -74,28 +74,28 @@ class Cards:
         """Start one thread for each of `devices`. `cpu` is possible, and of no use but for seeing that it works.
 
         Raises:
-            CardsError: torchcodec is not installed, or is not made for this torch.
+            CardsError: torchcodec is not installed, or is not made for this torch; or a device can't be used.
         """
         self.usable, self.decoded = True, 0
         self.slots = 2 * BATCH * len(devices)  # one batch waits while another is decoded
         self._decode = _decoder()
+        lanes = [(torch.device(name), _stream(name)) for name in devices]  # here, where what is wrong can be said
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
         self._refused = 0
         self._lock = threading.Lock()
-        self._open = True
+        self._open, self._at_work = True, len(devices)
         self._threads = [
-            threading.Thread(target=self._work, args=(torch.device(name),), name=f"decode-{name}", daemon=True)
-            for name in devices
+            threading.Thread(target=self._work, args=lane, name=f"decode-{lane[0]}", daemon=True) for lane in lanes
         ]
         for thread in self._threads:
             thread.start()
 
-    def decode(self, data: bytes, size: tuple[int, int], scale: int) -> Taken:
+    def decode(self, data: bytearray, size: tuple[int, int], scale: int) -> Taken:
         """Decode a JPEG on whichever device is free first, and wait for it.
 
         Args:
-            data: the file.
-            size: width and height of the whole picture once it is upright, px.
+            data: the file, without anything that says how it is to be turned (`jpegs.bare`).
+            size: width and height of the whole picture as it is stored, px.
             scale: what both are divided by, and rounded to whole pixels (`indexer.decode.nearest`).
         """
         order = _Order(data, size, scale)
@@ -114,19 +114,37 @@ class Cards:
         for thread in self._threads:
             thread.join()
 
-    def _work(self, device: torch.device) -> None:
-        on_cuda = device.type == "cuda"
-        # A stream of its own, or pictures would wait for the model to be done with a batch of others.
-        stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
-        with torch.inference_mode(), torch.cuda.stream(stream) if on_cuda else nullcontext():
-            while batch := self._next():
-                begun = time.thread_time()
-                made = self._decoded(batch, device)
-                seconds = (time.thread_time() - begun) / len(batch)
-                with self._lock:
-                    self.decoded += sum(pixels is not None for pixels in made)
-                for order, pixels in zip(batch, made, strict=True):
-                    order.taken.set_result(Taken(pixels, seconds))
+    def _work(self, device: torch.device, stream: torch.cuda.Stream | None) -> None:
+        try:
+            with torch.inference_mode(), nullcontext() if stream is None else torch.cuda.stream(stream):
+                while batch := self._next():
+                    self._answer(batch, device)
+        finally:
+            self._end()
+
+    def _answer(self, batch: Sequence[_Order], device: torch.device) -> None:
+        begun = time.thread_time()
+        made: list[NDArray[np.uint8] | None] = [None] * len(batch)
+        try:
+            made = self._decoded(batch, device)
+        finally:  # whatever happens, who asked is not kept waiting
+            seconds = (time.thread_time() - begun) / len(batch)
+            with self._lock:
+                self.decoded += sum(pixels is not None for pixels in made)
+            for order, pixels in zip(batch, made, strict=True):
+                order.taken.set_result(Taken(pixels, seconds))
+
+    def _end(self) -> None:
+        """Of one thread; the last one leaves nobody waiting."""
+        with self._lock:
+            self._at_work -= 1
+            if self._at_work:
+                return
+            self._open = self.usable = False
+            while not self._orders.empty():
+                order = self._orders.get()
+                if order is not None:
+                    order.taken.set_result(Taken(None, 0.0))
 
     def _next(self) -> list[_Order]:
         """What waits, at least one; nothing at the end."""
@@ -148,10 +166,15 @@ class Cards:
     def _decoded(self, batch: Sequence[_Order], device: torch.device) -> list[NDArray[np.uint8] | None]:
         """The pixels of each; None for one that the device refuses."""
         try:
-            whole = self._decode([order.data for order in batch], mode="RGB", device=device)
+            # torchcodec would make tensors of them under `warnings.catch_warnings`, which is not safe among threads.
+            files = [torch.frombuffer(order.data, dtype=torch.uint8) for order in batch]
+            whole = self._decode(files, mode="RGB", device=device)
             made = _home([_shrunk(image, order) for image, order in zip(whole, batch, strict=True)], device)
         # nvJPEG refuses a whole batch for one picture that it can't decode, or that there is no memory for.
         except Exception as error:  # noqa: BLE001 - whatever it is, the cores can decode the picture
+            if device.type == "cuda":
+                with suppress(RuntimeError):  # what was begun for the batch may still write into its memory
+                    torch.cuda.current_stream(device).synchronize()
             if len(batch) == 1:
                 self._refuse(error, device)
                 return [None]
@@ -162,10 +185,12 @@ class Cards:
         return self._decoded(batch[:half], device) + self._decoded(batch[half:], device)
 
     def _refuse(self, error: Exception, device: torch.device) -> None:
-        self._refused += 1
         log.debug("%s does not decode a picture: %s", device, error)
-        if self._refused == GIVE_UP:
-            self.usable = False
+        with self._lock:
+            self._refused += 1
+            ends = self._refused >= GIVE_UP and self.usable
+            self.usable = self.usable and not ends
+        if ends:
             log.warning("%s decodes no pictures, so the cores go on alone; it said: %s", device, error)
 
 
@@ -182,15 +207,22 @@ def _decoder() -> _Decoder:
     return decoder
 
 
-def _shrunk(image: torch.Tensor, order: _Order) -> torch.Tensor:
-    """A decoded picture (3, height, width), shrunk to what was asked for: (h, w, 3).
+def _stream(name: str) -> torch.cuda.Stream | None:
+    """A stream of its own, or pictures would wait for the model to be done with a batch of others."""
+    device = torch.device(name)
+    if device.type != "cuda":
+        return None
+    try:
+        return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        raise CardsError(f"{name} can't be used to decode on: {error}. Leave --decode-on out.") from error
 
-    Raises:
-        ValueError: it is not the picture that its header told of.
-    """
+
+def _shrunk(image: torch.Tensor, order: _Order) -> torch.Tensor | None:
+    """A decoded picture (3, height, width), shrunk to what was asked for: (h, w, 3); None if it is another."""
     height, width = image.shape[1:]
     if (width, height) != order.size or image.dtype != torch.uint8:
-        raise ValueError(f"{width}x{height} pixels of {image.dtype} came of {order.size[0]}x{order.size[1]}")
+        return None
     if order.scale > 1:
         wide, high = nearest(order.size, order.scale)
         rate = 1 / order.scale
@@ -200,14 +232,17 @@ def _shrunk(image: torch.Tensor, order: _Order) -> torch.Tensor:
     return image.permute(1, 2, 0).contiguous()
 
 
-def _home(images: Sequence[torch.Tensor], device: torch.device) -> list[NDArray[np.uint8] | None]:
+def _home(images: Sequence[torch.Tensor | None], device: torch.device) -> list[NDArray[np.uint8] | None]:
     """Pictures of a device, in memory of the machine."""
     if device.type != "cuda":
-        return [image.cpu().numpy() for image in images]
-    here = [torch.empty(image.shape, dtype=image.dtype, pin_memory=True) for image in images]
-    for place, image in zip(here, images, strict=True):
-        place.copy_(image, non_blocking=True)
+        return [None if image is None else image.numpy() for image in images]
+    here: list[torch.Tensor | None] = []
+    for image in images:
+        place = None if image is None else torch.empty(image.shape, dtype=image.dtype, pin_memory=True)
+        if place is not None and image is not None:
+            place.copy_(image, non_blocking=True)
+        here.append(place)
     done: Any = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
     done.record()
     done.synchronize()  # sleeping, as the cores have other pictures to decode
-    return [place.numpy() for place in here]
+    return [None if place is None else place.numpy() for place in here]

@@ -120,7 +120,7 @@ def cli() -> None:
     type=click.IntRange(1, 256),
     default=None,
     metavar="N",
-    help="Threads that read and decode. Default: one per core.",
+    help="Threads that read and decode at once. Default: one per core.",
 )
 @click.option(
     "--decode-on",

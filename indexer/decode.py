@@ -179,11 +179,10 @@ def _upright_at(
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpegs.SCALES:
         data = jpegs.data_of(source)
-        if routes is not None and _for_cards(image, data):
-            pixels = routes.on_card(data, (facts.width, facts.height), scale)
-            if pixels is not None:
-                return pixels, facts
-        pixels = (jpegs if routes is None else routes).pixels_of(data, image.size, scale)
+        if routes is not None and not _in_rgb(image) and (bare := jpegs.bare(data)):
+            pixels = routes.on_card(bare, image.size, scale)
+        if pixels is None:
+            pixels = (jpegs if routes is None else routes).pixels_of(data, image.size, scale)
     if pixels is None:
         pixels = _by_pillow(image, scale, max(jpegs.SCALES) if is_jpeg else 1)
     else:
@@ -192,11 +191,10 @@ def _upright_at(
     return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
 
 
-def _for_cards(image: ImageFile.ImageFile, data: bytes) -> bool:
-    """Whether a card may be asked for a JPEG of 8-bit grey or colour: it takes the colours for YCbCr, unasked."""
+def _in_rgb(image: ImageFile.ImageFile) -> bool:
+    """Whether a JPEG of 8-bit colour may hold RGB, as libjpeg tells it (jdapimin.c): a card takes all for YCbCr."""
     components = bytes(layer[0] for layer in getattr(image, "layer", ()))
-    in_rgb = components == b"RGB" or image.info.get("adobe_transform", 1) == 0  # as libjpeg tells them (jdapimin.c)
-    return not in_rgb and jpegs.is_whole(data)
+    return components == b"RGB" or image.info.get("adobe_transform", 1) == 0
 
 
 def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ SCALES: Final = (1, 2, 4, 8)
 # It is told the least size, takes the least of its eighths that reaches it, and for less than this, px, may take two of
 # them for the same.
 _TOLD_APART: Final = 8
-_START_OF_SCAN: Final = 0xDA
+_START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
 def data_of(source: BinaryIO) -> bytes:
@@ -59,13 +59,22 @@ def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint
     return pixels if pixels.shape == (height, width, 3) else None
 
 
-def is_whole(data: bytes) -> bool:
-    """Whether the picture's end is there: a decoder that is not told of it may make the rest grey, and say nothing."""
+def bare(data: bytes) -> bytearray | None:
+    """The file without its APP1 segments, which say how the picture is to be turned; None where its end is missing.
+
+    For decoders that turn by their own reading of them, and that make the rest of a picture grey and say nothing.
+    """
+    made = bytearray(data[:2])
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != _START_OF_SCAN:
         # A marker, and how long it is without itself. An EXIF thumbnail is in one, with an end of its own.
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return data[place : place + 2] == bytes((0xFF, _START_OF_SCAN)) and data.find(b"\xff\xd9", place) >= 0
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if data[place + 1] != _APP1:
+            made += data[place:end]
+        place = end
+    if data[place : place + 2] != bytes((0xFF, _START_OF_SCAN)) or data.find(b"\xff\xd9", place) < 0:
+        return None
+    return made + data[place:]
 
 
 def encoded(pixels: NDArray[np.uint8], quality: int) -> bytes:

@@ -116,7 +116,7 @@ class Routes:
         """Stop the cards' threads, once what they were asked for is done."""
         self._cards.close()
 
-    def on_card(self, data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
+    def on_card(self, data: bytearray, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
         """The pixels of a JPEG, as `Cards.decode`, by a thread that has a core; None: it is to be decoded here."""
         pixels = size[0] * size[1]
         with self._turn:

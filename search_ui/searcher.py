@@ -22,7 +22,7 @@ from search_ui.query import MAX_HITS, Picture, Query, QueryError, Words
 from search_ui.ranking import BANDS, BELOW, MAYBE, SLOPE, STRONG, Ranked, counting
 from search_ui.results import Found, Part, Result
 from search_ui.terms import Terms
-from store import codes
+from store import codes, fine
 from store.catalog import PhotoRow, SpaceState
 from store.filters import Favourite, Tag
 from store.library import Library
@@ -167,6 +167,7 @@ class Searcher:
         prepare()
         if self.library.vectors.get(space.id).tier != "exact":
             codes.prepare()
+            fine.prepare()
         calibration = self._calibration(space, self.library.catalog.generation())
         if words and space.has_text:
             calibration.texts(self._terms.nulls(space))

@@ -11,7 +11,7 @@ Files are only appended to, and the manifest says how far: whatever a kill leave
 over by the next run. They are never cut short either, which would pull the ground from under whoever has them mapped.
 
 What is read whole when opening is verified whole: ids and codes, by SHA-256 over blocks of rows, so that appending need
-not read what was there. The rows and the finer codes, thirteen times as much, are verified one by one by whoever first
+not read what was there. The rows and the finer codes, fourteen times as much, are verified one by one by whoever first
 uses them (`VectorIndex`): a changed byte is found before it is served, and opening reads none of it.
 """
 
@@ -35,6 +35,7 @@ from store.files import replace_file, sync
 from store.fine import width
 
 FORMAT: Final = 4
+READ: Final = (3, FORMAT)  # those of before lack the finer codes alone, which the next save adds
 KINDS: Final = ("faiss", "ids", "bits", "fine", "dead")
 BLOCK: Final = 65_536  # rows under one checksum
 # A row's entry in the file of ids. Packed: 20 bytes.
@@ -125,7 +126,7 @@ class CacheFiles:
             return None
         counts = (made.rows, made.dead, made.coded, made.fine, made.dim, made.epoch, made.last_id)
         sound = all(isinstance(count, int) and count >= 0 for count in counts) and made.token.isalnum()
-        return made if sound and made.format == FORMAT else None
+        return made if sound and made.format in READ else None
 
     def bytes(self, manifest: Manifest) -> int:
         """Bytes of the files of a manifest."""

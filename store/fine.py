@@ -1,7 +1,8 @@
 """Four bits a dimension: which of the rows that `store.codes` finds are worth reading whole.
 
 A row in half precision takes four times as much, and rows lie apart on the disk: where they do not all fit into memory,
-those that are read decide how long a search takes. Four bits leave a hundredth of the candidates (docs/benchmarks.md).
+those that are read decide how long a search takes. Four bits leave a hundredth of them for the ten nearest, and some
+thousands for a page (docs/benchmarks.md).
 
 A row is turned and centred as for its code of one bit, and each dimension rounded to one of 16 levels between plus and
 minus `REACH` deviations; one factor a row makes the estimate of its own length right, as in RaBitQ (see `store.codes`).
@@ -29,6 +30,8 @@ MIDDLE: Final = np.float32((LEVELS - 1) / 2)
 # Of 16 levels these put the estimate nearest: off by 0.0033, with 2.3 or 3.1 deviations by 0.0035 and more.
 REACH: Final = 2.7
 _FACTOR, _CHECK = slice(-8, -4), slice(-4, None)  # of the bytes of a code
+# As in `scoring`: sums may be reordered, once and for all when a kernel is compiled.
+_SUMS: Final[dict[str, Any]] = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
 _PIECE_ROWS: Final = 2_048  # rows that a thread looks at before it takes the next
 
 
@@ -42,7 +45,8 @@ def encode(coder: Coder, rows: NDArray[np.float16]) -> Bytes:
     and a checksum.
     """
     made = np.zeros((len(rows), width(coder.dim)), np.uint8)
-    kernel = _prepared()[0]
+    with scoring.compiling:
+        kernel = _compiled_making()
     for start in range(0, len(rows), BLOCK):
         off = coder.turned(rows[start : start + BLOCK]) - coder.centre
         part = made[start : start + BLOCK]
@@ -68,24 +72,22 @@ class FineCodes:
         """Bytes it takes in memory, codes that are mapped left out."""
         return self._sound.nbytes
 
-    def is_sound(self, rows: Ids) -> bool:
-        """Whether the codes of rows are what was written; each is looked at once."""
+    def sound(self, rows: Ids) -> NDArray[np.bool_]:
+        """Which of the rows' codes are what was written, (n,); each of those is looked at once."""
         new = rows[~self._sound[rows]]
         if len(new):
             said = self._codes.view(np.uint32)[new, -1]
             # The sum was taken while there was nothing in its own place, which is two words of 16 bits.
             low, high = scoring.weights(self._codes.shape[1] // 2)[-2:]
-            if (_sums(self._codes, new) != said + low * (said & 0xFFFF) + high * (said >> 16)).any():
-                return False
-            self._sound[new] = True
-        return True
+            self._sound[new] = _sums(self._codes, new) == said + low * (said & 0xFFFF) + high * (said >> 16)
+        return self._sound[rows]
 
     def estimates(self, query: Floats, rows: Ids) -> Floats:
         """Estimated cosines float32 (n,) of rows to a query (dim,)."""
         turned = self._coder.turned(query[None])[0]
         base = np.float32(turned @ self._coder.centre)
         shift = MIDDLE * turned.sum()
-        made, rows, kernel = np.empty(len(rows), np.float32), np.ascontiguousarray(rows, np.int64), _prepared()[1]
+        made, rows, kernel = np.empty(len(rows), np.float32), np.ascontiguousarray(rows, np.int64), prepare()
         factors = self._codes[:, _FACTOR].view(np.float32)
         scoring.in_pieces(
             lambda first, last: kernel(self._codes, factors, rows, turned, shift, base, made, first, last),
@@ -98,17 +100,15 @@ def _sums(codes: Bytes, rows: Ids | None = None) -> NDArray[np.uint32]:
     return scoring.checks(codes.view(np.float16), rows)
 
 
-def _prepared() -> tuple[_Kernel, _Kernel]:
-    """Kernels that make codes and that read them, compiled now if they were not yet."""
+def prepare() -> _Kernel:
+    """The kernel that reads codes, compiled now if it was not yet."""
     with scoring.compiling:
-        return _compiled()
+        return _compiled_reading()
 
 
 @cache
-def _compiled() -> tuple[_Kernel, _Kernel]:
+def _compiled_making() -> _Kernel:
     from numba import njit, types
-
-    prefetch = scoring.prefetching()
 
     def make(off, codes, factors, first, last) -> None:  # type: ignore[no-untyped-def]  # pragma: no cover - as below
         half = off.shape[1] // 2
@@ -127,6 +127,21 @@ def _compiled() -> tuple[_Kernel, _Kernel]:
                 along += (low - MIDDLE) * off[row, i] + (high - MIDDLE) * off[row, i + half]
             # So that the estimate of a row along itself is its own length.
             factors[row, 0] = square / along if along > 0 else np.float32(0)
+
+    single = types.float32
+    signature = types.void(
+        types.Array(single, 2, "C", readonly=True), types.Array(types.uint8, 2, "C"), types.Array(single, 2, "A"),
+        types.int64, types.int64,
+    )  # fmt: skip
+    kernel: _Kernel = njit([signature], **_SUMS)(make)
+    return kernel
+
+
+@cache
+def _compiled_reading() -> _Kernel:
+    from numba import njit, types
+
+    prefetch = scoring.prefetching()
 
     def read(  # type: ignore[no-untyped-def]  # pragma: no cover - it runs as machine code
         codes, factors, rows, query, shift, base, out, first, last
@@ -149,14 +164,10 @@ def _compiled() -> tuple[_Kernel, _Kernel]:
     def array(kind: Any, dimensions: int, layout: Any = "C", *, readonly: bool = True) -> Any:
         return types.Array(kind, dimensions, layout, readonly=readonly)
 
-    single, byte, whole = types.float32, types.uint8, types.int64
-    making = types.void(
-        array(single, 2), array(byte, 2, readonly=False), array(single, 2, "A", readonly=False), whole, whole
-    )
-    reading = types.void(
-        array(byte, 2), array(single, 2, "A"), array(whole, 1), array(single, 1), single, single,
+    single, whole = types.float32, types.int64
+    signature = types.void(
+        array(types.uint8, 2), array(single, 2, "A"), array(whole, 1), array(single, 1), single, single,
         array(single, 1, readonly=False), whole, whole,
     )  # fmt: skip
-    # As in `scoring`: sums may be reordered, once and for all when it is compiled.
-    options: Any = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
-    return njit([making], **options)(make), njit([reading], **options)(read)
+    kernel: _Kernel = njit([signature], **_SUMS)(read)
+    return kernel

@@ -17,8 +17,8 @@ Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 CHUNK: Final = 16_384  # rows that are copied at a time
-# With at most this share of the rows wanted, they are read one by one, and not what lies between them: of 10M x 512 in
-# a file that memory can't hold, a first search took 31 s when the system read 128 kB around each row.
+# With at most this share wanted of the rows from the first to the last of them, they are read one by one, and not what
+# lies between: of 10M x 512 in a file that memory can't hold, a search took 19 s while 128 kB were read around each.
 SCATTERED: Final = 1 / 8
 
 
@@ -39,7 +39,6 @@ class HeldRows:
         self._entries: Growing[Any] = Growing((), ENTRY, entries)
         self._sound = Growing((), np.bool_, np.zeros(len(mapped), np.bool_))
         self._file = _file_of(mapped)
-        self._scattered = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -89,7 +88,7 @@ class HeldRows:
             return True
         new = rows[~self._sound.view[rows]]
         if len(new):
-            self._advise(len(new))
+            self._advise(new)
             if (scoring.checks(self.mapped, new) != self.entries["check"][new]).any():
                 return False
             self._sound.view[new] = True
@@ -103,7 +102,7 @@ class HeldRows:
             return self._tail.view[rows]
         made = np.empty((len(rows), self.dim), np.float16)
         old = rows < edge
-        self._advise(len(rows))
+        self._advise(rows)
         made[old], made[~old] = self.mapped[rows[old]], self._tail.view[rows[~old] - edge]
         return made
 
@@ -111,7 +110,7 @@ class HeldRows:
         """Cosines float32 (m, n) of rows to queries (m, dim), see `scoring.cosines`."""
         edge = len(self.mapped)
         old = rows < edge
-        self._advise(len(rows))
+        self._advise(rows)
         if old.all():
             return scoring.cosines(self.mapped, rows, queries)
         if not old.any():
@@ -121,14 +120,11 @@ class HeldRows:
         made[:, ~old] = scoring.cosines(self._tail.view, rows[~old] - edge, queries)
         return made
 
-    def _advise(self, count: int) -> None:
-        """Tell the system how the file is about to be read; readers beside each other may both, to no harm."""
-        if self._file is None:
-            return
-        scattered = count <= SCATTERED * len(self.mapped)
-        if scattered != self._scattered:
-            self._file.madvise(mmap.MADV_RANDOM if scattered else mmap.MADV_NORMAL)
-            self._scattered = scattered
+    def _advise(self, rows: Ids) -> None:
+        """Tell the system how the file is about to be read: each time, as others tell it of the same file."""
+        if self._file is not None and len(rows):
+            span = int(rows.max()) - int(rows.min()) + 1
+            self._file.madvise(mmap.MADV_RANDOM if len(rows) <= SCATTERED * span else mmap.MADV_NORMAL)
 
 
 def _file_of(mapped: Halves) -> mmap.mmap | None:

@@ -50,7 +50,8 @@ def score(
     """
     only = library.catalog.matching(filters) if filters else None
     absent = library.catalog.absent_contents() if only is None else np.empty(0, np.int64)
-    some = likely(index, queries[list(towards)], groups, wanted=wanted, only=only) if towards else None
+    asked = queries[list(towards)]
+    some = likely(index, asked, groups, wanted=wanted, only=only, absent=absent) if towards else None
     ids, cosines = index.scores(queries, only=only if some is None else some)
     present = ~np.isin(ids, absent)
     if not present.all():

@@ -36,7 +36,7 @@ class Goal:
 
 def likely(
     index: VectorIndex, queries: Floats, groups: Sequence[Sequence[Goal]], *, wanted: int,
-    only: Ids | None = None,
+    only: Ids | None = None, absent: Ids | None = None,
 ) -> Ids | None:  # fmt: skip
     """Content ids of what may be among the nearest to any of the queries, or reach its line; None to score everything.
 
@@ -52,6 +52,7 @@ def likely(
             alone.
         wanted: how many hits are asked for; more are looked at (`Policy.candidates`).
         only: content ids to choose from, without repeats; None for all.
+        absent: content ids that are not wanted. Some may be among what is found; they take nobody's place.
 
     Returns:
         int64 (n,), in no order that means anything; the same for the same index and the same arguments.
@@ -99,7 +100,8 @@ def likely(
                     floors[row] = min(floors[row], line)
             found = [codes.above(sieve.aim, floor, coded) for sieve, floor in zip(sieves, floors, strict=True)]
             if len(found) == 1:
-                together = _narrowed(index, found[0], queries[0], goals, exact, policy.kept(wanted, page=bool(groups)))
+                kept = policy.kept(wanted, page=bool(groups))
+                together = _narrowed(index, index.wanted_among(found[0], absent), queries[0], goals, exact, kept)
             else:  # what is good to several terms at once may be among the first of none
                 together = np.unique(np.concatenate(found))
             return index.contents_among(together, rows)
@@ -147,18 +149,19 @@ def _floor(goal: Goal, error: Floats, policy: Policy) -> float:
 
 
 def _narrowed(index: VectorIndex, found: Ids, query: Floats, goals: Sequence[Goal], exact: Ids, kept: int) -> Ids:
-    """Those of the rows that were found which their finer codes say to keep, and those that have none."""
+    """Those of the rows that were found which their finer codes say to keep, and those that have no sound ones."""
     fine = index.fine
     if fine is None or len(found) <= kept:
         return found
-    found = index.alive(found)
-    near, other = found[found < len(fine)], found[found >= len(fine)]
-    exact = exact[exact < len(fine)]
-    if len(near) <= kept or index.fine_of(np.concatenate([near, exact])) is None:
+    coded = found < len(fine)
+    coded[coded] = fine.sound(found[coded])
+    near, exact = found[coded], exact[exact < len(fine)]
+    exact = exact[fine.sound(exact)]
+    if len(near) <= kept or (goals and not len(exact)):
         return found
     estimates = fine.estimates(query, near)
     floor = float(np.partition(estimates, len(near) - kept)[len(near) - kept])
     if goals:
         error = fine.estimates(query, exact) - index.cosines(exact, query[None])[0]
         floor = min(floor, *(_floor(goal, error, index.policy) for goal in goals))
-    return np.concatenate([near[estimates >= floor], other])
+    return np.concatenate([near[estimates >= floor], found[~coded]])

@@ -159,8 +159,12 @@ class VectorCache:
         index.encode()
         if saved is not None and saved == self.files(space_id).manifest() and index.is_saved:
             return
-        measure(index)
-        index.save(self.files(space_id), self._catalog.space_state(space_id).key)
+        files, key = self.files(space_id), self._catalog.space_state(space_id).key
+        index.save(files, key)
+        before = index.measured
+        measure(index)  # as it is searched from now on, by what the save made
+        if index.measured != before:
+            index.save(files, key)
         self._damaged.discard(space_id)
 
     def is_current(self, space_id: int) -> bool:

@@ -237,15 +237,13 @@ class VectorIndex:
         if saved is None:
             return False
         held = (saved.rows, saved.dead, saved.coded, saved.fine, saved.epoch, saved.last_id)
-        if saved.fine != (0 if self.fine is None else len(self.fine)):
-            return False  # they were damaged
-        fine = 0 if self.codes is None else len(self._rows)
+        fine = len(self._rows) if self._coded else 0
         return held == (len(self._rows), len(self._dead), self._coded, fine, self.epoch, self.last_id)
 
     def is_sound(self) -> bool:
         """Whether every row is what was written, and every finer code; reads all that nobody read yet."""
         with self._turns.reading():
-            fine = self.fine is None or self.fine.is_sound(np.arange(len(self.fine)))
+            fine = self.fine is None or bool(self.fine.sound(np.arange(len(self.fine))).all())
             return fine and self._rows.is_sound(np.arange(len(self._rows)))
 
     def _write(self, files: CacheFiles, space_key: str, rows: Ids, kept: tuple[int, int, int], *, token: str) -> None:
@@ -256,7 +254,7 @@ class VectorIndex:
         if not token:
             entries, dead = entries[rows], dead[:0]
             codes = None if codes is None else codes[rows[rows < coded]]
-        coder = None if self.codes is None else self.codes.coder
+        coder = None if self.codes is None or codes is None or not len(codes) else self.codes.coder
         state = Manifest(
             format=FORMAT, space=space_key, dim=self.dim, epoch=self.epoch, last_id=self.last_id, token=token,
             rows=len(rows), dead=len(dead), coded=0 if codes is None else len(codes),
@@ -369,17 +367,12 @@ class VectorIndex:
             both = np.concatenate([found, rows[rows >= self._coded]])
         return np.asarray(self._rows.entries["content"][both], np.int64)
 
-    def fine_of(self, rows: Ids) -> FineCodes | None:
-        """Finer codes, if those of these rows are what was written; only for a reader.
-
-        A row's place among the candidates is all that hangs on them: where one is damaged they are done without, until
-        they are saved again.
-        """
-        fine = self.fine
-        if fine is not None and not fine.is_sound(rows):
-            log.warning("finer codes of a vector cache of %d rows are damaged; it is searched without", len(self))
-            self.fine = None
-        return self.fine
+    def wanted_among(self, rows: Ids, absent: Ids | None) -> Ids:
+        """Those of some rows that are alive, and whose content is not among the absent; only for a reader."""
+        rows = self.alive(rows)
+        if absent is None or not len(absent):
+            return rows
+        return np.asarray(rows[~np.isin(self._rows.entries["content"][rows], absent)], np.int64)
 
     def alive(self, rows: Ids) -> Ids:
         """Those of some rows that are not gone; only for a reader."""

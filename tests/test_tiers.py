@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -401,6 +403,40 @@ def test_finer_codes_leave_a_tenth_of_the_candidates_and_lose_none_of_the_neares
         assert np.isin(ids[best(ids, cosines[0], 10)], some).all()
 
 
+def test_files_without_finer_codes_are_read_and_the_next_save_adds_those_alone(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    table, index, manifest = saved(files, 300)
+    fine_file, rows = files.path(manifest, "fine"), files.path(manifest, "faiss")
+    whole, before = fine_file.read_bytes(), (rows.read_bytes(), rows.stat().st_ino)
+    fine_file.unlink()
+    said = {**json.loads(files.manifest_path.read_bytes().rpartition(b"\n")[0]), "format": 3}
+    del said["fine"]
+    text = json.dumps(said).encode()
+    files.manifest_path.write_bytes(text + b"\n" + hashlib.sha256(text).hexdigest().encode())
+    old = files.manifest()
+    assert old is not None and not old.fine
+    query = text_like(index.sample(50)[1], 1)
+    index = VectorIndex.holding(files.read(old), policy=SMALL, source=lambda: table.after(0))
+    np.testing.assert_array_equal(index.nearest(query, 3)[0], exactly(index, query, 3)[0])
+    assert not index.is_saved
+    index.save(files, "key")
+    assert (rows.read_bytes(), rows.stat().st_ino) == before
+    assert fine_file.read_bytes() == whole
+    assert index.is_saved and files.manifest() == index.saved
+
+
+def test_what_is_not_there_takes_no_place_among_what_finer_codes_keep(tmp_path: Path) -> None:
+    index = VectorIndex.of(np.arange(20_000), clustered(20_000, 256), tier="compressed")
+    index.save(CacheFiles(tmp_path, 1), "key")
+    query = text_like(index.sample(4_096)[1], 1)
+    ids, cosines = index.scores(query)
+    absent = ids[best(ids, cosines[0], 500)]
+    some = likely(index, query, [], wanted=10, absent=absent)
+    there = ids[~np.isin(ids, absent)]
+    assert some is not None and not np.isin(some, absent).any()
+    assert np.isin(index.nearest(query, 10, only=there)[0][0], some).mean() >= 0.9
+
+
 def test_rows_that_came_after_the_save_are_found_beside_those_with_finer_codes(tmp_path: Path) -> None:
     table, index, _ = saved(CacheFiles(tmp_path, 1), 300)
     table.delete(100)
@@ -425,11 +461,7 @@ def test_a_finer_code_that_changed_on_the_disk_decides_nothing(tmp_path: Path) -
         index = VectorIndex.holding(files.read(manifest), policy=SMALL, source=lambda: table.after(0))
         for got, right in zip(index.nearest(query, 3), expected, strict=True):
             np.testing.assert_array_equal(got, right)
-        known = index.fine is not None  # whoever did not look at that one does not know
-        assert not known or not index.is_sound()
-        if not known:
-            index.save(files, "key")
-            assert path.read_bytes() == whole
+        assert not index.is_sound()
 
 
 @given(
@@ -442,13 +474,11 @@ def test_any_changed_bit_of_a_finer_code_is_seen(dim: int, count: int, place: in
     coder = Coder(dim, sample=rows.astype(np.float32))
     made = fine.encode(coder, rows)
     every = np.arange(count)
-    assert fine.FineCodes(coder, made).is_sound(every)
+    assert fine.FineCodes(coder, made).sound(every).all()
     place %= made.size
     made.reshape(-1)[place] ^= 1 << bit
     row = place // made.shape[1]
-    codes = fine.FineCodes(coder, made)
-    assert not codes.is_sound(every)
-    assert codes.is_sound(every[every != row])
+    np.testing.assert_array_equal(fine.FineCodes(coder, made).sound(every), every != row)
 
 
 def test_estimates_of_finer_codes_are_near_and_right_in_the_mean() -> None:
