@@ -28,6 +28,7 @@ from indexer.cards import Cards
 from indexer.decode import decode
 from indexer.devices import choose_devices
 from indexer.routes import Routes
+from store.errors import SightlineError
 
 HEADERS = (
     "megapixels", "pictures", "cores: pictures/s", "with cards", "ratio", "on cards", "core s/picture", "with cards",
@@ -89,7 +90,11 @@ def main(folder: Path, device: str, rounds: int, workers: int) -> None:
     sizes = read(folder)
     if not sizes:
         raise click.ClickException(f"There are no JPEGs in {folder}.")
-    devices = choose_devices(device)
+    try:
+        devices = choose_devices(device)
+        Cards(devices).close()
+    except SightlineError as error:
+        raise click.ClickException(f"{error} --device cpu shows that the script runs.") from error
     print(f"{workers} cores, {len(devices)} of {device}; medians of {rounds} rounds.\n")
     print(table(HEADERS, (measure(bits, sizes[bits], devices, rounds, workers) for bits in sorted(sizes))))
 

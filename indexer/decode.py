@@ -179,8 +179,8 @@ def _upright_at(
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpegs.SCALES:
         data = jpegs.data_of(source)
-        if routes is not None and not _in_rgb(image) and (bare := jpegs.bare(data)):
-            pixels = routes.on_card(bare, image.size, scale)
+        if routes is not None and not _in_rgb(image):
+            pixels = routes.on_card(data, image.size, scale)
         if pixels is None:
             pixels = (jpegs if routes is None else routes).pixels_of(data, image.size, scale)
     if pixels is None:

@@ -116,17 +116,25 @@ class Routes:
         """Stop the cards' threads, once what they were asked for is done."""
         self._cards.close()
 
-    def on_card(self, data: bytearray, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
-        """The pixels of a JPEG, as `Cards.decode`, by a thread that has a core; None: it is to be decoded here."""
+    def on_card(self, data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
+        """The pixels of a JPEG of YCbCr or grey, not turned, by a thread that has a core; None: decode it here.
+
+        Arguments as for `jpegs.pixels_of`.
+        """
         pixels = size[0] * size[1]
         with self._turn:
             kind = self._sizes[pixels.bit_length()]
             if not self._waiting or not self._cards.usable or pixels > LARGEST or not kind.suits_cards:
                 return None
             kind.sent += 1
+        bare = jpegs.bare(data)  # only now, as it copies the file
+        if bare is None:
+            with self._turn:
+                kind.sent -= 1
+            return None
         self._give()
         try:
-            taken = self._cards.decode(data, size, scale)
+            taken = self._cards.decode(bare, size, scale)
         finally:
             self._take()
         with self._turn:

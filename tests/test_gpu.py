@@ -131,13 +131,13 @@ def test_a_card_decodes_what_the_cores_do(cards: Cards, sampling: str, options: 
         for size, scale in (((320, 240), 1), ((300, 300), 1), ((2048, 1536), 4)):
             for mode in ("RGB", "L"):
                 picture = photo(*size).convert(mode)
-                options["subsampling"] = sampling if mode == "RGB" else 0
-                data = encoded(picture, "JPEG", quality=92, exif=oriented(orientation), **options)
+                how = {**options, "quality": 92, "subsampling": sampling if mode == "RGB" else 0}
+                data = encoded(picture, "JPEG", exif=oriented(orientation), **how)
                 file = bare(data)
                 assert file is not None
                 taken = cards.decode(file, size, scale)
                 assert taken.pixels is not None
-                here = decode(io.BytesIO(encoded(picture, "JPEG", quality=92, **options)), need=160).pixels
+                here = decode(io.BytesIO(encoded(picture, "JPEG", **how)), need=160).pixels
                 # A card may spread the colours over their pixels in another way.
                 assert decibels(final(taken.pixels), final(here)) >= (45 if sampling == "4:4:4" else 38)
 

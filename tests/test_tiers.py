@@ -437,6 +437,25 @@ def test_what_is_not_there_takes_no_place_among_what_finer_codes_keep(tmp_path: 
     assert np.isin(index.nearest(query, 10, only=there)[0][0], some).mean() >= 0.9
 
 
+def advised_as_random(path: Path) -> bool:
+    """Whether the system was told to read nothing around what is wanted of a mapped file (proc(5), VmFlags)."""
+    maps = Path("/proc/self/smaps")
+    if not maps.exists():
+        pytest.skip("this system does not say how files are mapped")
+    parts = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", maps.read_text(), flags=re.MULTILINE)
+    (own,) = [part for part in parts if part.split("\n")[0].endswith(str(path))]
+    return " rr" in next(line for line in own.splitlines() if line.startswith("VmFlags:"))
+
+
+def test_rows_that_lie_apart_are_read_one_by_one_and_a_whole_file_is_not(tmp_path: Path) -> None:
+    files = CacheFiles(tmp_path, 1)
+    _, index, manifest = saved(files, 300)
+    path, query, every = files.path(manifest, "faiss"), text_like(index.sample(50)[1], 1), index.ids
+    for only, apart in ((every[::20], True), (None, False), (every[[0, -1]], True), (every[:200], False)):
+        index.scores(query, only=only)
+        assert advised_as_random(path) == apart
+
+
 def test_rows_that_came_after_the_save_are_found_beside_those_with_finer_codes(tmp_path: Path) -> None:
     table, index, _ = saved(CacheFiles(tmp_path, 1), 300)
     table.delete(100)
