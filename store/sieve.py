@@ -43,14 +43,15 @@ def likely(
     What reaches a line is among them, but for one in 44 of what lies right on it and hardly any above: candidates begin
     two deviations of the estimates' error below it. They begin one below what is near the line, which loses one in six
     of what lies right there, and one in fifteen or so of all that is near: that far down pictures lie close together,
-    and losing none would take twice as many.
+    and losing none would take twice as many. Of a query alone the same is asked once more by finer codes, where rows
+    have them; their error is a seventh.
 
     Args:
         index: the vectors.
         queries: float32 (m, dim), unit rows.
         groups: a hit has to reach one goal of each. The group that fewest reach is looked at; none for the nearest
             alone.
-        wanted: how many hits are asked for; more are looked at (`Policy.candidates`).
+        wanted: how many hits are asked for; more are looked at (`Policy.candidates`, `Policy.kept`).
         only: content ids to choose from, without repeats; None for all.
         absent: content ids that are not wanted. Some may be among what is found; they take nobody's place.
 
