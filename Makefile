@@ -40,7 +40,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed-test
 	@touch $@
 
 install-test: $(VENV)/.installed-test
-	@$(BIN)/python tests/install_browser.py
+	@$(BIN)/python tests/helpers/install_browser.py
 
 install-dev: $(VENV)/.installed-dev
 

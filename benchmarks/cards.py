@@ -24,10 +24,10 @@ import click
 from PIL import Image
 from tables import table
 
-from indexer.cards import Cards
-from indexer.decode import decode
-from indexer.devices import choose_devices
-from indexer.routes import Routes
+from sightline.images.decode import decode
+from sightline.images.decode_scheduler import Routes
+from sightline.images.gpu_jpeg import Cards
+from sightline.models.devices import choose_devices
 from store.errors import SightlineError
 
 HEADERS = (

@@ -27,8 +27,10 @@ import numpy as np
 from sqlalchemy import Engine, event
 from tables import table
 
-from store.catalog import Catalog, Facets
-from store.filters import (
+from store.library import DATABASE, Library
+from store.lock import locked
+from store.tables.catalog import Catalog, Facets
+from store.tables.filters import (
     Camera,
     Date,
     Ext,
@@ -43,7 +45,6 @@ from store.filters import (
     Set,
     Tag,
 )
-from store.library import DATABASE, Library, locked
 
 # The name of the set that `build` makes of every third content; it does not come from the ids, which --rows changes.
 _SET: Final = "0123456789ab"

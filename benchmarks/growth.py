@@ -27,8 +27,9 @@ import click
 from search import made_library, seconds, unit_rows
 from tables import table
 
-from store.library import DATABASE, Library, locked
-from store.policy import DEFAULT, Policy
+from store.library import DATABASE, Library
+from store.lock import locked
+from store.vectors.policy import DEFAULT, Policy
 
 
 def change(folder: Path, contents: range, dim: int, seed: int) -> None:

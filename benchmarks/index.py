@@ -33,7 +33,7 @@ import click
 # As the command line sets it, and before torch starts its threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from indexer.memory import keep_freed
+from sightline.models.memory import keep_freed
 
 keep_freed()
 
@@ -43,15 +43,16 @@ from PIL import Image
 from tables import table
 from weights import random_model
 
-from indexer.batches import BATCH_CPU, BATCH_GPU
-from indexer.decode import DecodeError, decode
-from indexer.encoder import Encoder
-from indexer.fleet import Fleet, open_encoder
-from indexer.models import Model, resolve
+from indexer.batcher import BATCH_CPU, BATCH_GPU
 from indexer.pipeline import Options, Pipeline
-from indexer.transfer import Pending
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
-from store.library import Library, locked
+from sightline.images.decode import DecodeError, decode
+from sightline.models.device_queue import Pending
+from sightline.models.encoder import Encoder
+from sightline.models.multi_gpu import Fleet, open_encoder
+from sightline.models.resolve import Model, resolve
+from store.library import Library
+from store.lock import locked
 from store.paths import to_path
 
 HEADERS = (

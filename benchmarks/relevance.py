@@ -23,10 +23,10 @@ from indexer.commands import run
 from indexer.demo.captions import article
 from indexer.demo.pictures import write_pictures
 from indexer.demo.world import COLOURS, KINDS
-from search_ui.encoders import Encoders
-from search_ui.language import parse
-from search_ui.query import MAX_HITS
-from search_ui.searcher import Searcher
+from sightline.models.loaded import Encoders
+from sightline.query.parser import parse
+from sightline.query.types import MAX_HITS
+from sightline.searcher import Searcher
 from store.library import Library
 
 WITHOUT: Final = ("cat", "bus", "kite", "castle")

@@ -24,8 +24,9 @@ import numpy as np
 from tables import table
 
 from indexer.pipeline import COMMIT_PICTURES
-from store.library import Library, locked
-from store.writer import File, Indexed, SpaceIdentity, Writer
+from store.library import Library
+from store.lock import locked
+from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
 DIM = 512
 

@@ -16,11 +16,11 @@ from scale_base import Engine
 from scale_data import EXTRA, TOP, Data, Floats, Ids
 from scale_lists import Lists
 
-from store import fine
-from store.cache_files import CacheFiles
-from store.policy import DEFAULT
-from store.scoring import checks
-from store.vectors import VectorIndex
+from store.vectors import four_bit_codes
+from store.vectors.checksums import checks
+from store.vectors.index import VectorIndex
+from store.vectors.index_files import CacheFiles
+from store.vectors.policy import DEFAULT
 
 SAVE_EVERY = 500_000  # rows; a multiple of CHUNK
 
@@ -208,7 +208,7 @@ class Exact(Engine):
         index.encode()
         index.nearest(rows[:1].astype(np.float32), TOP)
         checks(rows)
-        fine.prepare()
+        four_bit_codes.prepare()
 
     @staticmethod
     def memory(count: int, dim: int) -> int:

@@ -20,8 +20,8 @@ import numpy as np
 from scale_base import Engine
 from scale_data import EXTRA, TOP, Data, Floats, Ids
 
-from store.policy import DEFAULT
-from store.scoring import best, cosines
+from store.vectors.exact import best, cosines
+from store.vectors.policy import DEFAULT
 
 TRAINED: Final = 50  # rows a list
 ROUNDS: Final = 10  # FAISS's own number of them for an IVF

@@ -40,13 +40,14 @@ import numpy as np
 from catalog import build
 from tables import table
 
-from search_ui.encoders import Encoders
-from search_ui.language import parse
-from search_ui.searcher import Searcher
-from store.library import DATABASE, Library, locked
-from store.policy import DEFAULT, Policy, Tier
-from store.scoring import prepare
-from store.vectors import Floats, Ids, VectorIndex
+from sightline.models.loaded import Encoders
+from sightline.query.parser import parse
+from sightline.searcher import Searcher
+from store.library import DATABASE, Library
+from store.lock import locked
+from store.vectors.exact import prepare
+from store.vectors.index import Floats, Ids, VectorIndex
+from store.vectors.policy import DEFAULT, Policy, Tier
 
 CHUNK = 50_000
 MAX_COPY = 1_000_000_000

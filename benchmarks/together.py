@@ -27,7 +27,7 @@ from tables import table
 from weights import random_model
 
 from indexer.demo.pictures import write_pictures
-from search_ui.language import parse
+from sightline.query.parser import parse
 from store import progress
 
 PAUSE = 0.05  # seconds between two searches, as of a quick reader

@@ -6,7 +6,7 @@ Vectors are made as scale_data.py says; one in twenty is a near-duplicate of ano
 is its principal components and UMAP's arrangement of up to `map_layout.LANDMARKS` pictures, on one core, without the
 seconds that UMAP takes to compile itself.
 Near-duplicates are all pairs from a cosine of 0.95: every pair compared, and only the likely ones, as is done for more
-pictures than `search_ui.alike.EXACT`; the share of pairs that the second finds is of those that the first does. Groups,
+pictures than `near_pairs.EXACT`; the share of pairs that the second finds is of those that the first does. Groups,
 names and facts are not in it.
 """
 
@@ -23,8 +23,9 @@ from scale_data import World
 from search import numbers, seconds
 from tables import table
 
-from search_ui import alike, map_layout
-from store.vectors import Floats, VectorIndex
+from sightline.duplicates import near_pairs
+from sightline.maps import layout
+from store.vectors.index import Floats, VectorIndex
 
 FLOOR = 0.95
 
@@ -54,24 +55,24 @@ def main(sizes: list[int], dim: int, rounds: int) -> None:
     """Print a Markdown table."""
     begun = time.perf_counter()
     small = pictures(64, dim)
-    map_layout.arranged(small, small[:, :2].copy())
+    layout.arranged(small, small[:, :2].copy())
     compiled = time.perf_counter() - begun
     rows = []
     for size in sizes:
         vectors, ids = pictures(size, dim), np.arange(1, size + 1)
         index = VectorIndex.of(ids, vectors.astype(np.float16), tier="exact")
-        marks = min(size, map_layout.LANDMARKS)
+        marks = min(size, layout.LANDMARKS)
 
         def arrange(index: VectorIndex = index, ids: np.ndarray = ids, marks: int = marks) -> None:
-            points = map_layout.reduced(index.vectors_of, ids)
-            map_layout.arranged(points[:marks], points[:marks, :2].copy())
+            points = layout.reduced(index.vectors_of, ids)
+            layout.arranged(points[:marks], points[:marks, :2].copy())
 
-        def near(exact: int, index: VectorIndex = index, ids: np.ndarray = ids) -> alike.Pairs:
-            return alike.pairs(index, ids, FLOOR, lambda done, doing: None, exact=exact)
+        def near(exact: int, index: VectorIndex = index, ids: np.ndarray = ids) -> near_pairs.Pairs:
+            return near_pairs.pairs(index, ids, FLOOR, lambda done, doing: None, exact=exact)
 
         likely = near(0)
         cells = [f"{size:,}", f"{median(arrange, rounds):.1f}", "", f"{median(lambda: near(0), rounds):.1f}", ""]
-        if size <= alike.EXACT:
+        if size <= near_pairs.EXACT:
             every = near(size)
             cells[2] = f"{median(lambda: near(size), rounds):.1f}"  # noqa: B023
             cells[4] = f"{len(likely.cosines) / max(1, len(every.cosines)):.4f}"

@@ -26,10 +26,11 @@ from catalog import contents
 from sqlalchemy.orm import Session
 from tables import table
 
-from store.database import make_engine
-from store.library import DATABASE, Library, locked
-from store.schema import Base, Content, Photo, Vector
-from store.writer import File, Indexed, SpaceIdentity, Writer
+from store.library import DATABASE, Library
+from store.lock import locked
+from store.tables.database import make_engine
+from store.tables.schema import Base, Content, Photo, Vector
+from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
 DIM = 512
 FACTS = (

@@ -1,4 +1,4 @@
-"""Makes search_ui/gallery/land.bin from the land of Natural Earth, as the npm package world-atlas 2 brings it.
+"""Makes search_ui/components/map/land.bin from the land of Natural Earth, as the npm package world-atlas 2 brings it.
 
 Usage: python docs/make_land.py land-110m.json
 
@@ -18,7 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "search_ui" / "gallery" / "land.bin"
+TARGET = Path(__file__).parent.parent / "search_ui" / "components" / "map" / "land.bin"
 STEPS = 180  # a degree: 180 of them are about the most with which 180 degrees go into 16 bits
 WORLD = 360 * STEPS
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
-from indexer.screen import RunScreen, print_summary
+from indexer.progress_bar import RunScreen, print_summary
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
 if TYPE_CHECKING:
-    from indexer.routes import Routes
+    from sightline.images.decode_scheduler import Routes
 
 DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 log = logging.getLogger("indexer")
@@ -158,9 +158,9 @@ def index(
     Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
     is at work on the library, 130 or 143 interrupted.
     """
-    from indexer.models import resolve
     from indexer.pipeline import Options, Pipeline
     from indexer.walk import WalkOptions
+    from sightline.models.resolve import resolve
 
     _set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
@@ -169,7 +169,8 @@ def index(
         return _dry_run(folders, path, walk, space, offline, as_lines)
     _check_before_creating(folders, path, walk)
     spec = space or _default_space(path, device)
-    from store.library import Library, locked
+    from store.library import Library
+    from store.lock import locked
 
     with locked(path), _routes(decode_on, device, workers) as routes:
         model = resolve(spec, offline=offline)
@@ -197,7 +198,7 @@ def _routes(decode_on: str, device: str, workers: int | None) -> Iterator[Routes
     if decode_on == "cores":
         yield None
         return
-    from indexer.routes import open_routes
+    from sightline.images.decode_scheduler import open_routes
 
     routes = open_routes(device, workers or os.cpu_count() or 1)
     try:
@@ -208,7 +209,7 @@ def _routes(decode_on: str, device: str, workers: int | None) -> Iterator[Routes
 
 def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:
     """A mistyped folder must not leave an empty library behind."""
-    from indexer.targets import find_targets
+    from indexer.roots import find_targets
     from store.library import DATABASE
 
     if not (path / DATABASE).exists():
@@ -217,7 +218,7 @@ def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> No
 
 def _default_space(path: Path, device: str) -> str:
     """The space a library already uses; in a new one, what suits the machine."""
-    from indexer.spaces import DEFAULT_ON_CPU, DEFAULT_ON_GPU
+    from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU
     from store.library import DATABASE, Library
 
     if (path / DATABASE).exists():
@@ -225,17 +226,17 @@ def _default_space(path: Path, device: str) -> str:
             known = library.catalog.default_space()
         if known is not None:
             return known.model
-    from indexer.devices import choose_device
+    from sightline.models.devices import choose_device
 
     return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
 
 
 def _dry_run(folders: Sequence[Path], path: Path, walk: Any, space: str | None, offline: bool, as_lines: bool) -> int:
-    from indexer.plan import plan
+    from indexer.dry_run import plan
 
     key = None
     if space is not None:
-        from indexer.models import resolve
+        from sightline.models.resolve import resolve
 
         key = resolve(space, offline=offline).identity().key
     for change, target, relative in plan(folders, path, walk, key):

@@ -20,27 +20,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.batches import Batches
-from indexer.beacon import Beacon
-from indexer.ending import Ending
-from indexer.models import Model
+from indexer.batcher import Batches
+from indexer.finish import Ending
+from indexer.progress_writer import Beacon
+from indexer.roots import Target, find_targets
 from indexer.scanner import RootScan, Scanner
 from indexer.summary import Summary
-from indexer.targets import Target, find_targets
 from indexer.walk import WalkOptions
+from sightline.models.resolve import Model
 from store.library import Library
 from store.paths import display, to_bytes
 from store.progress import Phase, Progress
-from store.rows import now
-from store.writer import Failed, Indexed, Writer
+from store.tables.records import now
+from store.tables.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from indexer.encoder import Encoder
-    from indexer.fleet import Fleet
-    from indexer.reader import Read, Reader
-    from indexer.routes import Routes
+    from indexer.file_reader import Read, Reader
+    from sightline.images.decode_scheduler import Routes
+    from sightline.models.encoder import Encoder
+    from sightline.models.multi_gpu import Fleet
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
@@ -215,7 +215,7 @@ class Pipeline:
         if self._reader is None:
             self._enter("loading")
             with self._clock("load"):
-                from indexer.reader import Reader
+                from indexer.file_reader import Reader
 
             library = self._library
             self._reader = Reader(
@@ -296,7 +296,7 @@ class Pipeline:
         if self._encoder is None:
             self._enter("loading")
             with self._clock("load"):
-                from indexer.fleet import open_encoder
+                from sightline.models.multi_gpu import open_encoder
 
                 options = self._options
                 self._encoder = open_encoder(self._model, device=options.device, precision=options.precision)

@@ -10,14 +10,15 @@ from typing import Any
 
 import click
 
-from indexer.spaces import PRESETS, Preset
+from sightline.models.presets import PRESETS, Preset
 from store import progress
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE, Library, is_indexing, locked
+from store.library import DATABASE, Library
+from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
-from store.vector_cache import IndexFacts
-from store.writer import Writer
+from store.tables.writer import Writer
+from store.vectors.indexes import IndexFacts
 
 
 def _print_json(record: dict[str, Any]) -> None:
@@ -140,7 +141,7 @@ def _row(preset: Preset) -> tuple[str, ...]:
 
 def print_verification(library: Library, as_lines: bool) -> int:
     """Check a library, remake its caches where that is possible, and say what was found. Returns the exit code."""
-    from indexer.verify import check  # which reads pictures
+    from indexer.verify import check
 
     with library:
         findings = check(library)

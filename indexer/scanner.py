@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from indexer.roots import Target
 from indexer.summary import Summary
-from indexer.targets import Target
 from indexer.walk import Found, WalkCounts, WalkOptions, walk_folders
-from store.catalog import CHUNK, Catalog, KnownFailure, KnownPhoto
-from store.writer import Failed, File
+from store.tables.catalog import CHUNK, Catalog, KnownFailure, KnownPhoto
+from store.tables.writer import Failed, File
 
 # Tasks the walk may run ahead: some 200 bytes each.
 AHEAD = 100_000

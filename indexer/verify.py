@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from store.catalog import SpaceState
 from store.errors import LibraryLockedError
-from store.library import Library, locked
+from store.library import Library
+from store.lock import locked
+from store.tables.catalog import SpaceState
 
 # float16 keeps 11 bits: a unit vector of a thousand numbers comes back with a length within a few 1e-4 of 1.
 LENGTH_TOLERANCE = 2e-3

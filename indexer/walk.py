@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.formats import EXTENSIONS
+from sightline.images.formats import EXTENSIONS
 from store.paths import to_bytes
 
 # Common beside pictures and never pictures, where the system's type tables are silent.

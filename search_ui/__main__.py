@@ -11,8 +11,8 @@ from typing import NoReturn
 import click
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
-from search_ui import commands, label_command, mark_commands
-from search_ui.shell import library_option, offline_option
+from search_ui.cli import label, marks, search
+from search_ui.cli.options import library_option, offline_option
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,12 +36,12 @@ def cli(
     """Search your own pictures by describing them, or by showing one. Without a command: open the page."""
     _environment()
     if context.invoked_subcommand is None:
-        from search_ui.serve import serve
+        from search_ui.server.serve import serve
 
         serve(host, port, hosts, browser=sys.stderr.isatty() if browser is None else browser, manage=manage)
 
 
-for command in (*commands.COMMANDS, *label_command.COMMANDS, *mark_commands.COMMANDS):
+for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS):
     cli.add_command(command)
 
 

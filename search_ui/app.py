@@ -7,8 +7,8 @@ from typing import Final
 
 import streamlit as st
 
-from search_ui.frame import remember_search_page
-from search_ui.services import services
+from search_ui.parts.page_frame import remember_search_page
+from search_ui.runtime.services import services
 from search_ui.views import compare, duplicates, library, map, search
 
 # Drawn here: a browser would fetch Streamlit's `:material/...:` page icons from Google.

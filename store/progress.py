@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from store.files import replace_file
-from store.library import indexer_pid
+from store.lock import indexer_pid
 
 FILE: Final = "indexer-progress.json"
 
 Phase = Literal["looking", "loading", "indexing", "finishing"]
 """Looking for what is new, loading the model, reading and encoding, writing down what is gone and the vectors."""
+
+
+BOUND_BY: Final = {
+    "decode": "reading and decoding",
+    "encode": "the model",
+    "write": "writing to the library",
+    "walk": "walking the folders",
+}
+"""What a run can wait for, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store.filters import Filter
 from store.library import Library
-from store.sieve import Goal, likely
-from store.vectors import Floats, Ids, VectorIndex
+from store.tables.filters import Filter
+from store.vectors.index import Floats, Ids, VectorIndex
+from store.vectors.shortlist import Goal, likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def score(
         queries: float32 (m, dim), unit rows; m may be 0.
         filters: all must hold.
         towards: rows of `queries` that hits are near to; none where every picture is wanted at once.
-        groups: what a hit has to reach, see `store.sieve.likely`; their queries are those of `towards`, by place.
+        groups: what a hit has to reach, see `shortlist.likely`; their queries are those of `towards`, by place.
         wanted: how many hits are asked for.
 
     Raises:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 # Before anything imports huggingface_hub: no test may wait for a network.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -20,12 +17,9 @@ import browser
 import models
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from support import DEMO, Index, Outcome
 
 pytest_plugins = ["pages"]
-
-FIXTURES = Path(__file__).parent / "fixtures"
-DEMO = FIXTURES / "demo"
-AWKWARD = FIXTURES / "awkward"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,22 +57,6 @@ def library(tmp_path: Path) -> Path:
     return tmp_path / "library"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run of the indexer ended."""
-
-    code: int
-    summary: dict[str, Any]
-    out: str
-    err: str
-
-    def __getattr__(self, name: str) -> Any:
-        return self.summary[name]
-
-
-Index = Callable[..., Outcome]
-
-
 @pytest.fixture
 def index(library: Path, tiny_space: str, capfd: pytest.CaptureFixture[str]) -> Index:
     """Run the indexer as its command line does; the tiny space and the test's library unless told otherwise."""
@@ -97,19 +75,6 @@ def index(library: Path, tiny_space: str, capfd: pytest.CaptureFixture[str]) -> 
         return Outcome(code, json.loads(lines[-1]) if lines else {}, out, err)
 
     return call
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Act as a user without rights: root may write read-only files, so nothing would be tested."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

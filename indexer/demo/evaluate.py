@@ -15,7 +15,8 @@ import torch
 from open_clip import CLIP
 from PIL import Image, ImageOps
 
-from . import MODEL_DIR
+from sightline.models.presets import DEMO_MODEL
+
 from .captions import class_names, full_caption
 from .draw import render
 from .feed import shrink, through_jpeg
@@ -166,7 +167,7 @@ def measure(folder: Path, scenes: Sequence[Scene], files: Sequence[Path]) -> Sco
 @click.option(
     "--model",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=MODEL_DIR,
+    default=DEMO_MODEL,
     help="Folder of the model; the shipped one unless told otherwise.",
 )
 @click.option("--count", type=click.IntRange(min=20), default=500, show_default=True, help="Pictures to measure on.")

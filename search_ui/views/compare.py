@@ -14,17 +14,17 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from indexer.spaces import DEMO, PRESETS
-from search_ui.comparing import changes, jaccard, rank_biased_overlap, said, shared
-from search_ui.frame import with_library
-from search_ui.gallery.ranks import Ranked, Side, ranks
-from search_ui.language import parse
-from search_ui.panels import named_library, note, quiet
-from search_ui.query import Query, QueryError
-from search_ui.results import Found, Result
-from search_ui.searcher import Searcher
-from search_ui.services import services
-from search_ui.words import count, file_name, number
+from search_ui.components.ranks import Ranked, Side, ranks
+from search_ui.parts.messages import named_library, note, quiet
+from search_ui.parts.page_frame import with_library
+from search_ui.runtime.services import services
+from sightline.humanize import count, file_name, number
+from sightline.models.presets import DEMO, PRESETS
+from sightline.query.parser import parse
+from sightline.query.types import Query, QueryError
+from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
+from sightline.ranking.results import Found, Result
+from sightline.searcher import Searcher
 from store.errors import SightlineError
 
 LIMIT: Final = 50

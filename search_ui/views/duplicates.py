@@ -12,20 +12,21 @@ from typing import Any, Final
 
 import streamlit as st
 
-from search_ui import duplicates
-from search_ui.background import Job, Report
-from search_ui.duplicates import ALIKE, KINDS, USUAL, Group, Groups, Kind
-from search_ui.frame import with_library
-from search_ui.gallery import outbox
-from search_ui.gallery.groups import groups as show_groups
-from search_ui.panels import attempt, note, quiet, refusal
-from search_ui.searcher import Searcher
-from search_ui.services import services
-from search_ui.versions import card
-from search_ui.words import count, size
+from search_ui.components import event_queue
+from search_ui.components.groups import groups as show_groups
+from search_ui.parts.duplicate_cards import card
+from search_ui.parts.messages import attempt, note, quiet, refusal
+from search_ui.parts.page_frame import with_library
+from search_ui.runtime.services import services
+from sightline.duplicates import groups as duplicates
+from sightline.duplicates.groups import ALIKE, KINDS, USUAL, Group, Groups, Kind
+from sightline.humanize import count, size
+from sightline.jobs import Job, Report
+from sightline.searcher import Searcher
 from store.errors import SightlineError
-from store.library import Library, is_indexing
-from store.vectors import Ids
+from store.library import Library
+from store.lock import is_indexing
+from store.vectors.index import Ids
 
 PAGE: Final = 20
 # What takes no longer than this, in seconds, is waited for; of longer work the page shows how far it is.
@@ -191,7 +192,7 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
     if groups.is_cut:
         quiet(f"So many pictures are alike that only those of a cosine of {groups.floor:.4f} and more are shown.")
     loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
-    if outbox.unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed it
+    if event_queue.unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed it
         attempt(partial(heed, library, loaded, _said()))
         loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
@@ -289,7 +290,7 @@ def heed(library: Library, groups: Sequence[Group], changes: Any) -> None:
         else:
             _change(library, {int(said["photo"]): bool(said["yes"])}, steps)
 
-    outbox.heed(_GROUPS, changes, do)
+    event_queue.heed(_GROUPS, changes, do)
 
 
 def rest(library: Library, groups: Sequence[Group]) -> None:

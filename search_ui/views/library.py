@@ -13,19 +13,21 @@ from typing import Final
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from indexer.spaces import PRESETS
-from search_ui import inventory, library_lists, run_words
-from search_ui.banner import EACH, PREPARING, STARTING, line, strip
-from search_ui.folders import FolderError, Presence, folder, presences
-from search_ui.panels import WRONG, attempt, label, note, quiet, refusal
-from search_ui.runs import Run
-from search_ui.services import services
-from search_ui.words import count
+from search_ui.parts import library_lists, run_text
+from search_ui.parts.messages import WRONG, attempt, label, note, quiet, refusal
+from search_ui.parts.run_banner import EACH, PREPARING, STARTING, line, strip
+from search_ui.runtime.folder_input import FolderError, Presence, folder, presences
+from search_ui.runtime.index_runs import Run
+from search_ui.runtime.services import services
+from sightline.humanize import count
+from sightline.models.presets import PRESETS
 from store import progress
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE, Library, is_indexing
+from store.library import DATABASE, Library
+from store.lock import is_indexing
 from store.paths import to_path
-from store.rows import RootState, SpaceState
+from store.tables import library_reports
+from store.tables.records import RootState, SpaceState
 
 NOT_HERE: Final = (
     "This page does not act on the machine that Sightline runs on, because others may reach it. Who started it can "
@@ -79,7 +81,7 @@ def _page(library: Library) -> None:
         st.subheader("Room on the disk", anchor=False)
         library_lists.disk(library)
         st.subheader("Last runs", anchor=False)
-        library_lists.runs(inventory.runs(library, RUNS))
+        library_lists.runs(library_reports.runs(library.catalog, RUNS))
     if counts.failed:
         st.subheader("Files that could not be read", anchor=False)
         library_lists.failures(library, counts.failed)
@@ -154,7 +156,7 @@ def _stop(run: Run) -> None:
 
 
 def _ended(run: Run) -> None:
-    note(run_words.outcome(run), role="alert" if run.state == "failed" else "status")
+    note(run_text.outcome(run), role="alert" if run.state == "failed" else "status")
     for finding in run.found if run.what == "verify" else []:
         quiet(f"{finding.get('part', '')}: {finding.get('text', '')}")
     if not services().manages:
@@ -263,7 +265,7 @@ def _care(
 
 def _forgets(library: Library, roots: Sequence[RootState]) -> str:
     """What a prune of these roots would do, with the numbers."""
-    of = inventory.prunable(library, [root.id for root in roots])
+    of = library_reports.prunable(library.catalog, [root.id for root in roots])
     text = f"{count(of.photos, 'file')} missing from {count(len(roots), 'folder')} will be forgotten. "
     if not of.pictures:
         return f"{text}Every picture of them is still in another place, so none goes from the library."

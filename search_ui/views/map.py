@@ -9,21 +9,23 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import streamlit as st
 
-from search_ui import asking, map_colours, map_lasso
-from search_ui.frame import search_for, with_library
-from search_ui.gallery.points import Entry, Name, points
-from search_ui.map_colours import BYS, By, Colouring
-from search_ui.map_files import Layout
-from search_ui.map_layout import apart
-from search_ui.map_routes import offered, packed
-from search_ui.maps import Look, maps_of
-from search_ui.panels import label, note, quiet, refusal
-from search_ui.query import QueryError
-from search_ui.searcher import Searcher
-from search_ui.words import count
-from store.catalog import SpaceState
+from search_ui.components.map import Entry, Name, points
+from search_ui.parts import page_state
+from search_ui.parts.messages import label, note, quiet, refusal
+from search_ui.parts.page_frame import search_for, with_library
+from search_ui.runtime.map_builders import maps_of
+from search_ui.runtime.map_payloads import offered, packed
+from sightline.humanize import count
+from sightline.maps import colours, lasso
+from sightline.maps.builder import Look
+from sightline.maps.colours import BYS, By, Colouring
+from sightline.maps.files import Layout
+from sightline.maps.layout import apart
+from sightline.query.types import QueryError
+from sightline.searcher import Searcher
 from store.errors import SightlineError
-from store.vectors import Floats, Ids
+from store.tables.catalog import SpaceState
+from store.vectors.index import Floats, Ids
 
 Tab = Literal["meaning", "earth"]
 TABS: Final[tuple[Tab, ...]] = get_args(Tab)
@@ -39,7 +41,7 @@ def page(searcher: Searcher) -> None:
     """Draw the page."""
     opened = st.session_state.pop("map_opened", None)
     if opened is not None:
-        asking.forget()
+        page_state.forget()
         st.switch_page(st.session_state["search_page"], query_params={"photo": str(opened)})
     st.title("Map", anchor=False)
     refusal()
@@ -114,18 +116,18 @@ def _earth(searcher: Searcher, space: SpaceState, layout: Layout | None, by: By)
     elif layout is not None:  # the same colours as on the other tab
         colouring = _grouped(layout).picked(layout.ids, ids)
     else:
-        colouring = Colouring(np.full(len(ids), map_colours.REST, np.uint8), ())
+        colouring = Colouring(np.full(len(ids), colours.REST, np.uint8), ())
     _draw(searcher, ids, places, colouring, space, "earth", (), about=f"{shown} as points on a map of the earth.")
 
 
 def _coloured(searcher: Searcher, ids: Ids, by: Literal["folder", "year"]) -> Colouring:
-    return (map_colours.by_folder if by == "folder" else map_colours.by_year)(searcher.library, ids)
+    return (colours.by_folder if by == "folder" else colours.by_year)(searcher.library, ids)
 
 
 def _grouped(layout: Layout) -> Colouring:
     if not layout.labels:  # they are made last
-        return Colouring(np.full(len(layout.ids), map_colours.REST, np.uint8), ())
-    return map_colours.by_cluster(layout.clusters, layout.labels, layout.places)
+        return Colouring(np.full(len(layout.ids), colours.REST, np.uint8), ())
+    return colours.by_cluster(layout.clusters, layout.labels, layout.places)
 
 
 def _draw(
@@ -139,7 +141,7 @@ def _draw(
     choose = partial(choose_pictures, searcher, ids, places, colouring)
     points(
         offered().put(space.id, packed(ids, places, colouring.of)), key=_KEY, kind=tab,
-        view=f"{tab} {space.id}", about=about, legend=legend, names=names, quiet=map_colours.QUIET,
+        view=f"{tab} {space.id}", about=about, legend=legend, names=names, quiet=colours.QUIET,
         reach=(1.0, 0.5) if tab == "earth" else reach_of(places),
         on_open=lambda: _attempt(lambda: open_picture(st.session_state[_KEY].opened)),
         on_choose=lambda: _attempt(lambda: choose(st.session_state[_KEY].chosen)),
@@ -212,7 +214,7 @@ def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Col
     """
     asked = given if isinstance(given, dict) else {}
     if "polygon" in asked:
-        chosen = ids[map_lasso.inside(map_lasso.corners(asked["polygon"]), places)]
+        chosen = ids[lasso.inside(lasso.corners(asked["polygon"]), places)]
     elif isinstance(asked.get("category"), int):
         chosen = ids[colouring.of == asked["category"]]
     else:

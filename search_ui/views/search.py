@@ -1,7 +1,7 @@
 """The page that searches: a box for the query, what was understood, and the pictures that match.
 
-What a visitor asks for is a text, see `search_ui.asking`; here it becomes chips, pictures, or a sentence that says why
-there are none.
+What a visitor asks for is a text, see `search_ui.parts.page_state`; here it becomes chips, pictures, or a sentence
+that says why there are none.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from typing import Any, Final
 
 import streamlit as st
 
-from search_ui import asking, favourites, leafing, selection
-from search_ui.background import Background, Job
-from search_ui.banner import banner
-from search_ui.chips import chips
-from search_ui.detail import crop_dropped, detail
-from search_ui.facet_panel import panel
-from search_ui.frame import with_library
-from search_ui.gallery import Section, gallery, outbox
-from search_ui.gallery.intake import intake
-from search_ui.language import parse
-from search_ui.panels import attempt, mistake, named_library, note, refusal, saved, status, waiting
-from search_ui.query import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
-from search_ui.results import Found, Result
-from search_ui.searcher import Searcher
-from search_ui.services import services
-from search_ui.tiles import is_below_reached, sections, tile
-from search_ui.words import headline
+from search_ui.components import event_queue
+from search_ui.components.gallery import Section, gallery
+from search_ui.components.query_input import intake
+from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar
+from search_ui.parts.facet_panel import panel
+from search_ui.parts.messages import attempt, mistake, named_library, note, refusal, saved, status, waiting
+from search_ui.parts.page_frame import with_library
+from search_ui.parts.query_chips import chips
+from search_ui.parts.result_text import headline
+from search_ui.parts.run_banner import banner
+from search_ui.parts.tiles import is_below_reached, sections, tile
+from search_ui.runtime.services import services
+from search_ui.views.photo import crop_dropped, detail
+from sightline.jobs import Background, Job
+from sightline.query.parser import parse
+from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
+from sightline.ranking.results import Found, Result
+from sightline.searcher import Searcher
 from store.errors import SightlineError
 
 # So long a model is waited for before the page says that it is being loaded, seconds.
@@ -41,11 +42,11 @@ _loading: Final = Background()
 @with_library
 def page(searcher: Searcher) -> None:
     """Draw the page."""
-    asking.begin()
-    outbox.heed("intake", st.session_state.get("intake", {}).get("moved"), _follow)
+    page_state.begin()
+    event_queue.heed("intake", st.session_state.get("intake", {}).get("moved"), _follow)
     for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
-        attempt(partial(favourites.heed, searcher.library, key))
-    text = asking.text()
+        attempt(partial(favourite_events.heed, searcher.library, key))
+    text = page_state.text()
     query: Query | None = None
     wrong: QueryError | None = None
     try:
@@ -71,14 +72,14 @@ def page(searcher: Searcher) -> None:
         except SightlineError as error:
             note(str(error), role="alert")
         status(searcher)
-    selection.bar(searcher, query or Query(), hits)
+    selection_bar.bar(searcher, query or Query(), hits)
     dialogs(searcher, hits)
 
 
 def _follow(said: Mapping[str, Any]) -> None:
     """Be where the browser went: `address`, by names."""
     if isinstance(said.get("address"), dict):
-        asking.go_to(said["address"])
+        page_state.go_to(said["address"])
 
 
 # -- above the pictures ---------------------------------------------------------------------------------------------
@@ -89,18 +90,19 @@ def search_bar(searcher: Searcher, query: Query | None) -> None:
     with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(key="q"):
             st.text_input(
-                "Search", asking.filled(), key=asking.box(), label_visibility="collapsed", icon=":material/search:",
-                on_change=asking.ask_box, args=[asking.box()],
+                "Search", page_state.filled(), key=page_state.box(), label_visibility="collapsed",
+                icon=":material/search:",
+                on_change=page_state.ask_box, args=[page_state.box()],
                 placeholder="Describe a picture: two red boats, snow on a roof …",
             )  # fmt: skip
         st.button("Filters", icon=":material/tune:", key="filters", on_click=_turn, args=["filters_open"])
         saved(searcher.library)
     known = query or Query()
     intake(
-        chips(searcher.library, known), key="intake", address=asking.here(), max_bytes=MAX_PICTURE_BYTES,
+        chips(searcher.library, known), key="intake", address=page_state.here(), max_bytes=MAX_PICTURE_BYTES,
         room=max(0, MAX_TERMS - len(known.terms)),
-        on_pictures=lambda: asking.take_pictures(_said("intake").pictures),
-        on_remove=lambda: asking.remove(_said("intake").removed),
+        on_pictures=lambda: page_state.take_pictures(_said("intake").pictures),
+        on_remove=lambda: page_state.remove(_said("intake").removed),
         on_crop=lambda: st.session_state.update(to_crop=_said("intake").crop),
         leave_for=st.session_state.pop("leave_for", ""),
     )  # fmt: skip
@@ -163,7 +165,7 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 
 def results(searcher: Searcher, query: Query) -> Sequence[Found]:
     """Search, say what was found, draw it."""
-    result = asking.search(searcher, query)
+    result = page_state.search(searcher, query)
     if result.why_empty is not None:
         note(result.why_empty)
     if not result.hits:
@@ -173,19 +175,19 @@ def results(searcher: Searcher, query: Query) -> Sequence[Found]:
     said, _, numbers = headline(result, query).partition(". ")
     line(f"{said.removesuffix('.')}, in space {result.space}", shown, numbers)
     grid(searcher, shown)
-    if asking.unfolded() or not is_below_reached(result):
+    if page_state.unfolded() or not is_below_reached(result):
         more_button(is_more=result.more)
     return _reached(result)
 
 
 def _reached(result: Result) -> Sequence[Found]:
     """The hits that can be seen: those that are folded away are not gone through either."""
-    return result.hits if asking.unfolded() else [hit for hit in result.hits if hit.band != "below"]
+    return result.hits if page_state.unfolded() else [hit for hit in result.hits if hit.band != "below"]
 
 
 def newest(searcher: Searcher, said: str) -> Sequence[Found]:
     """The page before anything was asked for: what was indexed last."""
-    count = asking.shown()
+    count = page_state.shown()
     photos = searcher.recent(count + 1)
     if not photos:
         st.info("The library holds no pictures that are there now. Index a folder:")
@@ -210,27 +212,29 @@ def line(said: str, above: Sequence[Section], more: str = "") -> None:
 def grid(searcher: Searcher, sections: list[Section]) -> None:
     """The grid of pictures, wired to this page."""
     gallery(
-        sections, key="gallery", query=asking.text(), is_unfolded=asking.unfolded(),
-        selected=selection.selected(), stamp=selection.stamp(),
-        focus=leafing.home(),
-        on_open=lambda: asking.open_photo(int(_said("gallery").opened)),
-        on_like=lambda: asking.like(_said("gallery").liked),
-        on_dislike=lambda: asking.dislike(_said("gallery").disliked),
+        sections, key="gallery", query=page_state.text(), is_unfolded=page_state.unfolded(),
+        selected=selection_bar.selected(), stamp=selection_bar.stamp(),
+        focus=photo_navigation.home(),
+        on_open=lambda: page_state.open_photo(int(_said("gallery").opened)),
+        on_like=lambda: page_state.like(_said("gallery").liked),
+        on_dislike=lambda: page_state.dislike(_said("gallery").disliked),
         may_star=not searcher.library.readonly,
-        on_fold=lambda: asking.fold(_said("gallery").fold == "open"),
-        on_select=lambda: selection.select(_said("gallery").selected),
+        on_fold=lambda: page_state.fold(_said("gallery").fold == "open"),
+        on_select=lambda: selection_bar.select(_said("gallery").selected),
     )  # fmt: skip
 
 
 def more_button(*, is_more: bool) -> None:
     """Offers more where there are more; where there were, its place stays, so that the page does not jump up."""
-    if not is_more and asking.shown() == asking.FIRST:
+    if not is_more and page_state.shown() == page_state.FIRST:
         return
     with st.container(key="more", horizontal_alignment="center"):
-        if is_more and asking.shown() >= asking.MAX_SHOWN:
-            st.caption(f"The page shows {asking.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others.")
+        if is_more and page_state.shown() >= page_state.MAX_SHOWN:
+            st.caption(
+                f"The page shows {page_state.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others."
+            )
         elif is_more:
-            st.button("Show more", on_click=asking.show_more)
+            st.button("Show more", on_click=page_state.show_more)
         else:
             st.html("<i></i>")  # Streamlit draws no container that is empty
 
@@ -238,7 +242,7 @@ def more_button(*, is_more: bool) -> None:
 def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
     """The dialog that is asked for, if one is: of a picture, or of one to take a part of."""
     given = st.session_state.pop("to_crop", None)
-    opened = asking.photo()
+    opened = page_state.photo()
     if opened is not None:
         known = {hit.photo.content_id: hit for hit in hits}
         detail(searcher, opened, known.get(opened), list(known), known.get)

@@ -1,0 +1,59 @@
+"""What a run would do, by names, sizes and times alone: `--dry-run`. Nothing is read, hashed or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from indexer.roots import Target, find_targets
+from indexer.scanner import RootScan, changes
+from indexer.walk import Found, WalkCounts, WalkOptions, walk
+from store.library import DATABASE, Library
+from store.tables.catalog import Catalog
+
+
+def plan(
+    folders: Sequence[Path], library_path: Path, options: WalkOptions, key: str | None = None
+) -> Iterator[tuple[str, Path, bytes]]:
+    """What would be read or is gone, for the space with this identity `key`; None is the library's own.
+
+    Yields:
+        (`new`, `changed`, `back`, `unencoded` or `gone`, root, path under it). A new path may turn out to hold a known
+        content; unencoded ones have no vector in the space.
+
+    Raises:
+        FolderError, RootUnavailableError: as the run itself would.
+    """
+    skip = [library_path]
+    if not (library_path / DATABASE).exists():
+        for target in find_targets(folders, None, options, skip):
+            for item in walk(target.root, options, WalkCounts(), skip, target.start):
+                if isinstance(item, Found):
+                    yield "new", target.root, item.path
+        return
+    with Library.open(library_path) as library:
+        space_id = _space_id(library.catalog, key)
+        for target in find_targets(folders, library.catalog, options, skip):
+            yield from _plan_target(library.catalog, target, space_id, options, skip)
+
+
+def _space_id(catalog: Catalog, key: str | None) -> int:
+    """The id of a space; -1, which no space has, where the library does not hold it."""
+    if key is None:
+        default = catalog.default_space()
+        return default.id if default else -1
+    return next((space.id for space in catalog.spaces() if space.key == key), -1)
+
+
+def _plan_target(
+    catalog: Catalog, target: Target, space_id: int, options: WalkOptions, skip: Sequence[Path]
+) -> Iterator[tuple[str, Path, bytes]]:
+    root_id = target.known.id if target.known else -1
+    scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
+    for _, others in changes(catalog, scan, space_id, options, WalkCounts(), skip):
+        for change, file, _ in others:
+            if change != "failed":
+                yield change, target.root, file.path
+    for photo_id, path in catalog.present_photos(root_id):
+        if scan.lacks(photo_id, path):
+            yield "gone", target.root, path

@@ -1,0 +1,192 @@
+"""One file to what the library lacks of it: its hash, and where that is unknown its pixels, facts and thumbnail.
+
+Runs in many threads at once; everything shared is either locked or only read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from indexer.scanner import Task
+from sightline.images.decode import DecodeError, decode
+from sightline.models.preprocess import Preprocess
+from store.errors import LibraryError
+from store.images.thumbnails import Thumbnails
+from store.paths import to_path
+from store.tables.catalog import Catalog
+from store.tables.writer import Failed, File
+
+if TYPE_CHECKING:
+    import torch
+
+    from sightline.images.decode_scheduler import Routes
+
+_Source = io.BytesIO | io.BufferedReader
+
+# A file up to this size is read once, into memory, for its hash and its pixels; a larger one is read twice.
+WHOLE_FILE = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What came of reading one file.
+
+    Attributes:
+        hash: SHA-256 of its bytes; empty where it could not be read that far.
+        known_content: the id of its content, where the library knows it.
+        twin: another file with these bytes is being worked on.
+        facts: where the content is new.
+        pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
+        failed: why there is nothing of all this.
+        gone: the file was deleted since the walk came by; the next walk will say so.
+    """
+
+    task: Task
+    file: File
+    hash: bytes
+    known_content: int | None = None
+    twin: bool = False
+    facts: Mapping[str, Any] | None = None
+    pixels: torch.Tensor | None = field(default=None, repr=False)
+    failed: Failed | None = None
+    gone: bool = False
+
+
+class Claims:
+    """Which contents are being worked on, so that two copies of one picture are not both encoded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[bytes] = set()
+
+    def take(self, content_hash: bytes) -> bool:
+        """Whether the caller is the first to ask for this content since it was last released."""
+        with self._lock:
+            if content_hash in self._taken:
+                return False
+            self._taken.add(content_hash)
+            return True
+
+    def release(self, content_hash: bytes) -> None:
+        """To be called once the content is committed, known or failed."""
+        with self._lock:
+            self._taken.discard(content_hash)
+
+    def __contains__(self, content_hash: bytes) -> bool:
+        with self._lock:
+            return content_hash in self._taken
+
+
+class Reader:
+    """Reads files for one space of one library, by threads of its own."""
+
+    def __init__(
+        self, catalog: Catalog, thumbnails: Thumbnails, space_id: int, preprocess: Preprocess,
+        threads: int, routes: Routes | None = None,
+    ) -> None:  # fmt: skip
+        """`routes`: where JPEGs are decoded, if not by the thread that reads them."""
+        self.claims = Claims()
+        self._catalog = catalog
+        self._thumbnails = thumbnails
+        self._space_id = space_id
+        self._preprocess = preprocess
+        self._routes = routes
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+
+    def submit(self, task: Task) -> Future[Read]:
+        """`read` a file as soon as a thread is free."""
+        return self._pool.submit(self.read, task)
+
+    def close(self) -> None:
+        """Wait for what is being read; nothing more of what was submitted is."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def read(self, task: Task) -> Read:
+        """Read one file. Whatever is wrong with it is in the result.
+
+        Raises:
+            LibraryError: the library's disk is full or read-only.
+        """
+        with nullcontext() if self._routes is None else self._routes.core():
+            return self._read_file(task)
+
+    def _read_file(self, task: Task) -> Read:
+        path = to_path(os.fsencode(task.root), task.path)
+        file = File(task.root_id, task.path, 0, 0)
+        result: Read | None = None
+        try:
+            with path.open("rb") as opened:
+                file = _file(task, opened)
+                source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
+                result = self._read(task, file, source)
+                if _file(task, opened) == file:
+                    return result
+                # Its row keeps the old time, so the next run reads it again.
+                return _failed(task, file, "read", "the file changed while it was read", _claimed(result))
+        except FileNotFoundError:
+            return Read(task, file, b"", gone=True)
+        except OSError as error:
+            return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}", _claimed(result))
+
+    def _read(self, task: Task, file: File, source: _Source) -> Read:
+        digest = hashlib.file_digest(source, "sha256").digest()
+        # The claim comes before the look into the library: a content that is committed in between is then found there.
+        if not self.claims.take(digest):
+            return Read(task, file, digest, twin=True)
+        try:
+            return self._read_claimed(task, file, source, digest)
+        except BaseException:  # else its copies would wait for ever
+            self.claims.release(digest)
+            raise
+
+    def _read_claimed(self, task: Task, file: File, source: _Source, digest: bytes) -> Read:
+        known = self._catalog.content_by_hash(digest, self._space_id)
+        if known is not None and known[1]:
+            self.claims.release(digest)
+            return Read(task, file, digest, known[0])
+        source.seek(0)
+        try:
+            wanted = known is None or not self._thumbnails.path(digest).exists()
+            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, routes=self._routes)
+        except DecodeError as error:
+            return _failed(task, file, error.stage, error.reason, digest)
+        if decoded.thumbnail is not None:
+            self._write_thumbnail(digest, decoded.thumbnail)
+        facts = {**asdict(decoded.facts), "colour": decoded.colour} if known is None else None
+        content_id = None if known is None else known[0]
+        try:
+            pixels = self._preprocess.apply(decoded.pixels, decoded.original)
+        except (RuntimeError, MemoryError) as error:
+            return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
+        return Read(task, file, digest, content_id, facts=facts, pixels=pixels)
+
+    def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
+        try:
+            self._thumbnails.write(digest, data)
+        except OSError as error:  # the library's trouble, not the picture's: the run can't go on
+            raise LibraryError(
+                f"A thumbnail can't be written to {self._thumbnails.folder} ({error.strerror}). "
+                "What was committed is safe; make room and run again."
+            ) from error
+
+
+def _file(task: Task, opened: BinaryIO) -> File:
+    facts = os.fstat(opened.fileno())
+    return File(task.root_id, task.path, facts.st_size, facts.st_mtime_ns)
+
+
+def _claimed(result: Read | None) -> bytes:
+    """The hash of what a read has claimed and not released; empty where there is none."""
+    return result.hash if result is not None and (result.pixels is not None or result.failed is not None) else b""
+
+
+def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> Read:
+    return Read(task, file, content_hash, failed=Failed(file, stage, reason))

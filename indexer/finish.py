@@ -1,0 +1,107 @@
+"""The end of a run: what is gone, what moved, what may be forgotten, and which space searches use."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from indexer.roots import emptied
+from indexer.scanner import RootScan
+from indexer.summary import Summary
+from store.library import Library
+from store.paths import to_bytes, to_path
+from store.tables.writer import Failed, Writer
+
+log = logging.getLogger(__name__)
+
+
+class Ending:
+    """What only a walk that came to its end can say of a library."""
+
+    def __init__(self, library: Library, writer: Writer, space_id: int, summary: Summary) -> None:
+        self._library = library
+        self._writer = writer
+        self._space_id = space_id
+        self._summary = summary
+        self._gone: list[int] = []
+
+    def mark(self, scans: Sequence[RootScan]) -> list[Failed]:
+        """Mark the photos missing that the walks did not find; what they could not read is yet to be committed.
+
+        Raises:
+            RootUnavailableError: a folder that held photos had no file; nothing was marked.
+        """
+        for scan in scans:
+            if scan.files:
+                continue
+            if held := self._library.catalog.count_present(scan.root_id, scan.target.prefix):
+                raise emptied(scan.target.start, held)  # its drive went away after it was looked at
+        failed: list[Failed] = []
+        for scan in scans:
+            gone_here = scan.gone(self._library.catalog)
+            self._writer.mark_missing(gone_here)
+            self._gone.extend(gone_here)
+            failed.extend(scan.unreadable)
+            unseen = scan.failures.keys() - scan.seen_failures - {failure.file.path for failure in scan.unreadable}
+            self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
+        self._summary.failed += len(failed)
+        self._summary.failed_now += len(failed)
+        return failed
+
+    def settle(self, scans: Sequence[RootScan], linked: int, *, prune: bool) -> None:
+        """Tell moves from losses, once everything is committed.
+
+        Args:
+            scans: those that were marked.
+            linked: new paths whose content was known.
+            prune: forget what is missing below the folders of this run.
+        """
+        replaced = self._writer.settle_moves([scan.root_id for scan in scans])
+        self._summary.moved = len(replaced)
+        self._summary.duplicates = max(0, linked - len(replaced))
+        self._summary.missing = len(set(self._gone) - replaced)
+        for scan in scans:
+            if not scan.target.prefix:
+                self._writer.finish_root(scan.root_id)
+        if prune:
+            self._prune(scans)
+
+    def _prune(self, scans: Sequence[RootScan]) -> None:
+        """Forget what is missing below the folders of this run; not what is only unreadable, excluded or hidden."""
+        photo_ids = [
+            photo_id
+            for scan in scans
+            for photo_id, path in self._library.catalog.missing_photos(scan.root_id)
+            if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path))
+        ]
+        self._library.forget_pictures(self._writer.prune(photo_ids))
+        self._summary.forgotten = len(photo_ids)
+
+    def choose_default(self) -> None:
+        """Let searches use this space, if nothing that can be found now would be lost by it."""
+        catalog = self._library.catalog
+        lacking = catalog.counts().pictures - catalog.counts(self._space_id).pictures
+        default = catalog.default_space()
+        if not lacking or default is None or not default.count:
+            self._writer.make_default(self._space_id)
+        elif default.id != self._space_id:
+            self._summary.not_in_space = lacking
+
+    def save_vectors(self) -> None:
+        """Write the index that searches read."""
+        try:
+            self._library.vectors.save(self._space_id)
+        except OSError as error:  # a cache: searches make it again
+            log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,102 @@
+"""What a run shows: a progress bar where someone is looking, and a summary at the end. All of it on stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from indexer.summary import Summary
+from store.progress import BOUND_BY
+
+if TYPE_CHECKING:
+    from store.progress import Progress as State
+
+
+class RunScreen:
+    """A progress bar with pictures per second, what bounds it and the time left; silent when not a terminal."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._live = not quiet and stream.isatty()
+        self._console = Console(file=stream, highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task = self._progress.add_task("index", total=None, speed="looking for pictures")
+
+    def show(self, state: State) -> None:
+        """Draw the state of a run."""
+        failed = f", {state.failed} failed" if state.failed else ""
+        self._progress.update(
+            self._task,
+            completed=state.done,
+            total=state.total,
+            speed=f"{state.rate:.1f} pictures/s, bound by {BOUND_BY[state.bound_by]}{failed}",
+        )
+
+    def note(self, text: str) -> None:
+        """A line above the bar."""
+        self._console.print(text, markup=False)
+
+    def __enter__(self) -> RunScreen:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+def print_summary(stream: TextIO, summary: Summary, library: Path, space: str) -> None:
+    """The end of a run in a few lines."""
+    counts = ", ".join(
+        f"{value} {name}"
+        for name, value in (
+            ("added", summary.added),
+            ("changed", summary.changed),
+            ("moved", summary.moved),
+            ("duplicates", summary.duplicates),
+            ("restored", summary.restored),
+            ("unchanged", summary.unchanged),
+            ("missing", summary.missing),
+            ("failed", summary.failed),
+            ("forgotten", summary.forgotten),
+        )
+        if value or name in ("added", "unchanged", "missing", "failed")
+    )
+    lines = [counts + "."]
+    if summary.encoded:
+        lines.append(
+            f"{summary.encoded} pictures encoded in {summary.seconds - summary.loading:.1f} s "
+            f"({summary.rate:.1f} pictures/s), bound by {BOUND_BY[summary.bound_by]}; "
+            f"loading the model took {summary.loading:.1f} s."
+        )
+    if not summary.pictures:
+        lines.append("There are no pictures in it.")
+    if summary.not_in_space:
+        lines.append(
+            f"Searches keep to the space they use: {summary.not_in_space} pictures of the library are not in {space} "
+            "yet. Index their folders with the same --space."
+        )
+    if summary.failed:
+        lines.append("Why files failed: python -m indexer failures")
+    lines.append(f"Library {library}, space {space}.")
+    stream.write("\n".join(lines) + "\n")

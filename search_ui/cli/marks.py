@@ -1,0 +1,213 @@
+"""The commands for what a person decides: tags, favourites and saved searches."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from search_ui.cli.options import (
+    TextCommand,
+    asked,
+    check_something,
+    json_option,
+    library_option,
+    offline_option,
+    parsed,
+    text_argument,
+    write_lines,
+)
+
+# Nothing heavy up here: --help answers at once.
+if TYPE_CHECKING:
+    from store.library import Library
+
+# SQLite's largest integer is the largest id.
+_ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
+_query_option = click.option(
+    "--query", "text", metavar="TEXT", help="All pictures above the relevance line for TEXT, near-duplicates too."
+)
+
+
+@click.command()
+@_ids_argument
+@_query_option
+@click.option("--add", "added", multiple=True, metavar="NAME", help="A tag to give them; may be given again.")
+@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to take away; may be given again.")
+@library_option
+@offline_option
+def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Sequence[str]) -> None:
+    """Give tags to pictures, or take them away. IDs are those that `query --json` gives."""
+    if not added and not removed:
+        raise click.UsageError("There is nothing to change: say --add NAME or --remove NAME.")
+    from sightline.humanize import count
+
+    library, chosen = _chosen(ids, text)
+    library.marks.change(chosen, add=added, remove=removed)
+    click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
+
+
+@click.command()
+@_ids_argument
+@_query_option
+@click.option("--remove", is_flag=True, help="They are favourites no more.")
+@library_option
+@offline_option
+def favourite(ids: Sequence[int], text: str | None, remove: bool) -> None:
+    """Make pictures favourites. IDs are those that `query --json` gives."""
+    from sightline.humanize import count
+
+    library, chosen = _chosen(ids, text)
+    library.marks.favourite(chosen, not remove)
+    click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
+
+
+@click.command()
+@json_option
+@library_option
+def tags(as_json: bool) -> None:
+    """List the tags, each with the number of its pictures: `tag<TAB>number` lines."""
+    from search_ui.runtime.services import services
+
+    found = services().library().marks.tags()
+    write_lines(
+        json.dumps({"tag": name, "pictures": number}, ensure_ascii=False) if as_json else f"{name}\t{number}"
+        for name, number in found
+    )
+
+
+@click.command(cls=TextCommand)
+@click.argument("name")
+@text_argument
+@library_option
+def save(name: str, text: Sequence[str]) -> None:
+    """Save the search TEXT under NAME, in the place of what had that name. `query --saved NAME` searches for it."""
+    from search_ui.runtime.services import services
+    from sightline.records import saved_text
+
+    services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
+
+
+@click.command()
+@click.option("--delete", "deleted", multiple=True, metavar="NAME", help="Delete this one; may be given again.")
+@json_option
+@library_option
+def searches(deleted: Sequence[str], as_json: bool) -> None:
+    """List the saved searches: `name<TAB>text` lines."""
+    from search_ui.runtime.services import services
+    from sightline.query.types import QueryError
+
+    marks = services().library().marks
+    for name in deleted:
+        if not marks.delete_search(name):
+            raise QueryError(f"There is no saved search {name!r}. `searches` lists them.")
+    if deleted:
+        return
+    write_lines(
+        json.dumps(asdict(search), ensure_ascii=False) if as_json else f"{search.name}\t{search.query}"
+        for search in marks.saved_searches()
+    )
+
+
+@click.command("export-marks")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@library_option
+def export_marks(file: Path) -> None:
+    """Write tags, favourites, saved searches and photos set aside to FILE as JSON; `-` is stdout.
+
+    Pictures are named by their content, photos by their place too.
+    """
+    from search_ui.runtime.services import services
+    from store.files import replace_file
+
+    text = json.dumps(services().library().marks.export(), ensure_ascii=False, indent=1)
+    if str(file) == "-":
+        write_lines([text])
+    else:
+        replace_file(file.absolute(), lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
+
+
+@click.command("import-marks")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@library_option
+def import_marks(file: Path) -> int:
+    """Add the tags, favourites, saved searches and photos set aside in FILE, which `export-marks` wrote; `-` is stdin.
+
+    What is there stays. Marks of pictures that this library does not have are counted, and the exit code is 1; so are
+    photos that are not at their place or hold something else there.
+    """
+    from search_ui.runtime.services import services
+    from sightline.humanize import count
+    from store.tables.marks import MarksError
+
+    try:
+        done = services().library().marks.restore(_json_in(file))
+    except RecursionError:
+        raise MarksError(f"{file} is nested too deeply. Give a file that `export-marks` wrote.") from None
+    added = (
+        count(done.tags, "tag"),
+        count(done.favourites, "favourite"),
+        f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
+        count(done.set_aside, "photo set aside", "photos set aside"),
+    )
+    click.echo(f"{', '.join(added)} added", err=True)
+    for name in done.kept:
+        click.echo(f"Kept: the saved search {name!r} has another text here", err=True)
+    if done.unknown:
+        click.echo(
+            f"Left out: marks of {count(len(done.unknown), 'picture')} not in this library, by SHA-256:", err=True
+        )
+        for digest in done.unknown:
+            click.echo(f"  {digest}", err=True)
+    if done.elsewhere:
+        click.echo(
+            f"Left out: {count(len(done.elsewhere), 'photo')} set aside, not in this library or changed:", err=True
+        )
+        for path in done.elsewhere:
+            click.echo(f"  {path}", err=True)
+    return 1 if done.unknown or done.elsewhere else 0
+
+
+def _json_in(file: Path) -> Any:
+    from store.tables.marks import MarksError
+
+    try:
+        data = json.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+        # JSON can spell half of a surrogate pair, which the library's database can't hold.
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise MarksError(
+            f"{file} has half a character (a surrogate) in it. Give a file that `export-marks` wrote."
+        ) from None
+    except ValueError as error:
+        raise MarksError(f"{file} is no JSON ({error}). Give a file that `export-marks` wrote.") from error
+    return data
+
+
+def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
+    """The library, and the content ids that a command line names: given ones, and those above the line of a query."""
+    from search_ui.runtime.services import services
+    from sightline.query.types import QueryError
+
+    if not ids and text is None:
+        raise click.UsageError("There are no pictures to change: give ids, or --query TEXT.")
+    searcher = services().searcher()
+    catalog = searcher.library.catalog
+    unknown = [id_ for id_ in ids if catalog.hash_of(id_) is None]
+    if unknown:
+        shown = ", ".join(map(str, unknown[:10]))
+        raise QueryError(f"There is no picture {shown} in this library. Ids are those that `query --json` gives.")
+    chosen = dict.fromkeys(ids)
+    if text is not None:
+        # One by one: in an order of dates a hit that is only near the line can have one above it folded into it.
+        wanted = replace(check_something(asked([text])[0]), dedup=False)
+        chosen |= dict.fromkeys(hit.photo.content_id for hit in searcher.everything(wanted) if hit.band == "strong")
+    return searcher.library, list(chosen)
+
+
+COMMANDS: Final = (tag, favourite, tags, save, searches, export_marks, import_marks)

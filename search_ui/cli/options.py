@@ -1,0 +1,229 @@
+"""What the commands share: their options, text with minus signs in it, and lines on stdout."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+# Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
+if TYPE_CHECKING:
+    from sightline.query.types import Query, QueryError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Item = TypeVar("_Item")
+
+# No argument that a system passes to a program holds this character.
+_MARK: Final = "\0"
+_WINDOW: Final = 60
+
+
+class TextCommand(click.Command):
+    """A command whose arguments may begin with a minus that is no option: `-people` excludes people."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let click see as options only what is one; by itself it reads `-house` as `-h -o -u -s -e`."""
+        options = [option for option in self.get_params(ctx) if isinstance(option, click.Option)]
+        own = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        own |= set(self.get_help_option_names(ctx))
+        valued = {name for option in options if not option.is_flag for name in option.opts}
+        made: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                made += [arg, *rest]
+            elif arg in valued:
+                made += [arg, *[value for value in [next(rest, None)] if value is not None]]
+            elif len(arg) < 2 or not re.match(r"-[^-]", arg) or arg in own or re.fullmatch(r"-k=?\d+", arg):
+                made.append(arg)
+            else:
+                made.append(_MARK + arg)
+        return super().parse_args(ctx, made)
+
+
+def _unmarked(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.removeprefix(_MARK) for part in value)
+
+
+def _set_library(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        os.environ["SIGHTLINE_LIBRARY"] = str(value.expanduser().absolute())
+
+
+def _set_offline(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+# The variables are how the page, a script of its own in this process, learns of them.
+library_option = click.option(
+    "--library", type=click.Path(path_type=Path, file_okay=False), envvar="SIGHTLINE_LIBRARY", show_envvar=True,
+    expose_value=False, callback=_set_library,
+    help="The library's folder; without it the one in your user data folder.",
+)  # fmt: skip
+offline_option = click.option(
+    "--offline", is_flag=True, expose_value=False, callback=_set_offline,
+    help="Never touch the network, not even for a model's weights.",
+)  # fmt: skip
+text_argument = click.argument("text", nargs=-1, callback=_unmarked)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV with a line of names; UTF-8.")
+
+
+def terms(command: _Command) -> _Command:
+    """The arguments and options that say what to look for: `text`, `saved`, `images`, `likes`; see `asked`."""
+    for decorate in (
+        click.option("--like", "likes", type=int, multiple=True, metavar="ID",
+                     help="A picture of the library, by the id that --json gives; may be given again."),
+        click.option("--image", "images", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True,
+                     metavar="FILE", help="A picture to search with; may be given again."),
+        click.option("--saved", metavar="NAME", help="The text of a saved search, before TEXT."),
+        text_argument,
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+def asked(
+    text: Sequence[str], saved: str | None = None, images: Sequence[Path] = (), likes: Sequence[int] = ()
+) -> tuple[Query, Mapping[str, bytes]]:
+    """The query that a command line spells, and its pictures by the names "1", "2" ...
+
+    Raises:
+        QueryError: the text is wrong, and the message points at the place; a picture can't be read; there is no saved
+            search of this name.
+        LibraryError: a saved search was asked for, and the library can't be opened.
+    """
+    from sightline.query.types import Group, Like, Term
+
+    whole = " ".join([*([_saved(saved)] if saved is not None else []), *text])
+    pictures = {str(number): _read(path) for number, path in enumerate(images, 1)}
+    query = parsed(whole).with_pictures(tuple(pictures))
+    return replace(query, groups=(*query.groups, *(Group((Term(Like(id_)),)) for id_ in likes))), pictures
+
+
+def parsed(text: str) -> Query:
+    """A text in the query language, read.
+
+    Raises:
+        QueryError: as `sightline.query.parser.parse`, with the text and a mark under the place.
+    """
+    from sightline.query.parser import parse
+    from sightline.query.types import QueryError
+
+    try:
+        return parse(text)
+    except QueryError as error:
+        raise QueryError(f"{error}{_pointed(text, error)}") from error
+
+
+def _pointed(text: str, error: QueryError) -> str:
+    """Two lines: the part of a text around a place, and carets under the place. Empty where no place is known."""
+    if error.start is None:
+        return ""
+    end = max(error.start + 1, error.end if error.end is not None else 0)
+    # A control character could drive the terminal, and a line end would put the carets under the wrong line.
+    plain = "".join(" " if unicodedata.category(char).startswith("C") or char.isspace() else char for char in text)
+    first, last = max(0, error.start - _WINDOW), end + _WINDOW
+    before, place, after = plain[first : error.start], plain[error.start : end], plain[end:last]
+    head, tail = "..." if first else "", "..." if last < len(plain) else ""
+    return f"\n  {head}{before}{place}{after}{tail}\n  {' ' * _columns(head + before)}{'^' * max(1, _columns(place))}"
+
+
+def _columns(text: str) -> int:
+    """Cells of a terminal that a text takes: East Asian wide characters take two (UAX #11), combining ones none."""
+    widths = (
+        2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text if not unicodedata.combining(char)
+    )
+    return sum(widths)
+
+
+def _saved(name: str) -> str:
+    from search_ui.runtime.services import services
+    from sightline.query.types import QueryError
+
+    found = {search.name: search.query for search in services().library().marks.saved_searches()}
+    if name not in found:
+        known = f"There are: {', '.join(found)}." if found else "There are none yet; `save NAME TEXT` makes one."
+        raise QueryError(f"There is no saved search {name!r}. {known}")
+    return found[name]
+
+
+def _read(path: Path) -> bytes:
+    from sightline.query.types import MAX_PICTURE_BYTES, QueryError
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_PICTURE_BYTES + 1)
+    except OSError as error:
+        raise QueryError(f"The picture {path} can't be read: {error.strerror}.") from error
+    if len(data) > MAX_PICTURE_BYTES:
+        raise QueryError(f"The picture {path} is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
+    return data
+
+
+def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n") -> None:
+    """Print as UTF-8 whatever the terminal claims: JSON is UTF-8, and a path must not stop the list. Bytes as they are.
+
+    A reader that has enough ends the program with 141.
+    """
+    stdout = sys.stdout.buffer
+    try:
+        for line in lines:
+            stdout.write((line if isinstance(line, bytes) else line.encode("utf-8", "backslashreplace")) + end)
+        stdout.flush()
+    except BrokenPipeError:
+        # Caught here, because click would exit 1; and Python flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def whole_library(wanted: Query) -> Query:
+    """The query; every picture there is, duplicates not folded, where it asks for nothing."""
+    from store.tables.filters import Measure
+
+    return replace(wanted, filters=(Measure("size", 0, None),), dedup=False) if wanted.is_empty else wanted
+
+
+def check_something(wanted: Query) -> Query:
+    """The query, unless it asks for nothing.
+
+    Raises:
+        QueryError: says so.
+    """
+    from sightline.query.types import QueryError
+
+    if wanted.is_empty:
+        raise QueryError(
+            "There is nothing to search for: give some words, a picture or a filter; --all is the whole library."
+        )
+    return wanted
+
+
+def check_one_form(**flags: bool) -> None:
+    """Refuse more than one of several ways to print.
+
+    Raises:
+        click.UsageError: names those that were given.
+    """
+    given = [f"--{name}" for name, on in flags.items() if on]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} can't both be followed. Give one of them.")
+
+
+def followed(items: Iterable[_Item], doing: str) -> Iterator[_Item]:
+    """The items, with a progress bar where someone is looking and nothing else is printed there."""
+    if sys.stdout.isatty() or not sys.stderr.isatty():
+        return iter(items)
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(items, doing, console=Console(stderr=True), transient=True))

@@ -1,0 +1,1 @@
+"""The components of the pages, for what Streamlit has no widget for."""

@@ -1,0 +1,64 @@
+"""The panel of what a search can be narrowed by: years as bars, other facts as values with counts.
+
+A component as those beside it, see the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+import streamlit as st
+
+from search_ui.components.assets import css, javascript
+
+_HERE: Final = Path(__file__).parent
+_facets: Final = st.components.v2.component(
+    "sightline_facets", js=javascript(_HERE, "facets"), css=css(_HERE, "facets")
+)
+
+
+class Years(TypedDict):
+    """Years with pictures, oldest first, each with their number; the first and the last chosen one, 0 for none."""
+
+    bars: list[tuple[int, int]]
+    first: int
+    last: int
+
+
+class Value(TypedDict):
+    """A value of a fact.
+
+    `text` is its filter in the query language, `label` how it is shown, `count` how many pictures choosing it leaves;
+    `on` and `off` say whether the query asks for it or leaves it out; `depth` is how far a folder is indented.
+    """
+
+    text: str
+    label: str
+    count: int
+    on: bool
+    off: bool
+    depth: int
+
+
+class Group(TypedDict):
+    """A fact, and its values in the order that they are shown in."""
+
+    title: str
+    values: list[Value]
+
+
+def facets(
+    years: Years, groups: Sequence[Group], *, key: str, on_dates: Callable[[], None], on_choose: Callable[[], None]
+) -> None:
+    """Show what a search can be narrowed by.
+
+    The handlers run before the next run of the script. At `st.session_state[key]` is then
+
+    - `.dates`: the first and the last year that were chosen, or an empty list for no years any more;
+    - `.chosen`: a list of `[text, on]` for the values that were pressed since the last drawing: what each is to be.
+    """
+    _facets(
+        key=key, data={"years": years, "groups": list(groups)}, on_dates_change=on_dates, on_chosen_change=on_choose
+    )

@@ -1,0 +1,169 @@
+"""The pages' own components, for what Streamlit has no widget for; here the one that shows pictures.
+
+Custom Components v2: the files beside this one are the components, as they are, without a build step. They get ids,
+addresses and text only, and set text as text: a file's name was chosen by whoever made the file.
+"""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, TypedDict
+
+import streamlit as st
+
+from search_ui.components.assets import css, javascript
+from search_ui.components.event_queue import heard
+
+_HERE: Final = Path(__file__).parent
+
+
+_gallery: Final = st.components.v2.component(
+    "sightline_gallery",
+    js=javascript(_HERE, "layout", "tile", "gestures", "gallery", events=True),
+    css=css(_HERE, "gallery"),
+)
+_marks: Final = st.components.v2.component("sightline_marks", js=javascript(_HERE, "marks"))
+
+
+class Tile(TypedDict):
+    """One picture of the grid.
+
+    `hash` is that of its content, as hex digits; `folder` and `name` are its path as it is shown; `score` is shown as
+    it is, empty for none; `parts` is for each term of the query its name, cosine and standard score, of all pictures or
+    of none; `ratio` is width by height; `colour` is what stands in its place until it is there, such as `#2f6b5d`, or
+    empty; `folded` counts the near-duplicates that it stands for; `asked` says whether the query wants more, or less,
+    like it.
+    """
+
+    id: int
+    hash: str
+    folder: str
+    name: str
+    score: str
+    parts: list[tuple[str, float, float]]
+    ratio: float
+    colour: str
+    folded: int
+    favourite: bool
+    asked: Literal["", "liked", "disliked"]
+
+
+class Section(TypedDict):
+    """Pictures under a title, which may be empty. `fold`: what opens them where they are folded away, else empty."""
+
+    title: str
+    fold: str
+    tiles: list[Tile]
+
+
+def gallery(
+    sections: Sequence[Section], *, key: str, query: str, is_unfolded: bool, selected: Sequence[int] | None = None,
+    stamp: int = 0, focus: int | None = None, on_open: Callable[[], None], on_like: Callable[[], None],
+    on_dislike: Callable[[], None], may_star: bool, on_fold: Callable[[], None],
+    on_select: Callable[[], None],
+) -> None:  # fmt: skip
+    """Show pictures in rows of even height, section by section, and let people open, mark and select them.
+
+    The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
+    `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
+    is selected are always at `.selected`, a list in the order of the pictures; changes of favourites at `.favourites`,
+    for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`.
+
+    Args:
+        sections: the pictures; a content id may be there once.
+        key: of the component, and the one above.
+        is_unfolded: whether sections with a `fold` are open.
+        query: names what was searched for. Under the same one pictures may come and go while the place on the page and
+            the selection stay; under another one the page starts at its top, with nothing selected.
+        selected, stamp: a `stamp` above all those before makes `selected` the selection.
+        focus: the picture to give the focus to when it changes, such as the one that a dialog ended at, unless the
+            focus is elsewhere on the page by then. None while a dialog is open.
+        on_open, on_like, on_dislike, on_fold, on_select: the handlers.
+        may_star: whether favourites can be changed, not only seen.
+    """
+    tiles = [tile for section in sections for tile in section["tiles"]]
+    said: Any = st.session_state.get(key, {})
+    known = list(said.get("selected") or [])
+    with st.container(key=f"{key}-parts", gap=None):
+        _gallery(
+            key=key,
+            data=_dated(key, pack(sections, key=key, query=query, small=False, favourites=may_star)),
+            default={"selected": [], "favourites": []},
+            on_opened_change=on_open,
+            on_liked_change=on_like,
+            on_disliked_change=on_dislike,
+            on_favourites_change=lambda: None,
+            on_fold_change=on_fold,
+            on_selected_change=on_select,
+        )
+        _marks(
+            key=f"{key}-marks",
+            data=_dated(f"{key}-marks", {
+                "to": key,
+                "query": query,
+                "unfolded": is_unfolded,
+                "favourites": [tile["id"] for tile in tiles if tile["favourite"]],
+                "liked": [tile["id"] for tile in tiles if tile["asked"] == "liked"],
+                "disliked": [tile["id"] for tile in tiles if tile["asked"] == "disliked"],
+                "selected": None if selected is None else list(selected),
+                "stamp": stamp,
+                "known": known,
+                "heard": heard(key),
+                "focus": focus,
+            }),
+        )  # fmt: skip
+
+
+def _dated(key: str, data: dict[str, object]) -> dict[str, object]:
+    """The data with the time `at` which it became so, in milliseconds: what did not change stays the same."""
+    last: dict[str, object] = st.session_state.get(f"{key}-drawn", {})
+    if {**last, "at": 0} != {**data, "at": 0}:
+        last = {**data, "at": time.time_ns() // 1_000_000}
+        st.session_state[f"{key}-drawn"] = last
+    return last
+
+
+def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) -> None:
+    """Show small pictures that can be opened, and nothing more; the content id as `gallery` gives it."""
+    section: Section = {"title": "", "fold": "", "tiles": list(tiles)}
+    query = " ".join(str(tile["id"]) for tile in tiles)
+    _gallery(
+        key=key,
+        data=_dated(key, pack([section], key=key, query=query, small=True, favourites=False)),
+        on_opened_change=on_open,
+    )
+
+
+def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favourites: bool) -> dict[str, object]:
+    """The pictures by columns, each one text: 100 bytes or so a picture, and nothing in it that changes with a click.
+
+    Names are parted by a slash, which no name has in it, numbers by a space; hashes and colours have a fixed width.
+    """
+    tiles = [tile for section in sections for tile in section["tiles"]]
+    folders = {tile["folder"]: "" for tile in tiles}
+    places = {folder: str(place) for place, folder in enumerate(folders)}
+    terms = [term for term, _, _ in tiles[0]["parts"]] if tiles else []
+    return {
+        "key": key,
+        "query": query,
+        "small": small,
+        "favourites": favourites,
+        "sections": [
+            {"title": section["title"], "fold": section["fold"], "count": len(section["tiles"])} for section in sections
+        ],
+        "ids": " ".join(str(tile["id"]) for tile in tiles),
+        "hashes": b64encode(bytes.fromhex("".join(tile["hash"] for tile in tiles))).decode(),
+        "names": "/".join(tile["name"] for tile in tiles),
+        "folders": list(folders),
+        "folder": " ".join(places[tile["folder"]] for tile in tiles),
+        "ratios": " ".join(f"{tile['ratio']:.3f}" for tile in tiles),
+        "colours": "".join(f"{tile['colour'].removeprefix('#'):6}" for tile in tiles),
+        "scores": " ".join(tile["score"] or "-" for tile in tiles),
+        "folded": {str(place): tile["folded"] for place, tile in enumerate(tiles) if tile["folded"]},
+        "terms": terms,
+        "cosines": " ".join(f"{cosine:.3f}" for tile in tiles for _, cosine, _ in tile["parts"]),
+        "standards": " ".join(f"{standard:+.2f}" for tile in tiles for _, _, standard in tile["parts"]),
+    }

@@ -1,0 +1,87 @@
+"""The component that shows groups of versions side by side, to set aside what is superfluous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+import streamlit as st
+
+from search_ui.components.assets import css, javascript
+from search_ui.components.event_queue import heard
+
+_HERE: Final = Path(__file__).parent
+
+
+_groups: Final = st.components.v2.component(
+    "sightline_groups", js=javascript(_HERE, "groups", events=True), css=css(_HERE, "groups")
+)
+
+
+class Place(TypedDict):
+    """A photo: `where` and `note` are shown, `path` names it to who can't see.
+
+    `differs`: it does not lie where the one to keep does; `is_rest`: it is set aside with the rest.
+    """
+
+    id: int
+    path: str
+    where: str
+    differs: bool
+    note: str
+    is_kept: bool
+    is_aside: bool
+    is_rest: bool
+
+
+class Fact(TypedDict):
+    """Something about a picture, and how it differs there from the one to keep; nothing where it does not."""
+
+    text: str
+    differs: list[str]
+
+
+class Picture(TypedDict):
+    """A picture of a group, in all its places; `more` counts places that are not listed."""
+
+    src: str
+    large: str
+    name: str
+    ratio: float
+    facts: list[Fact]
+    places: list[Place]
+    more: str
+
+
+class Card(TypedDict):
+    """A group.
+
+    `kept` is the id of the photo that is suggested to be kept, and names the group; `keep` says why it is that one,
+    `lost` warns, `more` counts pictures that are not shown.
+    """
+
+    number: int
+    kept: int
+    title: str
+    keep: str
+    lost: str
+    rest: int
+    pictures: list[Picture]
+    more: str
+
+
+def groups(
+    cards: Sequence[Card], *, key: str, is_readonly: bool, on_change: Callable[[], None]
+) -> None:  # fmt: skip
+    """Show groups one below the other, the pictures of each side by side.
+
+    At `st.session_state[key].changed` are then changes for `outbox.heed`: either `photo` and `yes`, whether it is to be
+    set aside, or `group`, whose rest is, by its `kept`.
+    """
+    _groups(
+        key=key,
+        data={"cards": list(cards), "readonly": is_readonly, "heard": heard(key)},
+        default={"changed": []},
+        on_changed_change=on_change,
+    )

@@ -1,0 +1,44 @@
+"""The component that shows two rankings side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal, TypedDict
+
+import streamlit as st
+
+from search_ui.components.assets import css, javascript
+
+_HERE: Final = Path(__file__).parent
+
+
+_ranks: Final = st.components.v2.component("sightline_ranks", js=javascript(_HERE, "ranks"), css=css(_HERE, "ranks"))
+
+
+class Ranked(TypedDict):
+    """A picture at its rank. `change` is shown beside it, `meaning` says it in words, `href` is where a click leads."""
+
+    id: int
+    src: str
+    href: str
+    name: str
+    rank: int
+    change: str
+    meaning: str
+    way: Literal["up", "down", "same", "new"]
+    score: str
+
+
+class Side(TypedDict):
+    """One of the rankings: its title, what there is to say of it, and its pictures, best first."""
+
+    title: str
+    about: str
+    problem: str
+    tiles: list[Ranked]
+
+
+def ranks(sides: Sequence[Side], *, key: str) -> None:
+    """Show rankings beside each other. Pointing at a picture, or the focus on it, marks the same one on the other."""
+    _ranks(key=key, data={"sides": list(sides)})

@@ -1,0 +1,105 @@
+"""Groups of duplicates as the cards that the page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from search_ui.components.groups import Card, Fact, Picture, Place
+from sightline.duplicates.groups import Group
+from sightline.duplicates.keep_rules import Fact as Differing
+from sightline.duplicates.keep_rules import Version, differences
+from sightline.humanize import count, size
+from store.paths import display, to_bytes, to_path
+
+# Of one group, and of one picture in it. More is no page that a person looks through; the exported list has all.
+MAX_PICTURES: Final = 40
+MAX_PLACES: Final = 20
+
+
+def card(group: Group) -> Card:
+    """A group as its card: the picture to keep first, then the others, best first, each with all its places."""
+    held: dict[int, list[Version]] = {}
+    for version in (group.suggestion.kept, *group.versions):
+        places = held.setdefault(version.content_id, [])
+        if version not in places:
+            places.append(version)
+    # By what they are worth, whatever is set aside: no picture may jump away under the pointer.
+    order = list(dict.fromkeys(version.content_id for version in group.versions))
+    pictures = [_picture(group, held[id_]) for id_ in order[:MAX_PICTURES]]
+    hidden = len(order) - len(pictures)
+    is_lost = all(version.is_aside for version in group.versions)
+    photos = count(len(group.versions), "photo")
+    versions = f", {count(len(order), 'version')}" if len(order) > 1 else ""
+    return {
+        "number": group.number,
+        "kept": group.suggestion.kept.photo_id,
+        "title": f"Group {group.number:,}: {photos}{versions}, {size(group.freeable)} could be freed",
+        "keep": f"Keep “{group.suggestion.kept.name}”: {_sentence(group.suggestion.reasons[:3])}.",
+        "lost": "All photos of this group are set aside: nothing of it would be left." if is_lost else "",
+        "rest": len(group.rest),
+        "pictures": pictures,
+        "more": f"{count(hidden, 'more picture')} in this group; the exported list has them all." if hidden else "",
+    }
+
+
+def _sentence(reasons: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([part for part in (", ".join(reasons[:-1]), *reasons[-1:]) if part])
+
+
+def _picture(group: Group, places: Sequence[Version]) -> Picture:
+    photo = group.pictures[places[0].content_id]
+    kept = group.suggestion.kept
+    places = sorted(places, key=group.versions.index)
+    differing = {} if places[0].content_id == kept.content_id else differences(kept, places[0])
+    hidden = len(places) - MAX_PLACES
+    return {
+        "src": f"/thumb/{photo.hash.hex()}.jpg",
+        "large": f"/preview/{photo.hash.hex()}.jpg",
+        "name": places[0].name,
+        "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
+        "facts": _facts(places[0], differing),
+        "places": [_place(group, version, is_one=len(places) == 1) for version in places[:MAX_PLACES]],
+        "more": f"and {count(hidden, 'more place')}" if hidden > 0 else "",
+    }
+
+
+def _place(group: Group, version: Version, *, is_one: bool) -> Place:
+    kept = group.suggestion.kept
+    return {
+        "id": version.photo_id,
+        "path": display(to_bytes(to_path(version.root, version.path))),
+        "where": version.folder if is_one else version.display,
+        "differs": is_one and version.folder != kept.folder,
+        "note": "" if is_one else f"written {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}",
+        "is_kept": version == kept,
+        "is_aside": version.is_aside,
+        "is_rest": version.photo_id in group.rest,
+    }
+
+
+def _facts(version: Version, differing: Mapping[Differing, str]) -> list[Fact]:
+    facts = version.facts
+    return [
+        {"text": f"{facts['width']} x {facts['height']} px", "differs": _said(differing, "pixels")},
+        {"text": f"{facts['format']}, {size(version.size)}", "differs": _said(differing, "format", "bytes")},
+        *_date(facts["taken_at"], _said(differing, "date")),
+    ]
+
+
+def _said(differing: Mapping[Differing, str], *about: Differing) -> list[str]:
+    return [differing[fact] for fact in about if fact in differing]
+
+
+def _date(taken_at: str | None, differs: list[str]) -> list[Fact]:
+    try:
+        taken = datetime.fromisoformat(taken_at or "")
+    except ValueError:
+        return [{"text": "", "differs": differs}] if differs else []
+    return [{"text": f"{_day(taken)}, {taken:%H:%M}", "differs": differs}]
+
+
+def _day(time: datetime) -> str:
+    return f"{time.day} {time:%B %Y}"

@@ -1,0 +1,66 @@
+"""Results, and facts of a picture, as words for people.
+
+Plain functions, plain text: whoever shows it decides how to escape it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sightline.humanize import count, size
+from sightline.query.types import Query
+from sightline.ranking.results import Result
+from store.tables.catalog import PhotoRow
+
+
+def headline(result: Result, query: Query) -> str:
+    """One line about a result: how many of how many, in what time, and what the numbers under the pictures are."""
+    took = f"in {result.seconds * 1000:.0f} ms."
+    if not query.groups:
+        return f"{count(result.total, 'picture passes', 'pictures pass')} the filters, {took}"
+    among = count(result.total, "picture") + (" that pass the filters" if query.filters else "")
+    perhaps = f" and {result.maybe:,} perhaps" if result.maybe else ""
+    found = f"{count(result.strong, 'match', 'matches')}{perhaps}, of {among}, {took}"
+    if is_one_term(query):
+        return f"{found} Numbers are cosines: the higher, the nearer."
+    return f"{found} Numbers say how well a picture suits all parts together, from 0 to 1."
+
+
+def is_one_term(query: Query) -> bool:
+    """Whether the scores of a query are plain cosines: one thing is looked for, and nothing is excluded."""
+    return len(query.terms) == 1 and not query.groups[0].excluded
+
+
+def facts(photo: PhotoRow) -> list[tuple[str, str]]:
+    """What is known of a picture: label and value, without those that are not known."""
+    known = photo.facts
+    rows = [
+        ("Size", f"{known['width']} x {known['height']} px, {known['format']}, {size(known['size'])}"),
+        ("Taken", _taken(known)),
+        ("Camera", " ".join(part for part in (known["camera_make"], known["camera_model"]) if part)),
+        ("Lens", known["lens"] or ""),
+        ("Place", _place(known)),
+        ("Copies", f"the same file is in {photo.copies} places" if photo.copies > 1 else ""),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _taken(known: Mapping[str, Any]) -> str:
+    try:
+        taken = datetime.fromisoformat(known["taken_at"] or "")
+    except ValueError:
+        return ""
+    offset = known["taken_offset"]
+    zone = "" if offset is None else f" (UTC{'+' if offset >= 0 else '-'}{abs(offset) // 60}:{abs(offset) % 60:02})"
+    return f"{taken:%A} {taken.day} {taken:%B %Y, %H:%M}{zone}"
+
+
+def _place(known: Mapping[str, Any]) -> str:
+    latitude, longitude, altitude = known["latitude"], known["longitude"], known["altitude"]
+    if latitude is None or longitude is None:
+        return ""
+    north, east = "N" if latitude >= 0 else "S", "E" if longitude >= 0 else "W"
+    place = f"{abs(latitude):.5f}° {north}, {abs(longitude):.5f}° {east}"
+    return place if altitude is None else f"{place}, {altitude:.0f} m"

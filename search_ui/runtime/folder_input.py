@@ -1,0 +1,117 @@
+"""Folders as a person types them, and whether those of the library are there now."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
+
+from store.errors import SightlineError
+from store.paths import display, to_bytes, to_path
+from store.tables.records import RootState
+
+# A network drive that went away may answer after minutes; the page does not wait for it.
+PATIENCE: Final = 1.0
+
+Presence = Literal["there", "gone", "empty", "silent"]
+
+
+class FolderError(SightlineError):
+    """What was typed is no folder that can be indexed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that can be indexed, and how it lies to the library's own folders."""
+
+    path: Path
+    note: str
+
+
+def folder(text: str, roots: Sequence[RootState], library: Path) -> Folder:
+    """The folder that a text names: a whole path, one that begins with `~`, or a `file://` address.
+
+    Raises:
+        FolderError: it names none, or one that can't be read or indexed.
+    """
+    path = _path(text)
+    shown = display(to_bytes(path))
+    try:
+        if not path.exists():
+            raise FolderError(f"There is no folder {shown} on the machine that Sightline runs on.")
+        if not path.is_dir():
+            raise FolderError(f"{shown} is a file. Give the folder it lies in: {display(to_bytes(path.parent))}")
+        path = path.resolve()
+        with os.scandir(path):
+            pass
+    except OSError as error:
+        raise FolderError(f"The folder {shown} can't be read ({error.strerror}). Change its permissions.") from error
+    if path.is_relative_to(library.resolve()):
+        raise FolderError(f"{shown} is a part of the library itself. Give a folder of pictures.")
+    return Folder(path, _note(path, roots))
+
+
+def _path(text: str) -> Path:
+    text = text.strip().strip("\"'")
+    if text.startswith("file:"):
+        text = unquote(urlsplit(text).path)
+    if not text:
+        raise FolderError("Type the path of a folder, such as /home/you/Pictures.")
+    if "\0" in text:
+        raise FolderError("A path has no NUL character in it.")
+    try:
+        path = Path(text).expanduser()
+        # Stops lone surrogates, which no file name can be typed with.
+        os.fsencode(path)
+    except (RuntimeError, UnicodeEncodeError) as error:
+        raise FolderError(f"{display(text.encode('utf-8', 'replace'))} names no folder here ({error}).") from error
+    if not path.is_absolute():
+        raise FolderError(
+            f"Give the whole path, from / on: {display(to_bytes(path))} would depend on where the server was started."
+        )
+    return path
+
+
+def _note(path: Path, roots: Sequence[RootState]) -> str:
+    for root in roots:
+        outer = to_path(root.path)
+        if path == outer:
+            return "The library has this folder already: it will be indexed again."
+        if path.is_relative_to(outer):
+            return f"It lies in {root.display}, which the library has: only this part will be indexed again."
+    inner = [root.display for root in roots if to_path(root.path).is_relative_to(path)]
+    if inner:
+        return f"It holds {', '.join(inner[:3])}, which the library has: it will take the place of that."
+    return "This folder is new to the library."
+
+
+def presences(roots: Iterable[RootState]) -> dict[int, Presence]:
+    """Whether each root is there now, by its id: gone, empty though it held photos, or silent for `PATIENCE`."""
+    found: dict[int, Presence] = {}
+    looks = [threading.Thread(target=_look, args=(root, found), daemon=True) for root in roots]
+    for look in looks:
+        look.start()
+    waiting = threading.Event()
+    threading.Thread(target=_join, args=(looks, waiting), daemon=True).start()
+    waiting.wait(PATIENCE)
+    return {root.id: found.get(root.id, "silent") for root in roots}
+
+
+def _join(looks: Sequence[threading.Thread], waiting: threading.Event) -> None:
+    for look in looks:
+        look.join()
+    waiting.set()
+
+
+def _look(root: RootState, found: dict[int, Presence]) -> None:
+    try:
+        with os.scandir(to_path(root.path)) as entries:
+            is_empty = next(entries, None) is None
+    except OSError:
+        found[root.id] = "gone"
+    else:
+        found[root.id] = "empty" if is_empty and root.photos else "there"

@@ -1,0 +1,221 @@
+"""Runs of the indexer that pages start: a process of its own, one at a time, seen by all visitors.
+
+A run has a session of its own, so a Ctrl-C in the server's terminal does not reach it; it ends with the server all the
+same, by the pipe that `indexer.supervised` watches, which is also how a run is stopped. What was committed is safe, and
+the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+from sightline.humanize import ago
+from store import progress
+from store.errors import SightlineError
+from store.lock import indexer_pid, is_indexing
+from store.paths import display
+from store.tables.records import now
+
+log = logging.getLogger(__name__)
+
+# A batch takes seconds, a large model on a slow machine half a minute; what was committed is safe from a kill, too.
+PATIENCE: Final = 60.0
+# Of what a run says, so many of the last lines are kept, and so much of each.
+LINES: Final = 200
+LINE: Final = 20_000
+
+State = Literal["running", "stopping", "done", "stopped", "failed"]
+
+
+class RunError(SightlineError):
+    """A run can't be started; the message says why."""
+
+
+@dataclass
+class Run:
+    """A run that was started here.
+
+    Attributes:
+        what: what it does.
+        folders: that it looks through, as displayed; none where it looks through all, or verifies.
+        pid: its process.
+        started: ISO 8601, UTC.
+        state: done where it did all it was to do, with or without files that failed.
+        code: what it exited with; None before.
+        found: the objects that it printed: a summary, or what it verified.
+        said: the last lines of what it had to say.
+    """
+
+    what: Literal["index", "prune", "verify"]
+    folders: tuple[str, ...]
+    pid: int = 0
+    started: str = field(default_factory=now)
+    state: State = "running"
+    code: int | None = None
+    found: list[dict[str, Any]] = field(default_factory=list)
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still at work."""
+        return self.state in ("running", "stopping")
+
+
+class Runner:
+    """Starts and stops the indexer on the library at `path`, offline where the server is."""
+
+    def __init__(self, path: Path, *, offline: bool) -> None:
+        self._path = path.expanduser().absolute()
+        self._offline = offline
+        self._lock = threading.Lock()
+        self._run: Run | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ended = threading.Event()
+        self._ended.set()
+
+    @property
+    def run(self) -> Run | None:
+        """The run at work, or the last one; None before the first, and once that was dismissed."""
+        return self._run
+
+    def index(self, folders: Sequence[Path], *, space: str | None = None, prune: bool = False) -> Run:
+        """Start to index folders.
+
+        Args:
+            folders: absolute.
+            space: as `--space` takes it; None: the library's own.
+            prune: forget the photos of these folders that are missing.
+
+        Raises:
+            RunError: a run is at work, here or elsewhere, or it can't be started.
+        """
+        options = ([f"--space={space}"] if space else []) + (["--prune"] if prune else [])
+        options += ["--offline"] if self._offline else []
+        # After `--` nothing is an option, and after `index` nothing a command, whatever folders are called.
+        arguments = ["index", *options, "--", *(os.fspath(folder.absolute()) for folder in folders)]
+        names = tuple(display(os.fsencode(folder)) for folder in folders)
+        return self._start(Run("prune" if prune else "index", names), arguments)
+
+    def verify(self) -> Run:
+        """Start to check the library.
+
+        Raises:
+            RunError: as `index`.
+        """
+        return self._start(Run("verify", ()), ["verify"])
+
+    def stop(self, which: Run | None = None, *, at_once: bool = False) -> None:
+        """Have the run end after the batch at hand, and after `PATIENCE` seconds at once.
+
+        Args:
+            which: only this one; another that was begun meanwhile goes on.
+            at_once: end it now, if it was told to stop before: of two visitors who press "Stop", neither meant that.
+        """
+        with self._lock:
+            run, process = self._run, self._process
+            if run is None or process is None or not run.is_running or which not in (None, run):
+                return
+            if run.state == "stopping":
+                if at_once:
+                    process.kill()
+                return
+            run.state = "stopping"
+            assert process.stdin is not None
+            with suppress(OSError):  # it has just ended
+                process.stdin.write(b".")
+                process.stdin.flush()
+        timer = threading.Timer(PATIENCE, process.kill)
+        timer.daemon = True
+        timer.start()
+
+    def dismiss(self) -> None:
+        """Forget a run that is over: who looked at how it ended wants to see it no more."""
+        with self._lock:
+            if self._run is not None and not self._run.is_running:
+                self._run = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of the run, so long at most; whether it came."""
+        return self._ended.wait(seconds)
+
+    def _start(self, run: Run, arguments: list[str]) -> Run:
+        with self._lock:
+            if self._run is not None and self._run.is_running:
+                raise RunError("A run that was started here is still at work. Wait for it, or stop it.")
+            busy = at_work(self._path)
+            if busy:
+                raise RunError(busy)
+            command = [sys.executable, "-m", "indexer.supervised", *arguments]
+            # Before `--`, where folders begin.
+            command[4:4] = ["--library", os.fspath(self._path), "--json"]
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    # Where this package lies: a folder someone works in may have an `indexer` of its own.
+                    cwd=Path(__file__).parent.parent, start_new_session=True,
+                )  # fmt: skip
+            except (OSError, ValueError) as error:
+                raise RunError(f"The indexer can't be started ({error}).") from error
+            run.pid = process.pid
+            self._run, self._process = run, process
+            self._ended.clear()
+        threading.Thread(target=self._follow, args=(run, process), daemon=True).start()
+        return run
+
+    def _follow(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        listener = threading.Thread(target=_listen, args=(process.stderr, run.said), daemon=True)
+        listener.start()
+        printed: deque[str] = deque(maxlen=LINES)
+        _listen(process.stdout, printed)
+        listener.join()
+        code = process.wait()
+        for line in printed:
+            try:
+                found = json.loads(line)
+            except ValueError:
+                found = None
+            if isinstance(found, dict):
+                run.found.append(found)
+        with self._lock:
+            run.code = code
+            # A run that was asked to stop may have come to its end before it heard.
+            was_stopped = code not in (0, 1) and (run.state == "stopping" or code in (130, 143))
+            run.state = "stopped" if was_stopped else "done" if code in (0, 1) else "failed"
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.close()
+        self._ended.set()
+        log.info("%s ended with %s", run.what, code)
+
+
+def _listen(stream: IO[bytes], lines: deque[str]) -> None:
+    """Read to the end: a pipe that nobody empties stops who writes. Keeps what people can read of it."""
+    while line := stream.readline(LINE):
+        text = line.decode("utf-8", "replace").strip()
+        if text:
+            lines.append(text)
+
+
+def at_work(path: Path) -> str:
+    """A sentence that says which indexer is at work on the library at `path`; empty where none is."""
+    if not is_indexing(path):
+        return ""
+    pid = indexer_pid(path)
+    state = progress.read(path)
+    which = f" (process {pid}{f', started {ago(state.started)}' if state else ''})" if pid else ""
+    where = f" on {', '.join(state.folders[:3])}" if state and state.folders else ""
+    return (
+        f"Another indexer{which} is at work{where}, and only one can be. Wait for it, or stop it where it was started."
+    )

@@ -1,0 +1,119 @@
+"""What the pages and the routes of one server share: the open library, the model, the pictures dropped on the page.
+
+Streamlit runs the page as a script, again for every click, in the process of the server: what must outlive a run
+lives here.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from pathlib import Path
+
+from search_ui.runtime.index_runs import Runner
+from search_ui.runtime.uploads import Shelf
+from sightline.jobs import Background
+from sightline.models.loaded import Encoders
+from sightline.searcher import Searcher
+from store.errors import LibraryError, SightlineError
+from store.library import DATABASE, Library
+from store.paths import default_library
+from store.vectors.exact import prepare
+
+log = logging.getLogger(__name__)
+
+
+class Services:
+    """The library at `path`, opened when first asked for, and what is needed to search it.
+
+    Attributes:
+        manages: whether pages may act on this machine beyond the library: index folders, copy files, open folders.
+        warms: whether to load the model before it is needed, once the first page has been drawn.
+    """
+
+    def __init__(self, path: Path, *, offline: bool) -> None:
+        self.path = path
+        self.encoders = Encoders(offline=offline)
+        self.shelf = Shelf()
+        self.background = Background()
+        self.runner = Runner(path, offline=offline)
+        self.manages = False
+        self.warms = False
+        self._warmed: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._library: Library | None = None
+        self._searcher: Searcher | None = None
+        self._opened: tuple[int, int] | None = None
+
+    def library(self) -> Library:
+        """The library, opened again where another was put in its place.
+
+        Raises:
+            LibraryError: there is none (yet), or it can't be opened.
+        """
+        try:
+            found = (self.path / DATABASE).stat()
+            identity = (found.st_dev, found.st_ino)
+        except OSError:
+            identity = None
+        with self._lock:
+            if self._library is None or identity != self._opened:
+                # The old one is not closed: a search may be reading it. Its connections go with the last of them.
+                self._library, self._opened = None, None
+                self._library, self._opened = Library.open(self.path), identity
+            return self._library
+
+    def still(self, library: Library) -> Library:
+        """The library that a page showed, if it is still the one that is served: ids mean other pictures in another.
+
+        Raises:
+            LibraryError: another was put in its place.
+        """
+        if self.library() is not library:
+            raise LibraryError("Another library was put in the place of this one; nothing was changed. Look again.")
+        return library
+
+    def searcher(self) -> Searcher:
+        """The searcher of the library: one for all, because it remembers vectors of words and the last rankings.
+
+        Raises:
+            LibraryError: see `library`.
+        """
+        library = self.library()
+        with self._lock:
+            if self._searcher is None or self._searcher.library is not library:
+                self._searcher = Searcher(library, self.encoders)
+            return self._searcher
+
+    def warm_soon(self) -> None:
+        """Have `warm` done in a thread, if the server wants that (`warms`): once, and again for another library."""
+        with self._lock:
+            if not self.warms or (self._warmed is not None and self._warmed == self._opened):
+                return
+            self._warmed = self._opened
+        threading.Thread(target=self.warm, daemon=True).start()
+
+    def warm(self) -> None:
+        """Load the model and the vectors, so that the first search need not wait. What fails is left to that search."""
+        threading.Thread(target=prepare, daemon=True).start()  # beside the imports: the compiler lets go of the lock
+        try:
+            searcher = self.searcher()
+            space = searcher.space()
+            searcher.library.vectors.get(space.id)
+            self.encoders.get(space)
+            searcher.calibrate(space)
+        except SightlineError as error:
+            log.info("nothing was loaded ahead: %s", error)
+
+
+@functools.cache
+def _services(path: Path, offline: bool) -> Services:
+    return Services(path, offline=offline)
+
+
+def services() -> Services:
+    """The services of this process: of the library that SIGHTLINE_LIBRARY names, offline where HF_HUB_OFFLINE says."""
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    return _services(default_library(), offline)

@@ -1,0 +1,68 @@
+"""The pictures given to the page, kept in memory for a while."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from sightline.media.derived import _THUMBNAIL_NEED, DECODES
+from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Picture, Query, QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A picture given to the page: the file as it came, a thumbnail (JPEG) of it, its width and height upright."""
+
+    data: bytes
+    thumbnail: bytes
+    size: tuple[int, int]
+
+
+class Shelf:
+    """The pictures last given to the page, by a name that can't be guessed. In memory only, the oldest go first."""
+
+    def __init__(self, limit: int = 512_000_000) -> None:
+        """`limit`: bytes from which on the oldest go, but for as many as one query takes."""
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._pictures: OrderedDict[str, Dropped] = OrderedDict()
+
+    def put(self, data: bytes) -> str:
+        """Keep a picture; returns its name.
+
+        Raises:
+            QueryError: it is too large, or no picture Sightline reads.
+        """
+        from sightline.images.decode import DecodeError, decode
+
+        if len(data) > MAX_PICTURE_BYTES:
+            raise QueryError(f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
+        try:
+            with DECODES:
+                decoded = decode(io.BytesIO(data), need=_THUMBNAIL_NEED)
+        except DecodeError as error:
+            raise QueryError(f"The picture can't be read: {error.reason}.") from error
+        name = secrets.token_hex(16)
+        with self._lock:
+            height, width, _ = decoded.pixels.shape
+            self._pictures[name] = Dropped(data, decoded.thumbnail or b"", (width, height))
+            held = sum(len(each.data) for each in self._pictures.values())
+            while held > self._limit and len(self._pictures) > MAX_TERMS:
+                held -= len(self._pictures.popitem(last=False)[1].data)
+        return name
+
+    def get(self, name: str) -> Dropped | None:
+        """The picture of this name, or None where it is gone."""
+        with self._lock:
+            if name in self._pictures:
+                self._pictures.move_to_end(name)
+            return self._pictures.get(name)
+
+    def pictures_of(self, query: Query) -> dict[str, bytes]:
+        """The files of the pictures that a query names, by name, as far as they are still here."""
+        names = {term.subject.name for term in query.terms if isinstance(term.subject, Picture)}
+        found = {name: self.get(name) for name in names}
+        return {name: dropped.data for name, dropped in found.items() if dropped is not None}

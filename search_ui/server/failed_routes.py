@@ -1,0 +1,95 @@
+"""The route of small pictures of files that failed: what the model could not take, and what a camera put beside."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from typing import BinaryIO, Final
+
+from PIL import ExifTags, Image, ImageOps
+from sqlalchemy.exc import DatabaseError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from search_ui.runtime.services import services
+from search_ui.server.api.photos import jpeg
+from search_ui.server.responses import ASK_AGAIN, error, is_known
+from sightline.media.derived import DECODES
+from store.errors import LibraryError
+from store.paths import to_path
+from store.tables.library_reports import FailedPlace, place_of_failure
+
+NAMES: Final = ("failed",)
+SIDE: Final = 256
+# Pixels of a side. Cameras write 160; a file may claim what fills the memory.
+MOST: Final = 1024
+NONE: Final = "There is no such picture."
+# EXIF 2.32, section 4.6.3: where in the first part of a JPEG file its thumbnail lies, and how long it is.
+_OFFSET, _LENGTH = 0x0201, 0x0202
+_HEADER: Final = b"Exif\x00\x00"
+
+
+def routes() -> list[Route]:
+    """All of them."""
+    return [Route("/failed/{name:path}", _failed)]
+
+
+def _failed(request: Request) -> Response:
+    """GET /failed/ID.jpg: at most 256 px, by the id of the failure."""
+    match = re.fullmatch(r"([1-9][0-9]{0,17})\.jpg", request.path_params["name"], re.ASCII)
+    try:
+        place = place_of_failure(services().library().catalog, int(match[1])) if match else None
+    except (LibraryError, DatabaseError):
+        place = None
+    if place is None:
+        return error(404, NONE)
+    # An id may come to mean another file; the file itself may change.
+    headers = {"ETag": f'"{place.size:x}-{place.mtime_ns:x}"', "Cache-Control": ASK_AGAIN}
+    if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    data = picture_of_failed(place)
+    return jpeg(data, headers) if data else error(404, NONE)
+
+
+def picture_of_failed(place: FailedPlace) -> bytes | None:
+    """A small JPEG of a file that failed; None where it can't be shown, or is another one by now.
+
+    The whole picture where only the model failed, else the thumbnail that a camera put into the file: of a photograph
+    that was cut short it is often what is left.
+    """
+    from sightline.images.decode import DecodeError, preview
+
+    path = to_path(place.root, place.path)
+    try:
+        if not path.is_file():  # opening a FIFO would wait for ever
+            return None
+        with DECODES, path.open("rb") as opened:
+            facts = os.fstat(opened.fileno())
+            if (facts.st_size, facts.st_mtime_ns) != (place.size, place.mtime_ns):
+                return None
+            return preview(opened, SIDE) if place.stage == "encode" else embedded(opened)
+    except (OSError, DecodeError):
+        return None
+
+
+def embedded(source: BinaryIO) -> bytes | None:
+    """The thumbnail in a JPEG file's EXIF data, upright, as a JPEG without metadata; None where there is none."""
+    try:
+        with Image.open(source, formats=("JPEG",)) as image:
+            exif, data = image.getexif(), image.info.get("exif", b"").removeprefix(_HEADER)
+            where = exif.get_ifd(ExifTags.IFD.IFD1)
+            start, length = int(where[_OFFSET]), int(where[_LENGTH])
+        with Image.open(io.BytesIO(data[start : start + length]), formats=("JPEG",)) as small:
+            if max(small.size) > MOST:
+                return None
+            picture = small.convert("RGB")
+        picture.getexif()[ExifTags.Base.Orientation] = exif.get(ExifTags.Base.Orientation, 1)
+        upright = ImageOps.exif_transpose(picture)
+        upright.thumbnail((SIDE, SIDE))
+        kept = io.BytesIO()
+        upright.save(kept, "JPEG", exif=b"")
+        return kept.getvalue()
+    except Exception:  # noqa: BLE001 - a file that is made to be wrong has Pillow raise anything, and these are wrong
+        return None

@@ -1,0 +1,116 @@
+"""The routes of pictures: small, larger, the file itself, and those that someone put on the page to search with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import DatabaseError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from search_ui.components.globe import ADDRESS, land
+from search_ui.runtime.services import services
+from search_ui.server.api.photos import jpeg
+from search_ui.server.headers import SAFE
+from search_ui.server.responses import ASK_AGAIN, FOR_EVER, error, is_known
+from sightline.media.derived import preview, thumbnail
+from sightline.media.originals import disposition, original
+from sightline.query.types import MAX_PICTURE_BYTES, QueryError
+from store.errors import LibraryError
+from store.library import Library
+
+NAMES: Final = ("thumb", "preview", "original", "picture", "land.svg")
+"""The first parts of the addresses of these routes."""
+
+
+def routes() -> list[Route]:
+    """All of them; what begins with one of `NAMES` and matches none is not found."""
+    return [
+        Route("/thumb/{name:path}", _thumb),
+        Route("/preview/{name:path}", _preview),
+        Route("/original/{name:path}", _original),
+        Route("/picture", _put_picture, methods=["POST"]),
+        Route("/picture/{name:path}", _dropped),
+        Route(ADDRESS, _land),
+    ]
+
+
+def _rest(request: Request) -> str:
+    """The address after its first part; to its end, while a pattern of Starlette's leaves out a line end there."""
+    return str(request.scope["path"]).split("/", 2)[2]
+
+
+def _not_found() -> Response:
+    return error(404, "There is no such picture.")
+
+
+def _thumb(request: Request) -> Response:
+    """GET /thumb/HASH.jpg: at most 512 px."""
+    return _by_hash(request, thumbnail)
+
+
+def _preview(request: Request) -> Response:
+    """GET /preview/HASH.jpg: at most 1600 px, made when first asked for."""
+    return _by_hash(request, preview)
+
+
+def _by_hash(request: Request, made: Callable[[Library, bytes], bytes | None]) -> Response:
+    match = re.fullmatch(r"([0-9a-f]{64})\.jpg", _rest(request))  # whole, and in one spelling
+    if match is None:
+        return _not_found()
+    headers = {"ETag": f'"{match[1]}"', "Cache-Control": FOR_EVER}
+    if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    try:
+        data = made(services().library(), bytes.fromhex(match[1]))
+    except (LibraryError, DatabaseError):
+        data = None
+    return jpeg(data, headers) if data else _not_found()
+
+
+def _original(request: Request) -> Response:
+    """GET /original/ID: the file itself, to be saved; parts of it where `Range` asks for them."""
+    match = re.fullmatch(r"[1-9][0-9]{0,17}", _rest(request))
+    try:
+        found = original(services().library(), int(match[0])) if match is not None else None
+    except (LibraryError, DatabaseError):
+        found = None
+    if found is None:
+        return _not_found()
+    # An id means this picture in this library only, and another may be put in its place.
+    headers = {**SAFE, "ETag": f'"{found.hash.hex()}"', "Cache-Control": ASK_AGAIN}
+    if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Disposition"] = disposition(found.name)
+    return FileResponse(found.path, headers=headers, media_type=found.media_type, stat_result=found.facts)
+
+
+async def _put_picture(request: Request) -> Response:
+    """POST /picture, the file as the body: keeps it for a search and answers with its name."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_PICTURE_BYTES:
+            return error(413, f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
+    try:
+        return JSONResponse({"name": await run_in_threadpool(services().shelf.put, bytes(data))})
+    except QueryError as refused:
+        return error(422, str(refused))
+
+
+def _dropped(request: Request) -> Response:
+    """GET /picture/NAME.jpg: the thumbnail of a picture that was put."""
+    picture = services().shelf.get(_rest(request).removesuffix(".jpg"))
+    if picture is None:
+        return _not_found()
+    return jpeg(picture.thumbnail, {"Cache-Control": "private, no-store"})
+
+
+def _land(request: Request) -> Response:
+    """GET /land.svg: the earth, to put a dot on."""
+    # Another version may draw it another way.
+    return Response(land(), media_type="image/svg+xml", headers={**SAFE, "Cache-Control": "private, max-age=86400"})

@@ -1,0 +1,162 @@
+"""Pictures as one ZIP file that is made while it is sent: never whole in memory, and not on the disk at all."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from search_ui.runtime.zip_registry import bundles
+from search_ui.server.headers import SAFE
+from search_ui.server.responses import error
+from sightline.media.originals import Original, disposition, original
+from store.library import Library
+from store.paths import display, to_bytes
+from store.tables.filters import fold
+
+NOT_INCLUDED: Final = "not-included.txt"
+"""The member that says which pictures are not in the archive, and why; there only where there are such."""
+
+_CHUNK: Final = 1 << 18
+# What the time of a member can be: PKWARE's APPNOTE 4.4.6, which is of MS-DOS.
+_FIRST_YEAR, _LAST_YEAR = 1980, 2107
+
+
+def archive(library: Library, content_ids: Sequence[int]) -> Generator[bytes, None, None]:
+    """A ZIP file of the pictures' files, in their order, as they lie on the disk: not compressed again.
+
+    Where a name is taken, " (2)", " (3)" ... is put before its suffix; names that differ in case alone count as one,
+    since some systems would write one over the other. A picture whose file is gone, changed or can't be read is named,
+    with the reason, in the member `NOT_INCLUDED`.
+    """
+    sink = _Sink()
+    names = _Names()
+    failed: list[str] = []
+    with ZipFile(sink, "w", ZIP_STORED) as bundle:
+        for content_id in content_ids:
+            found = original(library, content_id)
+            if found is None:
+                failed.append(f"{_shown(library, content_id)}: the file is not there any more, or it changed")
+                continue
+            try:
+                yield from _member(bundle, sink, found, names)
+            except OSError as wrong:
+                reason = wrong.strerror or str(wrong)
+                failed.append(f"{display(to_bytes(found.path))}: {reason}")
+        if failed:
+            bundle.writestr(_info(names.free(NOT_INCLUDED), time.time()), "\n".join([*failed, ""]))
+    yield sink.taken()
+
+
+def _member(bundle: ZipFile, sink: _Sink, found: Original, names: _Names) -> Iterator[bytes]:
+    with found.path.open("rb", buffering=0) as file:  # first: what can't be opened takes no name
+        info = _info(names.free(_name(found.name)), found.facts.st_mtime)
+        info.file_size = left = found.facts.st_size
+        with bundle.open(info, "w") as member:
+            reason = "it became shorter while it was read"
+            while left:
+                try:
+                    chunk = file.read(min(_CHUNK, left))
+                except OSError as wrong:
+                    chunk, reason = b"", wrong.strerror or str(wrong)
+                if not chunk:
+                    break
+                member.write(chunk)
+                left -= len(chunk)
+                yield sink.taken()
+    if left:
+        raise OSError(f"{reason}: the last {left:,} bytes are missing in {info.filename}")
+
+
+def _info(name: str, modified: float) -> ZipInfo:
+    moment = time.localtime(modified)
+    year = min(max(moment.tm_year, _FIRST_YEAR), _LAST_YEAR)
+    info = ZipInfo(name, (year, moment.tm_mon, moment.tm_mday, moment.tm_hour, moment.tm_min, moment.tm_sec))
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _name(name: bytes) -> str:
+    """A file's name as every system can write it where the archive is opened, and nowhere else."""
+    text = name.decode("utf-8", "replace")
+    # A backslash parts folders on Windows: it would lead out of the folder that is written to.
+    return "".join("_" if char in "\\/:" or unicodedata.category(char) == "Cc" else char for char in text)
+
+
+def _shown(library: Library, content_id: int) -> str:
+    photo = library.catalog.photos([content_id]).get(content_id)
+    return f"picture {content_id}" if photo is None else f"{display(photo.root)}/{photo.display}"
+
+
+class _Names:
+    """Names that were not given yet."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def free(self, wanted: str) -> str:
+        path, name = PurePosixPath(wanted), wanted
+        while fold(name) in self._given:
+            number = self._next[fold(wanted)] = self._next.get(fold(wanted), 1) + 1
+            name = f"{path.stem} ({number}){path.suffix}"
+        self._given.add(fold(name))
+        return name
+
+
+class _Sink:
+    """Where the archive is written to: what was written is taken out again at once. Has no place to go back to."""
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._written.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        """What was written can still be taken."""
+
+    def taken(self) -> bytes:
+        data, self._written = b"".join(self._written), []
+        return data
+
+
+# -- the route ------------------------------------------------------------------------------------------------------
+
+
+def routes() -> list[Route]:
+    """GET /zip/NAME.zip; what matches none is not found."""
+    return [Route("/zip/{name:path}", _zip)]
+
+
+def _zip(request: Request) -> Response:
+    match = re.fullmatch(r"([0-9a-f]{32})\.zip", request.path_params["name"])
+    offered = bundles().get(match[1]) if match is not None else None
+    if offered is None:
+        return error(404, "This archive is not here any more. Choose the pictures again.")
+    library, ids = offered
+    headers = {**SAFE, "Content-Disposition": disposition(f"sightline-{len(ids)}.zip".encode())}
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="application/zip")
+    return StreamingResponse(_sent(archive(library, ids)), headers=headers, media_type="application/zip")
+
+
+async def _sent(made: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in iterate_in_threadpool(made):
+            yield chunk
+    finally:
+        made.close()  # who leaves ends the reading

@@ -1,0 +1,208 @@
+"""Which of several versions of a picture to keep, why, and how the others differ from it.
+
+Plain functions of what is known about the photos. They suggest; a person decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from sightline import humanize
+from sightline.humanize import count
+
+# As file managers and downloads name copies: `a (1).jpg`, `a - Copy.jpg`, `Copy of a.jpg`, `a copy 2.jpg`; the words
+# are those of English, German, French, and Spanish or Italian.
+_COPY: Final = re.compile(r"(?:^|[\W_])(?:copy|kopie|copie|copia)(?:[\W_]|\d|$)|\(\d{1,3}\)$", re.IGNORECASE)
+# What a format keeps of the pixels that it is given: all; most; those of 256 colours. TIFF, WEBP, AVIF, HEIF and
+# JPEG 2000 can be either, and are taken for what they mostly are.
+_KEPT_BY: Final[Mapping[str, int]] = {"PNG": 2, "TIFF": 2, "BMP": 2, "GIF": 0}
+_MOST: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A photo beside others that show the same.
+
+    Attributes:
+        photo_id: of the photo, which is a path; several of them may hold the same content.
+        content_id: of the bytes.
+        root: absolute path of the root, as bytes.
+        path: below the root, as bytes with `/`.
+        display: the path from the root's own name down, with `/`, printable.
+        size: of the file, in bytes.
+        mtime_ns: when the file was last written.
+        facts: of the content; see `store.tables.catalog.FACTS`.
+        is_favourite: a person made it one.
+        tags: those that a person gave it.
+        is_aside: a person set it aside.
+    """
+
+    photo_id: int
+    content_id: int
+    root: bytes
+    path: bytes
+    display: str
+    size: int
+    mtime_ns: int
+    facts: Mapping[str, Any]
+    is_favourite: bool = False
+    tags: tuple[str, ...] = ()
+    is_aside: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return int(self.facts["width"]) * int(self.facts["height"])
+
+    @property
+    def folder(self) -> str:
+        """Where the file lies, printable."""
+        return self.display.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The file's own name, printable."""
+        return self.display.rpartition("/")[2]
+
+    @property
+    def is_named_copy(self) -> bool:
+        """Whether the file's name says that it is a copy."""
+        return _COPY.search(self.name.rpartition(".")[0] or self.name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A reason to prefer a photo: the one whose value is lower is kept. `kept` and `other` say so of the two."""
+
+    value: Callable[[Version], Any]
+    kept: str
+    other: str
+
+
+# The first that tells two photos apart decides. What a person said comes first, then what can't be had back from the
+# others: pixels, when and with what it was taken, what was lost in saving. The date comes before the format because a
+# PNG without one, of as many pixels as a JPEG that has it, was made from that JPEG. Names and dates of files only tell
+# copies of the same bytes apart.
+_RULES: Final = (
+    _Rule(lambda v: v.is_aside, "it is not set aside", "is set aside"),
+    _Rule(lambda v: not (v.is_favourite or v.tags), "it is a favourite or has tags", "is no favourite and has no tags"),
+    _Rule(lambda v: -v.pixels, "it has more pixels", "has fewer pixels"),
+    _Rule(lambda v: -_known(v), "it has the date or the camera", "lacks the date or the camera"),
+    _Rule(lambda v: -_KEPT_BY.get(v.facts["format"], _MOST), "its format loses less", "its format loses more"),
+    _Rule(lambda v: -v.size, "its file is larger", "its file is smaller"),
+    _Rule(lambda v: v.is_named_copy, "its name does not say copy", "its name says copy"),
+    _Rule(lambda v: v.mtime_ns, "its file is older", "its file is newer"),
+    _Rule(lambda v: len(v.root) + len(v.path), "its path is shorter", "its path is longer"),
+    _Rule(lambda v: (v.root, v.path), "its path comes first", "its path comes later"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Which photo of a group to keep.
+
+    Attributes:
+        kept: that photo.
+        reasons: why, against each of the others, most telling first and none twice: `it has more pixels`.
+        why: what speaks against each other photo, by its id: `has fewer pixels`.
+    """
+
+    kept: Version
+    reasons: tuple[str, ...]
+    why: Mapping[int, str]
+
+
+def preferred(versions: Sequence[Version]) -> list[Version]:
+    """The photos, the best to keep first, whether or not they are set aside: the order does not change by that."""
+    return sorted(versions, key=lambda version: _worth(version)[1:])
+
+
+def suggest(versions: Sequence[Version]) -> Suggestion:
+    """Which photo of a group to keep; the same whatever order they come in.
+
+    Never one that is set aside while another is not, so that setting aside the rest always leaves one.
+
+    Raises:
+        ValueError: there is no photo.
+    """
+    if not versions:
+        raise ValueError("there is no photo to choose from")
+    kept, *others = sorted(versions, key=_worth)
+    deciding = {other.photo_id: _deciding(kept, other) for other in others}
+    reasons = dict.fromkeys(_RULES[number].kept for number in sorted(set(deciding.values())))
+    return Suggestion(kept, tuple(reasons), {id_: _RULES[number].other for id_, number in deciding.items()})
+
+
+def spared(versions: Sequence[Version], kept: Version) -> list[Version]:
+    """The photos that setting aside the rest leaves alone: the kept one, and favourites that are other pictures."""
+    return [v for v in versions if v == kept or (v.is_favourite and v.content_id != kept.content_id)]
+
+
+def _worth(version: Version) -> tuple[Any, ...]:
+    return tuple(rule.value(version) for rule in _RULES)
+
+
+def _deciding(kept: Version, other: Version) -> int:
+    """Number of the rule that tells the two apart; two photos never have the same path."""
+    return next(number for number, rule in enumerate(_RULES) if rule.value(kept) != rule.value(other))
+
+
+def _known(version: Version) -> int:
+    facts = version.facts
+    return (facts["taken_at"] is not None) + bool(facts["camera_make"] or facts["camera_model"])
+
+
+# -- differences ----------------------------------------------------------------------------------------------------
+
+Fact = Literal["pixels", "bytes", "format", "date", "folder"]
+
+
+def differences(kept: Version, other: Version) -> dict[Fact, str]:
+    """How another photo differs from the one to keep, in words; facts that are the same in both are left out."""
+    found: dict[Fact, str] = {}
+    if (other.facts["width"], other.facts["height"]) != (kept.facts["width"], kept.facts["height"]):
+        found["pixels"] = _times(other.pixels / max(1, kept.pixels))
+    if other.size != kept.size:
+        more = "larger" if other.size > kept.size else "smaller"
+        found["bytes"] = f"{humanize.size(abs(other.size - kept.size))} {more}"
+    if other.facts["format"] != kept.facts["format"]:
+        found["format"] = f"not {kept.facts['format']}"
+    if date := _date(kept.facts["taken_at"], other.facts["taken_at"]):
+        found["date"] = date
+    if other.folder != kept.folder:
+        found["folder"] = f"in {other.folder}"
+    return found
+
+
+def _times(share: float) -> str:
+    if share == 1:
+        return "turned or cut otherwise"
+    if share >= 2:
+        return f"{share:.1f} times the pixels"
+    # Rounded to 100 %, it would say that nothing differs.
+    return f"{share:.0%} of the pixels".replace("%", " %") if abs(share - 1) >= 0.005 else "nearly as many pixels"
+
+
+def _date(kept: str | None, other: str | None) -> str:
+    if kept == other:
+        return ""
+    try:
+        taken = datetime.fromisoformat(other or "")
+    except ValueError:
+        return "no date"
+    try:
+        apart = taken - datetime.fromisoformat(kept or "")
+    except ValueError:
+        return f"taken {taken.day} {taken:%B %Y}"
+    return f"taken {_span(abs(apart))} {'later' if apart > timedelta() else 'earlier'}"
+
+
+def _span(time: timedelta) -> str:
+    for unit, seconds in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if amount := int(time.total_seconds() // seconds):
+            return count(amount, unit)
+    return count(int(time.total_seconds()), "second")

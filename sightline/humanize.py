@@ -1,0 +1,49 @@
+"""Numbers, sizes, times and file names as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sightline.ranking.results import Found
+from store.tables.catalog import PhotoRow
+
+_UNITS: Final = ("bytes", "kB", "MB", "GB")
+
+
+def file_name(photo: PhotoRow) -> str:
+    """The last part of the photo's path, safe to print."""
+    return photo.display.rsplit("/", 1)[-1]
+
+
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """`1 picture`, `1,200 pictures`; `things` where more than one is not the thing with an s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def number(found: Found) -> str:
+    """The number under a picture; empty where nothing was looked for."""
+    if not found.parts:
+        return ""
+    return f"{found.score:.3f}" if len(found.parts) == 1 and not found.parts[0].excluded else f"{found.score:.2f}"
+
+
+def size(amount: int) -> str:
+    """Bytes in powers of a thousand, as file managers show them."""
+    value, unit = float(amount), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def ago(stamp: str, now: datetime | None = None) -> str:
+    """How long ago a time of the library (ISO 8601, UTC) was: `just now`, `5 minutes ago`, a date after a month."""
+    then = datetime.fromisoformat(stamp)
+    passed = (now or datetime.now(UTC)) - then
+    if passed < timedelta(minutes=1):
+        return "just now"
+    for unit, seconds, limit in (("minute", 60, 60), ("hour", 3600, 24), ("day", 86400, 31)):
+        amount = int(passed.total_seconds() // seconds)
+        if amount < limit:
+            return f"{count(amount, unit)} ago"
+    return f"on {then.day} {then:%B %Y}"

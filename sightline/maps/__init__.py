@@ -1,0 +1,1 @@
+"""Maps of a library: layout, groups and their names, colours."""

@@ -1,0 +1,1 @@
+"""Pictures given out: originals, exports, crops, previews."""

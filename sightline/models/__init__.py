@@ -1,0 +1,1 @@
+"""Embedding models: presets, weights, encoders, back ends."""

@@ -1,0 +1,215 @@
+"""How a CPU runs a model fastest: measured on the very model, checked against float32, and remembered.
+
+Nothing here is assumed of a processor. bfloat16 is several times as fast where it has AVX-512 BF16 or AMX, and emulated
+where it has not; packed weights win where MKL is slow. The numbers are in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sightline.models.onednn_linear import pack
+from sightline.models.probe_model import changed, cut
+from store.files import replace_file
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A way to run a model: the type of its weights, and whether they are packed for oneDNN."""
+
+    name: str
+    dtype: torch.dtype
+    packed: bool = False
+
+    def apply(self, module: nn.Module) -> None:
+        """Turn a module into one that runs this way, in place.
+
+        Raises:
+            RuntimeError, AttributeError: it can't run this way here; the module is of no more use.
+        """
+        module.to(self.dtype)
+        if self.packed:
+            pack(module)
+
+
+REFERENCE: Final = Backend("float32", torch.float32)
+# In the order of what they cost in exactness; a later one must be clearly faster than the best before it.
+CANDIDATES: Final = (
+    Backend("float32 packed", torch.float32, True),
+    Backend("bfloat16", torch.bfloat16),
+    Backend("bfloat16 packed", torch.bfloat16, True),
+)
+CLEARLY: Final = 1.15
+# Least cosine of a picture's vector, or a text's, to that of float32.
+ALIKE: Final = 0.999
+# A choice is remembered where the two comparisons of each candidate say the same, give or take this factor.
+CONSISTENT: Final = 1.25
+# A comparison lasts so long, seconds, but at least a turn.
+_PATIENCE: Final = 0.4
+# As many pictures as float32 takes so long for, seconds: of short turns some have the cores to themselves.
+_TURN: Final = 0.05
+_MOST_PICTURES: Final = 8
+# Of remembered choices; a library sees one or two models.
+_KEPT: Final = 64
+
+Run = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+
+
+def recall(key: str) -> Backend | None:
+    """The back end that was found fastest here for the model of the space with this `key`; None where none was yet."""
+    known = _read(_memory()).get(f"{_machine()} | {key}")
+    return next((backend for backend in (REFERENCE, *CANDIDATES) if backend.name == known), None)
+
+
+def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int]) -> Backend:
+    """The fastest back end for a model here, by a probe of a second or two; remembered for `recall` if it is sure.
+
+    Args:
+        key: of the model's space.
+        tower: its image tower, float32, on the CPU; left as it is.
+        run: (module, float32 pixels (n, 3, *size)) to features (n, any); casts the pixels to the module's type.
+        size: height and width of its input, px.
+    """
+    found, sure = probe(tower, run, size)
+    if not sure:
+        log.info("other work made the measurement uncertain: the next start measures again")
+        return found
+    path = _memory()
+    known = _read(path)
+    place = f"{_machine()} | {key}"
+    known.pop(place, None)  # the newest go last
+    _remember(path, {**known, place: found.name})
+    return found
+
+
+def probe(tower: nn.Module, run: Run, size: tuple[int, int]) -> tuple[Backend, bool]:
+    """Measure every candidate against float32; arguments as for `choose`.
+
+    Returns:
+        The fastest in both of its comparisons, and whether none of them contradicted the other: on a busy machine the
+        moment at which other work ran may decide, and what is remembered is never measured again.
+    """
+    sure = True
+    with torch.inference_mode():
+        small = cut(tower)  # speeds are compared on a part, as a second copy of a model may not fit into the memory
+        one = _pictures(1, size)
+        run(small, one)
+        count = min(_MOST_PICTURES, max(1, round(_TURN / _seconds(small, run, one))))
+        pixels = _pictures(count, size)
+        expected = run(tower, pixels)
+        best, best_speed = REFERENCE, 1.0
+        for candidate in CANDIDATES:
+            other = None  # one copy at a time
+            try:
+                made = run(changed(tower, candidate.apply), pixels)
+                cosine = least_cosine(made, expected)
+                if not cosine >= ALIKE:  # NaN neither
+                    log.debug("back end %s: cosine %.5f", candidate.name, cosine)
+                    continue
+                other = copy.deepcopy(small)
+                candidate.apply(other)
+                run(other, pixels)
+            except Exception as error:  # noqa: BLE001 - operators that a build lacks, or a model can't take, raise anything
+                log.debug("back end %s can't run this model here: %s", candidate.name, error)
+                continue
+            speed, more = sorted(_speed(small, other, run, pixels) for _ in range(2))
+            log.debug("back end %s: %.2f and %.2f times float32, cosine %.5f", candidate.name, speed, more, cosine)
+            needed = CLEARLY * best_speed
+            sure = sure and (more < needed or speed * CONSISTENT >= needed)
+            if speed >= needed:
+                best, best_speed = candidate, speed
+    log.info("the model runs as %s, %.1f times as fast as in float32", best.name, best_speed)
+    return best, sure
+
+
+def least_cosine(made: torch.Tensor, expected: torch.Tensor) -> float:
+    """The least cosine of features (n, any) to those of float32, row by row; NaN where either is not finite."""
+    return float(functional.cosine_similarity(made.float(), expected.float(), dim=-1).min())
+
+
+def _speed(tower: nn.Module, other: nn.Module, run: Run, pixels: torch.Tensor) -> float:
+    """How many times faster `other` is: turn about, and of the fastest turns, as other work may share the cores."""
+    slow, fast = float("inf"), float("inf")
+    end = time.perf_counter() + _PATIENCE
+    while slow == float("inf") or time.perf_counter() < end:
+        slow = min(slow, _seconds(tower, run, pixels))
+        fast = min(fast, _seconds(other, run, pixels))
+    return slow / fast
+
+
+def _seconds(module: nn.Module, run: Run, pixels: torch.Tensor) -> float:
+    begun = time.perf_counter()
+    run(module, pixels)
+    return time.perf_counter() - begun
+
+
+def _pictures(count: int, size: tuple[int, int]) -> torch.Tensor:
+    """Seeded blots with some noise, in the range of normalised pixels."""
+    generator = torch.Generator().manual_seed(0)
+    blots = torch.randn(count, 3, 7, 7, generator=generator)
+    smooth = functional.interpolate(blots, size, mode="bilinear")
+    return smooth + 0.1 * torch.randn(smooth.shape, generator=generator)
+
+
+def _machine() -> str:
+    """What the choice depends on besides the model: processor, threads, and the versions and limits of what runs it."""
+    limits = ",".join(os.environ.get(name, "") for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"))
+    return " | ".join(
+        (_processor(), torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads()), torch.__version__, limits)
+    )
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        fields: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            fields.setdefault(name.strip(), value.strip())
+        named = [fields.get(name, "") for name in ("model name", "cpu family", "model", "CPU part")]
+        if any(named):
+            return " ".join(filter(None, named))
+    return f"{platform.machine()} {platform.processor()}".strip()
+
+
+def _memory() -> Path:
+    """Where choices are remembered: in the folder `SIGHTLINE_CACHE` names, else in the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("SIGHTLINE_CACHE")
+    folder = Path(named).expanduser() if named else user_cache_path("sightline", appauthor=False)
+    return folder / "backends.json"
+
+
+def _read(path: Path) -> dict[str, str]:
+    """What was remembered; nothing of a file that is damaged or not ours."""
+    try:
+        known: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {place: name for place, name in known.items() if isinstance(name, str)}
+
+
+def _remember(path: Path, known: Mapping[str, str]) -> None:
+    text = json.dumps(dict(list(known.items())[-_KEPT:]), indent=1)
+    with suppress(OSError):  # a cache: measured again where it can't be kept
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False)

@@ -1,0 +1,269 @@
+"""Pixels or words to unit vectors. An `Encoder` owns a model's life: load, run under a lock, release."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sightline.models import cpu_backends
+from sightline.models.cpu_backends import Backend
+from sightline.models.device_queue import Floats, Lane, Pending, join
+from sightline.models.devices import choose_device, choose_precision
+from sightline.models.memory import give_back
+from sightline.models.preprocess import Preprocess
+from sightline.models.resolve import Model
+from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
+from sightline.models.weights import load, load_visual
+from store.errors import SpaceError
+
+log = logging.getLogger(__name__)
+
+
+# What the text tower of a measured back end is compared with float32 on.
+_A_TEXT: Final = "a photo of two red boats on a lake at sunset"
+
+
+class TextTooLongError(SpaceError):
+    """A text has more tokens than the space reads; cutting it would search for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How a model was taught to read a cosine: its logit is `scale * cosine + bias`, in natural units.
+
+    Attributes:
+        scale: `exp(logit_scale)`, the inverse of the temperature.
+        bias: None where the model chose among the texts of a batch (softmax: CLIP, Radford et al., 2021, figure 3);
+            a number where it judged each pair of picture and text alone (sigmoid: SigLIP, Zhai et al., 2023, section
+            3.2). open_clip tells the two apart in the same way.
+    """
+
+    scale: float
+    bias: float | None
+
+
+class Encoder:
+    """One model, loaded. Safe for use from several threads: one runs at a time.
+
+    Attributes:
+        model: what it was loaded from.
+        device: where it runs.
+        backend: how it runs: the type of its weights, and their layout. Where it was found by measuring pictures and is
+            not exact enough for texts, these are read in float32.
+        head: how its cosines become probabilities; None where it was not loaded to encode texts.
+        batch_limit: most pictures at once; halved whenever the device runs out of memory.
+    """
+
+    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True) -> None:
+        """Load the model's weights.
+
+        Args:
+            device: `auto`, `cuda`, `cuda:1` and so on, `mps` or `cpu`; one device (several: see `multi_gpu`).
+            precision: `bf16`, `fp16` or `fp32`, as torch runs them; `auto` is what runs fastest here.
+            texts: whether texts will be encoded; without, a joint model takes a fraction of the memory.
+
+        Raises:
+            SpaceError: the files can't be loaded, or the device or precision is not to be had here.
+        """
+        self.model = model
+        self.device = choose_device(device)
+        dtype = choose_precision(precision, self.device)
+        self.batch_limit: int | None = None
+        self._lock = threading.Lock()
+        known = Backend(precision, dtype) if dtype else cpu_backends.recall(model.identity().key)
+        # Whatever a damaged file makes a loader raise, the user is told which folder it was.
+        try:
+            visual: nn.Module | None = None
+            if model.has_text and not texts:
+                visual = load_visual(model, known.dtype if known else torch.float32)
+            loaded: tuple[nn.Module, Any, int] = load(model) if visual is None else (visual, None, 0)
+        except Exception as error:
+            raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
+        self._tower, self._tokenizer, self._context = loaded
+        self._reads = model.has_text and self._tokenizer is not None
+        # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
+        self.head = _head(self._tower) if self._reads else None
+        self._tower.eval().requires_grad_(False)
+        self.backend = known or self._fastest()
+        self._causal = causal_text(self._tower) if self._reads else None
+        if self._reads and dtype is None and self.backend != cpu_backends.REFERENCE:
+            self._apply_measured()
+        else:
+            self.backend.apply(self._tower)
+        self._tower.to(self.device)
+        if not known:
+            give_back()  # the float32 weights
+        self._lane = Lane(self.device)
+        mean, std = (
+            torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
+        )
+        # (x / 255 - mean) / std as one multiply and one add.
+        self._scale = (1 / (255 * std)).view(1, 3, 1, 1)
+        self._shift = (-mean / std).view(1, 3, 1, 1)
+
+    def _fastest(self) -> Backend:
+        """What runs this model fastest on this CPU. Its image tower is measured: it does nearly all the work."""
+        tower: Any = self._tower
+        visual: nn.Module = tower.visual if self.model.library == "open_clip" else tower
+
+        def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+            features: torch.Tensor = module(pixels.to(next(module.parameters()).dtype))
+            return features
+
+        return cpu_backends.choose(self.model.identity().key, visual, run, self.preprocess.size)
+
+    def _apply_measured(self) -> None:
+        """Make the network run as was found fastest for pictures, but for its texts where these come out otherwise."""
+        tokens = self._tokenizer([_A_TEXT])
+        expected = self._text_features(tokens)
+        try:
+            self.backend.apply(self._tower)
+            cosine = cpu_backends.least_cosine(self._text_features(tokens), expected)
+        except Exception as error:  # noqa: BLE001 - as in the probe: any operator may be lacking
+            log.debug("back end %s can't run the text tower here: %s", self.backend.name, error)
+            cosine = -1.0
+        if cosine >= cpu_backends.ALIKE:
+            return
+        log.info("texts are read in float32: as %s their cosine to it was %.5f", self.backend.name, cosine)
+        # From the file once more: to keep the weights until now would take memory from every model for the sake of few.
+        self._tower, self._causal = nn.Identity(), None
+        self._tower = load(self.model)[0].eval().requires_grad_(False)
+        self._causal = causal_text(self._tower)
+        tower: Any = self._tower
+        self.backend.apply(tower.visual)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How pixels are prepared for `encode_images`."""
+        return self.model.preprocess
+
+    @property
+    def module(self) -> nn.Module:
+        """The loaded network, for measuring and for hooks."""
+        return self._tower
+
+    @property
+    def ahead(self) -> int:
+        """How many batches are worth having in flight while the vectors of an older one are waited for."""
+        return 1 if self.device.type == "cuda" else 0
+
+    def encode_images(self, batch: torch.Tensor) -> Floats:
+        """Unit vectors of prepared pictures: `submit`, and the wait for them."""
+        return self.submit(batch).vectors()
+
+    def submit(self, batch: torch.Tensor) -> Pending:
+        """Give the device a batch of prepared pictures. On CUDA this does not wait for it; elsewhere it does.
+
+        Args:
+            batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them. It may be reused afterwards.
+
+        Returns:
+            Its `vectors()` are float32 (n, dim), rows of length 1. A row is NaN where the model gave no finite vector.
+
+        Raises:
+            ValueError: the batch has another shape or type.
+            torch.OutOfMemoryError: not even one picture fits on the device. Memory is taken here and never later.
+        """
+        expected = (3, *self.preprocess.size)
+        if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
+            raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
+        if not len(batch):
+            none = np.empty((0, self.model.dim), np.float32)
+            return Pending(lambda: (none, 0.0))
+        parts: list[Pending] = []
+        done = 0
+        with self._lock, torch.inference_mode():
+            while done < len(batch):
+                part = batch[done : done + (self.batch_limit or len(batch))]
+                pending = self._try(part)
+                if pending is None:
+                    # Outside the handler: the exception's traceback would keep the failed attempt's tensors alive.
+                    self._halve(len(part))
+                    continue
+                parts.append(pending)
+                done += len(part)
+        return join(parts)
+
+    def _try(self, batch: torch.Tensor) -> Pending | None:
+        """Unit vectors, or None where the device has no room for so many pictures."""
+        try:
+            begun = self._lane.begin()
+            # uint8 crosses to the device: a quarter of float32's bytes.
+            pixels = self._lane.send(batch).float() * self._scale + self._shift
+            return self._lane.fetch(_unit(self._image_features(pixels.to(self.backend.dtype))), begun)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            return None
+
+    def _halve(self, size: int) -> None:
+        self.batch_limit = (size + 1) // 2
+        log.warning(
+            "out of memory on %s with %d pictures at once; going on with %d", self.device, size, self.batch_limit
+        )
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        tower: Any = self._tower
+        features: torch.Tensor = tower.encode_image(pixels) if self.model.library == "open_clip" else tower(pixels)
+        return features
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors of texts: float32 (n, dim).
+
+        Raises:
+            SpaceError: the space has no text.
+            TextTooLongError: a text has more tokens than the model reads.
+        """
+        if not self.model.has_text:
+            raise SpaceError(f"Space {self.model.name!r} knows pictures only, no words; search it with a picture.")
+        if not self._reads:
+            raise SpaceError(f"The model of space {self.model.name!r} was loaded for pictures only.")
+        if not texts:
+            return np.empty((0, self.model.dim), np.float32)
+        with self._lock:
+            for text in texts:
+                self._check_length(text)
+            return _unit(self._text_features(self._tokenizer(list(texts)).to(self.device))).cpu().numpy()
+
+    @torch.inference_mode()
+    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
+        if self._causal is not None:
+            return features_up_to_the_end(self._causal, tokens)
+        tower: Any = self._tower
+        features: torch.Tensor = tower.encode_text(tokens)
+        return features
+
+    def _check_length(self, text: str) -> None:
+        count = count_tokens(self._tokenizer, text)
+        if count > self._context:
+            shown = text if len(text) <= 40 else f"{text[:40]}…"
+            raise TextTooLongError(
+                f"The text {shown!r} has {count} tokens; space {self.model.name!r} reads {self._context}. Shorten it."
+            )
+
+    def close(self) -> None:
+        """Release the model's memory. The encoder can't be used afterwards."""
+        with self._lock:
+            self._tower, self._causal = nn.Identity(), None
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def _unit(features: torch.Tensor) -> torch.Tensor:
+    return functional.normalize(features.float(), dim=-1)
+
+
+def _head(tower: Any) -> Head:
+    bias = tower.logit_bias
+    return Head(math.exp(tower.logit_scale.item()), None if bias is None else bias.item())

@@ -1,0 +1,53 @@
+"""The model of a library's space: loaded when a query first needs it, shared by everyone who searches."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from store.errors import SpaceError
+from store.tables.catalog import SpaceState
+
+if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
+    from sightline.models.encoder import Encoder
+
+
+class Encoders:
+    """Gives the encoder of a space. Holds one, the last asked for: a model may fill the memory."""
+
+    def __init__(self, *, offline: bool = False) -> None:
+        self._offline = offline
+        self._lock = threading.Lock()
+        self._key = ""
+        self._encoder: Encoder | None = None
+
+    def ready(self, space: SpaceState) -> bool:
+        """Whether the space's model is loaded; False also while it is being loaded."""
+        return self._key == space.key
+
+    def get(self, space: SpaceState) -> Encoder:
+        """The encoder of a space; whoever asks while it is being loaded waits for it.
+
+        Raises:
+            SpaceError: the model is not to be had, or is no longer the one the vectors were made with.
+        """
+        with self._lock:
+            if self._encoder is None or self._key != space.key:
+                # Dropped, not closed: another thread may be encoding with it, and frees it when done.
+                self._encoder, self._key = None, ""
+                self._encoder = self._load(space)
+                self._key = space.key
+            return self._encoder
+
+    def _load(self, space: SpaceState) -> Encoder:
+        from sightline.models.encoder import Encoder
+        from sightline.models.resolve import resolve
+
+        model = resolve(space.model, offline=self._offline)
+        if model.identity().key != space.key:
+            raise SpaceError(
+                f"The model {space.model} is not the one this library was indexed with: its weights or its "
+                "preprocessing changed. Searching with pictures of the library still works; for words, put the old "
+                f"model back or index again: python -m indexer FOLDER --space {space.model}"
+            )
+        return Encoder(model)

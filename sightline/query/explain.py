@@ -1,0 +1,174 @@
+"""What a query was understood to ask for, in plain sentences."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from sightline.query.formatting import printed_filter, printed_number, quoted
+from sightline.query.types import TEMPLATE_OFF, Group, Like, Query, Subject, Term, Words
+from store.tables.filters import (
+    Camera,
+    Date,
+    Ext,
+    Favourite,
+    Filter,
+    Folder,
+    Lens,
+    Measure,
+    Name,
+    Near,
+    Orientation,
+    Set,
+    Tag,
+)
+
+_SHAPES: Final = {"landscape": "wider than high", "portrait": "higher than wide", "square": "as wide as high"}
+# Longest first.
+_SIGNS: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+# Not the calendar module's, which follow the locale.
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_GLOB: Final = frozenset("*?[")
+_ORDERS: Final = {"score": "by how well they match", "date": "by the date they were taken", "name": "by file name"}
+
+LineKind = Literal["look for", "any of", "exclude", "only", "not", "option"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One part of a query.
+
+    Attributes:
+        kind: what it does.
+        text: the part in the query language.
+        meaning: the same in words, to be read by itself.
+    """
+
+    kind: LineKind
+    text: str
+    meaning: str
+
+
+def explain(query: Query) -> list[Line]:
+    """The parts of a query as they were understood: terms, then filters, then options. None where it is empty."""
+    made: list[tuple[LineKind, str]] = [_group(group) for group in query.groups]
+    for given in query.filters:
+        positive = _filter(replace(given, negated=False))
+        made.append(("not", f"not {positive}") if given.negated else ("only", positive))
+    if query.space is not None:
+        made.append(("option", f"searched in the space {query.space}"))
+    if query.sort is not None:
+        made.append(("option", f"sorted {_ORDERS[query.sort]}"))
+    if not query.dedup:
+        made.append(("option", "near-duplicates shown one by one"))
+    if query.template is not None:
+        prompt = "no prompt" if query.template == TEMPLATE_OFF else f'the prompt "{query.template}"'
+        made.append(("option", f"texts put into {prompt}"))
+    return [Line(kind, text, meaning) for (kind, meaning), text in zip(made, query.parts(), strict=True)]
+
+
+def _group(group: Group) -> tuple[LineKind, str]:
+    things = [_term(term) for term in group.any_of]
+    if group.excluded:
+        return "exclude", f"pictures that match {things[0]} count less"
+    if len(things) > 1:
+        return "any of", f"pictures that match {_any(things)}"
+    return "look for", f"pictures that match {things[0]}"
+
+
+def _term(term: Term) -> str:
+    weight = "" if term.weight == 1 else f" (counts {printed_number(term.weight)} times)"
+    return _subject(term.subject) + weight
+
+
+def _subject(subject: Subject) -> str:
+    if isinstance(subject, Words):
+        return quoted(subject.text)
+    return f"picture {subject.id} of the library" if isinstance(subject, Like) else f"the given picture {subject.name}"
+
+
+def _any(things: Sequence[str]) -> str:
+    return " or ".join([", ".join(things[:-1]), things[-1]] if len(things) > 1 else things)
+
+
+def _filter(given: Filter) -> str:
+    match given:
+        case Date(first, last):
+            return f"taken {_days(first, last)}"
+        case Folder(names):
+            return f"in a folder called {_any(names)}"
+        case Name(patterns):
+            return f"with a file name {_any([_pattern(pattern) for pattern in patterns])}"
+        case Ext(names):
+            return f"in a file that ends with {_any([f'.{name}' for name in names])}"
+        case Camera(names):
+            return f"taken with a camera called {_any(names)}"
+        case Lens(names):
+            return f"taken with a lens called {_any(names)}"
+        case Measure("size"):
+            return f"in a file of {_limits(given)}"
+        case Measure(fact):
+            return f"{_limits(given)} pixels {'wide' if fact == 'width' else 'high'}"
+        case Orientation(names):
+            return _any([_SHAPES[name] for name in names])
+        case Near(latitude, longitude, kilometres):
+            place = f"{printed_number(latitude)}, {printed_number(longitude)}"
+            return f"taken within {printed_number(kilometres)} km of {place}"
+        case Tag(names):
+            return f"tagged {_any(names)}"
+        case Favourite():
+            return "among the favourites"
+        case Set(names):
+            return f"among the pictures chosen before as {_any(names)}"
+
+
+def _pattern(text: str) -> str:
+    return f"like {text}" if _GLOB & set(text) else f"that has {' and '.join(text.split())} in it"
+
+
+def _limits(given: Measure) -> str:
+    """A measure's limits as they print, in words: `>5MB` is more than 5 MB, not 5,000,001 bytes or more."""
+    text = printed_filter(given).partition(":")[2]
+    for sign, words in _SIGNS.items():
+        if text.startswith(sign):
+            return f"{words} {_amount(given, text.removeprefix(sign))}"
+    first, dots, last = text.partition("..")
+    return f"{_amount(given, first)} to {_amount(given, last)}" if dots else f"exactly {_amount(given, text)}"
+
+
+def _amount(given: Measure, text: str) -> str:
+    if given.fact != "size":
+        return text
+    digits = text.rstrip("BGKMik")
+    return f"{digits} {text.removeprefix(digits) or 'bytes'}"
+
+
+def _days(first: str | None, last: str | None) -> str:
+    if first is not None and first == last:
+        return f"on {_day(first)}" if first.count("-") == 2 else f"in {_day(first)}"
+    if first is None or last is None:
+        return f"on or before {_day(_end(last))}" if first is None else f"on or after {_day(_begin(first))}"
+    return f"from {_day(_begin(first))} to {_day(_end(last))}"
+
+
+def _begin(day: str) -> str:
+    return f"{day}-01-01"[:10] if len(day) == 4 else f"{day}-01"[:10]
+
+
+def _end(day: str | None) -> str:
+    parts = [int(part) for part in (day or "").split("-")]
+    if len(parts) == 1:
+        return f"{day}-12-31"
+    return f"{day}-{calendar.monthrange(parts[0], parts[1])[1]}" if len(parts) == 2 else f"{day}"
+
+
+def _day(day: str) -> str:
+    year, *rest = (int(part) for part in day.split("-"))
+    named = [str(rest[1])] if len(rest) == 2 else []
+    named += [_MONTHS[rest[0] - 1]] if rest else []
+    return " ".join([*named, str(year)])

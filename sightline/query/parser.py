@@ -1,0 +1,62 @@
+"""The query language: a text to a `Query`, and back. docs/search.md describes it; grammar.lark is its grammar."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from lark import Lark, UnexpectedToken
+
+from sightline.query.explain import Line, explain
+from sightline.query.transformer import Reader, syntax_error
+from sightline.query.types import MAX_QUERY, Query, QueryError
+
+__all__ = ["Line", "explain", "parse", "to_text"]
+
+_T = TypeVar("_T")
+
+
+def parse(text: str) -> Query:
+    """What a text asks for.
+
+    Raises:
+        QueryError: the text is wrong; the message names the word, its place and what is right. `start`, `end` and
+            `suggestion` say the same for programs.
+    """
+    if len(text) > MAX_QUERY:
+        raise QueryError(
+            f"The query has {len(text)} characters; the limit is {MAX_QUERY}. Shorten it.",
+            start=MAX_QUERY, end=len(text),
+        )  # fmt: skip
+    try:
+        return _read(text)
+    except QueryError as error:
+        raise _placed(error) from None
+
+
+def to_text(query: Query) -> str:
+    """The query in the query language. `parse` reads the same query back, whatever it is."""
+    return str(query)
+
+
+def _read(text: str) -> Query:
+    try:
+        made: Query = _parser().parse(text)  # type: ignore[assignment]
+    except UnexpectedToken as error:  # every character begins some token, so nothing else can be unexpected
+        raise syntax_error(error, text) from None
+    return made
+
+
+def _placed(error: QueryError) -> QueryError:
+    """The error with its place in the sentence, counted from 1 as people do."""
+    if error.start is None:
+        return error
+    message = f"{error} (Character {error.start + 1}.)"
+    return QueryError(message, start=error.start, end=error.end, suggestion=error.suggestion)
+
+
+@cache
+def _parser() -> Lark:
+    grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer="contextual", transformer=Reader())

@@ -1,0 +1,308 @@
+"""What the rules of grammar.lark make of a text: the parts of a `Query`, each with its place; and what is no query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final, NoReturn, TypeVar
+
+from lark import Token, Transformer, UnexpectedToken, v_args
+
+from sightline.query.filter_values import KINDS, Value, chosen, nearest, only, shown
+from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
+from store.tables.filters import Filter
+
+_T = TypeVar("_T")
+
+# The options, in the order they print, each with an example.
+OPTIONS: Final = {"space": "space:fast", "sort": "sort:date", "dedup": "dedup:off", "template": "template:off"}
+_SUBJECTS: Final = {"like": "like:12", "picture": "picture:1"}
+_EXAMPLES: Final = {**{name: kind.example for name, kind in KINDS.items()}, **OPTIONS, **_SUBJECTS}
+_ALIASES: Final = {"favorite": "favourite"}
+# What people type for a name that is too unlike it to be found by likeness.
+_MEANT: Final = {
+    "year": "date", "month": "date", "day": "date", "taken": "date", "before": "date", "after": "date",
+    "path": "folder", "dir": "folder", "directory": "folder", "album": "folder", "in": "folder",
+    "file": "name", "filename": "name", "type": "ext", "format": "ext", "extension": "ext", "model": "camera",
+    "make": "camera", "label": "tag", "keyword": "tag", "order": "sort", "similar": "like", "id": "like",
+    "image": "picture", "place": "near", "gps": "near", "shape": "orientation", "star": "favourite",
+}  # fmt: skip
+# float() takes more: 1_0, nan, digits of other scripts.
+_WEIGHT: Final = re.compile(r"\^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_ESCAPE: Final = re.compile(r'\\([\\"“”„])')
+_ID: Final = re.compile(r"\d{1,19}", re.ASCII)
+
+_WEIGHT_PLACE: Final = (
+    "A weight, as in boat^2, stands right behind a word, a text in quotes, like: or picture:; filters take none. In "
+    'quotes ^ is text: "a^b".'
+)
+_OR_PLACE: Final = (
+    "OR stands between two things to look for: words, a text in quotes, like: or picture:. For a filter a comma means "
+    'any of, as in ext:heic,jpg; what is excluded can\'t be joined. In quotes it is text: "OR".'
+)
+_NOT_EXCLUDABLE: Final = (
+    "This minus has nothing behind it that could be excluded: write a word, a text in quotes, like:, picture: or a "
+    'filter. In quotes it is text: "--".'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Something made of the text between two places."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run(_Part):
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Term(_Part):
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class _Group(_Part):
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter(_Part):
+    filter: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class _Option(_Part):
+    name: str
+    value: str
+
+
+@v_args(inline=True)
+class Reader(Transformer[Token, Query]):
+    """What each rule of the grammar makes. Has no state: one serves every text, in any thread."""
+
+    def run(self, token: Token) -> _Run:
+        return _Run(*_place(token), str(token))
+
+    def word(self, token: Token) -> _Term:
+        return _Term(*_place(token), _words(*_place(token), token))
+
+    def term(self, made: _Term | Token) -> _Term:
+        if isinstance(made, _Term):
+            return made
+        return _Term(*_place(made), _words(*_place(made), _unquoted(made) if made.type == "QUOTED" else made))
+
+    def weighted(self, made: _Term | Token, weight: Token) -> _Term:
+        thing = self.term(made)
+        start, end = _place(weight)
+        if start != thing.end:
+            raise QueryError(_WEIGHT_PLACE, start=start, end=end)
+        if not _WEIGHT.fullmatch(weight):
+            raise QueryError(
+                f"{shown(weight)} is no weight: write a number right behind ^, as in boat^2 or boat^0.5. In quotes "
+                'it is text: "a^b".',
+                start=start, end=end,
+            )  # fmt: skip
+        return _Term(thing.start, end, _at(start, end, lambda: Term(thing.term.subject, float(weight[1:]))))
+
+    def value(self, token: Token) -> Value:
+        return Value(_unquoted(token) if token.type == "QUOTED_VALUE" else str(token), *_place(token))
+
+    @v_args(inline=False)
+    def values(self, made: list[Value | Token]) -> list[Value | Token]:
+        return made
+
+    def picked(self, token: Token, made: list[Value | Token]) -> _Term:
+        name = token[:-1].lower()
+        value = only(name, _filled(token, name, made))
+
+        def subject() -> Subject:
+            if name == "picture":
+                return Picture(value.text)
+            if not _ID.fullmatch(value.text):
+                raise value.wrong(f"like: takes the id of a picture, a whole number; not {shown(value.text)}.")
+            return Like(int(value.text))
+
+        return _Term(_place(token)[0], value.end, Term(_at(value.start, value.end, subject)))
+
+    def filter(self, token: Token, made: list[Value | Token]) -> _Filter | _Option:
+        name, start = _known(token), _place(token)[0]
+        if name is None:
+            raise _unknown(token)
+        values = _filled(token, name, made)
+        first, end = values[0].start, values[-1].end
+        if name in KINDS:
+            return _Filter(start, end, _at(first, end, lambda: KINDS[name].read(values, False)))
+        if name == "space":
+            return _Option(start, end, name, _at(first, end, lambda: Query(space=only(name, values).text)).space or "")
+        if name == "template" and (prompt := only(name, values).text).casefold() not in ("on", "off"):
+            return _Option(start, end, name, _at(first, end, lambda: Query(template=prompt)).template or "")
+        return _Option(start, end, name, chosen(name, values, SORTS if name == "sort" else ("on", "off")))
+
+    def excluded(self, minus: Token, made: _Term | _Filter | _Option) -> _Part:
+        start = _place(minus)[0]
+        match made:
+            case _Term():
+                return _Group(start, made.end, Group((made.term,), excluded=True))
+            case _Filter():
+                return _Filter(start, made.end, replace(made.filter, negated=not made.filter.negated))
+            case _Option():
+                raise QueryError(
+                    f"{made.name}: is a choice, not a filter: there is nothing to exclude. Take the minus out.",
+                    start=start, end=start + 1, suggestion="",
+                )  # fmt: skip
+
+    @v_args(inline=False)
+    def any_of(self, made: list[_Run | _Term | Token]) -> _Run | _Group:
+        operands = [each for each in made if isinstance(each, _Run | _Term)]
+        if len(operands) == 1 and isinstance(operands[0], _Run):
+            return operands[0]
+        terms = (each.term if isinstance(each, _Term) else _words(each.start, each.end, each.text) for each in operands)
+        return _Group(operands[0].start, operands[-1].end, Group(tuple(terms)))
+
+    def dangling(self, token: Token) -> NoReturn:
+        start, end = _place(token)
+        raise QueryError(
+            "This minus excludes nothing: write what is not wanted right behind it, as in -people. In quotes it is "
+            'text: "a - b".',
+            start=start, end=end,
+        )  # fmt: skip
+
+    def unclosed(self, token: Token) -> NoReturn:
+        raise _unclosed(token)
+
+    @v_args(inline=False)
+    def start(self, made: list[_Part]) -> Query:
+        for left, right in pairwise(made):
+            if left.end == right.start:
+                raise QueryError(
+                    "Two parts touch here: put a space between them, or one pair of quotes around the whole.",
+                    start=right.start, end=right.end,
+                )  # fmt: skip
+        return _query(made)
+
+
+def syntax_error(error: UnexpectedToken, text: str) -> QueryError:
+    """What is wrong where the grammar found no way on: a quote, a weight, a name, or an operator, minus or OR."""
+    start, end = _place(error.token)
+    if error.token.type == "UNCLOSED":
+        return _unclosed(error.token)
+    if error.token.type == "WEIGHT":
+        return QueryError(_WEIGHT_PLACE, start=start, end=end)
+    if error.token.type == "FILTER" and _known(error.token) is None:
+        return _unknown(error.token)
+    if text[start - 1 : start] == "-":
+        return QueryError(_NOT_EXCLUDABLE, start=start - 1, end=end)
+    if error.token.type not in ("OR", "$END"):
+        # It stands behind an OR: nothing else needs something behind it. The end has the place of the last token.
+        start = text.rindex("OR", 0, start)
+        end = start + 2
+    return QueryError(_OR_PLACE, start=start, end=end)
+
+
+def _query(made: Sequence[_Part]) -> Query:
+    """The query of a text's parts. Free words are one term, where the first of them is."""
+    runs = [part for part in made if isinstance(part, _Run)]
+    groups: list[Group] = []
+    options: dict[str, _Option] = {}
+    for part in made:
+        match part:
+            case _Run() if part is runs[0]:
+                groups.append(Group((_words(part.start, runs[-1].end, " ".join(run.text for run in runs)),)))
+            case _Group():
+                groups.append(part.group)
+            case _Option():
+                if part.name in options:
+                    raise QueryError(
+                        f"{part.name}: is there twice, first at character {options[part.name].start + 1}. Take one "
+                        "out.",
+                        start=part.start, end=part.end,
+                    )  # fmt: skip
+                options[part.name] = part
+    named = {name: option.value for name, option in options.items()}
+    return Query(
+        tuple(groups),
+        tuple(part.filter for part in made if isinstance(part, _Filter)),
+        space=named.get("space"),
+        sort=next((each for each in SORTS if each == named.get("sort")), None),
+        dedup=named.get("dedup") != "off",
+        template=None if named.get("template", "on") == "on" else named["template"],
+    )
+
+
+def _known(token: Token) -> str | None:
+    """The name of a filter or option that a token has, if there is one of that name."""
+    typed = token[:-1].lower()
+    name = _ALIASES.get(typed, typed)
+    return name if name in KINDS or name in OPTIONS else None
+
+
+def _unknown(token: Token) -> QueryError:
+    start, end = _place(token)
+    typed = token[:-1].lower()
+    near = _MEANT.get(typed) or nearest(typed, (*_EXAMPLES, *_ALIASES))
+    hint = f"Did you mean {near}:? " if near else f"There are {', '.join(f'{known}:' for known in _EXAMPLES)}. "
+    return QueryError(
+        f"There is no filter {shown(token)}. {hint}To look for it as text, put it in quotes.",
+        start=start, end=end, suggestion=f"{near}:" if near else None,
+    )  # fmt: skip
+
+
+def _filled(token: Token, name: str, made: Iterable[Value | Token]) -> list[Value]:
+    """The values of a filter or subject, none of them empty: between two commas, or beside one, something must stand.
+
+    Raises:
+        QueryError: one is empty.
+    """
+    values: list[Value] = []
+    waiting: Token | None = token
+    for each in made:
+        if isinstance(each, Value):
+            if not each.text.strip():
+                raise each.wrong(f"{name}: has an empty value; write one, as in {_EXAMPLES[name]}.")
+            values.append(each)
+            waiting = None
+        elif waiting is None:
+            waiting = each
+        else:
+            break
+    if waiting is None:
+        return values
+    start, end = _place(waiting)
+    where = "behind the colon" if waiting is token else "on both sides of the comma"
+    raise QueryError(f"{name}: needs a value {where}, without a space, as in {_EXAMPLES[name]}.", start=start, end=end)
+
+
+def _words(start: int, end: int, text: str) -> Term:
+    return _at(start, end, lambda: Term(Words(text)))
+
+
+def _unquoted(token: str) -> str:
+    return _ESCAPE.sub(r"\1", token[1:-1])
+
+
+def _unclosed(token: Token) -> QueryError:
+    start, end = _place(token)
+    return QueryError("This quote is not closed. Close it, or take it out.", start=start, end=end)
+
+
+def _place(token: Token) -> tuple[int, int]:
+    # Typed as optional, but the lexer sets both.
+    return token.start_pos or 0, token.end_pos or 0
+
+
+def _at(start: int, end: int, make: Callable[[], _T]) -> _T:
+    """What `make` gives; an error of it gets a place, unless it has one."""
+    try:
+        return make()
+    except QueryError as error:
+        if error.start is not None:
+            raise
+        raise QueryError(str(error), start=start, end=end) from None
+    except ValueError as error:
+        raise QueryError(str(error), start=start, end=end) from None

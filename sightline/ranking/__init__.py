@@ -1,0 +1,1 @@
+"""From cosines to results: calibration, fusion, near-duplicates."""

@@ -1,0 +1,74 @@
+"""What a search gives: hits, what made them hits, and what they are a page of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sightline.ranking.fusion import Band
+from store.tables.catalog import PhotoRow
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How a picture suits one term of the query.
+
+    Attributes:
+        term: as the query prints it: `sunset beach`, `like:12`, `-people`.
+        cosine: between the term and the picture.
+        score: the same in deviations of the term from its relevance line; 0 is on the line.
+        excluded: whether suiting it counts against the picture.
+    """
+
+    term: str
+    cosine: float
+    score: float
+    excluded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A picture that was found.
+
+    Attributes:
+        score: orders the hits of a band: the cosine where the query is one term, else the weighted geometric mean of
+            the terms' probabilities, 0 to 1; 0 where nothing was looked for.
+        band: how the picture lies to the query's relevance line; strong where nothing was looked for.
+        parts: one for each term.
+        photo: the picture.
+        folded: content ids of near-duplicates that this hit stands for, in their order.
+    """
+
+    score: float
+    band: Band
+    parts: tuple[Part, ...]
+    photo: PhotoRow
+    folded: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One page of hits, and what they are a page of.
+
+    Attributes:
+        hits: by band and then score, or as the query sorts them.
+        total: pictures that pass the filters.
+        strong, maybe: how many of those are above the relevance line, and how many may be; folded ones counted.
+        offset: how many hits come before these.
+        more: whether there are hits after these.
+        space: the name of the space that was searched.
+        generation: of the library, and of its marks where the query filters by them; pages of one fit together.
+        seconds: how long the search took, loading a model left out.
+        why_empty: where nothing is above the line or near it, or nothing passes the filters, why, in a sentence.
+    """
+
+    hits: Sequence[Found]
+    total: int
+    strong: int
+    maybe: int
+    offset: int
+    more: bool
+    space: str
+    generation: int
+    seconds: float
+    why_empty: str | None

@@ -1,0 +1,40 @@
+"""The pictures of a library that are nearest to one of them, its versions left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sightline.ranking.calibration import MAX_PICTURE_NULLS, duplicate_threshold
+from sightline.ranking.near_duplicates import Folding
+from store.library import Library
+from store.search import score
+from store.vectors.exact import best
+
+# So many are looked at for each that is shown: a burst takes one place.
+_DEPTH = 8
+
+
+def similar(library: Library, space_id: int, content_id: int, count: int = 12) -> list[int]:
+    """Content ids of the pictures nearest to one by cosine, nearest first; none where it has no vector in the space.
+
+    Neither the picture nor near-duplicates of it are among them, and of pictures that are versions of each other the
+    nearest stands for all, as among the hits of a search.
+
+    Args:
+        library: the library.
+        space_id: of the space to compare in.
+        content_id: the picture.
+        count: how many at most.
+    """
+    index = library.vectors.get(space_id)
+    try:
+        own = index.vectors_of(np.array([content_id], np.int64))
+    except KeyError:
+        return []
+    scored = score(library, index, own, towards=[0], wanted=count * _DEPTH + 1)
+    nearest = scored.ids[best(scored.ids, scored.cosines[0], count * _DEPTH + 1)]
+    nearest = np.concatenate([[content_id], nearest[nearest != content_id]]).astype(np.int64)
+    sample = index.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
+    folding = Folding(index.dim, duplicate_threshold(sample))
+    folding.extend(index.vectors_of(nearest))
+    return [int(nearest[place.rank]) for place in folding.places[1 : count + 1]]

@@ -1,0 +1,1 @@
+"""Small pictures kept beside the tables: thumbnails and previews."""

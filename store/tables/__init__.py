@@ -1,0 +1,1 @@
+"""The tables: what SQLite holds, the truth."""

@@ -1,0 +1,212 @@
+"""One batch of what the indexer found out, written in the transaction at hand, with plain SQL and tuples.
+
+SQLAlchemy's statements took more than half of a commit: it made `IN` lists and parameters anew for each batch. Here all
+SQL is static, so SQLite's statements are prepared once a connection, and rows go to the driver as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from store.paths import display
+from store.tables.catalog import CHUNK, FACTS
+from store.tables.filters import fold
+from store.tables.records import now
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A path under a root and what it looked like when it was read."""
+
+    root_id: int
+    path: bytes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A file whose content is known. `facts` and `vector` (unit, any float type) only where the library lacks them."""
+
+    file: File
+    hash: bytes
+    facts: Mapping[str, Any] | None = None
+    vector: NDArray[np.floating[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be indexed, at a stage (walk, read, open, decode, encode), for a reason in plain words."""
+
+    file: File
+    stage: str
+    reason: str
+
+
+_Place = tuple[int, bytes]  # a root and a path under it
+
+_ADD_CONTENT: Final = (
+    f"INSERT INTO contents (id, hash, size, photo_count, {', '.join(FACTS)}) "
+    f"VALUES ({', '.join('?' * (4 + len(FACTS)))})"
+)
+_ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_PHOTO: Final = (
+    "INSERT INTO photos (root_id, path, display, folder, name, ext, content_id, size, mtime_ns) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_PUT_PHOTO: Final = (
+    "UPDATE photos SET folder = ?, name = ?, ext = ?, content_id = ?, size = ?, mtime_ns = ?, missing_since = NULL "
+    "WHERE id = ?"
+)
+_PUT_FAILURE: Final = (
+    "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, failed_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id, path) DO UPDATE SET stage = excluded.stage, "
+    "reason = excluded.reason, size = excluded.size, mtime_ns = excluded.mtime_ns, failed_at = excluded.failed_at"
+)
+_RECOUNT: Final = (
+    "UPDATE contents SET photo_count = (SELECT count(*) FROM photos "
+    "WHERE content_id = contents.id AND missing_since IS NULL) WHERE id = ?"
+)
+
+
+def write(connection: Connection, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> None:
+    """Write contents, vectors, photos and failures, and keep the counts of photos by content."""
+    last = {(item.file.root_id, item.file.path): item for item in indexed}
+    held = _held(connection, last)
+    ids, new = _put_contents(connection, last.values(), indexed)
+    _add_vectors(connection, space_id, ids, indexed)
+    _put_photos(connection, ids, held, last)
+    touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
+    recount(connection, touched | _put_failures(connection, failed))
+
+
+def recount(connection: Connection, content_ids: Iterable[int]) -> None:
+    """Count anew how many photos that are there hold each of these contents."""
+    _each(connection, _RECOUNT, [(content_id,) for content_id in content_ids])
+
+
+def place(root: str, shown: str) -> tuple[str, str, str]:
+    """What filters ask of a photo's place: `folder`, `name`, `ext`, from how its root and its path are displayed."""
+    parent, _, name = shown.rpartition("/")
+    name = fold(name)
+    return folder(root, parent), name, name.rpartition(".")[2] if "." in name else ""
+
+
+def folder(root: str, parent: str) -> str:
+    """The column `folder` of photos in a folder of a root, both as they are displayed."""
+    return "/".join(["", *filter(None, (root.rstrip("/").rpartition("/")[2], parent)), ""])
+
+
+def _each(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, rows)
+
+
+def _found(connection: Connection, query: str, first: tuple[Any, ...], keys: Sequence[bytes]) -> list[Any]:
+    """Rows of a query that ends in `IN`, for all keys. Full chunks are one statement, which the driver keeps."""
+    rows: list[Any] = []
+    for start in range(0, len(keys), CHUNK):
+        chunk = tuple(keys[start : start + CHUNK])
+        marks = ", ".join("?" * len(chunk))
+        rows += connection.exec_driver_sql(f"{query} ({marks})", (*first, *chunk)).all()
+    return rows
+
+
+def _held(connection: Connection, places: Iterable[_Place]) -> dict[_Place, tuple[int, int]]:
+    """The id and the content of each photo that is known at one of these places."""
+    by_root: dict[int, list[bytes]] = {}
+    for root_id, path in places:
+        by_root.setdefault(root_id, []).append(path)
+    query = "SELECT path, id, content_id FROM photos WHERE root_id = ? AND path IN"
+    return {
+        (root_id, path): (photo_id, content_id)
+        for root_id, paths in by_root.items()
+        for path, photo_id, content_id in _found(connection, query, (root_id,), paths)
+    }
+
+
+def _put_contents(
+    connection: Connection, photos: Iterable[Indexed], indexed: Sequence[Indexed]
+) -> tuple[dict[bytes, int], set[int]]:
+    """The ids of all contents by hash, and which of them are new; those are counted as `photos` hold them."""
+    hashes = list({item.hash for item in indexed})
+    ids = dict(map(tuple, _found(connection, "SELECT hash, id FROM contents WHERE hash IN", (), hashes)))
+    counts = Counter(item.hash for item in photos)
+    # The ids are given here, so that nothing need be looked up again; AUTOINCREMENT counts on from those given.
+    query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contents'"
+    first = connection.exec_driver_sql(query).scalar_one() + 1
+    rows: list[tuple[Any, ...]] = []
+    for item in indexed:
+        if item.facts is not None and item.hash not in ids:
+            ids[item.hash] = first + len(rows)
+            facts = map(item.facts.get, FACTS)
+            rows.append((first + len(rows), item.hash, item.file.size, counts[item.hash], *facts))
+    _each(connection, _ADD_CONTENT, rows)
+    return ids, set(range(first, first + len(rows)))
+
+
+def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
+    there = [(ids[item.hash], item.vector) for item in indexed if item.vector is not None]
+    if there:
+        halves = np.stack([vector for _, vector in there]).astype("<f2")
+        _each(
+            connection,
+            _ADD_VECTOR,
+            [(space_id, content_id, row.tobytes()) for (content_id, _), row in zip(there, halves, strict=True)],
+        )
+
+
+def _put_photos(
+    connection: Connection,
+    ids: Mapping[bytes, int],
+    held: Mapping[_Place, tuple[int, int]],
+    items: Mapping[_Place, Indexed],
+) -> None:
+    if not items:
+        return
+    roots = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT id, display FROM roots")}
+    new: list[tuple[Any, ...]] = []
+    old: list[tuple[Any, ...]] = []
+    other: list[tuple[int]] = []
+    for where, item in items.items():
+        file, content_id = item.file, ids[item.hash]
+        shown = display(file.path)
+        # No such root: the foreign key says so below.
+        values = (*place(roots.get(file.root_id, ""), shown), content_id, file.size, file.mtime_ns)
+        if (known := held.get(where)) is None:
+            new.append((*where, shown, *values))
+        else:
+            old.append((*values, known[0]))
+            if known[1] != content_id:
+                other.append((known[0],))
+    # What was set aside were the bytes that the file held.
+    _each(connection, "DELETE FROM set_asides WHERE photo_id = ?", other)
+    _each(connection, _ADD_PHOTO, new)
+    _each(connection, _PUT_PHOTO, old)
+    if connection.exec_driver_sql("SELECT 1 FROM failures LIMIT 1").first() is not None:
+        _each(connection, "DELETE FROM failures WHERE root_id = ? AND path = ?", list(items))
+
+
+def _put_failures(connection: Connection, failed: Sequence[Failed]) -> set[int]:
+    """Write failures; returns the contents of photos that are missing for it."""
+    stamp = now()
+    rows = [
+        (item.file.root_id, item.file.path, display(item.file.path), item.stage, item.reason, item.file.size,
+         item.file.mtime_ns, stamp)
+        for item in failed
+    ]  # fmt: skip
+    _each(connection, _PUT_FAILURE, rows)
+    # The path no longer holds the picture it held: what was found there must not be shown for it. Unless it was the
+    # model of one space that failed: the file is what it was.
+    spoilt = [(item.file.root_id, item.file.path) for item in failed if item.stage != "encode"]
+    lost = _held(connection, spoilt).values()
+    hide = "UPDATE photos SET missing_since = ? WHERE id = ? AND missing_since IS NULL"
+    _each(connection, hide, [(stamp, photo_id) for photo_id, _ in lost])
+    return {content_id for _, content_id in lost}

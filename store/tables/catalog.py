@@ -1,0 +1,376 @@
+"""Facts out: queries over the tables. Each reader sees the last committed generation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, bindparam, func, select, text
+from sqlalchemy.engine import Connection, Row
+
+from store.tables import filter_sql, listings
+from store.tables.facets import Facets, facets
+from store.tables.filters import Filter
+from store.tables.records import (
+    Counts,
+    FailureRow,
+    KnownFailure,
+    KnownPhoto,
+    PhotoRow,
+    PlacedPhoto,
+    RootState,
+    SpaceState,
+)
+from store.tables.schema import Content, Failure, LibraryRow, Photo, Root, Vector
+
+__all__ = [
+    "CHUNK", "FACTS", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow",
+    "PlacedPhoto", "RootState", "SpaceState", "raise_generation",
+]  # fmt: skip
+
+# Well under SQLite's limit on bound values in one statement.
+CHUNK = 500
+VECTOR_CHUNK = 8_192
+
+
+FACTS = (
+    "width", "height", "format", "orientation", "taken_at", "taken_offset", "camera_make", "camera_model",
+    "lens", "latitude", "longitude", "altitude", "colour",
+)  # fmt: skip
+
+
+class Catalog:
+    """Reads of one library's tables. Each call is a transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._absent: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    def known_between(
+        self, root_id: int, first: bytes, last: bytes, space_id: int, most: int
+    ) -> list[tuple[bytes, int, int | None]]:
+        """Path, size and time of the photos of a root from one path to another, both included, in byte order.
+
+        Without those that are missing; without a time where a photo is not encoded in the space. At most one more than
+        `most` of them.
+        """
+        with self.engine.connect() as connection:
+            given = (space_id, root_id, first, last, most + 1)
+            cursor: Any = connection.exec_driver_sql(_BETWEEN, given).cursor
+            rows: list[tuple[bytes, int, int | None]] = cursor.fetchall()
+        return rows
+
+    def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
+        """Photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`; bare, as a walk asks for all."""
+        query = f"{_KNOWN} ({', '.join('?' * len(paths))})"
+        with self.engine.connect() as connection:
+            cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
+        """Failures of a root by path."""
+        query = select(Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns).where(
+            Failure.root_id == root_id
+        )
+        with self.engine.connect() as connection:
+            return {row[0]: KnownFailure(*row[1:]) for row in connection.execute(query)}
+
+    def count_present(self, root_id: int, prefix: bytes = b"") -> int:
+        """How many photos of a root, below a folder in it, are not missing."""
+        query = select(func.count()).select_from(Photo).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        if prefix:
+            query = query.where(func.substr(Photo.path, 1, len(prefix)) == prefix)
+        with self.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def missing_photos(self, root_id: int) -> list[tuple[int, bytes]]:
+        """Id and path of each photo of a root that is missing."""
+        query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_not(None))
+        with self.engine.connect() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    def last_photo_id(self) -> int:
+        """The highest id a photo ever had; 0 in an empty library."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(Photo.id), 0))).scalar_one())
+
+    def present_photos(self, root_id: int) -> Iterator[tuple[int, bytes]]:
+        """Id and path of each photo of a root that is not missing."""
+        query = "SELECT id, path FROM photos WHERE root_id = ? AND missing_since IS NULL"
+        with self.engine.connect() as connection:
+            cursor: Any = connection.exec_driver_sql(query, (root_id,)).cursor
+            yield from cursor
+
+    def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
+        """The id of a content and whether it has a vector in the space; None where the content is unknown."""
+        with self.engine.connect() as connection:
+            row = connection.execute(_BY_HASH, {"hash": content_hash, "space": space_id}).first()
+        return None if row is None else (row[0], bool(row[1]))
+
+    # -- roots, spaces, totals ----------------------------------------------------------------------------------
+
+    def roots(self) -> list[RootState]:
+        """Every root with its counts, in the order they were added."""
+        with self.engine.connect() as connection:
+            return [RootState(*row) for row in connection.exec_driver_sql(_ROOTS)]
+
+    def spaces(self) -> list[SpaceState]:
+        """Every space the library has vectors in, or once meant to, oldest first."""
+        with self.engine.connect() as connection:
+            return [_space(row) for row in connection.exec_driver_sql(_SPACES.format(only="") + " ORDER BY 1")]
+
+    def space_state(self, space_id: int) -> SpaceState:
+        """One space as of now.
+
+        Raises:
+            KeyError: the library has no such space.
+        """
+        with self.engine.connect() as connection:
+            query = _SPACES.format(only="WHERE space_id = :space") + " WHERE spaces.id = :space"
+            row = connection.exec_driver_sql(query, {"space": space_id}).first()
+        if row is None:
+            raise KeyError(space_id)
+        return _space(row)
+
+    def default_space(self) -> SpaceState | None:
+        """The space that searches use: the one last indexed into. None in an empty library."""
+        space_id = self.default_space_id()
+        return None if space_id is None else self.space_state(space_id)
+
+    def default_space_id(self) -> int | None:
+        """Its id, without a look at its vectors."""
+        with self.engine.connect() as connection:
+            found: int | None = connection.execute(select(LibraryRow.default_space_id)).scalar_one()
+        return found
+
+    def generation(self) -> int:
+        """Raised with every change of what a search can return."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(LibraryRow.generation)).scalar_one())
+
+    def state(self) -> tuple[int, int]:
+        """The generation, and the one of what people decided: tags and favourites. Read together."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(LibraryRow.generation, LibraryRow.marks_generation)).one()
+        return row[0], row[1]
+
+    def counts(self, space_id: int | None = None) -> Counts:
+        """Totals; with a space, `pictures` counts those that can be found in it."""
+        found = ""
+        values: tuple[int, ...] = ()
+        if space_id is not None:
+            found = "AND EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND content_id = contents.id)"
+            values = (space_id,)
+        query = f"""SELECT (SELECT count(*) FROM contents WHERE photo_count > 0 {found}),
+            (SELECT count(*) FROM photos WHERE missing_since IS NULL),
+            (SELECT count(*) FROM photos WHERE missing_since IS NOT NULL),
+            (SELECT count(*) FROM failures), generation FROM library"""
+        with self.engine.connect() as connection:
+            return Counts(*connection.exec_driver_sql(query, values).one())
+
+    def failures(self, limit: int | None = None, offset: int = 0) -> list[FailureRow]:
+        """Files that could not be indexed, by root and path: `limit` of them, or all, after the first `offset`."""
+        with self.engine.connect() as connection:
+            return listings.failures(connection, limit, offset)
+
+    def last_run(self) -> dict[str, Any] | None:
+        """The newest run: started_at, finished_at, state and its summary; None before the first."""
+        query = "SELECT started_at, finished_at, state, summary FROM runs ORDER BY id DESC LIMIT 1"
+        with self.engine.connect() as connection:
+            row = connection.exec_driver_sql(query).first()
+        if row is None:
+            return None
+        return {**row._mapping, "summary": json.loads(row.summary) if row.summary else None}
+
+    # -- vectors and hits ---------------------------------------------------------------------------------------
+
+    def vectors_after(
+        self, space_id: int, dim: int, last_id: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]]:
+        """Vectors of a space with an id above `last_id`, by id, in chunks: ids (n,), content ids (n,), (n, dim)."""
+        # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
+        query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
+        with self.engine.connect() as connection:
+            result = connection.execution_options(stream_results=True).execute(
+                query, {"space": space_id, "last": last_id}
+            )
+            for rows in result.partitions(VECTOR_CHUNK):
+                vectors = np.frombuffer(b"".join(row[2] for row in rows), "<f2").reshape(-1, dim)
+                ids, contents = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in (0, 1))
+                yield ids, contents, vectors
+
+    def vector_ids(self, space_id: int) -> NDArray[np.int64]:
+        """Ids of all vectors of a space, sorted, int64 (n,)."""
+        # From the index on (space, content), which holds the ids too: the table itself has the vectors between them.
+        query = "SELECT id FROM vectors WHERE space_id = ?"
+        with self.engine.connect() as connection:
+            return np.sort(filter_sql.column(connection, query, (space_id,)))
+
+    def absent_contents(self) -> NDArray[np.int64]:
+        """Ids of contents that no present photo holds: their vectors stay, unfound. Read once a generation."""
+        with self.engine.connect() as connection:
+            generation = connection.execute(select(LibraryRow.generation)).scalar_one()
+            known, ids = self._absent
+            if known != generation:
+                found = connection.execute(select(Content.id).where(Content.photo_count == 0)).scalars().all()
+                ids = np.asarray(found, np.int64)
+                self._absent = (generation, ids)
+        return ids
+
+    def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
+        """One present photo, and the facts, of each content that has any; the oldest photo where there are several.
+
+        Args:
+            content_ids: in any order; unknown ones are left out.
+            filters: only photos that satisfy those of a path (`Folder`, `Name`, `Ext`) are shown; others don't count.
+        """
+        found: dict[int, PhotoRow] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(content_ids), CHUNK):
+                ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
+                where, values = filter_sql.photos_of(connection, ids, filters)
+                for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
+                    facts_of = dict(zip((*FACTS, "size"), row[7:], strict=True))
+                    found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
+        return found
+
+    def photos_of(self, content_ids: Sequence[int] | NDArray[np.int64]) -> list[PlacedPhoto]:
+        """Every present photo of each content, by content id, then the oldest first; unknown contents are left out."""
+        with self.engine.connect() as connection:
+            return listings.photos_of(connection, np.asarray(content_ids, np.int64))
+
+    def copies(self, limit: int | None = None, offset: int = 0) -> list[tuple[int, int]]:
+        """Contents that several present photos hold, and how many those are: the most first, then by id."""
+        with self.engine.connect() as connection:
+            return listings.copies(connection, limit, offset)
+
+    def copy_count(self) -> int:
+        """How many contents several present photos hold."""
+        with self.engine.connect() as connection:
+            return listings.copy_count(connection)
+
+    def located(
+        self, ids: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Contents with a position, of `ids`, int64 (m,), or of all, that a present photo holds.
+
+        Returns:
+            Ids int64 (n,), sorted; latitudes and longitudes float64 (n,), degrees, WGS84, north and east positive.
+        """
+        with self.engine.connect() as connection:
+            return listings.located(connection, ids)
+
+    # -- filters ------------------------------------------------------------------------------------------------
+
+    def matching(self, filters: Sequence[Filter]) -> NDArray[np.int64]:
+        """Ids of the contents that pass all filters and that a present photo holds, sorted, int64 (n,).
+
+        Raises:
+            MarksError: a filter names a set that is not there any more.
+        """
+        with self.engine.connect() as connection:
+            return filter_sql.matching(connection, filters)
+
+    def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
+        """What the contents `only`, int64 (n,), or all can be narrowed by; at most `limit` of a kind that is open."""
+        with self.engine.connect() as connection:
+            return facets(connection, only, limit)
+
+    def ordered(
+        self, content_ids: NDArray[np.int64], by: Literal["date", "name"], filters: Sequence[Filter] = ()
+    ) -> NDArray[np.int64]:
+        """Contents by date or by name, int64 (n,); ties by id.
+
+        Args:
+            content_ids: int64 (n,), in any order, each once.
+            by: "date", newest first, with the undated last; or "name", the folded file name of the photo that
+                `photos` shows, with those last that have none to show.
+            filters: as for `photos`.
+        """
+        with self.engine.connect() as connection:
+            return filter_sql.ordered(connection, content_ids, by, filters)
+
+    def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
+        """Root and path of every present photo that holds a content, the oldest first."""
+        query = (
+            select(Root.path, Photo.path)
+            .join(Root, Root.id == Photo.root_id)
+            .where(Photo.content_id == content_id, Photo.missing_since.is_(None))
+            .order_by(Photo.id)
+        )
+        with self.engine.connect() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    def hash_of(self, content_id: int) -> bytes | None:
+        """The SHA-256 of a content, or None where there is no such content."""
+        with self.engine.connect() as connection:
+            return connection.execute(select(Content.hash).where(Content.id == content_id)).scalar_one_or_none()
+
+    def hashes(self) -> list[bytes]:
+        """The hash of every content that a present photo holds."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(Content.hash).where(Content.photo_count > 0)).scalars())
+
+    def contents_without_photo_count(self) -> int:
+        """How many contents carry a wrong `photo_count`; 0 unless the database was changed by something else."""
+        counted = (
+            select(func.count()).select_from(Photo)
+            .where(Photo.content_id == Content.id, Photo.missing_since.is_(None)).scalar_subquery()
+        )  # fmt: skip
+        with self.engine.connect() as connection:
+            return connection.execute(
+                select(func.count()).select_from(Content).where(Content.photo_count != counted)
+            ).scalar_one()
+
+
+_ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
+    count(photos.id) - count(photos.missing_since), count(photos.missing_since),
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id)
+    FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
+
+# Vectors are counted before they are joined: that takes half as long as counting what was joined.
+_SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_text, epoch,
+    coalesce(last, 0), coalesce(many, 0) FROM spaces LEFT JOIN
+    (SELECT space_id, max(id) AS last, count(*) AS many FROM vectors {only} GROUP BY space_id) AS held
+    ON held.space_id = spaces.id"""
+
+
+def _space(row: Row[Any]) -> SpaceState:
+    values = list(row)
+    values[7] = bool(values[7])  # has_text: SQLite has no truth values
+    return SpaceState(*values)
+
+
+# SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
+_SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, photos.path, photos.display,
+    contents.photo_count, {", ".join(f"contents.{name}" for name in FACTS)}, contents.size
+    FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
+
+
+# Asked for every file that a walk comes by: the driver's own rows, which SQLAlchemy's take four times as long as.
+_KNOWN = """SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL,
+    EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
+    FROM photos WHERE root_id = ? AND path IN"""
+
+_BETWEEN = """SELECT path, size,
+    CASE WHEN EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
+    THEN mtime_ns END
+    FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
+
+
+# Asked once for every file that is read: built once.
+_BY_HASH = select(
+    Content.id,
+    select(Vector.id).where(Vector.space_id == bindparam("space"), Vector.content_id == Content.id).exists(),
+).where(Content.hash == bindparam("hash"))
+
+
+def raise_generation(connection: Connection) -> None:
+    """Say, in the transaction that changed something, that searches may now return something else."""
+    connection.execute(text("UPDATE library SET generation = generation + 1"))

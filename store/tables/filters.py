@@ -1,0 +1,311 @@
+"""Filters: facts that a picture has or has not. What they mean in SQL is in `store.tables.filter_sql`.
+
+`Folder`, `Name` and `Ext` speak of a photo (a path), the rest of a content. A content passes when one of its present
+photos satisfies all filters of the first kind, and it satisfies all of the second. What is not known (no date, no
+camera) satisfies no filter, and every negated one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal, get_args
+
+Fact = Literal["width", "height", "size"]
+Shape = Literal["landscape", "portrait", "square"]
+
+# SQLite's largest integer: a larger one can't even be compared with.
+_LARGEST: Final = 2**63 - 1
+_LONGEST: Final = 1_000
+# Characters of a value that a message repeats.
+_SHOWN: Final = 80
+_REPR: Final = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = _SHOWN
+_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+# Sorts after everything that may follow a year, a month or a day in a time.
+_AFTER: Final = "~"
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: without case, and composed, since some file systems take accents apart.
+
+    Canonical caseless matching, but to the composed form: The Unicode Standard, section 3.13, definition D145.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+def shown(value: object) -> str:
+    """A value as a message repeats it: as Python writes it, in at most 80 characters, however long or deep it is."""
+    text = _REPR.repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """Taken between two days of the camera's own clock, both included: "2023", "2023-06" or "2023-06-15".
+
+    Attributes:
+        first: the first year, month or day; None for the beginning of time.
+        last: the last year, month or day, to its end; None for no end.
+        negated: keep the others, and those without a date.
+
+    Raises:
+        ValueError: not a date, neither is given, or they are the wrong way round.
+    """
+
+    first: str | None
+    last: str | None
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        for given in (self.first, self.last):
+            if given is not None:
+                _check_date(given)
+        if self.first is None and self.last is None:
+            raise ValueError("A date needs a first day, a last day, or both.")
+        if self.first is not None and self.last is not None and self.first > self.last + _AFTER:
+            raise ValueError(f"{self.first} is after {self.last}: give the earlier date first.")
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """Texts between which the times of these days lie: ISO 8601 sorts by time."""
+        return self.first or "", (self.last or "") + _AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """In a folder of one of these names, at any depth: "trips", consecutive ones "trips/2023", wildcards `*` and `?`.
+
+    The root's own name counts as the first folder; what lies above the root does not count.
+
+    Raises:
+        ValueError: no name, or a blank one.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_names("folder", self.names)
+        for name in self.names:
+            if not name.replace("/", " ").strip():
+                raise ValueError(f"folder needs a name; {shown(name)} is blank between its slashes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A file name: a glob for the whole of it where the pattern has `*`, `?` or `[`, else words that are all in it.
+
+    Raises:
+        ValueError: no pattern, or a blank one.
+    """
+
+    patterns: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_names("name", self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Ext:
+    """One of these extensions, without the dot; kept in lower case. Two spellings of one format count as one.
+
+    Raises:
+        ValueError: no extension, a blank one, or one with a dot or a slash in it.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        names = tuple(name.strip().removeprefix(".").lower() for name in self.names)
+        _check_names("ext", names)
+        for name in names:
+            if "." in name or "/" in name:
+                raise ValueError(
+                    f"ext takes what follows the last dot of a file name, as in ext:heic; not {shown(name)}."
+                )
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Words that are all in the camera's make and model.
+
+    Raises:
+        ValueError: no name, or a blank one.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_names("camera", self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """Words that are all in the lens's name.
+
+    Raises:
+        ValueError: no name, or a blank one.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_names("lens", self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Width or height of the upright picture, pixels, or size of the file, bytes; both ends included.
+
+    Raises:
+        ValueError: no such fact, no limit, or limits that are negative, too large or the wrong way round.
+    """
+
+    fact: Fact
+    low: int | None
+    high: int | None
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.fact not in get_args(Fact):
+            raise ValueError(f"There is no measure {shown(self.fact)}; there are {', '.join(get_args(Fact))}.")
+        if self.low is None and self.high is None:
+            raise ValueError(f"{self.fact} needs a least value, a greatest, or both.")
+        for given in (self.low, self.high):
+            if given is not None and not 0 <= given <= _LARGEST:
+                # Python refuses to write out a number of more than 4,300 digits.
+                said = given if given.bit_length() <= 64 else f"a number of {given.bit_length()} bits"
+                raise ValueError(f"{self.fact} takes 0 to {_LARGEST}; not {said}.")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"{self.fact} can't be at least {self.low} and at most {self.high}.")
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the greatest value."""
+        return 0 if self.low is None else self.low, _LARGEST if self.high is None else self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """Wider than high, higher than wide, or neither, as displayed upright.
+
+    Raises:
+        ValueError: no shape, or an unknown one.
+    """
+
+    names: tuple[Shape, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_names("orientation", self.names)
+        for name in self.names:
+            if name not in get_args(Shape):
+                raise ValueError(f"There is no orientation {shown(name)}; there are {', '.join(get_args(Shape))}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Taken at most so far from a place.
+
+    Attributes:
+        latitude: degrees, WGS84, north positive, -90 to 90.
+        longitude: degrees, east positive, -180 to 180.
+        kilometres: along the surface, more than 0.
+        negated: keep what was taken farther away, or nobody knows where.
+
+    Raises:
+        ValueError: no such place, or no such distance.
+    """
+
+    latitude: float
+    longitude: float
+    kilometres: float
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        # Written so that a NaN is refused too.
+        if not -90 <= self.latitude <= 90:
+            raise ValueError(f"A latitude is -90 to 90 degrees, north positive; not {self.latitude:g}.")
+        if not -180 <= self.longitude <= 180:
+            raise ValueError(f"A longitude is -180 to 180 degrees, east positive; not {self.longitude:g}.")
+        if not (self.kilometres > 0 and math.isfinite(self.kilometres)):
+            raise ValueError(f"A distance is more than 0 kilometres; not {self.kilometres:g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Has one of these tags.
+
+    Raises:
+        ValueError: no name, or a blank one.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        _check_names("tag", self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Favourite:
+    """Is a favourite; negated, is none."""
+
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Is in one of these sets of chosen pictures, by their names, kept in lower case; see `store.tables.id_sets`.
+
+    Raises:
+        ValueError: no name, or a blank one.
+    """
+
+    names: tuple[str, ...]
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        names = tuple(name.strip().lower() for name in self.names)
+        _check_names("set", names)
+        object.__setattr__(self, "names", names)
+
+
+PhotoFilter = Folder | Name | Ext
+ContentFilter = Date | Camera | Lens | Measure | Orientation | Near | Tag | Favourite | Set
+Filter = PhotoFilter | ContentFilter
+
+
+def _check_names(what: str, names: tuple[str, ...]) -> None:
+    if not names:
+        raise ValueError(f"{what} needs at least one name.")
+    for name in names:
+        if not name.strip():
+            raise ValueError(f"{what} needs a name; {shown(name)} is blank.")
+        if len(name) > _LONGEST:
+            raise ValueError(f"{what} takes up to {_LONGEST} characters; {name[:20]!r}... has {len(name)}.")
+        if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
+            raise ValueError(f"{what} takes printable text; {shown(name)} has a control character in it.")
+
+
+def _check_date(text: str) -> None:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{shown(text)} is no date: give a year, a month or a day, as in 2023, 2023-06 or 2023-06-15.")
+    year, month, day = (int(part) if part else 1 for part in match.groups())
+    try:
+        date(year, month, day)
+    except ValueError as error:
+        raise ValueError(f"There is no date {text} ({error}).") from None

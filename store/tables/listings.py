@@ -1,0 +1,80 @@
+"""Lists for pages: every place of a picture, pictures with copies, files that failed, pictures with a position."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from store.tables.filter_sql import FEW, Ids, Mask, column, mask, room
+from store.tables.records import FailureRow, PlacedPhoto
+from store.tables.schema import Failure, Root
+
+Floats = NDArray[np.float64]
+
+_MINE: Final = "IN (SELECT value FROM json_each(?))"
+
+
+def photos_of(connection: Connection, ids: Ids) -> list[PlacedPhoto]:
+    """Every present photo of these contents, by content id, then the oldest first."""
+    # +: the index on contents alone is what helps, whatever SQLite thinks of the one on what is missing.
+    query = (
+        "SELECT photos.id, content_id, roots.path, photos.path, photos.display, size, mtime_ns FROM photos "
+        f"JOIN roots ON roots.id = root_id WHERE content_id {_MINE} AND +missing_since IS NULL "
+        "ORDER BY content_id, photos.id"
+    )
+    return [PlacedPhoto(*row) for row in connection.exec_driver_sql(query, (json.dumps(ids.tolist()),))]
+
+
+def copies(connection: Connection, limit: int | None, offset: int) -> list[tuple[int, int]]:
+    """Contents that several present photos hold, and how many; the most first, then by id."""
+    query = "SELECT id, photo_count FROM contents WHERE photo_count > 1 ORDER BY photo_count DESC, id LIMIT ? OFFSET ?"
+    return [(row[0], row[1]) for row in connection.exec_driver_sql(query, (_sqlite_limit(limit), offset))]
+
+
+def copy_count(connection: Connection) -> int:
+    """How many contents several present photos hold."""
+    return int(connection.exec_driver_sql("SELECT count(*) FROM contents WHERE photo_count > 1").scalar_one())
+
+
+def failures(connection: Connection, limit: int | None, offset: int) -> list[FailureRow]:
+    """Files that could not be indexed, by root and path."""
+    query = (
+        select(
+            Root.path, Failure.path, Failure.display, Failure.stage, Failure.reason, Failure.size, Failure.mtime_ns,
+            Failure.failed_at,
+        )
+        .join(Root, Root.id == Failure.root_id)
+        .order_by(Failure.root_id, Failure.path)
+        .limit(_sqlite_limit(limit))
+        .offset(offset)
+    )  # fmt: skip
+    return [FailureRow(*row) for row in connection.execute(query)]
+
+
+def located(connection: Connection, only: Ids | None) -> tuple[Ids, Floats, Floats]:
+    """Present contents with a position, of these or of all: sorted ids, latitudes and longitudes, each (n,)."""
+    where, values = "latitude IS NOT NULL", tuple[Any, ...]()
+    if only is not None and len(only) <= FEW:
+        # +: by their ids, not by an index on all that have a position.
+        where, values = f"id {_MINE} AND +latitude IS NOT NULL", (json.dumps(only.tolist()),)
+    absent = column(connection, "SELECT id FROM contents WHERE photo_count = 0")
+    keep: Mask = ~mask(absent, room(connection, "contents"))
+    if only is not None:
+        keep &= mask(only, len(keep))
+    # Past SQLAlchemy, whose rows take four times as long: of a million pictures there may be as many.
+    cursor = connection.connection.cursor()
+    cursor.execute(f"SELECT id, latitude, longitude FROM contents WHERE {where}", values)
+    found = np.array(cursor.fetchall(), np.float64).reshape(-1, 3)
+    ids = found[:, 0].astype(np.int64)
+    order = np.argsort(ids)
+    order = order[keep[ids[order]]]
+    return ids[order], found[order, 1], found[order, 2]
+
+
+def _sqlite_limit(limit: int | None) -> int:
+    return -1 if limit is None else limit

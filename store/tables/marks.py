@@ -1,0 +1,330 @@
+"""What a person decided: tags, favourites, saved searches. They belong to contents, and so follow a file that moves.
+
+Beside them what pages keep: sets of pictures that were chosen, and photos that were set aside.
+
+Each change is one short transaction, beside an indexer's. Pruning a content forgets its marks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+
+from store.errors import LibraryError
+from store.paths import display
+from store.tables import id_sets, set_asides
+from store.tables.filters import fold
+from store.tables.marks_json import (
+    Decided,
+    MarksError,
+    Restored,
+    SavedSearch,
+    as_json,
+    check_search_name,
+    check_search_text,
+    read,
+    tag_name,
+)
+from store.tables.records import now
+
+__all__ = ["Marks", "MarksError", "Restored", "SavedSearch"]
+
+_IDS: Final = "(SELECT value FROM json_each(?))"
+
+
+class Marks:
+    """Marks of one library. Its readers see the last committed state; each call is a transaction of its own."""
+
+    def __init__(self, engine: Engine, where: str, *, readonly: bool) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(write=True)
+        self._where = where
+        self._readonly = readonly
+
+    # -- tags ---------------------------------------------------------------------------------------------------
+
+    def change(self, content_ids: Iterable[int], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Give each content every tag of `add` and take every tag of `remove` from it: both, or nothing.
+
+        A tag is called what it was called first; case makes no other one. What a content has or lacks already is fine.
+
+        Raises:
+            MarksError: a bad name, one that is in both, or a content that the library does not have is to get a tag.
+            LibraryError: the library may not be written.
+        """
+        added = {fold(name): name for name in map(tag_name, reversed(add))}
+        removed = {fold(name): name for name in map(tag_name, remove)}
+        both = [name for key, name in removed.items() if key in added]
+        if both:
+            raise MarksError(
+                f"The tag {both[0]!r} is to be added and removed at once; nothing was changed. Name it in one of the "
+                "two; case makes no other tag."
+            )
+        ids = _array(content_ids)
+        with self._write() as connection:
+            if added:
+                _check_known(connection, ids)
+            changed = sum(_tag(connection, ids, key, name) for key, name in added.items())
+            _tidy(connection, changed + _untag(connection, ids, removed))
+
+    def tags(self) -> list[tuple[str, int]]:
+        """Every tag, by name, and how many pictures `tag:` finds with it: those that a present photo holds."""
+        query = (
+            "SELECT tags.name, sum(contents.photo_count > 0) FROM tags JOIN content_tags ON tag_id = tags.id "
+            "JOIN contents ON contents.id = content_id GROUP BY tags.id ORDER BY tags.key"
+        )
+        with self._engine.connect() as connection:
+            return [(row[0], row[1]) for row in connection.exec_driver_sql(query)]
+
+    def tags_of(self, content_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+        """The tags of each content that has any, by name."""
+        query = (
+            f"SELECT content_id, name FROM content_tags JOIN tags ON tags.id = tag_id WHERE content_id IN {_IDS} "
+            "ORDER BY content_id, key"
+        )
+        found: dict[int, tuple[str, ...]] = {}
+        with self._engine.connect() as connection:
+            for id_, name in connection.exec_driver_sql(query, (_array(content_ids),)):
+                found[id_] = (*found.get(id_, ()), name)
+        return found
+
+    # -- favourites ---------------------------------------------------------------------------------------------
+
+    def favourite(self, content_ids: Iterable[int], yes: bool) -> None:
+        """Make contents favourites, or no favourites any more.
+
+        Raises:
+            MarksError: a content that the library does not have is to be one.
+            LibraryError: the library may not be written.
+        """
+        ids = _array(content_ids)
+        with self._write() as connection:
+            if yes:
+                _check_known(connection, ids)
+                changed = _favourite(connection, ids)
+            else:
+                changed = connection.exec_driver_sql(
+                    f"DELETE FROM favourites WHERE content_id IN {_IDS}", (ids,)
+                ).rowcount
+            _raise_generation(connection, changed)
+
+    def favourites_of(self, content_ids: Iterable[int]) -> set[int]:
+        """Which of the contents are favourites."""
+        query = f"SELECT content_id FROM favourites WHERE content_id IN {_IDS}"
+        with self._engine.connect() as connection:
+            return set(connection.exec_driver_sql(query, (_array(content_ids),)).scalars())
+
+    # -- searches -----------------------------------------------------------------------------------------------
+
+    def save_search(self, name: str, query: str) -> None:
+        """Keep the text of a search under a name, in place of what was kept under it.
+
+        Raises:
+            MarksError: a bad name, or a text that is blank or longer than 8,000 characters.
+            LibraryError: the library may not be written.
+        """
+        search = SavedSearch(check_search_name(name), check_search_text(query), now())
+        with self._write() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO saved_searches (name, query, saved_at) VALUES (?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET query = excluded.query, saved_at = excluded.saved_at",
+                (search.name, search.query, search.saved_at),
+            )
+
+    def delete_search(self, name: str) -> bool:
+        """Forget a saved search; whether there was one.
+
+        Raises:
+            LibraryError: the library may not be written.
+        """
+        with self._write() as connection:
+            return connection.exec_driver_sql("DELETE FROM saved_searches WHERE name = ?", (name,)).rowcount > 0
+
+    def saved_searches(self) -> list[SavedSearch]:
+        """Every saved search, by name."""
+        with self._engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT name, query, saved_at FROM saved_searches").all()
+        return sorted((SavedSearch(*row) for row in rows), key=lambda search: (fold(search.name), search.name))
+
+    # -- sets and photos set aside ------------------------------------------------------------------------------
+
+    def keep_set(self, content_ids: Iterable[int]) -> str:
+        """Keep a choice of pictures, so that the filter `set:` can name it; returns its name, 12 hexadecimal digits.
+
+        The same pictures have the same name. The newest 200 sets stay.
+
+        Raises:
+            MarksError: there are none, or a content that the library does not have.
+            LibraryError: the library may not be written.
+        """
+        ids = np.fromiter((int(id_) for id_ in content_ids), np.int64)
+        if not len(ids):
+            raise MarksError("A set has at least one picture; none was chosen.")
+        with self._write() as connection:
+            _check_known(connection, json.dumps(ids.tolist()))
+            name, forgotten = id_sets.keep(connection, ids)
+            # Names never change their meaning; only what asks for one that is gone finds something else now.
+            _raise_generation(connection, forgotten)
+        return name
+
+    def set_ids(self, name: str) -> NDArray[np.int64] | None:
+        """The content ids of a set, sorted, int64 (n,), as they were chosen; None where there is no such set now."""
+        with self._engine.connect() as connection:
+            return id_sets.find(connection, name)
+
+    def set_aside(self, photo_ids: Iterable[int], yes: bool) -> None:
+        """Mark photos as superfluous, or take that back. Searches find them as before; their files are not touched.
+
+        The mark is on a path and what it holds: it goes when the file moves or changes.
+
+        Raises:
+            MarksError: a photo that the library does not have is to be set aside.
+            LibraryError: the library may not be written.
+        """
+        with self._write() as connection:
+            set_asides.set_aside(connection, _array(photo_ids), yes)
+
+    def set_aside_of(self, photo_ids: Iterable[int] | None = None) -> set[int]:
+        """Which of the photos are set aside; all that are where none are given."""
+        with self._engine.connect() as connection:
+            return set_asides.set_aside_of(connection, None if photo_ids is None else _array(photo_ids))
+
+    # -- to a file and back -------------------------------------------------------------------------------------
+
+    def export(self) -> dict[str, Any]:
+        """Every mark, as `json.dumps` takes it: contents by the SHA-256 of their bytes, so that another library of the
+        same pictures can have them; photos set aside by their place too. Sets are not in it."""
+        decided = Decided()
+        with self._engine.connect() as connection:
+            pairs = (
+                "SELECT tags.name, hash FROM tags JOIN content_tags ON tag_id = tags.id "
+                "JOIN contents ON contents.id = content_id ORDER BY tags.key, content_id"
+            )
+            for name, hash_ in connection.exec_driver_sql(pairs):
+                decided.tags.setdefault(name, []).append(hash_)
+            favourites = "SELECT hash FROM favourites JOIN contents ON contents.id = content_id ORDER BY content_id"
+            decided.favourites.extend(connection.exec_driver_sql(favourites).scalars())
+            searches = "SELECT name, query, saved_at FROM saved_searches ORDER BY name"
+            decided.searches.extend(SavedSearch(*row) for row in connection.exec_driver_sql(searches))
+            decided.set_aside.extend(set_asides.places(connection))
+        return as_json(decided)
+
+    def restore(self, data: Mapping[str, Any]) -> Restored:
+        """Add what `export` gave to what is there, all of it or none. What is there stays as it is.
+
+        Returns:
+            How many were added, and what was not: hashes of pictures that this library does not have, names of saved
+            searches that have another text here, and places where this library has no such photo.
+
+        Raises:
+            MarksError: not what `export` gives; the message says where it is wrong.
+            LibraryError: the library may not be written.
+        """
+        decided = read(data)
+        with self._write() as connection:
+            ids = _ids_of(connection, {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)})
+            tagged = sum(
+                _tag(connection, _array(ids[hash_] for hash_ in hashes if hash_ in ids), fold(name), name)
+                for name, hashes in decided.tags.items()
+            )
+            liked = _favourite(connection, _array(ids[hash_] for hash_ in decided.favourites if hash_ in ids))
+            _tidy(connection, tagged + liked)
+            rows = connection.exec_driver_sql("SELECT name, query FROM saved_searches").all()
+            known: dict[str, str] = {row[0]: row[1] for row in rows}
+            new = [search for search in decided.searches if search.name not in known]
+            for search in new:
+                connection.exec_driver_sql(
+                    "INSERT INTO saved_searches (name, query, saved_at) VALUES (?, ?, ?)",
+                    (search.name, search.query, search.saved_at),
+                )
+            aside, elsewhere = set_asides.restore(connection, decided.set_aside)
+        unknown = {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)} - ids.keys()
+        return Restored(
+            tags=tagged,
+            favourites=liked,
+            searches=len(new),
+            unknown=tuple(sorted(hash_.hex() for hash_ in unknown)),
+            kept=tuple(s.name for s in decided.searches if known.get(s.name, s.query) != s.query),
+            set_aside=aside,
+            elsewhere=tuple(display(place.root.rstrip(b"/") + b"/" + place.path) for place in elsewhere),
+        )
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        if self._readonly:
+            raise LibraryError(
+                f"The library {self._where} is read-only for this user, so tags, favourites, saved searches and what "
+                "was chosen or set aside can't be changed. Change its permissions, or choose another library with "
+                "--library."
+            )
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise LibraryError(
+                f"The library {self._where} can't be written just now ({error.orig}); nothing was changed. Try again, "
+                "when an indexer that is at work has come to its end."
+            ) from error
+
+
+def _array(ids: Iterable[int]) -> str:
+    return json.dumps([int(id_) for id_ in ids])
+
+
+def _check_known(connection: Connection, ids: str) -> None:
+    query = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM contents) LIMIT 10"
+    unknown = [str(id_) for id_ in connection.exec_driver_sql(query, (ids,)).scalars()]
+    if unknown:
+        raise MarksError(f"There is no picture {', '.join(unknown)} in this library; nothing was changed.")
+
+
+def _ids_of(connection: Connection, hashes: set[bytes]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for hash_ in hashes:
+        row = connection.exec_driver_sql("SELECT id FROM contents WHERE hash = ?", (hash_,)).first()
+        if row is not None:
+            found[hash_] = row[0]
+    return found
+
+
+def _tag(connection: Connection, ids: str, key: str, name: str) -> int:
+    """Give contents a tag; returns how many did not have it."""
+    connection.exec_driver_sql("INSERT OR IGNORE INTO tags (name, key) VALUES (?, ?)", (name, key))
+    return connection.exec_driver_sql(
+        "INSERT OR IGNORE INTO content_tags (tag_id, content_id) "
+        "SELECT tags.id, value FROM tags CROSS JOIN json_each(?) WHERE tags.key = ?",
+        (ids, key),
+    ).rowcount
+
+
+def _untag(connection: Connection, ids: str, keys: Iterable[str]) -> int:
+    """Take tags from contents; returns how many had them."""
+    return connection.exec_driver_sql(
+        f"DELETE FROM content_tags WHERE tag_id IN (SELECT id FROM tags WHERE key IN {_IDS}) AND content_id IN {_IDS}",
+        (json.dumps(list(keys)), ids),
+    ).rowcount
+
+
+def _favourite(connection: Connection, ids: str) -> int:
+    return connection.exec_driver_sql(
+        "INSERT OR IGNORE INTO favourites (content_id) SELECT value FROM json_each(?)", (ids,)
+    ).rowcount
+
+
+def _tidy(connection: Connection, changed: int) -> None:
+    """Forget tags that nothing has, so that their names can be written anew; and note a change."""
+    connection.exec_driver_sql("DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM content_tags WHERE tag_id = tags.id)")
+    _raise_generation(connection, changed)
+
+
+def _raise_generation(connection: Connection, changed: int) -> None:
+    if changed:
+        connection.exec_driver_sql("UPDATE library SET marks_generation = marks_generation + 1")

@@ -1,0 +1,231 @@
+"""Marks as a file: what may stand in it, and what a name may be. JSON, contents by SHA-256, so that it outlives ids."""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from store.errors import SightlineError
+from store.paths import as_json as path_as_json
+from store.tables.filters import shown
+
+FORMAT: Final = "sightline-marks"
+VERSION: Final = 2
+"""1 had no `set_aside`."""
+MAX_TAG: Final = 64
+MAX_SEARCH_NAME: Final = 200
+MAX_SEARCH: Final = 8_000
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class MarksError(SightlineError, ValueError):
+    """A mark that can't be: a bad name, an unknown picture, or a file of marks that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A search that was saved. `saved_at`: ISO 8601, UTC."""
+
+    name: str
+    query: str
+    saved_at: str
+
+
+def tag_name(name: str) -> str:
+    """The name of a tag as it is kept: white space trimmed and collapsed.
+
+    Raises:
+        MarksError: empty, longer than 64 characters, or with a control character, a comma or a double quote in it.
+    """
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in name.strip()):
+        raise MarksError(f"The tag {shown(name)} has a control character in it. Leave it out.")
+    kept = " ".join(name.split())
+    if not 1 <= len(kept) <= MAX_TAG:
+        raise MarksError(f"A tag has 1 to {MAX_TAG} characters; {kept[:20]!r} has {len(kept)}. Choose another name.")
+    for char, called in ((",", "a comma"), ('"', "a double quote")):
+        if char in kept:
+            raise MarksError(f"The tag {kept!r} has {called} in it, which separates tags. Leave it out.")
+    return kept
+
+
+def check_search_name(name: str) -> str:
+    """The name of a saved search, as it is.
+
+    Raises:
+        MarksError: empty, longer than 200 characters, with white space around it or a control character in it.
+    """
+    if not 1 <= len(name) <= MAX_SEARCH_NAME:
+        raise MarksError(f"A search's name has 1 to {MAX_SEARCH_NAME} characters; {name[:20]!r} has {len(name)}.")
+    if name != name.strip() or any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
+        raise MarksError(f"The name {name!r} has white space around it or a control character in it. Leave it out.")
+    return name
+
+
+def check_search_text(text: str) -> str:
+    """The text of a search, as it is.
+
+    Raises:
+        MarksError: blank, longer than 8,000 characters, or with half a character in it.
+    """
+    if not text.strip() or len(text) > MAX_SEARCH:
+        raise MarksError(f"A search has 1 to {MAX_SEARCH} characters that are not all blank; this has {len(text)}.")
+    if any(unicodedata.category(char) == "Cs" for char in text):
+        raise MarksError(f"The search {text[:40]!r} has half a character (a surrogate) in it. Leave it out.")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo lies, and the SHA-256 of what it holds, 32 bytes. Paths are bytes."""
+
+    root: bytes
+    path: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """All marks of a library: contents by their SHA-256, 32 bytes."""
+
+    tags: dict[str, list[bytes]] = field(default_factory=dict)
+    favourites: list[bytes] = field(default_factory=list)
+    searches: list[SavedSearch] = field(default_factory=list)
+    set_aside: list[Place] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of restoring marks.
+
+    Attributes:
+        tags: how many times a picture was given a tag that it did not have.
+        favourites: how many pictures became favourites.
+        searches: how many searches were added.
+        unknown: SHA-256, in hex, of pictures that the library does not have; their marks were left out.
+        kept: names of searches that have another text here, which they kept.
+        set_aside: how many photos were set aside.
+        elsewhere: paths, as displayed, of photos set aside that the library does not have there, or with other bytes.
+    """
+
+    tags: int
+    favourites: int
+    searches: int
+    unknown: tuple[str, ...]
+    kept: tuple[str, ...]
+    set_aside: int = 0
+    elsewhere: tuple[str, ...] = ()
+
+
+def as_json(decided: Decided) -> dict[str, Any]:
+    """Marks as `json.dumps` takes them."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "tags": {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.tags.items()},
+        "favourites": [hash_.hex() for hash_ in decided.favourites],
+        "searches": [asdict(search) for search in decided.searches],
+        "set_aside": [_place_as_json(place) for place in decided.set_aside],
+    }
+
+
+def _place_as_json(place: Place) -> dict[str, str]:
+    root = {key.replace("path", "root"): value for key, value in path_as_json(place.root).items()}
+    return {**root, **path_as_json(place.path), "hash": place.hash.hex()}
+
+
+def read(data: object) -> Decided:
+    """Marks from what `as_json` gave, now or when it knew of no photos set aside (version 1).
+
+    Names that are one once white space is collapsed have their pictures together.
+
+    Raises:
+        MarksError: it is something else; the message says where.
+    """
+    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+        raise _wrong("the file", f'an object with "format": "{FORMAT}"', data)
+    version, names = data.get("version"), {"format", "version", "tags", "favourites", "searches"}
+    fields = _object(data, "the file", names if version == 1 else {*names, "set_aside"})
+    if isinstance(version, bool) or version not in (1, VERSION):
+        raise MarksError(f"These marks have version {shown(version)}; this program reads 1 and {VERSION}. Update it.")
+    tags = fields["tags"]
+    if not isinstance(tags, Mapping):
+        raise _wrong("tags", "an object from names to lists", tags)
+    searches = [_search(search, f"searches[{at}]") for at, search in enumerate(_list(fields["searches"], "searches"))]
+    if len(names := {search.name for search in searches}) < len(searches):
+        raise MarksError(f"These marks can't be read: {len(searches)} searches have {len(names)} names between them.")
+    places = _list(fields.get("set_aside", []), "set_aside")
+    set_aside = [_place(place, f"set_aside[{at}]") for at, place in enumerate(places)]
+    decided = Decided({}, _hashes(fields["favourites"], "favourites"), searches, set_aside)
+    for name, hashes in tags.items():
+        decided.tags.setdefault(tag_name(str(name)), []).extend(_hashes(hashes, f"tags[{shown(name)}]"))
+    return decided
+
+
+def _object(data: object, where: str, names: set[str]) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise _wrong(where, "an object", data)
+    if data.keys() != names:
+        odd = shown(min(data.keys() ^ names, key=str))
+        raise MarksError(f"These marks can't be read: {where} has {', '.join(sorted(names))}, each once; see {odd}.")
+    return data
+
+
+def _list(data: object, where: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise _wrong(where, "a list", data)
+    return data
+
+
+def _hashes(data: object, where: str) -> list[bytes]:
+    return [_hash(hash_, f"{where}[{at}]") for at, hash_ in enumerate(_list(data, where))]
+
+
+def _hash(data: object, where: str) -> bytes:
+    if not isinstance(data, str) or not _HASH.fullmatch(data):
+        raise _wrong(where, "a SHA-256 of 64 hexadecimal digits, in lower case", data)
+    return bytes.fromhex(data)
+
+
+def _place(data: object, where: str) -> Place:
+    given = data.keys() if isinstance(data, Mapping) else set()
+    names = {f"{name}_b64" if f"{name}_b64" in given else name for name in ("root", "path")}
+    fields = _object(data, where, {*names, "hash"})
+    hash_ = _hash(fields["hash"], f"{where}.hash")
+    return Place(_path(fields, "root", where), _path(fields, "path", where), hash_)
+
+
+def _path(fields: Mapping[str, Any], name: str, where: str) -> bytes:
+    key = name if name in fields else f"{name}_b64"
+    value = fields[key]
+    try:
+        return str.encode(value) if key == name else base64.b64decode(value, validate=True)
+    except (TypeError, ValueError):  # half a character, or no base64
+        raise _wrong(f"{where}.{key}", "text" if key == name else "bytes in base64", value) from None
+
+
+def _search(data: object, where: str) -> SavedSearch:
+    fields = _object(data, where, {"name", "query", "saved_at"})
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise _wrong(f"{where}.{name}", "text", value)
+    if not _is_time(fields["saved_at"]):
+        raise _wrong(f"{where}.saved_at", "a time as in 2026-01-31T12:00:00+00:00", fields["saved_at"])
+    return SavedSearch(check_search_name(fields["name"]), check_search_text(fields["query"]), fields["saved_at"])
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable()  # any character may stand for the "T", half a one too
+
+
+def _wrong(where: str, wanted: str, found: object) -> MarksError:
+    return MarksError(f"These marks can't be read: {where} should be {wanted}; it is {shown(found)}.")

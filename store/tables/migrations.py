@@ -1,0 +1,250 @@
+"""Ordered steps from one layout of the tables to the next.
+
+`PRAGMA user_version` counts the steps that ran. Each step and the note that it ran are one transaction. A step
+is frozen once released: it is written in SQL, not against the table classes, which move on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from store.errors import LibraryError
+from store.tables.filters import fold
+
+_LAST_PART: Final = "substr({0}, length(rtrim({0}, replace({0}, '/', ''))) + 1)"
+
+_FIRST: Final = (
+    """CREATE TABLE roots (
+      id INTEGER NOT NULL,
+      path BLOB NOT NULL,
+      display TEXT NOT NULL,
+      added_at TEXT NOT NULL,
+      last_walked_at TEXT,
+      settled_photo_id INTEGER NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE (path)
+    )""",
+    """CREATE TABLE contents (
+      id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+      hash BLOB NOT NULL,
+      size INTEGER NOT NULL,
+      width INTEGER NOT NULL,
+      height INTEGER NOT NULL,
+      format TEXT NOT NULL,
+      orientation INTEGER NOT NULL,
+      taken_at TEXT,
+      taken_offset INTEGER,
+      camera_make TEXT,
+      camera_model TEXT,
+      lens TEXT,
+      latitude DOUBLE,
+      longitude DOUBLE,
+      altitude DOUBLE,
+      photo_count INTEGER NOT NULL,
+      UNIQUE (hash)
+    )""",
+    "CREATE INDEX ix_contents_absent ON contents (id) WHERE photo_count = 0",
+    """CREATE TABLE spaces (
+      id INTEGER NOT NULL,
+      "key" TEXT NOT NULL,
+      name TEXT NOT NULL,
+      model TEXT NOT NULL,
+      weights TEXT NOT NULL,
+      preprocess TEXT NOT NULL,
+      dim INTEGER NOT NULL,
+      has_text BOOLEAN NOT NULL,
+      created_at TEXT NOT NULL,
+      epoch INTEGER NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE ("key")
+    )""",
+    """CREATE TABLE library (
+      id INTEGER NOT NULL,
+      created_at TEXT NOT NULL,
+      generation INTEGER NOT NULL,
+      default_space_id INTEGER,
+      PRIMARY KEY (id),
+      FOREIGN KEY(default_space_id) REFERENCES spaces (id)
+    )""",
+    """CREATE TABLE photos (
+      id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+      root_id INTEGER NOT NULL,
+      path BLOB NOT NULL,
+      display TEXT NOT NULL,
+      content_id INTEGER NOT NULL,
+      size INTEGER NOT NULL,
+      mtime_ns INTEGER NOT NULL,
+      missing_since TEXT,
+      UNIQUE (root_id, path),
+      FOREIGN KEY(root_id) REFERENCES roots (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id)
+    )""",
+    "CREATE INDEX ix_photos_content ON photos (content_id)",
+    "CREATE INDEX ix_photos_missing ON photos (missing_since) WHERE missing_since IS NOT NULL",
+    """CREATE TABLE vectors (
+      id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+      space_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      vector BLOB NOT NULL,
+      UNIQUE (space_id, content_id),
+      FOREIGN KEY(space_id) REFERENCES spaces (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    )""",
+    """CREATE TABLE failures (
+      id INTEGER NOT NULL,
+      root_id INTEGER NOT NULL,
+      path BLOB NOT NULL,
+      display TEXT NOT NULL,
+      stage TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      size INTEGER NOT NULL,
+      mtime_ns INTEGER NOT NULL,
+      failed_at TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE (root_id, path),
+      FOREIGN KEY(root_id) REFERENCES roots (id) ON DELETE CASCADE
+    )""",
+    """CREATE TABLE runs (
+      id INTEGER NOT NULL,
+      started_at TEXT NOT NULL,
+      finished_at TEXT,
+      state TEXT NOT NULL,
+      space_id INTEGER,
+      summary TEXT,
+      PRIMARY KEY (id),
+      FOREIGN KEY(space_id) REFERENCES spaces (id)
+    )""",
+    """INSERT INTO library (id, created_at, generation)
+      VALUES (1, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'), 0)""",
+)
+
+# What filters ask for, and what people decide.
+_SECOND: Final = (
+    "ALTER TABLE library ADD COLUMN marks_generation INTEGER DEFAULT 0 NOT NULL",
+    """ALTER TABLE contents ADD COLUMN camera TEXT GENERATED ALWAYS AS
+      (nullif(trim(coalesce(camera_make, '') || ' ' || coalesce(camera_model, '')), '')) VIRTUAL""",
+    """ALTER TABLE contents ADD COLUMN shape TEXT GENERATED ALWAYS AS
+      (CASE WHEN width > height THEN 'landscape' WHEN width < height THEN 'portrait' ELSE 'square' END) VIRTUAL""",
+    "DROP INDEX ix_contents_absent",
+    "CREATE INDEX ix_contents_absent ON contents (photo_count) WHERE photo_count = 0",
+    "CREATE INDEX ix_contents_taken ON contents (taken_at DESC) WHERE taken_at IS NOT NULL",
+    "CREATE INDEX ix_contents_camera ON contents (camera) WHERE camera IS NOT NULL",
+    "CREATE INDEX ix_contents_lens ON contents (lens) WHERE lens IS NOT NULL",
+    "CREATE INDEX ix_contents_place ON contents (latitude, longitude) WHERE latitude IS NOT NULL",
+    "CREATE INDEX ix_contents_width ON contents (width)",
+    "CREATE INDEX ix_contents_height ON contents (height)",
+    "CREATE INDEX ix_contents_size ON contents (size)",
+    "CREATE INDEX ix_contents_shape ON contents (shape)",
+    "ALTER TABLE photos ADD COLUMN folder TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE photos ADD COLUMN name TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE photos ADD COLUMN ext TEXT DEFAULT '' NOT NULL",
+    f"""UPDATE photos SET
+      folder = (SELECT replace('/' || {_LAST_PART.format("rtrim(roots.display, '/')")} || '/', '//', '/')
+                FROM roots WHERE roots.id = photos.root_id)
+               || rtrim(display, replace(display, '/', '')),
+      name = fold({_LAST_PART.format("display")})""",
+    """UPDATE photos SET ext = substr(name, length(rtrim(name, replace(name, '.', ''))) + 1)
+      WHERE instr(name, '.') > 0""",
+    "CREATE INDEX ix_photos_folder ON photos (folder, content_id, missing_since) WHERE missing_since IS NULL",
+    "CREATE INDEX ix_photos_name ON photos (name, content_id, missing_since) WHERE missing_since IS NULL",
+    "CREATE INDEX ix_photos_ext ON photos (ext, content_id, missing_since) WHERE missing_since IS NULL",
+    """CREATE TABLE tags (
+      id INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      "key" TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE ("key")
+    )""",
+    """CREATE TABLE content_tags (
+      tag_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      PRIMARY KEY (tag_id, content_id),
+      FOREIGN KEY(tag_id) REFERENCES tags (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    ) WITHOUT ROWID""",
+    "CREATE INDEX ix_content_tags_content ON content_tags (content_id, tag_id)",
+    """CREATE TABLE favourites (
+      content_id INTEGER NOT NULL,
+      PRIMARY KEY (content_id),
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    )""",
+    """CREATE TABLE saved_searches (
+      id INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      "query" TEXT NOT NULL,
+      saved_at TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE (name)
+    )""",
+)
+
+# What pages show and choose.
+_THIRD: Final = (
+    "ALTER TABLE contents ADD COLUMN colour INTEGER",
+    "CREATE INDEX ix_contents_copies ON contents (photo_count DESC) WHERE photo_count > 1",
+    """CREATE TABLE set_asides (
+      photo_id INTEGER NOT NULL,
+      PRIMARY KEY (photo_id),
+      FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE
+    )""",
+    """CREATE TABLE sets (
+      id INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      ids BLOB NOT NULL,
+      made_at TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE (name)
+    )""",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
+VERSION: Final = len(STEPS)
+
+
+def version_of(connection: Connection) -> int:
+    """The number of steps a database has been through; 0 for an empty one."""
+    return int(connection.execute(text("PRAGMA user_version")).scalar_one())
+
+
+def check_version(found: int, where: str, *, readonly: bool = False) -> None:
+    """Refuse a database written by a newer program, or one that needs steps and can't be written; it is left untouched.
+
+    Raises:
+        LibraryError: `found` is above this program's version, or below it and not 0 where nothing may be written.
+    """
+    if found > VERSION:
+        raise LibraryError(
+            f"The library {where} has layout version {found}; this program reads up to {VERSION}. "
+            "It was not touched. Update Sightline, or choose another folder with --library."
+        )
+    if readonly and 0 < found < VERSION:
+        raise LibraryError(
+            f"The library {where} has layout version {found}; this program reads version {VERSION}, and may not write "
+            "there to bring it up to date. Open it once as a user who may, or copy it to where you may and choose "
+            "that with --library."
+        )
+
+
+def migrate(connection: Connection, where: str) -> None:
+    """Run the steps a database has not been through, each in one transaction of its own.
+
+    Args:
+        connection: to the database; its transactions must take the write lock at once (option `write`).
+        where: the library's folder, for messages.
+
+    Raises:
+        LibraryError: the database is newer than this program.
+    """
+    raw: Any = connection.connection.driver_connection
+    raw.create_function("fold", 1, fold, deterministic=True)
+    for number, step in enumerate(STEPS, start=1):
+        with connection.begin():
+            # Asked under the write lock: another process may be opening the same library.
+            found = version_of(connection)
+            check_version(found, where)
+            if found < number:
+                for statement in step:
+                    connection.exec_driver_sql(statement)
+                connection.exec_driver_sql(f"PRAGMA user_version = {number}")

@@ -1,0 +1,78 @@
+"""What people write for names, as SQLite and Python's regular expressions read it. All of it is compared folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from store.tables.filters import fold
+
+Condition = tuple[str, tuple[Any, ...]]
+"""A condition in SQL, and the values it binds."""
+
+
+def folder_pattern(names: Sequence[str]) -> re.Pattern[str]:
+    """Finds any of the names, as whole consecutive folders, in a folded folder with `/` at both ends."""
+    any_of = []
+    for name in names:
+        parts = [part for part in fold(name).split("/") if part.strip()]
+        any_of.append("/".join(re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in parts))
+    return re.compile(f"/(?:{'|'.join(any_of)})/")
+
+
+def name_condition(pattern: str) -> Condition:
+    folded = fold(pattern)
+    if any(char in folded for char in "*?["):
+        return "name GLOB ?", (_glob(folded),)
+    words = tuple(folded.split())
+    return "(" + " AND ".join(["instr(name, ?) > 0"] * len(words)) + ")", words
+
+
+_SET: Final = re.compile(r"\[(!?+)(\]?+[^\]]*+)\]")
+
+
+def _glob(pattern: str) -> str:
+    """Python's `fnmatch` pattern as SQLite's GLOB writes it: it negates a set with `^` and knows no lone bracket."""
+    written, at = [], 0
+    while at < len(pattern):
+        found = _SET.match(pattern, at) if pattern[at] == "[" else None
+        if found is None:
+            written.append("[[]" if pattern[at] == "[" else pattern[at])
+            at += 1
+            continue
+        written.append(_set(negated=bool(found[1]), members=found[2]))
+        at = found.end()
+    return "".join(written)
+
+
+_SPECIAL: Final = "]^-"  # in this order they may stand in a set of GLOB: the first at its start, the others at its end
+
+
+def _set(*, negated: bool, members: str) -> str:
+    ranges, at = [], 0
+    while at < len(members):
+        is_range = members[at + 1 : at + 2] == "-" and at + 2 < len(members)
+        ranges.append((members[at], members[at + 2] if is_range else members[at]))
+        at += 3 if is_range else 1
+    special = [char for char in _SPECIAL if any(low <= char <= high for low, high in ranges)]
+    plain = "".join(f"{low}-{high}" for whole in ranges for low, high in _without_special(*whole))
+    if not special and not plain:
+        return "?" if negated else "/"  # a range the wrong way round holds nothing; no file name has a slash
+    if special == ["^"] and not plain and not negated:
+        return "^"
+    close, rest = ("]", special[1:]) if "]" in special else ("", special)
+    if not plain and not close and not negated:
+        rest = rest[::-1]  # "^" first would negate
+    return f"[{'^' if negated else ''}{close}{plain}{''.join(rest)}]"
+
+
+def _without_special(low: str, high: str) -> list[tuple[str, str]]:
+    """A range in pieces that hold none of the characters that mean something in a set."""
+    pieces, start = [], ord(low)
+    for char in sorted(_SPECIAL):
+        if start <= ord(char) <= ord(high):
+            pieces.append((start, ord(char) - 1))
+            start = ord(char) + 1
+    pieces.append((start, ord(high)))
+    return [(chr(first), chr(last)) for first, last in pieces if first <= last]

@@ -1,0 +1,248 @@
+"""The tables. SQLite is the truth: facts, vectors, failures and runs are committed here together."""
+
+from __future__ import annotations
+
+from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Typed declarative base of every table."""
+
+
+class LibraryRow(Base):
+    """One row: what the whole library is at."""
+
+    __tablename__ = "library"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[str] = mapped_column(Text)
+    # Raised in the same transaction as any change of what a search can return.
+    generation: Mapped[int]
+    default_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
+    # Raised likewise by what a person decides, apart: vectors and what was computed from them stay valid.
+    marks_generation: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Root(Base):
+    """A folder given to the indexer. `path` is absolute, as bytes: file names need not be valid text."""
+
+    __tablename__ = "roots"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    display: Mapped[str] = mapped_column(Text)
+    added_at: Mapped[str] = mapped_column(Text)
+    last_walked_at: Mapped[str | None] = mapped_column(Text)
+    # Photos with a higher id were added since a walk last came to its end: one of them may be where another moved to.
+    settled_photo_id: Mapped[int]
+
+
+class Content(Base):
+    """The bytes of a picture, by SHA-256, and the facts read from them."""
+
+    __tablename__ = "contents"
+    __table_args__ = (
+        Index("ix_contents_absent", "photo_count", sqlite_where=text("photo_count = 0")),
+        # One for each fact that filters ask for; SQLite keeps the id in each, so the table itself is not read.
+        # Newest first, then by id: the order of a result by date.
+        Index("ix_contents_taken", text("taken_at DESC"), sqlite_where=text("taken_at IS NOT NULL")),
+        Index("ix_contents_camera", "camera", sqlite_where=text("camera IS NOT NULL")),
+        Index("ix_contents_lens", "lens", sqlite_where=text("lens IS NOT NULL")),
+        Index("ix_contents_place", "latitude", "longitude", sqlite_where=text("latitude IS NOT NULL")),
+        Index("ix_contents_width", "width"),
+        Index("ix_contents_height", "height"),
+        Index("ix_contents_size", "size"),
+        Index("ix_contents_shape", "shape"),
+        # Most places first, then by id: the order in which exact copies are listed.
+        Index("ix_contents_copies", text("photo_count DESC"), sqlite_where=text("photo_count > 1")),
+        {"sqlite_autoincrement": True},  # an id that was pruned never comes back as another picture
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    size: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    format: Mapped[str] = mapped_column(Text)
+    orientation: Mapped[int]
+    taken_at: Mapped[str | None] = mapped_column(Text)
+    taken_offset: Mapped[int | None]
+    camera_make: Mapped[str | None] = mapped_column(Text)
+    camera_model: Mapped[str | None] = mapped_column(Text)
+    lens: Mapped[str | None] = mapped_column(Text)
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    altitude: Mapped[float | None]
+    # The dominant colour, 0xRRGGBB; none for what was indexed before it was taken note of.
+    colour: Mapped[int | None]
+    # How many photos that are not missing hold it; kept by every transaction that touches photos.
+    photo_count: Mapped[int]
+    camera: Mapped[str | None] = mapped_column(
+        Text,
+        Computed("nullif(trim(coalesce(camera_make, '') || ' ' || coalesce(camera_model, '')), '')", persisted=False),
+    )
+    shape: Mapped[str] = mapped_column(
+        Text,
+        Computed(
+            "CASE WHEN width > height THEN 'landscape' WHEN width < height THEN 'portrait' ELSE 'square' END",
+            persisted=False,
+        ),
+        nullable=True,  # a column that is added to a table can't be computed and NOT NULL at once
+    )
+
+
+# In an index beside its own condition: SQLite 3.40 takes an index for covering only if it has every column asked for.
+_PRESENT = "missing_since"
+
+
+class Photo(Base):
+    """A path under a root, as bytes with `/`, and the content it held when last read."""
+
+    __tablename__ = "photos"
+    __table_args__ = (
+        UniqueConstraint("root_id", "path"),
+        Index("ix_photos_content", "content_id"),
+        Index("ix_photos_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
+        Index("ix_photos_folder", "folder", "content_id", _PRESENT, sqlite_where=text("missing_since IS NULL")),
+        # By name, then by content: the order of a result by name.
+        Index("ix_photos_name", "name", "content_id", _PRESENT, sqlite_where=text("missing_since IS NULL")),
+        Index("ix_photos_ext", "ext", "content_id", _PRESENT, sqlite_where=text("missing_since IS NULL")),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    path: Mapped[bytes] = mapped_column(LargeBinary)
+    display: Mapped[str] = mapped_column(Text)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"))
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+    missing_since: Mapped[str | None] = mapped_column(Text)
+    # From the root's own name down, as displayed, with `/` before, between and after.
+    folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    # The file's own name and what follows its last dot, both folded (`filters.fold`): SQLite folds ASCII only.
+    name: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    ext: Mapped[str] = mapped_column(Text, server_default=text("''"))
+
+
+class Space(Base):
+    """An embedding space: one model at one revision with one preprocessing. `key` is its identity."""
+
+    __tablename__ = "spaces"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(Text)
+    weights: Mapped[str] = mapped_column(Text)
+    preprocess: Mapped[str] = mapped_column(Text)
+    dim: Mapped[int]
+    has_text: Mapped[bool]
+    created_at: Mapped[str] = mapped_column(Text)
+    # Raised when vectors are removed or replaced; growth is seen from the highest vector id.
+    epoch: Mapped[int]
+
+
+class Vector(Base):
+    """One unit vector per content and space: float16, little-endian, `dim` numbers."""
+
+    __tablename__ = "vectors"
+    __table_args__ = (UniqueConstraint("space_id", "content_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"))
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Failure(Base):
+    """A file or folder that could not be indexed, with what it looked like then: not retried until it changes."""
+
+    __tablename__ = "failures"
+    __table_args__ = (UniqueConstraint("root_id", "path"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    path: Mapped[bytes] = mapped_column(LargeBinary)
+    display: Mapped[str] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+    failed_at: Mapped[str] = mapped_column(Text)
+
+
+class Run(Base):
+    """One run of the indexer. One that was killed stays `running` until the next run calls it `killed`."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[str] = mapped_column(Text)
+    finished_at: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
+    summary: Mapped[str | None] = mapped_column(Text)
+
+
+class TagRow(Base):
+    """A tag: its name as first typed, and the folded one that makes it itself."""
+
+    __tablename__ = "tags"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+
+
+class TaggedRow(Base):
+    """A content has a tag."""
+
+    __tablename__ = "content_tags"
+    __table_args__ = (Index("ix_content_tags_content", "content_id", "tag_id"), {"sqlite_with_rowid": False})
+
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+
+
+class FavouriteRow(Base):
+    """A content is a favourite."""
+
+    __tablename__ = "favourites"
+
+    content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class SetAsideRow(Base):
+    """A photo that a person marked as superfluous. Its file stays where it is."""
+
+    __tablename__ = "set_asides"
+
+    photo_id: Mapped[int] = mapped_column(
+        ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class SetRow(Base):
+    """Contents that were chosen on a page: sorted int64 ids, little-endian. `name` comes from them."""
+
+    __tablename__ = "sets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    ids: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[str] = mapped_column(Text)
+
+
+class SearchRow(Base):
+    """A search that was saved: its text, by name."""
+
+    __tablename__ = "saved_searches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    query: Mapped[str] = mapped_column(Text)
+    saved_at: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,216 @@
+"""What the indexer writes. Each call is one transaction: a kill leaves all of it or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from store.paths import display
+from store.tables.batch_writer import Failed, File, Indexed, folder, place, recount, write
+from store.tables.catalog import CHUNK, raise_generation
+from store.tables.records import now
+from store.tables.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+
+__all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceIdentity:
+    """What makes a space itself. Vectors of two identities never meet."""
+
+    key: str
+    name: str
+    model: str
+    weights: str
+    preprocess: str
+    dim: int
+    has_text: bool
+
+
+class Writer:
+    """Writes of the one indexer; hold `store.library.locked` meanwhile."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(write=True)
+
+    # -- roots, spaces, runs ------------------------------------------------------------------------------------
+
+    def add_root(self, path: bytes) -> int:
+        """The id of the root at this absolute path, added if it is new.
+
+        Known roots inside it become part of it: their photos keep their contents under longer paths.
+        """
+        with self._engine.begin() as connection:
+            found = connection.execute(select(Root.id).where(Root.path == path)).scalar_one_or_none()
+            if found is not None:
+                return found
+            root_id = connection.execute(
+                insert(Root)
+                .values(path=path, display=display(path), added_at=now(), settled_photo_id=0)
+                .returning(Root.id)
+            ).scalar_one()
+            prefix = path.rstrip(b"/") + b"/"
+            for inner_id, inner_path in connection.execute(select(Root.id, Root.path)).all():
+                if inner_id != root_id and inner_path.startswith(prefix):  # "/" begins with itself
+                    _absorb(connection, root_id, inner_id, path, inner_path)
+            return int(root_id)
+
+    def forget_root(self, root_id: int) -> int:
+        """Remove a root and its photos from the library; returns how many photos. Their contents go with `prune`."""
+        with self._engine.begin() as connection:
+            ids = connection.execute(select(Photo.content_id).where(Photo.root_id == root_id)).scalars().all()
+            connection.execute(delete(Root).where(Root.id == root_id))
+            recount(connection, ids)
+            raise_generation(connection)
+            return len(ids)
+
+    def add_space(self, identity: SpaceIdentity) -> int:
+        """The id of a space, added if it is new; the library's first one is what searches use from the start."""
+        with self._engine.begin() as connection:
+            found = connection.execute(select(Space.id).where(Space.key == identity.key)).scalar_one_or_none()
+            if found is None:
+                values = {name: getattr(identity, name) for name in SpaceIdentity.__slots__}
+                found = connection.execute(
+                    insert(Space).values(**values, created_at=now(), epoch=0).returning(Space.id)
+                ).scalar_one()
+            first = LibraryRow.default_space_id.is_(None)
+            connection.execute(update(LibraryRow).where(first).values(default_space_id=found))
+            return int(found)
+
+    def make_default(self, space_id: int) -> None:
+        """Let searches use this space from now on: when it is complete, not while it is being filled."""
+        with self._engine.begin() as connection:
+            connection.execute(update(LibraryRow).values(default_space_id=space_id))
+            raise_generation(connection)
+
+    def start_run(self, space_id: int) -> int:
+        """Note that a run began; runs that a kill left open are closed as `killed`."""
+        with self._engine.begin() as connection:
+            connection.execute(update(Run).where(Run.state == "running").values(state="killed"))
+            return int(
+                connection.execute(
+                    insert(Run).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
+                ).scalar_one()
+            )
+
+    def finish_run(self, run_id: int, state: str, summary: Mapping[str, Any]) -> None:
+        """Note how a run ended: `done`, `interrupted` or `failed`."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(Run).where(Run.id == run_id).values(finished_at=now(), state=state, summary=json.dumps(summary))
+            )
+
+    # -- pictures -----------------------------------------------------------------------------------------------
+
+    def commit(self, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> None:
+        """Write one batch: contents, vectors, photos and failures together, and a new generation."""
+        if not indexed and not failed:
+            return
+        with self._engine.begin() as connection:
+            write(connection, space_id, indexed, failed)
+            raise_generation(connection)
+
+    def mark_missing(self, photo_ids: Sequence[int]) -> int:
+        """Take photos out of the results; their contents and vectors stay for when they come back. Returns how many."""
+        stamp = now()
+        with self._engine.begin() as connection:
+            touched: set[int] = set()
+            for chunk in _chunks(photo_ids):
+                where = Photo.id.in_(chunk)
+                touched.update(connection.execute(select(Photo.content_id).where(where)).scalars())
+                connection.execute(update(Photo).where(where).values(missing_since=stamp))
+            recount(connection, touched)
+            if photo_ids:
+                raise_generation(connection)
+        return len(photo_ids)
+
+    def settle_moves(self, root_ids: Sequence[int]) -> set[int]:
+        """Forget missing photos whose content was found again under a path that is new since the last finished walk.
+
+        Asked of the tables, not of the run's memory: the run that saw the new path may have been killed.
+
+        Returns:
+            The ids of the missing photos whose place was taken, each by one new photo.
+        """
+        taken: set[int] = set()
+        with self._engine.begin() as connection:
+            for content_id, count in connection.exec_driver_sql(_ARRIVED, (json.dumps(list(root_ids)),)).all():
+                query = select(Photo.id).where(Photo.content_id == content_id, Photo.missing_since.is_not(None))
+                taken.update(connection.execute(query.order_by(Photo.id).limit(count)).scalars())
+            for chunk in _chunks(list(taken)):
+                connection.execute(delete(Photo).where(Photo.id.in_(chunk)))
+        return taken
+
+    def drop_failures(self, failure_ids: Sequence[int]) -> None:
+        """Forget failures of files that are gone or were since excluded."""
+        with self._engine.begin() as connection:
+            for chunk in _chunks(failure_ids):
+                connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
+
+    def finish_root(self, root_id: int) -> None:
+        """Note that the whole of a root was walked to its end, and what moved in it was settled."""
+        newest = select(func.coalesce(func.max(Photo.id), 0)).scalar_subquery()
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(Root).where(Root.id == root_id).values(last_walked_at=now(), settled_photo_id=newest)
+            )
+
+    def prune(self, photo_ids: Sequence[int]) -> list[bytes]:
+        """Forget these photos, and every content that no photo holds any more.
+
+        Returns:
+            The hashes of the contents that went; their thumbnails are the caller's to remove.
+        """
+        with self._engine.begin() as connection:
+            for chunk in _chunks(photo_ids):
+                connection.execute(delete(Photo).where(Photo.id.in_(chunk)))
+            orphan = ~select(Photo.id).where(Photo.content_id == Content.id).exists()
+            hashes = list(connection.execute(select(Content.hash).where(orphan)).scalars())
+            if hashes:
+                spaces = select(Vector.space_id).join(Content, Content.id == Vector.content_id).where(orphan)
+                connection.execute(update(Space).where(Space.id.in_(spaces)).values(epoch=Space.epoch + 1))
+                connection.execute(delete(Content).where(orphan))
+            if photo_ids or hashes:
+                raise_generation(connection)
+        return hashes
+
+
+# Contents that came under new paths and lack old ones, and how many new paths. The order of the join and the unary plus
+# keep SQLite from going by content: it looks at new ids only.
+_ARRIVED = """SELECT new.content_id, count(*) FROM roots CROSS JOIN photos AS new ON +new.root_id = roots.id
+    WHERE roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
+    AND new.content_id IN (SELECT content_id FROM photos WHERE missing_since IS NOT NULL)
+    GROUP BY new.content_id"""
+
+
+def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+
+
+def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, inner: bytes) -> None:
+    prefix = inner[len(outer.rstrip(b"/")) + 1 :] + b"/"
+    places = {"old": folder(display(inner), ""), "new": place(display(outer), display(prefix))[0]}
+    connection.execute(
+        text("UPDATE photos SET folder = :new || substr(folder, length(:old) + 1) WHERE root_id = :inner"),
+        {"inner": inner_id, **places},
+    )
+    for table in ("photos", "failures"):
+        # `||` makes text of two blobs; the cast makes bytes of it again.
+        connection.execute(
+            text(f"UPDATE {table} SET root_id = :outer, path = CAST(:prefix || path AS BLOB), "
+                 "display = :shown || display WHERE root_id = :inner"),
+            {"outer": outer_id, "inner": inner_id, "prefix": prefix, "shown": display(prefix)},
+        )  # fmt: skip
+    # The greatest: what any root had settled must not count as new and take the place of a missing copy. A move that
+    # only a killed run of another root saw may leave its old place missing; nothing is lost by that.
+    settled = select(Root.settled_photo_id).where(Root.id == inner_id).scalar_subquery()
+    greatest = func.max(Root.settled_photo_id, settled)
+    connection.execute(update(Root).where(Root.id == outer_id).values(settled_photo_id=greatest))
+    connection.execute(delete(Root).where(Root.id == inner_id))
+    raise_generation(connection)

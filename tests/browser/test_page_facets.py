@@ -1,0 +1,341 @@
+"""What a search can be narrowed by: what a click does to the query, the counts beside the values, and the panel."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import browser
+import pytest
+from browser import box, violations
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import ALL, asked, component, names, said, tiles
+from playwright.sync_api import Browser, Locator, Page, expect
+from streamlit.testing.v1 import AppTest
+
+from search_ui.parts import page_state
+from search_ui.parts.facet_panel import choose, choose_years, contents, is_off, is_on, toggle
+from sightline.models.loaded import Encoders
+from sightline.query.parser import parse, to_text
+from sightline.query.types import Query
+from sightline.searcher import Searcher
+from store.library import Library
+from store.tables.filters import Camera, Date, Ext, Favourite, Filter, Folder, Lens, Measure, Orientation, Tag, fold
+
+TEXTS = st.text("abAB ÄßÉ-_:,\"'()*1", min_size=1, max_size=6).filter(str.strip)
+NAMES = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)
+NAMED: list[Any] = [Camera, Folder, Lens, Tag]
+YEARS = st.integers(1900, 2100).map(str)
+
+
+@st.composite
+def filters(draw: st.DrawFn) -> Filter:
+    kind = draw(st.sampled_from(["named", "ext", "shape", "date", "favourite", "width"]))
+    negated = draw(st.booleans())
+    match kind:
+        case "named":
+            names = draw(NAMES)
+            if any(not name.replace("/", " ").strip() for name in names):
+                names = ("a",)
+            made: Filter = draw(st.sampled_from(NAMED))(names, negated)
+        case "ext":
+            made = Ext(tuple(draw(st.lists(st.sampled_from(["jpg", "jpeg", "png", "tif"]), min_size=1))), negated)
+        case "shape":
+            made = Orientation(tuple(draw(st.lists(st.sampled_from(["landscape", "square"]), min_size=1))), negated)
+        case "date":
+            first, last = sorted([draw(YEARS), draw(YEARS)])
+            made = Date(first, last, negated)
+        case "favourite":
+            made = Favourite(negated)
+        case _:
+            made = Measure("width", draw(st.integers(0, 9)), None, negated)
+    return made
+
+
+QUERIES = st.lists(filters(), max_size=6).map(lambda given: Query(filters=tuple(given)))
+
+
+@st.composite
+def single(draw: st.DrawFn) -> Filter:
+    """A filter as a click asks for it: not negated, with one name."""
+    made = draw(filters())
+    made = replace(made, negated=False)
+    return replace(made, names=made.names[:1]) if hasattr(made, "names") else made
+
+
+def same(query: Query) -> list[tuple[str, bool, frozenset[str]]]:
+    """What a query's filters ask for, whatever the order of filters and names, and however they are spelt."""
+
+    def keys(each: Filter) -> frozenset[str]:
+        if isinstance(each, Ext):
+            return frozenset(name.replace("jpeg", "jpg") for name in each.names)
+        given = getattr(each, "names", None)
+        return frozenset({str(each)} if given is None else {fold(" ".join(n.split())).strip("/") for n in given})
+
+    return sorted((type(each).__name__, each.negated, keys(each)) for each in query.filters)
+
+
+@given(QUERIES, single())
+def test_a_click_turns_what_is_chosen(query: Query, wanted: Filter) -> None:
+    after = toggle(query, wanted)
+    if is_off(query, wanted):
+        assert not is_off(after, wanted)
+    else:
+        assert is_on(after, wanted) != is_on(query, wanted)
+    others = [each for each in query.filters if type(each) is not type(wanted)]
+    assert [each for each in after.filters if type(each) is not type(wanted)] == others
+    assert parse(to_text(after)) == after
+
+
+@given(QUERIES, single())
+def test_two_clicks_give_the_same_query(query: Query, wanted: Filter) -> None:
+    # As the panel itself writes queries: one filter for each fact, nothing left out.
+    kept: dict[type, Filter] = {type(each): each for each in query.filters if not each.negated}
+    query = Query(filters=tuple(kept.values()))
+    if isinstance(wanted, Date):
+        query = Query(filters=tuple(each for each in query.filters if each == wanted or not isinstance(each, Date)))
+    assert same(toggle(toggle(query, wanted), wanted)) == same(query)
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "after"),
+    [
+        ("boat", "camera:sony", "boat camera:sony"),
+        ("boat camera:sony", "camera:canon", "boat camera:sony,canon"),
+        ("boat camera:sony,canon", "camera:SONY", "boat camera:canon"),
+        ("boat camera:sony", "camera:sony", "boat"),
+        ("boat -camera:sony", "camera:sony", "boat"),
+        ("boat -camera:sony,leica", "camera:sony", "boat -camera:leica"),
+        ("ext:jpeg", "ext:jpg", ""),
+        ("date:2019", "date:2020", "date:2020"),
+        ("date:2019 -date:2019-06", "date:2019", "-date:2019-06"),
+        ("favourite:no", "favourite:yes", "favourite:yes"),
+        ("folder:trips/", "folder:trips", ""),
+        ("tag:a tag:b", "tag:a", "tag:b"),
+    ],
+)
+def test_what_a_click_makes_of_a_query(before: str, wanted: str, after: str) -> None:
+    assert to_text(toggle(parse(before), parse(wanted).filters[0])) == after
+
+
+@pytest.fixture(scope="module")
+def known(made: Path) -> Iterator[Searcher]:
+    """The library with some marks: on files of several kinds, folders and cameras."""
+    with Library.open(made / "library") as library:
+        ids = library.vectors.get(1).ids.tolist()
+        library.marks.change(ids[:7], add=["holiday", "<b>bold</b> *"])
+        library.marks.change(ids[5:9], add=["sea"])
+        library.marks.favourite(ids[3:8], True)
+        yield Searcher(library, Encoders(offline=True))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ext:jpg", "tag:holiday", "tag:sea favourite:yes", "orientation:landscape -tag:sea", "camera:a boat"]
+)
+def test_a_count_is_what_choosing_the_value_leaves(known: Searcher, text: str) -> None:
+    query = parse(text)
+    years, groups = contents(known.library, query)
+    assert years["bars"]
+    tested = 0
+    for group in groups:
+        for value in group["values"]:
+            wanted = parse(value["text"]).filters[0]
+            others = tuple(each for each in query.filters if type(each) is not type(wanted) or each.negated)
+            if not value["off"]:
+                alone = known.library.catalog.matching((*others, wanted))
+                assert len(alone) == value["count"], value
+                tested += 1
+    assert tested > 5
+    for year, number in years["bars"]:
+        others = tuple(each for each in query.filters if not isinstance(each, Date))
+        assert len(known.library.catalog.matching((*others, Date(str(year), str(year))))) == number
+
+
+def test_what_is_typed_half_can_be_taken_out(known: Searcher) -> None:
+    camera = next(group for group in contents(known.library, Query())[1] if group["title"] == "Cameras")
+    word = camera["values"][0]["label"].split()[0]
+    groups = contents(known.library, parse(f"camera:{word.lower()} -tag:sea"))[1]
+    cameras = next(group for group in groups if group["title"] == "Cameras")["values"]
+    assert (cameras[0]["label"], cameras[0]["on"]) == (word.lower(), True)
+    assert cameras[0]["count"] >= cameras[1]["count"]
+    tags = next(group for group in groups if group["title"] == "Tags")["values"]
+    assert [value["off"] for value in tags if value["label"] == "sea"] == [True]
+
+
+def test_folders_lie_in_the_folders_that_hold_them(known: Searcher) -> None:
+    folders = next(group for group in contents(known.library, Query())[1] if group["title"] == "Folders")["values"]
+    assert folders[0]["depth"] == 0
+    for before, value in pairwise(folders):
+        assert value["depth"] <= before["depth"] + 1
+    assert any(value["depth"] for value in folders)
+
+
+@pytest.fixture
+def handling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session whose handlers can be called without a page."""
+
+    class Session(dict[str, Any]):
+        def from_dict(self, values: dict[str, str]) -> None:
+            self.clear()
+            self.update(values)
+
+    monkeypatch.setattr(page_state.st, "session_state", {})
+    monkeypatch.setattr(page_state.st, "query_params", Session())
+
+
+@pytest.mark.usefixtures("handling")
+def test_values_that_are_pressed_within_a_moment_all_count() -> None:
+    page_state.ask("boat camera:sony")
+    choose([("camera:canon", True)])
+    choose([("camera:canon", True), ("camera:sony", False), ("favourite:yes", True)])
+    assert page_state.text() == "boat camera:canon favourite:yes"
+
+
+@pytest.mark.usefixtures("handling")
+def test_years_take_the_place_of_years() -> None:
+    page_state.ask("boat -date:2020-06")
+    choose_years([2019, 2021])
+    assert page_state.text() == "boat -date:2020-06 date:2019..2021"
+    choose_years([2020, 2020])
+    assert page_state.text() == "boat -date:2020-06 date:2020"
+    choose_years([])
+    assert page_state.text() == "boat -date:2020-06"
+
+
+def test_the_panel_opens_and_closes(app: AppTest) -> None:
+    asked(app, ALL)
+    filters = next(button for button in app.button if button.label == "Filters")
+    assert not [each for each in app.get("bidi_component") if each.proto.component_name == "sightline_facets"]
+    filters.click().run()
+    data = component(app, "facets")
+    assert sum(number for _, number in data["years"]["bars"])
+    assert {"Folders", "Cameras", "Formats", "Orientation"} <= {group["title"] for group in data["groups"]}
+    next(button for button in app.button if button.label == "Filters").click().run()
+    assert not [each for each in app.get("bidi_component") if each.proto.component_name == "sightline_facets"]
+
+
+def test_a_set_that_is_gone_is_one_sentence_in_the_panel_too(app: AppTest) -> None:
+    app.session_state["filters_open"] = True
+    asked(app, "set:0123456789ab")
+    assert "There is no set" in said(app)
+
+
+# -- in a browser ---------------------------------------------------------------------------------------------------
+
+
+def value(page: Page, label: str) -> Locator:
+    return page.locator(".value", has=page.locator(".label", has_text=re.compile(rf"^(✓ )?{re.escape(label)}$")))
+
+
+@pytest.mark.browser
+def test_a_year_and_a_camera_narrow_the_search_and_back_widens_it(page: Page, searcher: Searcher) -> None:
+    years, groups = contents(searcher.library, Query())
+    (first, _), (second, _) = years["bars"][:2]
+    camera = next(group for group in groups if group["title"] == "Cameras")["values"][0]
+    page.goto(f"/?q={ALL}")
+    tiles(page, names(searcher, ALL))
+    page.locator(".tile").first.evaluate("tile => { tile.mark = true }")
+    page.get_by_role("button", name="Filters").click()
+    bar = page.get_by_role("button", name=re.compile(rf"^{first}, "))
+    bar.click()
+    wanted = to_text(toggle(parse(ALL), Date(str(first), str(first))))
+    expect(box(page)).to_have_value(wanted)
+    expect(bar).to_have_attribute("aria-pressed", "true")
+    tiles(page, names(searcher, wanted))
+    value(page, camera["label"]).click()
+    narrower = to_text(toggle(parse(wanted), parse(camera["text"]).filters[0]))
+    expect(box(page)).to_have_value(narrower)
+    tiles(page, names(searcher, narrower))
+    page.go_back()
+    expect(box(page)).to_have_value(wanted)
+    expect(value(page, camera["label"])).to_have_attribute("aria-pressed", "false")
+    tiles(page, names(searcher, wanted))
+    # From one year to the next, as a hand does that.
+    here, there = bar.bounding_box(), page.get_by_role("button", name=re.compile(rf"^{second}, ")).bounding_box()
+    assert here and there
+    page.mouse.move(here["x"] + 5, here["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(there["x"] + 5, there["y"] + 40, steps=4)
+    page.mouse.up()
+    both = to_text(toggle(parse(ALL), Date(str(first), str(second))))
+    expect(box(page)).to_have_value(both)
+    tiles(page, names(searcher, both))
+
+
+@pytest.mark.browser
+def test_the_panel_by_keyboard(page: Page) -> None:
+    page.goto("/?q=boat")
+    page.get_by_role("button", name="Filters").focus()
+    page.keyboard.press("Enter")
+    last = page.locator(".bar").last
+    expect(last).to_be_visible()
+    page.locator(".bar[tabindex='0']").focus()
+    page.keyboard.press("End")
+    expect(last).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(last).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".bar").last).to_be_focused()
+    year = last.get_attribute("data-year")
+    expect(box(page)).to_have_value(f"boat date:{year}")
+    page.keyboard.press("Enter")
+    expect(box(page)).to_have_value("boat")
+    expect(last).to_have_attribute("aria-pressed", "false")
+    page.locator(".value").first.focus()
+    text = page.locator(".value").first.get_attribute("data-text")
+    page.keyboard.press("Space")
+    expect(box(page)).to_have_value(f"boat {text}")
+    expect(page.locator(".value").first).to_be_focused()
+
+
+@pytest.mark.browser
+def test_two_values_within_a_moment_both_count(page: Page) -> None:
+    page.goto("/?q=boat")
+    page.get_by_role("button", name="Filters").click()
+    values = page.locator(".group", has=page.locator(".title", has_text="Cameras")).locator(".value")
+    expect(values.nth(1)).to_be_visible()
+    labels = values.locator(".label").all_inner_texts()[:2]
+    values.evaluate_all("all => all.slice(0, 2).forEach(one => one.click())")
+    expect(page.locator(".value[aria-pressed=true] .label")).to_have_count(2)
+    for label in labels:
+        expect(box(page)).to_have_value(re.compile(re.escape(label)))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_panel_is_accessible_and_leaves_a_phone_its_pictures(chromium: Browser, url: str, scheme: Any) -> None:
+    options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": 375, "height": 700}}
+    with browser.visiting(chromium, url, **options) as page:
+        page.goto("/?q=boat")
+        page.get_by_role("button", name="Filters").click()
+        expect(page.locator(".bar").first).to_be_visible()
+        page.wait_for_timeout(500)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        panel = page.locator(".st-key-beside").bounding_box()
+        assert panel and panel["width"] <= 375
+        page.get_by_role("button", name="Filters").click()
+        expect(page.locator(".bar")).to_have_count(0)
+        expect(page.locator(".tile").first).to_be_in_viewport()
+
+
+@pytest.mark.browser
+def test_names_of_others_are_text(chromium: Browser, made: Path, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)> 'a' *b*"
+    shutil.copytree(made / "library", tmp_path / "library")
+    with Library.open(tmp_path / "library") as library:
+        library.marks.change(library.vectors.get(1).ids[:2].tolist(), add=[hostile])
+    with browser.running(tmp_path / "library", tmp_path / "log.txt") as url, browser.visiting(chromium, url) as page:
+        page.goto("/")
+        page.get_by_role("button", name="Filters").click()
+        value(page, hostile).click()
+        expect(value(page, hostile)).to_have_attribute("aria-pressed", "true")
+        expect(page.locator(".tile")).to_have_count(2)
+        assert page.locator("img[onerror]").count() == 0
+        value(page, hostile).click()
+        expect(box(page)).to_have_value("")

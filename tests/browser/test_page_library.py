@@ -1,0 +1,507 @@
+"""The page of the library, without a browser and with one; and what other pages show of an indexer at work."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import browser
+import pytest
+from pages import BOATS, COUNT, buttons, names, said, tiles
+from PIL import ExifTags, Image
+from playwright.sync_api import Browser, Page, expect
+from streamlit.testing.v1 import AppTest
+from support import as_nobody
+
+from indexer.demo.pictures import write_pictures
+from search_ui.runtime.services import services
+from search_ui.server.failed_routes import SIDE, picture_of_failed
+from search_ui.views import library as view
+from sightline.searcher import Searcher
+from store import progress
+from store.library import Library
+from store.lock import locked
+from store.progress import Progress
+from store.tables import library_reports
+from store.tables.records import now
+from store.tables.writer import Failed, File, Writer
+
+FOLDER = "<img src=x onerror=alert(1)> [x](y) **b**"
+PAGE = "from search_ui.views import library\nlibrary.page()"
+
+
+@pytest.fixture
+def shown(made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The page alone, on a server that manages its machine."""
+    with page_of(made / "library", monkeypatch) as app:
+        yield app.run()
+
+
+@contextmanager
+def page_of(library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    services().manages = True
+    # In a folder that others can read: the file may be read as another user.
+    script = library.parent / "page.py"
+    script.write_text(PAGE)
+    yield AppTest.from_file(str(script), default_timeout=60)
+    services().runner.stop()
+    assert services().runner.wait(120)
+    services().runner.dismiss()
+
+
+def state(**changes: object) -> Progress:
+    usual = {"pid": os.getpid(), "started": now(), "folders": ("/else/where",), "phase": "indexing", "done": 200,
+             "total": 1000, "rate": 4.0, "bound_by": "encode", "failed": 3, "updated": now()}  # fmt: skip
+    return Progress(**{**usual, **changes})  # type: ignore[arg-type]
+
+
+# -- without a browser ----------------------------------------------------------------------------------------------
+
+
+def test_the_page_lists_folders_spaces_room_runs_and_failures(shown: AppTest, made: Path) -> None:
+    assert not shown.exception
+    text = said(shown)
+    assert f"{COUNT} pictures in {COUNT} files · 1 failed" in text
+    assert f"{COUNT} pictures · 1 failed · looked through" in text
+    assert f"{COUNT} of {COUNT}" in text and "searches use it" in text
+    for part in ("Database", "Vectors", "Thumbnails", "Previews", "are free on this disk", str(made / "library")):
+        assert part in text
+    assert f"{COUNT} added, 1 failed" in text
+    assert "zz _broken_ [x](y).jpg" in text and "the file is cut short" in text
+    assert buttons(shown) == ["Index again", "Index this folder", "Index all in it", "Verify"]
+    assert any("python -m indexer index" in code.value and "--prune" in code.value for code in shown.code)
+
+
+def test_a_server_that_does_not_manage_its_machine_only_says_the_commands(shown: AppTest) -> None:
+    services().manages = False
+    shown.run()
+    assert "--manage" in said(shown)
+    assert buttons(shown) == []
+    assert [each.label for each in shown.expander if each.proto.expanded] == ["The same in a terminal"]
+
+
+def test_a_click_that_comes_once_the_server_does_not_manage_any_more_does_nothing(shown: AppTest) -> None:
+    verify = next(button for button in shown.button if button.label == "Verify")
+    services().manages = False
+    verify.click().run()
+    assert services().runner.run is None
+    assert said(shown).count("--manage") == 2  # refused, and said above
+
+
+def test_a_read_only_library_is_shown_and_nothing_is_offered(
+    indexed: Path, public_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(indexed / "library", public_tmp / "library")
+    for path in (public_tmp / "library").rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    (public_tmp / "library").chmod(0o555)
+    with page_of(public_tmp / "library", monkeypatch) as app, as_nobody():
+        app.run()
+        assert not app.exception
+        assert "read-only" in said(app)
+        assert buttons(app) == []
+    (public_tmp / "library").chmod(0o755)
+
+
+def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "photos", 1, 5, (64, 48))
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        app.text_input(key="lib_folder").set_value(str(tmp_path / "photos"))
+        app.selectbox(key="add_space").set_value("demo")
+        next(button for button in app.button).click().run()  # all three in one run of the script
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None
+        assert (run.state, [each["added"] for each in run.found]) == ("done", [1])
+
+
+def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        assert not app.exception
+        assert [each.value for each in app.subheader] == ["Nothing is indexed yet"]
+        assert buttons(app) == ["Index this folder"]
+        next(button for button in app.button).click().run()
+        assert "Type the path of a folder" in said(app)
+        app.text_input(key="lib_folder").set_value("/no/such").run()
+        assert "There is no folder /no/such" in said(app)
+        assert not (tmp_path / "library").exists()
+
+
+def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(indexed / "photos", tmp_path / "photos")
+    twin = tmp_path / "twins"
+    twin.mkdir()
+    files = sorted((tmp_path / "photos").glob("*.jpg"))[:4]
+    shutil.copy(files[0], twin / "stays.jpg")
+    browser.add(tmp_path / "library", tmp_path / "photos", "demo")
+    browser.add(tmp_path / "library", twin, "demo")
+    with Library.open(tmp_path / "library") as library:
+        ids = {os.fsdecode(photo.path): photo.content_id for photo in library.catalog.photos_of(list(range(1, 300)))}
+        library.marks.favourite([ids[files[1].name]], True)
+        library.marks.change([ids[files[1].name], ids[files[0].name]], add=["holiday"])
+    for file in files:
+        file.unlink()
+    browser.add(tmp_path / "library", tmp_path / "photos", "demo")
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        assert "Forget them" not in buttons(app)
+        press(app, "Forget what is missing …")
+        assert (
+            "4 files missing from 1 folder will be forgotten. 3 pictures of them are in no other place and go from "
+            "the library. 1 of those has tags or is a favourite: that is lost for good."
+        ) in said(app)
+        press(app, "Keep them")
+        assert "Forget them" not in buttons(app)
+        press(app, "Forget what is missing …")
+        press(app, "Forget them")
+        assert services().runner.wait(120)
+        app.run()
+        assert "4 forgotten" in said(app)
+        assert "Forget what is missing …" not in buttons(app)
+    with Library.open(tmp_path / "library") as library:
+        assert (library.catalog.counts().missing, library.marks.tags()) == (0, [("holiday", 1)])
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+
+
+def test_a_folder_that_is_not_there_is_marked_and_is_left_out(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("drive", "disk"):
+        write_pictures(tmp_path / name, 2, len(name), (64, 48))
+        browser.add(tmp_path / "library", tmp_path / name, "demo")
+    (tmp_path / "drive").rename(tmp_path / "away")
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        assert "This folder is not there now." in said(app)
+        assert "Index all 1 that are there" in buttons(app)
+        assert [button.disabled for button in app.button if button.label == "Index again"] == [True, False]
+        press(app, "Index all 1 that are there")
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None and (run.state, run.folders) == ("done", (str(tmp_path / "disk"),))
+
+
+def test_an_indexer_in_a_terminal_is_shown_and_keeps_buttons_from_starting_another(
+    shown: AppTest, made: Path
+) -> None:  # fmt: skip
+    with locked(made / "library"):
+        progress.write(made / "library", state())
+        shown.run()
+        assert "Indexing: 200 of 1,000 pictures" in said(shown)
+        assert "started in a terminal" in said(shown)
+        assert "Stop" not in buttons(shown)
+        assert all(button.disabled for button in shown.button)
+        view._index([made / "photos"], None)  # what a click does that came just too late
+    assert services().runner.run is None
+
+
+# -- failures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(indexed: Path, tmp_path: Path) -> Iterator[Library]:
+    """A library in which 300 more files failed, in three ways."""
+    shutil.copytree(indexed / "library", tmp_path / "library")
+    with Library.open(tmp_path / "library") as library:
+        reasons = ("{0}x{0} is {0}.5 megapixels; the limit is 200.0", "the file is cut short: {0} bytes", "odd {0}%_")
+        failed = [
+            Failed(File(1, f"sub/{number:03}.jpg".encode(), number, 1), "open", reasons[number % 3].format(number))
+            for number in range(300)
+        ]
+        Writer(library.catalog.engine.execution_options(write=True)).commit(1, [], failed)
+        yield library
+
+
+def test_failures_are_counted_by_what_their_reasons_have_in_common(failing: Library) -> None:
+    kinds = {kind.text: kind.count for kind in library_reports.kinds(failing.catalog)}
+    assert kinds.pop("… is … megapixels; the limit is …") == 100
+    assert kinds.pop("the file is cut short") == 101  # and that of the pictures
+    assert kinds.pop("odd …%_") == 100
+    assert not kinds
+
+
+def test_failures_are_found_by_kind_and_by_text_a_page_at_a_time(failing: Library) -> None:
+    everything, count = library_reports.failed(failing.catalog, None, "", 1000, 0)
+    assert (len(everything), count) == (301, 301)
+    page, count = library_reports.failed(failing.catalog, None, "", 20, 40)
+    assert (page, count) == (everything[40:60], 301)
+    for kind in library_reports.kinds(failing.catalog):
+        found, count = library_reports.failed(failing.catalog, kind, "", 1000, 0)
+        assert len(found) == count == kind.count
+    big = next(kind for kind in library_reports.kinds(failing.catalog) if "megapixels" in kind.text)
+    assert [
+        row.where.rsplit("/", 2)[1:] for row in library_reports.failed(failing.catalog, big, "SUB/003", 20, 0)[0]
+    ] == [["sub", "003.jpg"]]
+    assert library_reports.failed(failing.catalog, None, "%_", 20, 0)[1] == 100  # no wildcards
+    assert library_reports.failed(failing.catalog, None, "nothing like this", 20, 0) == ([], 0)
+
+
+def photograph(folder: Path) -> bytes:
+    """A photograph as cameras write it: lying on its side, with a thumbnail of its own."""
+    small, kept = Image.new("RGB", (160, 120), "teal"), io.BytesIO()
+    small.save(kept, "JPEG")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    tiff = exif.tobytes().removeprefix(b"Exif\0\0")
+    # The second part of the data, IFD1, is written by hand: Pillow writes none.
+    first = 8 + 2 + 12 * int.from_bytes(tiff[8:10], "big")
+    start = len(tiff)
+    body = start + 2 + 2 * 12 + 4
+    entries = b"".join(
+        tag.to_bytes(2, "big") + b"\0\4" + (1).to_bytes(4, "big") + value.to_bytes(4, "big")
+        for tag, value in ((0x0201, body), (0x0202, len(kept.getvalue())))
+    )
+    tiff = tiff[:first] + start.to_bytes(4, "big") + tiff[first + 4 :]
+    data = b"Exif\0\0" + tiff + b"\0\2" + entries + bytes(4) + kept.getvalue()
+    Image.effect_noise((640, 480), 80).convert("RGB").save(folder / "whole.jpg", exif=data)
+    return (folder / "whole.jpg").read_bytes()
+
+
+def test_a_photograph_that_was_cut_short_shows_the_thumbnail_its_camera_made(tmp_path: Path) -> None:
+    whole = photograph(tmp_path)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "none.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    Image.new("RGB", (64, 48)).save(photos / "good.png")
+    browser.add(tmp_path / "library", photos, "demo")
+    with Library.open(tmp_path / "library") as library:
+        rows = {
+            row.where.rsplit("/", 1)[1]: row.id for row in library_reports.failed(library.catalog, None, "", 9, 0)[0]
+        }
+        place = library_reports.place_of_failure(library.catalog, rows["cut.jpg"])
+        assert place is not None
+        data = picture_of_failed(place)
+        assert data is not None
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.size == (120, 160)  # upright
+            assert "exif" not in image.info
+        other = library_reports.place_of_failure(library.catalog, rows["none.jpg"])
+        assert other is not None and picture_of_failed(other) is None
+        (photos / "cut.jpg").write_bytes(whole)
+        assert picture_of_failed(place) is None  # another file by now
+        assert library_reports.place_of_failure(library.catalog, 10**9) is None
+
+
+def test_what_only_the_model_could_not_take_is_shown_whole(indexed: Path, tmp_path: Path) -> None:
+    shutil.copytree(indexed / "library", tmp_path / "library")
+    file = indexed / "photos" / "again.jpg"
+    facts = file.stat()
+    with Library.open(tmp_path / "library") as library:
+        one = File(1, os.fsencode(file.name), facts.st_size, facts.st_mtime_ns)
+        Writer(library.catalog.engine.execution_options(write=True)).commit(1, [], [Failed(one, "encode", "no vector")])
+        row = library_reports.failed(library.catalog, None, "no vector", 1, 0)[0][0]
+        place = library_reports.place_of_failure(library.catalog, row.id)
+        assert place is not None
+        data = picture_of_failed(place)
+    assert data is not None
+    with Image.open(io.BytesIO(data)) as image:
+        assert max(image.size) == SIDE
+
+
+# -- with a browser ---------------------------------------------------------------------------------------------------
+
+
+def drawn(page: Page) -> None:
+    """Wait for the last part of the page: what is clicked before may be drawn anew under the click."""
+    expect(page.locator(".lib-failed li").first).to_be_visible(timeout=60_000)
+
+
+def open_adding(page: Page, path: Path) -> None:
+    drawn(page)
+    page.get_by_text("Add a folder", exact=True).click()
+    box = page.get_by_role("textbox", name="Folder of pictures")
+    box.fill(str(path))
+    box.press("Enter")
+    expect(page.get_by_text("This folder is new to the library.")).to_be_visible()
+
+
+def test_a_folder_is_added_and_its_pictures_can_be_found(
+    page: Page, made: Path, searcher: Searcher
+) -> None:  # fmt: skip
+    odd = made / FOLDER
+    write_pictures(odd, 6, 77, (320, 240))
+    page.goto("/library")
+    open_adding(page, odd)
+    page.get_by_role("button", name="Index this folder").click()
+    expect(page.locator(".run-head")).to_be_visible()
+    expect(page.get_by_role("button", name="Index again").first).to_be_disabled()
+    expect(page.locator(".note")).to_contain_text("Done: 6 added", timeout=120_000)
+    expect(page.locator(".lib-root strong")).to_have_text(["photos", FOLDER])
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator(".note")).to_have_count(0)
+    page.goto("/?q=folder:*onerror*")
+    expect(page.locator(".tile:visible")).to_have_count(6)
+
+
+def test_a_run_is_stopped_from_the_page(page: Page, made: Path, tmp_path: Path) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    with Image.open(made / "photos" / "again.jpg") as image:
+        for number in range(5000):
+            image.resize((96, 72)).rotate(number / 14).save(many / f"{number}.png")
+    page.goto("/library")
+    open_adding(page, many)
+    page.get_by_role("button", name="Index this folder").click()
+    expect(page.locator(".run-head")).to_be_visible()
+    page.reload()  # everyone sees the same run
+    expect(page.locator(".run-head")).to_contain_text("of 5,000 pictures", timeout=120_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".note")).to_contain_text("Stopped. What was done is kept", timeout=120_000)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    with Library.open(made / "library") as library:
+        last = library.catalog.last_run()
+    assert last is not None and last["state"] == "interrupted"
+    page.get_by_role("button", name="Dismiss").click()
+
+
+def test_a_run_begun_elsewhere_shows_on_the_search_page_and_disturbs_nothing(
+    page: Page, made: Path, searcher: Searcher
+) -> None:
+    """What is typed, a dialog that is open, and the focus stay as they are; a search works meanwhile."""
+    library = made / "library"
+    page.goto("/")
+    expect(page.locator(".tile").first).to_be_visible()
+    typed = browser.box(page)
+    typed.click()
+    page.keyboard.type("two red")
+    expect(page.locator(".run")).to_have_count(0)
+    with locked(library):
+        progress.write(library, state(done=200))
+        expect(page.locator(".run-head")).to_have_text("Indexing: 200 of 1,000 pictures")
+        expect(page.locator(".run-said")).to_contain_text("bound by the model · about 3 minutes left · 3 failed")
+        expect(typed).to_be_focused()
+        page.keyboard.type(" bo")
+        progress.write(library, state(done=400))
+        expect(page.locator(".run-head")).to_have_text("Indexing: 400 of 1,000 pictures")
+        page.keyboard.type("ats")
+        expect(typed).to_have_value(BOATS)
+        page.keyboard.press("Enter")
+        tiles(page, names(searcher, BOATS))
+        page.locator(".tile").first.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        progress.write(library, state(done=600))
+        expect(page.locator(".run-head")).to_have_text("Indexing: 600 of 1,000 pictures")
+        expect(dialog).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        progress.remove(library)
+    expect(page.locator(".run")).to_have_count(0)
+
+
+def test_pictures_that_came_are_offered_and_the_page_stays_until_they_are_asked_for(
+    page: Page, made: Path, tmp_path: Path
+) -> None:
+    page.goto("/")
+    first = page.locator(".tile .name").first
+    expect(first).to_be_visible()
+    before = first.inner_text()
+    write_pictures(tmp_path / "more", 3, 99, (320, 240))
+    browser.add(made / "library", tmp_path / "more", "demo")
+    offer = page.get_by_role("button", name="3 new pictures: show them")
+    expect(offer).to_be_visible()
+    expect(first).to_have_text(before)
+    offer.click()
+    expect(offer).to_have_count(0)
+    expect(first).not_to_have_text(before)
+
+
+def test_failures_show_their_names_as_they_are(page: Page) -> None:
+    page.goto("/library")
+    drawn(page)
+    row = page.locator(".lib-failed li").first
+    expect(row.locator("strong")).to_have_text("zz _broken_ [x](y).jpg")
+    page.get_by_role("textbox", name="In the path or the reason").fill("nothing like this")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No file that failed is like that.")).to_be_visible()
+
+
+def test_the_route_of_failed_files_takes_ids_only(url: str) -> None:
+    for name in ("0.jpg", "1.png", "1", "../library.sqlite", "x.jpg", "9" * 30 + ".jpg", "123456.jpg", ""):
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{url}/failed/{name}")
+        assert refused.value.code == 404
+        assert refused.value.headers["content-type"] == "application/json"
+
+
+def test_the_page_works_by_keyboard_alone(page: Page) -> None:
+    page.goto("/library")
+    drawn(page)
+    button = page.get_by_role("button", name="Verify")
+    expect(button).to_be_enabled()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if button.evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator(".note")).to_contain_text("Verified: all is well.", timeout=120_000)
+    page.get_by_role("button", name="Dismiss").press("Enter")
+    expect(page.locator(".note")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_bars_people_who_use_it_otherwise(chromium: Browser, url: str, made: Path, scheme: str) -> None:
+    with browser.visiting(chromium, url, color_scheme=scheme) as page, locked(made / "library"):
+        page.goto("/library")
+        drawn(page)
+        progress.write(made / "library", state())
+        expect(page.locator(".run-said")).to_contain_text("3 failed")
+        page.get_by_text("Add a folder", exact=True).click()
+        page.get_by_text("The same in a terminal", exact=True).click()
+        assert browser.violations(page) == []
+        progress.write(made / "library", state(phase="loading"))
+        expect(page.locator(".run-head")).to_have_text("Loading the model")
+        assert browser.violations(page) == []
+        progress.remove(made / "library")
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(chromium: Browser, url: str, made: Path) -> None:
+    with browser.visiting(chromium, url, viewport={"width": 375, "height": 800}) as page, locked(made / "library"):
+        page.goto("/library")
+        drawn(page)
+        progress.write(made / "library", state())
+        expect(page.locator(".run-said")).to_contain_text("3 failed")
+        page.get_by_text("Add a folder", exact=True).click()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.locator(".lib-root").first.evaluate("element => element.getBoundingClientRect().width") > 150
+        progress.remove(made / "library")
+
+
+def test_a_server_without_a_library_indexes_the_first_folder(chromium: Browser, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 3, 5, (64, 48))
+    with (
+        browser.running(tmp_path / "library", tmp_path / "log") as url,
+        browser.visiting(chromium, url) as page,
+    ):
+        page.goto("/library")
+        box = page.get_by_role("textbox", name="Folder of pictures")
+        box.fill(str(tmp_path / "photos"))
+        box.press("Enter")
+        expect(page.get_by_text("This folder is new")).to_be_visible()
+        page.get_by_role("combobox", name="Space").click()
+        page.get_by_role("option", name="demo:").click()
+        page.get_by_role("button", name="Index this folder").click()
+        expect(page.locator(".note")).to_contain_text("Done: 3 added", timeout=120_000)
+        expect(page.locator(".lib-root strong")).to_have_text(["photos"])
+        page.get_by_role("link", name="Search").click()
+        expect(page.locator(".tile:visible")).to_have_count(3)
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -1,0 +1,187 @@
+"""What tests of the pages share: a small library, the pages without a browser, and with one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import browser
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
+
+from indexer.demo.pictures import write_pictures
+from search_ui.parts import page_state
+from sightline.models.loaded import Encoders
+from sightline.query.edits import disliked, liked
+from sightline.query.parser import explain, parse, to_text
+from sightline.searcher import Searcher
+from store.library import Library
+
+APP = browser.ROOT / "search_ui" / "app.py"
+HOSTILE = "<img src=x onerror=alert(1)>.jpg"
+HOSTILE_NAME = "**a** [b](//c.io) <img src=x onerror=alert(1)> www.d.io"
+DRAWN = 132
+COUNT = DRAWN + 4  # more than the page shows at first
+FIRST = page_state.FIRST
+ALL = "width:>=1 dedup:off"  # what every picture is
+BOATS = "two red boats"
+NOTHING = "purple elephant"
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `photos/`, drawn by the demo, and the `library/` of them; more than a page. Not to be changed."""
+    folder = tmp_path_factory.mktemp("pages")
+    photos = folder / "photos"
+    drawn = write_pictures(photos, DRAWN, 0, (320, 240))
+    boats = next(picture for picture in drawn if "two red boats" in " ".join(picture.captions))
+    with Image.open(photos / boats.path) as image:
+        image.convert("RGB").save(photos / "again.jpg", quality=60)
+    for name, size in (("panorama.jpg", (900, 120)), ("strip.jpg", (60, 400)), (HOSTILE, (320, 240))):
+        Image.linear_gradient("L").resize(size).convert("RGB").save(photos / name)
+    (photos / "zz _broken_ [x](y).jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    browser.add(folder / "library", photos, "demo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for one module, with a library of its own to change; `photos/` are those of all."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(indexed / "library", folder / "library")
+    (folder / "photos").symlink_to(indexed / "photos")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searcher(made: Path) -> Iterator[Searcher]:
+    """The same library as the page shows, searched beside it."""
+    with Library.open(made / "library") as library:
+        yield Searcher(library, Encoders(offline=True))
+
+
+def names(searcher: Searcher, text: str) -> list[str]:
+    """File names of what the page is to show first, in order: hits that are not folded away."""
+    hits = searcher.search(parse(text), limit=FIRST).hits
+    return [hit.photo.display.rsplit("/", 1)[-1] for hit in hits if hit.band != "below"]
+
+
+def more(text: str, content_id: int) -> str:
+    return to_text(liked(parse(text), content_id))
+
+
+def less(text: str, content_id: int) -> str:
+    return to_text(disliked(parse(text), content_id))
+
+
+def parts(text: str) -> list[str]:
+    return [line.text for line in explain(parse(text))]
+
+
+def first_id(searcher: Searcher, text: str) -> int:
+    return searcher.search(parse(text)).hits[0].photo.content_id
+
+
+@pytest.fixture
+def app(made: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(made / "library"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return AppTest.from_file(str(APP), default_timeout=60)
+
+
+def said(app: AppTest) -> str:
+    """All small texts and messages of the page."""
+    htmls = [
+        re.sub(r"<[^>]*>", "", element.proto.body) for element in app.get("html") if "<style" not in element.proto.body
+    ]
+    return unescape("\n".join([*(caption.value for caption in app.caption), *htmls]))
+
+
+def component(app: AppTest, name: str) -> Any:
+    """What one of the page's own components was given to draw."""
+    found = [element.proto for element in app.get("bidi_component")]
+    return next(json.loads(each.json) for each in found if each.component_name == f"sightline_{name}")
+
+
+def grid(app: AppTest) -> list[dict[str, Any]]:
+    """The sections of pictures that the page was given to draw, unpacked: `title`, `fold`, `tiles`."""
+    data = component(app, "gallery")
+    ids = [int(id_) for id_ in data["ids"].split()]
+    folders = [data["folders"][int(place)] for place in data["folder"].split()]
+    tiles = [
+        {"id": id_, "name": name, "folder": folder, "score": score, "folded": data["folded"].get(str(place), 0)}
+        for place, (id_, name, folder, score) in enumerate(
+            zip(ids, data["names"].split("/"), folders, data["scores"].split(), strict=True)
+        )
+    ] if ids else []  # fmt: skip
+    made, first = [], 0
+    for section in data["sections"]:
+        made.append({**section, "tiles": tiles[first : first + section["count"]]})
+        first += section["count"]
+    return made
+
+
+def sections(app: AppTest) -> list[tuple[str, list[str]]]:
+    """Title, or what opens it, and file names of each section of pictures."""
+    return [(part["title"] or part["fold"], [tile["name"] for tile in part["tiles"]]) for part in grid(app)]
+
+
+def asked(app: AppTest, text: str) -> AppTest:
+    """The page with what was found for a query, when the model is loaded."""
+    app.query_params["q"] = text
+    for _ in range(100):
+        app.run()
+        assert not app.exception
+        if "Loading the model" not in said(app):
+            break
+    return app
+
+
+def query_box(app: AppTest) -> TextInput:
+    """The box that holds the text of the query."""
+    return next(each for each in app.text_input if each.label == "Search")
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def opened(app: AppTest, content_id: int) -> AppTest:
+    """The page with the dialog of a picture open."""
+    # The address is read when a session begins, and never again.
+    app.query_params["photo"] = str(content_id)
+    app.session_state["photo"] = content_id
+    return asked(app, app.query_params.get("q", [""])[0] if "q" in app.query_params else "")
+
+
+@pytest.fixture(scope="module")
+def url(made: Path) -> Iterator[str]:
+    with browser.running(made / "library", made / "server.log") as address:
+        urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()  # the model is loaded when the tests begin
+        yield address
+    log = (made / "server.log").read_text()
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture
+def page(chromium: Browser, url: str) -> Iterator[Page]:
+    with browser.visiting(chromium, url) as page:
+        yield page
+
+
+def tiles(page: Page, names: list[str]) -> None:
+    """Wait until these are the pictures that can be seen, in this order."""
+    expect(page.locator(".tile:visible .name")).to_have_text(names)
+
+
+def chips(page: Page, labels: list[str]) -> None:
+    expect(page.locator(".chip .label")).to_have_text(labels)

@@ -1,0 +1,91 @@
+"""Documentation is a test subject: what it says is what there is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import scripts
+import yaml
+from support import ROOT
+
+from indexer.commands import cli as indexer_cli
+from search_ui.__main__ import cli as search_cli
+from sightline.models.presets import PRESETS
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_commands_is_what_help_says() -> None:
+    made = scripts.load("docs/make_commands.py").text()
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == made, "run python docs/make_commands.py"
+
+
+@pytest.mark.parametrize("group", [indexer_cli, search_cli])
+def test_every_command_and_option_says_what_it_is_for(group: object) -> None:
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert parameter.help, f"{name} --{parameter.name}"
+
+
+def test_the_readme_names_every_command_exit_code_and_make_target() -> None:
+    for name in indexer_cli.commands:
+        if name != "index":
+            assert f"python -m indexer {name}" in README
+    for name in search_cli.commands:
+        assert f"python -m search_ui {name}" in README
+    for code in (0, 1, 2, 75):
+        assert f"\n| {code} |" in README
+    assert "130, 143" in README
+    for target in ("make demo", "make test", "make check", "make demo-index", "make install", "make bench"):
+        assert target in README
+
+
+def test_the_readmes_table_of_spaces_is_the_code() -> None:
+    rows = {row.split("`")[1]: row for row in README.splitlines() if re.match(r"\| `\w+`", row)}
+    for preset in PRESETS.values():
+        row = rows[preset.name]
+        facts = [f"| {preset.width} |", f"{preset.parameters:g} M", f"| {preset.gflops:g} |", preset.licence]
+        if preset.imagenet:
+            facts += [preset.model, f"{preset.imagenet:.1f}", f"{preset.text_to_image:.1f}"]
+            facts.append(f"{preset.download / 1000:.1f} GB")
+        for fact in facts:
+            assert fact in row, (preset.name, fact)
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_pins_name_no_host_and_cover_what_is_needed() -> None:
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert "http" not in pins.replace("httpcore", "").replace("httpx", "")
+    names = {line.split("==")[0].lower().replace("_", "-") for line in pins.splitlines() if "==" in line}
+    wanted = re.findall(r'^  "([A-Za-z0-9_-]+)[>=]', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M)
+    missing = {name.lower().replace("_", "-") for name in wanted} - names - {"faiss-cpu"}
+    assert not missing
+
+
+def test_the_container_publishes_on_loopback_and_runs_as_nobody_special() -> None:
+    compose = (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+    assert re.findall(r'"([^"]*:8501:8501)"', compose) == ["127.0.0.1:8501:8501"]
+    assert ":/photos:ro" in compose
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^USER sightline", dockerfile, re.M)
+    assert "HEALTHCHECK" in dockerfile
+    assert {"AS cpu", "AS gpu"} <= set(re.findall(r"AS (?:cpu|gpu)", dockerfile))
+
+
+def test_the_compose_file_has_a_cpu_and_a_gpu_profile() -> None:
+    services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert {name: service["profiles"] for name, service in services.items()} == {
+        "index": ["cpu"], "page": ["cpu"], "index-gpu": ["gpu"], "page-gpu": ["gpu"],
+    }  # fmt: skip
+    for name, service in services.items():
+        assert service["build"]["target"] == ("gpu" if name.endswith("-gpu") else "cpu")
+        assert ("deploy" in service) == name.endswith("-gpu")
+        assert service["healthcheck"]["disable"] if name.startswith("index") else "healthcheck" not in service

@@ -1,0 +1,262 @@
+"""How a CPU runs a model: whatever is chosen gives float32's vectors, and is chosen once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import models
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional
+
+from sightline.models import cpu_backends, probe_model
+from sightline.models.encoder import Encoder
+from sightline.models.resolve import resolve
+from store.errors import SpaceError
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of remembered choices, in a folder that is not there yet; however busy the machine, it is written."""
+    monkeypatch.setattr(cpu_backends, "CONSISTENT", float("inf"))
+    monkeypatch.setattr(cpu_backends, "_PATIENCE", 0.02)
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "a" / "cache"))
+    return tmp_path / "a" / "cache" / "backends.json"
+
+
+@pytest.fixture(scope="module")
+def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return models.each(tmp_path_factory.mktemp("models"))
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("name", [candidate.name for candidate in cpu_backends.CANDIDATES])
+def test_every_back_end_gives_float32s_vectors(
+    spaces: dict[str, str], own_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
+    model = resolve(spaces[kind])
+    full = Encoder(model, device="cpu", precision="fp32")
+    only = [candidate for candidate in cpu_backends.CANDIDATES if candidate.name == name]
+    # Taken even where it is slower.
+    monkeypatch.setattr(cpu_backends, "CANDIDATES", only)
+    monkeypatch.setattr(cpu_backends, "CLEARLY", 0.0)
+    other = Encoder(model, device="cpu")
+    if other.backend.name != name:
+        pytest.skip(f"this processor or build of torch has no {name}")
+    batch = models.noise(6, model.preprocess.size)
+    assert (full.encode_images(batch) * other.encode_images(batch)).sum(1).min() > 0.999
+    if model.has_text:
+        texts = ["a boat", "two red boats on a lake", "sky"]
+        assert (full.encode_texts(texts) * other.encode_texts(texts)).sum(1).min() > 0.999
+
+
+def test_a_choice_is_remembered_and_found_again(spaces: dict[str, str], own_cache: Path) -> None:
+    model = resolve(spaces["clip"])
+    chosen = Encoder(model, device="cpu").backend.name
+    (place,) = json.loads(own_cache.read_text())
+    assert model.identity().key in place and torch.__version__ in place
+    other = next(
+        backend.name for backend in (cpu_backends.REFERENCE, *cpu_backends.CANDIDATES) if backend.name != chosen
+    )
+    own_cache.write_text(json.dumps({place: other}))
+    assert Encoder(model, device="cpu").backend.name == other
+    Encoder(resolve(spaces["timm"]), device="cpu")
+    assert len(json.loads(own_cache.read_text())) == 2  # a model's choice is its own
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[1, 2]", '{"PLACE": "abacus"}', '{"PLACE": 7}', "\0\0", "[" * 100_000], ids=range(7)
+)
+def test_a_file_that_is_damaged_or_foreign_is_measured_anew(
+    spaces: dict[str, str], own_cache: Path, damage: str
+) -> None:
+    model = resolve(spaces["clip"])
+    Encoder(model, device="cpu")
+    (place,) = json.loads(own_cache.read_text())
+    own_cache.write_text(damage.replace("PLACE", place))
+    found = Encoder(model, device="cpu")
+    assert json.loads(own_cache.read_text()) == {place: found.backend.name}
+
+
+def test_where_nothing_can_be_remembered_it_works_all_the_same(
+    spaces: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "file"))
+    assert np.isfinite(Encoder(resolve(spaces["clip"]), device="cpu").encode_texts(["a boat"])).all()
+
+
+class _Blurred(nn.Module):
+    """Features that bfloat16 can't tell apart: differences of large numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(1000, 1001, 64))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.mean((1, 2, 3))[:, None] + self.weight - 1000
+
+
+def test_what_is_not_alike_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_backends, "CLEARLY", 0.0)
+    tower = _Blurred().requires_grad_(False)
+    before = copy.deepcopy(tower.state_dict())
+    found, _ = cpu_backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
+    assert found.dtype == torch.float32
+    assert torch.equal(before["weight"], tower.weight)
+
+
+@pytest.mark.parametrize(("offset", "texts"), [(0.0, torch.bfloat16), (1000.0, torch.float32)])
+def test_texts_are_read_in_float32_where_what_suits_pictures_is_not_exact_enough_for_them(
+    tmp_path: Path, own_cache: Path, offset: float, texts: torch.dtype
+) -> None:
+    space = models.clip_like(tmp_path / "model")
+    file = tmp_path / "model" / "open_clip_model.safetensors"
+    state = load_file(file)
+    # As in `_Blurred`: layer norms take it away again, if the type of the weights has the digits.
+    state["positional_embedding"] += offset
+    save_file(state, file)
+    model = resolve(space)
+    Encoder(model, device="cpu")
+    (place,) = json.loads(own_cache.read_text())
+    own_cache.write_text(json.dumps({place: "bfloat16"}))
+    found, full = Encoder(model, device="cpu"), Encoder(model, device="cpu", precision="fp32")
+    tower: Any = found.module
+    assert found.backend.name == "bfloat16" and tower.visual.conv1.weight.dtype == torch.bfloat16
+    assert tower.token_embedding.weight.dtype == texts
+    words = ["a boat", "two red boats on a lake", "sky"]
+    assert (full.encode_texts(words) * found.encode_texts(words)).sum(1).min() > cpu_backends.ALIKE
+    batch = models.noise(6, model.preprocess.size)
+    assert (full.encode_images(batch) * found.encode_images(batch)).sum(1).min() > cpu_backends.ALIKE
+
+
+@pytest.mark.parametrize("slow_turns", [{4}, {3}, set(), {3, 4}], ids=str)
+def test_only_a_choice_that_was_the_same_twice_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_turns: set[int]
+) -> None:
+    """Work beside the probe, as a machine has it: bfloat16 is fast, but some of its turns wait."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(cpu_backends, "_PATIENCE", 0.0)  # one turn in each comparison
+    bfloat16 = next(candidate for candidate in cpu_backends.CANDIDATES if candidate.name == "bfloat16")
+    monkeypatch.setattr(cpu_backends, "CANDIDATES", [bfloat16])
+    turn, clock = 0, 0.0
+    monkeypatch.setattr(cpu_backends, "time", SimpleNamespace(perf_counter=lambda: clock))
+
+    def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal turn, clock
+        dtype = next(module.parameters()).dtype
+        turn += dtype == torch.bfloat16  # the first looks at the vectors, the second warms up
+        clock += 0.1 if dtype == torch.float32 else 0.3 if turn in slow_turns else 0.01
+        return module(pixels.to(dtype).flatten(1))
+
+    found = cpu_backends.choose("key", nn.Linear(192, 8).requires_grad_(False), run, (8, 8))
+    assert found == (bfloat16 if not slow_turns else cpu_backends.REFERENCE)
+    consistent = len(slow_turns) != 1
+    assert (cpu_backends.recall("key") == found) == consistent
+    assert (tmp_path / "backends.json").exists() == consistent
+
+
+def deep_clip(folder: Path) -> str:
+    """As `models.clip_like`, with as many blocks as are worth leaving out."""
+    space = models.clip_like(folder)
+    file = folder / "open_clip_config.json"
+    config = json.loads(file.read_text())
+    config["model_cfg"]["vision_cfg"]["layers"] = 5
+    file.write_text(json.dumps(config))
+    state = load_file(folder / "open_clip_model.safetensors")
+    blocks = "visual.transformer.resblocks."
+    more = {
+        name.replace(f"{blocks}1.", f"{blocks}{layer}."): weight.clone()
+        for name, weight in state.items()
+        if name.startswith(f"{blocks}1.")
+        for layer in range(2, 5)
+    }
+    save_file(state | more, folder / "open_clip_model.safetensors")
+    return space
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("candidate", cpu_backends.CANDIDATES, ids=lambda candidate: candidate.name)
+def test_a_network_changed_block_by_block_is_the_changed_network(
+    tmp_path: Path, kind: str, candidate: cpu_backends.Backend
+) -> None:
+    """What the probe compares with float32 is what will run, and neither it nor the part it times touches the model."""
+    made = {"clip": deep_clip, "siglip": models.siglip_like, "timm": models.picture_only}[kind](tmp_path / kind)
+    encoder = Encoder(resolve(made), device="cpu", precision="fp32")
+    whole: Any = encoder.module
+    tower: nn.Module = whole if kind == "timm" else whole.visual
+    before = copy.deepcopy(tower.state_dict())
+    pixels = torch.rand(2, 3, *encoder.preprocess.size).to(candidate.dtype)
+    with torch.inference_mode():
+        expected = copy.deepcopy(tower)
+        try:
+            candidate.apply(expected)
+            vectors = expected(pixels)
+        except (RuntimeError, AttributeError):
+            pytest.skip(f"this processor or build of torch has no {candidate.name}")
+        piecemeal = probe_model.changed(tower, candidate.apply)
+        assert torch.equal(piecemeal(pixels), vectors)
+        small = probe_model.cut(tower)
+        assert 0 < weights(piecemeal) < weights(small) < weights(tower)
+        part = copy.deepcopy(small)
+        candidate.apply(part)
+        assert part(pixels).shape == vectors.shape
+    after = tower.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) and before[name].dtype == after[name].dtype for name in after)
+
+
+def weights(module: nn.Module) -> int:
+    return sum(tensor.numel() for tensor in module.parameters())
+
+
+def test_padding_that_is_left_out_changes_no_text(spaces: dict[str, str]) -> None:
+    """Against open_clip's own way, with texts of different lengths side by side, and one that fills the context."""
+    encoder = Encoder(resolve(spaces["clip"]), device="cpu", precision="fp32")
+    texts = ["boat", "two red boats on a blue lake", "", "a b c d e f g h i j k l m n"]
+    seen: list[int] = []
+    tower: Any = encoder.module
+    hook = tower.transformer.register_forward_pre_hook(lambda _module, given: seen.append(given[0].shape[1]))
+    made = encoder.encode_texts(texts[:2])
+    np.testing.assert_allclose(made, encoder.encode_texts(texts)[:2], atol=1e-5)
+    hook.remove()
+    assert seen == [9, 16]
+    with torch.inference_mode():
+        plain = functional.normalize(tower.encode_text(encoder._tokenizer(texts)), dim=-1).numpy()
+    np.testing.assert_allclose(encoder.encode_texts(texts), plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_without_texts_the_vectors_are_the_same_and_the_words_are_refused(
+    spaces: dict[str, str], kind: str, precision: str
+) -> None:
+    model = resolve(spaces[kind])
+    whole = Encoder(model, device="cpu", precision=precision)
+    part = Encoder(model, device="cpu", precision=precision, texts=False)
+    batch = models.noise(5, model.preprocess.size)
+    np.testing.assert_allclose(part.encode_images(batch), whole.encode_images(batch), atol=1e-6)
+    assert part.head is None
+    with pytest.raises(SpaceError, match="pictures only"):
+        part.encode_texts(["a boat"])
+    if model.has_text:
+        count = [sum(p.numel() for p in encoder.module.parameters()) for encoder in (whole, part)]
+        assert count[1] < count[0]
+
+
+def test_weights_under_older_names_are_loaded_by_open_clip(tmp_path: Path) -> None:
+    """As of a checkpoint that open_clip converts: its image tower is not under `visual.`."""
+    expected = Encoder(resolve(models.clip_like(tmp_path)), device="cpu", precision="fp32")
+    file = tmp_path / "open_clip_model.safetensors"
+    save_file({f"module.{name}": weight for name, weight in load_file(file).items()}, file)
+    model = resolve(f"local-dir:{tmp_path}")
+    found = Encoder(model, device="cpu", precision="fp32", texts=False)
+    batch = models.noise(3, model.preprocess.size)
+    np.testing.assert_allclose(found.encode_images(batch), expected.encode_images(batch), atol=1e-6)

@@ -1,0 +1,179 @@
+"""Batches in flight, and several devices behind one door: the vectors and their order are those of one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import models
+import numpy as np
+import pytest
+import torch
+from open_clip.transformer import VisionTransformer
+from searching import vectors_of
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from indexer.pipeline import Options, Pipeline
+from sightline.models.device_queue import Floats
+from sightline.models.devices import choose_device, choose_devices
+from sightline.models.encoder import Encoder
+from sightline.models.multi_gpu import Fleet, open_encoder
+from sightline.models.resolve import Model, resolve
+from store.errors import SpaceError
+from store.library import Library
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return resolve(models.clip_like(tmp_path_factory.mktemp("clip")))
+
+
+@pytest.fixture(scope="module")
+def one(model: Model) -> Encoder:
+    return Encoder(model, device="cpu", precision="fp32")
+
+
+@pytest.fixture
+def two(model: Model) -> Iterator[Fleet]:
+    fleet = Fleet(model, ["cpu", "cpu"], precision="fp32")
+    yield fleet
+    fleet.close()
+
+
+def noise(count: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=generator)
+
+
+@contextmanager
+def before_each_batch(act: Any) -> Iterator[None]:
+    """`act(pixels)` in whichever model is about to see them."""
+
+    def hook(module: torch.nn.Module, arguments: Any) -> None:
+        if isinstance(module, VisionTransformer):
+            act(arguments[0])
+
+    handle = register_module_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def test_what_was_submitted_comes_back_in_its_order_whenever_it_is_asked(one: Encoder, two: Fleet) -> None:
+    batches = [noise(1 + turn % 4, seed=turn) for turn in range(9)]
+    expected = [one.encode_images(batch) for batch in batches]
+    for encoder in (one, two):
+        flying = [encoder.submit(batch) for batch in batches]
+        for pending, vectors in reversed(list(zip(flying, expected, strict=True))):
+            np.testing.assert_allclose(pending.vectors(), vectors, atol=1e-5)
+            assert pending.vectors() is pending.vectors()
+            assert pending.seconds > 0
+
+
+def test_a_batch_may_be_overwritten_once_an_encoder_has_it(one: Encoder) -> None:
+    batch = noise(5)
+    expected = one.encode_images(batch)
+    pending = one.submit(batch)
+    batch.zero_()
+    np.testing.assert_allclose(pending.vectors(), expected, atol=1e-6)
+
+
+def test_two_devices_work_at_the_same_time(two: Fleet) -> None:
+    meeting = threading.Barrier(2, timeout=60)  # breaks, and with it the batch, where only one comes
+    with before_each_batch(lambda _: meeting.wait()):
+        flying = [two.submit(noise(2)) for _ in range(two.ahead)]
+        assert [pending.vectors().shape for pending in flying] == [(2, 32)] * 2
+
+
+def test_what_is_wrong_with_a_batch_is_told_to_who_asks_for_it_and_the_next_goes_on(one: Encoder, two: Fleet) -> None:
+    flying = [two.submit(noise(2).float()), two.submit(noise(2)), two.submit(noise(0)), two.submit(noise(2)[:, :1])]
+    for row in (0, 3):
+        with pytest.raises(ValueError, match="a batch is uint8"):
+            flying[row].vectors()
+    np.testing.assert_allclose(flying[1].vectors(), one.encode_images(noise(2)), atol=1e-5)
+    assert flying[2].vectors().shape == (0, 32)
+
+
+def test_out_of_memory_on_one_of_several_devices_halves_its_batches(one: Encoder, two: Fleet) -> None:
+    expected = one.encode_images(noise(13))
+
+    def full(pixels: torch.Tensor) -> None:
+        if len(pixels) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    assert two.batch_limit is None
+    with before_each_batch(full):
+        flying = [two.submit(noise(13)) for _ in range(4)]
+        for pending in flying:
+            np.testing.assert_allclose(pending.vectors(), expected, atol=1e-5)
+    assert two.batch_limit == 4
+
+
+def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> None:
+    fleet = Fleet(model, ["cpu", "cpu"], precision="fp32")
+    inside, go = threading.Event(), threading.Event()
+
+    def hold(_pixels: torch.Tensor) -> None:
+        inside.set()
+        assert go.wait(60)
+
+    with before_each_batch(hold):
+        pending = fleet.submit(noise(3))
+        assert inside.wait(60)
+        closing = threading.Thread(target=fleet.close)
+        closing.start()
+        go.set()
+        closing.join(60)
+    np.testing.assert_allclose(pending.vectors(), one.encode_images(noise(3)), atol=1e-5)
+
+
+def test_a_run_with_batches_in_flight_gives_every_picture_its_own_vector(
+    photos: Path, tmp_path: Path, model: Model, one: Encoder, two: Fleet
+) -> None:
+    made: list[dict[bytes, Floats]] = []
+    for name, encoder in (("one", one), ("two", two)):
+        with Library.create(tmp_path / name) as library:
+            summary = Pipeline(library, model, Options(batch_size=3), encoder=encoder).run([photos])
+            assert (summary.encoded, summary.added, summary.failed) == (24, 24, 0)
+            made.append(vectors_of(library))
+    assert made[0].keys() == made[1].keys()
+    for key, vector in made[0].items():
+        np.testing.assert_allclose(made[1][key], vector, atol=2e-3)  # kept as float16
+
+
+def test_a_run_that_is_stopped_with_batches_in_flight_loses_none_that_were_read(
+    photos: Path, tmp_path: Path, model: Model, two: Fleet
+) -> None:
+    with Library.create(tmp_path / "library") as library:
+        first = Pipeline(library, model, Options(batch_size=2), encoder=two, report=lambda p: stop(p.done))
+
+        def stop(done: int) -> None:
+            if done >= 7:
+                first.stop.set()
+
+        encoded = first.run([photos]).encoded
+        assert 7 <= encoded < 24
+        assert len(vectors_of(library)) == encoded
+        assert Pipeline(library, model, Options(), encoder=two).run([photos]).encoded == 24 - encoded
+        assert len(vectors_of(library)) == 24
+
+
+def test_a_single_device_needs_no_fleet(model: Model) -> None:
+    assert choose_devices("cpu") == ["cpu"]
+    assert isinstance(open_encoder(model, device="cpu"), Encoder)
+
+
+@pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cuda:-1", "cuda:0 ", "cpu:0"])
+def test_a_device_that_has_no_such_name_is_refused(name: str) -> None:
+    with pytest.raises(SpaceError, match="choose one of"):
+        choose_devices(name)
+
+
+def test_a_card_that_is_not_here_is_refused_with_the_way_out() -> None:
+    name = f"cuda:{torch.cuda.device_count()}"
+    with pytest.raises(SpaceError, match=r"--device auto|cuda:0 to"):
+        choose_device(name)
