@@ -30,6 +30,7 @@ from tables import table
 from store.library import DATABASE, Library
 from store.lock import locked
 from store.vectors.policy import DEFAULT, Policy
+from store.vectors.top_k import nearest
 
 
 def change(folder: Path, contents: range, dim: int, seed: int) -> None:
@@ -67,7 +68,7 @@ def measure(size: int, dim: int, many: int, rounds: int, policy: Policy) -> dict
                 change(folder, range(size + 1 + many * number, size + 1 + many * (number + 1)), dim, seed=number)
                 took["add"].append(seconds(save))
             with Library.open(folder, policy=policy) as library:
-                took["open"].append(seconds(lambda library=library: library.vectors.get(1).nearest(query, 10)))
+                took["open"].append(seconds(lambda library=library: nearest(library.vectors.get(1), query[0], 10)))
             files = list((folder / "vectors").glob("space-*"))
             took["full read"].append(seconds(lambda files=files: [hashlib.sha256(f.read_bytes()) for f in files]))
     return took

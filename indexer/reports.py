@@ -18,7 +18,7 @@ from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
 from store.tables.writer import Writer
-from store.vectors.indexes import IndexFacts
+from store.vectors.engine import EngineFacts
 
 
 def _print_json(record: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
 
 
-def _index(facts: IndexFacts | None) -> str:
+def _index(facts: EngineFacts | None) -> str:
     if facts is None:
         return "not written yet; searches make it in memory"
     on_disk, in_memory = facts["disk_bytes"] / 1e6, facts["memory_bytes"] / 1e6

@@ -27,9 +27,7 @@ from store.library import Library
 from store.search import score
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Favourite, Tag
-from store.vectors import four_bit_codes, one_bit_codes
-from store.vectors.exact import prepare
-from store.vectors.shortlist import Goal
+from store.vectors.engine import Threshold
 
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Rankings kept, so that the next page, or a reload, need not score the library again.
@@ -154,7 +152,7 @@ class Searcher:
     def _get_ready(self, space: SpaceState, query: Query, pictures: Mapping[str, bytes]) -> None:
         if self.needs_model(query, pictures):
             # The compiler works beside the imports that a model needs: it lets go of Python's lock.
-            threading.Thread(target=prepare, daemon=True).start()
+            threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
         self.calibrate(space, words=any(isinstance(term.subject, Words) for term in query.terms))
 
@@ -164,10 +162,7 @@ class Searcher:
         Raises:
             SpaceError: the model can't be loaded.
         """
-        prepare()
-        if self.library.vectors.get(space.id).tier != "exact":
-            one_bit_codes.prepare()
-            four_bit_codes.prepare()
+        self.library.vectors.get(space.id).warm()
         calibration = self._calibration(space, self.library.catalog.generation())
         if words and space.has_text:
             calibration.texts(self._terms.nulls(space))
@@ -278,10 +273,10 @@ def _sort(query: Query) -> str:
     return query.sort or ("score" if query.groups else "date")
 
 
-def _aims(query: Query, measured: Sequence[Measured]) -> tuple[list[int], list[list[Goal]]]:
-    """What hits are near to: rows of the terms, and what they have to reach, as `shortlist.likely` wants both."""
+def _aims(query: Query, measured: Sequence[Measured]) -> tuple[list[int], list[list[Threshold]]]:
+    """What hits are near to: rows of the terms, and what they have to reach, as `store.search.score` takes both."""
     towards: list[int] = []
-    groups: list[list[Goal]] = []
+    groups: list[list[Threshold]] = []
     row = 0
     for group, counts in zip(query.groups, counting(query.groups) if query.groups else [], strict=True):
         rows = range(row, row + len(group.any_of))
@@ -290,7 +285,7 @@ def _aims(query: Query, measured: Sequence[Measured]) -> tuple[list[int], list[l
             continue
         if counts:
             scales = [measured[each].scale for each in rows]
-            groups.append([Goal(len(towards) + at, own.line, own.maybe) for at, own in enumerate(scales)])
+            groups.append([Threshold(len(towards) + at, own.line, own.maybe) for at, own in enumerate(scales)])
         towards += rows
     return towards, groups
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import Ids
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
 
 EXACT: Final = 50_000
 PROBES: Final = 8
@@ -55,7 +55,7 @@ class Pairs:
 
 
 def pairs(
-    index: VectorIndex, ids: Ids, floor: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
+    index: VectorEngine, ids: Ids, floor: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
 ) -> Pairs:
     """All pairs among some pictures whose cosine is at least `floor`; beyond `exact` pictures nearly all.
 
@@ -74,7 +74,7 @@ def pairs(
     return kept.pairs()
 
 
-def _all(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterator[tuple[Any, Any, Any]]:
+def _all(index: VectorEngine, ids: Ids, kept: _Kept, report: Report) -> Iterator[tuple[Any, Any, Any]]:
     starts = range(0, len(ids), BLOCK)
     done, total = 0, max(1, len(starts) * (len(starts) + 1) // 2)
     for start in starts:
@@ -91,7 +91,7 @@ def _all(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterator[
             yield rows + start, columns + other, cosines[rows, columns]
 
 
-def _likely(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterator[tuple[Any, Any, Any]]:
+def _likely(index: VectorEngine, ids: Ids, kept: _Kept, report: Report) -> Iterator[tuple[Any, Any, Any]]:
     nearest = _nearest_pivots(index, ids, report)
     # Which pictures belong to each pivot, and which ask there.
     order = np.argsort(nearest[:, 0], kind="stable")
@@ -119,7 +119,7 @@ def _likely(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterat
                 )  # fmt: skip
 
 
-def _nearest_pivots(index: VectorIndex, ids: Ids, report: Report) -> Rows:
+def _nearest_pivots(index: VectorEngine, ids: Ids, report: Report) -> Rows:
     """The pivots nearest to each picture, nearest first: int32 (n, probes)."""
     count = int(PIVOTS * np.sqrt(len(ids)))
     chosen = np.random.default_rng(0).choice(len(ids), count, replace=False)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.query.types import Group
 from store.arrays import Floats, Ids
-from store.vectors.exact import best
+from store.vectors.top_k import top_k
 
 Band = Literal["strong", "maybe", "below"]
 BANDS: Final[tuple[Band, ...]] = ("below", "maybe", "strong")  # by number
@@ -37,7 +37,7 @@ class Ranked:
         parts: list[NDArray[np.int64]] = []
         for number in (STRONG, MAYBE, BELOW):
             rows = np.flatnonzero(self.bands == number)
-            parts.append(rows[best(self.ids[rows], self.scores[rows], count)])
+            parts.append(rows[top_k(self.ids[rows], self.scores[rows], count)])
             count -= len(parts[-1])
             if count <= 0:
                 break

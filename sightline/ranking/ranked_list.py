@@ -17,7 +17,7 @@ from sightline.ranking.near_duplicates import Fold, Folding
 from sightline.ranking.results import Part
 from sightline.ranking.term_vectors import Aim
 from store.arrays import Floats, Ids
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
 
 # Pictures that are folded at a time.
 _BLOCK: Final = 256
@@ -56,7 +56,7 @@ class Ranking:
     """
 
     def __init__(
-        self, generation: int, measured: Sequence[Measured], queries: Floats, index: VectorIndex, ranked: Ranked,
+        self, generation: int, measured: Sequence[Measured], queries: Floats, index: VectorEngine, ranked: Ranked,
         *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
         """
