@@ -1,7 +1,7 @@
 """What a vector engine has to offer: the one door that everything outside `store.vectors` uses.
 
 `store.vectors.local` is the engine that Sightline comes with. docs/internals/vector-engine.md says how to add another
-one, and tests/store/engine_conformance.py what it has to pass.
+one, and tests/helpers/engine_conformance.py what it has to pass.
 """
 
 from __future__ import annotations
