@@ -1,4 +1,4 @@
-"""What opening, adding and replacing cost beside reading or building all of it, at a library's own door.
+"""What opening, adding and replacing cost beside reading or building all of it.
 
     python benchmarks/growth.py [--size 200000] [--dim 512] [--change 1000] [--rounds 5]
 

@@ -1,4 +1,7 @@
-"""Filters and vectors to scores: the filters come before the neighbours, so a narrow one still fills the page."""
+"""Filters and vectors to scores.
+
+The filters come before the neighbours, so a narrow one still fills the page.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def score(
     library: Library, engine: VectorEngine, queries: Floats, filters: Sequence[Filter] = (), *,
     towards: Sequence[int] = (), groups: Sequence[Sequence[Threshold]] = (), wanted: int = 0,
 ) -> Scored:  # fmt: skip
-    """Cosines to each query of every picture that passes the filters, or in a large space of a shortlist of them.
+    """Cosines of the pictures that pass the filters, or in a large space of a shortlist of them.
 
     Args:
         library: the library.

@@ -29,7 +29,7 @@ class Threshold:
 
 
 class VectorEngine(Protocol):
-    """The vectors of one space, searched: one unit vector for each content id, float16 or better, by cosine.
+    """Searches the vectors of one space by cosine: one unit vector for each content id, float16 or better.
 
     Every method may be called from several threads at once. Each call sees one state of the vectors; what is added
     between two calls is seen by the second. An engine never removes a vector: where vectors were deleted,
@@ -116,10 +116,10 @@ class VectorEngine(Protocol):
         """
 
     def sample(self, count: int, *, without: Ids | None = None, seed: int = 0) -> tuple[Ids, Floats]:
-        """Content ids int64 (n,) and vectors float32 (n, dim), `count` chosen at random, in the order of `ids`.
+        """Content ids int64 (n,) and vectors float32 (n, dim), chosen at random.
 
-        All of them where there are fewer. The same for the same seed and the same state. `without`: content ids never
-        to choose.
+        `count` of them, all where there are fewer, in the order of `ids`. The same for the same seed and the same
+        state. `without`: content ids never to choose.
         """
 
     def warm(self) -> None:
@@ -141,7 +141,7 @@ class EngineFacts(TypedDict):
 
 
 class VectorEngines(Protocol):
-    """The engines of a library, one for each space; what `Library.vectors` is. Safe for use from several threads.
+    """The engines of a library, one for each space: `Library.vectors`. Safe for use from several threads.
 
     The tables are the truth. An engine is derived from them, may be thrown away at any time, and is never served where
     it does not hold what they say.
@@ -151,9 +151,10 @@ class VectorEngines(Protocol):
         """The engine of a space, holding every vector that is committed by now and none that is deleted."""
 
     def save(self, space_id: int) -> None:
-        """Keep what an engine holds, so that the next process need not make it again. Call under `store.lock.locked`.
+        """Keep what an engine holds, so that the next process need not make it again.
 
-        A kill at any moment leaves either state or something that the next `get` sees is neither.
+        Call under `store.lock.locked`. A kill at any moment leaves either state or something that the next `get` sees
+        is neither.
 
         Raises:
             OSError: it can't be written; what was there before is still there.

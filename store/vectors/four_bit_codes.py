@@ -1,4 +1,4 @@
-"""Four bits a dimension: which of the rows that `store.vectors.one_bit_codes` finds are worth reading whole.
+"""Four bits a dimension: which of the rows that one-bit codes find are worth reading whole.
 
 A row in half precision takes four times as much, and rows lie apart on the disk: where they do not all fit into memory,
 those that are read decide how long a search takes. Four bits leave a hundredth of them for the ten nearest, and some

@@ -1,4 +1,4 @@
-"""The files that a space's vectors are kept in beside the database: appended to, checked, mapped into memory.
+"""The files that a space's vectors are kept in: appended to, checked, mapped into memory.
 
     space-N.json              the manifest: what the others hold, with checksums, its own last; replaced whole, last
     space-N.TOKEN.faiss       the rows, half precision, one after another, as a FAISS index that any program can read
@@ -47,7 +47,9 @@ ENTRY: Final = np.dtype([("vector", "<i8"), ("content", "<i8"), ("check", "<u4")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the files of a space hold and were made from. Any mismatch with the catalog or a file means: rebuild.
+    """What the files of a space hold and were made from.
+
+    On any mismatch with the catalog or a file, the files are not used and are made again.
 
     Attributes:
         space, dim, epoch, last_id: of the space, see `SpaceState`.
@@ -91,9 +93,10 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class IndexContents:
-    """What a space's files hold: rows float16 (n, dim) and four-bit codes uint8 (m, width), mapped; the rest in memory.
+    """What a space's files hold.
 
-    `entries` are of dtype ENTRY (n,), `codes` one-bit codes uint64 (k, words), `deleted` rows int64, sorted.
+    Mapped: rows float16 (n, dim), one-bit codes uint64 (k, words) and four-bit codes uint8 (m, width). In memory:
+    entries of dtype ENTRY (n,), and deleted rows int64, sorted.
     """
 
     manifest: Manifest
@@ -130,7 +133,7 @@ class IndexFiles:
         return self.folder / f"{self._name}.{manifest.token}{epoch}.{kind}"
 
     def manifest(self) -> Manifest | None:
-        """The manifest as it lies there, unchecked against anything; None where there is none, or it makes no sense."""
+        """The manifest, not compared with anything; None where there is none, or it can't be read."""
         try:
             text, _, check = self.manifest_path.read_bytes().rpartition(b"\n")
             if hashlib.sha256(text).hexdigest().encode() != check:
@@ -197,7 +200,7 @@ class IndexFiles:
         return np.asarray(np.memmap(self.path(manifest, "fine"), np.uint8, "r", 0, shape))
 
     def has_faiss_header(self, manifest: Manifest) -> bool:
-        """Whether the file of rows begins as it was written. Only other programs read that; we go by the manifest."""
+        """Whether the file of rows begins as it was written; only other programs read that part."""
         try:
             with self.path(manifest, "faiss").open("rb") as file:
                 return file.read(manifest.start) == bytes.fromhex(manifest.head)
@@ -208,7 +211,7 @@ class IndexFiles:
         self, manifest: Manifest, rows: Iterable[Halves], entries: NDArray[Any], codes: Words, fine: Iterable[Bytes],
         deleted: Rows, *, kept: Kept,
     ) -> Manifest:  # fmt: skip
-        """Append rows, then replace the manifest. Returns the manifest as written: with its checksums and token.
+        """Append rows, then replace the manifest; returns it as written, with checksums and token.
 
         Args:
             manifest: with the space's state; its token is that of the files to append to, or "" for new ones.
@@ -245,9 +248,10 @@ class IndexFiles:
         return written
 
     def _sweep(self, coming: Manifest | None = None) -> None:
-        """Remove the files that neither the manifest nor one that is coming names. Who has one mapped keeps it.
+        """Remove the files that neither the manifest nor one that is coming names.
 
-        What can't be removed, as where a mapped file can't, is left for the next time: it stops no save.
+        Who has one mapped keeps it. What can't be removed, as where a mapped file can't, is left for the next time: it
+        stops no save.
         """
         named = [manifest for manifest in (self.manifest(), coming) if manifest is not None]
         wanted = {self.path(manifest, kind) for manifest in named for kind in KINDS}
@@ -274,7 +278,7 @@ def faiss_header(dim: int, count: int) -> bytes:
 
 
 def _digests(rows: NDArray[Any], known: tuple[str, ...] = (), kept: int = 0) -> tuple[str, ...]:
-    """SHA-256 of each block of rows; those of the first `kept` rows are taken from `known` where they are whole."""
+    """SHA-256 of each block of rows; of blocks within the first `kept` rows they are taken from `known`."""
     whole = min(kept // BLOCK, len(known))
     starts = range(whole * BLOCK, len(rows), BLOCK)
 

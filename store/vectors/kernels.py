@@ -41,7 +41,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def prefetching() -> Any:
-    """A function of numba's that asks for the cache line at an address; LLVM's `llvm.prefetch`, read, keep, data."""
+    """A numba function that asks for the cache line at an address: `llvm.prefetch`, read, keep, data."""
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic

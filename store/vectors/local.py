@@ -1,4 +1,4 @@
-"""The vector engine that Sightline comes with: files of its own beside the database, searched in this process.
+"""The vector engine that Sightline comes with: its own files, searched in this process.
 
 Rows lie in half precision in a file that is mapped into memory, and the newest in memory until they are saved; both
 hold the very numbers that SQLite holds. `store.vectors.policy` says how they are searched.
@@ -158,7 +158,7 @@ class LocalEngine:
                     return
 
     def _extend_codes(self, snapshot: Snapshot, quantizer: Quantizer, words: Words) -> bool:
-        """Append codes of the rows that have none in a snapshot; False where others were made or saved meanwhile."""
+        """Append codes of rows that have none in a snapshot; False where the codes changed meanwhile."""
         with self._writing:
             now = self._snapshot
             if now.codes is not snapshot.codes or now.rows.mapped is not snapshot.rows.mapped:

@@ -1,4 +1,4 @@
-"""The local engines of a library: read from their files, brought up to date with the catalog on each use."""
+"""The local engines of a library, read from files and brought up to date with the catalog on each use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TRIES: Final = 3  # times that a space is asked for again because it changed
 
 
 class LocalEngines:
-    """A `LocalEngine` for each space, with its files; a `VectorEngines`. Safe for use from several threads."""
+    """A `LocalEngine` for each space, with its files; see `VectorEngines`."""
 
     def __init__(self, folder: Path, catalog: Catalog, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class LocalEngines:
         return IndexFiles(self._folder, space_id)
 
     def facts(self, space_id: int) -> EngineFacts | None:
-        """What the files of a space say about themselves, unchecked; None where there are none that can be read."""
+        """What the files of a space say about themselves, unchecked; None where they can't be read."""
         files = self._files(space_id)
         manifest = files.manifest()
         if manifest is None:
@@ -84,7 +84,10 @@ class LocalEngines:
         return manifest is not None and manifest.last_id >= engine.last_id and manifest != self._read.get(space_id)
 
     def _make_current(self, space_id: int, engine: LocalEngine | None, *, reads: bool) -> LocalEngine:
-        """The engine of a space as the catalog has it: from its files if `reads`, else from `engine`, else anew."""
+        """The engine of a space as the catalog has it.
+
+        It is read from its files if `reads`, else brought up to date from `engine`, else built anew.
+        """
         loaded, state = self._load(space_id) if reads else (None, self._catalog.space_state(space_id))
         engine = engine if loaded is None else loaded
         for _ in range(MAX_TRIES):
@@ -115,7 +118,7 @@ class LocalEngines:
         return partial(self._catalog.vectors_after, state.id, state.dim, 0)
 
     def _load(self, space_id: int) -> tuple[LocalEngine | None, SpaceState]:
-        """The engine that a space's files hold, None unless they were made from it and are undamaged; and its state."""
+        """The engine that a space's files hold, None where they can't be used; and the space's state."""
         files = self._files(space_id)
         # Twice: an indexer may put other files in their place between the manifest and them.
         for _ in range(2):
@@ -138,7 +141,9 @@ class LocalEngines:
         return None, state
 
     def save(self, space_id: int) -> None:
-        """Bring the files of a space up to date, see `VectorEngines.save`. Does nothing where the library is read-only.
+        """Bring the files of a space up to date, see `VectorEngines.save`.
+
+        Does nothing where the library is read-only.
 
         Raises:
             OSError: see `LocalEngine.save`.

@@ -97,7 +97,12 @@ def _rotation(dim: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class QuantizedQuery:
-    """A query as codes are compared with it: bit planes uint64 (4, words - 1), and what turns a count into a cosine."""
+    """A query as codes are compared with it.
+
+    Attributes:
+        planes: its residual in whole numbers of four bits, a bit plane each, uint64 (4, words - 1).
+        scale, shift, base: what turns a count of bits into a cosine.
+    """
 
     planes: Words
     scale: float
@@ -197,7 +202,7 @@ def _compiled() -> _Kernel:
 
 
 def _population_count() -> Any:
-    """A function of numba's that counts the ones of a word; LLVM's `llvm.ctpop`, one instruction where there is one."""
+    """A numba function that counts the ones of a word: `llvm.ctpop`, an instruction where there is one."""
     from numba import types
     from numba.extending import intrinsic
 

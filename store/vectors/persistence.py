@@ -44,10 +44,11 @@ def load(contents: IndexContents) -> Snapshot:
 def save(
     snapshot: Snapshot, files: IndexFiles, space: SpaceInfo, saved: Manifest | None, *, max_deleted_share: float
 ) -> tuple[Manifest, Snapshot]:
-    """Bring the files up to a snapshot; returns their manifest, and the same rows as they lie in the files now.
+    """Bring the files up to a snapshot.
 
-    New rows are appended. All are written anew, without the deleted ones, where those are too many or where the files
-    are not the ones that the snapshot was read from or saved to.
+    Returns their manifest, and the same rows as they lie in the files now. New rows are appended. All are written anew,
+    without the deleted ones, where those are too many or where the files are not the ones that the snapshot was read
+    from or saved to.
 
     Args:
         snapshot: the rows and codes.

@@ -19,7 +19,9 @@ Tier = Literal["exact", "compressed"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where one tier ends and the next begins, and how much a shortlist holds. Only tests should make these small.
+    """Where one tier ends and the next begins, and how much a shortlist holds.
+
+    Only tests should make these small.
 
     Attributes:
         exact_rows: up to so many rows every row is scored: 300,000 x 512 take 8 ms on two cores, and a search a tenth
@@ -60,9 +62,10 @@ class Policy:
         return "exact" if rows <= self.exact_rows else "compressed"
 
     def candidates(self, rows: int, wanted: int, *, filtered: bool) -> int:
-        """How many candidates to take by one-bit codes, for each term, for `wanted` hits of a space of so many rows.
+        """How many candidates to take by one-bit codes, for each term.
 
-        Of those that a filter keeps, twice as many as of all: on 1M x 512 that made recall@10 0.984 into 0.99 and more.
+        For `wanted` hits of a space of so many rows. Of those that a filter keeps, twice as many as of all: on 1M x 512
+        that made recall@10 0.984 into 0.99 and more.
         """
         per_term = max(self.min_candidates, self.candidates_per_sqrt_rows * math.isqrt(rows), 8 * wanted)
         return per_term * (2 if filtered else 1)

@@ -1,4 +1,4 @@
-"""The shortlist of a query in a large space: rows that may be hits by their codes, to be scored exactly.
+"""The shortlist of a query in a large space: rows to score exactly, found by their codes.
 
 The shortlist of a query is the top max(4,096, 15 * sqrt(N)) rows by the cosine that their one-bit codes estimate, plus
 every row whose estimate could still pass the threshold. Estimates are unbiased; their standard error (sigma) is
@@ -127,9 +127,10 @@ class QueryEstimates:
 def _cut_off(
     group: Sequence[Threshold], estimates: Sequence[QueryEstimates], cosines: Floats, rows: Rows, policy: Policy
 ) -> tuple[float, list[tuple[int, float]], Sequence[Threshold]]:
-    """The share of the rows that may reach a group, the estimate from which they may by query, and the group.
+    """The share of the rows that may reach a group, and the estimates from which they may.
 
-    `cosines` float32 (m, n) are those of some rows to each query, from which the estimates' error is measured.
+    Those are by query; the group itself comes last. `cosines` float32 (m, n) are those of some rows to each query, from
+    which the estimates' error is measured.
     """
     share, floors = 0.0, []
     for threshold in group:
@@ -152,7 +153,7 @@ def _rerank(
     snapshot: Snapshot, found: Rows, query: Floats, thresholds: Sequence[Threshold], error_rows: Rows, policy: Policy,
     count: int,
 ) -> Rows:  # fmt: skip
-    """The best `count` of the rows that were found by their four-bit codes, and all that may reach a threshold.
+    """The best `count` of the rows that were found, by four-bit codes, and all that may reach a threshold.
 
     Rows without a four-bit code, or with a damaged one, stay.
     """

@@ -15,7 +15,9 @@ from store.vectors.row_store import RowStore
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Rows and their codes at one moment. Immutable: readers hold it without a lock while others make the next one.
+    """Rows and their codes at one moment.
+
+    Immutable: readers hold it without a lock while others make the next one.
 
     Attributes:
         rows: vectors with their ids, deleted ones too.

@@ -9,7 +9,10 @@ from store.vectors.engine import VectorEngine
 
 
 def top_k(ids: Ids, scores: Floats, k: int) -> Rows:
-    """Places int64 (k,) of the `k` highest scores (n,), best first, equal scores by id; n places where n < k."""
+    """Places int64 (k,) of the `k` highest of the scores (n,), best first, equal scores by id.
+
+    n places where n < k.
+    """
     if k <= 0:
         return np.empty(0, np.int64)
     if k < len(scores):

@@ -1,7 +1,8 @@
-"""What every vector engine has to pass: subclass `EngineConformance` in a test file, and give it a factory.
+"""What every vector engine has to pass.
 
-A factory is a function at the top of that file: from an open library to its `VectorEngines`. Everything else is made
-here. What is right is said by `BruteForce`, which scores every vector of the tables with numpy.
+Subclass `EngineConformance` in a test file, and give it a factory. A factory is a function at the top of that file:
+from an open library to its `VectorEngines`. Everything else is made here. What is right is said by `BruteForce`, which
+scores every vector of the tables with numpy.
 """
 
 from __future__ import annotations
@@ -473,7 +474,10 @@ with locked(Path(path)), Library.open(Path(path)) as library:
 
 
 def _killed_while_saving(factory: Factory, path: Path, *, after: float) -> tuple[bool, str]:
-    """Save a space in another process, and kill that so many seconds after it began; whether it did, and its errors."""
+    """Save a space in another process, and kill that so many seconds after it began.
+
+    Returns whether it began, and what it wrote to stderr.
+    """
     source = inspect.getsourcefile(factory)
     assert source is not None
     search = os.pathsep.join([str(Path(__file__).parent), str(scripts.ROOT), os.environ.get("PYTHONPATH", "")])

@@ -46,7 +46,7 @@ def vectors_of(library: Library) -> dict[bytes, Floats]:
 
 
 def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
-    """Unit rows float16 (count, dim) as pictures lie: around a common mean, in clusters of very different sizes."""
+    """Unit rows float16 (count, dim) as pictures lie: around a mean, in clusters of very different sizes."""
     random = np.random.default_rng(seed)
     basis = np.random.default_rng(99).standard_normal((dim // 4, dim))
     centres = np.random.default_rng(98).standard_normal((100, dim // 4))

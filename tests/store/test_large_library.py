@@ -1,4 +1,4 @@
-"""A library too large to score all of it, made small by its policy: what a search promises still holds."""
+"""A search keeps its promises in a library too large to score all of it, made small by its policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A space gives the same answers whatever became of its files, and nearly the same whichever way it is searched."""
+"""A space gives the same answers whatever became of its files, and nearly the same in either tier."""
 
 from __future__ import annotations
 
@@ -441,7 +441,7 @@ def test_what_is_not_there_takes_no_place_among_what_finer_codes_keep(tmp_path: 
 
 
 def advised_as_random(path: Path) -> bool:
-    """Whether the system was told to read nothing around what is wanted of a mapped file (proc(5), VmFlags)."""
+    """Whether the system was told not to read ahead in a mapped file; source: proc(5), VmFlags."""
     maps = Path("/proc/self/smaps")
     if not maps.exists():
         pytest.skip("this system does not say how files are mapped")
