@@ -20,7 +20,7 @@ from sightline.ranking.calibration import Calibration
 from sightline.ranking.fusion import BANDS, BELOW, MAYBE, SLOPE, STRONG, Ranked, counting
 from sightline.ranking.near_duplicates import Fold
 from sightline.ranking.ranked_list import Measured, Ranking, ranked_by
-from sightline.ranking.results import Found, Part, Result
+from sightline.ranking.results import Hit, Part, Result
 from sightline.ranking.term_vectors import Terms
 from store.library import Library
 from store.search import score
@@ -133,7 +133,7 @@ class Searcher:
             why_empty=_why_empty(query, space, ranked),
         )
 
-    def everything(self, query: Query, *, pictures: Mapping[str, bytes] = NOTHING) -> Iterator[Found]:
+    def everything(self, query: Query, *, pictures: Mapping[str, bytes] = NOTHING) -> Iterator[Hit]:
         """Every hit above the relevance line or near it, in order; every picture that passes where only filters are.
 
         The library as it was at the first: what an indexer adds meanwhile is not in it, and what it takes away is left
@@ -256,7 +256,7 @@ class Searcher:
 
     # -- hits ---------------------------------------------------------------------------------------------------
 
-    def _found(self, places: Sequence[Fold], ranking: Ranking, query: Query) -> Iterator[Found]:
+    def _found(self, places: Sequence[Fold], ranking: Ranking, query: Query) -> Iterator[Hit]:
         rows = ranking.rows([place.rank for place in places])
         ranked = ranking.ranked  # which asking for rows may have made longer
         shown = ranked.ids[rows]
@@ -271,7 +271,7 @@ class Searcher:
                 continue
             parts = tuple(m.part(cosines[at, number]) for at, m in enumerate(ranking.measured))
             folded = tuple(ranked.ids[ranking.rows(place.folded)].tolist()) if place.folded else ()
-            yield Found(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[row]], parts, photo, folded)
+            yield Hit(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[row]], parts, photo, folded)
 
 
 def _sort(query: Query) -> str:

@@ -31,7 +31,7 @@ from search_ui.cli.options import (
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
     from sightline.query.types import Query
-    from sightline.ranking.results import Found
+    from sightline.ranking.results import Hit
     from store.library import Library
 
 T = TypeVar("T")
@@ -189,7 +189,7 @@ def _explain(wanted: Query, *, as_json: bool) -> None:
         write_lines(f"{line.kind}\t{line.text}\t{line.meaning}" for line in lines)
 
 
-def _print_hits(library: Library, hits: Iterable[Found], form: Form, offset: int, *, print0: bool) -> int:
+def _print_hits(library: Library, hits: Iterable[Hit], form: Form, offset: int, *, print0: bool) -> int:
     """Print hits whose first is at place `offset`; returns how many."""
     from sightline import records
 

@@ -29,7 +29,7 @@ from search_ui.views.photo import crop_dropped, detail
 from sightline.jobs import Background, Job
 from sightline.query.parser import parse
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
-from sightline.ranking.results import Found, Result
+from sightline.ranking.results import Hit, Result
 from sightline.searcher import Searcher
 from store.errors import SightlineError
 
@@ -55,7 +55,7 @@ def page(searcher: Searcher) -> None:
         wrong = error
     st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
-    hits: Sequence[Found] = ()
+    hits: Sequence[Hit] = ()
     # Both are always there: what moves in the page's tree is drawn anew.
     with st.container(key="body", horizontal=True, gap=None):
         beside, found = st.container(key="beside"), st.container(key="found")
@@ -129,7 +129,7 @@ def _said(key: str) -> Any:
 # -- pictures -------------------------------------------------------------------------------------------------------
 
 
-def pictures(searcher: Searcher, query: Query) -> Sequence[Found]:
+def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
     """Draw what is asked for, or what was indexed last; returns what is shown, in its order."""
     searcher.space(query.space)  # raises where there is none of that name
     if query.is_empty:
@@ -163,7 +163,7 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
     return job
 
 
-def results(searcher: Searcher, query: Query) -> Sequence[Found]:
+def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
     """Search, say what was found, draw it."""
     result = page_state.search(searcher, query)
     if result.why_empty is not None:
@@ -180,12 +180,12 @@ def results(searcher: Searcher, query: Query) -> Sequence[Found]:
     return _reached(result)
 
 
-def _reached(result: Result) -> Sequence[Found]:
+def _reached(result: Result) -> Sequence[Hit]:
     """The hits that can be seen: those that are folded away are not gone through either."""
     return result.hits if page_state.unfolded() else [hit for hit in result.hits if hit.band != "below"]
 
 
-def newest(searcher: Searcher, said: str) -> Sequence[Found]:
+def newest(searcher: Searcher, said: str) -> Sequence[Hit]:
     """The page before anything was asked for: what was indexed last."""
     count = page_state.shown()
     photos = searcher.recent(count + 1)
@@ -199,7 +199,7 @@ def newest(searcher: Searcher, said: str) -> Sequence[Found]:
     line(said, shown)
     grid(searcher, shown)
     more_button(is_more=len(photos) > count)
-    return [Found(0.0, "strong", (), photo) for photo in photos[:count]]
+    return [Hit(0.0, "strong", (), photo) for photo in photos[:count]]
 
 
 def line(said: str, above: Sequence[Section], more: str = "") -> None:
@@ -239,7 +239,7 @@ def more_button(*, is_more: bool) -> None:
             st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
-def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
+def dialogs(searcher: Searcher, hits: Collection[Hit]) -> None:
     """The dialog that is asked for, if one is: of a picture, or of one to take a part of."""
     given = st.session_state.pop("to_crop", None)
     opened = page_state.photo()

@@ -27,7 +27,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Hit:
     """A picture that was found.
 
     Attributes:
@@ -62,7 +62,7 @@ class Result:
         why_empty: where nothing is above the line or near it, or nothing passes the filters, why, in a sentence.
     """
 
-    hits: Sequence[Found]
+    hits: Sequence[Hit]
     total: int
     strong: int
     maybe: int

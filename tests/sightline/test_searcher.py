@@ -23,7 +23,7 @@ from sightline.models.resolve import resolve
 from sightline.query.parser import parse
 from sightline.query.types import MAX_HITS, MAX_PICTURE_BYTES, Query, QueryError
 from sightline.ranking import text_vector_cache
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.ranking.term_vectors import prompts
 from sightline.ranking.text_vector_cache import Remembered
 from sightline.searcher import Searcher
@@ -69,7 +69,7 @@ def ids_by_name(searcher: Searcher) -> dict[str, int]:
     return {photo.display.rsplit("/", 1)[-1]: photo.content_id for photo in searcher.recent(500)}
 
 
-def shown(searcher: Searcher, data: bytes, limit: int = 60) -> list[Found]:
+def shown(searcher: Searcher, data: bytes, limit: int = 60) -> list[Hit]:
     return list(searcher.search(parse("picture:1 dedup:off"), pictures={"1": data}, limit=limit).hits)
 
 
@@ -207,7 +207,7 @@ def test_a_tag_and_a_favourite_filter_at_once_and_change_no_other_query(searcher
 )
 def test_pages_put_together_are_the_whole_whatever_their_size(searcher: Searcher, size: int, text: str) -> None:
     whole = list(searcher.search(parse(text), limit=MAX_HITS).hits)
-    pages: list[Found] = []
+    pages: list[Hit] = []
     while True:
         result = searcher.search(parse(text), limit=size, offset=len(pages))
         pages += result.hits
