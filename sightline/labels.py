@@ -18,11 +18,11 @@ import numpy as np
 from sightline.models.loaded import Encoders
 from sightline.models.presets import templates_of
 from sightline.query.types import QueryError
+from store.arrays import Floats, Ids
 from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Filter
-from store.vectors.index import Floats, Ids
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before labels and templates are right
     from sightline.models.encoder import Encoder, Head

@@ -22,13 +22,13 @@ from sightline.ranking.near_duplicates import Fold
 from sightline.ranking.ranked_list import Measured, Ranking, ranked_by
 from sightline.ranking.results import Hit, Part, Result
 from sightline.ranking.term_vectors import Terms
+from store.arrays import Floats, Ids
 from store.library import Library
 from store.search import score
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Favourite, Tag
 from store.vectors import four_bit_codes, one_bit_codes
 from store.vectors.exact import prepare
-from store.vectors.index import Floats, Ids
 from store.vectors.shortlist import Goal
 
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})

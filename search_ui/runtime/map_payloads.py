@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 
 from sightline.lru import Lru
-from sightline.maps.files import Bytes
-from store.vectors.index import Floats, Ids
+from store.arrays import Bytes, Floats, Ids
 
 NAMES: Final = ("points",)
 """The first parts of the addresses of these routes; `/map` is the page."""

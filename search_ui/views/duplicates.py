@@ -23,10 +23,10 @@ from sightline.duplicates.groups import ALIKE, KINDS, USUAL, Group, Groups, Kind
 from sightline.humanize import count, size
 from sightline.jobs import Job, Report
 from sightline.searcher import Searcher
+from store.arrays import Ids
 from store.errors import SightlineError
 from store.library import Library
 from store.lock import is_indexing
-from store.vectors.index import Ids
 
 PAGE: Final = 20
 # What takes no longer than this, in seconds, is waited for; of longer work the page shows how far it is.

@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from store.vectors.index import Floats, Ids, VectorIndex
+from store.arrays import Floats, Ids
+from store.vectors.index import VectorIndex
 
 SAMPLE: Final = 4_096  # pictures; the quantiles used here are then right to about two hundredths of a deviation
 MAX_PICTURE_NULLS: Final = 256

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.query.types import Group
+from store.arrays import Floats, Ids
 from store.vectors.exact import best
-from store.vectors.index import Floats, Ids
 
 Band = Literal["strong", "maybe", "below"]
 BANDS: Final[tuple[Band, ...]] = ("below", "maybe", "strong")  # by number

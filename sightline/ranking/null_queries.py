@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Final, Protocol
 
-from store.vectors.index import Floats
+from store.arrays import Floats
 
 # Wide rather than fine: people, animals, vehicles, buildings, places, weather, food, things, documents, colours, looks.
 TEXTS: Final = tuple(

@@ -16,7 +16,8 @@ from sightline.ranking.fusion import BELOW, STRONG, Ranked, band, fuse
 from sightline.ranking.near_duplicates import Fold, Folding
 from sightline.ranking.results import Part
 from sightline.ranking.term_vectors import Aim
-from store.vectors.index import Floats, Ids, VectorIndex
+from store.arrays import Floats, Ids
+from store.vectors.index import VectorIndex
 
 # Pictures that are folded at a time.
 _BLOCK: Final = 256

@@ -17,10 +17,10 @@ from sightline.models.presets import templates_of
 from sightline.query.types import MAX_PICTURE_BYTES, SLOT, TEMPLATE_OFF, Like, Picture, QueryError, Subject, Words
 from sightline.ranking import null_queries, text_vector_cache
 from sightline.ranking.text_vector_cache import Remembered
+from store.arrays import Floats
 from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import SpaceState
-from store.vectors.index import Floats
 
 # 512 texts of 1,152 numbers are 2.4 MB.
 MAX_CACHED: Final = 512

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from store.arrays import Floats
 from store.files import replace_file
-from store.vectors.index import Floats
 
 # Of 1,152 numbers each, 10 MB; those used last stay.
 LIMIT: Final = 2_000
