@@ -94,7 +94,7 @@ def query(
     searcher = services().searcher()
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
     if limit is None and (everything or form != "lines"):
-        hits = islice(searcher.everything(wanted, pictures=pictures), offset, None)
+        hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
         printed = _print_hits(searcher.library, hits, form, offset, print0=print0)
         click.echo(count(printed, "picture"), err=True)
         if not printed:
@@ -156,7 +156,7 @@ def export(
     searcher = services().searcher()
     for root in copies.inside_roots(searcher.library, folder):
         click.echo(f"Note: {folder} lies in the indexed folder {root}; what is exported will be indexed too.", err=True)
-    hits = islice(searcher.everything(wanted, pictures=pictures), limit)
+    hits = islice(searcher.matches(wanted, pictures=pictures), limit)
     photos = followed((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:

@@ -8,8 +8,7 @@ from typing import Final, Literal
 from search_ui.components.gallery import Section, Tile
 from sightline.humanize import count, file_name, number
 from sightline.query.types import Like, Query
-from sightline.ranking.fusion import Band
-from sightline.ranking.results import Hit, Result
+from sightline.ranking.results import Band, Hit, Result
 from store.tables.catalog import PhotoRow
 
 Asked = Mapping[int, Literal["liked", "disliked"]]

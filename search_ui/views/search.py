@@ -155,7 +155,7 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 
     def work(_: object) -> None:
         searcher.encoders.get(space)
-        searcher.calibrate(space)
+        searcher.warm_up(space)
 
     job = _loading.job(key, work)
     if job.wait(PATIENCE):

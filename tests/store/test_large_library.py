@@ -125,4 +125,4 @@ def test_folded_pages_agree_too(large: Searcher) -> None:
 
 def test_all_that_is_above_the_line_can_be_listed(large: Searcher) -> None:
     result = large.search(parse("like:7 dedup:off"))
-    assert len(list(large.everything(parse("like:7 dedup:off")))) == result.strong + result.maybe
+    assert len(list(large.matches(parse("like:7 dedup:off")))) == result.strong + result.maybe
