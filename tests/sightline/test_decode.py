@@ -384,10 +384,10 @@ def test_a_damaged_jpeg_comes_out_as_from_pillow_or_not_at_all(progressive: bool
     whole = encoded(photo(160, 120), "JPEG", progressive=progressive)
     damaged = [whole[:-2], whole[:-1], whole + b"more", whole[: len(whole) // 2] + whole[-2:]]
     for _ in range(150):
-        data = bytearray(whole)
-        for place in random.integers(2, len(data), random.integers(1, 4)):
-            data[place] = random.integers(0, 256)
-        damaged.append(bytes(data[: random.choice([len(data), random.integers(1, len(data))])]))
+        changed = bytearray(whole)
+        for place in random.integers(2, len(changed), random.integers(1, 4)):
+            changed[place] = random.integers(0, 256)
+        damaged.append(bytes(changed[: int(random.choice([len(changed), int(random.integers(1, len(changed)))]))]))
     came_out = 0
     for data in damaged:
         try:

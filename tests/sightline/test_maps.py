@@ -37,7 +37,8 @@ DRAWN = 240
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / lengths, np.float32)
 
 
 def grouped(count: int, groups: int = 5, seed: int = 0) -> np.ndarray:
@@ -402,7 +403,7 @@ def test_some_pictures_keep_the_colours_they_have_among_all() -> None:
 
 def is_inside(polygon: Sequence[tuple[float, float]], x: float, y: float) -> bool:
     """The winding of the polygon around a place, which must be odd: another way than the code's."""
-    angles = np.unwrap(np.append(*[[np.arctan2(cy - y, cx - x) for cx, cy in part] for part in (polygon, polygon[:1])]))
+    angles = np.unwrap([np.arctan2(cy - y, cx - x) for cx, cy in (*polygon, polygon[0])])
     return bool(round((angles[-1] - angles[0]) / (2 * np.pi)) % 2)
 
 

@@ -138,8 +138,8 @@ def test_any_history_of_a_space_and_its_files_ends_as_a_rebuild(steps: list[tupl
         np.testing.assert_array_equal(index.held(some), fresh.held(some))
         for own, expected in zip(index.scores(asked, only=some), fresh.scores(asked, only=some), strict=True):
             np.testing.assert_array_equal(own, expected)
-        for own, expected in zip(index.nearest(asked, 5), exactly(fresh, asked, 5), strict=True):
-            assert own.shape == expected.shape
+        shapes = [part.shape for part in exactly(fresh, asked, 5)]
+        assert [part.shape for part in index.nearest(asked, 5)] == shapes
         index.save(files, "key")
         saved = files.manifest()
         assert saved is not None
@@ -544,9 +544,9 @@ def test_rows_without_codes_yet_are_found_too() -> None:
     index = VectorIndex(64, policy=replace(DEFAULT, exact_rows=1_000, least_candidates=20, widest=1.0))
     numbers = np.arange(1, 2_001)
     index.add([(numbers[:1_500], numbers[:1_500], vectors[:1_500])])
-    assert index.tier == "exact"
+    tiers = [index.tier]
     index.encode()
-    assert index.tier == "compressed"
+    assert [*tiers, index.tier] == ["exact", "compressed"]
     index.add([(numbers[1_500:], numbers[1_500:], vectors[1_500:])])
     query = vectors[1_999:].astype(np.float32)
     assert index.nearest(query, 1)[0].tolist() == [[2_000]]

@@ -43,7 +43,8 @@ def filled(vectors: np.ndarray, ids: np.ndarray) -> VectorIndex:
 
 def unit(count: int, dim: int, seed: int) -> np.ndarray:
     made = np.random.default_rng(seed).normal(size=(count, dim))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return made.astype(np.float32)
 
 
 def nearest(index: VectorIndex, asked: np.ndarray, k: int, only: np.ndarray | None = None) -> tuple[Any, Any]:
