@@ -299,7 +299,7 @@ def test_what_is_no_database_is_refused_and_untouched(library: Path, content: by
 
 def test_one_indexer_at_a_time_and_the_lock_goes_with_its_process(library: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from store.library import locked\n"
+        "import sys, time; from pathlib import Path; from store.lock import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, library], stdout=subprocess.PIPE, text=True)
