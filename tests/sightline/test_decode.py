@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from open_clip.transform import image_transform
@@ -500,7 +501,7 @@ def test_thin_pictures(size: tuple[int, int], kind: str) -> None:
     assert max(thumbnail_of(result).size) == min(512, max(size))
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(
     size=st.tuples(st.integers(1, 1600), st.integers(1, 1600)),
     need=st.integers(1, 300),
@@ -589,7 +590,7 @@ def attempt(data: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(400, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_damaged_files_decode_or_say_why(data: st.DataObject) -> None:
     damaged = bytearray(samples()[data.draw(st.integers(0, len(samples()) - 1))])
@@ -600,7 +601,7 @@ def test_damaged_files_decode_or_say_why(data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     start=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*",
                            b"RIFF\x20\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif",

@@ -7,7 +7,8 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, TiffImagePlugin
 from support import AWKWARD
@@ -209,7 +210,7 @@ def test_clean_text_is_one_printable_line(value: str | bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.data())
 def test_damaged_exif_never_raises(data: st.DataObject) -> None:
     whole = bytearray((AWKWARD / "gps.jpg").read_bytes())

@@ -12,7 +12,8 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from support import as_nobody
 
@@ -411,7 +412,7 @@ coordinate = st.integers(-8, 8).map(float)
 
 
 @given(st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=12))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_line_chooses_what_a_plain_count_of_turns_says_is_inside(polygon: list[tuple[float, float]]) -> None:
     # Off the grid of the corners, so that no place lies on the line itself.
     grid = np.arange(-8, 8) + np.float32(0.37)
@@ -451,7 +452,7 @@ def test_a_million_pictures_are_chosen_from_quickly() -> None:
 
 
 @given(st.integers(0, 200), st.text(max_size=8), st.integers(0, 2**40))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_layout_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, count: int, label: str, first: int
 ) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scripts
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from store.library import Library
@@ -328,7 +329,7 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(pictures, st.lists(filters, min_size=1, max_size=6))
 def test_filters_keep_what_a_plain_reading_of_them_keeps(drawn: list[Picture], asked: list[list[Filter]]) -> None:
     with made(drawn) as (library, ids):
@@ -348,7 +349,7 @@ def test_filters_keep_what_a_plain_reading_of_them_keeps(drawn: list[Picture], a
                 assert (photo.root.decode(), photo.path.decode()) == (able[0].root, able[0].path)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(pictures, filters)
 def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted: list[Filter]) -> None:
     with made(drawn) as (library, ids_of):
@@ -530,7 +531,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         yield library
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     st.lists(st.text("ab-]^![", min_size=1, max_size=6), min_size=1, max_size=8, unique=True),
     st.text("ab-]^![*?", min_size=1, max_size=8).filter(lambda text: set(text) & set("*?[")),

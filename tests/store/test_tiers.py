@@ -16,7 +16,8 @@ import faiss
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from searching import clustered
 
 from store.vectors import four_bit_codes
@@ -96,7 +97,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_history_of_a_space_and_its_files_ends_as_a_rebuild(steps: list[tuple[str, int]]) -> None:
     table = Table()
     table.add(30)
@@ -476,7 +477,7 @@ def test_a_finer_code_that_changed_on_the_disk_decides_nothing(tmp_path: Path) -
     dim=st.integers(1, 200), count=st.integers(1, 40), place=st.integers(0, 10**9), bit=st.integers(0, 7),
     seed=st.integers(0, 9),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_changed_bit_of_a_finer_code_is_seen(dim: int, count: int, place: int, bit: int, seed: int) -> None:
     rows = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float16)
     coder = Coder(dim, sample=rows.astype(np.float32))

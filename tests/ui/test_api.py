@@ -19,7 +19,8 @@ import httpx
 import models
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from examples import examples
+from hypothesis import HealthCheck
 from PIL import Image
 from schemathesis.config import SchemathesisConfig
 from starlette.applications import Starlette
@@ -136,7 +137,7 @@ def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict
 
 
 @served.parametrize()
-@settings(max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@examples(100, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_every_operation_answers_as_the_document_says(case: schemathesis.Case[Any], library_to_try: None) -> None:
     case.call_and_validate()
 
