@@ -223,7 +223,7 @@ def test_an_old_library_that_is_being_written_is_not_called_damaged(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _version_1(library)
-    for module in ("database", "library"):
+    for module in ("tables.database", "lock", "library"):
         monkeypatch.setattr(f"store.{module}.BUSY_TIMEOUT_MS", 300)
     with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
