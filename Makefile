@@ -111,7 +111,7 @@ wheel: install-dev  ## build the wheel and the sdist, and try the wheel in an en
 	@$(BIN)/python tests/helpers/try_wheel.py $(if $(FULL),--full)
 
 docs: $(VENV)/.installed-docs  ## write the documentation site to site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Each runs a script and writes what it prints between its markers in docs/benchmarks.md.
 WRITE := $(BIN)/python benchmarks/tables.py
