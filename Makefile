@@ -76,8 +76,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: install-test  ## run the whole test suite
 	@$(PYTEST) --hypothesis-profile=ci
 
-test-fast: $(VENV)/.installed-test  ## the same without a browser, and with a quarter of the examples of property tests
-	@$(PYTEST) -m "not browser" --hypothesis-profile=dev
+test-fast: $(VENV)/.installed-test  ## the same without browsers and slow tests, and a quarter of the examples of property tests
+	@$(PYTEST) -m "not browser and not slow" --hypothesis-profile=dev
 
 test-nightly: install-test  ## the whole suite with ten times the examples of property tests
 	@$(PYTEST) --hypothesis-profile=nightly --timeout=7200

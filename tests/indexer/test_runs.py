@@ -92,6 +92,7 @@ def assert_same(one: Path, other: Path) -> None:
         np.testing.assert_allclose(vector, other_vectors[path], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_killed_runs_end_in_the_library_of_an_uninterrupted_one(many: Path, tmp_path: Path, tiny_space: str) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run = start(many, whole, tiny_space)
@@ -115,6 +116,7 @@ def test_killed_runs_end_in_the_library_of_an_uninterrupted_one(many: Path, tmp_
     assert states["state"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_finishes_the_batch_and_the_next_run_goes_on(
     many: Path, tmp_path: Path, tiny_space: str, number: signal.Signals, code: int
