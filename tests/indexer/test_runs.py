@@ -138,6 +138,7 @@ def test_a_signal_finishes_the_batch_and_the_next_run_goes_on(
     assert json.loads(out)["encoded"] == COUNT - done
 
 
+@pytest.mark.slow
 def test_two_signals_stop_at_once_and_lose_nothing_committed(many: Path, tmp_path: Path, tiny_space: str) -> None:
     library = tmp_path / "library"
     run = start(many, library, tiny_space, "--batch-size", "8")
@@ -292,6 +293,7 @@ def test_a_folder_named_like_a_command_is_reachable(
     assert "pictures" in index("status", space=None).summary
 
 
+@pytest.mark.slow
 def test_a_second_run_does_not_load_the_model(photos: Path, library: Path, tiny_space: str) -> None:
     run = start(photos, library, tiny_space)
     run.communicate()
