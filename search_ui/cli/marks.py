@@ -1,4 +1,4 @@
-"""The commands for what a person decides: tags, favourites and saved searches."""
+"""The commands for tags, favourites and saved searches."""
 
 from __future__ import annotations
 
@@ -29,20 +29,18 @@ if TYPE_CHECKING:
 
 # SQLite's largest integer is the largest id.
 _ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
-_query_option = click.option(
-    "--query", "text", metavar="TEXT", help="All pictures above the relevance line for TEXT, near-duplicates too."
-)
+_query_option = click.option("--query", "text", metavar="TEXT", help="All matches of TEXT, near-duplicates too.")
 
 
 @click.command()
 @_ids_argument
 @_query_option
 @click.option("--add", "added", multiple=True, metavar="NAME", help="A tag to give them; may be given again.")
-@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to take away; may be given again.")
+@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to remove; may be given again.")
 @library_option
 @offline_option
 def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Sequence[str]) -> None:
-    """Give tags to pictures, or take them away. IDs are those that `query --json` gives."""
+    """Add tags to pictures, or remove them. IDs are those that `query --json` gives."""
     if not added and not removed:
         raise click.UsageError("There is nothing to change: say --add NAME or --remove NAME.")
     from sightline.humanize import count

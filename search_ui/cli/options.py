@@ -216,11 +216,11 @@ def check_one_form(**flags: bool) -> None:
     """
     given = [f"--{name}" for name, on in flags.items() if on]
     if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} can't both be followed. Give one of them.")
+        raise click.UsageError(f"Use either {' or '.join(given)}.")
 
 
 def followed(items: Iterable[_Item], doing: str) -> Iterator[_Item]:
-    """The items, with a progress bar where someone is looking and nothing else is printed there."""
+    """Return the items, with a progress bar on a terminal where nothing else is printed."""
     if sys.stdout.isatty() or not sys.stderr.isatty():
         return iter(items)
     from rich.console import Console

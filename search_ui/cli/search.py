@@ -51,15 +51,14 @@ _BATCH: Final = 500
     "-k",
     type=int,
     metavar="N",
-    help="At most N pictures, 1 to 500.  [default: 20 in the plain listing, else all above the relevance line or near "
-    "it]",
+    help="At most N pictures, 1 to 500.  [default: 20 in the plain listing, else all matches and possible matches]",
 )
 @click.option("--offset", type=click.IntRange(0, _MOST), default=0, metavar="N", help="Leave out the first N.")
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="All pictures above the relevance line or near it; without TEXT, all there are.",
+    help="All matches and possible matches; without TEXT, the whole library.",
 )
 @json_option
 @click.option("--paths", "as_paths", is_flag=True, help="Only paths, just as the file system spells them.")
@@ -132,7 +131,7 @@ def query(
     "-k",
     type=click.IntRange(1, _MOST),
     metavar="N",
-    help="Only the first N.  [default: all above the relevance line or near it]",
+    help="Only the first N.  [default: all matches and possible matches]",
 )
 @click.option("--all", "everything", is_flag=True, help="Without TEXT: the whole library.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print `photo<TAB>file` lines of what would be written.")
@@ -144,8 +143,8 @@ def export(
 ) -> int:  # fmt: skip
     """Copy the pictures that suit TEXT into a folder, or link to them. Nothing that is there is replaced.
 
-    All pictures above the relevance line or near it are exported; of near-duplicates the one that is shown, unless TEXT
-    says `dedup:off`.
+    All matches and possible matches are exported; of near-duplicates the one that is shown, unless TEXT says
+    `dedup:off`.
     """
     from search_ui.runtime.services import services
     from sightline.media import export as copies

@@ -21,7 +21,7 @@ class Dropped:
     size: tuple[int, int]
 
 
-class Shelf:
+class UploadCache:
     """The pictures last given to the page, by a name that can't be guessed. In memory only, the oldest go first."""
 
     def __init__(self, limit: int = 512_000_000) -> None:

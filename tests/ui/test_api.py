@@ -286,7 +286,7 @@ def test_pictures_are_terms_by_the_order_of_their_parts(client: TestClient, made
 
 
 def test_a_picture_dropped_on_the_page_can_be_named(client: TestClient, made: Path) -> None:
-    name = services().shelf.put((made / "photos" / "blue.jpg").read_bytes())
+    name = services().uploads.put((made / "photos" / "blue.jpg").read_bytes())
     assert ids(get(client, "search", q=f"picture:{name}"))[0] == id_of(client, "blue.jpg")
     refused(client.get("/api/v1/search", params={"q": "picture:nobody"}), 422)
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypedDict
 import streamlit as st
 
 from search_ui.components.assets import css, javascript
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
@@ -70,7 +70,7 @@ def gallery(
     The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
     `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
     is selected are always at `.selected`, a list in the order of the pictures; changes of favourites at `.favourites`,
-    for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`.
+    for `event_queue.apply` at the beginning of a run, each `{"id": ..., "yes": ...}`.
 
     Args:
         sections: the pictures; a content id may be there once.
@@ -111,7 +111,7 @@ def gallery(
                 "selected": None if selected is None else list(selected),
                 "stamp": stamp,
                 "known": known,
-                "heard": heard(key),
+                "acknowledged": acknowledged(key),
                 "focus": focus,
             }),
         )  # fmt: skip

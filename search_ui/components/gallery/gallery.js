@@ -9,7 +9,7 @@ const NARROW = 640
 const KEPT_SIZE = "sightline-size"
 const SEND_AFTER = 150
 const DIALOG = '[role="dialog"]'
-const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null, heard: null }
+const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null, acknowledged: null }
 
 // By key: Streamlit takes a component away and makes it again where the page around it changes.
 const memories = new Map()
@@ -135,7 +135,7 @@ class Gallery {
       this.marks = marks
       this.lit = Object.fromEntries(["favourites", "liked", "disliked"].map((name) => [name, new Set(marks[name])]))
       this.unfolded = marks.unfolded
-      if (marks.heard && !this.small) outbox.heard(marks.heard)
+      if (marks.acknowledged && !this.small) eventQueue.acknowledge(marks.acknowledged)
       this.expect()
     }
     this.lit ??= { favourites: new Set(), liked: new Set(), disliked: new Set() }
@@ -161,11 +161,11 @@ class Gallery {
 
   // What was starred and has not come back from the page yet is shown as it will be.
   expect() {
-    for (const { id, yes } of this.small ? [] : outbox.pending) this.lit.favourites[yes ? "add" : "delete"](id)
+    for (const { id, yes } of this.small ? [] : eventQueue.pending) this.lit.favourites[yes ? "add" : "delete"](id)
   }
 
   star(id) {
-    outbox.send({ id, yes: !this.lit.favourites.has(id) }, (changes) => this.state("favourites", changes))
+    eventQueue.send({ id, yes: !this.lit.favourites.has(id) }, (changes) => this.state("favourites", changes))
     this.expect()
     this.draw()
   }

@@ -2,7 +2,7 @@
 
 const CLICK = 5 // pixels that a hand may tremble
 
-class Hands {
+class Gestures {
   key(event) {
     const steps = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] }
     const tools = { "+": "in", "=": "in", "-": "out", _: "out", 0: "whole", l: "lasso" }
@@ -54,7 +54,7 @@ class Hands {
       this.pressed = null
       if (isClick) {
         const found = this.under(...place(event))
-        if (found >= 0) this.tell("opened", this.points.ids[found])
+        if (found >= 0) this.trigger("opened", this.points.ids[found])
       } else if (drawn && event.type === "pointerup") {
         this.choose(thinned(drawn))
       }

@@ -20,7 +20,7 @@ function make(name, className, attributes = {}, text = "") {
 
 const pictures = (count) => `${NUMBER.format(count)} picture${count === 1 ? "" : "s"}`
 
-class PointsMap extends Hands {
+class PointsMap extends Gestures {
   constructor(parent) {
     super()
     Object.assign(this, { camera: new Camera(), points: null, land: null, data: null, polygon: null, drawing: null })
@@ -56,9 +56,9 @@ class PointsMap extends Hands {
 
   // -- what it shows -------------------------------------------------------------------------------------------
 
-  update(data, tell) {
+  update(data, trigger) {
     const before = this.data ?? {}
-    Object.assign(this, { data, tell })
+    Object.assign(this, { data, trigger })
     this.canvas.setAttribute("aria-label", `${data.about} Arrow keys move it, plus and minus zoom, 0 shows everything.`)
     const view = JSON.stringify([data.view, data.reach])
     if (this.view !== view) {
@@ -130,7 +130,7 @@ class PointsMap extends Hands {
     swatch.style.setProperty("--dark", dark)
     open.append(swatch, make("span", "", {}, name), make("span", "count", {}, NUMBER.format(count)))
     open.setAttribute("aria-label", `Open the pictures of ${name}, ${NUMBER.format(count)}`)
-    open.onclick = () => this.tell("chosen", { category: number })
+    open.onclick = () => this.trigger("chosen", { category: number })
     const alone = (yes) => {
       this.only = yes ? number : -1
       this.dirty()
@@ -306,7 +306,7 @@ class PointsMap extends Hands {
     if (count) {
       const what = this.polygon ? `Open ${NUMBER.format(count)} in Search` : `Open the ${NUMBER.format(count)} in view`
       const open = make("button", "go", { type: "button" }, what)
-      open.onclick = () => this.tell("chosen", { polygon: this.polygon ?? this.viewed() })
+      open.onclick = () => this.trigger("chosen", { polygon: this.polygon ?? this.viewed() })
       this.bar.append(open)
     } else {
       this.bar.append(make("span", "none", {}, "No picture in there"))

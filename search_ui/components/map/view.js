@@ -70,7 +70,7 @@ function nearestTo(points, x, y, reach) {
   return found
 }
 
-// The even-odd rule; Python decides by the same one, see map_lasso.py.
+// The even-odd rule; Python decides by the same one, see lasso.py.
 function isInside(polygon, x, y) {
   let odd = false
   for (let i = 0, last = polygon.length - 1; i < polygon.length; last = i++) {

@@ -13,7 +13,7 @@ function element(name, className, text = "") {
 }
 
 function build(parentElement) {
-  const root = element("div", "intake")
+  const root = element("div", "query-input")
   const button = element("button", "pick")
   button.type = "button"
   button.innerHTML = PICTURE
@@ -94,19 +94,19 @@ function note(address) {
   history.replaceState(history.state, "", `${location.pathname}${now.size ? "?" : ""}${now}`)
 }
 
-// Once, though what is to be done changes with every new `data`: between two drawings nothing may go unheard.
+// Once, though what is to be done changes with every new `data`: between two drawings nothing may be missed.
 function listen(root) {
-  root.heard = {}
+  root.handlers = {}
   root.listening = new AbortController()
   const { signal } = root.listening
   for (const name of ["dragover", "dragleave", "drop", "paste"]) {
-    document.addEventListener(name, (event) => root.heard[name]?.(event), { signal })
+    document.addEventListener(name, (event) => root.handlers[name]?.(event), { signal })
   }
-  window.addEventListener("popstate", (event) => root.heard.popstate?.(event), { capture: true, signal })
+  window.addEventListener("popstate", (event) => root.handlers.popstate?.(event), { capture: true, signal })
 }
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  let root = parentElement.querySelector(".intake")
+  let root = parentElement.querySelector(".query-input")
   if (!root) {
     root = build(parentElement)
     root.pathname = location.pathname
@@ -195,20 +195,20 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   }
   // Where Streamlit hears it too, which not every browser lets be prevented, it runs the page as if it knew no component;
   // our word ends that run. So it is a state: a trigger would find no handler. Other pages are left to Streamlit.
-  outbox.heard(data.heard)
-  root.tell = setStateValue
+  eventQueue.acknowledge(data.acknowledged)
+  root.setState = setStateValue
   const popstate = (event) => {
     if (location.pathname !== root.pathname) return
     event.stopImmediatePropagation()
     const { search } = location
     const address = Object.fromEntries(new URLSearchParams(search))
     // Said again only while one is still there: something else may have been asked for meanwhile.
-    outbox.send({ address }, (changes) => location.search === search && root.tell("moved", changes))
+    eventQueue.send({ address }, (changes) => location.search === search && root.setState("moved", changes))
   }
-  root.heard = { ...listeners, popstate }
+  root.handlers = { ...listeners, popstate }
   note(data.address)
-  if (data.leave_for && data.leave_for !== root.leaving) location.assign(data.leave_for)
-  root.leaving = data.leave_for
+  if (data.redirect && data.redirect !== root.redirect) location.assign(data.redirect)
+  root.redirect = data.redirect
   // Streamlit also says this of a drawing that a newer one overtook, while the component stays.
   return () => setTimeout(() => root.isConnected || root.listening.abort(), 0)
 }

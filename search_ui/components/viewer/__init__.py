@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.components.assets import css, javascript
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
@@ -46,7 +46,7 @@ def viewer(
     The id of the one that is shown is `photo` in the page's address, without a step of the browser's Back.
 
     At `st.session_state[key]` is then the id of the one that was gone to as `.moved`; changes of favourites as
-    `.favourites`, for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`; and
+    `.favourites`, for `event_queue.apply` at the beginning of a run, each `{"id": ..., "yes": ...}`; and
     `{"id": ..., "box": [left, top, right, bottom]}` of a part to search with as `.part`, as shares of width and height.
 
     Args:
@@ -57,7 +57,7 @@ def viewer(
     """
     _viewer(
         key=key,
-        data={"pictures": list(pictures), "shown": shown, "cropping": False, "heard": heard(key)},
+        data={"pictures": list(pictures), "shown": shown, "cropping": False, "acknowledged": acknowledged(key)},
         default={"favourites": []},
         on_moved_change=on_move,
         on_favourites_change=lambda: None,

@@ -37,10 +37,10 @@ class Viewer extends PartFrame {
     this.root.remove()
   }
 
-  update(data, send, tell) {
-    Object.assign(this, { send, tell })
+  update(data, trigger, setState) {
+    Object.assign(this, { trigger, setState })
     this.pictures = data.pictures
-    if (data.heard) outbox.heard(data.heard)
+    if (data.acknowledged) eventQueue.acknowledge(data.acknowledged)
     this.isOnlyForParts = data.cropping
     this.root.classList.toggle("only", data.cropping)
     // An answer to an earlier step: whoever leafs on is already further.
@@ -81,18 +81,18 @@ class Viewer extends PartFrame {
     this.show(next)
     this.arrows()
     this.said.textContent = [next.name, next.position].filter(Boolean).join(", ")
-    // Here, because the server can only make steps of the browser's Back; see leafing.py.
+    // Here, because the server can only make steps of the browser's Back; see photo_navigation.py.
     const address = new URLSearchParams(location.search)
     address.set("photo", next.id)
     history.replaceState(history.state, "", `${location.pathname}?${address}`)
-    this.send("moved", next.id)
+    this.trigger("moved", next.id)
   }
 
   star() {
     const { id } = this.here
     const known = this.pictures[this.at(id)] ?? this.here
-    const expected = outbox.pending.findLast((each) => each.id === id)?.yes
-    outbox.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.tell("favourites", changes))
+    const expected = eventQueue.pending.findLast((each) => each.id === id)?.yes
+    eventQueue.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.setState("favourites", changes))
   }
 
   show(picture) {
