@@ -197,9 +197,7 @@ def _folders(
         _add(roots, held, is_busy=is_busy)
     if present:
         with st.expander("Index everything with another model", icon=":material/layers:", key="lib_spaces"):
-            caption(
-                "Another model has to look at each picture once. Until it has seen all of them, searches use the old one."
-            )
+            caption("Another model has to look at each picture once. Until it has, searches use the old one.")
             _space(_OTHER, held, has_default=False)
             st.button("Index all with it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
 
@@ -234,7 +232,7 @@ def _space(key: str, held: Sequence[SpaceState], *, has_default: bool) -> None:
     st.selectbox("Model", list(options), key=key, format_func=lambda each: options.get(each, each))
 
 
-# -- maintenance -----------------------------------------------------------------------------------------------------------
+# -- maintenance -------------------------------------------------------------------------------------------------------
 
 
 def _maintenance(

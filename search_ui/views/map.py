@@ -192,7 +192,7 @@ def open_picture(given: Any) -> None:
 
 
 def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Colouring, given: Any) -> None:
-    """Search for the pictures inside a polygon, `{"polygon": ...}`, or of a category, `{"category": number}`. A handler.
+    """Search for pictures inside a polygon, `{"polygon": ...}`, or of a category, `{"category": 7}`. A handler.
 
     Raises:
         QueryError: it is neither, or there is no picture there.

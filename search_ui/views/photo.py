@@ -170,7 +170,7 @@ def crop_dropped(name: str) -> None:
     )  # fmt: skip
 
 
-# -- tags and favourites --------------------------------------------------------------------------------------------
+# -- tags and favourites -----------------------------------------------------------------------------------------------
 
 
 def _marks(library: Library, content_id: int) -> None:
