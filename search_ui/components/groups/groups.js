@@ -69,7 +69,7 @@ function cardOf(card, root) {
   return made
 }
 
-// What was clicked and has not come back from the server yet is shown as it will be.
+// Pending clicks are shown as if they were applied.
 function expected(card, changes) {
   const made = structuredClone(card)
   for (const change of changes) {
@@ -81,7 +81,7 @@ function expected(card, changes) {
   return made
 }
 
-// Who goes by keyboard stays where they were.
+// The keyboard's focus stays where it was.
 function refocus(root, focused) {
   for (const name of ["photo", "group", "look"]) {
     const value = focused?.dataset?.[name]

@@ -17,7 +17,7 @@ _ranks: Final = st.components.v2.component("sightline_ranks", js=javascript(_HER
 
 
 class Ranked(TypedDict):
-    """A picture at its rank. `change` is shown beside it, `meaning` says it in words, `href` is where a click leads."""
+    """A picture at its rank. `change` is shown beside it, `meaning` says it in words, `href` is the link."""
 
     id: int
     src: str
@@ -31,7 +31,7 @@ class Ranked(TypedDict):
 
 
 class Side(TypedDict):
-    """One of the rankings: its title, what there is to say of it, and its pictures, best first."""
+    """One of the rankings: its title, a line about it, and its pictures, best first."""
 
     title: str
     about: str
