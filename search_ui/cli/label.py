@@ -12,11 +12,11 @@ import click
 from search_ui.cli.options import (
     check_one_form,
     csv_option,
-    followed,
     json_option,
     library_option,
     offline_option,
     parsed,
+    with_progress,
     write_lines,
 )
 
@@ -69,7 +69,7 @@ def label(
         templates=templates or None, filters=chosen, none=none, top=top,
     )  # fmt: skip
     totals: Counter[str] = Counter()
-    lines = _label_lines(followed(found, "labelling"), totals, "json" if as_json else "csv" if as_csv else "lines")
+    lines = _label_lines(with_progress(found, "labelling"), totals, "json" if as_json else "csv" if as_csv else "lines")
     write_lines(lines)
     most = ", ".join(f"{number} {name}" for name, number in totals.most_common(10))
     click.echo(f"{count(totals.total(), 'picture')}{': ' if most else ''}{most}", err=True)

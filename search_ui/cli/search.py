@@ -15,16 +15,16 @@ import click
 
 from search_ui.cli.options import (
     TextCommand,
-    asked,
     check_one_form,
     check_something,
     csv_option,
-    followed,
     json_option,
     library_option,
     offline_option,
+    query_of,
     terms,
     whole_library,
+    with_progress,
     write_lines,
 )
 
@@ -82,7 +82,7 @@ def query(
     check_one_form(limit=limit is not None, all=everything)
     if print0 and not as_paths:
         raise click.UsageError("--print0 says how --paths ends its lines: give both.")
-    wanted, pictures = asked(text, saved, images, likes)
+    wanted, pictures = query_of(text, saved, images, likes)
     if explain:
         _explain(wanted, as_json=as_json)
         return
@@ -150,13 +150,13 @@ def export(
     from sightline.media import export as copies
     from store.paths import display
 
-    wanted, pictures = asked(text, saved, images, likes)
+    wanted, pictures = query_of(text, saved, images, likes)
     wanted = whole_library(wanted) if everything else check_something(wanted)
     searcher = services().searcher()
     for root in copies.inside_roots(searcher.library, folder):
         click.echo(f"Note: {folder} lies in the indexed folder {root}; what is exported will be indexed too.", err=True)
     hits = islice(searcher.everything(wanted, pictures=pictures), limit)
-    photos = followed((hit.photo for hit in hits), "exporting")
+    photos = with_progress((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:
         for done in copies.export(photos, folder, link=link, tree=not flat, dry_run=dry_run):

@@ -1,4 +1,4 @@
-"""The page's end of a component's event queue: each event is applied once, however often the browser sends it.
+"""The server side of a component's event queue: applies each event once, however often it comes.
 
 Delivery is at least once: components send every event that the page has not acknowledged (event_queue.js). Sequence
 numbers for each session tell which are new. docs/internals/streamlit.md says why this is needed.

@@ -11,7 +11,7 @@ ADDRESS: Final = "/land.svg"
 
 @functools.cache
 def land() -> bytes:
-    """Return the drawing without a dot (SVG): 360 by 180 degrees, a line each 30. docs/make_land.py makes it."""
+    """Return the drawing without a dot (SVG): 360 by 180 degrees. docs/make_land.py makes it."""
     return Path(__file__).with_name("land.svg").read_bytes()
 
 
@@ -26,5 +26,5 @@ def globe(latitude: float, longitude: float) -> str:
 
 
 def coordinates(latitude: float, longitude: float) -> str:
-    """Return degrees north and east, as maps and other programs take them: metres are in the fifth decimal."""
+    """Return degrees north and east, as maps and other programs take them, to about a metre."""
     return f"{latitude:.5f}, {longitude:.5f}"

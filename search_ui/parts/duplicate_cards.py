@@ -19,7 +19,7 @@ MAX_PLACES: Final = 20
 
 
 def card(group: Group) -> Card:
-    """Return the card of a group: the picture to keep first, then the others, best first, each with all its places."""
+    """Return the card of a group: the pictures, best first, each with all its places."""
     held: dict[int, list[Version]] = {}
     for version in (group.suggestion.kept, *group.versions):
         places = held.setdefault(version.content_id, [])

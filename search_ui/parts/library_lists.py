@@ -1,4 +1,4 @@
-"""The lists of the Library page: folders, models, disk use, runs, failures, commands. All texts are escaped."""
+"""The lists of the Library page: folders, models, disk use, runs, failures, commands; all escaped."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def runs(rows: Sequence[RunRow]) -> None:
 
 @st.fragment
 def failures(library: Library, total: int) -> None:
-    """Draw the files that failed: by kind, by a text, a page at a time. A fragment: the rest of the page stays."""
+    """Draw the files that failed, by kind and text, a page at a time. The rest of the page stays."""
     kinds = library_reports.kinds(library.catalog)
     by_text: dict[str, Kind] = {kind.text: kind for kind in kinds}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -119,7 +119,7 @@ def failures(library: Library, total: int) -> None:
     page = int(st.session_state.get("failed_page", 0))
     rows, found = library_reports.failed(library.catalog, by_text.get(chosen or ""), text.strip(), PAGE, page * PAGE)
     if not rows:
-        caption("No failed file is like that." if found == 0 else "There are no more.")
+        caption("No file that failed is like that." if found == 0 else "There are no more.")
     st.html(f'<ul class="lib-failed">{"".join(_failed(row) for row in rows)}</ul>')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if found > PAGE:

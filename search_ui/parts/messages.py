@@ -85,7 +85,7 @@ def run_handler(change: Callable[[], object]) -> None:
 
 
 def catch_errors(draw: Callable[_P, None]) -> Callable[_P, None]:
-    """Make a drawing function show its errors. For dialogs: they are not drawn by the page, which does the same."""
+    """Make a drawing function show its errors: for dialogs, which the page does not draw."""
 
     @functools.wraps(draw)
     def drawn(*arguments: _P.args, **named: _P.kwargs) -> None:

@@ -17,7 +17,7 @@ from store.library import DATABASE
 
 
 def with_library(draw: Callable[[Searcher], None]) -> Callable[[], None]:
-    """Give a page the searcher of the library; without a library, or where it can't be read, say so and what to do."""
+    """Give a page the searcher of the library; where there is none, say so and what to do."""
 
     @functools.wraps(draw)
     def drawn() -> None:

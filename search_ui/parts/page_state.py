@@ -1,4 +1,4 @@
-"""The state of the Search page: the text of the query and the picture that is open, in session and URL.
+"""The state of the Search page, in session and URL: the text of the query, and the open picture.
 
 The text holds the whole query: pictures of the library (`like:`), dropped ones (`picture:`), filters and options. So a
 reload, a shared link and a saved search ask for the same. Handlers only change the state; drawing follows from it.
@@ -76,7 +76,7 @@ def _restore(params: Mapping[str, Any]) -> None:
 
 
 def _history_params(params: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that make a step of Back. How far down the page goes is none: the browser notes it."""
+    """Return the parameters that make a step of Back. How far down the page goes makes none."""
     return {name: value for name, value in params.items() if name in ("q", "photo")}
 
 
@@ -120,7 +120,7 @@ def open_photo_in_search(content_id: int) -> None:
 
 
 def switch_page(search_page: StreamlitPage) -> None:
-    """Go where a handler wanted to go. Called in each run before a page is drawn: a handler can't switch pages."""
+    """Go where a handler wanted to go, which it can't do itself. Called before a page is drawn."""
     params = st.session_state.pop(_OPEN, None)
     if params is not None:
         reset()
@@ -232,7 +232,7 @@ def change(made: Callable[[Query], Query], *, unfolded: bool = False) -> None:
 
 
 def add_images(names: Sequence[str]) -> None:
-    """Add uploaded pictures to the query, as many as it takes; those that it has are not added again. A handler."""
+    """Add uploaded pictures to the query, as many as it takes, none twice. A handler."""
 
     def added(query: Query) -> Query:
         new = [name for name in names if Picture(name) not in {term.subject for term in query.terms}]
@@ -268,7 +268,7 @@ def unfold_duplicates() -> None:
 
 
 def remove(parts: Sequence[tuple[str, int]]) -> None:
-    """Remove parts of the query, by their texts: the query may have changed since they were drawn. A handler.
+    """Remove parts of the query by their texts: it may have changed since they were drawn. A handler.
 
     Args:
         parts: the text of each, and how many parts of this text are to be left. So it does not matter whether the first
@@ -305,7 +305,7 @@ def set_unfolded(is_open: bool) -> None:
 
 
 def search(searcher: Searcher, query: Query) -> Result:
-    """Return the result of a query down to `shown_count`; the session's last one where nothing changed since.
+    """Return the result of a query down to `shown_count`; the last one where nothing changed since.
 
     Raises:
         QueryError, SpaceError: see `Searcher.search`.

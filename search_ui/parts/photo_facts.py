@@ -1,4 +1,4 @@
-"""The facts of one picture, as its dialog shows them. Names are foreign: they are escaped, or shown as code."""
+"""The facts of one picture, in its dialog. Names are foreign: they are escaped, or shown as code."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _path(root: bytes, path: bytes) -> None:
 
 
 def place(photo: PhotoRow) -> None:
-    """Draw where it was taken, and a button that finds pictures near there; nothing where that is not known."""
+    """Draw where it was taken, with a button that finds pictures near there; nothing where unknown."""
     latitude, longitude = photo.facts["latitude"], photo.facts["longitude"]
     if latitude is None or longitude is None:
         return

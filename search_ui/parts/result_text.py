@@ -24,7 +24,7 @@ def headline(result: Result, query: Query) -> str:
 
 
 def about(result: Result, query: Query) -> str:
-    """Return details of a result: among how many pictures, in what time, by which model, what its scores mean."""
+    """Return the details of a result: of how many pictures, the time, the model, what scores mean."""
     took = f"in {result.seconds * 1000:.0f} ms, with the model {result.space}."
     if not query.groups:
         return f"Found {took}"

@@ -140,7 +140,7 @@ def search_with(searcher: Searcher, query: Query, ids: Sequence[int]) -> None:
 
 
 def nearest_to_mean(index: VectorIndex, ids: Sequence[int], number: int) -> list[int]:
-    """Return the `number` contents whose vectors have the highest cosine with the mean of all, in their order.
+    """Return the `number` contents nearest to the mean of all by cosine, in their order.
 
     Contents without a vector in the index come last.
     """
@@ -229,7 +229,7 @@ def table(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> bytes:
 
 
 def _photos(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> list[PhotoRow]:
-    """Return the photos of pictures, in their order: those that the page shows, since filters choose between copies."""
+    """Return the photos that the page shows of pictures: filters choose between copies."""
     found = {hit.photo.content_id: hit.photo for hit in hits}
     found |= library.catalog.photos([id_ for id_ in ids if id_ not in found])
     return [found[id_] for id_ in ids if id_ in found]
@@ -252,7 +252,7 @@ def _to_folder(library: Library, photos: Sequence[PhotoRow]) -> None:
 
 
 def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
-    """Copy photos to a folder of this machine, and say what became of each; nothing that is there is replaced.
+    """Copy photos to a folder of this machine, and show the result. No file there is replaced.
 
     Raises:
         LibraryError: this server may not act on the machine, or shows another library by now.

@@ -1,4 +1,4 @@
-"""Turns hits into the tiles of the grid: in sections by relevance, those below the threshold folded away."""
+"""Turns hits into tiles of the grid, in sections by relevance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of widgets that show a stored value which something else may change too, such as the viewer's keyboard.
+"""Keys of widgets that show a stored value which something else, such as a key, may change too.
 
 Streamlit replays stale widget values: a click elsewhere still brings what the widget showed before, and calls its
 handler. So a widget gets a new key whenever the stored value changed elsewhere, and events from old keys are ignored.
@@ -25,7 +25,7 @@ def set_visible(names: Collection[str]) -> None:
 
 
 def key_for_value(name: str, stored: T, *, same: Callable[[T, T], bool]) -> str:
-    """Return the key of the widget of this name that shows a stored value: a new one where it showed another value."""
+    """Return the key of the widget that shows a stored value: a new one if it showed another value."""
     keys = _keys()
     key = keys.get(name, name)
     if key not in st.session_state or not same(st.session_state[key], stored):

@@ -1,4 +1,4 @@
-"""The Duplicates page: copies and versions side by side, to choose which are not needed. It touches no file.
+"""The Duplicates page: copies and versions side by side, to choose which are not needed.
 
 Its state is in the URL: `kind`, `alike`, `among`, `page`.
 """

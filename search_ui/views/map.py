@@ -1,4 +1,4 @@
-"""The Map page: every picture as a point, similar ones close together; and those with a location on a world map."""
+"""The Map page: pictures as points, by content, or by location on a world map."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _draw(
 
 
 def reach_of(places: Floats) -> tuple[float, float]:
-    """Return the largest |x| and |y| of places float32 (n, 2), at least 0.2: one point must not fill a screen."""
+    """Return the largest |x| and |y| of places float32 (n, 2), but at least 0.2."""
     x, y = np.maximum(np.abs(places).max(axis=0), 0.2).tolist()
     return round(x, 3), round(y, 3)
 
@@ -192,7 +192,7 @@ def open_picture(given: Any) -> None:
 
 
 def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Colouring, given: Any) -> None:
-    """Search for pictures inside a polygon, `{"polygon": ...}`, or of a category, `{"category": 7}`. A handler.
+    """Search for the pictures in a `{"polygon": ...}`, or of a `{"category": number}`. A handler.
 
     Raises:
         QueryError: it is neither, or there is no picture there.

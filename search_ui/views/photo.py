@@ -211,7 +211,7 @@ def _marks(library: Library, content_id: int) -> None:
 
 
 def _if_current(key: str, change: Callable[[], object]) -> None:
-    """Apply a change, unless it is a stale one: Streamlit calls the handlers of widgets that are gone, too."""
+    """Apply a change, unless it is stale: Streamlit calls handlers of widgets that are gone, too."""
     if widget_keys.is_current(key):
         run_handler(change)
 

@@ -95,7 +95,7 @@ def _follow(event: Mapping[str, Any]) -> None:
 
 
 def search_bar(searcher: Searcher, query: Query | None) -> None:
-    """Draw the input, the saved searches, the upload of pictures, and the chips; None: the query can't be read."""
+    """Draw the input, the saved searches and the chips; `query` None: the text can't be read."""
     with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(key="q"):
             st.text_input(
@@ -239,7 +239,7 @@ def grid(searcher: Searcher, sections: list[Section]) -> None:
 
 
 def more_button(*, is_more: bool) -> None:
-    """Draw a button where there are more. Its place stays when there are none, so that the page does not jump up."""
+    """Draw a button where there are more. Its place stays, so that the page does not jump."""
     if not is_more and page_state.shown_count() == page_state.FIRST:
         return
     with st.container(key="more", horizontal_alignment="center"):

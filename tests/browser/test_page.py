@@ -449,7 +449,7 @@ def test_a_mistake_shows_its_place_and_a_click_puts_it_right(page: Page, searche
 
 @pytest.mark.browser
 def test_a_picture_that_is_not_there_can_be_taken_out_again(page: Page) -> None:
-    page.goto("/?like=999999")
+    page.goto("/?q=like:999999")
     expect(page.get_by_text("There is no picture 999999")).to_be_visible()
     page.get_by_role("button", name="Remove like:999999").click()
     expect(page.get_by_text("Indexed last")).to_be_visible()

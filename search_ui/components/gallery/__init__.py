@@ -30,10 +30,10 @@ _marks: Final = st.components.v2.component("sightline_marks", js=javascript(_HER
 class Tile(TypedDict):
     """One picture of the grid.
 
-    `hash`: of its content, in hex. `folder`, `name`: its displayed path. `score`: text, or empty. `parts`: for each term
-    of the query its name, cosine and standard score; of all pictures or of none. `ratio`: width by height. `colour`:
-    shown until the picture has loaded, such as `#2f6b5d`, or empty. `folded`: the number of near-duplicates that it
-    stands for. `asked`: whether the query wants more, or less, like it.
+    `hash`: of its content, in hex. `folder`, `name`: its displayed path. `score`: text, or empty. `parts`: for each
+    term of the query its name, cosine and standard score; of all pictures or of none. `ratio`: width by height.
+    `colour`: shown until the picture has loaded, such as `#2f6b5d`, or empty. `folded`: the number of near-duplicates
+    that it stands for. `asked`: whether the query wants more, or less, like it.
     """
 
     id: int
@@ -116,7 +116,7 @@ def gallery(
 
 
 def _dated(key: str, data: dict[str, object]) -> dict[str, object]:
-    """Return the data with `at`, the time when it changed last, in milliseconds. Unchanged data stays the same object."""
+    """Return the data with `at`, when it changed last (ms); the same object where it did not change."""
     last: dict[str, object] = st.session_state.get(f"{key}-drawn", {})
     if {**last, "at": 0} != {**data, "at": 0}:
         last = {**data, "at": time.time_ns() // 1_000_000}
@@ -136,9 +136,9 @@ def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) 
 
 
 def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favourites: bool) -> dict[str, object]:
-    """Pack the pictures by columns, each one text: about 100 bytes a picture, and nothing that changes with a click.
+    """Pack the pictures by columns, each one text: about 100 bytes a picture.
 
-    Names are separated by a slash, which no name contains, numbers by a space; hashes and colours have a fixed width.
+    Nothing that changes with a click is in it. Names are separated by a slash, which no name contains, numbers by a space; hashes and colours have a fixed width.
     """
     tiles = [tile for section in sections for tile in section["tiles"]]
     folders = {tile["folder"]: "" for tile in tiles}

@@ -1,4 +1,4 @@
-"""The component above the pictures: chips of the query, upload of pictures, and the browser's Back and Forward."""
+"""The component above the pictures: chips of the query, upload of pictures, Back and Forward."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def query_input(
     on_pictures: Callable[[], None], on_remove: Callable[[], None], on_crop: Callable[[], None],
     redirect: str = "",
 ) -> None:  # fmt: skip
-    """Show the parts of the query as chips; take pictures that are picked, dropped anywhere on the page or pasted.
+    """Show the query as chips; take pictures that are picked, pasted or dropped anywhere on the page.
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then
 

@@ -40,5 +40,5 @@ class Side(TypedDict):
 
 
 def ranks(sides: Sequence[Side], *, key: str) -> None:
-    """Show rankings beside each other. Pointing at a picture, or the focus on it, marks the same one on the other."""
+    """Show rankings side by side. Pointing at a picture, or its focus, marks it in the other ones too."""
     _ranks(key=key, data={"sides": list(sides)})
