@@ -136,8 +136,8 @@ def export_marks(file: Path) -> None:
 def import_marks(file: Path) -> int:
     """Add the tags, favourites, saved searches and photos set aside in FILE, from `export-marks`.
 
-    FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit code is 1; so are
-    photos that are not at their place or hold something else there.
+    FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit
+    code is 1; so are photos that are not at their place or hold something else there.
     """
     from search_ui.runtime.services import services
     from sightline.humanize import count

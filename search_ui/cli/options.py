@@ -173,7 +173,8 @@ def _read(path: Path) -> bytes:
 def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n") -> None:
     """Print lines as UTF-8, whatever the terminal claims; bytes as they are.
 
-    JSON is UTF-8, and a path that the terminal can't show must not stop the list. A reader that has enough ends the program with 141.
+    JSON is UTF-8, and a path that the terminal can't show must not stop the list. A reader that has enough ends the
+    program with 141.
     """
     stdout = sys.stdout.buffer
     try:

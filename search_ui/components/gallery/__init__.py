@@ -138,7 +138,8 @@ def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) 
 def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favourites: bool) -> dict[str, object]:
     """Pack the pictures by columns, each one text: about 100 bytes a picture.
 
-    Nothing that changes with a click is in it. Names are separated by a slash, which no name contains, numbers by a space; hashes and colours have a fixed width.
+    Nothing that changes with a click is in it. Names are separated by a slash, which no name contains, numbers by a
+    space; hashes and colours have a fixed width.
     """
     tiles = [tile for section in sections for tile in section["tiles"]]
     folders = {tile["folder"]: "" for tile in tiles}
