@@ -101,8 +101,8 @@ def query(
         return
     result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
     printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0)
-    said = f"{printed} of {result.total} pictures, {result.strong} strong, {result.maybe} maybe"
-    click.echo(f"{said}, {result.seconds * 1000:.0f} ms", err=True)
+    found = f"{printed} of {result.total} pictures, {result.strong} strong, {result.maybe} maybe"
+    click.echo(f"{found}, {result.seconds * 1000:.0f} ms", err=True)
     _say_why(result.why_empty)
 
 

@@ -36,14 +36,14 @@ _STATES: Final = {
 def root(of: RootState, presence: Presence) -> None:
     """Draw a folder: its path, what is in it, when it was last scanned, and whether it is there."""
     parent, _, name = of.display.rstrip("/").rpartition("/")
-    said = [count(of.photos, "picture")]
-    said += [f"{of.missing:,} missing"] if of.missing else []
-    said += [f"{of.failed:,} failed"] if of.failed else []
-    said += [f"checked {ago(of.last_walked_at)}" if of.last_walked_at else "scan not finished"]
+    parts = [count(of.photos, "picture")]
+    parts += [f"{of.missing:,} missing"] if of.missing else []
+    parts += [f"{of.failed:,} failed"] if of.failed else []
+    parts += [f"checked {ago(of.last_walked_at)}" if of.last_walked_at else "scan not finished"]
     alert = f'<div class="lib-alert">{escape(_ABSENT[presence])}</div>' if presence != "there" else ""
     st.html(
         f'<div class="lib-root"><div class="lib-path"><span class="quiet">{escape(parent)}/</span>'
-        f'<strong>{escape(name)}</strong></div><div class="quiet">{escape(" · ".join(said))}</div>{alert}</div>'
+        f'<strong>{escape(name)}</strong></div><div class="quiet">{escape(" · ".join(parts))}</div>{alert}</div>'
     )
 
 
@@ -63,8 +63,8 @@ def spaces(library: Library, held: Sequence[SpaceState], default: SpaceState | N
     st.html(f'<ul class="lib-list">{"".join(rows)}</ul>')
 
 
-def _bar(part: float, said: str) -> str:
-    return f'<progress max="1" value="{part:.4f}" aria-label="{escape(said)}"></progress>'
+def _bar(part: float, label: str) -> str:
+    return f'<progress max="1" value="{part:.4f}" aria-label="{escape(label)}"></progress>'
 
 
 def disk(library: Library) -> None:
@@ -160,7 +160,7 @@ def commands(roots: Sequence[RootState], *, opened: bool) -> None:
     named = named_library()
     folders = " ".join(shlex.quote(display(to_bytes(to_path(root.path)))) for root in roots) or "./photos"
     with st.expander("The same in a terminal", icon=":material/terminal:", expanded=opened):
-        for said, command in (
+        for text, command in (
             ("Index again what is here, or add a folder" if roots else "Index a folder", f"index {folders}{named}"),
             ("Add a model", f"index {folders}{named} --space NAME"),
             ("List the models", f"spaces{named}"),
@@ -169,7 +169,7 @@ def commands(roots: Sequence[RootState], *, opened: bool) -> None:
             ("Forget what is missing", f"index {folders}{named} --prune"),
             ("Forget a folder", f"forget FOLDER{named}"),
         )[: None if roots else 1]:
-            caption(said)
+            caption(text)
             st.code(f"python -m indexer {command}", language="bash", wrap_lines=True)
         if not roots:
             caption("Or try it on drawn pictures first, with the small model Sightline ships")

@@ -203,13 +203,13 @@ def status_line(searcher: Searcher) -> None:
     counts = searcher.library.catalog.counts(space.id)
     last = searcher.library.catalog.last_run()
     ended = last["finished_at"] if last else None
-    said = [count(counts.pictures, "picture"), f"model {space.name}"]
+    parts = [count(counts.pictures, "picture"), f"model {space.name}"]
     if ended and not is_indexing(searcher.library.path):
-        said.append(f"indexed {ago(ended)}")
+        parts.append(f"indexed {ago(ended)}")
     if counts.missing:
-        said.append(f"{count(counts.missing, 'file')} missing")
+        parts.append(f"{count(counts.missing, 'file')} missing")
     with st.container(key="status", horizontal=True, vertical_alignment="center"):
-        caption(" · ".join(said))
+        caption(" · ".join(parts))
         if counts.failed and st.button(f"{count(counts.failed, 'file')} could not be read", type="tertiary"):
             failures(searcher)
 

@@ -1,6 +1,6 @@
 """Results, and facts of a picture, as words for people.
 
-Plain functions, plain text: whoever shows it decides how to escape it.
+Plain functions, plain text: the caller escapes it.
 """
 
 from __future__ import annotations

@@ -61,10 +61,10 @@ def news(added: int) -> str:
     )  # fmt: skip
 
 
-def strip(head: str, said: str, part: float | None) -> None:
+def strip(head: str, details: str, part: float | None) -> None:
     """Draw a line and a thin bar; an indeterminate one where `part`, 0 to 1, is not known."""
     value = "" if part is None else f' value="{part:.4f}"'
-    more = f'<span class="run-said">{escape(said)}</span>' if said else ""
+    more = f'<span class="run-said">{escape(details)}</span>' if details else ""
     st.html(
         f'<div class="run"><div class="run-line"><span class="run-head">{escape(head)}</span>{more}</div>'
         f'<progress max="1"{value} aria-label="{escape(head)}"></progress></div>'

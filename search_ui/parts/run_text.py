@@ -38,14 +38,14 @@ def heading(progress: Progress) -> str:
 
 def details(progress: Progress) -> str:
     """Return the speed of a run, its failures, and the time left; empty at the beginning."""
-    said = []
+    parts = []
     if progress.phase == "indexing" and progress.rate > 0 and progress.done:
-        said.append(f"{progress.rate:.{0 if progress.rate >= 10 else 1}f} pictures/s")
+        parts.append(f"{progress.rate:.{0 if progress.rate >= 10 else 1}f} pictures/s")
         if progress.total is not None and progress.done >= ENOUGH:
-            said.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
+            parts.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
     if progress.failed:
-        said.append(f"{progress.failed:,} failed")
-    return " · ".join(said)
+        parts.append(f"{progress.failed:,} failed")
+    return " · ".join(parts)
 
 
 def share(progress: Progress) -> float | None:
@@ -81,19 +81,19 @@ def outcome(run: Run) -> str:
     if run.state == "failed":
         return f"It failed. {_reason(run)}"
     if run.state == "stopped":
-        did = f" Until then: {summary(run.found[-1])}." if run.found and run.what != "verify" else ""
+        did = f" Until then: {summary(run.results[-1])}." if run.results and run.what != "verify" else ""
         return f"Stopped. What was done is kept; index again to go on from there.{did}"
     if run.what == "verify":
-        wrong = [finding for finding in run.found if finding.get("state") == "wrong"]
-        repaired = [finding for finding in run.found if finding.get("state") == "repaired"]
+        wrong = [finding for finding in run.results if finding.get("state") == "wrong"]
+        repaired = [finding for finding in run.results if finding.get("state") == "repaired"]
         if wrong:
             return f"Verified: {count(len(wrong), 'part')} of the library must be repaired."
         return "Verified: all is well." + (f" {count(len(repaired), 'part')} repaired." if repaired else "")
-    return f"Done: {summary(run.found[-1])}." if run.found else "Done."
+    return f"Done: {summary(run.results[-1])}." if run.results else "Done."
 
 
 def _reason(run: Run) -> str:
-    errors = [line.removeprefix("Error: ") for line in run.said if line.startswith("Error: ")]
+    errors = [line.removeprefix("Error: ") for line in run.log if line.startswith("Error: ")]
     if errors:
         return errors[-1]
-    return run.said[-1] if run.said else f"The indexer ended with code {run.code} and said nothing."
+    return run.log[-1] if run.log else f"The indexer ended with code {run.code} and no message."

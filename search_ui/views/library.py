@@ -60,10 +60,10 @@ def _page(library: Library) -> None:
     counts, roots = catalog.counts(), catalog.roots()
     held, default = catalog.spaces(), catalog.default_space()
     acts = services().manages and not library.readonly
-    said = [count(counts.pictures, "picture"), f"in {count(counts.photos, 'file')}"]
-    said += [f"{counts.missing:,} missing"] if counts.missing else []
-    said += [f"{counts.failed:,} failed"] if counts.failed else []
-    caption(" · ".join([f"{said[0]} {said[1]}", *said[2:]]))
+    parts = [count(counts.pictures, "picture"), f"in {count(counts.photos, 'file')}"]
+    parts += [f"{counts.missing:,} missing"] if counts.missing else []
+    parts += [f"{counts.failed:,} failed"] if counts.failed else []
+    caption(" · ".join([f"{parts[0]} {parts[1]}", *parts[2:]]))
     if not services().manages:
         message(NOT_HERE)
     elif library.readonly:
@@ -157,15 +157,15 @@ def _stop(run: Run) -> None:
 
 def _ended(run: Run) -> None:
     message(run_text.outcome(run), role="alert" if run.state == "failed" else "status")
-    for finding in run.found if run.what == "verify" else []:
+    for finding in run.results if run.what == "verify" else []:
         caption(f"{finding.get('part', '')}: {finding.get('text', '')}")
     if not services().manages:
         return  # neither the log, which has paths of this machine, nor a way to dismiss it for others
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_act, args=[services().runner.dismiss])
-    if run.said and run.state != "done":
+    if run.log and run.state != "done":
         with st.expander("Log"):
-            st.code("\n".join(run.said), language=None, wrap_lines=True)
+            st.code("\n".join(run.log), language=None, wrap_lines=True)
 
 
 # -- folders --------------------------------------------------------------------------------------------------------

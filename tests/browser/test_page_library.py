@@ -123,7 +123,7 @@ def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
         assert services().runner.wait(120)
         run = services().runner.run
         assert run is not None
-        assert (run.state, [each["added"] for each in run.found]) == ("done", [1])
+        assert (run.state, [each["added"] for each in run.results]) == ("done", [1])
 
 
 def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,8 +83,8 @@ def gallery(
         may_star: whether favourites can be changed, not only seen.
     """
     tiles = [tile for section in sections for tile in section["tiles"]]
-    said: Any = st.session_state.get(key, {})
-    known = list(said.get("selected") or [])
+    state: Any = st.session_state.get(key, {})
+    known = list(state.get("selected") or [])
     with st.container(key=f"{key}-parts", gap=None):
         _gallery(
             key=key,
