@@ -31,7 +31,7 @@ from search_ui.cli.options import (
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
     from sightline.query.types import Query
-    from sightline.ranking.results import Found
+    from sightline.ranking.results import Hit
     from store.library import Library
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ def query(
     searcher = services().searcher()
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
     if limit is None and (everything or form != "lines"):
-        hits = islice(searcher.everything(wanted, pictures=pictures), offset, None)
+        hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
         printed = _print_hits(searcher.library, hits, form, offset, print0=print0)
         click.echo(count(printed, "picture"), err=True)
         if not printed:
@@ -155,7 +155,7 @@ def export(
     searcher = services().searcher()
     for root in copies.inside_roots(searcher.library, folder):
         click.echo(f"Note: {folder} lies in the indexed folder {root}; what is exported will be indexed too.", err=True)
-    hits = islice(searcher.everything(wanted, pictures=pictures), limit)
+    hits = islice(searcher.matches(wanted, pictures=pictures), limit)
     photos = with_progress((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:
@@ -188,7 +188,7 @@ def _explain(wanted: Query, *, as_json: bool) -> None:
         write_lines(f"{line.kind}\t{line.text}\t{line.meaning}" for line in lines)
 
 
-def _print_hits(library: Library, hits: Iterable[Found], form: Form, offset: int, *, print0: bool) -> int:
+def _print_hits(library: Library, hits: Iterable[Hit], form: Form, offset: int, *, print0: bool) -> int:
     """Print hits whose first is at place `offset`; returns how many."""
     from sightline import records
 

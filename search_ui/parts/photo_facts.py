@@ -12,7 +12,7 @@ from search_ui.parts import page_state
 from search_ui.parts.messages import caption
 from search_ui.parts.result_text import facts
 from sightline.humanize import count, file_name, number
-from sightline.ranking.results import Found, Part
+from sightline.ranking.results import Hit, Part
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
@@ -27,11 +27,11 @@ def title(photo: PhotoRow) -> None:
     st.html(f'<h3 class="photo-name">{escape(file_name(photo))}</h3>')
 
 
-def fact_list(photo: PhotoRow, found: Found | None) -> None:
+def fact_list(photo: PhotoRow, hit: Hit | None) -> None:
     """Draw the facts, label and value."""
     rows = [*facts(photo), ("In a query", f"like:{photo.content_id}")]
-    if found is not None and len(found.parts) > 1:
-        rows.append(("Together", number(found)))
+    if hit is not None and len(hit.parts) > 1:
+        rows.append(("Together", number(hit)))
     table = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in rows)
     st.html(f'<dl class="facts">{table}</dl>')
 

@@ -22,7 +22,7 @@ from sightline.humanize import count, size
 from sightline.media.export import Exported, export, inside_roots
 from sightline.query.edits import liked
 from sightline.query.types import MAX_TERMS, Query
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.records import CSV_HEADER, csv_line, csv_row, file_name, shown
 from sightline.searcher import Searcher
 from store.errors import LibraryError
@@ -70,7 +70,7 @@ def stamp() -> int:
 # -- the bar --------------------------------------------------------------------------------------------------------
 
 
-def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
+def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
     """Draw the bar, if anything is selected.
 
     Args:
@@ -185,7 +185,7 @@ def tags(library: Library, ids: Sequence[int]) -> None:
 
 @st.dialog("Export", width="medium")
 @catch_errors
-def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Found]) -> None:
+def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -> None:
     """Draw the dialog that exports pictures: as files, and as lists."""
     library = searcher.library
     photos = _photos(library, ids, hits)
@@ -212,7 +212,7 @@ def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Found])
         caption(NO_COPIES)
 
 
-def table(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> bytes:
+def table(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> bytes:
     """Return pictures as CSV in UTF-8, with the columns and ranks of the command line's `--csv`.
 
     One that the page does not show any more has rank 0.
@@ -220,7 +220,7 @@ def table(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> bytes:
     wanted = set(ids)
     places = {hit.photo.content_id: (hit, rank) for rank, hit in enumerate(hits, 1) if hit.photo.content_id in wanted}
     gone = library.catalog.photos([id_ for id_ in ids if id_ not in places])
-    places |= {id_: (Found(0.0, "strong", (), photo), 0) for id_, photo in gone.items()}
+    places |= {id_: (Hit(0.0, "strong", (), photo), 0) for id_, photo in gone.items()}
     known_tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
     rows = [
         csv_row(*places[id_], tags=known_tags.get(id_, ()), favourite=id_ in favourites) for id_ in ids if id_ in places
@@ -228,7 +228,7 @@ def table(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> bytes:
     return "".join(f"{csv_line(row)}\n" for row in (CSV_HEADER, *rows)).encode("utf-8", "backslashreplace")
 
 
-def _photos(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> list[PhotoRow]:
+def _photos(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> list[PhotoRow]:
     """Return the photos that the page shows of pictures: filters choose between copies."""
     found = {hit.photo.content_id: hit.photo for hit in hits}
     found |= library.catalog.photos([id_ for id_ in ids if id_ not in found])

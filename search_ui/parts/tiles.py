@@ -8,8 +8,7 @@ from typing import Final, Literal
 from search_ui.components.gallery import Section, Tile
 from sightline.humanize import file_name, number
 from sightline.query.types import Like, Query
-from sightline.ranking.fusion import Band
-from sightline.ranking.results import Found, Result
+from sightline.ranking.results import Band, Hit, Result
 from store.tables.catalog import PhotoRow
 
 Asked = Mapping[int, Literal["liked", "disliked"]]
@@ -26,7 +25,7 @@ def asked(query: Query) -> Asked:
     }
 
 
-def tile(photo: PhotoRow, found: Found | None, asked: Asked, favourites: Collection[int]) -> Tile:
+def tile(photo: PhotoRow, hit: Hit | None, asked: Asked, favourites: Collection[int]) -> Tile:
     """Return the tile of a picture."""
     colour = photo.facts.get("colour")
     return {
@@ -34,11 +33,11 @@ def tile(photo: PhotoRow, found: Found | None, asked: Asked, favourites: Collect
         "hash": photo.hash.hex(),
         "folder": photo.display.removesuffix(file_name(photo)),
         "name": file_name(photo),
-        "score": "" if found is None else number(found),
-        "parts": [(of.term, of.cosine, of.score) for of in (found.parts if found else ())],
+        "score": "" if hit is None else number(hit),
+        "parts": [(of.term, of.cosine, of.score) for of in (hit.parts if hit else ())],
         "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
         "colour": "" if colour is None else f"#{colour:06x}",
-        "folded": len(found.folded) if found else 0,
+        "folded": len(hit.folded) if hit else 0,
         "favourite": photo.content_id in favourites,
         "asked": asked.get(photo.content_id, ""),
     }

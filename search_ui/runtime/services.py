@@ -103,7 +103,7 @@ class Services:
             space = searcher.space()
             searcher.library.vectors.get(space.id)
             self.encoders.get(space)
-            searcher.calibrate(space)
+            searcher.warm_up(space)
         except SightlineError as error:
             log.info("nothing was loaded ahead: %s", error)
 

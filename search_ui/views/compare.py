@@ -23,7 +23,7 @@ from sightline.models.presets import DEMO, PRESETS
 from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
 from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
-from sightline.ranking.results import Found, Result
+from sightline.ranking.results import Hit, Result
 from sightline.searcher import Searcher
 from store.errors import SightlineError
 
@@ -138,7 +138,7 @@ def _overlap(mine: Sequence[int], theirs: Sequence[int]) -> None:
     st.markdown(f"{'; '.join(parts)}; {agreed}.".replace("of the", "Of the", 1))
 
 
-def _side(name: str, result: Result | str, mine: Sequence[Found], theirs: Sequence[Found], other: str) -> Side:
+def _side(name: str, result: Result | str, mine: Sequence[Hit], theirs: Sequence[Hit], other: str) -> Side:
     if isinstance(result, str):
         return {"title": name, "about": "", "problem": result, "tiles": []}
     moved = changes([hit.photo.content_id for hit in mine], [hit.photo.content_id for hit in theirs])
@@ -147,7 +147,7 @@ def _side(name: str, result: Result | str, mine: Sequence[Found], theirs: Sequen
     return {"title": name, "about": took, "problem": result.why_empty or "" if not mine else "", "tiles": tiles}
 
 
-def _tile(hit: Found, rank: int, change: int | None, other: str) -> Ranked:
+def _tile(hit: Hit, rank: int, change: int | None, other: str) -> Ranked:
     if change is None:
         meaning = f"not among the first {LIMIT} in {other}"
     elif change:

@@ -24,10 +24,10 @@ from sightline.duplicates.groups import ALIKE, KINDS, USUAL, Groups, Kind
 from sightline.humanize import count, size
 from sightline.jobs import Job, Report
 from sightline.searcher import Searcher
+from store.arrays import Ids
 from store.errors import SightlineError
 from store.library import Library
 from store.lock import is_indexing
-from store.vectors.index import Ids
 
 PAGE: Final = 20
 # The page waits so many seconds for a search of duplicates; after that it shows the progress.

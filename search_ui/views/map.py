@@ -23,8 +23,9 @@ from sightline.maps.files import Layout
 from sightline.maps.layout import apart
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
+from store.arrays import Floats, Ids
+from store.errors import SightlineError
 from store.tables.catalog import SpaceState
-from store.vectors.index import Floats, Ids
 
 Tab = Literal["meaning", "earth"]
 TABS: Final[tuple[Tab, ...]] = get_args(Tab)

@@ -20,7 +20,7 @@ from sightline.humanize import count, file_name
 from sightline.media.crop import as_box, crop, crop_of
 from sightline.query.parser import parse
 from sightline.query.types import QueryError
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
 from store.library import Library
@@ -32,30 +32,30 @@ MAX_DUPLICATES: Final = 60
 _THUMBNAIL_SIDE: Final = 512
 _KEY: Final = "viewer"
 
-FoundOf = Callable[[int], Found | None]
+HitOf = Callable[[int], Hit | None]
 
 
 def detail(
-    searcher: Searcher, content_id: int, found: Found | None, order: Sequence[int] = (), found_of: FoundOf | None = None
+    searcher: Searcher, content_id: int, hit: Hit | None, order: Sequence[int] = (), hit_of: HitOf | None = None
 ) -> None:
     """Open the dialog of a picture.
 
     Args:
         searcher: of the library that holds it.
         content_id: the picture.
-        found: how it was found; None where it was not searched for.
+        hit: how it was found; None where it was not searched for.
         order: content ids of the page, in the order of the arrow keys.
-        found_of: how each of them was found; None: only `found` is known.
+        hit_of: how each of them was found; None: only `hit` is known.
     """
     if page_state.open_photo_id() != content_id:
         page_state.open_photo(content_id)
-    _dialog(searcher, tuple(order), found_of or {content_id: found}.get)
+    _dialog(searcher, tuple(order), hit_of or {content_id: hit}.get)
 
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
 @st.dialog("Picture", width="large", on_dismiss=page_state.close_photo)
 @catch_errors
-def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None:
+def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
     content_id = page_state.open_photo_id()
     if content_id is None or services().searcher() is not searcher:
         st.rerun()  # something else was asked for; or another library was put in the place of this one
@@ -63,7 +63,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None
     run_handler(lambda: favourite_events.apply_events(library, _KEY))
     handler_error()
     photo = library.catalog.photos([content_id]).get(content_id)
-    found = found_of(content_id)
+    hit = hit_of(content_id)
     # Laid out by style.css: facts beside picture and strips, or between them where the window is narrow.
     with st.container(key="photo-dialog"):
         large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
@@ -76,14 +76,14 @@ def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None
         title(photo)
         _marks(library, content_id)
         _actions(photo, content_id)
-        fact_list(photo, found)
-        if found is not None and found.parts:
-            parts_table(found.parts)
+        fact_list(photo, hit)
+        if hit is not None and hit.parts:
+            parts_table(hit.parts)
         place(photo)
         copies(library, photo)
     with below:
-        if found is not None and found.folded:
-            _duplicates(library, found.folded)
+        if hit is not None and hit.folded:
+            _duplicates(library, hit.folded)
         _similar(searcher, content_id)
 
 

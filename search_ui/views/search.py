@@ -38,7 +38,7 @@ from search_ui.views.photo import crop_dropped, detail
 from sightline.jobs import Background, Job
 from sightline.query.parser import parse
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Query, QueryError
-from sightline.ranking.results import Found, Result
+from sightline.ranking.results import Hit, Result
 from sightline.searcher import Searcher
 from store.errors import SightlineError
 
@@ -64,7 +64,7 @@ def page(searcher: Searcher) -> None:
         wrong = error
     st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
-    hits: Sequence[Found] = ()
+    hits: Sequence[Hit] = ()
     # Both are always there: what moves in the page's tree is drawn anew.
     with st.container(key="body", horizontal=True, gap=None):
         beside, found = st.container(key="beside"), st.container(key="found")
@@ -139,7 +139,7 @@ def _events(key: str) -> Any:
 # -- pictures -------------------------------------------------------------------------------------------------------
 
 
-def pictures(searcher: Searcher, query: Query) -> Sequence[Found]:
+def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
     """Draw the hits, or what was indexed last; returns what is shown, in its order."""
     searcher.space(query.space)  # raises where there is none of that name
     if query.is_empty:
@@ -165,7 +165,7 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 
     def work(_: object) -> None:
         searcher.encoders.get(space)
-        searcher.calibrate(space)
+        searcher.warm_up(space)
 
     job = _loading.job(key, work)
     if job.wait(PATIENCE):
@@ -173,7 +173,7 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
     return job
 
 
-def results(searcher: Searcher, query: Query) -> Sequence[Found]:
+def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
     """Search, say what was found, draw it."""
     result = page_state.search(searcher, query)
     if result.why_empty is not None:
@@ -192,14 +192,14 @@ def results(searcher: Searcher, query: Query) -> Sequence[Found]:
     return _visible(result)
 
 
-def _visible(result: Result) -> Sequence[Found]:
+def _visible(result: Result) -> Sequence[Hit]:
     """Return the hits that are not folded away: those that the arrow keys lead through."""
     if page_state.is_unfolded() or not is_folding(result):
         return result.hits
     return [hit for hit in result.hits if hit.band != "below"]
 
 
-def newest(searcher: Searcher, headline: str) -> Sequence[Found]:
+def newest(searcher: Searcher, headline: str) -> Sequence[Hit]:
     """Draw the page without a query: what was indexed last."""
     count = page_state.shown_count()
     photos = searcher.recent(count + 1)
@@ -213,7 +213,7 @@ def newest(searcher: Searcher, headline: str) -> Sequence[Found]:
     line(headline, shown)
     grid(searcher, shown)
     more_button(is_more=len(photos) > count)
-    return [Found(0.0, "strong", (), photo) for photo in photos[:count]]
+    return [Hit(0.0, "strong", (), photo) for photo in photos[:count]]
 
 
 def line(text: str, above: Sequence[Section], more: str = "") -> None:
@@ -253,7 +253,7 @@ def more_button(*, is_more: bool) -> None:
             st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
-def dialogs(searcher: Searcher, hits: Collection[Found]) -> None:
+def dialogs(searcher: Searcher, hits: Collection[Hit]) -> None:
     """Open the dialog that is asked for, if any: of a picture, or of one to cut a part out of."""
     given = st.session_state.pop("to_crop", None)
     opened = page_state.open_photo_id()

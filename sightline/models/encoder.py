@@ -16,13 +16,14 @@ from torch.nn import functional
 
 from sightline.models import cpu_backends
 from sightline.models.cpu_backends import Backend
-from sightline.models.device_queue import Floats, Lane, Pending, join
+from sightline.models.device_queue import Lane, Pending, join
 from sightline.models.devices import choose_device, choose_precision
 from sightline.models.memory import give_back
 from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
 from sightline.models.weights import load, load_visual
+from store.arrays import Floats
 from store.errors import SpaceError
 
 log = logging.getLogger(__name__)

@@ -28,10 +28,11 @@ from sightline.duplicates.groups import ALIKE, USUAL, Groups, grouped
 from sightline.duplicates.keep_rules import Version, differences, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, pairs
 from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
+from store.arrays import Floats
 from store.errors import SightlineError
 from store.library import Library
 from store.tables.catalog import SpaceState
-from store.vectors.index import Floats, VectorIndex
+from store.vectors.index import VectorIndex
 
 
 def quiet(done: float, doing: str) -> None:
