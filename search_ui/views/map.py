@@ -24,7 +24,6 @@ from sightline.maps.layout import apart
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.arrays import Floats, Ids
-from store.errors import SightlineError
 from store.tables.catalog import SpaceState
 
 Tab = Literal["meaning", "earth"]

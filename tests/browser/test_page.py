@@ -134,7 +134,7 @@ def test_a_dropped_picture_that_is_gone_is_one_sentence(app: AppTest) -> None:
 def test_a_space_that_is_not_there_is_one_sentence(app: AppTest) -> None:
     for text in ("boat space:nowhere", "space:nowhere"):
         asked(app, text)
-        assert "The library has no space 'nowhere'; it has demo." in said(app)
+        assert "The library has no model 'nowhere'; it has demo." in said(app)
 
 
 def test_an_address_says_what_to_search_for(app: AppTest) -> None:

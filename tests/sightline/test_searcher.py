@@ -324,7 +324,7 @@ def test_the_space_is_the_default_one_or_the_one_named(
     assert before != after
     assert searcher.encoders.get(searcher.space()).model.dim == 48
     assert searcher.search(parse(f'boat space:"{before}"')).space == before
-    with pytest.raises(QueryError, match=r"has no space 'none such'; it has "):
+    with pytest.raises(QueryError, match=r"has no model 'none such'; it has "):
         searcher.search(parse('boat space:"none such"'))
 
 

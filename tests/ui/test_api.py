@@ -568,7 +568,7 @@ def test_a_set_narrows_a_search_and_one_that_is_gone_is_said_in_a_sentence(clien
     assert get(client, "facets", q=f"-set:{name}")["total"] == 2
     for path in ("search", "facets"):
         said = refused(client.get(f"/api/v1/{path}", params={"q": "set:0123456789ab"}), 422)
-        assert "no set '0123456789ab' any more: the newest 200 are kept. Choose" in said["detail"]
+        assert "no selection '0123456789ab' any more: the newest 200 are kept. Select" in said["detail"]
 
 
 def test_state_and_spaces_are_told(client: TestClient, library: Path) -> None:
