@@ -157,7 +157,7 @@ def label(
         raise QueryError(f"{top} labels a picture were asked for; the least is 1.")
     if not space.has_text:
         raise SpaceError(
-            f"Space {space.name!r} knows pictures but no words, so it can't label. Choose another with --space, or "
+            f"The model {space.name!r} knows pictures but no words, so it can't label. Choose another with --space, or "
             "index with one that reads words: python -m indexer FOLDER --space fast"
         )
     encoder = encoders.get(space)

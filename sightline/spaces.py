@@ -29,7 +29,7 @@ class SpaceDirectory:
         found = [space for space in spaces if space.name.casefold() == name.casefold()]
         if not found:
             known = ", ".join(dict.fromkeys(space.name for space in spaces)) or "none yet"
-            raise QueryError(f"The library has no space {name!r}; it has {known}.")
+            raise QueryError(f"The library has no model {name!r}; it has {known}.")
         return found[-1]
 
     def _current(self) -> tuple[SpaceState | None, list[SpaceState]]:

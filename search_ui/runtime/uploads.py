@@ -13,15 +13,15 @@ from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Picture, Query, 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A picture given to the page: the file as it came, a thumbnail (JPEG) of it, its width and height upright."""
+    """An uploaded picture: the file, its thumbnail (JPEG), its upright width and height."""
 
     data: bytes
     thumbnail: bytes
     size: tuple[int, int]
 
 
-class Shelf:
-    """The pictures last given to the page, by a name that can't be guessed. In memory only, the oldest go first."""
+class UploadCache:
+    """The pictures last uploaded, by names that can't be guessed. In memory only; the oldest go first."""
 
     def __init__(self, limit: int = 512_000_000) -> None:
         """`limit`: bytes from which on the oldest go, but for as many as one query takes."""

@@ -37,14 +37,13 @@ def why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:
     """Why nothing passes the filters or matches, in a sentence; None where something does."""
     if not space.count:
         command = f"python -m indexer FOLDER --space {space.model}"
-        return f"No picture was encoded in space {space.name!r} yet. Index a folder: {command}"
+        return f"No picture was encoded with the model {space.name!r} yet. Index a folder: {command}"
     if not len(ranked.ids):
         if query.filters:
-            return "No picture passes the filters."
+            return "No pictures match these filters."
         return "No picture can be found: all that were indexed are missing from their folders."
     if not ranked.count(STRONG) and not ranked.count(MAYBE):
-        among = "of the pictures that pass the filters" if query.filters else "in the library"
-        return f"Nothing {among} matches this clearly; the nearest are below."
+        return "No clear match."
     return None
 
 

@@ -82,7 +82,7 @@ class TermEncoder:
         if not space.has_text:
             raise SpaceError(
                 f"The library was indexed with {space.name!r}, which knows pictures but no words. Search with a "
-                "picture, or index again with a space that reads words: python -m indexer FOLDER --space fast"
+                "picture, or index again with a model that reads words: python -m indexer FOLDER --space fast"
             )
         vector = self._cached_text(prompts, space)
         if vector is None:
@@ -128,7 +128,7 @@ class TermEncoder:
         pixels = encoder.preprocess.apply(decoded.pixels, decoded.original)
         vector: Floats = encoder.encode_images(pixels[None])[0]
         if not np.isfinite(vector).all():
-            raise QueryError(f"The model of space {space.name!r} makes nothing of this picture.")
+            raise QueryError(f"The model {space.name!r} makes nothing of this picture.")
         return vector
 
     def _content_id(self, content_hash: bytes, space: SpaceState) -> int | None:
@@ -141,7 +141,9 @@ class TermEncoder:
             vectors: Floats = self._library.vectors.get(space.id).vectors_of(np.asarray([content_id], np.int64))
             return np.asarray(vectors[0])
         except KeyError:
-            raise QueryError(f"There is no picture {content_id} in this library's space {space.name!r}.") from None
+            raise QueryError(
+                f"There is no picture {content_id} that the model {space.name!r} has seen in this library."
+            ) from None
 
 
 def _prompts(text: str, space: SpaceState, query: Query) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def test_a_query_about_nothing_that_is_there_says_so_and_still_shows_the_nearest
     result = searcher.search(parse("a wedding"), limit=20)
     assert result.strong == 0 and len(result.hits) == 20
     if not result.maybe:
-        assert result.why_empty == "Nothing in the library matches this clearly; the nearest are below."
+        assert result.why_empty == "No clear match."
     assert result.total == len(scenes)
 
 

@@ -187,7 +187,7 @@ def test_filters_alone_list_what_passes(searcher: Searcher) -> None:
 def test_a_tag_and_a_favourite_filter_at_once_and_change_no_other_query(searcher: Searcher) -> None:
     ids = ids_by_name(searcher)
     plain, before = searcher.search(parse("boat")).generation, searcher.search(parse("boat tag:best"))
-    assert before.total == 0 and before.why_empty == "No picture passes the filters."
+    assert before.total == 0 and before.why_empty == "No pictures match these filters."
     searcher.library.marks.change([ids["03.jpg"], ids["05.jpg"]], add=["Best"])
     searcher.library.marks.favourite([ids["05.jpg"]], True)
     after = searcher.search(parse("boat tag:best dedup:off"))
@@ -324,7 +324,7 @@ def test_the_space_is_the_default_one_or_the_one_named(
     assert before != after
     assert searcher.encoders.get(searcher.space()).model.dim == 48
     assert searcher.search(parse(f'boat space:"{before}"')).space == before
-    with pytest.raises(QueryError, match=r"has no space 'none such'; it has "):
+    with pytest.raises(QueryError, match=r"has no model 'none such'; it has "):
         searcher.search(parse('boat space:"none such"'))
 
 
@@ -450,7 +450,7 @@ def test_pages_out_of_range_say_what_is_in_range(searcher: Searcher, limit: int,
 def test_an_empty_query_is_told_apart_from_one_that_finds_nothing(searcher: Searcher) -> None:
     with pytest.raises(QueryError, match="nothing to search for"):
         searcher.search(Query())
-    assert searcher.search(parse("width:>100000")).why_empty == "No picture passes the filters."
+    assert searcher.search(parse("width:>100000")).why_empty == "No pictures match these filters."
 
 
 # -- prompts --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def _search(call: Call) -> Response:
     try:
         result = searcher.search(
             query,
-            pictures={**services().shelf.pictures_of(query), **call.pictures},
+            pictures={**services().uploads.pictures_of(query), **call.pictures},
             limit=call["limit"],
             offset=call["offset"],
         )
