@@ -62,5 +62,7 @@ def get(connection: Connection, name: str) -> Ids:
     """
     found = find(connection, name)
     if found is None:
-        raise MarksError(f"There is no set {name!r} any more: the newest {KEPT} are kept. Choose the pictures again.")
+        raise MarksError(
+            f"There is no selection {name!r} any more: the newest {KEPT} are kept. Select the pictures again."
+        )
     return found
