@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import faiss
 import hypothesis.strategies as st
@@ -283,6 +284,36 @@ def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path)
     third = index.saved
     assert third is not None and third.token != first.token and (third.rows, third.dead) == (105, 0)
     assert not files.path(first, "faiss").exists()
+
+
+@pytest.mark.parametrize("deleted", [0, 200])  # appended to, and written anew
+def test_what_is_added_or_read_while_it_is_saved_is_not_lost(tmp_path: Path, deleted: int) -> None:
+    table, index, _ = saved(IndexFiles(tmp_path, 1), 300)
+    query = text_like(index.sample(50)[1], 1)
+    table.delete(deleted)
+    table.add(7)
+    index = follow(index, table)
+
+    class Files(IndexFiles):
+        """In the middle of the first save others come."""
+
+        def write(self, *args: Any, **options: Any) -> Manifest:
+            table.add(5)
+            index.add(table.after(index.last_id))
+            np.testing.assert_array_equal(index.scores(query)[1], table.index().scores(query)[1])
+            return super().write(*args, **options)
+
+    index.save(Files(tmp_path, 1), "key")
+    assert index.unmapped == 5 and not index.is_saved
+    for _ in range(2):
+        np.testing.assert_array_equal(index.ids, table.index().ids)
+        np.testing.assert_array_equal(index.vectors_of(index.ids), table.index().vectors_of(index.ids))
+        first = index.saved
+        index.encode()
+        index.save(IndexFiles(tmp_path, 1), "key")
+    assert first is not None and index.saved is not None
+    assert index.is_saved and index.saved.token == first.token
+    assert table.opened(IndexFiles(tmp_path, 1), index.saved).verify()
 
 
 @contextmanager
