@@ -133,7 +133,10 @@ def _get(table: Mapping[int, Any], tag: int) -> Any:
 
 
 def _without_make(model: str | None, make: str | None) -> str | None:
-    """ "NIKON D90" by "NIKON CORPORATION" is a "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" a "Z1012"."""
+    """Model without its make.
+
+    "NIKON D90" by "NIKON CORPORATION" is a "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" a "Z1012".
+    """
     if model is None or make is None:
         return model
     known = set(make.casefold().split())

@@ -58,7 +58,8 @@ class Ranking:
         self, generation: int, measured: Sequence[Measured], queries: Floats, index: VectorIndex, ranked: Ranked,
         *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
-        """
+        """Take what a search ranked.
+
         Args:
             order: content ids above the line, where facts order them and not scores.
             duplicates: the cosine from which two pictures are versions of one; None to fold nothing.

@@ -200,8 +200,11 @@ class Marks:
     # -- to a file and back -------------------------------------------------------------------------------------
 
     def export(self) -> dict[str, Any]:
-        """Every mark, as `json.dumps` takes it: contents by the SHA-256 of their bytes, so that another library of the
-        same pictures can have them; photos set aside by their place too. Sets are not in it."""
+        """Every mark, as `json.dumps` takes it. Sets are not in it.
+
+        Contents go by the SHA-256 of their bytes, so that another library of the same pictures can have them;
+        photos set aside by their place too.
+        """
         decided = Decided()
         with self._engine.connect() as connection:
             pairs = (

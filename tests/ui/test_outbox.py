@@ -17,7 +17,7 @@ def blank() -> Iterator[None]:
     """A session in which nothing was done yet."""
     for name in list(streamlit.session_state):
         del streamlit.session_state[name]
-    yield
+    return
 
 
 def change(number: Any, **more: Any) -> dict[str, Any]:
