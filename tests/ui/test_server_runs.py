@@ -76,7 +76,7 @@ def test_a_run_indexes_a_folder_and_says_in_words_what_came_of_it(
     run = runner.verify()
     assert runner.wait(LONG)
     assert outcome(run) == "Verified: all is well."
-    assert {finding["part"] for finding in run.found} >= {"database", "thumbnails"}
+    assert {finding["part"] for finding in run.results} >= {"database", "thumbnails"}
     runner.dismiss()
     assert runner.run is None
 
