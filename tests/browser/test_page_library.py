@@ -352,6 +352,7 @@ def test_a_folder_is_added_and_its_pictures_can_be_found(
     expect(page.locator(".tile:visible")).to_have_count(6)
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_from_the_page(page: Page, made: Path, tmp_path: Path) -> None:
     many = tmp_path / "many"
     many.mkdir()

@@ -1,4 +1,4 @@
-"""The relevance threshold, measured on drawn pictures whose contents are known, through the searcher that people use."""
+"""The relevance threshold, measured on drawn pictures whose contents are known, through the real searcher."""
 
 from __future__ import annotations
 

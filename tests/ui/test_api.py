@@ -208,6 +208,7 @@ def _like(shown: Any, real: Any, place: str) -> None:
         assert isinstance(real, float if isinstance(shown, float) else type(shown)), place
 
 
+@pytest.mark.slow
 def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_path: Path) -> None:
     shutil.copy(made / "photos" / "blue.jpg", tmp_path / "boat.jpg")
     shown = re.findall(r"```sh\n(.+?)```(?:\n```json\n(.+?)```)?", DOCUMENTED, re.DOTALL)
