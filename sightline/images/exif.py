@@ -7,14 +7,16 @@ control characters in it. Tag numbers and types: CIPA DC-008 (Exif 2.32), sectio
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import re
 import struct
 import unicodedata
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import ExifTags, Image
 
@@ -22,6 +24,12 @@ TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "TIFF"})
 """Formats whose plugin turns the pixels upright itself: turning them by EXIF again would be once too often."""
 
 MAX_TEXT: Final = 200
+
+# PNG (third edition), section 5: a signature, then chunks of a length, a type, that many bytes and a checksum.
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_FACTS: Final = frozenset({b"IHDR", b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+_PNG_END: Final = b"".join(struct.pack(">I4sI", 0, kind, zlib.crc32(kind)) for kind in (b"IDAT", b"IEND"))
+_LONGEST_CHUNK: Final = 16 * 2**20
 
 # The exceptions Pillow's EXIF reader is known to raise on damaged tags; MemoryError and the like pass through.
 _BROKEN: Final = (ArithmeticError, AttributeError, EOFError, LookupError, OSError, RecursionError, SyntaxError,
@@ -60,8 +68,11 @@ class Facts:
 def read_facts(image: Image.Image) -> Facts:
     """Read the facts of an opened picture, before its pixels are loaded or drafted.
 
-    Before, because loading a TIFF forgets its orientation and a draft forgets the original size. Damaged EXIF
-    raises nothing. On a PNG whose EXIF does not come first, Pillow loads the pixels to find it.
+    Before, because loading a TIFF forgets its orientation and a draft forgets the original size; but a PNG, whose EXIF
+    may follow its pixels, is loaded first, or opened `png_without_pixels`. Damaged EXIF raises nothing.
+
+    Whoever changes what is read here raises `store.tables.fact_table.FACTS_VERSION`: the next run of the indexer then
+    reads the headers of known pictures again.
     """
     width, height = image.size
     kind = "JPEG" if image.format == "MPO" else str(image.format)
@@ -89,6 +100,19 @@ def read_facts(image: Image.Image) -> Facts:
     )
 
 
+def png_without_pixels(source: BinaryIO) -> io.BytesIO:
+    """A PNG file with the chunks that facts are read from, wherever they are in `source`, and no pixels."""
+    source.seek(0)
+    kept = [source.read(len(_PNG_SIGNATURE))]
+    while len(head := source.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big") + 4  # with the checksum behind it
+        if head[4:] in _PNG_FACTS and length <= _LONGEST_CHUNK:
+            kept.append(head + source.read(length))
+        else:
+            source.seek(length, io.SEEK_CUR)
+    return io.BytesIO(b"".join([*kept, _PNG_END]))
+
+
 def clean_text(value: object) -> str | None:
     """Text from a tag as one clean line of at most 200 characters; None where nothing readable is left.
 
@@ -113,7 +137,7 @@ def _tag_tables(image: Image.Image) -> tuple[Mapping[int, Any], Mapping[int, Any
     """The main, Exif and GPS tables; an unreadable one is empty."""
     nothing: dict[int, Any] = {}
     try:
-        exif = image.getexif()
+        exif = Image.Image.getexif(image)  # that of PNGs would load the pixels where there is no EXIF
     except _BROKEN:
         return nothing, nothing, nothing
     tables: list[Mapping[int, Any]] = []

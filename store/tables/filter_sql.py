@@ -1,7 +1,7 @@
 """Filters to content ids, through indexes that hold all that is asked of them, and one set at a time.
 
 Each filter is one look-up in one index, so that its plan needs no statistics and can't go wrong; what they have in
-common is found in numpy. Text that is compared without case is compared folded: file names and extensions are stored
+common is found in numpy. Text is compared casefolded: file names and extensions are stored
 so, and of folders, cameras and lenses, which are few, each distinct one is looked at.
 """
 
@@ -18,21 +18,20 @@ from sqlalchemy.engine import Connection
 
 from store.tables import id_sets
 from store.tables.filters import (
-    Camera,
+    Choice,
     ContentFilter,
     Date,
     Ext,
     Favourite,
     Filter,
     Folder,
-    Lens,
-    Measure,
     Near,
-    Orientation,
+    Number,
     PhotoFilter,
     Set,
     Tag,
-    fold,
+    Text,
+    casefolded,
 )
 from store.tables.geo import box, kilometres
 from store.tables.patterns import Condition, folder_pattern, name_condition
@@ -102,7 +101,7 @@ def photo_filters(filters: Iterable[Filter]) -> list[PhotoFilter]:
     return [filter_ for filter_ in filters if isinstance(filter_, PhotoFilter)]
 
 
-def shown(connection: Connection, filters: Sequence[Filter]) -> Ids:
+def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
     """The photo to show for each content: the oldest present one that passes the photo filters.
 
     Returns:
@@ -151,9 +150,9 @@ def photo_condition(filter_: PhotoFilter, folders: Callable[[], Iterable[str]]) 
     """What a filter asks of a row of `photos`, without its negation; `folders` gives the folders that may occur."""
     if isinstance(filter_, Folder):
         wanted = folder_pattern(filter_.names)
-        return _one_of("folder", [folder for folder in folders() if wanted.search(fold(folder))])
+        return _one_of("folder", [folder for folder in folders() if wanted.search(casefolded(folder))])
     if isinstance(filter_, Ext):
-        names = {one_spelling(fold(name)) for name in filter_.names}
+        names = {one_spelling(casefolded(name)) for name in filter_.names}
         return _one_of("ext", sorted(names | {ext for ext, name in _SPELLINGS.items() if name in names}))
     parts = [name_condition(pattern) for pattern in filter_.patterns]
     return "(" + " OR ".join(part[0] for part in parts) + ")", tuple(value for part in parts for value in part[1])
@@ -164,20 +163,18 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
     match filter_:
         case Date():
             return column(connection, "SELECT id FROM contents WHERE taken_at >= ? AND taken_at < ?", filter_.bounds)
-        case Measure():
-            where = f"{filter_.fact} BETWEEN ? AND ?"
+        case Number():
+            where = f"{filter_.row.column} BETWEEN ? AND ?"
             return column(connection, f"SELECT id FROM contents WHERE {where}", filter_.bounds)
-        case Camera():
-            return _with_words(connection, "camera", filter_.names)
-        case Lens():
-            return _with_words(connection, "lens", filter_.names)
-        case Orientation():
-            where, values = _one_of("shape", list(filter_.names))
+        case Text():
+            return _with_words(connection, filter_.row.column, filter_.names)
+        case Choice():
+            where, values = _one_of(filter_.row.column, list(filter_.names))
             return column(connection, f"SELECT id FROM contents WHERE {where}", values)
         case Near():
             return _near(connection, filter_)
         case Tag():
-            where, values = _one_of("key", [fold(" ".join(name.split())) for name in filter_.names])
+            where, values = _one_of("key", [casefolded(" ".join(name.split())) for name in filter_.names])
             of_tags = f"SELECT id FROM tags WHERE {where}"
             return column(connection, f"SELECT content_id AS id FROM content_tags WHERE tag_id IN ({of_tags})", values)
         case Favourite():
@@ -200,11 +197,11 @@ def _chosen(connection: Connection, names: Sequence[str]) -> Ids:
 
 
 def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
-    wanted = [fold(name).split() for name in names]
+    wanted = [casefolded(name).split() for name in names]
     values = [
         value
         for value in distinct(connection, "contents", fact)
-        if any(all(word in folded for word in words) for folded in [fold(value)] for words in wanted)
+        if any(all(word in folded for word in words) for folded in [casefolded(value)] for words in wanted)
     ]
     where, bound = _one_of(fact, values)
     return column(connection, f"SELECT id FROM contents WHERE {where}", bound)
@@ -283,7 +280,7 @@ def _by_date_few(connection: Connection, ids: Ids) -> Ids:
 
 def _by_name(connection: Connection, filters: Sequence[Filter]) -> Ids:
     photos, contents = columns(connection, f"{_PRESENT} ORDER BY name, content_id", (), ("id", "content_id"))
-    keep: Mask = shown(connection, filters)[contents] == photos
+    keep: Mask = shown_photos(connection, filters)[contents] == photos
     return contents[keep]
 
 

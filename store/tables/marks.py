@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from store.errors import LibraryError
 from store.paths import display
 from store.tables import id_sets, set_asides
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 from store.tables.marks_json import (
     Decided,
     MarksError,
@@ -60,8 +60,8 @@ class Marks:
             MarksError: a bad name, one that is in both, or a content that the library does not have is to get a tag.
             LibraryError: the library may not be written.
         """
-        added = {fold(name): name for name in map(tag_name, reversed(add))}
-        removed = {fold(name): name for name in map(tag_name, remove)}
+        added = {casefolded(name): name for name in map(tag_name, reversed(add))}
+        removed = {casefolded(name): name for name in map(tag_name, remove)}
         both = [name for key, name in removed.items() if key in added]
         if both:
             raise MarksError(
@@ -152,7 +152,7 @@ class Marks:
         """Every saved search, by name."""
         with self._engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT name, query, saved_at FROM saved_searches").all()
-        return sorted((SavedSearch(*row) for row in rows), key=lambda search: (fold(search.name), search.name))
+        return sorted((SavedSearch(*row) for row in rows), key=lambda search: (casefolded(search.name), search.name))
 
     # -- sets and photos set aside ------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class Marks:
         with self._write() as connection:
             ids = _ids_of(connection, {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)})
             tagged = sum(
-                _tag(connection, _array(ids[hash_] for hash_ in hashes if hash_ in ids), fold(name), name)
+                _tag(connection, _array(ids[hash_] for hash_ in hashes if hash_ in ids), casefolded(name), name)
                 for name, hashes in decided.tags.items()
             )
             liked = _favourite(connection, _array(ids[hash_] for hash_ in decided.favourites if hash_ in ids))

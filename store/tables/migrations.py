@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from store.errors import LibraryError
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 
 _LAST_PART: Final = "substr({0}, length(rtrim({0}, replace({0}, '/', ''))) + 1)"
 
@@ -199,7 +199,13 @@ _THIRD: Final = (
     )""",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
+# Which version of the program read a picture's header.
+_FOURTH: Final = (
+    "ALTER TABLE contents ADD COLUMN facts_version INTEGER DEFAULT 1 NOT NULL",
+    "CREATE INDEX ix_contents_facts_version ON contents (facts_version)",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 VERSION: Final = len(STEPS)
 
 
@@ -238,7 +244,7 @@ def migrate(connection: Connection, where: str) -> None:
         LibraryError: the database is newer than this program.
     """
     raw: Any = connection.connection.driver_connection
-    raw.create_function("fold", 1, fold, deterministic=True)
+    raw.create_function("fold", 1, casefolded, deterministic=True)
     for number, step in enumerate(STEPS, start=1):
         with connection.begin():
             # Asked under the write lock: another process may be opening the same library.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 
 Condition = tuple[str, tuple[Any, ...]]
 """A condition in SQL, and the values it binds."""
@@ -16,13 +16,13 @@ def folder_pattern(names: Sequence[str]) -> re.Pattern[str]:
     """Finds any of the names, as whole consecutive folders, in a folded folder with `/` at both ends."""
     any_of = []
     for name in names:
-        parts = [part for part in fold(name).split("/") if part.strip()]
+        parts = [part for part in casefolded(name).split("/") if part.strip()]
         any_of.append("/".join(re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in parts))
     return re.compile(f"/(?:{'|'.join(any_of)})/")
 
 
 def name_condition(pattern: str) -> Condition:
-    folded = fold(pattern)
+    folded = casefolded(pattern)
     if any(char in folded for char in "*?["):
         return "name GLOB ?", (_glob(folded),)
     words = tuple(folded.split())
