@@ -41,7 +41,7 @@ def free_port() -> int:
 STAGE = """
 import sys, uvicorn
 from streamlit.starlette import App
-from search_ui.server import before_the_page, configure
+from search_ui.server.asgi import before_the_page, configure
 script, port = sys.argv[1], int(sys.argv[2])
 app = App(script, middleware=before_the_page())
 configure("127.0.0.1", port)

@@ -442,7 +442,7 @@ def test_bombs_cost_no_memory(tmp_path: Path) -> None:
         (tmp_path / str(number)).write_bytes(data)
     program = f"""
 import pathlib, resource
-from indexer.decode import DecodeError, decode
+from sightline.images.decode import DecodeError, decode
 decode(open({str(AWKWARD / "gps.jpg")!r}, "rb"), need=224)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in pathlib.Path({str(tmp_path)!r}).iterdir():

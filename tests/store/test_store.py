@@ -222,7 +222,7 @@ def test_an_old_library_that_is_being_written_is_not_called_damaged(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _version_1(library)
-    for module in ("database", "library"):
+    for module in ("tables.database", "lock", "library"):
         monkeypatch.setattr(f"store.{module}.BUSY_TIMEOUT_MS", 300)
     with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -298,7 +298,7 @@ def test_what_is_no_database_is_refused_and_untouched(library: Path, content: by
 
 def test_one_indexer_at_a_time_and_the_lock_goes_with_its_process(library: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from store.library import locked\n"
+        "import sys, time; from pathlib import Path; from store.lock import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, library], stdout=subprocess.PIPE, text=True)

@@ -107,7 +107,7 @@ def test_scores_are_the_same_however_the_rows_are_shared_among_threads() -> None
 
 EVERY_HALF = """
 import numpy as np
-from store.scoring import cosines
+from store.vectors.exact import cosines
 numbers = np.arange(65536, dtype=np.uint16).view(np.float16)
 numbers = numbers[np.isfinite(numbers)][:, None]
 read = cosines(numbers, np.arange(len(numbers)), np.ones((1, 1), np.float32))
