@@ -22,12 +22,12 @@ LENS = Text("lens", ("50mm",))
 
 @pytest.fixture
 def lenses(photos: Path) -> list[Path]:
-    """Six pictures of five kinds with a lens in their EXIF, in PNGs before and behind the pixels; and some others."""
+    """Six pictures of four kinds with a lens in their EXIF, in PNGs before and behind the pixels; and others without."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Canon"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] = "RF50mm"
     made = []
-    for number, name in enumerate(("a.jpg", "b.webp", "c.tif", "d.png", "e.avif", "f.png")):
+    for number, name in enumerate(("a.jpg", "b.webp", "c.jpg", "d.png", "e.avif", "f.png")):
         picture = Image.effect_noise((160, 120 + number), 90).convert("RGB")
         picture.save(photos / name, exif=exif)
         made.append(photos / name)
