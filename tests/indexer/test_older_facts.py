@@ -22,7 +22,7 @@ LENS = Text("lens", ("50mm",))
 
 @pytest.fixture
 def lenses(photos: Path) -> list[Path]:
-    """Six pictures of four kinds with a lens in their EXIF, in PNGs before and behind the pixels; and others without."""
+    """Six pictures of four kinds with a lens in their EXIF, in PNGs before and behind the pixels; others have none."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Canon"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] = "RF50mm"
