@@ -68,6 +68,7 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
     "height:100..120": (Number("height", 100, 120),),
     "size:<20kB": (Number("size", None, 20_000),),
     "orientation:square": (Choice("orientation", ("square",)),),
+    "rating:>=4": (Number("rating", 4, None),),
     "near:48.2,16.4,50": (Near(48.2, 16.4, 50),),
     "near:0,180,500": (Near(0, 180, 500),),
     "tag:best": (Tag(("BEST",)),),
@@ -80,7 +81,7 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
 
 COLUMNS: Final = (
     "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens",
-    "latitude", "longitude", "photo_count",
+    "latitude", "longitude", "photo_count", "rating",
 )  # fmt: skip
 """What `contents` makes."""
 
@@ -138,7 +139,7 @@ def contents(rows: int, pick: random.Random | None = None) -> Iterator[tuple[Any
             id_, id_.to_bytes(32, "big"), pick.randint(10_000, 20_000_000), width, height, "JPEG", 1,
             taken if pick.random() < 0.9 else None, make, model,
             f"lens {pick.randrange(60)}" if pick.random() < 0.5 else None,
-            latitude if placed else None, longitude if placed else None, 1,
+            latitude if placed else None, longitude if placed else None, 1, id_ % 9 if 1 <= id_ % 9 <= 5 else None,
         )  # fmt: skip
 
 

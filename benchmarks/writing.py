@@ -48,7 +48,7 @@ def pictures(count: int) -> list[Indexed]:
     vectors = np.random.default_rng(0).standard_normal((count, DIM), dtype=np.float32)
     made = []
     for id_, hash_, size, *rest in contents(count):
-        facts = dict(zip(COLUMNS[3:-1], rest, strict=False))
+        facts = dict(zip(COLUMNS[3:], rest, strict=False))
         file = File(1, f"2024/05/outing {id_ % 80}/IMG_{id_:07}.jpg".encode(), size, 1)
         made.append(Indexed(file, hash_, facts, vectors[id_ - 1]))
     return made

@@ -38,6 +38,8 @@ _BROKEN: Final = (ArithmeticError, AttributeError, EOFError, LookupError, OSErro
 _DATE: Final = re.compile(r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})[ T](\d{1,2}):(\d{1,2}):(\d{1,2})", re.ASCII)
 _FIRST_WORD: Final = re.compile(r"([^ _-]+)[ _-]+(.+)")
 _OFFSET: Final = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
+# An attribute or an element, "4" or "4.0": XMP Specification Part 1 (2012), section 8.4.
+_XMP_RATING: Final = re.compile(rb"""xmp:Rating(?:\s*=\s*["']|>)\s*(-?\d)(?:\.0*)?\s*["'<]""")
 _FURTHEST_OFFSET: Final = 14 * 60  # minutes; Kiribati. No clock on Earth is further from UTC.
 _HIGHEST: Final = 100_000.0  # metres; above it "altitude" is a damaged tag, not a place
 
@@ -48,7 +50,8 @@ class Facts:
 
     `taken_at` is the camera's wall clock, "YYYY-MM-DDTHH:MM:SS"; `taken_offset` minutes east of UTC. `latitude` and
     `longitude` are WGS84 degrees, north and east positive, both there or neither; `altitude` metres above the sea.
-    `orientation` is the file's own EXIF value, 1 to 8, already accounted for in width and height.
+    `orientation` is the file's own EXIF value, 1 to 8, already accounted for in width and height. `rating` is 1
+    to 5 stars.
     """
 
     width: int
@@ -63,6 +66,7 @@ class Facts:
     longitude: float | None = None
     altitude: float | None = None
     orientation: int = 1
+    rating: int | None = None
 
 
 def read_facts(image: Image.Image) -> Facts:
@@ -97,6 +101,7 @@ def read_facts(image: Image.Image) -> Facts:
         longitude=longitude,
         altitude=altitude,
         orientation=orientation,
+        rating=_rating(image, exif),
     )
 
 
@@ -165,6 +170,15 @@ def _without_make(model: str | None, make: str | None) -> str | None:
     while (split := _FIRST_WORD.fullmatch(rest)) is not None and split[1].casefold() in known:
         rest = split[2]
     return rest
+
+
+def _rating(image: Image.Image, exif: Mapping[int, Any]) -> int | None:
+    """Stars by XMP, which programs keep up to date, else by EXIF. Both write 0 for none, XMP -1 for rejected."""
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    text = packet.encode("utf-8", "replace") if isinstance(packet, str) else packet
+    found = _XMP_RATING.search(text) if isinstance(text, bytes) else None
+    stars = int(found[1]) if found else _get(exif, ExifTags.Base.Rating)
+    return stars if isinstance(stars, int) and 1 <= stars <= 5 else None
 
 
 def _taken(exif: Mapping[int, Any], details: Mapping[int, Any]) -> tuple[str | None, int | None]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-FACTS_VERSION: Final = 1
+FACTS_VERSION: Final = 2
 """Version of what `sightline.images.exif` reads from headers. A run reads the headers of older pictures again."""
 
 LARGEST: Final = 2**63 - 1
@@ -57,6 +57,7 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("latitude", float, "Where it was taken: degrees, WGS84, north positive."),
     Fact("longitude", float, "Where it was taken: degrees, WGS84, east positive."),
     Fact("altitude", float, "Metres above the sea."),
+    Fact("rating", int, "Stars that a program gave it, 1 to 5.", label="Rating", shown="{} of 5"),
     Fact("colour", int, "The dominant colour, 0xRRGGBB as a number.", source="pixels"),
     Fact("size", int, "The file's size in bytes.", source="file", required=True),
     Fact(
@@ -180,6 +181,10 @@ _ROWS: Final = (
         key="orientation", column="shape", example="orientation:landscape", meaning="{}", meant=("shape",),
         choices={"landscape": "wider than high", "portrait": "higher than wide", "square": "as wide as high"},
         facet=Facet("shapes", "Orientation", 70),
+    ),
+    NumberKey(
+        key="rating", column="rating", example="rating:>=4", meaning="rated {} of 5 stars", meant=("stars",), highest=5,
+        takes="whole numbers of stars, as in rating:5, rating:>=4 or rating:3..4", facet=Facet("ratings", "Rating", 25),
     ),
     FilterKey(key="near", example="near:48.86,2.35,5", meaning="taken within {}", meant=("place", "gps")),
     FilterKey(

@@ -205,7 +205,12 @@ _FOURTH: Final = (
     "CREATE INDEX ix_contents_facts_version ON contents (facts_version)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH: Final = (
+    "ALTER TABLE contents ADD COLUMN rating INTEGER",
+    "CREATE INDEX ix_contents_rating ON contents (rating) WHERE rating IS NOT NULL",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 VERSION: Final = len(STEPS)
 
 

@@ -170,8 +170,8 @@ def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) 
             lens = casefolded(facts.get("lens") or "")
             return bool(lens) and any(all(word in lens for word in casefolded(name).split()) for name in names)
         case Number(fact, low, high):
-            value = picture.size if fact == "size" else facts[fact]
-            return (low is None or value >= low) and (high is None or value <= high)
+            value = picture.size if fact == "size" else facts.get(fact)
+            return value is not None and (low is None or value >= low) and (high is None or value <= high)
         case Choice(_, names):
             across, up = facts["width"], facts["height"]
             return ("square" if across == up else "landscape" if across > up else "portrait") in names
@@ -250,6 +250,7 @@ facts = st.fixed_dictionaries(
         "camera_make": st.sampled_from(MAKES),
         "camera_model": st.sampled_from(MODELS),
         "lens": st.sampled_from(["FE 24-70mm", "RF50mm"]),
+        "rating": st.sampled_from([1, 4, 5]),
     },
 )
 placed = st.builds(
@@ -313,6 +314,7 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
         st.builds(
             Number, st.sampled_from(["width", "height", "size"]), st.just(40), st.sampled_from([None, 40, 1000]), yes
         ),
+        st.builds(Number, st.just("rating"), st.sampled_from([0, 2, 4]), st.sampled_from([None, 4, 5]), yes),
         st.builds(Choice, st.just("orientation"), some_of("landscape", "portrait", "square"), yes),
         st.builds(
             lambda place, far, no: Near(place[0], place[1], far, no),
@@ -369,6 +371,7 @@ def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted
                 held = [id_ for id_ in ids.tolist() if in_folder(drawn, catalog.hash_of(id_), folder)]
                 assert len(held) == count
             kinds: dict[str, Callable[[str], Filter]] = {
+                "ratings": lambda name: Number("rating", int(name), int(name)),
                 "exts": lambda name: Ext((name,)),
                 "shapes": lambda name: Choice("orientation", (name,)),
                 "tags": lambda name: Tag((name,)),
@@ -596,6 +599,7 @@ def test_a_fact_that_is_not_known_satisfies_only_negations() -> None:
         (lambda: Number("width", -1, None), "not -1"),
         (lambda: Number("size", 2**63, None), "not 9223372036854775808"),
         (lambda: Number("width", 2, 1), "at least 2 and at most 1"),
+        (lambda: Number("rating", 6, None), "rating takes 0 to 5; not 6"),
         (lambda: Choice("orientation", ("round",)), "no orientation 'round'"),
         (lambda: Near(91, 0, 1), "not 91"),
         (lambda: Near(0, float("nan"), 1), "not nan"),
