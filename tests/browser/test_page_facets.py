@@ -69,9 +69,7 @@ def single(draw: st.DrawFn) -> Filter:
     """A filter as a click asks for it: not negated, with one name."""
     made = draw(filters())
     made = replace(made, negated=False)
-    if isinstance(made, Orientation):
-        return replace(made, names=made.names[:1])
-    if isinstance(made, Camera | Ext | Folder | Lens | Tag):
+    if isinstance(made, Choice | Ext | Folder | Tag | Text):
         return replace(made, names=made.names[:1])
     return made
 
