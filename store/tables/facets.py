@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from store.arrays import Ids, Mask
 from store.tables.fact_table import FACET_NAMES, FACT_FILTERS, ChoiceKey, NumberKey
-from store.tables.filter_sql import FEW, Ids, Mask, column, columns, distinct, mask, matching, one_spelling, room
+from store.tables.filter_sql import FEW, column, columns, distinct, mask, matching, one_spelling, room
 
 Counted = tuple[tuple[str, int], ...]
 _Kinds = dict[str, Counter[str]]
