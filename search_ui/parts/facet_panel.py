@@ -1,4 +1,4 @@
-"""What the present search can be narrowed by: values of facts with counts, and what a click on one does to the query.
+"""What the present search can be narrowed by, and what a click on it does to the query.
 
 A click writes a filter into the box, or takes it out: several values of one fact become one filter, `camera:a,b`, which
 any of them satisfies. A count says how many pictures choosing the value alone would leave, with the query's filters on
@@ -181,13 +181,18 @@ def _number_of(row: FilterKey, name: str, values: Counted) -> int:
 
 @lru_cache(_KEPT)
 def _counted(library: Library, state: tuple[int, int], filters: tuple[Filter, ...]) -> Facets:
-    """The facets of what the filters leave, of the library's present state: other clicks ask for the same again."""
+    """Return the facets of what the filters leave, of the library's present state.
+
+    Other clicks ask for the same again.
+    """
     only = library.catalog.matching(filters) if filters else None
     return library.catalog.facets(only, _READ)
 
 
 def contents(library: Library, query: Query) -> tuple[Years, list[Group]]:
-    """What the panel shows for a query; not to be changed, since the next drawing of the page gets the same.
+    """Return what the panel shows for a query; not to be changed.
+
+    The next drawing of the page gets the same.
 
     Raises:
         MarksError: a filter names a set that is not there any more.

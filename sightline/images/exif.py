@@ -162,7 +162,7 @@ def _get(table: Mapping[int, Any], tag: int) -> Any:
 
 
 def _without_make(model: str | None, make: str | None) -> str | None:
-    """ "NIKON D90" by "NIKON CORPORATION" is a "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" a "Z1012"."""
+    """Shorten "NIKON D90" by "NIKON CORPORATION" to "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" to "Z1012"."""
     if model is None or make is None:
         return model
     known = set(make.casefold().split())
@@ -173,7 +173,10 @@ def _without_make(model: str | None, make: str | None) -> str | None:
 
 
 def _rating(image: Image.Image, exif: Mapping[int, Any]) -> int | None:
-    """Stars by XMP, which programs keep up to date, else by EXIF. Both write 0 for none, XMP -1 for rejected."""
+    """Return the stars by XMP, which programs keep up to date, else by EXIF.
+
+    Both write 0 for none, XMP -1 for rejected.
+    """
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     text = packet.encode("utf-8", "replace") if isinstance(packet, str) else packet
     found = _XMP_RATING.search(text) if isinstance(text, bytes) else None
@@ -220,7 +223,10 @@ def _minutes(text: str | None) -> int | None:
 
 
 def _position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, float | None]:
-    """Latitude, longitude (degrees) and altitude (metres). No altitude without a place: it is a receiver's noise."""
+    """Return latitude, longitude (degrees) and altitude (metres).
+
+    There is no altitude without a place: it is a receiver's noise.
+    """
     tags = ExifTags.GPS
     latitude = _degrees(_get(gps, tags.GPSLatitude), _get(gps, tags.GPSLatitudeRef), "N", "S", 90.0)
     longitude = _degrees(_get(gps, tags.GPSLongitude), _get(gps, tags.GPSLongitudeRef), "E", "W", 180.0)

@@ -41,7 +41,10 @@ class Line:
 
 
 def explain(query: Query) -> list[Line]:
-    """The parts of a query as they were understood: terms, then filters, then options. None where it is empty."""
+    """Return the parts of a query as they were understood: terms, then filters, then options.
+
+    None where it is empty.
+    """
     made: list[tuple[LineKind, str]] = [_group(group) for group in query.groups]
     for given in query.filters:
         positive = _filter(replace(given, negated=False))

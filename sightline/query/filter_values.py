@@ -1,4 +1,4 @@
-"""Values of filters as they are typed, to filters: `date:2023-06..`, `width:>=4000`, `near:48.86,2.35,5`."""
+"""Values of filters as they are typed, to filters: `date:2023-06..`, `near:48.86,2.35,5`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The query language: a text to a `Query`, and back. docs/search.md describes it; grammar.lark is its grammar."""
+"""The query language: a text to a `Query`, and back.
+
+docs/search.md describes it; grammar.lark is its grammar.
+"""
 
 from __future__ import annotations
 

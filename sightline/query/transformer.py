@@ -1,4 +1,7 @@
-"""What the rules of grammar.lark make of a text: the parts of a `Query`, each with its place; and what is no query."""
+"""What the rules of grammar.lark make of a text: the parts of a `Query`, or an error.
+
+Each has its place.
+"""
 
 from __future__ import annotations
 
@@ -188,7 +191,10 @@ class QueryBuilder(Transformer[Token, Query]):
 
 
 def syntax_error(error: UnexpectedToken, text: str) -> QueryError:
-    """What is wrong where the grammar found no way on: a quote, a weight, a name, or an operator, minus or OR."""
+    """Return the error where the grammar found no way on.
+
+    It is about a quote, a weight, a name, or an operator, minus or OR.
+    """
     start, end = _span(error.token)
     if error.token.type == "UNCLOSED":
         return _unclosed(error.token)
@@ -254,7 +260,9 @@ def _unknown(token: Token) -> QueryError:
 
 
 def _filled(token: Token, name: str, made: Iterable[Value | Token]) -> list[Value]:
-    """The values of a filter or subject, none of them empty: between two commas, or beside one, something must stand.
+    """Return the values of a filter or subject, none of them empty.
+
+    Between two commas, or beside one, something must stand.
 
     Raises:
         QueryError: one is empty.

@@ -1,4 +1,4 @@
-"""One batch of what the indexer found out, written in the transaction at hand, with plain SQL and tuples.
+"""Writing one batch of what the indexer found out, in the transaction at hand.
 
 SQLAlchemy's statements took more than half of a commit: it made `IN` lists and parameters anew for each batch. Here all
 SQL is static, so SQLite's statements are prepared once a connection, and rows go to the driver as they are.
@@ -50,7 +50,10 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that could not be indexed, at a stage (walk, read, open, decode, encode), for a reason in plain words."""
+    """A file that could not be indexed.
+
+    `stage` is walk, read, open, decode or encode; `reason` says why in plain words.
+    """
 
     file: File
     stage: str
@@ -104,7 +107,7 @@ def recount(connection: Connection, content_ids: Iterable[int]) -> None:
 
 
 def place(root: str, shown: str) -> tuple[str, str, str]:
-    """What filters ask of a photo's place: `folder`, `name`, `ext`, from how its root and its path are displayed."""
+    """Return the columns `folder`, `name`, `ext` of a photo, from its root and path as displayed."""
     parent, _, name = shown.rpartition("/")
     name = casefolded(name)
     return folder(root, parent), name, name.rpartition(".")[2] if "." in name else ""
@@ -121,7 +124,10 @@ def _each(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -
 
 
 def _found(connection: Connection, query: str, first: tuple[Any, ...], keys: Sequence[bytes]) -> list[Any]:
-    """Rows of a query that ends in `IN`, for all keys. Full chunks are one statement, which the driver keeps."""
+    """Return the rows of a query that ends in `IN`, for all keys.
+
+    Full chunks are one statement, which the driver keeps.
+    """
     rows: list[Any] = []
     for start in range(0, len(keys), CHUNK):
         chunk = tuple(keys[start : start + CHUNK])

@@ -105,7 +105,7 @@ class Catalog(KnownFiles):
             return Counts(*connection.exec_driver_sql(query, values).one())
 
     def failures(self, limit: int | None = None, offset: int = 0) -> list[FailureRow]:
-        """Files that could not be indexed, by root and path: `limit` of them, or all, after the first `offset`."""
+        """Return `limit` files that could not be indexed, or all, after the first `offset`, by path."""
         with self.engine.connect() as connection:
             return listings.failures(connection, limit, offset)
 
@@ -123,7 +123,10 @@ class Catalog(KnownFiles):
     def vectors_after(
         self, space_id: int, dim: int, last_id: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]]:
-        """Vectors of a space with an id above `last_id`, by id, in chunks: ids (n,), content ids (n,), (n, dim)."""
+        """Yield a space's vectors with an id above `last_id`, by id, in chunks.
+
+        A chunk is ids int64 (n,), content ids int64 (n,), vectors float16 (n, dim).
+        """
         # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
         query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
         with self.engine.connect() as connection:
@@ -154,7 +157,7 @@ class Catalog(KnownFiles):
         return ids
 
     def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
-        """One present photo, and the facts, of each content that has any; the oldest photo where there are several.
+        """Return one present photo and the facts of each content that has any: the oldest photo.
 
         Args:
             content_ids: in any order; unknown ones are left out.
@@ -171,7 +174,10 @@ class Catalog(KnownFiles):
         return found
 
     def photos_of(self, content_ids: Sequence[int] | NDArray[np.int64]) -> list[PlacedPhoto]:
-        """Every present photo of each content, by content id, then the oldest first; unknown contents are left out."""
+        """Return every present photo of these contents, by content id, then the oldest first.
+
+        Unknown contents are left out.
+        """
         with self.engine.connect() as connection:
             return listings.photos_of(connection, np.asarray(content_ids, np.int64))
 
@@ -208,7 +214,7 @@ class Catalog(KnownFiles):
             return filter_sql.matching(connection, filters)
 
     def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
-        """What the contents `only`, int64 (n,), or all can be narrowed by; at most `limit` of a kind that is open."""
+        """Count by values the contents `only`, int64 (n,), or all; at most `limit` of an open kind."""
         with self.engine.connect() as connection:
             return facets(connection, only, limit)
 

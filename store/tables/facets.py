@@ -169,6 +169,6 @@ def _folders(connection: Connection, wanted: Mask) -> Counter[str]:
 
 
 def _ancestors(folder: str) -> list[str]:
-    """ "/photos/trips/" is in "photos" and in "photos/trips"."""
+    """Return the folders that hold one: "photos" and "photos/trips" for "/photos/trips/"."""
     parts = folder.strip("/").split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1) if parts[0]]

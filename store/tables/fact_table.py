@@ -81,7 +81,7 @@ READ_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source in ("header
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """What pictures are counted by: its name in JSON, its title in the panel, and its place there, the lowest first."""
+    """What pictures are counted by: name in JSON, title in the panel, place there, lowest first."""
 
     name: str
     title: str
@@ -204,15 +204,3 @@ FACT_FILTERS: Final = tuple(row for row in _ROWS if isinstance(row, FactKey))
 
 FACET_NAMES: Final = tuple(row.facet.name for row in _ROWS if row.facet is not None and row.key != "favourite")
 """The kinds of values that pictures are counted by; favourites are one number."""
-
-
-def fact(name: str) -> Fact:
-    """The row of `FACTS` of a column.
-
-    Raises:
-        KeyError: there is none.
-    """
-    for row in FACTS:
-        if row.name == name:
-            return row
-    raise KeyError(f"There is no fact {name!r} in store.tables.fact_table.FACTS.")

@@ -129,7 +129,10 @@ def _passing(connection: Connection, filters: Sequence[PhotoFilter]) -> tuple[Id
 
 
 def _photos(connection: Connection, filter_: PhotoFilter | None) -> tuple[Ids, Ids]:
-    """Present photos that satisfy a filter, without its negation, or all; and their contents, in any order."""
+    """Return present photos that satisfy a filter, not negated, or all; and their contents.
+
+    In any order.
+    """
     query: str = _PRESENT
     values: tuple[Any, ...] = ()
     if filter_ is not None:
@@ -145,7 +148,10 @@ def one_spelling(ext: str) -> str:
 
 
 def photo_condition(filter_: PhotoFilter, folders: Callable[[], Iterable[str]]) -> Condition:
-    """What a filter asks of a row of `photos`, without its negation; `folders` gives the folders that may occur."""
+    """Return what a filter, not negated, asks of a row of `photos`.
+
+    `folders` gives the folders that may occur.
+    """
     if isinstance(filter_, Folder):
         wanted = folder_pattern(filter_.names)
         return _one_of("folder", [folder for folder in folders() if wanted.search(casefolded(folder))])
@@ -210,7 +216,10 @@ def _one_of(name: str, values: Sequence[str]) -> Condition:
 
 
 def distinct(connection: Connection, table: str, name: str) -> list[str]:
-    """The distinct values of a column, in order, with one seek of its index each: SQLite's DISTINCT reads every row."""
+    """Return the distinct values of a column, in order, with one seek of its index each.
+
+    SQLite's DISTINCT reads every row.
+    """
     there = "missing_since IS NULL" if table == "photos" else f"{name} IS NOT NULL"
     least = f"SELECT min({name}) FROM {table} WHERE {there}"
     query = (
@@ -234,7 +243,10 @@ def _near(connection: Connection, near: Near) -> Ids:
 
 
 def photos_of(connection: Connection, ids: str, filters: Sequence[Filter]) -> Condition:
-    """Which rows of `photos` may be shown for contents: present, and passing the photo filters. `ids`: a JSON array."""
+    """Return which photos may be shown for contents: present, and passing the photo filters.
+
+    `ids` is a JSON array.
+    """
     mine = f"content_id IN {_VALUES} AND missing_since IS NULL"
     parts, values = [mine], [ids]
 
@@ -250,7 +262,9 @@ def photos_of(connection: Connection, ids: str, filters: Sequence[Filter]) -> Co
 
 
 def ordered(connection: Connection, ids: Ids, by: Literal["date", "name"], filters: Sequence[Filter]) -> Ids:
-    """The contents by date, newest first, or by the folded file name of the photo that is shown for each, int64 (n,).
+    """Order contents, int64 (n,), by date or by file name.
+
+    By date the newest come first; the name is the casefolded one of the photo that is shown for each.
 
     Ties by id. Last, by id, come those without a date, or without a photo that passes the photo filters.
     """

@@ -40,7 +40,10 @@ def casefolded(text: str) -> str:
 
 
 def abbreviated(value: object) -> str:
-    """A value as a message repeats it: as Python writes it, in at most 80 characters, however long or deep it is."""
+    """Return a value as a message repeats it: as Python writes it, in at most 80 characters.
+
+    However long or deep the value is.
+    """
     text = _REPR.repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
@@ -80,7 +83,9 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """In a folder of one of these names, at any depth: "trips", consecutive ones "trips/2023", wildcards `*` and `?`.
+    """In a folder of one of these names, at any depth; `*` and `?` are wildcards.
+
+    "trips" is one name, "trips/2023" are consecutive ones.
 
     The root's own name counts as the first folder; what lies above the root does not count.
 
@@ -101,7 +106,9 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A file name: a glob for the whole of it where the pattern has `*`, `?` or `[`, else words that are all in it.
+    """A file name: words that are all in it, or a glob for the whole of it.
+
+    A pattern with `*`, `?` or `[` is a glob.
 
     Raises:
         ValueError: no pattern, or a blank one.
@@ -117,7 +124,9 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Ext:
-    """One of these extensions, without the dot; kept in lower case. Two spellings of one format count as one.
+    """One of these extensions, without the dot; kept in lower case.
+
+    Two spellings of one format count as one.
 
     Raises:
         ValueError: no extension, a blank one, or one with a dot or a slash in it.
@@ -277,7 +286,9 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Is in one of these sets of chosen pictures, by their names, kept in lower case; see `store.tables.id_sets`.
+    """In one of these sets of chosen pictures, by name, kept in lower case.
+
+    See `store.tables.id_sets`.
 
     Raises:
         ValueError: no name, or a blank one.

@@ -38,7 +38,9 @@ class KnownFiles:
     def known_rows(
         self, root_id: int, paths: Sequence[bytes], space_id: int, *, older: bool = False
     ) -> list[tuple[Any, ...]]:
-        """Photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`; bare, as a walk asks for all.
+        """Return photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`.
+
+        They are bare tuples, as a walk asks for all.
 
         Only with `older` is it asked whether their facts are older.
         """

@@ -1,4 +1,6 @@
-"""What a person decided: tags, favourites, saved searches. They belong to contents, and so follow a file that moves.
+"""What a person decided: tags, favourites, saved searches.
+
+They belong to contents, and so follow a file that moves.
 
 Beside them what pages keep: sets of pictures that were chosen, and photos that were set aside.
 
@@ -41,7 +43,10 @@ _IDS: Final = "(SELECT value FROM json_each(?))"
 
 
 class Marks:
-    """Marks of one library. Its readers see the last committed state; each call is a transaction of its own."""
+    """Marks of one library; each call is a transaction of its own.
+
+    Readers see the last committed state.
+    """
 
     def __init__(self, engine: Engine, where: str, *, readonly: bool) -> None:
         self._engine = engine
@@ -157,7 +162,7 @@ class Marks:
     # -- sets and photos set aside ------------------------------------------------------------------------------
 
     def keep_set(self, content_ids: Iterable[int]) -> str:
-        """Keep a choice of pictures, so that the filter `set:` can name it; returns its name, 12 hexadecimal digits.
+        """Keep a choice of pictures for the filter `set:`; returns its name, 12 hexadecimal digits.
 
         The same pictures have the same name. The newest 200 sets stay.
 
@@ -176,12 +181,17 @@ class Marks:
         return name
 
     def set_ids(self, name: str) -> NDArray[np.int64] | None:
-        """The content ids of a set, sorted, int64 (n,), as they were chosen; None where there is no such set now."""
+        """Return the content ids of a set, sorted, int64 (n,); None where there is no such set now.
+
+        They are those that were chosen.
+        """
         with self._engine.connect() as connection:
             return id_sets.find(connection, name)
 
     def set_aside(self, photo_ids: Iterable[int], yes: bool) -> None:
-        """Mark photos as superfluous, or take that back. Searches find them as before; their files are not touched.
+        """Mark photos as superfluous, or take that back.
+
+        Searches find them as before; their files are not touched.
 
         The mark is on a path and what it holds: it goes when the file moves or changes.
 
@@ -200,8 +210,11 @@ class Marks:
     # -- to a file and back -------------------------------------------------------------------------------------
 
     def export(self) -> dict[str, Any]:
-        """Every mark, as `json.dumps` takes it: contents by the SHA-256 of their bytes, so that another library of the
-        same pictures can have them; photos set aside by their place too. Sets are not in it."""
+        """Return every mark but sets, as `json.dumps` takes it.
+
+        Contents are named by the SHA-256 of their bytes, so that another library of the same pictures can have the
+        marks; photos that are set aside by their place too.
+        """
         decided = Decided()
         with self._engine.connect() as connection:
             pairs = (

@@ -1,4 +1,7 @@
-"""Marks as a file: what may stand in it, and what a name may be. JSON, contents by SHA-256, so that it outlives ids."""
+"""Marks as a JSON file: what may stand in it, and what a name may be.
+
+It names contents by SHA-256, so that it outlives ids.
+"""
 
 from __future__ import annotations
 

@@ -220,7 +220,9 @@ def version_of(connection: Connection) -> int:
 
 
 def check_version(found: int, where: str, *, readonly: bool = False) -> None:
-    """Refuse a database written by a newer program, or one that needs steps and can't be written; it is left untouched.
+    """Refuse a database that this program can't use; it is left untouched.
+
+    That is one written by a newer program, or one that needs steps and can't be written.
 
     Raises:
         LibraryError: `found` is above this program's version, or below it and not 0 where nothing may be written.

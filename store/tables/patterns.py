@@ -1,4 +1,7 @@
-"""What people write for names, as SQLite and Python's regular expressions read it. All of it is compared folded."""
+"""What people write for names, as SQLite and Python's regular expressions read it.
+
+All of it is compared casefolded.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ _SET: Final = re.compile(r"\[(!?+)(\]?+[^\]]*+)\]")
 
 
 def _glob(pattern: str) -> str:
-    """Python's `fnmatch` pattern as SQLite's GLOB writes it: it negates a set with `^` and knows no lone bracket."""
+    """Return Python's `fnmatch` pattern as SQLite's GLOB writes it.
+
+    GLOB negates a set with `^` and knows no lone bracket.
+    """
     written, at = [], 0
     while at < len(pattern):
         found = _SET.match(pattern, at) if pattern[at] == "[" else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Computed, Float, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from store.tables.fact_table import FACT_FILTERS, FACTS, fact
+from store.tables.fact_table import FACT_FILTERS, FACTS
+
+_REQUIRED = {fact.name for fact in FACTS if fact.required}
 
 
 class Base(DeclarativeBase):
@@ -42,7 +44,10 @@ class Root(Base):
 
 
 class Content(Base):
-    """The bytes of a picture, by SHA-256, and its facts: a column for each row of `fact_table.FACTS`, added below."""
+    """The bytes of a picture, by SHA-256, and its facts.
+
+    A column for each row of `fact_table.FACTS` is added below.
+    """
 
     __tablename__ = "contents"
     __table_args__ = (
@@ -54,7 +59,7 @@ class Content(Base):
         *(
             Index(
                 f"ix_contents_{row.column}", text(row.column),
-                sqlite_where=None if fact(row.column).required else text(f"{row.column} IS NOT NULL"),
+                sqlite_where=None if row.column in _REQUIRED else text(f"{row.column} IS NOT NULL"),
             )
             for row in FACT_FILTERS
         ),
@@ -145,7 +150,10 @@ class Vector(Base):
 
 
 class Failure(Base):
-    """A file or folder that could not be indexed, with what it looked like then: not retried until it changes."""
+    """A file or folder that could not be indexed, with what it looked like then.
+
+    It is not retried until it changes.
+    """
 
     __tablename__ = "failures"
     __table_args__ = (UniqueConstraint("root_id", "path"),)
