@@ -21,7 +21,7 @@ from PIL import Image
 from support import AWKWARD, DEMO, ROOT, Index, as_nobody
 
 from store.library import DATABASE, Library
-from store.tables.catalog import FACTS
+from store.tables.fact_table import READ_NAMES
 
 COUNT = 700
 
@@ -73,7 +73,8 @@ def contents(library: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict
         ids = index.ids
         photos = opened.catalog.photos([int(id_) for id_ in ids])
         shown = {
-            row.display: (row.hash, row.copies, tuple(row.facts[name] for name in FACTS)) for row in photos.values()
+            row.display: (row.hash, row.copies, tuple(row.facts[name] for name in READ_NAMES))
+            for row in photos.values()
         }
         vectors = index.vectors_of(ids)
         by_path = {photos[int(id_)].display: vector for id_, vector in zip(ids, vectors, strict=True)}
