@@ -136,7 +136,7 @@ class Bench:
         """Every prepared picture to a vector, in full batches, as many of them in flight as in a run."""
         size = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
         in_flight: deque[PendingBatch] = deque()
-        for batch in self.batch.split(size):
+        for batch in torch.split(self.batch, size):
             in_flight.append(encoder.submit(batch))
             while len(in_flight) > encoder.ahead:
                 in_flight.popleft().vectors()

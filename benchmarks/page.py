@@ -52,7 +52,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 # What both pages share: the pictures of the library again and again, each time under another id and name.
 COMMON = """
 import streamlit as st
-from search_ui.services import services
+from search_ui.runtime.services import services
 st.set_page_config(layout="wide")
 said = st.session_state
 said.setdefault("stars", frozenset())
@@ -66,7 +66,7 @@ def star(id_):
 """
 OURS = """
 from search_ui.gallery import gallery
-from search_ui.gallery.outbox import news
+from search_ui.components.event_queue import news
 for each in news("gallery", said.get("gallery", {}).get("favourites")):
     star(each["id"])
 gallery(

@@ -107,7 +107,10 @@ def test_what_is_not_exact_enough_is_never_chosen() -> None:
     tower = _Blurred().requires_grad_(False)
     before = copy.deepcopy(tower.state_dict())
     found, _ = cpu_backends.measure(
-        tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8), replace(QUICK, min_speedup=0.0)
+        tower,
+        lambda module, pixels: module(pixels.to(next(module.parameters()).dtype)),
+        (8, 8),
+        replace(QUICK, min_speedup=0.0),
     )
     assert found.dtype == torch.float32
     assert torch.equal(before["weight"], tower.weight)
@@ -151,7 +154,8 @@ def test_only_a_choice_that_was_the_same_twice_is_remembered(
         dtype = next(module.parameters()).dtype
         turn += dtype == torch.bfloat16  # the first is for the vectors
         clock += 0.1 if dtype == torch.float32 else 0.3 if turn in slow_turns else 0.01
-        return module(pixels.to(dtype).flatten(1))
+        vectors: torch.Tensor = module(pixels.to(dtype).flatten(1))
+        return vectors
 
     one_turn = Probe((bfloat16,), seconds=0.0, clock=lambda: clock)
     found = cpu_backends.choose("key", nn.Linear(192, 8).requires_grad_(False), run, (8, 8), one_turn)

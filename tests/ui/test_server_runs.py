@@ -168,7 +168,7 @@ def test_a_run_that_can_not_be_done_says_why(runner: Runner, tmp_path: Path, lib
 SERVER = """
 import sys, time
 from pathlib import Path
-from search_ui.runs import Runner
+from search_ui.runtime.index_runs import Runner
 runner = Runner(Path(sys.argv[1]), offline=True)
 print(runner.index([Path(sys.argv[2])], space=sys.argv[3]).pid, flush=True)
 time.sleep(600)
