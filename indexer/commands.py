@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
-from indexer.progress_bar import RunScreen, print_summary
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
@@ -159,9 +158,12 @@ def index(
     is at work on the library, 130 or 143 interrupted.
     """
     from indexer.pipeline import Options, Pipeline
+    from indexer.progress_bar import RunScreen, print_summary
     from indexer.walk import WalkOptions
+    from sightline.models.memory import keep_freed
     from sightline.models.resolve import resolve
 
+    keep_freed()
     _set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
     walk = WalkOptions(exclude, hidden, follow_symlinks)
@@ -334,7 +336,7 @@ def forget(folder: Path, library_path: Path | None) -> None:
 
     Tags and favourites of pictures that lie nowhere else go for good; `python -m search_ui export-marks` keeps them.
     """
-    from indexer.reports import forget_folder
+    from indexer.forget import forget_folder
 
     forget_folder((library_path or default_library()).expanduser().absolute(), folder)
 

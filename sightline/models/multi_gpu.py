@@ -46,10 +46,6 @@ class MultiDeviceEncoder:
         """Most pictures at once on the device with the least memory; None where none ran out of it."""
         return min((encoder.batch_limit for encoder in self._encoders if encoder.batch_limit), default=None)
 
-    def encode_images(self, batch: torch.Tensor) -> Floats:
-        """Encode pictures as `Encoder.encode_images` does, on one of the devices."""
-        return self.submit(batch).vectors()
-
     def submit(self, batch: torch.Tensor) -> PendingBatch:
         """Submit a batch as to `Encoder.submit`, but don't change it afterwards; errors are raised by `vectors`."""
         return PendingBatch(self._pool.submit(self._encode, batch).result)
