@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sightline.models.memory import give_back
 from sightline.models.onednn_linear import pack
 from store.files import replace_file
 
@@ -58,13 +59,15 @@ CANDIDATES: Final = (
 MIN_COSINE: Final = 0.999
 MIN_SPEEDUP: Final = 1.15
 MAX_DISAGREEMENT: Final = 1.25
-# As many pictures at once as float32 takes so long for, seconds: of short turns some have the cores to themselves.
-_TURN: Final = 0.2
+# As many pictures at once as a block takes so long for in float32, seconds: of short turns some have the cores to
+# themselves.
+_TURN: Final = 0.05
 _MAX_PICTURES: Final = 8
 # Of remembered choices; a library sees one or two models.
 _KEPT: Final = 64
 
 Run = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+Work = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +89,19 @@ class Probe:
     seconds: float = 0.4
     clock: Callable[[], float] = time.perf_counter
 
-    def speedup(self, tower: nn.Module, other: nn.Module, run: Run, pixels: torch.Tensor) -> float:
-        """How many times faster `other` is: turn about, and of the fastest turns, as other work may share the cores."""
-        slow, fast = float("inf"), float("inf")
+    def speedup(self, slow: Work, fast: Work) -> float:
+        """How many times faster `fast` is: turn about, and of the fastest turns, as other work may share the cores."""
+        of_slow, of_fast = float("inf"), float("inf")
         end = self.clock() + self.seconds
-        while slow == float("inf") or self.clock() < end:
-            slow = min(slow, self.time(tower, run, pixels))
-            fast = min(fast, self.time(other, run, pixels))
-        return slow / fast
+        while of_slow == float("inf") or self.clock() < end:
+            of_slow = min(of_slow, self.time(slow))
+            of_fast = min(of_fast, self.time(fast))
+        return of_slow / of_fast
 
-    def time(self, module: nn.Module, run: Run, pixels: torch.Tensor) -> float:
-        """Seconds that a module takes for pixels."""
+    def time(self, work: Work) -> float:
+        """Seconds that some work takes."""
         begun = self.clock()
-        run(module, pixels)
+        work()
         return self.clock() - begun
 
 
@@ -136,31 +139,34 @@ def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int], probe: P
 def measure(tower: nn.Module, run: Run, size: tuple[int, int], probe: Probe = DEFAULT_PROBE) -> tuple[Backend, bool]:
     """Measure every candidate against float32, on a copy of the model; arguments as for `choose`.
 
+    Vectors are compared of the whole model, times of one block: a large model takes seconds for a picture on a CPU.
+
     Returns:
         The fastest in both of its comparisons, and whether none of them contradicted the other: on a busy machine the
         moment at which other work ran may decide, and what is remembered is never measured again.
     """
     is_sure = True
     with torch.inference_mode():
-        one = _pictures(1, size)
-        run(tower, one)
-        count = min(_MAX_PICTURES, max(1, round(_TURN / probe.time(tower, run, one))))
+        _, block = _run_with_block(tower, run, _pictures(1, size))
+        count = min(_MAX_PICTURES, max(1, round(_TURN / probe.time(block))))
         pixels = _pictures(count, size)
-        expected = run(tower, pixels)
+        expected, block = _run_with_block(tower, run, pixels)
         best, best_speed = REFERENCE, 1.0
         for candidate in probe.candidates:
-            other = None  # one copy at a time
+            other = other_block = None  # one copy at a time
+            give_back()
             try:
                 other = copy.deepcopy(tower)
                 candidate.apply(other)
-                cosine = least_cosine(run(other, pixels), expected)
+                vectors, other_block = _run_with_block(other, run, pixels)
+                cosine = least_cosine(vectors, expected)
             except Exception as error:  # noqa: BLE001 - operators that a build lacks, or a model can't take, raise anything
                 log.debug("back end %s can't run this model here: %s", candidate.name, error)
                 continue
             if not cosine >= MIN_COSINE:  # NaN neither
                 log.debug("back end %s: cosine %.5f", candidate.name, cosine)
                 continue
-            speed, more = sorted(probe.speedup(tower, other, run, pixels) for _ in range(2))
+            speed, more = sorted(probe.speedup(block, other_block) for _ in range(2))
             log.debug("back end %s: %.2f and %.2f times float32, cosine %.5f", candidate.name, speed, more, cosine)
             needed = probe.min_speedup * best_speed
             is_sure = is_sure and (more < needed or speed * probe.max_disagreement >= needed)
@@ -168,6 +174,25 @@ def measure(tower: nn.Module, run: Run, size: tuple[int, int], probe: Probe = DE
                 best, best_speed = candidate, speed
     log.info("the model runs as %s, %.1f times as fast as in float32", best.name, best_speed)
     return best, is_sure
+
+
+def _run_with_block(tower: nn.Module, run: Run, pixels: torch.Tensor) -> tuple[torch.Tensor, Work]:
+    """Run a network on pixels; returns its features, and how to run one of its blocks on the same input again.
+
+    The block is of the longest list of modules, as a transformer's or a stage's: its second, as the first may be of
+    another shape. A network without such a list is its own block.
+    """
+    lists = (module for module in tower.modules() if isinstance(module, nn.ModuleList | nn.Sequential))
+    longest: Any = max(lists, key=len, default=())
+    block: nn.Module = longest[1] if len(longest) > 1 else tower
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    hook = block.register_forward_pre_hook(lambda _, given, named: calls.append((given, named)), with_kwargs=True)
+    features = run(tower, pixels)
+    hook.remove()
+    if not calls:  # a list whose members are not called one by one
+        return features, lambda: run(tower, pixels)
+    given, named = calls[0]
+    return features, lambda: block(*given, **named)
 
 
 def least_cosine(made: torch.Tensor, expected: torch.Tensor) -> float:

@@ -92,6 +92,11 @@ def test_where_nothing_can_be_remembered_it_works_all_the_same(
     assert np.isfinite(Encoder(resolve(spaces["clip"]), device="cpu", probe=QUICK).encode_texts(["a boat"])).all()
 
 
+def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    features: torch.Tensor = module(pixels.to(next(module.parameters()).dtype))
+    return features
+
+
 class _Blurred(nn.Module):
     """Features that bfloat16 can't tell apart: differences of large numbers."""
 
@@ -106,12 +111,7 @@ class _Blurred(nn.Module):
 def test_what_is_not_exact_enough_is_never_chosen() -> None:
     tower = _Blurred().requires_grad_(False)
     before = copy.deepcopy(tower.state_dict())
-    found, _ = cpu_backends.measure(
-        tower,
-        lambda module, pixels: module(pixels.to(next(module.parameters()).dtype)),
-        (8, 8),
-        replace(QUICK, min_speedup=0.0),
-    )
+    found, _ = cpu_backends.measure(tower, run, (8, 8), replace(QUICK, min_speedup=0.0))
     assert found.dtype == torch.float32
     assert torch.equal(before["weight"], tower.weight)
 
@@ -149,16 +149,16 @@ def test_only_a_choice_that_was_the_same_twice_is_remembered(
     bfloat16 = next(candidate for candidate in cpu_backends.CANDIDATES if candidate.name == "bfloat16")
     turn, clock = 0, 0.0
 
-    def run(module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def wait(module: nn.Module, _pixels: object) -> None:
         nonlocal turn, clock
-        dtype = next(module.parameters()).dtype
-        turn += dtype == torch.bfloat16  # the first is for the vectors
-        clock += 0.1 if dtype == torch.float32 else 0.3 if turn in slow_turns else 0.01
-        vectors: torch.Tensor = module(pixels.to(dtype).flatten(1))
-        return vectors
+        is_half = module.weight.dtype == torch.bfloat16
+        turn += is_half  # the first is for the vectors
+        clock += 0.1 if not is_half else 0.3 if turn in slow_turns else 0.01
 
+    tower = nn.Linear(192, 8).requires_grad_(False)
+    tower.register_forward_pre_hook(wait)
     one_turn = Probe((bfloat16,), seconds=0.0, clock=lambda: clock)
-    found = cpu_backends.choose("key", nn.Linear(192, 8).requires_grad_(False), run, (8, 8), one_turn)
+    found = cpu_backends.choose("key", tower, lambda module, pixels: run(module, pixels.flatten(1)), (8, 8), one_turn)
     assert found == (bfloat16 if not slow_turns else cpu_backends.REFERENCE)
     consistent = len(slow_turns) != 1
     assert (cpu_backends.recall("key") == found) == consistent
@@ -171,9 +171,7 @@ def test_measuring_leaves_the_model_as_it_was(spaces: dict[str, str], kind: str)
     whole: Any = encoder.module
     tower: nn.Module = whole if kind == "timm" else whole.visual
     before = copy.deepcopy(tower.state_dict())
-    cpu_backends.measure(
-        tower, lambda module, pixels: module(pixels.to(next(module.parameters()).dtype)), encoder.preprocess.size, QUICK
-    )
+    cpu_backends.measure(tower, run, encoder.preprocess.size, QUICK)
     after = tower.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) and before[name].dtype == after[name].dtype for name in after)
