@@ -75,10 +75,12 @@ class Pipeline:
         encoder: ImageEncoder | None = None,
         gpu: GpuJpegDecoder | None = None,
     ) -> None:
-        """
+        """Prepare a run.
+
         Args:
             library: open for writing.
             model: of the space to index into.
+            options: of the run.
             report: called with the progress after every file.
             encoder: of the same model, if it is loaded already; else the run loads it when it first needs it.
             gpu: decodes JPEGs too; it then says how many threads read.

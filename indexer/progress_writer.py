@@ -33,7 +33,8 @@ class ProgressWriter:
     """
 
     def __init__(self, library: Path, summary: Summary, report: Callable[[Progress], None]) -> None:
-        """
+        """Prepare for a run; it starts with `begin`.
+
         Args:
             library: the library's folder.
             summary: of the run; its failures are counted there.

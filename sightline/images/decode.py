@@ -212,8 +212,9 @@ def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.
 
 
 def _shrink(image: Image.Image, size: tuple[int, int], factor: int) -> Image.Image:
-    """Box-average by `factor`, what the draft left over, to `size`; for 12 megapixels it takes 5 ms and saves 20 in the
-    copy and resize that follow.
+    """Box-average by `factor`, what the draft left over, to `size`.
+
+    For 12 megapixels it takes 5 ms and saves 20 in the copy and resize that follow.
     """
     box = (0, 0, min(image.width, size[0] * factor), min(image.height, size[1] * factor))
     if factor > 1:

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sightline.models.device_queue import Floats, PendingBatch
+from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder
+from store.arrays import Floats
 
 if TYPE_CHECKING:
     import torch
