@@ -19,7 +19,7 @@ from search_ui.parts.messages import attempt, note, quiet, refusal
 from search_ui.parts.page_frame import with_library
 from search_ui.runtime.services import services
 from sightline.duplicates import groups as duplicates
-from sightline.duplicates.groups import ALIKE, KINDS, USUAL, Group, Groups, Kind
+from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, KINDS, Group, Groups, Kind
 from sightline.humanize import count, size
 from sightline.jobs import Job, Report
 from sightline.searcher import Searcher
@@ -42,7 +42,7 @@ class Asked:
     """What the address asks for; what it says wrong is taken for what is usual."""
 
     kind: Kind = "exact"
-    alike: int = USUAL
+    alike: int = DEFAULT_STEP
     among: str = ""
     page: int = 1
 
@@ -50,7 +50,7 @@ class Asked:
     def of(cls, address: Mapping[str, str]) -> Asked:
         """From the parameters of an address."""
         kind: Kind = "near" if address.get("kind") == "near" else "exact"
-        alike = _number(address.get("alike", ""), USUAL + 1, len(ALIKE)) - 1
+        alike = _number(address.get("alike", ""), DEFAULT_STEP + 1, len(DISTANCE_STEPS)) - 1
         return cls(kind, alike, address.get("among", ""), _number(address.get("page", ""), 1, 10**9))
 
     def address(self) -> dict[str, str]:
@@ -85,7 +85,7 @@ def page(searcher: Searcher) -> None:
     _controls(asked)
     refusal()
     try:
-        among = duplicates.chosen(library, asked.among)
+        among = duplicates.selection_ids(library, asked.among)
     except SightlineError as error:
         note(str(error), role="alert")
         among = None
@@ -110,7 +110,7 @@ def _none(asked: Asked) -> str:
     among = "of the selection" if asked.among else "of the library"
     if asked.kind == "exact":
         return f"Every picture {among} is there once: no two files hold the same bytes."
-    looser = " Move the slider to the right for looser groups." if asked.alike < len(ALIKE) - 1 else ""
+    looser = " Move the slider to the right for looser groups." if asked.alike < len(DISTANCE_STEPS) - 1 else ""
     return f"No two pictures {among} are this alike.{looser}"
 
 
@@ -190,11 +190,11 @@ def _list(library: Library, asked: Asked, groups: Groups) -> None:
     pages = -(-len(groups) // PAGE)
     number = min(asked.page, pages)
     if groups.is_cut:
-        quiet(f"So many pictures are alike that only those of a cosine of {groups.floor:.4f} and more are shown.")
-    loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
+        quiet(f"So many pictures are alike that only those of a cosine of {groups.min_cosine:.4f} and more are shown.")
+    loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     if event_queue.unheard(_GROUPS, _said()):  # a further click ended the handler that was to heed it
         attempt(partial(heed, library, loaded, _said()))
-        loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
+        loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
         freed = f"{'at least ' if asked.kind == 'near' else ''}{size(int(groups.freeable.sum()))} could be freed"
         st.markdown(f"**{count(len(groups), 'group')}** · {count(int(groups.photos.sum()), 'photo')} · {freed}")
@@ -240,16 +240,16 @@ def _bar(library: Library, asked: Asked, groups: Groups) -> None:
             _exports(library, asked, groups, aside)
 
 
-def _exports(library: Library, asked: Asked, groups: Groups, aside: duplicates.Aside) -> None:
+def _exports(library: Library, asked: Asked, groups: Groups, aside: duplicates.SetAside) -> None:
     # Made when they are asked for, not at each drawing: a list may have a million lines.
     name = f"duplicates-{asked.kind}"
     quiet("Every photo of this list: keep, set aside, or undecided, and why.")
     st.download_button(
-        "CSV", lambda: duplicates.csv_lines(duplicates.listed(library, groups)), f"{name}.csv", "text/csv",
+        "CSV", lambda: duplicates.csv_lines(duplicates.group_records(library, groups)), f"{name}.csv", "text/csv",
         on_click="ignore", disabled=not len(groups),
     )  # fmt: skip
     st.download_button(
-        "JSON lines", lambda: duplicates.json_lines(duplicates.listed(library, groups)), f"{name}.jsonl",
+        "JSON lines", lambda: duplicates.json_lines(duplicates.group_records(library, groups)), f"{name}.jsonl",
         "application/jsonl", on_click="ignore", disabled=not len(groups),
     )  # fmt: skip
     quiet("What is set aside in the whole library, a path a line.")
