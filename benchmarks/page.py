@@ -44,7 +44,7 @@ CLICKS = 5
 SERVER = """
 import sys, uvicorn
 from streamlit.starlette import App
-from search_ui.server import before_the_page, configure
+from search_ui.server.asgi import before_the_page, configure
 app = App(sys.argv[1], middleware=before_the_page())
 configure("127.0.0.1", int(sys.argv[2]))
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
@@ -52,7 +52,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 # What both pages share: the pictures of the library again and again, each time under another id and name.
 COMMON = """
 import streamlit as st
-from search_ui.services import services
+from search_ui.runtime.services import services
 st.set_page_config(layout="wide")
 said = st.session_state
 said.setdefault("stars", frozenset())
@@ -65,10 +65,9 @@ def star(id_):
     said.stars = said.stars ^ {id_}
 """
 OURS = """
-from search_ui.gallery import gallery
-from search_ui.gallery.outbox import news
-for each in news("gallery", said.get("gallery", {}).get("favourites")):
-    star(each["id"])
+from search_ui.components.gallery import gallery
+from search_ui.components.event_queue import apply
+apply("gallery", said.get("gallery", {}).get("favourites"), lambda event: star(event["id"]))
 gallery(
     [{"title": "", "fold": "", "tiles": [
         {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg", "score": f"{1 / id_:.3f}",

@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
+from support import ROOT
 
 from indexer.demo.pictures import write_pictures
 from search_ui.parts import page_state
@@ -26,7 +27,7 @@ from sightline.query.parser import explain, parse, to_text
 from sightline.searcher import Searcher
 from store.library import Library
 
-APP = browser.ROOT / "search_ui" / "app.py"
+APP = ROOT / "search_ui" / "app.py"
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 HOSTILE_NAME = "**a** [b](//c.io) <img src=x onerror=alert(1)> www.d.io"
 DRAWN = 132
@@ -72,7 +73,8 @@ def searcher(made: Path) -> Iterator[Searcher]:
 def names(searcher: Searcher, text: str) -> list[str]:
     """File names of what the page is to show first, in order: hits that are not folded away."""
     hits = searcher.search(parse(text), limit=FIRST).hits
-    return [hit.photo.display.rsplit("/", 1)[-1] for hit in hits if hit.band != "below"]
+    above = [hit for hit in hits if hit.band != "below"]
+    return [hit.photo.display.rsplit("/", 1)[-1] for hit in above or hits]
 
 
 def more(text: str, content_id: int) -> str:

@@ -16,7 +16,8 @@ import open_clip
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from support import ROOT
@@ -80,19 +81,23 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 # The shipped model
 
 
+@pytest.mark.slow
 def test_zero_shot_colour_and_thing(scores: Scores) -> None:
     assert scores.pictures == 500
     assert scores.zero_shot >= 0.90
 
 
+@pytest.mark.slow
 def test_precision_of_colour_and_thing_queries(scores: Scores) -> None:
     assert scores.precision_5 >= 0.90
 
 
+@pytest.mark.slow
 def test_recall_of_full_captions(scores: Scores) -> None:
     assert scores.recall_5 >= 0.80
 
 
+@pytest.mark.slow
 def test_single_attributes_are_known(scores: Scores) -> None:
     # Far above chance (1/3, 1/5, 1/5): captions of one attribute work too, not only colour and thing.
     assert min(scores.count, scores.ground, scores.sky) >= 0.70
@@ -128,6 +133,7 @@ def test_the_shipped_weights_are_small_and_load_by_the_plain_door() -> None:
     assert all(torch.equal(loaded[key], value) for key, value in stored.items())
 
 
+@pytest.mark.slow
 def test_the_model_card_gives_the_numbers(scores: Scores) -> None:
     card = (MODEL_DIR / "README.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `(\w+)` .*\| (\d+\.\d) % \|$", card, flags=re.MULTILINE))
@@ -177,7 +183,7 @@ def test_the_world_refuses_nonsense() -> None:
 
 
 @given(scenes, st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_captions_say_only_what_is_true(scene: Scene, seed: int) -> None:
     text, claim = any_caption(scene, Random(seed))
     assert claim.holds(scene)
@@ -199,7 +205,7 @@ def test_captions_say_only_what_is_true(scene: Scene, seed: int) -> None:
 
 
 @given(scenes, st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_claims_name_what_was_asked_for(scene: Scene, seed: int) -> None:
     _, claim = caption(scene, frozenset(("kind", "colour", "count", "ground", "sky")), Random(seed))
     assert claim.colours == frozenset((scene.colour,))
@@ -233,7 +239,7 @@ def test_claims_know_what_they_are_false_of() -> None:
 
 
 @given(st.lists(scenes, min_size=1, max_size=12), st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_truth_table_agrees_with_the_claims(shown: list[Scene], seed: int) -> None:
     rng = Random(seed)
     claims = [any_caption(scene, rng)[1] for scene in shown]
@@ -257,7 +263,7 @@ def test_claim_codes_leave_out_what_is_not_singled_out() -> None:
 
 
 @given(scenes)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_pictures_are_repeatable_and_of_the_right_size(scene: Scene) -> None:
     first, again = render(scene, 96, 72), render(scene, 96, 72)
     assert first.size == (96, 72)
@@ -406,6 +412,7 @@ def test_the_command(tmp_path: Path) -> None:
 # Training
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_writes_a_model(tmp_path: Path) -> None:
     plan = Plan(out=tmp_path / "model", steps=14, minutes=0.5, batch=32, seed=3, pool=CHUNK, held_out=30)
     result, losses = train(plan)

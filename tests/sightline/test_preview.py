@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import AWKWARD, TURNS, distance, encoded, oriented, photo, swapped_profile
+from pictures import TURNS, distance, encoded, oriented, photo, swapped_profile
 from PIL import ExifTags, Image, ImageDraw
+from support import AWKWARD
 
 from sightline.images.decode import DecodeError, decode, preview
 

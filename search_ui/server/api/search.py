@@ -14,7 +14,7 @@ from search_ui.server.api.problems import Problem, of_space
 from search_ui.server.api.schemas import GENERATION, LIMIT, OFFSET, QUERY
 from sightline.query.parser import explain, parse, to_text
 from sightline.query.types import Query, QueryError
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.records import record
 from store.errors import SpaceError
 from store.library import Library
@@ -26,7 +26,7 @@ def _search(call: Call) -> Response:
     try:
         result = searcher.search(
             query,
-            pictures={**services().shelf.pictures_of(query), **call.pictures},
+            pictures={**services().uploads.pictures_of(query), **call.pictures},
             limit=call["limit"],
             offset=call["offset"],
         )
@@ -61,7 +61,7 @@ def understood(query: Query) -> list[dict[str, str]]:
     return [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)]
 
 
-def _records(library: Library, hits: Iterable[Found], offset: int) -> list[dict[str, Any]]:
+def _records(library: Library, hits: Iterable[Hit], offset: int) -> list[dict[str, Any]]:
     found = list(hits)
     ids = [hit.photo.content_id for hit in found]
     tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
