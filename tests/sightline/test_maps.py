@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -128,7 +127,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def test_what_is_alike_lies_together_better_than_principal_components_put_it(demo: Demo) -> None:
     assert demo.layout.method == "umap"
     index = demo.library.vectors.get(space_of(demo.library).id)
-    plain = map_layout.reduced(index.vectors_of, demo.layout.ids)[:, :2]
+    plain = map_layout.principal_components(index.vectors_of, demo.layout.ids)[:, :2]
     kept = trustworthiness(demo.vectors, demo.layout.places)
     assert kept > 0.85
     assert kept > trustworthiness(demo.vectors, plain) + 0.08
@@ -213,7 +212,7 @@ def test_a_file_of_another_format_is_made_anew(demo: Demo, tmp_path: Path) -> No
 def test_small_libraries_have_maps_too(opened: Library, count: int) -> None:
     add(opened, grouped(count))
     layout = finished(maps_of(opened), opened)
-    assert layout.method == ("umap" if count >= map_layout.FEWEST else "pca")
+    assert layout.method == ("umap" if count >= map_layout.MIN_FOR_UMAP else "pca")
     assert np.isfinite(layout.places).all()
     assert len(np.unique(layout.places, axis=0)) == count, "every picture can be pointed at"
     assert len(layout.labels) == layout.clusters.max() + 1
@@ -290,14 +289,14 @@ def test_pictures_that_umap_did_not_see_are_put_among_those_it_did(
     add(opened, vectors)
     layout = finished(maps_of(opened), opened)
     assert np.isfinite(layout.places).all()
-    plain = map_layout.reduced(lambda ids: vectors[ids - 1], np.arange(1, 401))[:, :2]
+    plain = map_layout.principal_components(lambda ids: vectors[ids - 1], np.arange(1, 401))[:, :2]
     assert trustworthiness(vectors, layout.places) > trustworthiness(vectors, plain)
 
 
 def test_a_first_picture_is_there_while_the_map_is_made(opened: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     add(opened, grouped(60))
-    go_on, arranged = threading.Event(), map_layout.arranged
-    monkeypatch.setattr(map_layout, "arranged", lambda *given: (go_on.wait(60), arranged(*given))[1])
+    go_on, arranged = threading.Event(), map_layout.umap_positions
+    monkeypatch.setattr(map_layout, "umap_positions", lambda *given: (go_on.wait(60), arranged(*given))[1])
     maps, space = maps_of(opened), space_of(opened)
     look = maps.look(space)
     while (first := maps.newest(space)) is None:
@@ -343,12 +342,12 @@ def test_a_word_that_fits_everything_names_nothing() -> None:
     words = unit(np.stack([everywhere, here, there]))
     assert (means @ words.T).argmax(axis=1).tolist() == [0, 0], "by the cosine alone it would win"
     scores = cluster_names.contrasts(words, means, sample)
-    assert cluster_names.chosen(["picture", "here", "there"], scores, 0.5) == ("here", "there")
+    assert cluster_names.assign_names(["picture", "here", "there"], scores, 0.5) == ("here", "there")
 
 
 def test_no_two_groups_have_one_name_and_what_fits_badly_is_none() -> None:
     scores = np.array([[3.0, 2.9], [2.0, 0.1], [0.2, 0.1]])
-    assert cluster_names.chosen(["sea", "beach"], scores, 0.5) == ("beach", "sea", "")
+    assert cluster_names.assign_names(["sea", "beach"], scores, 0.5) == ("beach", "sea", "")
 
 
 def test_the_vocabulary_is_words_each_once(opened: Library) -> None:
