@@ -101,7 +101,7 @@ def assign_names(names: Sequence[str], scores: NDArray[np.float64], min_score: f
 def name_clusters(
     library: Library, encoders: Encoders, space: SpaceState, ids: Ids, groups: Bytes, vectors_of: VectorsOf
 ) -> tuple[str, ...]:
-    """Name clusters by words or, where the model reads none, by folders; a cluster without a good name has an empty one.
+    """Name clusters by words or, where the model reads none, by folders; empty where no name fits.
 
     Args:
         library: gives tags and folders.

@@ -106,8 +106,8 @@ def umap_positions(points: Floats, start: Floats, seed: int = 0) -> Floats:
         # UMAP warns that a seed means one thread, and that it can't add points later: both are intended.
         warnings.simplefilter("ignore")
         model = umap.UMAP(
-            n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, metric="cosine", init=_umap_start(start, seed), random_state=seed,
-            n_jobs=1, precomputed_knn=(rows, cosine_distances),
+            n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, metric="cosine", init=_umap_start(start, seed),
+            random_state=seed, n_jobs=1, precomputed_knn=(rows, cosine_distances),
         )  # fmt: skip
         return np.asarray(model.fit_transform(points), np.float32)
 
