@@ -141,7 +141,7 @@ class Library:
         query = parse(text).with_pictures(tuple(pictures))
         result = searcher.search(query, pictures=pictures, limit=1 if limit is None else limit, offset=offset)
         if limit is None:
-            hits = list(islice(searcher.everything(query, pictures=pictures), offset, None))
+            hits = list(islice(searcher.matches(query, pictures=pictures), offset, None))
             result = replace(result, hits=hits, more=False)
         answer = search_answer(searcher.library, query, result)
         return Records(answer.pop("hits"), answer)
