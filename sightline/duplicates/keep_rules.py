@@ -85,8 +85,8 @@ class _Rule:
 
 # The first rule whose values differ decides. What a person said comes first, then what can't be recovered from the
 # other versions: pixels, date and camera, what a lossy format dropped. The date comes before the format: a PNG without
-# one, of as many pixels as a JPEG with one, was made from that JPEG. Names and dates of files only decide between copies
-# of the same bytes.
+# one, of as many pixels as a JPEG with one, was made from that JPEG. Names and dates of files only decide between
+# copies of the same bytes.
 _RULES: Final = (
     _Rule(lambda v: v.is_aside, "it is not set aside", "is set aside"),
     _Rule(lambda v: not (v.is_favourite or v.tags), "it is a favourite or has tags", "is no favourite and has no tags"),
