@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +25,7 @@ import sightline
 from indexer.demo.pictures import write_pictures
 from search_ui.server import asgi
 from store.errors import LibraryLockedError
-from store.lock import locked
+from store.lock import is_indexing, locked
 
 HEAVY = ("torch", "faiss", "sqlalchemy", "numpy", "numba", "PIL", "lark", "pandas", "streamlit", "sightline.library")
 QUERIES = (
@@ -251,6 +255,23 @@ def test_a_new_picture_is_found_once_it_is_indexed(
     Path("new/x100.png").unlink()
     assert library.index(["new"], prune=True)["forgotten"] == 1
     assert library.search("name:x100.png") == []
+
+
+def test_an_interrupt_stops_the_run_and_the_next_one_goes_on(tmp_path: Path, made: Path) -> None:
+    path = tmp_path / "library"
+
+    def interrupt() -> None:
+        while not is_indexing(path):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with sightline.Library(path) as library:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            library.index([made / "photos"], space="demo")
+        assert not is_indexing(path)
+        library.index([made / "photos"], space="demo")
+        assert len(library.photos()) == 60
 
 
 def test_a_closed_library_opens_again(library: sightline.Library) -> None:
