@@ -92,7 +92,7 @@ class Library:
         self, folders: Iterable[str | os.PathLike[str]], *, space: str | None = None, exclude: Iterable[str] = (),
         prune: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
-        """Index folders of pictures in a process of their own, and wait for it: new and changed pictures are encoded.
+        """Index folders of pictures: run the indexer as a process of its own and wait for it.
 
         An interrupt stops the run after its batch; the same call goes on from there.
 
@@ -118,7 +118,7 @@ class Library:
     def search(
         self, text: str = "", *, images: Iterable[ImageSource] = (), limit: int | None = 60, offset: int = 0
     ) -> Records:
-        """Pictures that fit a query, best first, as `GET /api/v1/search` answers.
+        """Search for pictures, best first, as `GET /api/v1/search` does.
 
         Args:
             text: words and filters in the query language, see docs/search.md.
@@ -147,7 +147,7 @@ class Library:
         return Records(answer.pop("hits"), answer)
 
     def similar(self, id: int, *, limit: int = 12, space: str | None = None) -> Records:
-        """The pictures most similar to one of the library, without it and its near-duplicates: hits of `like:ID`.
+        """Find the pictures most similar to one: the hits of `like:ID` without it and its near-duplicates.
 
         Args:
             id: of the picture.
@@ -170,7 +170,7 @@ class Library:
         self, labels: Sequence[str], query: str = "", *, templates: Sequence[str] | None = None, none: bool = True,
         top: int = 1,
     ) -> Records:  # fmt: skip
-        """Which of some labels fits each picture best, in order of ids, as `POST /api/v1/label` answers.
+        """Choose the label that fits each picture best, in order of ids, as `POST /api/v1/label` does.
 
         Args:
             labels: words, such as "cat" and "dog".
@@ -197,7 +197,7 @@ class Library:
         return Records(map(labelled, found), {"space": space.name, "query": str(wanted)})
 
     def duplicates(self, kind: Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1) -> Records:
-        """Photos that the library holds more than once, group by group, with the one to keep: as the page exports them.
+        """List duplicates group by group, with the photo to keep, as the page exports them.
 
         Args:
             kind: "exact" for the same bytes in several files, "near" for versions of one picture.
@@ -230,7 +230,7 @@ class Library:
     # -- pictures -----------------------------------------------------------------------------------------------
 
     def photo(self, id: int) -> Record:
-        """All that is known of a picture, as `GET /api/v1/photos/{id}` answers.
+        """Return all that is known of a picture, as `GET /api/v1/photos/{id}` does.
 
         Raises:
             QueryError: there is no such picture, or its files are missing.
@@ -243,7 +243,7 @@ class Library:
         return found
 
     def photos(self, query: str = "") -> Records:
-        """Every picture that passes the filters of a query, in order of ids: path, facts, tags.
+        """List every picture that passes the filters of a query, in order of ids.
 
         Raises:
             QueryError: the query is wrong, or has something to look for.
@@ -256,7 +256,7 @@ class Library:
         return Records(photo_records(store, [found[id] for id in ids if id in found]), {"query": str(wanted)})
 
     def thumbnail(self, id: int) -> bytes:
-        """A picture as a small JPEG, at most 512 px, upright.
+        """Return a picture as a small JPEG, at most 512 px, upright.
 
         Raises:
             QueryError: there is no such picture, or neither a thumbnail nor its file can be read.
@@ -271,7 +271,7 @@ class Library:
     # -- vectors ------------------------------------------------------------------------------------------------
 
     def vectors(self, ids: Iterable[int], *, space: str | None = None) -> Floats:
-        """The stored vectors of pictures: float32 (n, dim), unit length, in the order of `ids`.
+        """Return the stored vectors of pictures: float32 (n, dim), unit length, in the order of `ids`.
 
         Raises:
             QueryError: a picture has no vector in the space, or the library has no such space.
@@ -286,7 +286,7 @@ class Library:
             raise QueryError(f"Picture {error.args[0]} has no vector in space {found.name!r}.") from None
 
     def encode_texts(self, texts: Iterable[str], *, space: str | None = None) -> Floats:
-        """Texts as vectors of the library's model: float32 (n, dim), unit length. No templates are put around them.
+        """Encode texts as they are with the library's model: float32 (n, dim), unit length.
 
         Raises:
             SpaceError: the model reads no words, a text is too long for it, or it can't be loaded.
@@ -296,7 +296,7 @@ class Library:
         return encode_texts(self._encoder(space), [texts] if isinstance(texts, str) else texts)
 
     def encode_images(self, images: Iterable[ImageSource], *, space: str | None = None) -> Floats:
-        """Pictures as vectors of the library's model: float32 (n, dim), unit length. Nothing is added to the library.
+        """Encode pictures with the library's model: float32 (n, dim), unit length. The library stays as it is.
 
         Pictures are paths of files, bytes of files, or pictures of Pillow.
 
@@ -315,7 +315,7 @@ class Library:
     # -- tags and favourites ------------------------------------------------------------------------------------
 
     def tags(self) -> Records:
-        """Every tag by name, with `count`: how many pictures have it."""
+        """List every tag by `name`, with the `count` of pictures that have it."""
         return Records({"name": name, "count": count} for name, count in self._store.marks.tags())
 
     def tag(self, ids: int | Iterable[int], *names: str) -> None:

@@ -75,7 +75,7 @@ class Records(Sequence[Record]):
         return f"<{len(self)} records: [{shown}{', ...' if len(self) > 3 else ''}]>"
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A data frame with a row for each record and a column for each key; lists stay lists."""
+        """Make a data frame with a row for each record and a column for each key; lists stay lists."""
         import pandas  # takes a second
 
         return pandas.DataFrame(self._records)
@@ -127,7 +127,7 @@ def photo_record(photo: PhotoRow, *, tags: Sequence[str] | None = None, favourit
 
 
 def hit_records(library: Library, hits: Iterable[Hit], offset: int) -> list[Record]:
-    """Hits as records with their tags and favourites; the first has the rank `offset` + 1."""
+    """Make records of hits with their tags and favourites; the first has the rank `offset` + 1."""
     found = list(hits)
     ids = [hit.photo.content_id for hit in found]
     tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
@@ -138,7 +138,7 @@ def hit_records(library: Library, hits: Iterable[Hit], offset: int) -> list[Reco
 
 
 def search_answer(library: Library, query: Query, result: Result) -> dict[str, Any]:
-    """A search as an object for JSON: how the query was understood, the counts, and `hits`, see `record`."""
+    """Make the JSON answer to a search: how the query was understood, the counts, and `hits`, see `record`."""
     return {
         "query": str(query),
         "understood": [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)],
@@ -156,7 +156,7 @@ def search_answer(library: Library, query: Query, result: Result) -> dict[str, A
 
 
 def photo_records(library: Library, photos: Sequence[PhotoRow]) -> list[Record]:
-    """Pictures as records with their tags and favourites, in the order given."""
+    """Make records of pictures with their tags and favourites, in the order given."""
     ids = [photo.content_id for photo in photos]
     tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
     return [
@@ -166,7 +166,7 @@ def photo_records(library: Library, photos: Sequence[PhotoRow]) -> list[Record]:
 
 
 def photo_details(library: Library, content_id: int) -> Record | None:
-    """All that is known of a picture; None where there is none of this id, or its files are missing.
+    """Make a record of all that is known of a picture; None where it is unknown, or its files are missing.
 
     Returns:
         The keys of `photo_record`, `hash` (hexadecimal), `paths` (a record of `path`, `root` and `absolute` for each
@@ -187,7 +187,7 @@ def photo_details(library: Library, content_id: int) -> Record | None:
 
 
 def _where(photo: PhotoRow) -> dict[str, str]:
-    """Where a photo lies: `path`, `root` and `absolute`; each ends in `_b64` instead where it is not valid text."""
+    """The place of a photo: `path`, `root` and `absolute`; each ends in `_b64` instead where it is not valid text."""
     absolute = to_bytes(to_path(photo.root, photo.path))
     places = (("path", photo.path), ("root", photo.root), ("absolute", absolute))
     return {key.replace("path", name): text for name, path in places for key, text in as_json(path).items()}
