@@ -33,6 +33,7 @@ def printed(source: str, names: dict[str, Any], what: str) -> str:
     return output.getvalue()
 
 
+@pytest.mark.slow
 def test_the_python_guide_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SIGHTLINE_LIBRARY", raising=False)
@@ -47,13 +48,14 @@ def test_the_python_guide_does_what_it_says(tmp_path: Path, monkeypatch: pytest.
         assert not said, f"this is printed, and the guide does not show it: {said}"
         if language == "bash":
             _, *arguments = shlex.split(text)
-            subprocess.run([sys.executable, *arguments], check=True, env=None, capture_output=True)
+            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
         elif language == "python":
             ran += 1
             said = printed(text, names, f"{GUIDE.name}, block {ran}")
     assert ran > 15
 
 
+@pytest.mark.slow
 def test_the_notebook_finds_the_planted_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

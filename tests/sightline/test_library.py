@@ -239,6 +239,7 @@ def test_the_library_is_the_one_that_the_programs_would_open(path: Path, monkeyp
         assert len(library.photos()) == 60
 
 
+@pytest.mark.slow
 def test_a_new_picture_is_found_once_it_is_indexed(
     library: sightline.Library, tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +258,7 @@ def test_a_new_picture_is_found_once_it_is_indexed(
     assert library.search("name:x100.png") == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_the_run_and_the_next_one_goes_on(tmp_path: Path, made: Path) -> None:
     path = tmp_path / "library"
 
