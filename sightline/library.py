@@ -283,7 +283,7 @@ class Library:
         try:
             return searcher.library.vectors.get(found.id).vectors_of(np.fromiter(ids, np.int64))
         except KeyError as error:
-            raise QueryError(f"Picture {error.args[0]} has no vector in space {found.name!r}.") from None
+            raise QueryError(f"Picture {error.args[0]} has no vector of the model {found.name!r}.") from None
 
     def encode_texts(self, texts: Iterable[str], *, space: str | None = None) -> Floats:
         """Encode texts as they are with the library's model: float32 (n, dim), unit length.

@@ -288,7 +288,7 @@ def test_a_closed_library_opens_again(library: sightline.Library) -> None:
         (lambda library: library.search(""), "nothing to search for"),
         (lambda library: library.search("date:soon"), "'soon' is no date"),
         (lambda library: library.search("boat", limit=501), "1 to 500"),
-        (lambda library: library.search("boat space:fast"), "no space 'fast'"),
+        (lambda library: library.search("boat space:fast"), "no model 'fast'"),
         (lambda library: library.search(images=["nowhere.jpg"]), r"nowhere\.jpg can't be read: No such file"),
         (lambda library: library.search(images=[b"no picture"]), "can't be read"),
         (lambda library: library.similar(999), "no picture 999"),
