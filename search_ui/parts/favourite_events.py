@@ -32,6 +32,6 @@ def heed(library: Library, key: str) -> None:
             widget_keys.overruled(
                 switch(said["id"])
             )  # before: a click may end this run, and bring the switch as it was
-            services().still(library).marks.favourite([said["id"]], said["yes"])
+            services().require_same_library(library).marks.favourite([said["id"]], said["yes"])
 
     event_queue.heed(key, st.session_state.get(key, {}).get("favourites"), change)

@@ -65,7 +65,7 @@ class Services:
                 self._library, self._opened = Library.open(self.path), identity
             return self._library
 
-    def still(self, library: Library) -> Library:
+    def require_same_library(self, library: Library) -> Library:
         """The library that a page showed, if it is still the one that is served: ids mean other pictures in another.
 
         Raises:
@@ -87,7 +87,7 @@ class Services:
                 self._searcher = Searcher(library, self.encoders)
             return self._searcher
 
-    def warm_soon(self) -> None:
+    def preload_async(self) -> None:
         """Have `warm` done in a thread, if the server wants that (`warms`): once, and again for another library."""
         with self._lock:
             if not self.warms or (self._warmed is not None and self._warmed == self._opened):

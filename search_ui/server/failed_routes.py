@@ -14,8 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from search_ui.runtime.services import services
-from search_ui.server.api.photos import jpeg
-from search_ui.server.responses import ASK_AGAIN, error, is_known
+from search_ui.server.responses import REVALIDATE, error_response, is_known, jpeg_response
 from sightline.media.derived import DECODES
 from store.errors import LibraryError
 from store.paths import to_path
@@ -44,13 +43,13 @@ def _failed(request: Request) -> Response:
     except (LibraryError, DatabaseError):
         place = None
     if place is None:
-        return error(404, NONE)
+        return error_response(404, NONE)
     # An id may come to mean another file; the file itself may change.
-    headers = {"ETag": f'"{place.size:x}-{place.mtime_ns:x}"', "Cache-Control": ASK_AGAIN}
+    headers = {"ETag": f'"{place.size:x}-{place.mtime_ns:x}"', "Cache-Control": REVALIDATE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     data = picture_of_failed(place)
-    return jpeg(data, headers) if data else error(404, NONE)
+    return jpeg_response(data, headers) if data else error_response(404, NONE)
 
 
 def picture_of_failed(place: FailedPlace) -> bytes | None:

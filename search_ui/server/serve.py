@@ -70,7 +70,7 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
         click.echo(str(error), err=True)  # the page says so too, and finds the library once there is one
     services().warms = True
     # Programs ask for no page: their first search should not wait either.
-    patience = threading.Timer(WARM_AFTER, services().warm_soon)
+    patience = threading.Timer(WARM_AFTER, services().preload_async)
     patience.daemon = True
     patience.start()
     settings = uvicorn.Config(
