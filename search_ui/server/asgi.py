@@ -138,6 +138,7 @@ class AppRoutes:
         ]
         self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
         self._routes.router.redirect_slashes = False
+        self._api: ASGIApp | None = None
         self._patterns: Mapping[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,8 +175,9 @@ class AppRoutes:
         if _foreign(Headers(scope=scope)):
             await _refusal(scope, 403, "This request comes from another site.")(scope, receive, counted)
         elif name == "api":
-            application = await run_in_threadpool(api.json_api)
-            await application(scope, receive, counted)
+            if self._api is None:
+                self._api = await run_in_threadpool(api.json_api)
+            await self._api(scope, receive, counted)
         else:
             await self._routes(scope, receive, counted)
 
