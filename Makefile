@@ -10,7 +10,8 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test coverage check bench bench-scale bench-search bench-page lock clean
+.PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check wheel docs \
+  bench bench-scale bench-search bench-page lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +40,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed-test
 	@$(PIP) --editable '.[test,dev]'
 	@touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@echo "Installing what makes the documentation site"
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
 install-test: $(VENV)/.installed-test
 	@$(BIN)/python tests/helpers/install_browser.py
 
@@ -63,17 +69,49 @@ else
 	@$(BIN)/python -m search_ui --port $(PORT) --library $(DEMO_LIBRARY)
 endif
 
-# Two at a time: much of the suite waits for browsers and for other processes. Each needs about 3 GB.
+# Two at a time: much of the suite waits for browsers and for other processes. Each needs about 3 GB. Neighbours in a
+# file mostly stay together, so that they share its fixtures; who is done first takes half of what the other has left.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
 test: install-test  ## run the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(PYTEST) --hypothesis-profile=ci
 
-coverage: install-test  ## the same, and say which lines it does not reach; takes a quarter longer
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+test-fast: $(VENV)/.installed-test  ## the same without a browser, and with a quarter of the examples of property tests
+	@$(PYTEST) -m "not browser" --hypothesis-profile=dev
 
-check: install-dev  ## lint and types
+test-nightly: install-test  ## the whole suite with ten times the examples of property tests
+	@$(PYTEST) --hypothesis-profile=nightly --timeout=7200
+
+# In an environment of its own. uv chooses the versions: pip can't.
+LOWEST := .venv-lowest
+$(LOWEST)/.installed: $(VENV)/.installed-dev pyproject.toml
+	@echo "Making an environment in $(LOWEST) of the lowest versions that pyproject.toml names"
+	@$(BIN)/python -m venv --clear $(LOWEST)
+	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(LOWEST)/bin/python --extra test pyproject.toml \
+	  --output-file $(LOWEST)/lowest.txt
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
+	@touch $@
+
+test-lowest: $(LOWEST)/.installed  ## the suite without a browser, on the lowest versions that pyproject.toml names
+	@$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -m "not browser" --hypothesis-profile=dev
+
+coverage: install-test  ## the whole suite, and say which lines it does not reach; takes a quarter longer
+	@$(PYTEST) --hypothesis-profile=ci --cov --cov-report=term:skip-covered
+
+check: install-dev  ## lint, spelling, types, and which package may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.js' '*.css' '*.toml' '*.yml' '*.yaml' Makefile)
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# FULL=1 installs the dependencies too (about 6 GB); without it those of this environment are read.
+wheel: install-dev  ## build the wheel and the sdist, and try the wheel in an environment of its own
+	@$(BIN)/python tests/helpers/try_wheel.py $(if $(FULL),--full)
+
+docs: $(VENV)/.installed-docs  ## write the documentation site to site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Each runs a script and writes what it prints between its markers in docs/benchmarks.md.
 WRITE := $(BIN)/python benchmarks/tables.py
@@ -119,9 +157,10 @@ bench-search: install  ## measure searching, maps and duplicates at large sizes,
 bench-page: install-test  ## measure the page against the same one of Streamlit's own widgets, in a browser
 	@$(WRITE) page -- $(BIN)/python benchmarks/page.py
 
-lock: install-dev  ## write constraints.txt from what is installed
+lock: install-dev $(VENV)/.installed-docs  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:  ## remove the environment, the demo and caches
-	rm -rf $(VENV) $(DEMO_PHOTOS) $(DEMO_LIBRARY) bench-photos .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info
+	rm -rf $(VENV) $(LOWEST) $(DEMO_PHOTOS) $(DEMO_LIBRARY) bench-photos site test-results build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -182,9 +183,7 @@ def calls(catalog: Catalog) -> dict[str, Callable[[], Any]]:
     some, few = every[:: max(1, len(every) // 300)], every[:60].tolist()
     spread = every[:: max(1, len(every) // 200)][:200].tolist()
     folder = (Folder(("20*",)),)
-    found: dict[str, Callable[[], Any]] = {
-        name: lambda filters=filters: catalog.matching(filters) for name, filters in CASES.items()
-    }
+    found: dict[str, Callable[[], Any]] = {name: partial(catalog.matching, filters) for name, filters in CASES.items()}
     return found | {
         "photos(60)": lambda: catalog.photos(few),
         "photos(200, far apart)": lambda: catalog.photos(spread),

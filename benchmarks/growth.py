@@ -29,6 +29,7 @@ from tables import table
 
 from store.library import DATABASE, Library
 from store.lock import locked
+from store.vectors.index import Floats
 from store.vectors.policy import DEFAULT, Policy
 
 
@@ -46,6 +47,17 @@ def change(folder: Path, contents: range, dim: int, seed: int) -> None:
             [(each, vector.tobytes()) for each, vector in zip(contents, vectors, strict=True)],
         )
         connection.execute("UPDATE library SET generation = generation + 1")
+
+
+def first_search(library: Library, query: Floats) -> None:
+    """Open the vectors of the space, and search them."""
+    library.vectors.get(1).nearest(query, 10)
+
+
+def full_read(files: list[Path]) -> None:
+    """Read every byte of these files."""
+    for file in files:
+        hashlib.sha256(file.read_bytes())
 
 
 def measure(size: int, dim: int, many: int, rounds: int, policy: Policy) -> dict[str, list[float]]:
@@ -67,9 +79,9 @@ def measure(size: int, dim: int, many: int, rounds: int, policy: Policy) -> dict
                 change(folder, range(size + 1 + many * number, size + 1 + many * (number + 1)), dim, seed=number)
                 took["add"].append(seconds(save))
             with Library.open(folder, policy=policy) as library:
-                took["open"].append(seconds(lambda library=library: library.vectors.get(1).nearest(query, 10)))
+                took["open"].append(seconds(partial(first_search, library, query)))
             files = list((folder / "vectors").glob("space-*"))
-            took["full read"].append(seconds(lambda files=files: [hashlib.sha256(f.read_bytes()) for f in files]))
+            took["full read"].append(seconds(partial(full_read, files)))
     return took
 
 

@@ -135,7 +135,7 @@ class Bench:
         """Every prepared picture to a vector, in full batches, as many of them in flight as in a run."""
         size = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
         flights: deque[Pending] = deque()
-        for batch in self.batch.split(size):
+        for batch in torch.split(self.batch, size):
             flights.append(encoder.submit(batch))
             while len(flights) > encoder.ahead:
                 flights.popleft().vectors()

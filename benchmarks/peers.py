@@ -108,7 +108,7 @@ def export_for_rclip(model_folder: Path, data: Path, python: Path) -> None:
     shutil.copy(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz", data / "tokenizer")
 
 
-def apart(work: Callable[..., None], *arguments: object) -> None:
+def apart(work: Callable[..., object], *arguments: object) -> None:
     """Do `work` in a process of its own: torch and a model in this one would take memory from what is measured."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(work, *arguments).result()
@@ -124,7 +124,7 @@ def install(folder: Path) -> Path:
     if not python.exists():
         print(f"Installing {', '.join(NEEDS)} in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *NEEDS], check=True)
     return python
 

@@ -88,7 +88,7 @@ def measure(data: Data, names: Sequence[str], rounds: int, limit: float, seconds
 
 def _run(what: str, name: str, data: Path, folder: Path, limit: float, *more: object) -> Row:
     """The line of JSON of scale_process.py, or why there is none."""
-    command = [sys.executable, HERE / "scale_process.py", what, name, data, folder, *map(str, more)]
+    command = [sys.executable, *map(str, (HERE / "scale_process.py", what, name, data, folder, *more))]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60 * limit)
     except subprocess.TimeoutExpired:

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,14 +144,14 @@ def make(folder: Path, count: int, dim: int, queries: int, seed: int = 0) -> Dat
                     for share in SHARES:
                         inside = kept[share][(kept[share] > start) & (kept[share] <= start + len(rows))]
                         filtered[share].add(inside, scores[:, inside - start - 1])
-    np.savez(
-        folder / "questions.npz",
-        extra=world.pictures(EXTRA, 1 << 41).astype(np.float16),
+    arrays: dict[str, Any] = {
+        "extra": world.pictures(EXTRA, 1 << 41).astype(np.float16),
         **asked,
         **{f"{kind}-truth": best[kind].ids for kind in KINDS},
         **{f"kept-{share}": kept[share] for share in SHARES},
         **{f"truth-{share}": filtered[share].ids for share in SHARES},
-    )
+    }
+    np.savez(folder / "questions.npz", **arrays)
     (folder / "data.json").write_text(json.dumps(facts))
     return data
 

@@ -34,7 +34,7 @@ class Flat(Engine):
         super().__init__(dim)
         import faiss
 
-        self.faiss = faiss
+        self.faiss: Any = faiss  # its stubs lack the Python side of many classes
         self.index = self.empty()
 
     @staticmethod
@@ -60,18 +60,18 @@ class Flat(Engine):
 
     def search(self, query: Floats) -> Ids:
         self.faiss.omp_set_num_threads(1)  # FAISS keeps it for each thread
-        return self.index.search(query[None], TOP)[1][0]
+        return np.asarray(self.index.search(query[None], TOP)[1][0], np.int64)
 
-    def filtered(self, query: Floats, kept: Ids) -> Ids:  # type: ignore[override]
+    def filtered(self, query: Floats, kept: Ids) -> Ids:
         mask = np.zeros(self.index.ntotal + EXTRA + 8, bool)
         mask[kept] = True
         selector = self.faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-        return self.index.search(query[None], TOP, params=self.parameters(selector))[1][0]
+        return np.asarray(self.index.search(query[None], TOP, params=self.parameters(selector))[1][0], np.int64)
 
     def add(self, ids: Ids, vectors: Floats) -> None:
         self.index.add_with_ids(vectors, ids)
 
-    def remove(self, ids: Ids) -> None:  # type: ignore[override]
+    def remove(self, ids: Ids) -> None:
         self.index.remove_ids(ids)
 
 
@@ -130,9 +130,9 @@ class Hnswlib(Engine):
         self.index.set_ef(variant)
 
     def search(self, query: Floats) -> Ids:
-        return self.index.knn_query(query, TOP, num_threads=1)[0][0].astype(np.int64)
+        return np.asarray(self.index.knn_query(query, TOP, num_threads=1)[0][0], np.int64)
 
-    def filtered(self, query: Floats, kept: Ids) -> Ids:  # type: ignore[override]
+    def filtered(self, query: Floats, kept: Ids) -> Ids:
         inside = np.zeros(self.index.get_max_elements() + 1, bool)
         inside[kept] = True
         found: list[int] = []
@@ -149,7 +149,7 @@ class Hnswlib(Engine):
         self.index.resize_index(self.index.get_max_elements() + len(ids))
         self.index.add_items(vectors, ids)
 
-    def remove(self, ids: Ids) -> None:  # type: ignore[override]
+    def remove(self, ids: Ids) -> None:
         for id_ in ids.tolist():
             self.index.mark_deleted(id_)
 
@@ -187,7 +187,7 @@ class Usearch(Engine):
     def add(self, ids: Ids, vectors: Floats) -> None:
         self.index.add(ids, vectors.astype(np.float16))
 
-    def remove(self, ids: Ids) -> None:  # type: ignore[override]
+    def remove(self, ids: Ids) -> None:
         self.index.remove(ids)
 
 
@@ -233,15 +233,15 @@ class Exact(Engine):
         self.index = VectorIndex.holding(files.read(manifest), policy=self.policy)
 
     def search(self, query: Floats) -> Ids:
-        return self.index.nearest(query[None], TOP)[0][0]
+        return np.asarray(self.index.nearest(query[None], TOP)[0][0], np.int64)
 
-    def filtered(self, query: Floats, kept: Ids) -> Ids:  # type: ignore[override]
-        return self.index.nearest(query[None], TOP, only=kept)[0][0]
+    def filtered(self, query: Floats, kept: Ids) -> Ids:
+        return np.asarray(self.index.nearest(query[None], TOP, only=kept)[0][0], np.int64)
 
     def add(self, ids: Ids, vectors: Floats) -> None:
         self.index.add([(ids, ids, vectors.astype(np.float16))])
 
-    def remove(self, ids: Ids) -> None:  # type: ignore[override]
+    def remove(self, ids: Ids) -> None:
         self.index = self.index.keeping(np.setdiff1d(self.index.ids, ids, assume_unique=True))
 
 

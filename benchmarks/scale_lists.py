@@ -55,7 +55,7 @@ class Lists(Engine):
         super().__init__(dim)
         import faiss
 
-        self.faiss = faiss
+        self.faiss: Any = faiss  # its stubs lack the Python side of many classes
         # The kernel is compiled once a process, not once an index.
         cosines(np.zeros((1, dim), np.float16), np.zeros(1, np.int64), np.zeros((1, dim), np.float32))
 
@@ -104,7 +104,7 @@ class Lists(Engine):
     def search(self, query: Floats) -> Ids:
         return self._best(query, self._candidates(query))
 
-    def filtered(self, query: Floats, kept: Ids) -> Ids:  # type: ignore[override]
+    def filtered(self, query: Floats, kept: Ids) -> Ids:
         if len(kept) <= DEFAULT.subset_rows:
             return self._best(query, kept - 1)
         mask = np.zeros(self.count + EXTRA + 8, bool)
@@ -117,7 +117,7 @@ class Lists(Engine):
         self.index.add_with_ids(vectors, ids - 1)
         self.more = np.concatenate([self.more, vectors.astype(np.float16)])
 
-    def remove(self, ids: Ids) -> None:  # type: ignore[override]
+    def remove(self, ids: Ids) -> None:
         self.index.remove_ids(ids - 1)
 
     def _candidates(self, query: Floats, parameters: Any = None) -> Ids:

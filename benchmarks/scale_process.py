@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def asked(engine: Engine, data: Data, folder: Path, limit: float) -> dict[str, A
         engine.set(variant)
         own: dict[str, Any] = {}
         for kind in KINDS:
-            times, found = _timed([lambda q=q: engine.search(q) for q in questions[kind]], limit)
+            times, found = _timed([partial(engine.search, q) for q in questions[kind]], limit)
             own[kind] = {**_latency(times), "recall": recall(found, questions[f"{kind}-truth"][: len(found)])}
         own["clients"] = _many(engine, questions["text"], limit)
         answer["variants"][str(variant)] = own

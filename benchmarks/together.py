@@ -36,7 +36,7 @@ DIM = 512
 
 def timed(search: Callable[[], object], count: int, goes_on: Callable[[], bool]) -> list[float]:
     """Seconds of each of up to `count` searches."""
-    took = []
+    took: list[float] = []
     while len(took) < count and goes_on():
         begun = time.perf_counter()
         search()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -33,7 +34,7 @@ class Shot:
     address: str
     ready: str
     act: Callable[[Page], None] = lambda page: None
-    scheme: str = "light"
+    scheme: Literal["light", "dark"] = "light"
 
 
 def open_first(page: Page) -> None:

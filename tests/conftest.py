@@ -16,10 +16,17 @@ os.environ.setdefault("SIGHTLINE_NICE", "0")
 import browser
 import models
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from support import DEMO, Index, Outcome
 
 pytest_plugins = ["pages"]
+
+# Counts in the tests are those of `ci` (helpers/examples.py); `--hypothesis-profile=NAME` chooses another one.
+settings.register_profile("dev", max_examples=25, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None, print_blob=True)
+settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from pages import APP, asked, grid
 from streamlit.testing.v1 import AppTest
+from support import ROOT
 
 from indexer.demo.pictures import write_pictures
 
@@ -53,7 +54,7 @@ def by_page(library: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> list[i
 def by_command(library: Path, text: str) -> list[int]:
     done = subprocess.run(
         [sys.executable, "-m", "search_ui", "query", "--library", str(library), "--offline", "--json", "-k",
-         str(SHOWN), text], cwd=browser.ROOT, capture_output=True, text=True, check=True,
+         str(SHOWN), text], cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [json.loads(line)["id"] for line in done.stdout.splitlines()]
 

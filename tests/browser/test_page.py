@@ -275,7 +275,10 @@ def test_another_library_in_the_same_place_is_searched_at_once(
         connection.execute("UPDATE photos SET display = 'other/' || display")
     connection.close()
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(here))
-    folders = lambda: {tile["folder"] for each in grid(app) for tile in each["tiles"]}  # noqa: E731
+
+    def folders() -> set[str]:
+        return {tile["folder"] for each in grid(app) for tile in each["tiles"]}
+
     asked(app, BOATS)
     assert folders() and not any("other/" in folder for folder in folders())
     here.rename(tmp_path / "gone")

@@ -66,7 +66,11 @@ def single(draw: st.DrawFn) -> Filter:
     """A filter as a click asks for it: not negated, with one name."""
     made = draw(filters())
     made = replace(made, negated=False)
-    return replace(made, names=made.names[:1]) if hasattr(made, "names") else made
+    if isinstance(made, Orientation):
+        return replace(made, names=made.names[:1])
+    if isinstance(made, Camera | Ext | Folder | Lens | Tag):
+        return replace(made, names=made.names[:1])
+    return made
 
 
 def same(query: Query) -> list[tuple[str, bool, frozenset[str]]]:
@@ -185,8 +189,8 @@ def handling(monkeypatch: pytest.MonkeyPatch) -> None:
             self.clear()
             self.update(values)
 
-    monkeypatch.setattr(page_state.st, "session_state", {})
-    monkeypatch.setattr(page_state.st, "query_params", Session())
+    monkeypatch.setattr("streamlit.session_state", {})
+    monkeypatch.setattr("streamlit.query_params", Session())
 
 
 @pytest.mark.usefixtures("handling")

@@ -182,6 +182,7 @@ def test_a_choice_becomes_a_search_for_its_pictures(made: Path, monkeypatch: pyt
             kept = library.marks.set_ids(name)
             assert kept is not None
             assert kept.tolist() == ids[rows].tolist()
+        wrong: Any
         for wrong in (None, "x", {}, {"category": "1"}, {"category": 9}, {"polygon": [[5, 5], [6, 5], [6, 6]]}):
             with pytest.raises(SightlineError):
                 view.choose_pictures(searcher, ids, places, colouring, wrong)

@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 from support import ROOT
 
 from indexer.commands import run as run_indexer
@@ -123,9 +123,15 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(30_000)
     expect.set_options(timeout=30_000)
-    asked, said = [], []
+    asked: list[str] = []
+    said: list[str] = []
+
+    def dismissed(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
     page.on("request", lambda request: asked.append(request.url))
-    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", dismissed)
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     context.close()

@@ -50,7 +50,7 @@ def siglip_like(folder: Path, *, seed: int = 0) -> str:
     corpus = ["two red boats at sunset", "a green tree on a hill", "three yellow kites", "a photo of a cat"] * 20
     trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=["<pad>", "<eos>", "<unk>"])
     tokenizer.train_from_iterator(corpus, trainer)
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", model_max_length=16
     )
     folder.mkdir(parents=True, exist_ok=True)

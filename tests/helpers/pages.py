@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
+from support import ROOT
 
 from indexer.demo.pictures import write_pictures
 from search_ui.parts import page_state
@@ -26,7 +27,7 @@ from sightline.query.parser import explain, parse, to_text
 from sightline.searcher import Searcher
 from store.library import Library
 
-APP = browser.ROOT / "search_ui" / "app.py"
+APP = ROOT / "search_ui" / "app.py"
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 HOSTILE_NAME = "**a** [b](//c.io) <img src=x onerror=alert(1)> www.d.io"
 DRAWN = 132

@@ -50,4 +50,4 @@ def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
     chosen = random.choice(100, count, p=sizes / sizes.sum())
     made = (centres[chosen] + 0.8 * random.standard_normal((count, dim // 4))) @ basis / np.sqrt(dim)
     made += 0.4 * random.standard_normal((count, dim)) + 0.8
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float16)
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float16)

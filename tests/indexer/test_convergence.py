@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from searching import nearest
@@ -66,7 +67,7 @@ def state(library: Path) -> tuple[object, ...]:
 
 
 @given(steps=steps)
-@settings(max_examples=12, deadline=None)
+@examples(12, nightly=200)
 def test_any_history_ends_where_a_fresh_index_would(tiny_space: str, steps: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, library = Path(scratch) / "photos", Path(scratch) / "library"

@@ -16,7 +16,8 @@ import open_clip
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from support import ROOT
@@ -177,7 +178,7 @@ def test_the_world_refuses_nonsense() -> None:
 
 
 @given(scenes, st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_captions_say_only_what_is_true(scene: Scene, seed: int) -> None:
     text, claim = any_caption(scene, Random(seed))
     assert claim.holds(scene)
@@ -199,7 +200,7 @@ def test_captions_say_only_what_is_true(scene: Scene, seed: int) -> None:
 
 
 @given(scenes, st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_claims_name_what_was_asked_for(scene: Scene, seed: int) -> None:
     _, claim = caption(scene, frozenset(("kind", "colour", "count", "ground", "sky")), Random(seed))
     assert claim.colours == frozenset((scene.colour,))
@@ -233,7 +234,7 @@ def test_claims_know_what_they_are_false_of() -> None:
 
 
 @given(st.lists(scenes, min_size=1, max_size=12), st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_truth_table_agrees_with_the_claims(shown: list[Scene], seed: int) -> None:
     rng = Random(seed)
     claims = [any_caption(scene, rng)[1] for scene in shown]
@@ -257,7 +258,7 @@ def test_claim_codes_leave_out_what_is_not_singled_out() -> None:
 
 
 @given(scenes)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_pictures_are_repeatable_and_of_the_right_size(scene: Scene) -> None:
     first, again = render(scene, 96, 72), render(scene, 96, 72)
     assert first.size == (96, 72)

@@ -20,6 +20,7 @@ import models
 import numpy as np
 import pytest
 from PIL import Image
+from support import ROOT
 
 from search_ui.__main__ import main
 from sightline.media.export import Exported, export
@@ -100,7 +101,7 @@ def sightline(path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.C
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line as a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "search_ui", *map(str, arguments)], cwd=browser.ROOT, text=True, capture_output=True,
+        [sys.executable, "-m", "search_ui", *map(str, arguments)], cwd=ROOT, text=True, capture_output=True,
         env={**os.environ, "HF_HUB_OFFLINE": "1", **environment}, check=False, encoding="utf-8",
     )  # fmt: skip
 
@@ -244,7 +245,7 @@ def test_what_cant_be_asked_exits_2_with_one_sentence(sightline: Sightline, tmp_
 
 @linux
 def test_json_lines_parse_and_keep_any_path(path: Path, photos: Path, tiny_space: str) -> None:
-    shutil.copy(photos / "sea" / "00.jpg", os.fsencode(photos) + b"/caf\xe9\n.jpg")
+    shutil.copy(os.fsencode(photos / "sea" / "00.jpg"), os.fsencode(photos) + b"/caf\xe9\n.jpg")
     draw(photos / "déjà vu.jpg", 50)
     (photos / "sea" / "00.jpg").unlink()
     browser.add(path, photos, tiny_space)
@@ -269,7 +270,7 @@ def test_paths_are_just_as_the_file_system_spells_them(
     sightline: Sightline, path: Path, photos: Path, tiny_space: str
 ) -> None:
     name = os.fsencode(photos) + b"/caf\xe9\n.jpg"
-    shutil.copy(photos / "sea" / "00.jpg", name)
+    shutil.copy(os.fsencode(photos / "sea" / "00.jpg"), name)
     (photos / "sea" / "00.jpg").unlink()
     browser.add(path, photos, tiny_space)
     assert name in sightline("query", "--all", "--paths", "--print0").raw.split(b"\0")
@@ -278,7 +279,7 @@ def test_paths_are_just_as_the_file_system_spells_them(
 
 def test_a_reader_that_leaves_early_is_no_error(path: Path) -> None:
     command = f"{sys.executable} -m search_ui query --all --library {path} | head -0; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], cwd=browser.ROOT, text=True, capture_output=True, check=False)
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, text=True, capture_output=True, check=False)
     assert done.returncode == 141, done.stderr  # 128 + SIGPIPE, as the indexer says it
     assert "Traceback" not in done.stderr
     assert "Broken" not in done.stderr
@@ -293,9 +294,7 @@ def test_help_loads_nothing_heavy() -> None:
             "heavy = ('torch', 'streamlit', 'sqlalchemy', 'numpy', 'lark', 'rich')\n"
             "print([n for n in heavy if n in sys.modules], file=sys.stderr)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=browser.ROOT, text=True, capture_output=True, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False)
         assert done.stderr.strip() == "[]", arguments
         assert "Usage: sightline" in done.stdout
 

@@ -43,8 +43,9 @@ def test_the_readme_names_every_command_exit_code_and_make_target() -> None:
         assert target in README
 
 
-def test_the_readmes_table_of_spaces_is_the_code() -> None:
-    rows = {row.split("`")[1]: row for row in README.splitlines() if re.match(r"\| `\w+`", row)}
+def test_the_table_of_models_is_the_code() -> None:
+    models = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in models.splitlines() if re.match(r"\| `\w+` ", row)}
     for preset in PRESETS.values():
         row = rows[preset.name]
         facts = [f"| {preset.width} |", f"{preset.parameters:g} M", f"| {preset.gflops:g} |", preset.licence]
@@ -55,8 +56,22 @@ def test_the_readmes_table_of_spaces_is_the_code() -> None:
             assert fact in row, (preset.name, fact)
 
 
+def test_the_readme_is_short_and_names_every_model() -> None:
+    assert len(README.splitlines()) <= 150
+    for preset in PRESETS.values():
+        assert f"\n| `{preset.name}` |" in README
+
+
+def test_the_glossary_names_modules_that_exist() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:store|sightline|indexer|search_ui)/[a-z_/]+(?:\.py)?)`", glossary)
+    assert len(named) > 40
+    for module in named:
+        assert (ROOT / module).exists(), module
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 

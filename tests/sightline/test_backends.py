@@ -108,7 +108,9 @@ def test_what_is_not_alike_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(cpu_backends, "CLEARLY", 0.0)
     tower = _Blurred().requires_grad_(False)
     before = copy.deepcopy(tower.state_dict())
-    found, _ = cpu_backends.probe(tower, lambda module, pixels: module(pixels.to(module.weight.dtype)), (8, 8))
+    found, _ = cpu_backends.probe(
+        tower, lambda module, pixels: module(pixels.to(next(module.parameters()).dtype)), (8, 8)
+    )
     assert found.dtype == torch.float32
     assert torch.equal(before["weight"], tower.weight)
 
@@ -154,7 +156,8 @@ def test_only_a_choice_that_was_the_same_twice_is_remembered(
         dtype = next(module.parameters()).dtype
         turn += dtype == torch.bfloat16  # the first looks at the vectors, the second warms up
         clock += 0.1 if dtype == torch.float32 else 0.3 if turn in slow_turns else 0.01
-        return module(pixels.to(dtype).flatten(1))
+        vectors: torch.Tensor = module(pixels.to(dtype).flatten(1))
+        return vectors
 
     found = cpu_backends.choose("key", nn.Linear(192, 8).requires_grad_(False), run, (8, 8))
     assert found == (bfloat16 if not slow_turns else cpu_backends.REFERENCE)

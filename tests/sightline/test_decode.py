@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from open_clip.transform import image_transform
@@ -384,10 +385,10 @@ def test_a_damaged_jpeg_comes_out_as_from_pillow_or_not_at_all(progressive: bool
     whole = encoded(photo(160, 120), "JPEG", progressive=progressive)
     damaged = [whole[:-2], whole[:-1], whole + b"more", whole[: len(whole) // 2] + whole[-2:]]
     for _ in range(150):
-        data = bytearray(whole)
-        for place in random.integers(2, len(data), random.integers(1, 4)):
-            data[place] = random.integers(0, 256)
-        damaged.append(bytes(data[: random.choice([len(data), random.integers(1, len(data))])]))
+        changed = bytearray(whole)
+        for place in random.integers(2, len(changed), random.integers(1, 4)):
+            changed[place] = random.integers(0, 256)
+        damaged.append(bytes(changed[: int(random.choice([len(changed), int(random.integers(1, len(changed)))]))]))
     came_out = 0
     for data in damaged:
         try:
@@ -500,7 +501,7 @@ def test_thin_pictures(size: tuple[int, int], kind: str) -> None:
     assert max(thumbnail_of(result).size) == min(512, max(size))
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(
     size=st.tuples(st.integers(1, 1600), st.integers(1, 1600)),
     need=st.integers(1, 300),
@@ -589,7 +590,7 @@ def attempt(data: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(400, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_damaged_files_decode_or_say_why(data: st.DataObject) -> None:
     damaged = bytearray(samples()[data.draw(st.integers(0, len(samples()) - 1))])
@@ -600,7 +601,7 @@ def test_damaged_files_decode_or_say_why(data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     start=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*",
                            b"RIFF\x20\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif",

@@ -16,7 +16,8 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -81,7 +82,7 @@ def as_set(found: Pairs) -> set[tuple[int, int]]:
 # -- which are alike ------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 60), floor=st.sampled_from([0.5, 0.8, 0.9, 0.97]))
 def test_every_near_pair_is_found_once_whatever_the_blocks(seed: int, count: int, floor: float) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -121,7 +122,7 @@ def test_pictures_that_are_all_the_same_stay_a_group_however_few_pairs_are_kept(
     assert max(map(len, groups)) == 300
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 40), threshold=st.sampled_from([0.6, 0.8, 0.95]))
 def test_groups_are_what_taking_the_busiest_picture_and_its_neighbours_one_by_one_gives(
     seed: int, count: int, threshold: float

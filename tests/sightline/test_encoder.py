@@ -14,7 +14,8 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -141,7 +142,7 @@ def test_out_of_memory_with_one_picture_is_an_error(spaces: dict[str, str]) -> N
     width=st.integers(20, 400), height=st.integers(20, 400), seed=st.integers(0, 9),
     mode=st.sampled_from(["shortest", "squash", "longest"]), interpolation=st.sampled_from(["bicubic", "bilinear"]),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_preprocessing_is_open_clips_to_two_levels_of_255(
     width: int, height: int, seed: int, mode: str, interpolation: str
 ) -> None:

@@ -90,7 +90,8 @@ def little_memory() -> Iterator[None]:
     """Room for some 150 MB beyond what is held."""
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
-    yield torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(0) + 150 * 2**20) / total, 0)
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(0) + 150 * 2**20) / total, 0)
+    yield
     torch.cuda.set_per_process_memory_fraction(1.0, 0)
 
 

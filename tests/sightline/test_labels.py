@@ -40,7 +40,7 @@ def logits(encoder: Encoder, images: torch.Tensor, texts: list[str]) -> torch.Te
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (encoder.preprocess.mean, encoder.preprocess.std))
     tokens = open_clip.get_tokenizer(f"local-dir:{encoder.model.folder}")(texts)
     with torch.inference_mode():
-        made = encoder.module.get_logits((images / 255 - mean) / std, tokens)  # type: ignore[operator]
+        made: tuple[torch.Tensor, ...] = encoder.module.get_logits((images / 255 - mean) / std, tokens)  # type: ignore[operator]
     return made[0]
 
 
@@ -62,7 +62,9 @@ def test_a_clip_model_gives_the_softmax_of_its_own_logits(tmp_path: Path) -> Non
 def test_a_siglip_model_gives_the_sigmoid_of_its_own_logits(tmp_path: Path) -> None:
     encoder = Encoder(resolve(models.siglip_like(tmp_path)), device="cpu", precision="fp32")
     images, texts = pixels(encoder, 5), ["a photo of a cat", "a green tree on a hill", "two red boats at sunset"]
-    assert encoder.head == Head(pytest.approx(1 / 0.07, rel=1e-5), -10)
+    assert encoder.head is not None
+    assert encoder.head == Head(encoder.head.scale, -10)
+    assert encoder.head.scale == pytest.approx(1 / 0.07, rel=1e-5)
     cosines = class_vectors(encoder, texts, ["{}"]) @ encoder.encode_images(images).T
     wanted = logits(encoder, images, texts).sigmoid().T
     np.testing.assert_allclose(probabilities(cosines, encoder.head, none=False), wanted, rtol=1e-4)
@@ -83,7 +85,9 @@ def test_the_scale_is_the_models_own_whatever_the_precision_of_its_weights(tmp_p
     model = resolve(models.clip_like(tmp_path))
     whole = Encoder(model, device="cpu", precision="fp32").head
     assert whole == Encoder(model, device="cpu", precision="bf16").head
-    assert whole == Head(pytest.approx(1 / 0.07, rel=1e-5), None)
+    assert whole is not None
+    assert whole == Head(whole.scale, None)
+    assert whole.scale == pytest.approx(1 / 0.07, rel=1e-5)
     assert Encoder(resolve(models.picture_only(tmp_path / "pictures")), device="cpu").head is None
 
 

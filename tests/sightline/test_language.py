@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import DEMO, ROOT, Index
 
@@ -584,14 +585,14 @@ fragments = st.one_of(
 typed = st.lists(fragments, max_size=12).flatmap(lambda parts: st.sampled_from(["".join(parts), " ".join(parts)]))
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(queries)
 def test_what_is_printed_reads_as_the_same_query(query: Query) -> None:
     assert parse(to_text(query)) == query
     assert to_text(parse(to_text(query))) == to_text(query)
 
 
-@settings(deadline=None, max_examples=600)
+@examples(600)
 @given(st.one_of(typed, st.text()))
 @example('“a"')
 @example("a OR\x00OR")
@@ -609,7 +610,7 @@ def test_any_text_reads_as_a_query_that_prints_or_is_refused_with_a_place(text: 
     assert parse(to_text(query)) == query
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(queries)
 def test_every_part_is_explained_and_can_be_taken_out(query: Query) -> None:
     lines = explain(query)

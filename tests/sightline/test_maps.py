@@ -12,7 +12,8 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from support import as_nobody
 
@@ -37,7 +38,8 @@ DRAWN = 240
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / lengths, np.float32)
 
 
 def grouped(count: int, groups: int = 5, seed: int = 0) -> np.ndarray:
@@ -402,7 +404,7 @@ def test_some_pictures_keep_the_colours_they_have_among_all() -> None:
 
 def is_inside(polygon: Sequence[tuple[float, float]], x: float, y: float) -> bool:
     """The winding of the polygon around a place, which must be odd: another way than the code's."""
-    angles = np.unwrap(np.append(*[[np.arctan2(cy - y, cx - x) for cx, cy in part] for part in (polygon, polygon[:1])]))
+    angles = np.unwrap([np.arctan2(cy - y, cx - x) for cx, cy in (*polygon, polygon[0])])
     return bool(round((angles[-1] - angles[0]) / (2 * np.pi)) % 2)
 
 
@@ -410,7 +412,7 @@ coordinate = st.integers(-8, 8).map(float)
 
 
 @given(st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=12))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_line_chooses_what_a_plain_count_of_turns_says_is_inside(polygon: list[tuple[float, float]]) -> None:
     # Off the grid of the corners, so that no place lies on the line itself.
     grid = np.arange(-8, 8) + np.float32(0.37)
@@ -450,7 +452,7 @@ def test_a_million_pictures_are_chosen_from_quickly() -> None:
 
 
 @given(st.integers(0, 200), st.text(max_size=8), st.integers(0, 2**40))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_layout_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, count: int, label: str, first: int
 ) -> None:

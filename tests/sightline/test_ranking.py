@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
 from sightline.query.types import Group, Like, Term
@@ -87,7 +87,6 @@ def test_a_minor_term_tints_the_order_and_cuts_nothing_off() -> None:
     assert scores(groups, 1.0, 1.0) > scores(groups, 1.0, -9.0)
 
 
-@settings(deadline=None)
 @given(arrays.arrays(np.float32, 40, elements=st.sampled_from([0.0, 0.5, 0.5, 1.0])), st.integers(0, 50))
 def test_equal_scores_are_ordered_by_id_also_at_the_edge(values: np.ndarray, count: int) -> None:
     ids = np.random.default_rng(3).permutation(40).astype(np.int64)
@@ -181,7 +180,6 @@ def fold(vectors: np.ndarray, threshold: float, block: int = 256) -> list[Fold]:
     return folding.places
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.floats(0.5, 0.999))
 def test_every_picture_has_one_place_and_is_near_the_one_that_stands_for_it(seed: int, count: int, line: float) -> None:
     rng = np.random.default_rng(seed)
@@ -203,7 +201,6 @@ def test_small_steps_do_not_fold_a_long_way_into_one() -> None:
     assert len(fold(vectors, float(np.cos(0.15)))) > 5
 
 
-@settings(deadline=None)
 @given(st.integers(0, 99), st.integers(1, 300), st.integers(1, 300))
 def test_what_is_folded_does_not_depend_on_how_much_is_asked_for_at_once(seed: int, one: int, other: int) -> None:
     vectors = unit(np.random.default_rng(seed).standard_normal((300, 3)))

@@ -10,7 +10,8 @@ import hypothesis.strategies as st
 import models
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from PIL import Image
 from support import Index
 
@@ -201,7 +202,7 @@ def test_a_tag_and_a_favourite_filter_at_once_and_change_no_other_query(searcher
 # -- order and pages ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.integers(1, 13), text=st.sampled_from(["boat", "boat -snow", "sort:name folder:photos", "boat sort:name"])
 )

@@ -76,7 +76,7 @@ def test_positions_are_those_of_pictures_that_are_there(
     monkeypatch.setattr("store.tables.listings.FEW", few)
     for only, expected in ((None, [1, 3]), (np.array([3, 2, 4]), [3]), (np.array([2]), [])):
         ids, latitudes, longitudes = opened.catalog.located(only)
-        assert (ids.dtype, latitudes.dtype, longitudes.dtype) == (np.int64, np.float64, np.float64)
+        assert [array.dtype for array in (ids, latitudes, longitudes)] == [np.int64, np.float64, np.float64]
         assert ids.tolist() == expected
         assert list(zip(latitudes, longitudes, strict=True)) == [PLACES[id_] for id_ in expected]
 

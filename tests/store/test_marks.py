@@ -176,9 +176,10 @@ def test_a_search_that_cant_be_named_or_read_is_refused(opened: Library, name: s
 
 
 def test_a_picture_that_is_not_there_cant_be_marked(opened: Library) -> None:
-    for change in (lambda: opened.marks.change([1, 99], add=["a"]), lambda: opened.marks.favourite([1, 99], True)):
-        with pytest.raises(MarksError, match="no picture 99"):
-            change()
+    with pytest.raises(MarksError, match="no picture 99"):
+        opened.marks.change([1, 99], add=["a"])
+    with pytest.raises(MarksError, match="no picture 99"):
+        opened.marks.favourite([1, 99], True)
     assert (opened.marks.tags(), opened.marks.favourites_of([1, 99])) == ([], set())
 
 
@@ -274,7 +275,8 @@ def test_a_set_has_the_name_of_what_is_in_it(opened: Library) -> None:
     assert marks.keep_set(iter([1, 3])) == name
     kept = marks.set_ids(name)
     assert kept is not None
-    assert (kept.dtype, kept.tolist()) == (np.int64, [1, 3])
+    assert kept.dtype == np.int64
+    assert kept.tolist() == [1, 3]
     assert marks.set_ids("0" * 12) is None
     with pytest.raises(MarksError, match="at least one"):
         marks.keep_set([])

@@ -10,6 +10,7 @@ import pytest
 from support import Index, as_nobody
 
 from indexer.commands import run
+from store.images.disk_usage import Entry, entries
 from store.images.previews import Previews
 from store.library import Library
 
@@ -68,17 +69,14 @@ def test_two_processes_that_share_the_folder_keep_to_the_limit_together(tmp_path
 
 
 def test_a_write_seldom_looks_at_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from store.images import previews as module
-
     looks = 0
-    real = module.entries
 
-    def counted(folder: Path) -> list[module.Entry]:
+    def counted(folder: Path) -> list[Entry]:
         nonlocal looks
         looks += 1
-        return real(folder)
+        return entries(folder)
 
-    monkeypatch.setattr(module, "entries", counted)
+    monkeypatch.setattr("store.images.previews.entries", counted)
     previews = Previews(tmp_path, limit_bytes=100_000)
     for number in range(500):
         aged(previews, number)

@@ -23,7 +23,7 @@ from store.files import replace_file, sweep_temporaries
 from store.library import DATABASE, Library
 from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
-from store.tables.filters import Camera, Date, Ext, Favourite, Folder, Name, Orientation, Set, Tag, fold
+from store.tables.filters import Camera, Date, Ext, Favourite, Filter, Folder, Name, Orientation, Set, Tag, fold
 from store.tables.migrations import STEPS, VERSION
 from store.tables.schema import Base
 from store.tables.writer import Failed, File, Indexed, SpaceIdentity, Writer
@@ -93,12 +93,13 @@ def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library:
     before = _rows(library)
     with Library.open(library) as opened:
         catalog = opened.catalog
-        for filters, kept in (
+        cases: tuple[tuple[list[Filter], list[int]], ...] = (
             ([Folder(("photos/trips",)), Name(("grösse*",)), Ext(("jpeg",))], [1]),
             ([Camera(("sony ilce",)), Orientation(("landscape",)), Date("2023", "2023")], [1]),
             ([Name(("no dot",)), Ext(("jpg",), negated=True), Folder(("Photos",))], [2]),
             ([], [1, 2]),
-        ):
+        )
+        for filters, kept in cases:
             assert catalog.matching(filters).tolist() == kept
         opened.marks.change([2], add=["kept"])
         assert catalog.state() == (7, 1)

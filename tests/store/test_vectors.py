@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 from support import AWKWARD, Index
@@ -43,7 +44,8 @@ def filled(vectors: np.ndarray, ids: np.ndarray) -> VectorIndex:
 
 def unit(count: int, dim: int, seed: int) -> np.ndarray:
     made = np.random.default_rng(seed).normal(size=(count, dim))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return made.astype(np.float32)
 
 
 def nearest(index: VectorIndex, asked: np.ndarray, k: int, only: np.ndarray | None = None) -> tuple[Any, Any]:
@@ -65,7 +67,7 @@ def some_ids(count: int, seed: int, *, apart: bool) -> np.ndarray:
     count=st.integers(0, 300), dim=st.integers(1, 130), queries=st.integers(0, 8), share=st.floats(0, 1),
     apart=st.booleans(), seed=st.integers(0, 999),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_scores_are_exact_to_two_millionths_for_all_rows_and_for_some(
     count: int, dim: int, queries: int, share: float, apart: bool, seed: int
 ) -> None:
@@ -86,7 +88,7 @@ def test_scores_are_exact_to_two_millionths_for_all_rows_and_for_some(
 
 
 @given(dim=st.integers(1, 130), queries=st.integers(2, 8), seed=st.integers(0, 999))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_score_is_the_same_to_the_bit_whatever_is_asked_beside_it(dim: int, queries: int, seed: int) -> None:
     vectors, ids, asked = rows(200, dim, seed), np.arange(200), unit(queries, dim, seed + 1000)
     together = filled(vectors, ids).scores(asked)[1]
@@ -128,7 +130,7 @@ def test_every_half_precision_number_is_read_exactly_on_any_processor(processor:
     count=st.integers(0, 300), dim=st.sampled_from([4, 32, 65]), k=st.integers(0, 40), share=st.floats(0, 1),
     apart=st.booleans(), seed=st.integers(0, 99), queries=st.integers(1, 3),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_search_is_exact_whatever_the_filter(
     count: int, dim: int, k: int, share: float, apart: bool, seed: int, queries: int
 ) -> None:

@@ -19,12 +19,14 @@ import httpx
 import models
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from examples import examples
+from hypothesis import HealthCheck
 from PIL import Image
 from schemathesis.config import SchemathesisConfig
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from support import ROOT, Answer
 
 from search_ui.runtime.services import services
 from search_ui.server import api, asgi
@@ -84,7 +86,7 @@ def get(client: TestClient, path: str, **query: Any) -> dict[str, Any]:
     return found
 
 
-def refused(answer: httpx.Response, status: int) -> dict[str, Any]:
+def refused(answer: Answer, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM
     found: dict[str, Any] = answer.json()
@@ -137,8 +139,8 @@ def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict
 
 
 @served.parametrize()
-@settings(max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-def test_every_operation_answers_as_the_document_says(case: schemathesis.Case, library_to_try: None) -> None:
+@examples(100, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+def test_every_operation_answers_as_the_document_says(case: schemathesis.Case[Any], library_to_try: None) -> None:
     case.call_and_validate()
 
 
@@ -167,7 +169,7 @@ def test_the_limits_in_the_document_are_those_of_the_code() -> None:
 
 # -- the documentation ----------------------------------------------------------------------------------------------
 
-DOCUMENTED = (browser.ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+DOCUMENTED = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def _asked(command: str, folder: Path) -> dict[str, Any]:
@@ -238,7 +240,7 @@ def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_pa
 
 
 def test_get_json_and_a_form_find_the_same(client: TestClient) -> None:
-    query = {"q": "a red boat -people camera:sony", "limit": 3}
+    query: dict[str, Any] = {"q": "a red boat -people camera:sony", "limit": 3}
     first = get(client, "search", **query)
     assert len(first["hits"]) == 3
     assert [hit["rank"] for hit in first["hits"]] == [1, 2, 3]
@@ -315,12 +317,12 @@ def test_pages_fit_together_and_a_library_that_moved_on_is_said(
 def test_pages_of_what_is_marked_fit_together_until_marks_change(client: TestClient) -> None:
     every = ids(get(client, "search", q="sort:name width:>0"))
     assert len(every) == 4
-    query = {"q": "-favourite:yes sort:name", "limit": 2}
+    query: dict[str, Any] = {"q": "-favourite:yes sort:name", "limit": 2}
     first = get(client, "search", **query)
     unmarked = get(client, "search", q="sort:name width:>0", limit=2)
     assert client.put(f"/api/v1/photos/{ids(first)[0]}/favourite").is_success
     # Without the check the third picture would be on neither page.
-    second = {"offset": 2, "generation": first["generation"]}
+    second: dict[str, Any] = {"offset": 2, "generation": first["generation"]}
     said = refused(client.get("/api/v1/search", params={**query, **second}), 409)
     again = get(client, "search", **query)
     assert said["generation"] == again["generation"] > first["generation"]
@@ -423,7 +425,7 @@ def test_a_body_too_large_is_refused_while_it_is_read(client: TestClient) -> Non
     assert "at most 8 pictures" in refused(client.post("/api/v1/search", files=nine), 413)["detail"]
 
 
-def _streamed(client: TestClient, content: Iterator[bytes], headers: dict[str, str]) -> httpx.Response:
+def _streamed(client: TestClient, content: Iterator[bytes], headers: dict[str, str]) -> Answer:
     """POST a body of which the application takes as much as it likes; the test client would read all of it first."""
     import anyio
 
@@ -588,7 +590,7 @@ def test_state_and_spaces_are_told(client: TestClient, library: Path) -> None:
 
 
 def test_labels_are_given_to_the_pictures_that_pass(client: TestClient) -> None:
-    def post(**body: Any) -> httpx.Response:
+    def post(**body: Any) -> Answer:
         return client.post("/api/v1/label", json=body)
 
     found = post(labels=["red", "blue"], q="date:2021", top=3).json()

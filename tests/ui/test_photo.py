@@ -50,7 +50,8 @@ def jpeg(image: Image.Image, **options: Any) -> bytes:
 
 
 def colour(data: bytes) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).reshape(-1, 3).mean(axis=0)
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.float64)
+    return np.asarray(pixels.reshape(-1, 3).mean(axis=0))
 
 
 # -- parts ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import browser
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient, WebSocketDenialResponse
-from support import as_nobody
+from support import ROOT, as_nobody
 
 from search_ui.runtime.services import services
 from search_ui.runtime.uploads import Shelf
@@ -388,7 +388,7 @@ def test_the_pages_are_there_before_torch_is() -> None:
     code = (
         f"import sys, search_ui.app, search_ui.server.serve; print([name for name in {heavy} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=browser.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -472,7 +472,7 @@ def test_the_server_listens_on_the_loopback_only_and_stops_when_told(library: Pa
             probe.connect((_own_address(), port))
         taken = subprocess.run(
             [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser"],
-            cwd=browser.ROOT, text=True, capture_output=True, check=False,
+            cwd=ROOT, text=True, capture_output=True, check=False,
         )  # fmt: skip
         assert taken.returncode == 2
         assert f"Port {port} is taken" in taken.stderr
@@ -494,7 +494,7 @@ def _own_address() -> str:
 def test_ctrl_c_exits_130(library: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(browser.free_port()),
-         "--no-browser", "--offline"], cwd=browser.ROOT, text=True, stderr=subprocess.PIPE,
+         "--no-browser", "--offline"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
     line = ""
