@@ -1,8 +1,8 @@
 """The web server: Streamlit's pages, and beside them our own routes for pictures, programs and health.
 
-Pictures are private. They are served by the hash of their content and never by path, to pages of this very server
-only: the `Host` header must be one of ours (a foreign site can point its own name at 127.0.0.1), and browsers' word
-on where a request comes from (`Sec-Fetch-Site`, `Origin`) is believed. Streamlit guards its WebSocket itself.
+Pictures are private. They are served by the hash of their content and never by path, and only to pages of this server.
+The `Host` header must be one of ours: another site can point its own name at 127.0.0.1. `Sec-Fetch-Site` and `Origin`,
+which browsers set, must say that the request comes from a page of ours. Streamlit guards its WebSocket itself.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 class HostCheck:
-    """ASGI middleware: Starlette's check of `Host`. What it refuses under our names is said as those say everything.
+    """ASGI middleware: Starlette's check of `Host`. Under our own addresses a refusal has the form of their errors.
 
     Args:
         hosts: the names that are ours.
@@ -123,7 +123,7 @@ class AppRoutes:
     """ASGI middleware: our own routes, for requests that do not come from another site's page.
 
     Not `App(routes=...)`: an address that matches none of those falls through to Streamlit, which answers any address
-    with its page and status 200. What begins with one of our names stays here.
+    with its page and status 200. Addresses that begin with one of `NAMES` are answered here, with 404 if need be.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -169,7 +169,7 @@ class AppRoutes:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                metrics().answered(self._pattern(scope, name), message["status"])
+                metrics().count_response(self._pattern(scope, name), message["status"])
             await framed(message)
 
         if _foreign(Headers(scope=scope)):

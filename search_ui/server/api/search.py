@@ -78,7 +78,7 @@ def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mappi
             raise Problem(503, str(error)) from error
         raise
     _require_generation(asked.generation, result.generation)
-    metrics().searched(result.seconds)
+    metrics().observe_search(result.seconds)
     return answer(
         {
             "query": to_text(query),

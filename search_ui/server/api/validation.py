@@ -33,7 +33,8 @@ def invalid(error: RequestValidationError | ValidationError) -> Problem:
         if in_path := [each for each in found if each["loc"][0] == "path"]:
             return Problem(404, f"There is nothing here: {_sentence(in_path[0], in_path[0]['loc'][1:])}")
         found = [{**each, "loc": each["loc"][1:]} for each in found]
-    outermost = min(found, key=lambda each: len(_place(each)))
+    # Of several at one depth the last by name.
+    outermost = max(found, key=lambda each: (-len(_place(each)), _place(each)))
     place = _place(outermost)
     return Problem(400, _sentence(outermost, place), parameter=".".join(map(str, place)) or None)
 
