@@ -161,10 +161,14 @@ def test_every_route_is_in_the_document_and_the_other_way_round(client: TestClie
     assert references == set(document["components"]["schemas"])
 
 
-def test_the_limits_in_the_document_are_those_of_the_code() -> None:
+def test_the_limits_in_the_document_are_those_of_the_code(client: TestClient) -> None:
     from sightline import labels
 
     assert (inputs.MAX_LABELS, inputs.MAX_TEMPLATES) == (labels.MAX_LABELS, labels.MAX_TEMPLATES)
+    schemas = get(client, "openapi.json")["components"]["schemas"]
+    # As a float it would be one more than SQLite's largest integer.
+    assert schemas["Hit"]["properties"]["id"]["maximum"] == inputs.MAX_ID
+    assert schemas["LabelRequest"]["properties"]["labels"]["maxItems"] == labels.MAX_LABELS
 
 
 # -- the documentation ----------------------------------------------------------------------------------------------
@@ -359,12 +363,18 @@ def test_what_is_not_as_the_document_says_is_refused(client: TestClient, query: 
     assert len(answer.content) < 1500
 
 
+def test_an_operation_without_parameters_refuses_any(client: TestClient) -> None:
+    for path in ("status?q=a", "photos/1?limit=5", "openapi.json?v=1"):
+        assert "There is no" in refused(client.get(f"/api/v1/{path}"), 400)["detail"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"", b"{", b"[]", b"null", b'"q"', b'{"q": 1}', b'{"q": "a", "limit": NaN}', b'{"q": "a", "limit": true}',
         b'{"q": "\\ud800"}', b'\xff{"q": "a"}', b"[" * 100_000, b'{"q": "a", "limit": ' + b"1" * 10_000 + b"}",
-        b'{"q": "a", "limit": 1.5}', b'{"q": "a", "pictures": []}',
+        b'{"q": "a", "limit": 1.5}', b'{"q": "a", "pictures": []}', b'{"q": "a", "\\ud800": 1}',
+        b'{"q": "a", "generation": null}', b'{"q": "a", "limit": "5"}',
     ],
 )  # fmt: skip
 def test_a_body_that_is_not_as_the_document_says_is_refused(client: TestClient, body: bytes) -> None:
