@@ -46,7 +46,7 @@ def build() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers={HTTPException: _refused},
-        # It would send what it sees to whatever address OTEL_... variables name.
+        # With FASTAPI_OTEL_AUTO_CONFIGURE in the environment it would send traces and logs elsewhere.
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
 
