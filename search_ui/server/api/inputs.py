@@ -162,13 +162,10 @@ class SearchRequest(Input):
 _File = Annotated[str, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
-class SearchForm(Input):
+class SearchForm(SearchParameters):
     """The pictures are called 1, 2, ... in the order of their parts: `picture:1` in `q` is the first."""
 
     q: Filters = ""
-    limit: WholeText[Limit] = 60
-    offset: WholeText[Offset] = 0
-    generation: WholeText[Generation] = None
     picture: Annotated[list[_File], Field(max_length=MAX_PICTURES)] = []
 
 
