@@ -76,19 +76,20 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: install-test  ## run the whole test suite
 	@$(PYTEST) --hypothesis-profile=ci
 
-test-fast: $(VENV)/.installed-test  ## the same without a browser, and with a quarter of the examples of property tests
-	@$(PYTEST) -m "not browser" --hypothesis-profile=dev
+test-fast: $(VENV)/.installed-test  ## the same without browsers and slow tests, and a quarter of the examples of property tests
+	@$(PYTEST) -m "not browser and not slow" --hypothesis-profile=dev
 
 test-nightly: install-test  ## the whole suite with ten times the examples of property tests
 	@$(PYTEST) --hypothesis-profile=nightly --timeout=7200
 
-# In an environment of its own. uv chooses the versions: pip can't.
+# In an environment of its own. uv chooses the versions: pip can't. torchcodec is left out, since each of its versions is
+# made for one of torch; what needs it is skipped.
 LOWEST := .venv-lowest
 $(LOWEST)/.installed: $(VENV)/.installed-dev pyproject.toml
 	@echo "Making an environment in $(LOWEST) of the lowest versions that pyproject.toml names"
 	@$(BIN)/python -m venv --clear $(LOWEST)
 	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(LOWEST)/bin/python --extra test pyproject.toml \
-	  --output-file $(LOWEST)/lowest.txt
+	  --no-emit-package torchcodec --output-file $(LOWEST)/lowest.txt
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
 	@touch $@

@@ -65,10 +65,9 @@ def star(id_):
     said.stars = said.stars ^ {id_}
 """
 OURS = """
-from search_ui.gallery import gallery
-from search_ui.components.event_queue import news
-for each in news("gallery", said.get("gallery", {}).get("favourites")):
-    star(each["id"])
+from search_ui.components.gallery import gallery
+from search_ui.components.event_queue import apply
+apply("gallery", said.get("gallery", {}).get("favourites"), lambda event: star(event["id"]))
 gallery(
     [{"title": "", "fold": "", "tiles": [
         {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg", "score": f"{1 / id_:.3f}",

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from scale_data import Data, Floats, Ids
+from scale_data import Data
+
+from store.arrays import Floats, Ids
 
 
 class Engine(ABC):

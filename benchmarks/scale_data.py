@@ -31,6 +31,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Floats, Ids
+
 CHUNK: Final = 50_000
 CLUSTERS, INTRINSIC = 400, 96
 CLUSTER_SHARE, PLACE_SHARE, NOISE_SHARE = 0.35, 0.50, 0.15
@@ -40,9 +42,6 @@ TOP: Final = 10
 # What is added after the build, to time adding: more pictures, with ids after the others.
 EXTRA: Final = 1000
 KINDS: Final = ("text", "picture")
-
-Floats = NDArray[np.float32]
-Ids = NDArray[np.int64]
 
 
 def _unit(rows: Floats) -> Floats:

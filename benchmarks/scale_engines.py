@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from scale_base import Engine
-from scale_data import EXTRA, TOP, Data, Floats, Ids
+from scale_data import EXTRA, TOP, Data
 from scale_lists import Lists
 
+from store.arrays import Floats, Ids
 from store.vectors import four_bit_codes
 from store.vectors.checksums import checks
 from store.vectors.index import VectorIndex

@@ -18,8 +18,9 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from scale_base import Engine
-from scale_data import EXTRA, TOP, Data, Floats, Ids
+from scale_data import EXTRA, TOP, Data
 
+from store.arrays import Floats, Ids
 from store.vectors.exact import best, cosines
 from store.vectors.policy import DEFAULT
 

@@ -22,8 +22,10 @@ from typing import Any
 
 import numpy as np
 from scale_base import Engine
-from scale_data import EXTRA, KINDS, SHARES, Data, Floats, Ids, recall
+from scale_data import EXTRA, KINDS, SHARES, Data, recall
 from scale_engines import ENGINES
+
+from store.arrays import Floats, Ids
 
 CLIENTS = 16
 PART = 64 << 20  # above what malloc keeps, so each part is memory that the system has to clear first

@@ -43,10 +43,11 @@ from tables import table
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
+from store.arrays import Floats, Ids
 from store.library import DATABASE, Library
 from store.lock import locked
 from store.vectors.exact import prepare
-from store.vectors.index import Floats, Ids, VectorIndex
+from store.vectors.index import VectorIndex
 from store.vectors.policy import DEFAULT, Policy, Tier
 
 CHUNK = 50_000

@@ -25,7 +25,8 @@ from tables import table
 
 from sightline.duplicates import near_pairs
 from sightline.maps import layout
-from store.vectors.index import Floats, VectorIndex
+from store.arrays import Floats
+from store.vectors.index import VectorIndex
 
 FLOOR = 0.95
 

@@ -1,12 +1,14 @@
-"""Makes search_ui/components/map/land.bin from the land of Natural Earth, as the npm package world-atlas 2 brings it.
+"""Makes map/land.bin and land.svg in search_ui/components/ from the land of Natural Earth (npm package world-atlas 2).
 
 Usage: python docs/make_land.py land-110m.json
 
 A TopoJSON file keeps coasts as arcs of differences of whole numbers (github.com/topojson/topojson-specification); here
 they are joined to rings again. On a sphere a ring may go over the date line or around a pole: it is cut there.
 
-The file made: the number of rings, uint16; the number of corners of each, uint16; then longitude and latitude of each
-corner in 1/180 degree, int16. All little-endian. A ring's last corner is its first.
+land.bin, which the map draws: the number of rings, uint16; the number of corners of each, uint16; then longitude and
+latitude of each corner in 1/180 degree, int16. All little-endian. A ring's last corner is its first.
+
+land.svg, which the dialog of a picture shows: the same in degrees, to a tenth, with a net of lines each 30 degrees.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "search_ui" / "components" / "map" / "land.bin"
+COMPONENTS = Path(__file__).parent.parent / "search_ui" / "components"
 STEPS = 180  # a degree: 180 of them are about the most with which 180 degrees go into 16 bits
 WORLD = 360 * STEPS
 
@@ -86,13 +88,32 @@ def cut(ring: list[Point], sign: int) -> list[Point]:
     return kept
 
 
+def binary(land: list[list[Point]]) -> bytes:
+    """Rings as land.bin."""
+    data = struct.pack(f"<H{len(land)}H", len(land), *map(len, land))
+    return data + b"".join(struct.pack("<2h", *corner) for ring in land for corner in ring)
+
+
+def drawing(land: list[list[Point]]) -> str:
+    """Rings as land.svg, in greys that suit a light page and a dark one. South is down."""
+    corners = [[f"{round(x / STEPS, 1):g},{-round(y / STEPS, 1):g}" for x, y in ring] for ring in land]
+    shores = "".join(f"M{'L'.join(ring)}Z" for ring in corners)
+    meridians = "".join(f"M{x},-90V90" for x in range(-150, 180, 30))
+    parallels = "".join(f"M-180,{y}H180" for y in range(-60, 90, 30))
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-180 -90 360 180">'
+        '<rect x="-180" y="-90" width="360" height="180" rx="8" fill="#888" fill-opacity="0.1"/>'
+        f'<path d="{shores}" fill="#888" fill-opacity="0.45"/>'
+        f'<path d="{meridians}{parallels}" fill="none" stroke="#888" stroke-opacity="0.3" stroke-width="0.6"/></svg>'
+    )
+
+
 def main() -> None:
     """Read the file that the command line names, write ours."""
     land = rings(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-    data = struct.pack(f"<H{len(land)}H", len(land), *map(len, land))
-    data += b"".join(struct.pack("<2h", *corner) for ring in land for corner in ring)
-    TARGET.write_bytes(data)
-    print(f"{TARGET.name}: {len(land)} rings, {sum(map(len, land))} corners, {len(data)} bytes")  # noqa: T201
+    (COMPONENTS / "map" / "land.bin").write_bytes(binary(land))
+    (COMPONENTS / "land.svg").write_text(drawing(land), encoding="utf-8")
+    print(f"{len(land)} rings, {sum(map(len, land))} corners")  # noqa: T201
 
 
 if __name__ == "__main__":

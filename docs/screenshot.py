@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).parent
-MODEL = HERE.parent / "indexer" / "demo" / "model"
+MODEL = HERE.parent / "sightline" / "models" / "demo"
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def until_arranged(page: Page) -> None:
 
 
 SHOTS = (
-    Shot("page", "/?q=two+red+boats+at+sunset", "text=/, of .* in space/"),
-    Shot("page-dark", "/?q=boat+OR+bridge+-snow", "text=/, of .* in space/", select_three, "dark"),
-    Shot("page-photo", "/?q=two+red+boats+at+sunset", "text=/, of .* in space/", open_first),
-    Shot("page-library", "/library", "text=/^looked through|looked through/"),
+    Shot("page", "/?q=two+red+boats+at+sunset", "text=/^\\d+ match/"),
+    Shot("page-dark", "/?q=boat+OR+bridge+-snow", "text=/^\\d+ match/", select_three, "dark"),
+    Shot("page-photo", "/?q=two+red+boats+at+sunset", "text=/^\\d+ match/", open_first),
+    Shot("page-library", "/library", "text=/checked/"),
     Shot("page-duplicates", "/duplicates?kind=near", "text=set aside"),
     Shot("page-map", "/map", "canvas", until_arranged),
     Shot("page-compare", "/compare?q=a+red+boat&a=demo", "text=/overlap/i"),

@@ -91,7 +91,7 @@ def cli() -> None:
     "--space",
     default=None,
     metavar="NAME",
-    help="The embedding space: a preset (see `spaces`), MODEL/TAG of open_clip, local-dir:PATH or "
+    help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, local-dir:PATH or "
     "hf-hub:ORG/NAME. Default: the library's own; in a new library `balanced` with a GPU, else `fast`.",
 )
 @click.option(
@@ -306,7 +306,7 @@ def failures(library_path: Path | None, as_lines: bool) -> None:
 @library_option
 @json_option
 def spaces(library_path: Path | None, as_lines: bool) -> None:
-    """The embedding spaces that have a short name, and those the library holds."""
+    """The models that have a short name, and those of the library."""
     from indexer.reports import print_spaces
 
     path = (library_path or default_library()).expanduser().absolute()

@@ -93,10 +93,10 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str) -
         lines.append("There are no pictures in it.")
     if summary.not_in_space:
         lines.append(
-            f"Searches keep to the space they use: {summary.not_in_space} pictures of the library are not in {space} "
+            f"Searches use the old model: {space} has not seen {summary.not_in_space} pictures of the library "
             "yet. Index their folders with the same --space."
         )
     if summary.failed:
         lines.append("Why files failed: python -m indexer failures")
-    lines.append(f"Library {library}, space {space}.")
+    lines.append(f"Library {library}, model {space}.")
     stream.write("\n".join(lines) + "\n")

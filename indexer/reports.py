@@ -54,14 +54,13 @@ def print_status(library: Library, as_lines: bool) -> None:
         f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
     )
     for root in roots:
-        walked = root.last_walked_at or "not to its end yet"
+        checked = f"checked {root.last_walked_at}" if root.last_walked_at else "scan not finished"
         click.echo(
-            f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; "
-            f"walked {walked}"
+            f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}"
         )
     for space in spaces:
-        mark = "  (searches use it)" if default and space.id == default.id else ""
-        click.echo(f"Space     {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}{mark}")
+        mark = "  (active)" if default and space.id == default.id else ""
+        click.echo(f"Model     {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")

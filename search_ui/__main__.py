@@ -1,4 +1,4 @@
-"""The command line: `python -m search_ui` opens the page, `python -m search_ui query "two red boats"` prints hits."""
+"""The command line: `python -m search_ui` opens the page, its command `query` prints hits."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from search_ui.parts.page_frame import remember_search_page
+from search_ui.parts import page_state
 from search_ui.runtime.services import services
 from search_ui.views import compare, duplicates, library, map, search
 
@@ -32,6 +32,6 @@ title = "Sightline" if chosen is first else f"{chosen.title} · Sightline"
 st.set_page_config(title, page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 st.html(f"<style>{STYLE}</style>")
-remember_search_page(first)
+page_state.switch_page(first)
 chosen.run()
 services().preload_async()

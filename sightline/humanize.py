@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from store.tables.catalog import PhotoRow
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB")
@@ -21,11 +21,11 @@ def count(number: int, thing: str, things: str | None = None) -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
-def number(found: Found) -> str:
+def number(hit: Hit) -> str:
     """The number under a picture; empty where nothing was looked for."""
-    if not found.parts:
+    if not hit.parts:
         return ""
-    return f"{found.score:.3f}" if len(found.parts) == 1 and not found.parts[0].excluded else f"{found.score:.2f}"
+    return f"{hit.score:.3f}" if len(hit.parts) == 1 and not hit.parts[0].excluded else f"{hit.score:.2f}"
 
 
 def size(amount: int) -> str:

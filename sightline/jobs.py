@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
+from sightline.lru import Lru
 from store.errors import SightlineError
 
 log = logging.getLogger(__name__)
@@ -55,28 +55,20 @@ class Background:
     """Jobs by key: the state of the library should be part of it. One is at work at a time, the others wait."""
 
     def __init__(self) -> None:
-        self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._jobs: Lru[Hashable, Job[Any]] = Lru(KEPT, pinned=lambda job: job.is_running)
         self._turn = threading.Lock()  # two at once would take each other's cores, and those of the searches
 
     def job(self, key: Hashable, work: Callable[[Report], T]) -> Job[T]:
         """The job of this key; started where there is none yet. One that failed stays failed: `forget` it first."""
-        with self._lock:
-            if key in self._jobs:
-                self._jobs.move_to_end(key)
-                return self._jobs[key]
-            job: Job[T] = Job()
-            self._jobs[key] = job
-            ended = [old for old, each in self._jobs.items() if not each.is_running]
-            for old in ended[: max(0, len(self._jobs) - KEPT)]:
-                del self._jobs[old]
-        threading.Thread(target=self._run, args=(job, work), daemon=True).start()
+        new: Job[T] = Job()
+        job = self._jobs.get_or_make(key, lambda: new)
+        if job is new:
+            threading.Thread(target=self._run, args=(job, work), daemon=True).start()
         return job
 
     def forget(self, key: Hashable) -> None:
         """Do it anew the next time that it is asked for."""
-        with self._lock:
-            self._jobs.pop(key, None)
+        self._jobs.drop(lambda known: known == key)
 
     def _run(self, job: Job[T], work: Callable[[Report], T]) -> None:
         def report(done: float, doing: str) -> None:

@@ -18,11 +18,11 @@ import numpy as np
 from sightline.models.loaded import Encoders
 from sightline.models.presets import templates_of
 from sightline.query.types import QueryError
+from store.arrays import Floats, Ids
 from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Filter
-from store.vectors.index import Floats, Ids
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before labels and templates are right
     from sightline.models.encoder import Encoder, Head
@@ -86,7 +86,7 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
         raise QueryError('There are no labels: give at least one, as in "cat,dog,car".')
     if len(made) > MAX_LABELS:
         raise QueryError(f"There are {len(made):,} labels; the limit is {MAX_LABELS:,}. Give fewer.")
-    _check_whole("label", made)
+    _check_characters("label", made)
     seen: dict[str, int] = {}
     for label in made:
         seen[label.casefold()] = seen.get(label.casefold(), 0) + 1
@@ -107,14 +107,14 @@ def checked_templates(templates: Sequence[str]) -> list[str]:
     """
     if not 1 <= len(templates) <= MAX_TEMPLATES:
         raise QueryError(f"There are {len(templates)} templates; 1 to {MAX_TEMPLATES} can be averaged.")
-    _check_whole("template", templates)
+    _check_characters("template", templates)
     for template in templates:
         if _SLOT not in template:
             raise QueryError(f"The template {template!r} has no {{}} where the label goes, as in {TEMPLATES[0]!r}.")
     return list(templates)
 
 
-def _check_whole(what: str, texts: Sequence[str]) -> None:
+def _check_characters(what: str, texts: Sequence[str]) -> None:
     for text in texts:
         if any(unicodedata.category(char) == "Cs" for char in text):
             raise QueryError(f"The {what} {text!r} has half a character in it, which no model reads. Take it out.")
@@ -157,7 +157,7 @@ def label(
         raise QueryError(f"{top} labels a picture were asked for; the least is 1.")
     if not space.has_text:
         raise SpaceError(
-            f"Space {space.name!r} knows pictures but no words, so it can't label. Choose another with --space, or "
+            f"The model {space.name!r} knows pictures but no words, so it can't label. Choose another with --space, or "
             "index with one that reads words: python -m indexer FOLDER --space fast"
         )
     encoder = encoders.get(space)
@@ -165,7 +165,7 @@ def label(
     vectors = class_vectors(encoder, labels, templates)
     if none and encoder.head.bias is None:
         vectors = np.concatenate([vectors, class_vectors(encoder, [""], _NEUTRAL)])
-    return _passes(library, space, vectors, labels, encoder.head, filters, none=none, top=top)
+    return _labelled(library, space, vectors, labels, encoder.head, filters, none=none, top=top)
 
 
 def class_vectors(encoder: Encoder, labels: Sequence[str], templates: Sequence[str]) -> Floats:
@@ -182,7 +182,7 @@ def class_vectors(encoder: Encoder, labels: Sequence[str], templates: Sequence[s
 
 
 def probabilities(cosines: Floats, head: Head, *, none: bool) -> Floats:
-    """What a model gives to each label: cosines (m, n) of m texts and n pictures to probabilities (labels, n).
+    """Probabilities of labels: cosines (m, n) of m texts and n pictures to probabilities (labels, n).
 
     Without a bias (CLIP), over all m texts t: p_t = exp(scale * c_t) / sum_u exp(scale * c_u). The last row is what
     the caller gave as null label where there is `none`. With a bias (SigLIP), each by itself:
@@ -200,7 +200,7 @@ def probabilities(cosines: Floats, head: Head, *, none: bool) -> Floats:
     return np.asarray(made, np.float32)
 
 
-def _passes(
+def _labelled(
     library: Library,
     space: SpaceState,
     vectors: Floats,
@@ -218,7 +218,7 @@ def _passes(
     for start in range(0, len(wanted), step):
         ids, cosines = index.scores(vectors, only=wanted[start : start + step])
         found = probabilities(cosines, head, none=none)
-        order = _best(found, top)
+        order = _top_k(found, top)
         photos = library.catalog.photos(ids.tolist(), filters)
         for column in np.argsort(ids).tolist():
             photo = photos.get(int(ids[column]))
@@ -227,7 +227,7 @@ def _passes(
                 yield Labelled(photo, tuple(Guess(names[row], float(found[row, column])) for row in rows))
 
 
-def _best(scores: Floats, top: int) -> Ids:
+def _top_k(scores: Floats, top: int) -> Ids:
     """Rows of the `top` highest scores of each column, best first, equal ones in the order of the rows: (top, n)."""
     if top == 1:
         return np.asarray(scores.argmax(axis=0)[None], np.int64)

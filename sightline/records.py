@@ -14,7 +14,7 @@ from store.tables.catalog import FACTS, PhotoRow
 
 if TYPE_CHECKING:
     from sightline.labels import Labelled
-    from sightline.ranking.results import Found
+    from sightline.ranking.results import Hit
 
 CSV_HEADER: Final = (
     "rank", "id", "score", "band", "path", "path_b64", "copies", "folded", "tags", "favourite", *FACTS, "size"
@@ -25,13 +25,11 @@ CSV_SEPARATOR: Final = "|"
 """Between the values of a column that holds several: `folded` and `tags`."""
 
 
-def record(
-    found: Found, rank: int, *, tags: Sequence[str] | None = None, favourite: bool | None = None
-) -> dict[str, Any]:
+def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> dict[str, Any]:
     """A hit as an object for JSON.
 
     Args:
-        found: the hit.
+        hit: the hit.
         rank: its place among all hits, from 1.
         tags: its tags; None where they were not asked for, and then there is no such key.
         favourite: whether it is one; None as for `tags`.
@@ -42,9 +40,9 @@ def record(
     """
     made: dict[str, Any] = {
         "rank": rank,
-        "id": found.photo.content_id,
-        "score": round(found.score, 6),
-        "band": found.band,
+        "id": hit.photo.content_id,
+        "score": round(hit.score, 6),
+        "band": hit.band,
         "parts": [
             {
                 "term": part.term,
@@ -52,11 +50,11 @@ def record(
                 "score": round(part.score, 6),
                 "excluded": part.excluded,
             }
-            for part in found.parts
+            for part in hit.parts
         ],
-        "folded": list(found.folded),
+        "folded": list(hit.folded),
     }
-    return made | photo_record(found.photo, tags=tags, favourite=favourite)
+    return made | photo_record(hit.photo, tags=tags, favourite=favourite)
 
 
 def photo_record(
@@ -108,18 +106,18 @@ def shown(photo: PhotoRow) -> str:
     return display(to_bytes(to_path(photo.root, photo.path)))
 
 
-def line(found: Found) -> str:
+def line(hit: Hit) -> str:
     """A hit for people: `score<TAB>band<TAB>path`."""
-    return f"{found.score:.4f}\t{found.band}\t{shown(found.photo)}"
+    return f"{hit.score:.4f}\t{hit.band}\t{shown(hit.photo)}"
 
 
-def csv_row(found: Found, rank: int, *, tags: Sequence[str] = (), favourite: bool = False) -> list[Any]:
+def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = False) -> list[Any]:
     """A hit as the values of `CSV_HEADER`. `path` is the absolute one; it is empty where it is not valid text."""
-    photo = found.photo
+    photo = hit.photo
     path = as_json(to_bytes(to_path(photo.root, photo.path)))
     return [
-        rank, photo.content_id, f"{found.score:.6f}", found.band, path.get("path", ""), path.get("path_b64", ""),
-        photo.copies, CSV_SEPARATOR.join(map(str, found.folded)), CSV_SEPARATOR.join(tags),
+        rank, photo.content_id, f"{hit.score:.6f}", hit.band, path.get("path", ""), path.get("path_b64", ""),
+        photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
         "yes" if favourite else "no", *(photo.facts.get(name) for name in (*FACTS, "size")),
     ]  # fmt: skip
 

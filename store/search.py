@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from store.arrays import Floats, Ids
 from store.library import Library
 from store.tables.filters import Filter
-from store.vectors.index import Floats, Ids, VectorIndex
+from store.vectors.index import VectorIndex
 from store.vectors.shortlist import Goal, likely
 
 

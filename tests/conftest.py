@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 # Before anything imports huggingface_hub: no test may wait for a network.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -27,6 +28,22 @@ settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what drives a browser, so that none is forgotten."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Keep what a browser shows when a test fails: fixtures still hold it, and hear of the failure only later."""
+    report = yield
+    if report.failed and browser.VISITED:
+        browser.keep_evidence()
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -100,7 +117,8 @@ def chromium() -> Iterator[Browser]:
     """A browser, for one module: it keeps an event loop running, which tests of other modules could not have."""
     path = browser.chromium()
     with sync_playwright() as playwright:
-        # --no-sandbox: in a container the browser runs as root.
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        # --no-sandbox: in a container the browser runs as root. --disable-gpu-rasterization: Debian's Chromium turns it
+        # on, and where there is no GPU, drawing through an emulated one takes a quarter more of a test's time.
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu-rasterization"])
         yield started
         started.close()

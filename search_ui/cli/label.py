@@ -1,4 +1,4 @@
-"""The command that labels: `label` says which of the given words suits each picture best."""
+"""The command `label`: which of the given words suits each picture best."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import click
 from search_ui.cli.options import (
     check_one_form,
     csv_option,
-    followed,
     json_option,
     library_option,
     offline_option,
     parsed,
+    with_progress,
     write_lines,
 )
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     "templates",
     multiple=True,
     metavar="TEXT",
-    help="The text around a label, which goes where {} is; several are averaged.  [default: what suits the space]",
+    help="The text around a label, which goes where {} is; several are averaged.  [default: what suits the model]",
 )
 @click.option("--filter", "filters", default="", metavar="TEXT", help='Which pictures: "date:2023 camera:sony".')
 @click.option("--folder", "folders", multiple=True, metavar="NAME", help="Only pictures in folders of this name.")
-@click.option("--space", metavar="NAME", help="Another of the library's spaces.")
+@click.option("--space", metavar="NAME", help="Another of the library's models.")
 @click.option("--none/--no-none", "none", default=True, help="Whether a picture may be none of these.  [default: none]")
 @click.option(
     "--top",
@@ -69,7 +69,7 @@ def label(
         templates=templates or None, filters=chosen, none=none, top=top,
     )  # fmt: skip
     totals: Counter[str] = Counter()
-    lines = _label_lines(followed(found, "labelling"), totals, "json" if as_json else "csv" if as_csv else "lines")
+    lines = _label_lines(with_progress(found, "labelling"), totals, "json" if as_json else "csv" if as_csv else "lines")
     write_lines(lines)
     most = ", ".join(f"{number} {name}" for name, number in totals.most_common(10))
     click.echo(f"{count(totals.total(), 'picture')}{': ' if most else ''}{most}", err=True)

@@ -1,4 +1,4 @@
-"""The commands for what a person decides: tags, favourites and saved searches."""
+"""The commands for tags, favourites and saved searches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import click
 
 from search_ui.cli.options import (
     TextCommand,
-    asked,
     check_something,
     json_option,
     library_option,
     offline_option,
     parsed,
+    query_of,
     text_argument,
     write_lines,
 )
@@ -29,20 +29,18 @@ if TYPE_CHECKING:
 
 # SQLite's largest integer is the largest id.
 _ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
-_query_option = click.option(
-    "--query", "text", metavar="TEXT", help="All pictures above the relevance line for TEXT, near-duplicates too."
-)
+_query_option = click.option("--query", "text", metavar="TEXT", help="All matches of TEXT, near-duplicates too.")
 
 
 @click.command()
 @_ids_argument
 @_query_option
 @click.option("--add", "added", multiple=True, metavar="NAME", help="A tag to give them; may be given again.")
-@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to take away; may be given again.")
+@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to remove; may be given again.")
 @library_option
 @offline_option
 def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Sequence[str]) -> None:
-    """Give tags to pictures, or take them away. IDs are those that `query --json` gives."""
+    """Add tags to pictures, or remove them. IDs are those that `query --json` gives."""
     if not added and not removed:
         raise click.UsageError("There is nothing to change: say --add NAME or --remove NAME.")
     from sightline.humanize import count
@@ -86,7 +84,7 @@ def tags(as_json: bool) -> None:
 @text_argument
 @library_option
 def save(name: str, text: Sequence[str]) -> None:
-    """Save the search TEXT under NAME, in the place of what had that name. `query --saved NAME` searches for it."""
+    """Save the search TEXT under NAME, which it replaces. `query --saved NAME` searches for it."""
     from search_ui.runtime.services import services
     from sightline.records import saved_text
 
@@ -136,10 +134,10 @@ def export_marks(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @library_option
 def import_marks(file: Path) -> int:
-    """Add the tags, favourites, saved searches and photos set aside in FILE, which `export-marks` wrote; `-` is stdin.
+    """Add the tags, favourites, saved searches and photos set aside in FILE, from `export-marks`.
 
-    What is there stays. Marks of pictures that this library does not have are counted, and the exit code is 1; so are
-    photos that are not at their place or hold something else there.
+    FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit
+    code is 1; so are photos that are not at their place or hold something else there.
     """
     from search_ui.runtime.services import services
     from sightline.humanize import count
@@ -190,7 +188,7 @@ def _json_in(file: Path) -> Any:
 
 
 def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
-    """The library, and the content ids that a command line names: given ones, and those above the line of a query."""
+    """Return the library, and the content ids that a command line names: ids, and matches of a query."""
     from search_ui.runtime.services import services
     from sightline.query.types import QueryError
 
@@ -205,8 +203,8 @@ def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
     chosen = dict.fromkeys(ids)
     if text is not None:
         # One by one: in an order of dates a hit that is only near the line can have one above it folded into it.
-        wanted = replace(check_something(asked([text])[0]), dedup=False)
-        chosen |= dict.fromkeys(hit.photo.content_id for hit in searcher.everything(wanted) if hit.band == "strong")
+        wanted = replace(check_something(query_of([text])[0]), dedup=False)
+        chosen |= dict.fromkeys(hit.photo.content_id for hit in searcher.matches(wanted) if hit.band == "strong")
     return searcher.library, list(chosen)
 
 

@@ -79,7 +79,7 @@ csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV with a line
 
 
 def terms(command: _Command) -> _Command:
-    """The arguments and options that say what to look for: `text`, `saved`, `images`, `likes`; see `asked`."""
+    """Add the arguments and options of a query: `text`, `saved`, `images`, `likes`; see `query_of`."""
     for decorate in (
         click.option("--like", "likes", type=int, multiple=True, metavar="ID",
                      help="A picture of the library, by the id that --json gives; may be given again."),
@@ -92,10 +92,10 @@ def terms(command: _Command) -> _Command:
     return command
 
 
-def asked(
+def query_of(
     text: Sequence[str], saved: str | None = None, images: Sequence[Path] = (), likes: Sequence[int] = ()
 ) -> tuple[Query, Mapping[str, bytes]]:
-    """The query that a command line spells, and its pictures by the names "1", "2" ...
+    """Return the query of a command line, and its pictures by the names "1", "2" ...
 
     Raises:
         QueryError: the text is wrong, and the message points at the place; a picture can't be read; there is no saved
@@ -126,7 +126,7 @@ def parsed(text: str) -> Query:
 
 
 def _pointed(text: str, error: QueryError) -> str:
-    """Two lines: the part of a text around a place, and carets under the place. Empty where no place is known."""
+    """Return the text around a mistake, and a line of carets under it; empty where its place is unknown."""
     if error.start is None:
         return ""
     end = max(error.start + 1, error.end if error.end is not None else 0)
@@ -139,7 +139,7 @@ def _pointed(text: str, error: QueryError) -> str:
 
 
 def _columns(text: str) -> int:
-    """Cells of a terminal that a text takes: East Asian wide characters take two (UAX #11), combining ones none."""
+    """Return the terminal cells of a text: wide characters take two (UAX #11), combining ones none."""
     widths = (
         2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text if not unicodedata.combining(char)
     )
@@ -171,9 +171,10 @@ def _read(path: Path) -> bytes:
 
 
 def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n") -> None:
-    """Print as UTF-8 whatever the terminal claims: JSON is UTF-8, and a path must not stop the list. Bytes as they are.
+    """Print lines as UTF-8, whatever the terminal claims; bytes as they are.
 
-    A reader that has enough ends the program with 141.
+    JSON is UTF-8, and a path that the terminal can't show must not stop the list. A reader that has enough ends the
+    program with 141.
     """
     stdout = sys.stdout.buffer
     try:
@@ -216,11 +217,11 @@ def check_one_form(**flags: bool) -> None:
     """
     given = [f"--{name}" for name, on in flags.items() if on]
     if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} can't both be followed. Give one of them.")
+        raise click.UsageError(f"Use either {' or '.join(given)}.")
 
 
-def followed(items: Iterable[_Item], doing: str) -> Iterator[_Item]:
-    """The items, with a progress bar where someone is looking and nothing else is printed there."""
+def with_progress(items: Iterable[_Item], doing: str) -> Iterator[_Item]:
+    """Return the items, with a progress bar on a terminal where nothing else is printed."""
     if sys.stdout.isatty() or not sys.stderr.isatty():
         return iter(items)
     from rich.console import Console

@@ -15,23 +15,23 @@ import click
 
 from search_ui.cli.options import (
     TextCommand,
-    asked,
     check_one_form,
     check_something,
     csv_option,
-    followed,
     json_option,
     library_option,
     offline_option,
+    query_of,
     terms,
     whole_library,
+    with_progress,
     write_lines,
 )
 
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
     from sightline.query.types import Query
-    from sightline.ranking.results import Found
+    from sightline.ranking.results import Hit
     from store.library import Library
 
 T = TypeVar("T")
@@ -51,15 +51,14 @@ _BATCH: Final = 500
     "-k",
     type=int,
     metavar="N",
-    help="At most N pictures, 1 to 500.  [default: 20 in the plain listing, else all above the relevance line or near "
-    "it]",
+    help="At most N pictures, 1 to 500.  [default: 20 in the plain listing, else all matches and possible matches]",
 )
 @click.option("--offset", type=click.IntRange(0, _MOST), default=0, metavar="N", help="Leave out the first N.")
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="All pictures above the relevance line or near it; without TEXT, all there are.",
+    help="All matches and possible matches; without TEXT, the whole library.",
 )
 @json_option
 @click.option("--paths", "as_paths", is_flag=True, help="Only paths, just as the file system spells them.")
@@ -83,7 +82,7 @@ def query(
     check_one_form(limit=limit is not None, all=everything)
     if print0 and not as_paths:
         raise click.UsageError("--print0 says how --paths ends its lines: give both.")
-    wanted, pictures = asked(text, saved, images, likes)
+    wanted, pictures = query_of(text, saved, images, likes)
     if explain:
         _explain(wanted, as_json=as_json)
         return
@@ -94,7 +93,7 @@ def query(
     searcher = services().searcher()
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
     if limit is None and (everything or form != "lines"):
-        hits = islice(searcher.everything(wanted, pictures=pictures), offset, None)
+        hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
         printed = _print_hits(searcher.library, hits, form, offset, print0=print0)
         click.echo(count(printed, "picture"), err=True)
         if not printed:
@@ -102,8 +101,8 @@ def query(
         return
     result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
     printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0)
-    said = f"{printed} of {result.total} pictures, {result.strong} strong, {result.maybe} maybe"
-    click.echo(f"{said}, {result.seconds * 1000:.0f} ms", err=True)
+    found = f"{printed} of {result.total} pictures, {result.strong} strong, {result.maybe} maybe"
+    click.echo(f"{found}, {result.seconds * 1000:.0f} ms", err=True)
     _say_why(result.why_empty)
 
 
@@ -132,7 +131,7 @@ def query(
     "-k",
     type=click.IntRange(1, _MOST),
     metavar="N",
-    help="Only the first N.  [default: all above the relevance line or near it]",
+    help="Only the first N.  [default: all matches and possible matches]",
 )
 @click.option("--all", "everything", is_flag=True, help="Without TEXT: the whole library.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print `photo<TAB>file` lines of what would be written.")
@@ -144,20 +143,20 @@ def export(
 ) -> int:  # fmt: skip
     """Copy the pictures that suit TEXT into a folder, or link to them. Nothing that is there is replaced.
 
-    All pictures above the relevance line or near it are exported; of near-duplicates the one that is shown, unless TEXT
-    says `dedup:off`.
+    All matches and possible matches are exported; of near-duplicates the one that is shown, unless TEXT says
+    `dedup:off`.
     """
     from search_ui.runtime.services import services
     from sightline.media import export as copies
     from store.paths import display
 
-    wanted, pictures = asked(text, saved, images, likes)
+    wanted, pictures = query_of(text, saved, images, likes)
     wanted = whole_library(wanted) if everything else check_something(wanted)
     searcher = services().searcher()
     for root in copies.inside_roots(searcher.library, folder):
         click.echo(f"Note: {folder} lies in the indexed folder {root}; what is exported will be indexed too.", err=True)
-    hits = islice(searcher.everything(wanted, pictures=pictures), limit)
-    photos = followed((hit.photo for hit in hits), "exporting")
+    hits = islice(searcher.matches(wanted, pictures=pictures), limit)
+    photos = with_progress((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:
         for done in copies.export(photos, folder, link=link, tree=not flat, dry_run=dry_run):
@@ -189,7 +188,7 @@ def _explain(wanted: Query, *, as_json: bool) -> None:
         write_lines(f"{line.kind}\t{line.text}\t{line.meaning}" for line in lines)
 
 
-def _print_hits(library: Library, hits: Iterable[Found], form: Form, offset: int, *, print0: bool) -> int:
+def _print_hits(library: Library, hits: Iterable[Hit], form: Form, offset: int, *, print0: bool) -> int:
     """Print hits whose first is at place `offset`; returns how many."""
     from sightline import records
 

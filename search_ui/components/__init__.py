@@ -1,1 +1,1 @@
-"""The components of the pages, for what Streamlit has no widget for."""
+"""The pages' own components (Streamlit Custom Components v2): plain JavaScript and CSS, no build step."""

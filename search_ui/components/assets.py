@@ -9,12 +9,12 @@ _SHARED: Final = Path(__file__).parent
 
 
 def javascript(folder: Path, *names: str, events: bool = False) -> str:
-    """One script for the browser out of files of a folder, without their suffix; with the event queue before them."""
+    """Join scripts of a folder, named without suffix, into one; `events`: the event queue before them."""
     files = [_SHARED / "event_queue.js"] if events else []
     files += [folder / f"{name}.js" for name in names]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def css(folder: Path, name: str) -> str:
-    """The style sheet of a component."""
+    """Read the style sheet of a component."""
     return (folder / f"{name}.css").read_text(encoding="utf-8")

@@ -1,35 +1,35 @@
-// What a person changed, until the page says that it arrived. Streamlit gives a run of the page only the newest word of
-// a component: so everything that was not heeded yet goes together, and as what is wanted, never as "the other way". And
-// a word can be lost, in a run that another one ends or while a component is made again: so it is said again.
+// Events that the page has not acknowledged yet. Streamlit gives a run only a component's newest value, and a value can
+// be lost with a run that another one ends: so all pending events are sent together, and again until they are
+// acknowledged. An event says what is wanted ("on"), never "toggle". See docs/internals/streamlit.md.
 
-const AGAIN = 3000 // ms without an answer, twice as many each time: a run that is only slow is not to be ended too often
-const PATIENCE = 60_000
+const RETRY_AFTER = 3000 // ms without an answer, doubled each time: a run that is only slow must not be ended too often
+const GIVE_UP_AFTER = 60_000
 
-class Outbox {
+class EventQueue {
   constructor() {
     Object.assign(this, { of: null, last: 0, pending: [] })
   }
 
-  // `of`: whose changes the page counts, another one for each of its sessions; `seen`: the last of them that arrived.
-  heard({ of, seen }) {
+  // `of`: the session that the events belong to; `seen`: the number of the last one that was applied.
+  acknowledge({ of, seen }) {
     if (of !== this.of) Object.assign(this, { of, last: seen, pending: [] })
-    this.pending = this.pending.filter((each) => each.n > seen)
+    this.pending = this.pending.filter((event) => event.n > seen)
   }
 
-  // Says a change, and all that are pending, by `tell(changes)`.
-  send(change, tell) {
+  // Sends an event, and all that are pending, by `deliver(events)`.
+  send(event, deliver) {
     this.last += 1
-    this.pending = [...this.pending, { of: this.of, n: this.last, ...change }]
-    this.deliver(tell, AGAIN)
+    this.pending = [...this.pending, { of: this.of, n: this.last, ...event }]
+    this.flush(deliver, RETRY_AFTER)
   }
 
-  deliver(tell, wait) {
+  flush(deliver, wait) {
     clearTimeout(this.timer)
-    if (!this.pending.length || wait > PATIENCE) return
-    tell([...this.pending])
-    this.timer = setTimeout(() => this.deliver(tell, 2 * wait), wait)
+    if (!this.pending.length || wait > GIVE_UP_AFTER) return
+    deliver([...this.pending])
+    this.timer = setTimeout(() => this.flush(deliver, 2 * wait), wait)
   }
 }
 
-// One for all that a component ever draws: Streamlit takes it away and makes it again where the page around it changes.
-const outbox = new Outbox()
+// One for all that a component ever draws: Streamlit removes it and makes it again where the page around it changes.
+const eventQueue = new EventQueue()

@@ -1,7 +1,7 @@
-"""The page's end of a component's outbox: each change that a person made is heeded once, however often it comes.
+"""The server side of a component's event queue: applies each event once, however often it comes.
 
-Streamlit gives a run only the newest word of a component, and clicks can be quicker than runs. So components send all
-changes that the page has not confirmed, as a state (outbox.js), and here those that came before are left out.
+Delivery is at least once: components send every event that the page has not acknowledged (event_queue.js). Sequence
+numbers for each session tell which are new. docs/internals/streamlit.md says why this is needed.
 """
 
 from __future__ import annotations
@@ -12,62 +12,62 @@ from typing import Any, Final, TypedDict
 
 import streamlit as st
 
-_KEPT: Final = "outbox"
+_KEY: Final = "events"
 
 
-class Heard(TypedDict):
-    """What a component is told: a name for this session's changes, and the number of the last that arrived."""
+class Acknowledged(TypedDict):
+    """What a component is told: the name of this session's events, and the number of the last one applied."""
 
     of: str
     seen: int
 
 
-def heard(key: str) -> Heard:
-    """What the component under a key is to be told of its changes."""
-    told: Heard = st.session_state.setdefault(f"{_KEPT}-{key}", {"of": secrets.token_hex(8), "seen": 0})
-    return told
+def acknowledged(key: str) -> Acknowledged:
+    """Return how far the events of the component under a key were applied."""
+    state: Acknowledged = st.session_state.setdefault(f"{_KEY}-{key}", {"of": secrets.token_hex(8), "seen": 0})
+    return state
 
 
-def unheard(key: str, said: Any) -> list[dict[str, Any]]:
-    """The changes among those said by a component that are news, oldest first.
+def pending(key: str, sent: Any) -> list[dict[str, Any]]:
+    """Return the events that were not applied yet, oldest first.
 
     Args:
         key: of the component.
-        said: what it sent: a list of changes with their session `of` and their number `n`. What is not of that shape,
-            or of another session, such as one before the server was started again, is left out.
+        sent: what it sent: a list of events with their session `of` and their number `n`. What is not of that shape,
+            or is of another session, such as one before the server was started again, is left out.
     """
-    known = heard(key)
-    changes = [each for each in said if _is_new(each, known)] if isinstance(said, list) else []
-    return sorted(changes, key=lambda each: int(each["n"]))
+    known = acknowledged(key)
+    events = [each for each in sent if _is_new(each, known)] if isinstance(sent, list) else []
+    return sorted(events, key=lambda each: int(each["n"]))
 
 
-def heed(key: str, said: Any, do: Callable[[dict[str, Any]], object]) -> None:
-    """Do what each change that is news says.
+def apply(key: str, sent: Any, handle: Callable[[dict[str, Any]], object]) -> None:
+    """Apply each event that is new.
 
-    A change is heeded once it is done, or can't be. A click meanwhile may end this run at any use of the session, and
-    then the next one does it again: so `do` sets something, and never turns it over.
+    An event is acknowledged once it is applied, or fails. A click may end this run at any use of the session, and then
+    the next run applies the event again: so `handle` must be idempotent.
 
     Args:
         key: of the component.
-        said: what it sent, as for `unheard`.
-        do: with a change: what follows from it.
+        sent: what it sent, as for `pending`.
+        handle: applies one event.
 
     Raises:
-        Exception: whatever `do` raises; the changes are then forgotten, as they would fail again with every click.
+        Exception: whatever `handle` raises. All events are then acknowledged: they would fail again with every click.
     """
-    told = heard(key)  # before anything is done; after it the session is not asked again
-    changes = unheard(key, said)
-    for change in changes:
+    state = acknowledged(key)  # before anything is applied; after it the session is not asked again
+    events = pending(key, sent)
+    for event in events:
         try:
-            do(change)
+            handle(event)
         except Exception:
-            told["seen"] = changes[-1]["n"]
+            state["seen"] = events[-1]["n"]
             raise
-        told["seen"] = change["n"]
+        state["seen"] = event["n"]
 
 
-def _is_new(change: Any, known: Heard) -> bool:
-    if not isinstance(change, dict) or change.get("of") != known["of"]:
+def _is_new(event: Any, known: Acknowledged) -> bool:
+    if not isinstance(event, dict) or event.get("of") != known["of"]:
         return False
-    number = change.get("n")
+    number = event.get("n")
     return isinstance(number, int) and number > known["seen"]

@@ -1,4 +1,4 @@
-"""Groups of duplicates as the cards that the page shows."""
+"""Turns groups of duplicates into the cards that the page shows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sightline.duplicates.keep_rules import Version, differences
 from sightline.humanize import count, size
 from store.paths import display, to_bytes, to_path
 
-# Of one group, and of one picture in it. More is no page that a person looks through; the exported list has all.
+# At most so many of one group, and of one picture in it: nobody looks through more. The exported list has all.
 MAX_PICTURES: Final = 40
 MAX_PLACES: Final = 20
 
 
 def card(group: Group) -> Card:
-    """A group as its card: the picture to keep first, then the others, best first, each with all its places."""
+    """Return the card of a group: the pictures, best first, each with all its places."""
     held: dict[int, list[Version]] = {}
     for version in (group.suggestion.kept, *group.versions):
         places = held.setdefault(version.content_id, [])
@@ -36,7 +36,7 @@ def card(group: Group) -> Card:
         "number": group.number,
         "kept": group.suggestion.kept.photo_id,
         "title": f"Group {group.number:,}: {photos}{versions}, {size(group.freeable)} could be freed",
-        "keep": f"Keep “{group.suggestion.kept.name}”: {_sentence(group.suggestion.reasons[:3])}.",
+        "keep": f"Suggested: “{group.suggestion.kept.name}”, because {_sentence(group.suggestion.reasons[:3])}.",
         "lost": "All photos of this group are set aside: nothing of it would be left." if is_lost else "",
         "rest": len(group.rest),
         "pictures": pictures,
@@ -45,7 +45,7 @@ def card(group: Group) -> Card:
 
 
 def _sentence(reasons: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join as `a`, `a and b`, `a, b and c`."""
     return " and ".join([part for part in (", ".join(reasons[:-1]), *reasons[-1:]) if part])
 
 
@@ -83,13 +83,13 @@ def _place(group: Group, version: Version, *, is_one: bool) -> Place:
 def _facts(version: Version, differing: Mapping[Differing, str]) -> list[Fact]:
     facts = version.facts
     return [
-        {"text": f"{facts['width']} x {facts['height']} px", "differs": _said(differing, "pixels")},
-        {"text": f"{facts['format']}, {size(version.size)}", "differs": _said(differing, "format", "bytes")},
-        *_date(facts["taken_at"], _said(differing, "date")),
+        {"text": f"{facts['width']} x {facts['height']} px", "differs": _differences(differing, "pixels")},
+        {"text": f"{facts['format']}, {size(version.size)}", "differs": _differences(differing, "format", "bytes")},
+        *_date(facts["taken_at"], _differences(differing, "date")),
     ]
 
 
-def _said(differing: Mapping[Differing, str], *about: Differing) -> list[str]:
+def _differences(differing: Mapping[Differing, str], *about: Differing) -> list[str]:
     return [differing[fact] for fact in about if fact in differing]
 
 

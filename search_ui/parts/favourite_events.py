@@ -1,4 +1,4 @@
-"""Favourites as the pages' components change them: several at once where someone is quick."""
+"""Changes of favourites that components send: several at once where someone is quick."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from search_ui.runtime.services import services
 from store.library import Library
 
 
-def switch(content_id: int) -> str:
-    """The name of the switch that says whether a picture is a favourite."""
+def toggle_name(content_id: int) -> str:
+    """Return the name of the toggle that shows whether a picture is a favourite."""
     return f"favourite-{content_id}"
 
 
-def heed(library: Library, key: str) -> None:
-    """Do what the component under this key says of favourites, and no change twice.
+def apply_events(library: Library, key: str) -> None:
+    """Apply the changes of favourites that the component under this key sent, each once.
 
-    Called at the beginning of a run, not as a handler: a click that comes while a handler is at work ends it, and it is
-    not called again.
+    To be called at the beginning of a run, not as a handler: a click while a handler runs ends it, and Streamlit does
+    not call it again.
 
     Raises:
-        SightlineError: it can't be changed; the changes are then forgotten.
+        SightlineError: a change failed; all of them are then dropped.
     """
 
-    def change(said: dict[str, Any]) -> None:
-        if isinstance(said.get("id"), int) and isinstance(said.get("yes"), bool):
-            widget_keys.overruled(
-                switch(said["id"])
-            )  # before: a click may end this run, and bring the switch as it was
-            services().require_same_library(library).marks.favourite([said["id"]], said["yes"])
+    def change(event: dict[str, Any]) -> None:
+        if isinstance(event.get("id"), int) and isinstance(event.get("yes"), bool):
+            # First: a click may end this run, and bring the toggle's old value.
+            widget_keys.invalidate(toggle_name(event["id"]))
+            services().require_same_library(library).marks.favourite([event["id"]], event["yes"])
 
-    event_queue.heed(key, st.session_state.get(key, {}).get("favourites"), change)
+    event_queue.apply(key, st.session_state.get(key, {}).get("favourites"), change)

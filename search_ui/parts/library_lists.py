@@ -1,4 +1,4 @@
-"""The lists on the page of the library: folders, spaces, failures, disk use, runs, commands. All texts are escaped."""
+"""The lists of the Library page: folders, models, disk use, runs, failures, commands; all escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 import streamlit as st
 
 from search_ui.parts import run_text
-from search_ui.parts.messages import named_library, quiet
+from search_ui.parts.messages import caption, named_library
 from search_ui.runtime.folder_input import Presence
 from sightline.humanize import ago, count, size
 from store.library import Library
@@ -28,47 +28,47 @@ _ABSENT: Final[Mapping[Presence, str]] = {
     "silent": "This folder does not answer. A network drive may be away.",
 }
 _STATES: Final = {
-    "done": "done", "interrupted": "stopped", "failed": "could not be done", "killed": "was killed",
-    "running": "at work",
+    "done": "done", "interrupted": "stopped", "failed": "failed", "killed": "was killed",
+    "running": "running",
 }  # fmt: skip
 
 
 def root(of: RootState, presence: Presence) -> None:
-    """A folder: its name, where it lies, what is in it, when it was last walked, and whether it is there."""
+    """Draw a folder: its path, what is in it, when it was last scanned, and whether it is there."""
     parent, _, name = of.display.rstrip("/").rpartition("/")
-    said = [count(of.photos, "picture")]
-    said += [f"{of.missing:,} missing"] if of.missing else []
-    said += [f"{of.failed:,} failed"] if of.failed else []
-    said += [f"looked through {ago(of.last_walked_at)}" if of.last_walked_at else "not looked through to its end yet"]
+    parts = [count(of.photos, "picture")]
+    parts += [f"{of.missing:,} missing"] if of.missing else []
+    parts += [f"{of.failed:,} failed"] if of.failed else []
+    parts += [f"checked {ago(of.last_walked_at)}" if of.last_walked_at else "scan not finished"]
     alert = f'<div class="lib-alert">{escape(_ABSENT[presence])}</div>' if presence != "there" else ""
     st.html(
         f'<div class="lib-root"><div class="lib-path"><span class="quiet">{escape(parent)}/</span>'
-        f'<strong>{escape(name)}</strong></div><div class="quiet">{escape(" · ".join(said))}</div>{alert}</div>'
+        f'<strong>{escape(name)}</strong></div><div class="quiet">{escape(" · ".join(parts))}</div>{alert}</div>'
     )
 
 
 def spaces(library: Library, held: Sequence[SpaceState], default: SpaceState | None) -> None:
-    """The spaces of the library, and how much of it is in each."""
+    """Draw the models of the library, and how many pictures each has seen."""
     all_ = library_reports.contents(library.catalog)
     rows = []
     for space in held:
         part = space.count / all_ if all_ else 0.0
-        mark = '<span class="lib-tag">searches use it</span>' if default and default.id == space.id else ""
+        mark = '<span class="lib-tag">active</span>' if default and default.id == space.id else ""
         text = "words and pictures" if space.has_text else "pictures only"
         rows.append(
             f'<li><div class="lib-space"><strong>{escape(space.name)}</strong>{mark}'
             f"<span>{space.count:,} of {all_:,}</span></div>{_bar(part, f'{space.name}: {part:.0%} of the pictures')}"
-            f'<div class="quiet">{escape(space.model)} · {space.dim} numbers · {text}</div></li>'
+            f'<div class="quiet">{escape(space.model)} · {text}</div></li>'
         )
     st.html(f'<ul class="lib-list">{"".join(rows)}</ul>')
 
 
-def _bar(part: float, said: str) -> str:
-    return f'<progress max="1" value="{part:.4f}" aria-label="{escape(said)}"></progress>'
+def _bar(part: float, label: str) -> str:
+    return f'<progress max="1" value="{part:.4f}" aria-label="{escape(label)}"></progress>'
 
 
 def disk(library: Library) -> None:
-    """What the parts of the library take on the disk, and what is free there."""
+    """Draw what the parts of the library take on the disk, and what is free there."""
     use = library.disk_use()
     most = max(use.values(), default=0) or 1
     rows = "".join(
@@ -87,15 +87,15 @@ def disk(library: Library) -> None:
 
 
 def runs(rows: Sequence[RunRow]) -> None:
-    """The last runs, and what each did."""
+    """Draw the last runs, and what each did."""
     if not rows:
-        quiet("No run yet.")
+        caption("No run yet.")
         return
     items = []
     for row in rows:
         did = run_text.summary(row.summary) if row.summary else ""
-        space = f" · space {row.space}" if row.space else ""
-        head = f"{ago(row.started_at).capitalize()}: {_STATES.get(row.state, row.state)}{space}"
+        model = f" · model {row.space}" if row.space else ""
+        head = f"{ago(row.started_at).capitalize()}: {_STATES.get(row.state, row.state)}{model}"
         items.append(f'<li><div>{escape(head)}</div><div class="quiet">{escape(did)}</div></li>')
     st.html(f'<ul class="lib-list lib-runs">{"".join(items)}</ul>')
 
@@ -105,7 +105,7 @@ def runs(rows: Sequence[RunRow]) -> None:
 
 @st.fragment
 def failures(library: Library, total: int) -> None:
-    """The files that failed: by kind, by a text, a page at a time. Choosing draws nothing else of the page again."""
+    """Draw the files that failed, by kind and text, a page at a time. The rest of the page stays."""
     kinds = library_reports.kinds(library.catalog)
     by_text: dict[str, Kind] = {kind.text: kind for kind in kinds}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -119,14 +119,14 @@ def failures(library: Library, total: int) -> None:
     page = int(st.session_state.get("failed_page", 0))
     rows, found = library_reports.failed(library.catalog, by_text.get(chosen or ""), text.strip(), PAGE, page * PAGE)
     if not rows:
-        quiet("No file that failed is like that." if found == 0 else "There are no more.")
+        caption("No file that failed is like that." if found == 0 else "There are no more.")
     st.html(f'<ul class="lib-failed">{"".join(_failed(row) for row in rows)}</ul>')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if found > PAGE:
             st.button("Before", key="failed_before", disabled=page == 0, on_click=_turn, args=[-1])
             st.button("Next", key="failed_next", disabled=(page + 1) * PAGE >= found, on_click=_turn, args=[1])
         if rows:
-            quiet(f"{page * PAGE + 1:,} to {page * PAGE + len(rows):,} of {found:,}. Tried again when they change.")
+            caption(f"{page * PAGE + 1:,} to {page * PAGE + len(rows):,} of {found:,}. Tried again when they change.")
 
 
 def _first_page() -> None:
@@ -156,23 +156,23 @@ def _failed(row: FailedFile) -> str:
 
 
 def commands(roots: Sequence[RootState], *, opened: bool) -> None:
-    """What the page does, as commands."""
+    """Draw the commands that do what the page does."""
     named = named_library()
     folders = " ".join(shlex.quote(display(to_bytes(to_path(root.path)))) for root in roots) or "./photos"
     with st.expander("The same in a terminal", icon=":material/terminal:", expanded=opened):
-        for said, command in (
+        for text, command in (
             ("Index again what is here, or add a folder" if roots else "Index a folder", f"index {folders}{named}"),
-            ("Add a space", f"index {folders}{named} --space NAME"),
-            ("Which spaces there are", f"spaces{named}"),
+            ("Add a model", f"index {folders}{named} --space NAME"),
+            ("List the models", f"spaces{named}"),
             ("Why files failed", f"failures{named}"),
             ("Check the library", f"verify{named}"),
             ("Forget what is missing", f"index {folders}{named} --prune"),
             ("Forget a folder", f"forget FOLDER{named}"),
         )[: None if roots else 1]:
-            quiet(said)
+            caption(text)
             st.code(f"python -m indexer {command}", language="bash", wrap_lines=True)
         if not roots:
-            quiet("Or try it on drawn pictures first, with the small model Sightline ships")
+            caption("Or try it on drawn pictures first, with the small model Sightline ships")
             st.code(
                 f"python -m indexer.demo ./demo-photos\npython -m indexer ./demo-photos --space demo{named}",
                 language="bash", wrap_lines=True,

@@ -1,7 +1,7 @@
-"""Parts of the page beside the pictures: messages, saved searches, the state of the library, the first run.
+"""Messages, saved searches, the state of the library, the first run.
 
-Names and texts are not ours. Streamlit takes most texts for Markdown, which makes links even of escaped addresses: what
-others wrote goes through `st.html` escaped, `st.code`, tables, or `label` for buttons, which know no links.
+Names and texts are foreign. Streamlit renders most texts as Markdown, which makes links even of escaped addresses: so
+they go through `st.html` escaped, `st.code`, tables, or `escape_markdown` for buttons, which know no links.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ _P = ParamSpec("_P")
 _AROUND: Final = 60
 
 
-def label(text: str) -> str:
-    """Text as Markdown that shows the same, for labels."""
+def escape_markdown(text: str) -> str:
+    """Return Markdown that shows a text as it is, for labels."""
     return "".join(f"\\{char}" if char in string.punctuation else char for char in " ".join(text.split()))
 
 
-def note(text: str, *, role: str = "status") -> None:
-    """A message to who looks at the page; an `alert` where something is wrong."""
+def message(text: str, *, role: str = "status") -> None:
+    """Show a message; an `alert` where something is wrong."""
     st.html(f'<div class="note {role}" role="{role}">{escape(text)}</div>')
 
 
-def quiet(text: str) -> None:
-    """A text that explains, in small print."""
+def caption(text: str) -> None:
+    """Show an explanation, in small print."""
     st.html(f'<div class="quiet">{escape(text)}</div>')
 
 
-def mistake(text: str, error: QueryError) -> None:
-    """What is wrong with a text, where, and a way to put it right."""
-    note(str(error), role="alert")
+def syntax_error(text: str, error: QueryError) -> None:
+    """Show what is wrong with a query, where, and a button that corrects it."""
+    message(str(error), role="alert")
     if error.start is None or error.end is None:
         return
     start, end = error.start, error.end
@@ -69,13 +69,13 @@ def mistake(text: str, error: QueryError) -> None:
     st.html(f'<div class="mistake">{place}</div>')
     if error.suggestion is not None:
         st.button(
-            f"Change it to {label(error.suggestion)}", key="suggestion", on_click=page_state.correct,
+            f"Change it to {escape_markdown(error.suggestion)}", key="suggestion", on_click=page_state.correct,
             args=[text, start, end, error.suggestion],
         )  # fmt: skip
 
 
-def attempt(change: Callable[[], object]) -> None:
-    """Change what a person decided; where that can't be, the next drawing says so, see `refusal`."""
+def run_handler(change: Callable[[], object]) -> None:
+    """Run what a click asks for; where it fails, the next drawing says so, see `handler_error`."""
     try:
         change()
     except SightlineError as error:
@@ -84,8 +84,8 @@ def attempt(change: Callable[[], object]) -> None:
         st.session_state["refused"] = "That could not be saved just now: the library's database is busy. Try again."
 
 
-def guarded(draw: Callable[_P, None]) -> Callable[_P, None]:
-    """The same drawing, with a sentence in the place of what could not be drawn: a dialog is not drawn by the page."""
+def catch_errors(draw: Callable[_P, None]) -> Callable[_P, None]:
+    """Make a drawing function show its errors: for dialogs, which the page does not draw."""
 
     @functools.wraps(draw)
     def drawn(*arguments: _P.args, **named: _P.kwargs) -> None:
@@ -94,73 +94,74 @@ def guarded(draw: Callable[_P, None]) -> Callable[_P, None]:
         except DatabaseError:
             st.error(WRONG)
         except SightlineError as error:
-            note(str(error), role="alert")
+            message(str(error), role="alert")
 
     return drawn
 
 
-def waiting(is_running: Callable[[], bool]) -> None:
-    """Say that the model is being loaded, and what works meanwhile; draw the page again when that has ended."""
+def model_loading(is_running: Callable[[], bool]) -> None:
+    """Say that the model is loading, and what works meanwhile; draw the page again once it is loaded."""
 
     @st.fragment(run_every=1.0)
     def look() -> None:
         if not is_running():
             st.rerun()
-        note(
-            "Loading the model that reads words and pictures: a few seconds, once. What needs none of it works "
-            "meanwhile: filters, such as date:2023, and looking at what is there."
+        message(
+            "Loading the model that reads words and pictures: a few seconds, once. Filters and browsing already work."
         )
 
     look()
 
 
-def refusal() -> None:
-    """Say why the last click could not be done, if so."""
+def handler_error() -> None:
+    """Show why the last click failed, once."""
     refused = st.session_state.pop("refused", None)
     if refused is not None:
-        note(refused, role="alert")
+        message(refused, role="alert")
 
 
 # -- saved searches -------------------------------------------------------------------------------------------------
 
 
-def saved(library: Library) -> None:
-    """The searches that were saved, and a way to save the present one, behind a button."""
+def saved_searches(library: Library) -> None:
+    """Draw the list of saved searches, and a form that saves the present one, behind a button."""
     # Closed after going somewhere: under another key it is another popover.
     with st.popover("Saved", icon=":material/bookmark:", key=f"saved-{st.session_state.get('went', 0)}"):
         if library.readonly:
-            quiet(READONLY)
+            caption(READONLY)
         else:
             _save_form(library)
         searches = library.marks.saved_searches()
         if not searches:
-            quiet("No search is saved yet.")
+            caption("No search is saved yet.")
         for search in searches:
             # By name: the second of two quick clicks must not fall on the next search, which has moved up by then.
             key = hashlib.sha256(search.name.encode()).hexdigest()
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(label(search.name), key=f"go-{key}", type="tertiary", on_click=_go, args=[search.query])
+                st.button(
+                    escape_markdown(search.name), key=f"go-{key}", type="tertiary", on_click=_go, args=[search.query]
+                )
                 if not library.readonly:
                     st.button(
-                        "Delete", key=f"delete-{key}", type="tertiary", help=label(f"Delete {search.name}"),
-                        on_click=attempt, args=[lambda name=search.name: library.marks.delete_search(name)],
+                        "Delete", key=f"delete-{key}", type="tertiary", help=escape_markdown(f"Delete {search.name}"),
+                        on_click=run_handler, args=[lambda name=search.name: library.marks.delete_search(name)],
                     )  # fmt: skip
-            quiet(search.query)
+            caption(search.query)
 
 
 def _save_form(library: Library) -> None:
     try:
         query = parse(page_state.text())
     except QueryError:
-        quiet("What the box holds can't be searched for, so it can't be saved.")
+        caption("What the box holds can't be searched for, so it can't be saved.")
         return
     if query.is_empty:
-        quiet("Search for something first: then it can be saved here, under a name.")
+        caption("Search for something first: then it can be saved here, under a name.")
         return
     with st.form("save", clear_on_submit=True, border=False):
         st.text_input("Name of this search", key="save_as")
         if any(isinstance(term.subject, Picture) for term in query.terms):
-            quiet("It has a dropped picture in it, which is gone when Sightline is started again.")
+            caption("It has a dropped picture in it, which is gone when Sightline is started again.")
         st.form_submit_button("Save", on_click=_save, args=[library])
 
 
@@ -171,21 +172,21 @@ def _save(library: Library) -> None:
             raise MarksError(f"There is a saved search {shown(name)} already. Choose another name, or delete that one.")
         library.marks.save_search(name, saved_text(parse(page_state.text())))
 
-    attempt(save)
+    run_handler(save)
 
 
 def _go(text: str) -> None:
     st.session_state["went"] = st.session_state.get("went", 0) + 1
-    page_state.ask(text)
+    page_state.set_query(text)
 
 
 # -- the library ----------------------------------------------------------------------------------------------------
 
 
 @st.dialog("Files that could not be read", width="large")
-@guarded
+@catch_errors
 def failures(searcher: Searcher) -> None:
-    """Which files are not in the library, and why."""
+    """Draw the dialog of the files that could not be read, with the reasons."""
     rows = searcher.library.catalog.failures()
     st.caption("They are tried again when they change. Everything else can be searched.")
     st.dataframe(
@@ -196,25 +197,25 @@ def failures(searcher: Searcher) -> None:
         st.caption(f"The first {MAX_FAILURES} of {len(rows):,}.")
 
 
-def status(searcher: Searcher) -> None:
-    """A quiet line on the state of the library."""
+def status_line(searcher: Searcher) -> None:
+    """Draw a line on the state of the library."""
     space = searcher.space()
     counts = searcher.library.catalog.counts(space.id)
     last = searcher.library.catalog.last_run()
     ended = last["finished_at"] if last else None
-    said = [count(counts.pictures, "picture"), f"space {space.name}", f"state {counts.generation}"]
+    parts = [count(counts.pictures, "picture"), f"model {space.name}"]
     if ended and not is_indexing(searcher.library.path):
-        said.append(f"indexed {ago(ended)}")
+        parts.append(f"indexed {ago(ended)}")
     if counts.missing:
-        said.append(f"{count(counts.missing, 'file')} missing")
+        parts.append(f"{count(counts.missing, 'file')} missing")
     with st.container(key="status", horizontal=True, vertical_alignment="center"):
-        quiet(" · ".join(said))
+        caption(" · ".join(parts))
         if counts.failed and st.button(f"{count(counts.failed, 'file')} could not be read", type="tertiary"):
             failures(searcher)
 
 
 def first_run(reason: str) -> None:
-    """The page of someone who has indexed nothing yet."""
+    """Draw the page of someone who has indexed nothing yet."""
     st.subheader("Nothing to search yet", anchor=False)
     st.write("Give Sightline a folder of pictures. They stay where they are, and nothing leaves this computer:")
     st.code(f"python -m indexer ./photos{named_library()}", language="bash")
@@ -229,5 +230,5 @@ def first_run(reason: str) -> None:
 
 
 def named_library() -> str:
-    """The option that makes the indexer write the library this page shows; empty where it is the default one."""
+    """Return the option that names this library to the indexer; empty where it is the default one."""
     return f" --library {shlex.quote(str(services().path))}" if "SIGHTLINE_LIBRARY" in os.environ else ""

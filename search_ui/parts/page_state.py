@@ -1,10 +1,10 @@
-"""What a visitor of the page asks for: the text of the query and the picture that is open, in session and address.
+"""The state of the Search page, in session and URL: the text of the query, and the open picture.
 
-The text is all there is: pictures of the library (`like:`), dropped ones (`picture:`), filters and options stand in it.
-So a reload, a shared link and a saved search ask for the same. Handlers only change it; drawing follows from it.
+The text holds the whole query: pictures of the library (`like:`), dropped ones (`picture:`), filters and options. So a
+reload, a shared link and a saved search ask for the same. Handlers only change the state; drawing follows from it.
 
-The address is written here, and read when a session begins. Where Back and Forward lead, the browser tells: a run
-can't know, since the address that comes with a click may be older than what was written last.
+The URL is written here, and read when a session begins. Where Back and Forward lead, the browser tells (`navigate`): a
+run can't know, see docs/internals/streamlit.md. Other pages open Search by `open_search` and `open_photo_in_search`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from search_ui.runtime.metrics import metrics
 from search_ui.runtime.services import services
@@ -26,55 +27,62 @@ from sightline.searcher import Searcher
 # More than a wide screen of small pictures; the next ones come in larger steps.
 FIRST: Final = 120
 STEP: Final = 240
-# A browser keeps up with so many pictures; who wants more is better served by a filter, or by the command line.
+# A browser keeps up with so many pictures. Who wants more is better served by a filter, or by the command line.
 MAX_SHOWN: Final = 3_000
 
-
-def begin() -> None:
-    """Give a new session what its address says. `?like=ID` is how links were written before there was a language."""
-    if box() in st.session_state:
-        return
-    address = st.query_params.to_dict()
-    text, like = address.get("q", ""), _id(address.get("like", ""))
-    if like is not None:
-        text = f"{text} like:{like}".strip()
-    _be_at({**address, "q": text})
+_OPEN: Final = "open_in_search"  # session keys: where a handler wants to go
+_REDIRECT: Final = "redirect"
 
 
-def go_to(address: Mapping[str, Any]) -> None:
-    """Follow the browser to another address, given by the values of its query: `q`, `photo`, `shown`, `below`."""
-    if _own(address) != here():
-        _be_at(address)
+# -- session and URL ------------------------------------------------------------------------------------------------
 
 
-def here() -> dict[str, str]:
-    """The address of what is asked for now, by name; what has its usual value is left out."""
+def init_session() -> None:
+    """Give a new session the state that its URL names."""
+    if input_key() not in st.session_state:
+        _restore(st.query_params.to_dict())
+
+
+def navigate(params: Mapping[str, Any]) -> None:
+    """Follow the browser to another URL, given by its parameters `q`, `photo`, `shown`, `below`."""
+    if _normalized(params) != current_url_params():
+        _restore(params)
+
+
+def current_url_params() -> dict[str, str]:
+    """Return the parameters of the URL of the present state, without those that have their default."""
     every = {
         "q": text(),
-        "photo": str(photo() or ""),
-        "shown": "" if shown() == FIRST else str(shown()),
-        "below": "open" if unfolded() else "",
+        "photo": str(open_photo_id() or ""),
+        "shown": "" if shown_count() == FIRST else str(shown_count()),
+        "below": "open" if is_unfolded() else "",
     }
     return {name: value for name, value in every.items() if value}
 
 
-def _be_at(address: Mapping[str, Any]) -> None:
-    own = _own(address)
-    _put_in_box(own.get("q", ""))
+def reset() -> None:
+    """Forget the state: the next drawing takes it from the URL."""
+    for name in (input_key(), "k", "unfolded", "photo"):
+        st.session_state.pop(name, None)
+
+
+def _restore(params: Mapping[str, Any]) -> None:
+    own = _normalized(params)
+    _fill_input(own.get("q", ""))
     st.session_state.update(
         photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
-        address=_steps(own),
+        address=_history_params(own),
     )  # fmt: skip
 
 
-def _steps(address: Mapping[str, str]) -> dict[str, str]:
-    """What of an address is a step that Back takes. How far down the page goes is none: the browser notes it."""
-    return {name: value for name, value in address.items() if name in ("q", "photo")}
+def _history_params(params: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters that make a step of Back. How far down the page goes makes none."""
+    return {name: value for name, value in params.items() if name in ("q", "photo")}
 
 
-def _own(address: Mapping[str, Any]) -> dict[str, str]:
-    """What `here` would say at an address: whatever others wrote there becomes something that can be asked for."""
-    given = {name: str(address.get(name) or "") for name in ("q", "photo", "shown", "below")}
+def _normalized(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters as `current_url_params` would give them, whatever someone wrote into a URL."""
+    given = {name: str(params.get(name) or "") for name in ("q", "photo", "shown", "below")}
     count = min(_id(given["shown"]) or FIRST, MAX_SHOWN)
     opened = _id(given["photo"])
     own = {
@@ -90,105 +98,143 @@ def _id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0 else None
 
 
-def forget() -> None:
-    """Ask for what the address says at the next drawing, from its first picture on."""
-    for name in (box(), "k", "unfolded", "photo"):
-        st.session_state.pop(name, None)
+def _write_url() -> None:
+    params = _history_params(current_url_params())
+    # Compared with what was written last, not with `st.query_params`, which does not hear of Back.
+    if params != st.session_state.get("address"):
+        st.session_state["address"] = params
+        st.query_params.from_dict(params)  # all at once, so that it is one step
+
+
+# -- from page to page ----------------------------------------------------------------------------------------------
+
+
+def open_search(query: str) -> None:
+    """Open the Search page with a query, from any other page. A handler, or before `st.rerun`."""
+    st.session_state[_OPEN] = {"q": query}
+
+
+def open_photo_in_search(content_id: int) -> None:
+    """Open a picture on the Search page, from any other page. A handler, or before `st.rerun`."""
+    st.session_state[_OPEN] = {"photo": str(content_id)}
+
+
+def switch_page(search_page: StreamlitPage) -> None:
+    """Go where a handler wanted to go, which it can't do itself. Called before a page is drawn."""
+    params = st.session_state.pop(_OPEN, None)
+    if params is not None:
+        reset()
+        st.switch_page(search_page, query_params=params)
+
+
+def open_url(url: str) -> None:
+    """Go from the Search page to another one, with parameters. A handler.
+
+    The browser goes there: `st.switch_page` with parameters adds a step to the history that Back can't leave.
+    """
+    st.session_state[_REDIRECT] = url
+
+
+def pop_redirect() -> str:
+    """Return where `open_url` wants to go, once; empty for nowhere."""
+    return str(st.session_state.pop(_REDIRECT, ""))
+
+
+# -- the state ------------------------------------------------------------------------------------------------------
 
 
 def text() -> str:
-    """The text of the query, as it was typed."""
-    return str(st.session_state.get(box()) or "").strip()
+    """Return the text of the query, as it was typed."""
+    return str(st.session_state.get(input_key()) or "").strip()
 
 
-def box() -> str:
-    """The key of the box that holds the text of the query: another one whenever the page puts a text into it.
+def input_key() -> str:
+    """Return the key of the input that holds the query: a new one whenever the page puts a text into it.
 
-    A click elsewhere that was on its way meanwhile still brings what the old box held. Under the same key that would be
-    somebody's typing; so it is of a box that is no longer there.
+    Streamlit replays what the old input held with a click that was on its way. Under the same key that would be typing.
     """
     return f"q-{st.session_state.get('box', 0)}"
 
 
-def _put_in_box(text: str) -> None:
+def _fill_input(text: str) -> None:
     st.session_state.update(box=st.session_state.get("box", 0) + 1, filled=text)
-    st.session_state[box()] = text
+    st.session_state[input_key()] = text
 
 
-def filled() -> str:
-    """What the page put into the box last: its default, too.
+def default_value() -> str:
+    """Return the default of the input: what the page put into it last.
 
-    Streamlit tells a browser once that a text was put there, and drops that word when a new run begins before it was
-    sent. A box without a default then comes up empty, and says so with the next click.
+    Without a default an input comes up empty where a new run begins before the browser was told of the text.
     """
     return str(st.session_state.get("filled", ""))
 
 
-def shown() -> int:
-    """How many hits the page goes down to."""
+def shown_count() -> int:
+    """Return how many hits the page shows at most."""
     return int(st.session_state.get("k", FIRST))
 
 
-def unfolded() -> bool:
-    """Whether hits below the relevance line are shown too."""
+def is_unfolded() -> bool:
+    """Whether hits below the relevance threshold are shown too."""
     return bool(st.session_state.get("unfolded"))
 
 
-def photo() -> int | None:
-    """The content id of the picture that is open; None where none is."""
+def open_photo_id() -> int | None:
+    """Return the content id of the picture that is open; None where none is."""
     opened: int | None = st.session_state.get("photo")
     return opened
 
 
 def open_photo(content_id: int) -> None:
-    """Open a picture: the address then leads to it, and Back closes it. A handler."""
+    """Open a picture: the URL then leads to it, and Back closes it. A handler."""
     st.session_state["photo"] = content_id
-    _write()
+    _write_url()
 
 
 def follow_to_photo(content_id: int) -> None:
-    """Be at another open picture, which the browser has put into the address already. A handler."""
+    """Note that another picture is open, which the browser has put into the URL already. A handler."""
     st.session_state["photo"] = content_id
     st.session_state["address"] = {**st.session_state.get("address", {}), "photo": str(content_id)}
 
 
 def close_photo() -> None:
     """Close the picture that is open. A handler: of a dialog, as its `on_dismiss`."""
-    if photo() is not None:
+    if open_photo_id() is not None:
         st.session_state["photo"] = None
-        _write()
+        _write_url()
 
 
-def ask(text: str, *, unfolded: bool = False) -> None:
-    """Go to another query, at its first page."""
-    _put_in_box(text)
-    _begin_anew(unfolded=unfolded)
+def set_query(text: str, *, unfolded: bool = False) -> None:
+    """Replace the query, and show its first page. A handler."""
+    _fill_input(text)
+    _show_first_page(unfolded=unfolded)
 
 
-def _begin_anew(*, unfolded: bool = False) -> None:
+def _show_first_page(*, unfolded: bool = False) -> None:
     st.session_state.update(k=FIRST, unfolded=unfolded, photo=None)
-    _write()
+    _write_url()
 
 
-def _write() -> None:
-    address = _steps(here())
-    # Not what Streamlit takes for the address: it does not hear of Back.
-    if address != st.session_state.get("address"):
-        st.session_state["address"] = address
-        st.query_params.from_dict(address)  # all at once, so that it is one step
-
-
-def ask_box(typed: str) -> None:
-    """Ask for what was typed into the box of this key. A handler."""
+def on_query_input(key: str) -> None:
+    """Search for what was typed into the input of this key. A handler."""
     # Another handler of the same run may have made a query of that text already, and of its own change.
-    if typed == box():
-        _begin_anew()
+    if key == input_key():
+        _show_first_page()
 
 
-def take_pictures(names: Sequence[str]) -> None:
-    """Add pictures that were put on the server's shelf, as many as a query takes; those that it has are not added."""
+def change(made: Callable[[Query], Query], *, unfolded: bool = False) -> None:
+    """Replace the query by `made` of it; where that fails, the page says why. A handler."""
+    try:
+        set_query(to_text(made(parse(text()))), unfolded=unfolded)
+    except QueryError as error:
+        # Too many terms, or a text typed in the meantime that can't be read: the page says so beside what it draws.
+        st.session_state["refused"] = str(error)
 
-    def taken(query: Query) -> Query:
+
+def add_images(names: Sequence[str]) -> None:
+    """Add uploaded pictures to the query, as many as it takes, none twice. A handler."""
+
+    def added(query: Query) -> Query:
         new = [name for name in names if Picture(name) not in {term.subject for term in query.terms}]
         free = MAX_TERMS - len(query.terms)
         if len(new) > free:
@@ -198,30 +244,35 @@ def take_pictures(names: Sequence[str]) -> None:
             )
         return query.with_pictures(new[:free])
 
-    change(taken)
+    change(added)
+
+
+def clear_filters() -> None:
+    """Remove all filters from the query. A handler."""
+    change(lambda query: replace(query, filters=()))
 
 
 def like(content_id: int) -> None:
-    """More like a picture of the library; no longer, where the query asks for it already."""
-    change(lambda query: liked(query, content_id), unfolded=unfolded())
+    """Ask for more like a picture of the library; no longer, where the query does already. A handler."""
+    change(lambda query: liked(query, content_id), unfolded=is_unfolded())
 
 
 def dislike(content_id: int) -> None:
-    """Less like a picture of the library; no longer, where the query asks for it already."""
-    change(lambda query: disliked(query, content_id), unfolded=unfolded())
+    """Ask for less like a picture of the library; no longer, where the query does already. A handler."""
+    change(lambda query: disliked(query, content_id), unfolded=is_unfolded())
 
 
 def unfold_duplicates() -> None:
-    """Show near-duplicates one by one."""
+    """Show near-duplicates one by one. A handler."""
     change(lambda query: replace(query, dedup=False))
 
 
 def remove(parts: Sequence[tuple[str, int]]) -> None:
-    """Take parts out, by their texts: what the box holds may have changed since they were drawn.
+    """Remove parts of the query by their texts: it may have changed since they were drawn. A handler.
 
     Args:
         parts: the text of each, and how many parts of this text are to be left. So it does not matter whether the first
-            of two quick clicks was heard already when the second is.
+            of two quick clicks was applied already when the second arrives.
     """
 
     def removed(query: Query) -> Query:
@@ -236,30 +287,33 @@ def remove(parts: Sequence[tuple[str, int]]) -> None:
 
 
 def correct(wrong: str, start: int, end: int, right: str) -> None:
-    """Put something else in the place of a mistake."""
-    ask(wrong[:start] + right + wrong[end:])
+    """Replace what is wrong in a query, from `start` to `end`. A handler."""
+    set_query(wrong[:start] + right + wrong[end:])
 
 
 def show_more() -> None:
-    """A page more of the same query."""
-    st.session_state["k"] = min(shown() + STEP, MAX_SHOWN)
+    """Show a page more of the same query. A handler."""
+    st.session_state["k"] = min(shown_count() + STEP, MAX_SHOWN)
 
 
-def fold(is_open: bool) -> None:
-    """Show, or fold away, what lies below the relevance line."""
+def set_unfolded(is_open: bool) -> None:
+    """Show, or fold away, the hits below the relevance threshold. A handler."""
     st.session_state["unfolded"] = is_open
 
 
+# -- results --------------------------------------------------------------------------------------------------------
+
+
 def search(searcher: Searcher, query: Query) -> Result:
-    """The result of a query down to `shown`; the session's last one where neither it nor the library changed since.
+    """Return the result of a query down to `shown_count`; the last one where nothing changed since.
 
     Raises:
         QueryError, SpaceError: see `Searcher.search`.
     """
     # The searcher too: there is another one for each library that was ever put here.
-    state = (searcher, query, shown(), searcher.library.catalog.state(), searcher.space(query.space).key)
+    state = (searcher, query, shown_count(), searcher.library.catalog.state(), searcher.space(query.space).key)
     if st.session_state.get("result_of") != state:
-        found = _searched(searcher, query, shown())
+        found = _searched(searcher, query, shown_count())
         metrics().observe_search(found.seconds)
         st.session_state.update(result=found, result_of=state)
     result: Result = st.session_state["result"]
@@ -267,7 +321,7 @@ def search(searcher: Searcher, query: Query) -> Result:
 
 
 def _searched(searcher: Searcher, query: Query, count: int) -> Result:
-    given = services().shelf.pictures_of(query)
+    given = services().uploads.pictures_of(query)
     result = searcher.search(query, pictures=given, limit=min(count, MAX_HITS))
     for offset in range(MAX_HITS, count, MAX_HITS):
         if result.more:
@@ -276,12 +330,3 @@ def _searched(searcher: Searcher, query: Query, count: int) -> Result:
                 break  # an indexer was at work: what follows belongs to another order
             result = replace(result, hits=[*result.hits, *page.hits], more=page.more)
     return result
-
-
-def change(made: Callable[[Query], Query], *, unfolded: bool = False) -> None:
-    """Ask for the present query as `made` changes it; where that can't be, the page says why. A handler."""
-    try:
-        ask(to_text(made(parse(text()))), unfolded=unfolded)
-    except QueryError as error:
-        # Too many terms, or a text typed in the meantime that can't be read: the page says so beside what it draws.
-        st.session_state["refused"] = str(error)

@@ -1,4 +1,4 @@
-"""What is known of one picture, as its dialog shows it. Names are not ours: they are escaped, or shown as code."""
+"""The facts of one picture, in its dialog. Names are foreign: they are escaped, or shown as code."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import streamlit as st
 
 from search_ui.components.globe import coordinates, globe
 from search_ui.parts import page_state
-from search_ui.parts.messages import quiet
+from search_ui.parts.messages import caption
 from search_ui.parts.result_text import facts
 from sightline.humanize import count, file_name, number
-from sightline.ranking.results import Found, Part
+from sightline.ranking.results import Hit, Part
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
@@ -23,44 +23,42 @@ KILOMETRES: Final = 5
 
 
 def title(photo: PhotoRow) -> None:
-    """The file's name."""
+    """Draw the file's name."""
     st.html(f'<h3 class="photo-name">{escape(file_name(photo))}</h3>')
 
 
-def fact_list(photo: PhotoRow, found: Found | None) -> None:
-    """Facts, label and value."""
+def fact_list(photo: PhotoRow, hit: Hit | None) -> None:
+    """Draw the facts, label and value."""
     rows = [*facts(photo), ("In a query", f"like:{photo.content_id}")]
-    if found is not None and len(found.parts) > 1:
-        rows.append(("Together", number(found)))
+    if hit is not None and len(hit.parts) > 1:
+        rows.append(("Together", number(hit)))
     table = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in rows)
     st.html(f'<dl class="facts">{table}</dl>')
 
 
 def parts_table(parts: tuple[Part, ...]) -> None:
-    """How the picture suits each term of the query."""
+    """Draw how the picture suits each term of the query."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(of.term)}</th><td>{of.cosine:.3f}</td><td>{of.score:+.2f}</td></tr>"
         for of in parts
     )
     head = "<tr><th scope='col'>Looked for</th><th scope='col'>Cosine</th><th scope='col'>Standard score</th></tr>"
     st.html(f'<table class="parts"><thead>{head}</thead><tbody>{rows}</tbody></table>')
-    quiet(
-        "A standard score of 0 is on the line from which a picture counts as a match; what is excluded should be below."
-    )
+    caption("A standard score of 0 is the threshold of a match. Excluded terms should be below it.")
 
 
 def copies(library: Library, photo: PhotoRow) -> None:
-    """Every path that holds this very file, each with a button that copies it."""
+    """Draw every path that holds this very file, each with a button that copies it."""
     # As code: Markdown in a name must stay text. It also brings a button to copy the path.
     shown = (photo.root, photo.path)
     _path(*shown)
     others = [place for place in library.catalog.paths_of(photo.content_id) if place != shown]
     if others:
-        quiet(f"The same file is in {count(len(others), 'more place')}:")
+        caption(f"The same file is in {count(len(others), 'more place')}:")
     for root, path in others[:MAX_COPIES]:
         _path(root, path)
     if len(others) > MAX_COPIES:
-        quiet(f"The first {MAX_COPIES} of {len(others):,}.")
+        caption(f"The first {MAX_COPIES} of {len(others):,}.")
 
 
 def _path(root: bytes, path: bytes) -> None:
@@ -68,11 +66,11 @@ def _path(root: bytes, path: bytes) -> None:
 
 
 def place(photo: PhotoRow) -> None:
-    """Where it was taken, with a way to what was taken near it; nothing where that is not known."""
+    """Draw where it was taken, with a button that finds pictures near there; nothing where unknown."""
     latitude, longitude = photo.facts["latitude"], photo.facts["longitude"]
     if latitude is None or longitude is None:
         return
     st.html(globe(latitude, longitude))
     st.code(coordinates(latitude, longitude), language=None)
     near = f"near:{coordinates(latitude, longitude).replace(' ', '')},{KILOMETRES}"
-    st.button("Pictures near here", key="near", type="tertiary", on_click=page_state.ask, args=[near])
+    st.button("Pictures near here", key="near", type="tertiary", on_click=page_state.set_query, args=[near])

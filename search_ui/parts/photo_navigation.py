@@ -1,8 +1,7 @@
-"""From one open picture to the next: what lies around it in the order of the page, and how that is addressed.
+"""From one open picture to the next: its neighbours in the order of the page.
 
-To open a picture makes a step that the browser's Back takes, and so does closing it; going from one to the next makes
-none: Back closes the picture, however far one went. So the viewer's script puts that into the address, and the server,
-which could only make steps, follows.
+Opening a picture is a step of the browser's history, and so is closing it. Going from one to the next is none: Back
+closes the picture, however far one went. Streamlit can only add steps, so viewer.js replaces the URL itself.
 """
 
 from __future__ import annotations
@@ -15,43 +14,43 @@ import streamlit as st
 
 from search_ui.parts import page_state
 
-# So many pictures on each side are known to the browser, which shows them before the server has answered.
-AHEAD: Final = 8
-# The last picture of the page's order that one was at: there the page goes on when the dialog closes.
-_HOME: Final = "focus_photo"
+# So many pictures on each side are sent to the browser, which shows them before the server has answered.
+PREFETCH: Final = 8
+# Session key: the last picture of the page's order that was open. The page gets the focus there when the dialog closes.
+_LAST: Final = "focus_photo"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A picture that can be gone to, and where it lies in the order, for people; empty where it lies in none."""
+class Neighbour:
+    """A picture to go to, and its place in the order ("3 of 120"); empty where it has none."""
 
     id: int
     position: str
 
 
-def home() -> int | None:
-    """The picture that the page is to go on at, while none is open."""
-    kept: int | None = st.session_state.get(_HOME)
-    return kept if page_state.photo() is None else None
+def return_focus() -> int | None:
+    """Return the picture that gets the focus, while none is open."""
+    last: int | None = st.session_state.get(_LAST)
+    return last if page_state.open_photo_id() is None else None
 
 
-def around(content_id: int, order: Sequence[int]) -> list[Place]:
-    """A picture between those that come before it and after it.
+def neighbours(content_id: int, order: Sequence[int]) -> list[Neighbour]:
+    """Return a picture between those before it and after it.
 
-    One that is not in the order, such as a similar one, lies between the picture that one came from and the next.
+    One that is not in the order, such as a similar one, is placed between the picture that was left and the next.
     """
     if content_id in order:
-        st.session_state[_HOME] = content_id
+        st.session_state[_LAST] = content_id
         at = order.index(content_id)
-        first = max(0, at - AHEAD)
-        return [_place(order, number) for number in range(first, min(len(order), at + AHEAD + 1))]
-    last = st.session_state.get(_HOME)
+        first = max(0, at - PREFETCH)
+        return [_neighbour(order, number) for number in range(first, min(len(order), at + PREFETCH + 1))]
+    last = st.session_state.get(_LAST)
     if last not in order:
-        return [Place(content_id, "")]
+        return [Neighbour(content_id, "")]
     at = order.index(last)
-    after = [_place(order, at + 1)] if at + 1 < len(order) else []
-    return [_place(order, at), Place(content_id, ""), *after]
+    after = [_neighbour(order, at + 1)] if at + 1 < len(order) else []
+    return [_neighbour(order, at), Neighbour(content_id, ""), *after]
 
 
-def _place(order: Sequence[int], at: int) -> Place:
-    return Place(order[at], f"{at + 1:,} of {len(order):,}")
+def _neighbour(order: Sequence[int], at: int) -> Neighbour:
+    return Neighbour(order[at], f"{at + 1:,} of {len(order):,}")

@@ -1,4 +1,4 @@
-"""The parts of a query as the page shows them above the pictures."""
+"""Turns the parts of a query into the chips above the pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.library import Library
 
 
 def chips(library: Library, query: Query) -> list[Chip]:
-    """The parts of a query as it was understood, pictures with their thumbnails."""
+    """Return the parts of a query as it was understood, pictures with their thumbnails."""
     made: list[Chip] = []
     for number, line in enumerate(explain(query)):
         group = query.groups[number] if number < len(query.groups) else None
@@ -28,12 +28,12 @@ def chips(library: Library, query: Query) -> list[Chip]:
 
 
 def _kind(kind: str) -> str:
-    """How a chip looks: what is wanted, what is not, and facts, which hold or do not."""
+    """Return the look of a chip: wanted, unwanted, or a fact."""
     return {"exclude": "without", "only": "fact", "not": "fact", "option": "fact"}.get(kind, "wanted")
 
 
 def _group_label(group: Group) -> str:
-    """A group as it prints; a dropped picture, whose name says nothing, by what it is."""
+    """Return the text of a group; "your picture" for a dropped one, whose name says nothing."""
     terms = [term.printed(excluded=group.excluded) for term in group.any_of]
     for number, term in enumerate(group.any_of):
         if isinstance(term.subject, Picture):
@@ -42,18 +42,20 @@ def _group_label(group: Group) -> str:
 
 
 def _given(group: Group) -> str:
-    """The name of the dropped picture that a group is, while it is still here."""
+    """Return the name of the dropped picture that a group is, while it is still here; else empty."""
     subject = group.any_of[0].subject
-    is_one = len(group.any_of) == 1 and isinstance(subject, Picture) and services().shelf.get(subject.name) is not None
+    is_one = (
+        len(group.any_of) == 1 and isinstance(subject, Picture) and services().uploads.get(subject.name) is not None
+    )
     return subject.name if is_one and isinstance(subject, Picture) else ""
 
 
 def _src(library: Library, term: Term) -> str:
-    """The address of a picture's thumbnail; empty for words, and for a picture that is not there."""
+    """Return the address of a picture's thumbnail; empty for words, and for a picture that is not there."""
     match term.subject:
         case Like(content_id):
             content_hash = library.catalog.hash_of(content_id)
             return f"/thumb/{content_hash.hex()}.jpg" if content_hash else ""
         case Picture(name):
-            return f"/picture/{name}.jpg" if services().shelf.get(name) is not None else ""
+            return f"/picture/{name}.jpg" if services().uploads.get(name) is not None else ""
     return ""

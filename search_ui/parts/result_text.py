@@ -1,6 +1,6 @@
 """Results, and facts of a picture, as words for people.
 
-Plain functions, plain text: whoever shows it decides how to escape it.
+Plain functions, plain text: the caller escapes it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,22 @@ from store.tables.catalog import PhotoRow
 
 
 def headline(result: Result, query: Query) -> str:
-    """One line about a result: how many of how many, in what time, and what the numbers under the pictures are."""
-    took = f"in {result.seconds * 1000:.0f} ms."
+    """Return how much was found, in a few words: `12 matches, 6 possible`."""
     if not query.groups:
-        return f"{count(result.total, 'picture passes', 'pictures pass')} the filters, {took}"
-    among = count(result.total, "picture") + (" that pass the filters" if query.filters else "")
-    perhaps = f" and {result.maybe:,} perhaps" if result.maybe else ""
-    found = f"{count(result.strong, 'match', 'matches')}{perhaps}, of {among}, {took}"
+        return count(result.total, "picture")
+    matches = count(result.strong, "match", "matches") if result.strong else "No clear matches"
+    return f"{matches}, {result.maybe:,} possible" if result.maybe else matches
+
+
+def about(result: Result, query: Query) -> str:
+    """Return the details of a result: of how many pictures, the time, the model, what scores mean."""
+    took = f"in {result.seconds * 1000:.0f} ms, with the model {result.space}."
+    if not query.groups:
+        return f"Found {took}"
+    among = count(result.total, "picture") + (" that match the filters" if query.filters else "")
     if is_one_term(query):
-        return f"{found} Numbers are cosines: the higher, the nearer."
-    return f"{found} Numbers say how well a picture suits all parts together, from 0 to 1."
+        return f"Of {among}, {took} Scores are cosines: the higher, the nearer."
+    return f"Of {among}, {took} Scores say how well a picture suits all parts together, from 0 to 1."
 
 
 def is_one_term(query: Query) -> bool:

@@ -1,6 +1,6 @@
-"""What is going on: a strip on each page while an indexer is at work, wherever that was started.
+"""The strip on each page while an indexer is at work, wherever it was started.
 
-It is a fragment that looks every five seconds; nothing else of the page is drawn again, so what is being typed, a
+It is a fragment that looks every five seconds. Nothing else of the page is drawn again, so what is being typed, a
 dialog and the place in the grid stay as they are.
 """
 
@@ -23,13 +23,13 @@ from store.progress import Progress
 from store.tables import library_reports
 
 EACH: Final = 5.0
-"""Seconds between two looks. Not fewer: a look can take the place of a click that Streamlit has not heard yet."""
+"""Seconds between two looks. Not fewer: a look can take the place of a click that Streamlit has not processed yet."""
 STARTING: Final = "Starting to index"
 PREPARING: Final = "a model that is not here yet is downloaded first"
 
 
 def banner(searcher: Searcher) -> None:
-    """Show an indexer at work, and offer the pictures that came since this page was drawn. Once on a page."""
+    """Draw an indexer at work, and a button that shows the pictures added since. Once on a page."""
     library = searcher.library
     try:
         drawn = library.catalog.generation(), library_reports.newest(library.catalog)
@@ -55,16 +55,16 @@ def _watch(library: Library, drawn: tuple[int, int]) -> None:
 
 
 def news(added: int) -> str:
-    """What the button says that draws the page again."""
+    """Return the label of the button that draws the page again."""
     return f"{count(added, 'new picture')}: show {'it' if added == 1 else 'them'}" if added > 0 else (
         "The library has changed: show it as it is now"
     )  # fmt: skip
 
 
-def strip(head: str, said: str, part: float | None) -> None:
-    """One line and a thin bar; the bar runs to and fro where `part`, 0 to 1, is not known."""
+def strip(head: str, details: str, part: float | None) -> None:
+    """Draw a line and a thin bar; an indeterminate one where `part`, 0 to 1, is not known."""
     value = "" if part is None else f' value="{part:.4f}"'
-    more = f'<span class="run-said">{escape(said)}</span>' if said else ""
+    more = f'<span class="run-said">{escape(details)}</span>' if details else ""
     st.html(
         f'<div class="run"><div class="run-line"><span class="run-head">{escape(head)}</span>{more}</div>'
         f'<progress max="1"{value} aria-label="{escape(head)}"></progress></div>'
@@ -72,5 +72,5 @@ def strip(head: str, said: str, part: float | None) -> None:
 
 
 def line(state: Progress) -> None:
-    """The strip of a run."""
+    """Draw the strip of a run."""
     strip(heading(state), details(state), share(state))

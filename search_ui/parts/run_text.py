@@ -1,4 +1,4 @@
-"""Runs of the indexer as words for people: how far one is, and what came of it. Plain text; who shows it escapes it."""
+"""Texts about runs of the indexer: progress and results. Plain text; the caller escapes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from search_ui.runtime.index_runs import Run
 from sightline.humanize import count
-from store.progress import BOUND_BY, Phase, Progress
+from store.progress import Phase, Progress
 
 _PHASES: Final[Mapping[Phase, str]] = {
     "looking": "Looking for what is new",
@@ -15,18 +15,19 @@ _PHASES: Final[Mapping[Phase, str]] = {
     "indexing": "Indexing",
     "finishing": "Finishing",
 }
-# The first pictures wait for much that the others do not: of fewer than this the time left can't be told.
+# With fewer pictures done the time left can't be estimated: the first ones wait for much that others do not.
 ENOUGH: Final = 20
-# What a summary counts, in the order people want to read it; without those that are 0.
+# What a summary counts, in the order people want to read it: singular and plural. Those that are 0 are left out.
 _COUNTED: Final = (
-    ("added", "added"), ("changed", "changed"), ("moved", "moved"), ("duplicates", "copies of others"),
-    ("restored", "back again"), ("missing", "gone"), ("forgotten", "forgotten"), ("failed", "failed"),
-    ("unchanged", "unchanged"),
+    ("added", "new", "new"), ("changed", "changed", "changed"), ("moved", "moved", "moved"),
+    ("duplicates", "duplicate", "duplicates"), ("restored", "back again", "back again"),
+    ("missing", "missing", "missing"), ("forgotten", "forgotten", "forgotten"),
+    ("failed", "unreadable", "unreadable"),
 )  # fmt: skip
 
 
 def heading(progress: Progress) -> str:
-    """What a run is doing, and how much of it is done."""
+    """Return what a run is doing, and how much of it is done."""
     phase = _PHASES[progress.phase]
     if progress.phase != "indexing" or not progress.done:
         return phase
@@ -36,28 +37,26 @@ def heading(progress: Progress) -> str:
 
 
 def details(progress: Progress) -> str:
-    """How quick a run is, what bounds it, what failed, and the time that is left; empty before there is anything."""
-    said = []
+    """Return the speed of a run, its failures, and the time left; empty at the beginning."""
+    parts = []
     if progress.phase == "indexing" and progress.rate > 0 and progress.done:
-        said.append(f"{progress.rate:.{0 if progress.rate >= 10 else 1}f} pictures/s")
-        if progress.bound_by in BOUND_BY:
-            said.append(f"bound by {BOUND_BY[progress.bound_by]}")
+        parts.append(f"{progress.rate:.{0 if progress.rate >= 10 else 1}f} pictures/s")
         if progress.total is not None and progress.done >= ENOUGH:
-            said.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
+            parts.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
     if progress.failed:
-        said.append(f"{progress.failed:,} failed")
-    return " · ".join(said)
+        parts.append(f"{progress.failed:,} failed")
+    return " · ".join(parts)
 
 
 def share(progress: Progress) -> float | None:
-    """How much of a run is done, 0 to 1; None where that can't be known yet."""
+    """Return how much of a run is done, 0 to 1; None where that is not known yet."""
     if progress.total is None or progress.phase in ("looking", "loading"):
         return None
     return min(1.0, progress.done / progress.total) if progress.total else 1.0
 
 
 def duration(seconds: float) -> str:
-    """A time that nobody needs to the second: `12 seconds`, `about 3 minutes`, `about 2 hours`."""
+    """Return a rough time: `12 seconds`, `about 3 minutes`, `about 2 hours`."""
     seconds = max(0.0, seconds)
     if seconds < 90:
         return count(round(seconds), "second")
@@ -66,38 +65,35 @@ def duration(seconds: float) -> str:
 
 
 def summary(of: Mapping[str, Any]) -> str:
-    """What a run did, from its summary: `12 added, 3 failed; 12 pictures encoded in 4 seconds, 3.1 pictures/s`."""
-    counted = [f"{of[name]:,} {said}" for name, said in _COUNTED if of.get(name)]
-    text = ", ".join(counted) or "no pictures found"
-    if of.get("encoded"):
-        working = max(0.0, float(of.get("seconds", 0)) - float(of.get("loading", 0)))
-        text += f"; {count(of['encoded'], 'picture')} encoded in {duration(working)}, {of.get('rate', 0):.1f} a second"
+    """Return what a run did, from its summary: `1 new, 4 duplicates, 2 unreadable`."""
+    counted = [count(of[name], one, many) for name, one, many in _COUNTED if of.get(name)]
+    text = ", ".join(counted) or ("nothing new" if of.get("unchanged") else "no pictures found")
     if of.get("not_in_space"):
         text += (
-            f". Searches keep to the space they use: {count(of['not_in_space'], 'picture')} of the library "
-            f"{'is' if of['not_in_space'] == 1 else 'are'} not in this one yet"
+            f". Searches use the old model: the new one has not seen {count(of['not_in_space'], 'picture')} of the "
+            "library yet"
         )
     return text
 
 
 def outcome(run: Run) -> str:
-    """How a run that is over ended, in a sentence or two."""
+    """Return how a run ended, in a sentence or two."""
     if run.state == "failed":
-        return f"It could not be done. {_reason(run)}"
+        return f"It failed. {_reason(run)}"
     if run.state == "stopped":
-        did = f" Until then: {summary(run.found[-1])}." if run.found and run.what != "verify" else ""
+        did = f" Until then: {summary(run.results[-1])}." if run.results and run.what != "verify" else ""
         return f"Stopped. What was done is kept; index again to go on from there.{did}"
     if run.what == "verify":
-        wrong = [finding for finding in run.found if finding.get("state") == "wrong"]
-        repaired = [finding for finding in run.found if finding.get("state") == "repaired"]
+        wrong = [finding for finding in run.results if finding.get("state") == "wrong"]
+        repaired = [finding for finding in run.results if finding.get("state") == "repaired"]
         if wrong:
-            return f"Verified: {count(len(wrong), 'part')} of the library must be mended."
+            return f"Verified: {count(len(wrong), 'part')} of the library must be repaired."
         return "Verified: all is well." + (f" {count(len(repaired), 'part')} repaired." if repaired else "")
-    return f"Done: {summary(run.found[-1])}." if run.found else "Done."
+    return f"Done: {summary(run.results[-1])}." if run.results else "Done."
 
 
 def _reason(run: Run) -> str:
-    errors = [line.removeprefix("Error: ") for line in run.said if line.startswith("Error: ")]
+    errors = [line.removeprefix("Error: ") for line in run.log if line.startswith("Error: ")]
     if errors:
         return errors[-1]
-    return run.said[-1] if run.said else f"The indexer ended with code {run.code} and said nothing."
+    return run.log[-1] if run.log else f"The indexer ended with code {run.code} and no message."

@@ -1,4 +1,4 @@
-"""The bar for what is selected: marks, exports, and searches that begin with these pictures."""
+"""The bar of the selection: marks, exports, and searches that begin with these pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from search_ui.parts import page_state
-from search_ui.parts.messages import attempt, guarded, note, quiet
+from search_ui.parts.messages import caption, catch_errors, message, run_handler
 from search_ui.parts.tiles import asked
 from search_ui.runtime.services import services
 from search_ui.runtime.zip_registry import bundles
@@ -22,7 +22,7 @@ from sightline.humanize import count, size
 from sightline.media.export import Exported, export, inside_roots
 from sightline.query.edits import liked
 from sightline.query.types import MAX_TERMS, Query
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.records import CSV_HEADER, csv_line, csv_row, file_name, shown
 from sightline.searcher import Searcher
 from store.errors import LibraryError
@@ -42,36 +42,36 @@ _MOST: Final = 200
 
 
 def selected() -> list[int]:
-    """Content ids of what is selected in the present result, in its order."""
+    """Return the content ids of the selection in the present result, in its order."""
     of, ids = st.session_state.get("selected", ("", []))
     if of != page_state.text():
-        # For good: the grid forgets it too, and coming back to a search begins anew.
+        # For good: the grid forgets it too.
         st.session_state.pop("selected", None)
         return []
     return list(ids)
 
 
 def select(ids: Sequence[int]) -> None:
-    """Have these selected: what the grid said, or what it is told. A handler."""
+    """Replace the selection. A handler."""
     st.session_state["selected"] = (page_state.text(), list(ids))
 
 
 def clear() -> None:
-    """Have nothing selected any more. A handler."""
+    """Clear the selection. A handler."""
     select([])
     st.session_state["selection_stamp"] = stamp() + 1
 
 
 def stamp() -> int:
-    """How often the selection was changed from here: the grid follows when it rises."""
+    """Return how often the selection was cleared from here: the grid follows when it rises."""
     return int(st.session_state.get("selection_stamp", 0))
 
 
 # -- the bar --------------------------------------------------------------------------------------------------------
 
 
-def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
-    """Draw the bar, where something is selected.
+def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
+    """Draw the bar, if anything is selected.
 
     Args:
         searcher: of the library.
@@ -90,38 +90,37 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Found]) -> None:
             st.button(
                 "No favourites" if is_all else "Favourite", icon=":material/star:", key="select-favourite",
                 help="Make them favourites no longer" if is_all else "Make them favourites",
-                on_click=attempt,
+                on_click=run_handler,
                 args=[lambda: services().require_same_library(library).marks.favourite(ids, not is_all)],
             )  # fmt: skip
             if st.button("Tags", icon=":material/sell:", key="select-tags"):
                 tags(library, ids)
         if st.button("Export", icon=":material/download:", key="select-export"):
-            take_out(searcher, ids, hits)
+            export_dialog(searcher, ids, hits)
         if not library.readonly:
             st.button(
                 "Duplicates", icon=":material/filter_none:", key="select-duplicates", disabled=len(ids) < 2,
-                help="Find duplicates among them", on_click=attempt, args=[lambda: find_duplicates(library, ids)],
+                help="Find duplicates among them", on_click=run_handler, args=[lambda: find_duplicates(library, ids)],
             )  # fmt: skip
         st.button(
             "Search", icon=":material/search:", key="select-search", help="Search for pictures like all of them",
-            on_click=attempt, args=[lambda: search_with(searcher, query, ids)],
+            on_click=run_handler, args=[lambda: search_with(searcher, query, ids)],
         )  # fmt: skip
         st.button("Clear", icon=":material/close:", key="select-clear", type="tertiary", on_click=clear)
 
 
 def find_duplicates(library: Library, ids: Sequence[int]) -> None:
-    """Go to the page that looks for duplicates among pictures. A handler.
+    """Open the Duplicates page for these pictures alone. A handler.
 
     Raises:
-        MarksError, LibraryError: the choice can't be kept.
+        MarksError, LibraryError: the selection can't be kept.
     """
     address = {"among": services().require_same_library(library).marks.keep_set(ids), "kind": "near"}
-    # By the browser: a change of pages with an address, made by Streamlit, leaves a step between that Back stumbles on.
-    st.session_state["leave_for"] = f"/duplicates?{urlencode(address)}"
+    page_state.open_url(f"/duplicates?{urlencode(address)}")
 
 
 def search_with(searcher: Searcher, query: Query, ids: Sequence[int]) -> None:
-    """Ask for more like these pictures, beside what is asked for. Where not all fit, for those nearest to their mean.
+    """Add these pictures to the query; where not all fit, those nearest to their mean. A handler.
 
     Raises:
         QueryError: not even one fits.
@@ -138,11 +137,11 @@ def search_with(searcher: Searcher, query: Query, ids: Sequence[int]) -> None:
         )
     for id_ in new:
         query = liked(query, id_)
-    page_state.ask(str(query))
+    page_state.set_query(str(query))
 
 
 def nearest_to_mean(index: VectorIndex, ids: Sequence[int], number: int) -> list[int]:
-    """Those of some contents whose vectors have the highest cosine with the mean of all, as many, in their order.
+    """Return the `number` contents nearest to the mean of all by cosine, in their order.
 
     Contents without a vector in the index come last.
     """
@@ -160,11 +159,11 @@ def nearest_to_mean(index: VectorIndex, ids: Sequence[int], number: int) -> list
 
 
 @st.dialog("Tags")
-@guarded
+@catch_errors
 def tags(library: Library, ids: Sequence[int]) -> None:
-    """The dialog that gives tags to pictures, or takes them away."""
+    """Draw the dialog that adds and removes tags."""
     there = Counter(tag for of in library.marks.tags_of(ids).values() for tag in of)
-    quiet(f"Of {count(len(ids), 'picture')}.")
+    caption(f"Of {count(len(ids), 'picture')}.")
     # Under other keys each time: what was typed before must not come back.
     saved = st.session_state.get("tags_saved", 0)
     add = st.multiselect(
@@ -172,7 +171,7 @@ def tags(library: Library, ids: Sequence[int]) -> None:
         placeholder="Choose, or type a new one",
     )  # fmt: skip
     remove = st.multiselect(
-        "Take away", list(there), key=f"tags-remove-{saved}", disabled=not there,
+        "Remove", list(there), key=f"tags-remove-{saved}", disabled=not there,
         placeholder="Choose" if there else "None of them has a tag",
         format_func=lambda name: f"{name} ({there[name]:,})",
     )  # fmt: skip
@@ -186,12 +185,12 @@ def tags(library: Library, ids: Sequence[int]) -> None:
 
 
 @st.dialog("Export", width="medium")
-@guarded
-def take_out(searcher: Searcher, ids: Sequence[int], hits: Sequence[Found]) -> None:
-    """The dialog that brings pictures out of the page: as files, and as lists."""
+@catch_errors
+def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -> None:
+    """Draw the dialog that exports pictures: as files, and as lists."""
     library = searcher.library
     photos = _photos(library, ids, hits)
-    quiet(f"{count(len(photos), 'picture')}, {size(sum(photo.facts['size'] for photo in photos))}.")
+    caption(f"{count(len(photos), 'picture')}, {size(sum(photo.facts['size'] for photo in photos))}.")
     with st.container(horizontal=True, gap="small"):
         address = escape(bundles().offer(library, ids))
         st.html(f'<a class="download" href="{address}" download>ZIP of the files</a>', width="content")
@@ -211,18 +210,18 @@ def take_out(searcher: Searcher, ids: Sequence[int], hits: Sequence[Found]) -> N
     if services().manages:
         _to_folder(library, photos)
     else:
-        quiet(NO_COPIES)
+        caption(NO_COPIES)
 
 
-def table(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> bytes:
-    """Pictures as CSV in UTF-8, with the columns and the ranks of the command line's `--csv`.
+def table(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> bytes:
+    """Return pictures as CSV in UTF-8, with the columns and ranks of the command line's `--csv`.
 
     One that the page does not show any more has rank 0.
     """
     wanted = set(ids)
     places = {hit.photo.content_id: (hit, rank) for rank, hit in enumerate(hits, 1) if hit.photo.content_id in wanted}
     gone = library.catalog.photos([id_ for id_ in ids if id_ not in places])
-    places |= {id_: (Found(0.0, "strong", (), photo), 0) for id_, photo in gone.items()}
+    places |= {id_: (Hit(0.0, "strong", (), photo), 0) for id_, photo in gone.items()}
     known_tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
     rows = [
         csv_row(*places[id_], tags=known_tags.get(id_, ()), favourite=id_ in favourites) for id_ in ids if id_ in places
@@ -230,8 +229,8 @@ def table(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> bytes:
     return "".join(f"{csv_line(row)}\n" for row in (CSV_HEADER, *rows)).encode("utf-8", "backslashreplace")
 
 
-def _photos(library: Library, ids: Sequence[int], hits: Sequence[Found]) -> list[PhotoRow]:
-    """Where pictures lie, in their order: as the page shows them, since filters choose between copies."""
+def _photos(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> list[PhotoRow]:
+    """Return the photos that the page shows of pictures: filters choose between copies."""
     found = {hit.photo.content_id: hit.photo for hit in hits}
     found |= library.catalog.photos([id_ for id_ in ids if id_ not in found])
     return [found[id_] for id_ in ids if id_ in found]
@@ -243,18 +242,18 @@ def _to_folder(library: Library, photos: Sequence[PhotoRow]) -> None:
         return
     folder = Path(typed).expanduser()
     if not folder.is_absolute():
-        note("Write the whole path of the folder, as in /home/me/chosen or ~/chosen.", role="alert")
+        message("Write the whole path of the folder, as in /home/me/chosen or ~/chosen.", role="alert")
         return
     for root in inside_roots(library, folder):
         text = f"This folder lies in {display(os.fsencode(root))}, which is indexed: the copies will be, too."
-        note(text, role="alert")
-    quiet("Leave this open until it is done: closing it, or another click, ends the copying. What was copied stays.")
+        message(text, role="alert")
+    caption("Leave this open until it is done: closing it, or another click, ends the copying. What was copied stays.")
     if st.button(f"Copy {count(len(photos), 'file')}", key="copy", type="primary"):
         copy(library, photos, folder)
 
 
 def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
-    """Copy photos to a folder of this machine, and say what became of each; nothing that is there is replaced.
+    """Copy photos to a folder of this machine, and show the result. No file there is replaced.
 
     Raises:
         LibraryError: this server may not act on the machine, or shows another library by now.
@@ -269,14 +268,14 @@ def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
             done.append(each)
             progress.progress(len(done) / len(photos), f"Copying … {len(done):,} of {len(photos):,}")
     except OSError as error:
-        note(f"The folder can't be written: {error.strerror or error}.", role="alert")
+        message(f"The folder can't be written: {error.strerror or error}.", role="alert")
         return
     progress.empty()
     outcomes = Counter(each.outcome for each in done)
     there = f", {outcomes['there']:,} there already" if outcomes["there"] else ""
     failed = [each for each in done if each.outcome == "failed"]
     wrong = f", {len(failed):,} failed" if failed else ""
-    note(f"{count(outcomes['written'], 'file')} copied{there}{wrong}.", role="alert" if failed else "status")
+    message(f"{count(outcomes['written'], 'file')} copied{there}{wrong}.", role="alert" if failed else "status")
     if failed:
         lines = [f"{display(os.fsencode(each.source))}: {each.reason}" for each in failed[:_MOST]]
         st.code("\n".join(lines), language=None)

@@ -1,4 +1,4 @@
-"""What was found as the tiles of the grid: in sections by relevance, what lies below the line folded away."""
+"""Turns hits into tiles of the grid, in sections by relevance."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 from search_ui.components.gallery import Section, Tile
-from sightline.humanize import count, file_name, number
+from sightline.humanize import file_name, number
 from sightline.query.types import Like, Query
-from sightline.ranking.fusion import Band
-from sightline.ranking.results import Found, Result
+from sightline.ranking.results import Band, Hit, Result
 from store.tables.catalog import PhotoRow
 
 Asked = Mapping[int, Literal["liked", "disliked"]]
 
-_TITLES: Final[Mapping[Band, str]] = {"strong": "Matches", "maybe": "Perhaps"}
+_TITLES: Final[Mapping[Band, str]] = {"strong": "Matches", "maybe": "Possible matches"}
 
 
 def asked(query: Query) -> Asked:
-    """The pictures of the library that a query wants more, or less, like; alternatives in an OR are neither."""
+    """Return the pictures that a query wants more, or less, like; alternatives in an OR are neither."""
     return {
         group.any_of[0].subject.id: "disliked" if group.excluded else "liked"
         for group in query.groups
@@ -26,26 +25,29 @@ def asked(query: Query) -> Asked:
     }
 
 
-def tile(photo: PhotoRow, found: Found | None, asked: Asked, favourites: Collection[int]) -> Tile:
-    """A picture as the grid wants it."""
+def tile(photo: PhotoRow, hit: Hit | None, asked: Asked, favourites: Collection[int]) -> Tile:
+    """Return the tile of a picture."""
     colour = photo.facts.get("colour")
     return {
         "id": photo.content_id,
         "hash": photo.hash.hex(),
         "folder": photo.display.removesuffix(file_name(photo)),
         "name": file_name(photo),
-        "score": "" if found is None else number(found),
-        "parts": [(of.term, of.cosine, of.score) for of in (found.parts if found else ())],
+        "score": "" if hit is None else number(hit),
+        "parts": [(of.term, of.cosine, of.score) for of in (hit.parts if hit else ())],
         "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
         "colour": "" if colour is None else f"#{colour:06x}",
-        "folded": len(found.folded) if found else 0,
+        "folded": len(hit.folded) if hit else 0,
         "favourite": photo.content_id in favourites,
         "asked": asked.get(photo.content_id, ""),
     }
 
 
 def sections(result: Result, query: Query, favourites: Collection[int]) -> list[Section]:
-    """The hits of a result, by band; together where the query sorts by facts, in the order it sorts."""
+    """Return the hits by band; together, in their order, where the query sorts by facts.
+
+    Hits below the threshold are folded away, unless there are no others.
+    """
     likes = asked(query)
     tiles: dict[str, list[Tile]] = {}
     is_sorted = query.sort in ("date", "name")
@@ -54,18 +56,19 @@ def sections(result: Result, query: Query, favourites: Collection[int]) -> list[
         tiles.setdefault(band, []).append(tile(hit.photo, hit, likes, favourites))
     made: list[Section] = []
     if "sorted" in tiles:
-        made.append({"title": "Matches and perhaps" if result.maybe else "", "fold": "", "tiles": tiles["sorted"]})
+        made.append(
+            {"title": "Matches, and possible ones" if result.maybe else "", "fold": "", "tiles": tiles["sorted"]}
+        )
     for each, title in _TITLES.items():
         if each in tiles:
             made.append({"title": title if query.groups else "", "fold": "", "tiles": tiles[each]})
     if "below" in tiles:
         above = result.strong + result.maybe
-        rest = count(result.total - above, "picture")
-        fold = f"{rest.split()[0]} more that match less" if above else f"The nearest of {rest}"
+        fold = f"Less similar ({result.total - above:,})" if above else ""
         made.append({"title": "", "fold": fold, "tiles": tiles["below"]})
     return made
 
 
-def is_below_reached(result: Result) -> bool:
-    """Whether a result goes down to hits below the relevance line."""
-    return any(hit.band == "below" for hit in result.hits)
+def is_folding(result: Result) -> bool:
+    """Whether a result has hits below the threshold that are folded away: there are others above it."""
+    return bool(result.strong + result.maybe) and any(hit.band == "below" for hit in result.hits)

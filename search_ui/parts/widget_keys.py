@@ -1,8 +1,8 @@
-"""Widgets that show what the library holds, where something else than the widget changes it too: the viewer's keys.
+"""Keys of widgets that show a stored value which something else, such as a key, may change too.
 
-A click elsewhere that was on its way meanwhile still brings what the widget showed before, and Streamlit takes that for
-a choice, even of a widget that is no longer there: it would undo what was decided. So a widget is another one, by its
-key, whenever the library holds something that is new to it; and only one that is to be seen is heeded.
+Streamlit replays stale widget values: a click elsewhere still brings what the widget showed before, and calls its
+handler. So a widget gets a new key whenever the stored value changed elsewhere, and events from old keys are ignored.
+See docs/internals/streamlit.md.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ import streamlit as st
 T = TypeVar("T")
 
 
-def only(names: Collection[str]) -> None:
-    """From here on these widgets alone are to be seen."""
-    shown = _shown()
-    for name in [*shown]:
+def set_visible(names: Collection[str]) -> None:
+    """Make these the only widgets whose events count."""
+    keys = _keys()
+    for name in [*keys]:
         if name not in names:
-            del shown[name]
+            del keys[name]
 
 
-def key_showing(name: str, held: T, *, same: Callable[[T, T], bool]) -> str:
-    """The key of the widget of this name that shows what the library holds."""
-    shown = _shown()
-    key = shown.get(name, name)
-    if key not in st.session_state or not same(st.session_state[key], held):
-        key = shown[name] = f"{name}-{secrets.token_hex(4)}"
-        st.session_state[key] = held
+def key_for_value(name: str, stored: T, *, same: Callable[[T, T], bool]) -> str:
+    """Return the key of the widget that shows a stored value: a new one if it showed another value."""
+    keys = _keys()
+    key = keys.get(name, name)
+    if key not in st.session_state or not same(st.session_state[key], stored):
+        key = keys[name] = f"{name}-{secrets.token_hex(4)}"
+        st.session_state[key] = stored
     return key
 
 
-def overruled(name: str) -> None:
-    """The library is about to hold something else than this widget shows: what it says is not to be heeded."""
-    _shown().pop(name, None)
+def invalidate(name: str) -> None:
+    """Ignore what this widget says from now on: the value it shows is about to be changed elsewhere."""
+    _keys().pop(name, None)
 
 
-def is_shown(key: str) -> bool:
-    """Whether the widget under this key is to be seen, and was not overruled."""
-    return key in _shown().values()
+def is_current(key: str) -> bool:
+    """Whether events of the widget under this key count: it is visible, and was not invalidated."""
+    return key in _keys().values()
 
 
-def _shown() -> dict[str, str]:
-    keys: dict[str, str] = st.session_state.setdefault("showing", {})
+def _keys() -> dict[str, str]:
+    keys: dict[str, str] = st.session_state.setdefault("widget_keys", {})
     return keys

@@ -1,4 +1,4 @@
-"""Shows a folder of this machine in the file manager of whoever sits at it."""
+"""Shows a folder in the file manager of this machine."""
 
 from __future__ import annotations
 

@@ -26,14 +26,14 @@ class FolderError(SightlineError):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that can be indexed, and how it lies to the library's own folders."""
+    """A folder that can be indexed, and how it relates to the folders of the library."""
 
     path: Path
     note: str
 
 
 def folder(text: str, roots: Sequence[RootState], library: Path) -> Folder:
-    """The folder that a text names: a whole path, one that begins with `~`, or a `file://` address.
+    """Return the folder that a text names: an absolute path, one with `~`, or a `file://` address.
 
     Raises:
         FolderError: it names none, or one that can't be read or indexed.
@@ -90,7 +90,7 @@ def _note(path: Path, roots: Sequence[RootState]) -> str:
 
 
 def presences(roots: Iterable[RootState]) -> dict[int, Presence]:
-    """Whether each root is there now, by its id: gone, empty though it held photos, or silent for `PATIENCE`."""
+    """Look whether each root is there now, by its id; `silent` after `PATIENCE` seconds."""
     found: dict[int, Presence] = {}
     looks = [threading.Thread(target=_look, args=(root, found), daemon=True) for root in roots]
     for look in looks:

@@ -1,8 +1,8 @@
 """Runs of the indexer that pages start: a process of its own, one at a time, seen by all visitors.
 
-A run has a session of its own, so a Ctrl-C in the server's terminal does not reach it; it ends with the server all the
-same, by the pipe that `indexer.supervised` watches, which is also how a run is stopped. What was committed is safe, and
-the next run goes on from there.
+A run has its own process session, so a Ctrl-C in the server's terminal does not reach it. It still ends with the
+server, by the pipe that `indexer.supervised` watches; a run is stopped by the same pipe. What was committed is safe,
+and the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from store.tables.records import now
 
 log = logging.getLogger(__name__)
 
-# A batch takes seconds, a large model on a slow machine half a minute; what was committed is safe from a kill, too.
+# A batch takes seconds; with a large model on a slow machine half a minute. A kill loses nothing that was committed.
 PATIENCE: Final = 60.0
-# Of what a run says, so many of the last lines are kept, and so much of each.
+# So many of the last messages of a run are kept, and so many characters of each.
 LINES: Final = 200
 LINE: Final = 20_000
 
@@ -53,8 +53,8 @@ class Run:
         started: ISO 8601, UTC.
         state: done where it did all it was to do, with or without files that failed.
         code: what it exited with; None before.
-        found: the objects that it printed: a summary, or what it verified.
-        said: the last lines of what it had to say.
+        results: the JSON objects that it printed: a summary, or findings of `verify`.
+        log: its last messages.
     """
 
     what: Literal["index", "prune", "verify"]
@@ -63,8 +63,8 @@ class Run:
     started: str = field(default_factory=now)
     state: State = "running"
     code: int | None = None
-    found: list[dict[str, Any]] = field(default_factory=list)
-    said: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+    results: list[dict[str, Any]] = field(default_factory=list)
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
 
     @property
     def is_running(self) -> bool:
@@ -86,7 +86,7 @@ class Runner:
 
     @property
     def run(self) -> Run | None:
-        """The run at work, or the last one; None before the first, and once that was dismissed."""
+        """The present run, or the last one; None before the first, and after `dismiss`."""
         return self._run
 
     def index(self, folders: Sequence[Path], *, space: str | None = None, prune: bool = False) -> Run:
@@ -98,7 +98,7 @@ class Runner:
             prune: forget the photos of these folders that are missing.
 
         Raises:
-            RunError: a run is at work, here or elsewhere, or it can't be started.
+            RunError: a run is going on, here or elsewhere, or it can't be started.
         """
         options = ([f"--space={space}"] if space else []) + (["--prune"] if prune else [])
         options += ["--offline"] if self._offline else []
@@ -116,11 +116,11 @@ class Runner:
         return self._start(Run("verify", ()), ["verify"])
 
     def stop(self, which: Run | None = None, *, at_once: bool = False) -> None:
-        """Have the run end after the batch at hand, and after `PATIENCE` seconds at once.
+        """Stop the run after the present batch; kill it after `PATIENCE` seconds.
 
         Args:
-            which: only this one; another that was begun meanwhile goes on.
-            at_once: end it now, if it was told to stop before: of two visitors who press "Stop", neither meant that.
+            which: only this one; another that was started meanwhile goes on.
+            at_once: kill it now, but only if it is stopping already: two visitors may press "Stop" once each.
         """
         with self._lock:
             run, process = self._run, self._process
@@ -140,20 +140,20 @@ class Runner:
         timer.start()
 
     def dismiss(self) -> None:
-        """Forget a run that is over: who looked at how it ended wants to see it no more."""
+        """Forget a run that has ended."""
         with self._lock:
             if self._run is not None and not self._run.is_running:
                 self._run = None
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end of the run, so long at most; whether it came."""
+        """Wait at most so many seconds for the end of the run; whether it has ended."""
         return self._ended.wait(seconds)
 
     def _start(self, run: Run, arguments: list[str]) -> Run:
         with self._lock:
             if self._run is not None and self._run.is_running:
                 raise RunError("A run that was started here is still at work. Wait for it, or stop it.")
-            busy = at_work(self._path)
+            busy = running_elsewhere(self._path)
             if busy:
                 raise RunError(busy)
             command = [sys.executable, "-m", "indexer.supervised", *arguments]
@@ -175,7 +175,7 @@ class Runner:
 
     def _follow(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None and process.stderr is not None
-        listener = threading.Thread(target=_listen, args=(process.stderr, run.said), daemon=True)
+        listener = threading.Thread(target=_listen, args=(process.stderr, run.log), daemon=True)
         listener.start()
         printed: deque[str] = deque(maxlen=LINES)
         _listen(process.stdout, printed)
@@ -187,10 +187,10 @@ class Runner:
             except ValueError:
                 found = None
             if isinstance(found, dict):
-                run.found.append(found)
+                run.results.append(found)
         with self._lock:
             run.code = code
-            # A run that was asked to stop may have come to its end before it heard.
+            # A run that was asked to stop may have ended by itself before.
             was_stopped = code not in (0, 1) and (run.state == "stopping" or code in (130, 143))
             run.state = "stopped" if was_stopped else "done" if code in (0, 1) else "failed"
             if process.stdin is not None:
@@ -201,15 +201,15 @@ class Runner:
 
 
 def _listen(stream: IO[bytes], lines: deque[str]) -> None:
-    """Read to the end: a pipe that nobody empties stops who writes. Keeps what people can read of it."""
+    """Read a pipe to its end, and keep its lines: a full pipe blocks the process that writes."""
     while line := stream.readline(LINE):
         text = line.decode("utf-8", "replace").strip()
         if text:
             lines.append(text)
 
 
-def at_work(path: Path) -> str:
-    """A sentence that says which indexer is at work on the library at `path`; empty where none is."""
+def running_elsewhere(path: Path) -> str:
+    """Return a sentence on the indexer that is running on the library at `path`; empty if none is."""
     if not is_indexing(path):
         return ""
     pid = indexer_pid(path)

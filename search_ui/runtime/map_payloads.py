@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from functools import cache
 from typing import Final
 
 import numpy as np
 
-from sightline.maps.files import Bytes
-from store.vectors.index import Floats, Ids
+from sightline.lru import Lru
+from store.arrays import Bytes, Floats, Ids
 
 NAMES: Final = ("points",)
 """The first parts of the addresses of these routes; `/map` is the page."""
@@ -47,23 +45,17 @@ class Offered:
     """Points that pages were told the address of: the newest ones. Safe for use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept: Lru[str, bytes] = Lru(max_cost=_MOST_BYTES, cost=len)
 
     def put(self, space_id: int, data: bytes) -> str:
         """The address of some points, which says what they are: others have another."""
         name = f"{space_id}-{hashlib.sha256(data).hexdigest()[:32]}.bin"
-        with self._lock:
-            self._kept[name] = data
-            self._kept.move_to_end(name)
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _MOST_BYTES:
-                self._kept.popitem(last=False)
+        self._kept.put(name, data)
         return f"/points/{name}"
 
     def get(self, name: str) -> bytes | None:
         """The points of a name, None where it is not known, or not any more."""
-        with self._lock:
-            return self._kept.get(name)
+        return self._kept.get(name)
 
 
 @cache

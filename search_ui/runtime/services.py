@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from search_ui.runtime.index_runs import Runner
-from search_ui.runtime.uploads import Shelf
+from search_ui.runtime.uploads import UploadCache
 from sightline.jobs import Background
 from sightline.models.loaded import Encoders
 from sightline.searcher import Searcher
@@ -36,7 +36,7 @@ class Services:
     def __init__(self, path: Path, *, offline: bool) -> None:
         self.path = path
         self.encoders = Encoders(offline=offline)
-        self.shelf = Shelf()
+        self.uploads = UploadCache()
         self.background = Background()
         self.runner = Runner(path, offline=offline)
         self.manages = False
@@ -103,7 +103,7 @@ class Services:
             space = searcher.space()
             searcher.library.vectors.get(space.id)
             self.encoders.get(space)
-            searcher.calibrate(space)
+            searcher.warm_up(space)
         except SightlineError as error:
             log.info("nothing was loaded ahead: %s", error)
 

@@ -96,14 +96,14 @@ async def _put_picture(request: Request) -> Response:
         if len(data) > MAX_PICTURE_BYTES:
             return error_response(413, f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
     try:
-        return JSONResponse({"name": await run_in_threadpool(services().shelf.put, bytes(data))})
+        return JSONResponse({"name": await run_in_threadpool(services().uploads.put, bytes(data))})
     except QueryError as refused:
         return error_response(422, str(refused))
 
 
 def _dropped(request: Request) -> Response:
     """GET /picture/NAME.jpg: the thumbnail of a picture that was put."""
-    picture = services().shelf.get(_rest(request).removesuffix(".jpg"))
+    picture = services().uploads.get(_rest(request).removesuffix(".jpg"))
     if picture is None:
         return _not_found()
     return jpeg_response(picture.thumbnail, {"Cache-Control": "private, no-store"})

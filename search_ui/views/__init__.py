@@ -1,1 +1,1 @@
-"""One module for each page. Not `pages`: Streamlit takes a folder of that name beside its script for its own."""
+"""One module for each page. A folder named `pages` would switch on Streamlit's old multipage mode."""

@@ -1,6 +1,6 @@
-"""The page that compares: the same query in two spaces, side by side.
+"""The Compare page: the same query with two models, side by side.
 
-What it shows is in the address: `q`, `a`, `b`.
+Its state is in the URL: `q`, `a`, `b`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from search_ui.components.ranks import Ranked, Side, ranks
-from search_ui.parts.messages import named_library, note, quiet
+from search_ui.parts.messages import caption, message, named_library
 from search_ui.parts.page_frame import with_library
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name, number
@@ -23,7 +23,7 @@ from sightline.models.presets import DEMO, PRESETS
 from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
 from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
-from sightline.ranking.results import Found, Result
+from sightline.ranking.results import Hit, Result
 from sightline.searcher import Searcher
 from store.errors import SightlineError
 
@@ -32,22 +32,22 @@ DEPTHS: Final = (10, LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address asks for: a query, and the names of two spaces; empty for none."""
+class Params:
+    """The parameters of the URL: a query, and the names of two spaces; empty for none."""
 
     q: str = ""
     a: str = ""
     b: str = ""
 
-    def address(self) -> dict[str, str]:
-        """As the parameters of an address."""
+    def for_url(self) -> dict[str, str]:
+        """Return the parameters of a URL."""
         return {name: value for name in self.__slots__ if (value := getattr(self, name))}
 
 
-def go(asked: Asked) -> None:
-    """Ask for something else; a step that the browser's Back takes."""
-    if asked.address() != st.query_params.to_dict():
-        st.query_params.from_dict(asked.address())
+def navigate(params: Params) -> None:
+    """Go to another state of the page: a step that the browser's Back takes. A handler."""
+    if params.for_url() != st.query_params.to_dict():
+        st.query_params.from_dict(params.for_url())
 
 
 @with_library
@@ -60,24 +60,24 @@ def page(searcher: Searcher) -> None:
         _one_space(searcher, names)
         return
     address = st.query_params.to_dict()
-    usual = searcher.space().name
-    a = address["a"] if address.get("a") in spaces else usual
+    default = searcher.space().name
+    a = address["a"] if address.get("a") in spaces else default
     others = [name for name in names if name != a]
     b = address["b"] if address.get("b") in spaces else others[-1]
-    asked = Asked(address.get("q", ""), a, b)
-    _controls(asked, names)
-    if not asked.q.strip():
-        quiet("Search for something, to see what two spaces make of it: which pictures both find, and in what order.")
+    params = Params(address.get("q", ""), a, b)
+    _controls(params, names)
+    if not params.q.strip():
+        caption("Search for something, to see which pictures each model finds, and in what order.")
         return
     try:
-        query = parse(asked.q)
+        query = parse(params.q)
     except QueryError as error:
-        note(str(error), role="alert")
+        message(str(error), role="alert")
         return
     if not query.groups:
-        note("There is nothing to compare: filters alone find the same pictures in every space. Add some words.")
+        message("There is nothing to compare: filters alone find the same pictures with every model. Add some words.")
         return
-    # Folded ones stand for others, and for other others in each space: unfolded, ranks mean the same in both.
+    # Near-duplicates unfolded: each model folds others, and ranks would not mean the same.
     found = [_searched(searcher, replace(query, space=name, dedup=False)) for name in (a, b)]
     hits = [found_in.hits if isinstance(found_in, Result) else [] for found_in in found]
     if all(isinstance(each, Result) for each in found):
@@ -89,23 +89,23 @@ def page(searcher: Searcher) -> None:
 
 
 def _one_space(searcher: Searcher, names: Sequence[str]) -> None:
-    note("This library has one space. Compare takes two: index the same folders into another one, beside the first.")
+    message("This library has one model. Compare takes two: index the same folders with another one, beside the first.")
     other = min((preset for preset in PRESETS.values() if preset.name not in (*names, DEMO)), key=lambda p: p.gflops)
     folders = [shlex.quote(root.display) for root in searcher.library.catalog.roots()]
     command = f"python -m indexer {' '.join(folders)} --space {other.name}{named_library()}"
     st.code(command, language=None, wrap_lines=True)
-    quiet(
-        f"Its model is {other.purpose}; {other.download:,} MB are downloaded once. The new space becomes the one that "
-        "searches use, and space:NAME in a query takes the other. For other spaces: python -m indexer spaces"
+    caption(
+        f"This model is {other.purpose}; {other.download:,} MB are downloaded once. Searches then use the new model; "
+        "space:NAME in a query takes the other. For other models: python -m indexer spaces"
     )
 
 
-def _controls(asked: Asked, names: Sequence[str]) -> None:
-    # Widgets show what the address says: it may have changed without them, by Back or by a link.
-    st.session_state.update(compare_q=asked.q, compare_a=asked.a, compare_b=asked.b)
+def _controls(params: Params, names: Sequence[str]) -> None:
+    # Widgets show what the URL says: Back or a link may have changed it without them.
+    st.session_state.update(compare_q=params.q, compare_a=params.a, compare_b=params.b)
 
     def change() -> None:
-        go(Asked(*(str(st.session_state[f"compare_{name}"]).strip() for name in ("q", "a", "b"))))
+        navigate(Params(*(str(st.session_state[f"compare_{name}"]).strip() for name in ("q", "a", "b"))))
 
     st.text_input(
         "Search in both", key="compare_q", label_visibility="collapsed", icon=":material/search:", on_change=change,
@@ -117,8 +117,8 @@ def _controls(asked: Asked, names: Sequence[str]) -> None:
 
 
 def _searched(searcher: Searcher, query: Query) -> Result | str:
-    """The first hits, or why there are none."""
-    given = services().shelf.pictures_of(query)
+    """Return the first hits, or why there are none."""
+    given = services().uploads.pictures_of(query)
     try:
         is_waiting = searcher.needs_model(query, given)
         with st.spinner(f"Loading the model of {query.space} …") if is_waiting else nullcontext():
@@ -138,7 +138,7 @@ def _overlap(mine: Sequence[int], theirs: Sequence[int]) -> None:
     st.markdown(f"{'; '.join(parts)}; {agreed}.".replace("of the", "Of the", 1))
 
 
-def _side(name: str, result: Result | str, mine: Sequence[Found], theirs: Sequence[Found], other: str) -> Side:
+def _side(name: str, result: Result | str, mine: Sequence[Hit], theirs: Sequence[Hit], other: str) -> Side:
     if isinstance(result, str):
         return {"title": name, "about": "", "problem": result, "tiles": []}
     moved = changes([hit.photo.content_id for hit in mine], [hit.photo.content_id for hit in theirs])
@@ -147,7 +147,7 @@ def _side(name: str, result: Result | str, mine: Sequence[Found], theirs: Sequen
     return {"title": name, "about": took, "problem": result.why_empty or "" if not mine else "", "tiles": tiles}
 
 
-def _tile(hit: Found, rank: int, change: int | None, other: str) -> Ranked:
+def _tile(hit: Hit, rank: int, change: int | None, other: str) -> Ranked:
     if change is None:
         meaning = f"not among the first {LIMIT} in {other}"
     elif change:

@@ -1,7 +1,7 @@
-"""The page of the library: its folders, spaces, failures, room and runs, and what can be done with them.
+"""The Library page: folders, models, failures, disk use and runs, and what can be done with them.
 
-What acts on this machine is done only where the server manages it, see `Services.manages`; elsewhere, and in a library
-that is read-only, the page says the commands.
+The page acts on this machine only where the server may, see `Services.manages`. Elsewhere, and in a library that is
+read-only, it shows the commands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
 from search_ui.parts import library_lists, run_text
-from search_ui.parts.messages import WRONG, attempt, label, note, quiet, refusal
+from search_ui.parts.messages import WRONG, caption, escape_markdown, handler_error, message, run_handler
 from search_ui.parts.run_banner import EACH, PREPARING, STARTING, line, strip
 from search_ui.runtime.folder_input import FolderError, Presence, folder, presences
 from search_ui.runtime.index_runs import Run
@@ -35,7 +35,7 @@ NOT_HERE: Final = (
 )
 READONLY: Final = "This library is read-only here, so nothing can be indexed into it. What it holds can be seen."
 RUNS: Final = 6
-_ADDED: Final = "add_space"  # keys of the choices of a space
+_ADDED: Final = "add_space"  # keys of the two select boxes
 _OTHER: Final = "other_space"
 
 
@@ -52,7 +52,7 @@ def page() -> None:
     except DatabaseError:
         st.error(WRONG)
     except SightlineError as error:
-        note(str(error), role="alert")
+        message(str(error), role="alert")
 
 
 def _page(library: Library) -> None:
@@ -60,25 +60,25 @@ def _page(library: Library) -> None:
     counts, roots = catalog.counts(), catalog.roots()
     held, default = catalog.spaces(), catalog.default_space()
     acts = services().manages and not library.readonly
-    said = [count(counts.pictures, "picture"), f"in {count(counts.photos, 'file')}"]
-    said += [f"{counts.missing:,} missing"] if counts.missing else []
-    said += [f"{counts.failed:,} failed"] if counts.failed else []
-    quiet(" · ".join([f"{said[0]} {said[1]}", *said[2:]]))
+    parts = [count(counts.pictures, "picture"), f"in {count(counts.photos, 'file')}"]
+    parts += [f"{counts.missing:,} missing"] if counts.missing else []
+    parts += [f"{counts.failed:,} failed"] if counts.failed else []
+    caption(" · ".join([f"{parts[0]} {parts[1]}", *parts[2:]]))
     if not services().manages:
-        note(NOT_HERE)
+        message(NOT_HERE)
     elif library.readonly:
-        note(READONLY)
-    is_busy = _said()
+        message(READONLY)
+    is_busy = _run_state()
     there = presences(roots)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _folders(roots, there, held, acts=acts, is_busy=is_busy)
         if acts:
-            _care(library, roots, there, missing=counts.missing, is_busy=is_busy)
+            _maintenance(library, roots, there, missing=counts.missing, is_busy=is_busy)
     with right:
-        st.subheader("Spaces", anchor=False)
+        st.subheader("Models", anchor=False)
         library_lists.spaces(library, held, default)
-        st.subheader("Room on the disk", anchor=False)
+        st.subheader("Disk use", anchor=False)
         library_lists.disk(library)
         st.subheader("Last runs", anchor=False)
         library_lists.runs(library_reports.runs(library.catalog, RUNS))
@@ -89,31 +89,31 @@ def _page(library: Library) -> None:
 
 
 def _first(reason: LibraryError) -> None:
-    """Before there is a library that can be opened: its first folder."""
-    is_busy = _said()
+    """Draw the page without a library that can be opened: a form for the first folder."""
+    is_busy = _run_state()
     is_there = (services().path / DATABASE).is_file()
     if is_there:
-        note(str(reason), role="alert")
+        message(str(reason), role="alert")
     if services().manages:
         st.subheader("Index a folder" if is_there else "Nothing is indexed yet", anchor=False)
-        quiet("Give Sightline a folder of pictures. They stay where they are, and nothing leaves this computer.")
+        caption("Give Sightline a folder of pictures. They stay where they are, and nothing leaves this computer.")
         _add([], [], is_busy=is_busy)
     else:
-        note(NOT_HERE)
+        message(NOT_HERE)
     library_lists.commands([], opened=True)
 
 
 # -- the run at work ------------------------------------------------------------------------------------------------
 
 
-def _said() -> bool:
-    """Why the last click could not be done; the run at work, how the last one ended. Whether one is at work."""
+def _run_state() -> bool:
+    """Draw why the last click failed, the run at work or how the last one ended. Whether one is at work."""
     path, run = services().path, services().runner.run
     shown = run if run is not None and run.is_running else None
     is_busy = shown is not None or is_indexing(path)
-    # Always two, full or empty: what moves on the page is made anew, and what was typed into it is lost.
+    # Always two, full or empty: Streamlit makes anew what moves on the page, and loses what was typed into it.
     with st.container(key="lib_said"):
-        refusal()
+        handler_error()
     with st.container(key="lib_run"):
         st.fragment(_watch, run_every=EACH / 2)(path, shown, was_busy=is_busy)
     return is_busy
@@ -135,7 +135,7 @@ def _watch(path: Path, shown: Run | None, *, was_busy: bool) -> None:
     if is_own and run is not None:
         _stop(run)
     elif is_busy:
-        quiet("This run was started in a terminal, or by another program, and can be stopped there.")
+        caption("This run was started in a terminal, or by another program, and can be stopped there.")
     elif run is not None:
         _ended(run)
 
@@ -145,27 +145,27 @@ def _stop(run: Run) -> None:
         if services().manages:
             again = run.state == "stopping"
             st.button(
-                "Stop at once" if again else "Stop", key="lib_stop", on_click=_do,
+                "Stop at once" if again else "Stop", key="lib_stop", on_click=_act,
                 args=[lambda: services().runner.stop(run, at_once=again)],
             )  # fmt: skip
         if run.state == "stopping":
-            quiet("Stopping after the batch at hand. What was committed is safe either way.")
+            caption("Stopping after the batch at hand. What was committed is safe either way.")
         elif run.folders:
             shown = ", ".join(run.folders[:3]) + (" …" if len(run.folders) > 3 else "")
-            quiet(shown)
+            caption(shown)
 
 
 def _ended(run: Run) -> None:
-    note(run_text.outcome(run), role="alert" if run.state == "failed" else "status")
-    for finding in run.found if run.what == "verify" else []:
-        quiet(f"{finding.get('part', '')}: {finding.get('text', '')}")
+    message(run_text.outcome(run), role="alert" if run.state == "failed" else "status")
+    for finding in run.results if run.what == "verify" else []:
+        caption(f"{finding.get('part', '')}: {finding.get('text', '')}")
     if not services().manages:
-        return  # neither what it said, with paths of this machine, nor a way to take it from whom it is for
+        return  # neither the log, which has paths of this machine, nor a way to dismiss it for others
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_do, args=[services().runner.dismiss])
-    if run.said and run.state != "done":
-        with st.expander("What it said"):
-            st.code("\n".join(run.said), language=None, wrap_lines=True)
+        st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_act, args=[services().runner.dismiss])
+    if run.log and run.state != "done":
+        with st.expander("Log"):
+            st.code("\n".join(run.log), language=None, wrap_lines=True)
 
 
 # -- folders --------------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def _folders(
                 if acts:
                     st.button(
                         "Index again", key=f"again_{root.id}", disabled=is_busy or there[root.id] != "there",
-                        help=label(f"Look through {root.display} for what is new, changed or gone"),
+                        help=escape_markdown(f"Check {root.display} for new, changed and missing files"),
                         on_click=_index, args=[[to_path(root.path)], None],
                     )  # fmt: skip
         if acts and len(roots) > 1:
@@ -196,13 +196,10 @@ def _folders(
     with st.expander("Add a folder", icon=":material/create_new_folder:", expanded=not roots, key="lib_adding"):
         _add(roots, held, is_busy=is_busy)
     if present:
-        with st.expander("Index everything in another space", icon=":material/layers:", key="lib_spaces"):
-            quiet(
-                "A space is how a model sees pictures. Another model needs to look at each picture once; until all "
-                "are in the new space, searches keep to the old one."
-            )
-            _space(_OTHER, held, has_usual=False)
-            st.button("Index all in it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
+        with st.expander("Index everything with another model", icon=":material/layers:", key="lib_spaces"):
+            caption("Another model has to look at each picture once. Until it has, searches use the old one.")
+            _space(_OTHER, held, has_default=False)
+            st.button("Index all with it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
 
 
 def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: bool) -> None:
@@ -213,50 +210,50 @@ def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
     with st.container(key="lib_checked"):
         if text.strip():
             try:
-                quiet(folder(text, roots, services().path).note)
+                caption(folder(text, roots, services().path).note)
             except FolderError as error:
-                note(str(error), role="alert")
-    _space(_ADDED, held, has_usual=True)
-    # Never disabled by an empty box: the click that ends the typing would fall on a button that can't be pressed yet.
+                message(str(error), role="alert")
+    _space(_ADDED, held, has_default=True)
+    # Never disabled by an empty input: the click that ends the typing would hit a button that is still disabled.
     st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index_typed)
 
 
-def _space(key: str, held: Sequence[SpaceState], *, has_usual: bool) -> None:
-    """A choice of spaces, as `--space` takes them: those of the library, and those with a short name."""
+def _space(key: str, held: Sequence[SpaceState], *, has_default: bool) -> None:
+    """Draw a choice of models, as `--space` takes them: those of the library, and the presets."""
     own = {space.model: f"{space.name}: in this library" for space in held if space.count}
-    usual = {"": "the one that searches use" if own else "what suits this machine"} if has_usual else {}
+    default = {"": "current model" if own else "recommended"} if has_default else {}
     named = {
         preset.name: f"{preset.name}: {preset.purpose}"
         + (f"; {preset.download / 1000:.1f} GB to download once" if preset.download else "")
         for preset in PRESETS.values()
         if preset.name not in own and preset.model not in own
     }
-    options = {**usual, **own, **named}
-    st.selectbox("Space", list(options), key=key, format_func=lambda each: options.get(each, each))
+    options = {**default, **own, **named}
+    st.selectbox("Model", list(options), key=key, format_func=lambda each: options.get(each, each))
 
 
-# -- care -----------------------------------------------------------------------------------------------------------
+# -- maintenance -------------------------------------------------------------------------------------------------------
 
 
-def _care(
+def _maintenance(
     library: Library, roots: Sequence[RootState], there: dict[int, Presence], *, missing: int, is_busy: bool
 ) -> None:  # fmt: skip
-    st.subheader("Care", anchor=False)
+    st.subheader("Maintenance", anchor=False)
     prunable = [root for root in roots if there[root.id] == "there" and root.missing]
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Verify", key="lib_verify", disabled=is_busy, on_click=_do, args=[services().runner.verify],
+            "Verify", key="lib_verify", disabled=is_busy, on_click=_act, args=[services().runner.verify],
             help="Check the database, the vectors and the thumbnails",
         )  # fmt: skip
         if prunable:
-            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=_ask, args=[True])
+            st.button("Forget what is missing …", key="lib_prune", disabled=is_busy, on_click=_confirm, args=[True])
     if missing and not prunable:
-        quiet("The files that are missing lie in folders that are not there now. They are kept.")
+        caption("The files that are missing lie in folders that are not there now. They are kept.")
     if st.session_state.get("lib_asked") and prunable:
         with st.container(border=True, key="lib_confirm"):
-            note(_forgets(library, prunable), role="alert")
+            message(_forgets(library, prunable), role="alert")
             with st.container(horizontal=True, gap="small"):
-                st.button("Keep them", key="prune_no", on_click=_ask, args=[False])
+                st.button("Keep them", key="prune_no", on_click=_confirm, args=[False])
                 st.button(
                     "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=_index,
                     args=[[to_path(root.path) for root in prunable], None, True],
@@ -264,7 +261,7 @@ def _care(
 
 
 def _forgets(library: Library, roots: Sequence[RootState]) -> str:
-    """What a prune of these roots would do, with the numbers."""
+    """Return what pruning these roots would do, with the numbers."""
     of = library_reports.prunable(library.catalog, [root.id for root in roots])
     text = f"{count(of.photos, 'file')} missing from {count(len(roots), 'folder')} will be forgotten. "
     if not of.pictures:
@@ -276,31 +273,31 @@ def _forgets(library: Library, roots: Sequence[RootState]) -> str:
         text += f"{'is a favourite' if of.marked == 1 else 'are favourites'}: that is lost for good. "
     else:
         text += "None of those has tags or is a favourite. "
-    return text + "The folders are looked through first: files that are back by then stay."
+    return text + "The folders are checked first: files that are back by then stay."
 
 
-def _ask(yes: bool) -> None:
+def _confirm(yes: bool) -> None:
     st.session_state["lib_asked"] = yes
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------
 
 
-def _do(act: Callable[[], object]) -> None:
-    """Act on this machine, where that is allowed; where it can't be done, the next drawing says so."""
+def _act(action: Callable[[], object]) -> None:
+    """Act on this machine, where that is allowed; where it fails, the next drawing says so."""
     if not services().manages:
         st.session_state["refused"] = NOT_HERE
         return
-    attempt(act)
+    run_handler(action)
 
 
 def _index(folders: Sequence[Path], space: str | None, prune: bool = False) -> None:
-    _ask(False)
-    _do(lambda: services().runner.index(folders, space=space, prune=prune))
+    _confirm(False)
+    _act(lambda: services().runner.index(folders, space=space, prune=prune))
 
 
 def _chosen(key: str) -> str | None:
-    """The space chosen by now: the click may come with a choice that no run of the script has seen."""
+    """Return the model chosen by now: the click may come with a choice that no run of the script has seen."""
     return st.session_state.get(key) or None
 
 
@@ -318,4 +315,4 @@ def _index_typed() -> None:
         services().runner.index([found.path], space=_chosen(_ADDED))
         st.session_state["lib_folder"] = ""
 
-    _do(index)
+    _act(index)

@@ -1,18 +1,18 @@
-"""The page of the map: every picture as a point, near to what it is like; and those with a position on the earth."""
+"""The Map page: pictures as points, by content, or by location on a world map."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import streamlit as st
 
-from search_ui.components.map import Entry, Name, points
+from search_ui.components.map import Entry, Name, draw_map
 from search_ui.parts import page_state
-from search_ui.parts.messages import label, note, quiet, refusal
-from search_ui.parts.page_frame import search_for, with_library
+from search_ui.parts.messages import caption, escape_markdown, handler_error, message, run_handler
+from search_ui.parts.page_frame import with_library
 from search_ui.runtime.map_builders import maps_of
 from search_ui.runtime.map_payloads import offered, packed
 from sightline.humanize import count
@@ -23,14 +23,13 @@ from sightline.maps.files import Layout
 from sightline.maps.layout import apart
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
-from store.errors import SightlineError
+from store.arrays import Floats, Ids
 from store.tables.catalog import SpaceState
-from store.vectors.index import Floats, Ids
 
 Tab = Literal["meaning", "earth"]
 TABS: Final[tuple[Tab, ...]] = get_args(Tab)
 
-_TAB_NAMES: Final[dict[Tab, str]] = {"meaning": "By what they show", "earth": "On the earth"}
+_TAB_NAMES: Final[dict[Tab, str]] = {"meaning": "By content", "earth": "World map"}
 _BY_NAMES: Final[dict[By, str]] = {"cluster": "Group", "folder": "Folder", "year": "Year"}
 _KEY: Final = "map"
 _STEP: Final = 1e-5  # of 180 degrees: 200 m, as far as a telephone's position may be off
@@ -39,12 +38,8 @@ _STEP: Final = 1e-5  # of 180 degrees: 200 m, as far as a telephone's position m
 @with_library
 def page(searcher: Searcher) -> None:
     """Draw the page."""
-    opened = st.session_state.pop("map_opened", None)
-    if opened is not None:
-        page_state.forget()
-        st.switch_page(st.session_state["search_page"], query_params={"photo": str(opened)})
     st.title("Map", anchor=False)
-    refusal()
+    handler_error()
     space, tab, by = _controls(searcher)
     look = maps_of(searcher).look(space)
     # What is being made, also where the other tab is shown: colours by group come of it.
@@ -60,26 +55,26 @@ def page(searcher: Searcher) -> None:
 
 
 def _controls(searcher: Searcher) -> tuple[SpaceState, Tab, By]:
-    """The space, the tab and the colours, as the address or a click says them."""
+    """Draw the controls; returns the space, the tab and the colours that the URL or a click says."""
     spaces = {space.name: space for space in searcher.library.catalog.spaces() if space.count}
-    usual = searcher.space()
-    space = spaces.get(st.query_params.get("space", ""), usual)
+    default = searcher.space()
+    space = spaces.get(st.query_params.get("space", ""), default)
     tab = _one_of(st.query_params.get("tab", ""), TABS)
     by = _one_of(st.query_params.get("by", ""), BYS)
     for key, value in (("map_tab", tab), ("map_by", by), ("map_space", space.name)):
-        st.session_state[key] = value  # what the address says, which Back may have changed
+        st.session_state[key] = value  # what the URL says, which Back may have changed
 
-    def keep() -> None:
-        said = {"tab": st.session_state["map_tab"] or tab, "by": st.session_state["map_by"] or by,
+    def navigate() -> None:
+        chosen = {"tab": st.session_state["map_tab"] or tab, "by": st.session_state["map_by"] or by,
                 "space": st.session_state.get("map_space") or space.name}  # fmt: skip
-        is_usual = {"tab": TABS[0], "by": BYS[0], "space": usual.name}
-        st.query_params.from_dict({name: value for name, value in said.items() if value != is_usual[name]})
+        defaults = {"tab": TABS[0], "by": BYS[0], "space": default.name}
+        st.query_params.from_dict({name: value for name, value in chosen.items() if value != defaults[name]})
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="map-controls"):
-        st.segmented_control("Where", TABS, key="map_tab", format_func=lambda each: _TAB_NAMES[each], on_change=keep)
-        st.segmented_control("Colour", BYS, key="map_by", format_func=lambda each: _BY_NAMES[each], on_change=keep)
+        st.segmented_control("View", TABS, key="map_tab", format_func=lambda each: _TAB_NAMES[each], on_change=navigate)
+        st.segmented_control("Colour", BYS, key="map_by", format_func=lambda each: _BY_NAMES[each], on_change=navigate)
         if len(spaces) > 1:
-            st.selectbox("Space", list(spaces), key="map_space", on_change=keep, width=220)
+            st.selectbox("Model", list(spaces), key="map_space", on_change=navigate, width=220)
     return space, tab, by
 
 
@@ -89,35 +84,33 @@ def _one_of(given: str, known: tuple[Any, ...]) -> Any:
 
 def _meaning(searcher: Searcher, space: SpaceState, layout: Layout, by: By) -> None:
     if not len(layout.ids):
-        note("No picture of this library is there now, so there is nothing to put on a map.")
+        message("No picture of this library is there now, so the map is empty.")
         return
     colouring = _grouped(layout) if by == "cluster" else _coloured(searcher, layout.ids, by)
     shown = count(len(layout.ids), "picture")
-    said = [f"{shown}; what is alike lies together"]
-    if layout.since:
-        said.append(f"{count(layout.since, 'picture')} put in or left out since the whole was laid out")
-    quiet(". ".join(said) + ".")
+    changes = f" {count(layout.since, 'change')} since the map was made." if layout.since else ""
+    caption(f"{shown}. Similar pictures are close together.{changes}")
     _draw(
         searcher, layout.ids, layout.places, colouring, space, "meaning", names_of(layout),
-        about=f"A map of {shown}: what is alike lies together.",
+        about=f"A map of {shown}: similar pictures are close together.",
     )  # fmt: skip
 
 
 def _earth(searcher: Searcher, space: SpaceState, layout: Layout | None, by: By) -> None:
     ids, latitudes, longitudes = searcher.library.catalog.located()
     if not len(ids):
-        note("No picture here says where it was taken: cameras write that into their files only if told to.")
+        message("No picture here says where it was taken: cameras write that into their files only if told to.")
         return
     places = apart(np.stack([longitudes, latitudes], axis=1).astype(np.float32) / np.float32(180), step=_STEP)
     shown = f"{len(ids):,} of {count(searcher.library.catalog.counts().pictures, 'picture')}"
-    quiet(f"{shown} with a place. Those taken at the very same one are drawn around it.")
+    caption(f"{shown} have a location. Pictures at one spot are spread out a little.")
     if by != "cluster":
         colouring = _coloured(searcher, ids, by)
     elif layout is not None:  # the same colours as on the other tab
         colouring = _grouped(layout).picked(layout.ids, ids)
     else:
         colouring = Colouring(np.full(len(ids), colours.REST, np.uint8), ())
-    _draw(searcher, ids, places, colouring, space, "earth", (), about=f"{shown} as points on a map of the earth.")
+    _draw(searcher, ids, places, colouring, space, "earth", (), about=f"{shown} as points on a world map.")
 
 
 def _coloured(searcher: Searcher, ids: Ids, by: Literal["folder", "year"]) -> Colouring:
@@ -139,23 +132,23 @@ def _draw(
         for each in colouring.categories
     ]
     choose = partial(choose_pictures, searcher, ids, places, colouring)
-    points(
+    draw_map(
         offered().put(space.id, packed(ids, places, colouring.of)), key=_KEY, kind=tab,
         view=f"{tab} {space.id}", about=about, legend=legend, names=names, quiet=colours.QUIET,
         reach=(1.0, 0.5) if tab == "earth" else reach_of(places),
-        on_open=lambda: _attempt(lambda: open_picture(st.session_state[_KEY].opened)),
-        on_choose=lambda: _attempt(lambda: choose(st.session_state[_KEY].chosen)),
+        on_open=lambda: run_handler(lambda: open_picture(st.session_state[_KEY].opened)),
+        on_choose=lambda: run_handler(lambda: choose(st.session_state[_KEY].chosen)),
     )  # fmt: skip
 
 
 def reach_of(places: Floats) -> tuple[float, float]:
-    """The largest x and y of places float32 (n, 2), either sign; not so small that one point would fill a screen."""
+    """Return the largest |x| and |y| of places float32 (n, 2), but at least 0.2."""
     x, y = np.maximum(np.abs(places).max(axis=0), 0.2).tolist()
     return round(x, 3), round(y, 3)
 
 
 def names_of(layout: Layout) -> list[Name]:
-    """What is written on the map: the name of each group at its middle, the largest group first."""
+    """Return the names written on the map, each at the middle of its group, the largest group first."""
     names: list[Name] = []
     for number, name in enumerate(layout.labels):
         places = layout.places[layout.clusters == number]
@@ -171,7 +164,7 @@ def names_of(layout: Layout) -> list[Name]:
 
 def _progress(searcher: Searcher, space: SpaceState, look: Look) -> None:
     if look.job.error:
-        note(f"The map could not be made: {look.job.error}", role="alert")
+        message(f"The map could not be made: {look.job.error}", role="alert")
         st.button("Try again", on_click=maps_of(searcher).again, args=[space])
         return
     # Not more often: after each run Streamlit collects garbage, which takes time from the work itself.
@@ -181,44 +174,37 @@ def _progress(searcher: Searcher, space: SpaceState, look: Look) -> None:
 def _watch(searcher: Searcher, space: SpaceState, shown: Look) -> None:
     if not shown.job.is_running or maps_of(searcher).newest(space) is not shown.layout:
         st.rerun()
-    st.progress(shown.job.done, text=label(shown.job.doing or "Waiting for other work"))
+    st.progress(shown.job.done, text=escape_markdown(shown.job.doing or "Waiting for other work"))
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------
 
 
-def _attempt(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except SightlineError as error:
-        st.session_state["refused"] = str(error)
-
-
 def open_picture(given: Any) -> None:
-    """Open a picture, by its content id, in Search.
+    """Open a picture on the Search page, by its content id. A handler.
 
     Raises:
         QueryError: it is no id.
     """
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise QueryError("That is no picture. Click on a point.")
-    st.session_state["map_opened"] = given
+    page_state.open_photo_in_search(given)
 
 
 def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Colouring, given: Any) -> None:
-    """Open in Search the pictures inside a line, `{"polygon": ...}`, or of a category, `{"category": number}`.
+    """Search for the pictures in a `{"polygon": ...}`, or of a `{"category": number}`. A handler.
 
     Raises:
         QueryError: it is neither, or there is no picture there.
-        SightlineError: the choice can't be kept.
+        SightlineError: the selection can't be kept.
     """
-    asked = given if isinstance(given, dict) else {}
-    if "polygon" in asked:
-        chosen = ids[lasso.inside(lasso.corners(asked["polygon"]), places)]
-    elif isinstance(asked.get("category"), int):
-        chosen = ids[colouring.of == asked["category"]]
+    wanted = given if isinstance(given, dict) else {}
+    if "polygon" in wanted:
+        chosen = ids[lasso.inside(lasso.corners(wanted["polygon"]), places)]
+    elif isinstance(wanted.get("category"), int):
+        chosen = ids[colouring.of == wanted["category"]]
     else:
-        raise QueryError("Nothing was chosen. Draw around some pictures, or take a name below the map.")
+        raise QueryError("Nothing is selected. Draw around some pictures, or press a name below the map.")
     if not len(chosen):
         raise QueryError("There is no picture in there. Draw around some.")
-    search_for(f"set:{searcher.library.marks.keep_set(chosen.tolist())}")
+    page_state.open_search(f"set:{searcher.library.marks.keep_set(chosen.tolist())}")

@@ -1,4 +1,4 @@
-"""The dialog of one picture: large, with what is known of it, why it was found, and what a person decides about it."""
+"""The dialog of one picture: large, with its facts, why it was found, its tags, and similar pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 from search_ui.components.gallery import thumbnails
 from search_ui.components.viewer import Picture, cutter, viewer
 from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
-from search_ui.parts.messages import READONLY, attempt, guarded, note, quiet, refusal
+from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
 from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title
 from search_ui.parts.tiles import asked, tile
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of
@@ -20,7 +20,7 @@ from sightline.humanize import count, file_name
 from sightline.media.crop import as_box, crop, crop_of
 from sightline.query.parser import parse
 from sightline.query.types import QueryError
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
 from store.library import Library
@@ -28,42 +28,42 @@ from store.paths import to_path
 from store.tables.catalog import PhotoRow
 
 MAX_DUPLICATES: Final = 60
-# Up to this longer side the thumbnail, which is not enlarged, shows all there is.
+# A picture whose longer side is at most this long has no preview: its thumbnail shows all there is.
 _THUMBNAIL_SIDE: Final = 512
 _KEY: Final = "viewer"
 
-FoundOf = Callable[[int], Found | None]
+HitOf = Callable[[int], Hit | None]
 
 
 def detail(
-    searcher: Searcher, content_id: int, found: Found | None, order: Sequence[int] = (), found_of: FoundOf | None = None
+    searcher: Searcher, content_id: int, hit: Hit | None, order: Sequence[int] = (), hit_of: HitOf | None = None
 ) -> None:
     """Open the dialog of a picture.
 
     Args:
         searcher: of the library that holds it.
         content_id: the picture.
-        found: how it was found; None where it was not searched for.
-        order: content ids of the page in their order: what the arrow keys lead through.
-        found_of: how each of them was found; None: only `found` is known.
+        hit: how it was found; None where it was not searched for.
+        order: content ids of the page, in the order of the arrow keys.
+        hit_of: how each of them was found; None: only `hit` is known.
     """
-    if page_state.photo() != content_id:
+    if page_state.open_photo_id() != content_id:
         page_state.open_photo(content_id)
-    _dialog(searcher, tuple(order), found_of or {content_id: found}.get)
+    _dialog(searcher, tuple(order), hit_of or {content_id: hit}.get)
 
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
 @st.dialog("Picture", width="large", on_dismiss=page_state.close_photo)
-@guarded
-def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None:
-    content_id = page_state.photo()
+@catch_errors
+def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
+    content_id = page_state.open_photo_id()
     if content_id is None or services().searcher() is not searcher:
         st.rerun()  # something else was asked for; or another library was put in the place of this one
     library = searcher.library
-    attempt(lambda: favourite_events.heed(library, _KEY))
-    refusal()
+    run_handler(lambda: favourite_events.apply_events(library, _KEY))
+    handler_error()
     photo = library.catalog.photos([content_id]).get(content_id)
-    found = found_of(content_id)
+    hit = hit_of(content_id)
     # Laid out by style.css: facts beside picture and strips, or between them where the window is narrow.
     with st.container(key="photo-dialog"):
         large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
@@ -71,19 +71,19 @@ def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None
         _viewer(library, content_id, order)
     with beside:
         if photo is None:
-            note("This picture is no longer where it was.")
+            message("This picture is no longer where it was.")
             return
         title(photo)
         _marks(library, content_id)
         _actions(photo, content_id)
-        fact_list(photo, found)
-        if found is not None and found.parts:
-            parts_table(found.parts)
+        fact_list(photo, hit)
+        if hit is not None and hit.parts:
+            parts_table(hit.parts)
         place(photo)
         copies(library, photo)
     with below:
-        if found is not None and found.folded:
-            _duplicates(library, found.folded)
+        if hit is not None and hit.folded:
+            _duplicates(library, hit.folded)
         _similar(searcher, content_id)
 
 
@@ -91,7 +91,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], found_of: FoundOf) -> None
 
 
 def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
-    places = photo_navigation.around(content_id, order)
+    places = photo_navigation.neighbours(content_id, order)
     photos = library.catalog.photos([each.id for each in places])
     starred = library.marks.favourites_of(photos)
     viewer(
@@ -101,12 +101,12 @@ def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
             if each.id in photos or each.id == content_id
         ],
         content_id, key=_KEY,
-        on_move=lambda: _if_id(_said("moved"), page_state.follow_to_photo),
-        on_part=lambda: attempt(lambda: _take_part(library, _said("part"))),
+        on_move=lambda: _if_id(_event("moved"), page_state.follow_to_photo),
+        on_part=lambda: run_handler(lambda: _take_part(library, _event("part"))),
     )  # fmt: skip
 
 
-def _said(name: str) -> Any:
+def _event(name: str) -> Any:
     return getattr(st.session_state[_KEY], name)
 
 
@@ -115,8 +115,8 @@ def _if_id(value: object, then: Callable[[int], object]) -> None:
         then(value)
 
 
-def _picture(at: photo_navigation.Place, photo: PhotoRow | None, *, is_favourite: bool) -> Picture:
-    """A picture as the viewer wants it; one that is not there any more without addresses."""
+def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favourite: bool) -> Picture:
+    """Return a picture for the viewer; without addresses where it is not there any more."""
     if photo is None:
         return {
             "id": at.id, "name": "", "small": "", "large": "", "width": 1, "height": 1, "colour": "",
@@ -137,19 +137,19 @@ def _picture(at: photo_navigation.Place, photo: PhotoRow | None, *, is_favourite
 
 
 def _take_part(library: Library, part: Any) -> None:
-    """Search with a part of a picture, beside what is asked for already."""
+    """Add a part of a picture to the query."""
     if not isinstance(part, dict) or not isinstance(part.get("id"), int):
         raise QueryError("That is no part of a picture. Draw a rectangle inside one.")
-    name = services().shelf.put(crop(library, part["id"], as_box(part.get("box"))))
-    page_state.take_pictures([name])
+    name = services().uploads.put(crop(library, part["id"], as_box(part.get("box"))))
+    page_state.add_images([name])
 
 
 @st.dialog("Search with a part of your picture", width="large")
-@guarded
+@catch_errors
 def crop_dropped(name: str) -> None:
-    """The dialog that cuts a part out of a picture given to the page; the query then has the part in its place."""
-    refusal()
-    dropped = services().shelf.get(name)
+    """Draw the dialog that cuts a part out of an uploaded picture; the part takes its place in the query."""
+    handler_error()
+    dropped = services().uploads.get(name)
     if dropped is None or st.session_state.pop("part_taken", False):
         st.rerun()
     width, height = dropped.size
@@ -158,19 +158,19 @@ def crop_dropped(name: str) -> None:
     def take() -> None:
         part = st.session_state[key].part
         box = as_box(part.get("box") if isinstance(part, dict) else None)
-        taken = services().shelf.put(crop_of(dropped.data, box))
-        page_state.ask(page_state.text().replace(f"picture:{name}", f"picture:{taken}"))
+        taken = services().uploads.put(crop_of(dropped.data, box))
+        page_state.set_query(page_state.text().replace(f"picture:{name}", f"picture:{taken}"))
         st.session_state["part_taken"] = True
 
     address = f"/picture/{name}.jpg"
     cutter(
         {"id": 1, "name": "your picture", "small": address, "large": "", "width": width, "height": height,
          "colour": "", "position": "", "favourite": False},
-        key=key, on_part=lambda: attempt(take),
+        key=key, on_part=lambda: run_handler(take),
     )  # fmt: skip
 
 
-# -- what a person decides ------------------------------------------------------------------------------------------
+# -- tags and favourites -----------------------------------------------------------------------------------------------
 
 
 def _marks(library: Library, content_id: int) -> None:
@@ -180,14 +180,14 @@ def _marks(library: Library, content_id: int) -> None:
         marks.tags_of([content_id]).get(content_id, ()),
     )
     if library.readonly:
-        quiet(READONLY)
-        quiet(f"{'A favourite. ' if is_favourite else ''}Tags: {', '.join(tags) or 'none'}.")
+        caption(READONLY)
+        caption(f"{'A favourite. ' if is_favourite else ''}Tags: {', '.join(tags) or 'none'}.")
         return
-    of_favourite, of_tags = favourite_events.switch(content_id), f"tags-{content_id}"
-    widget_keys.only([of_favourite, of_tags])
-    favourite = widget_keys.key_showing(of_favourite, is_favourite, same=operator.eq)
-    # A name that the library did not take goes again.
-    chosen = widget_keys.key_showing(of_tags, list(tags), same=lambda a, b: set(a) == set(b))
+    favourite_name, tags_name = favourite_events.toggle_name(content_id), f"tags-{content_id}"
+    widget_keys.set_visible([favourite_name, tags_name])
+    favourite = widget_keys.key_for_value(favourite_name, is_favourite, same=operator.eq)
+    # A name that the library did not take disappears again.
+    chosen = widget_keys.key_for_value(tags_name, list(tags), same=lambda a, b: set(a) == set(b))
 
     def change_tags() -> None:
         services().require_same_library(library)
@@ -202,18 +202,18 @@ def _marks(library: Library, content_id: int) -> None:
         services().require_same_library(library)
         marks.favourite([content_id], st.session_state[favourite])
 
-    # With defaults: see `asking.filled`.
-    st.toggle("Favourite", is_favourite, key=favourite, on_change=_if_shown, args=[favourite, change_favourite])
+    # With defaults too: see `page_state.default_value`.
+    st.toggle("Favourite", is_favourite, key=favourite, on_change=_if_current, args=[favourite, change_favourite])
     st.multiselect(
         "Tags", [name for name, _ in marks.tags()], list(tags), key=chosen, accept_new_options=True,
-        placeholder="Add a tag", on_change=_if_shown, args=[chosen, change_tags],
+        placeholder="Add a tag", on_change=_if_current, args=[chosen, change_tags],
     )  # fmt: skip
 
 
-def _if_shown(key: str, change: Callable[[], object]) -> None:
-    """Heed a choice, unless it is that of a widget that is gone: Streamlit calls its handler too."""
-    if widget_keys.is_shown(key):
-        attempt(change)
+def _if_current(key: str, change: Callable[[], object]) -> None:
+    """Apply a change, unless it is stale: Streamlit calls handlers of widgets that are gone, too."""
+    if widget_keys.is_current(key):
+        run_handler(change)
 
 
 def _actions(photo: PhotoRow, content_id: int) -> None:
@@ -224,25 +224,25 @@ def _actions(photo: PhotoRow, content_id: int) -> None:
     with st.container(horizontal=True, gap="small"):
         # As handlers: they run before the box is drawn again, which may not be changed after.
         for word, state, change in (("More", "liked", page_state.like), ("Less", "disliked", page_state.dislike)):
-            said = f"No longer {word.lower()} like this" if now == state else f"{word} like this"
+            text = f"No longer {word.lower()} like this" if now == state else f"{word} like this"
             kind: Literal["primary", "secondary"] = "primary" if state == "liked" else "secondary"
             # Under a key: what the button says changes with the click.
-            st.button(said, key=f"make-{state}", type=kind, on_click=change, args=[content_id])
+            st.button(text, key=f"make-{state}", type=kind, on_click=change, args=[content_id])
         # Not a button of Streamlit's: those read the whole file before anyone asks for it.
         st.html(f'<a class="download" href="/original/{content_id}" download>Download</a>', width="content")
         if services().manages:
-            st.button("Open folder", key="open-folder", on_click=attempt, args=[lambda: open_folder(photo)])
+            st.button("Open folder", key="open-folder", on_click=run_handler, args=[lambda: open_folder(photo)])
 
 
 def open_folder(photo: PhotoRow) -> None:
-    """Show the folder of a photo in this machine's file manager, for who may act on this machine.
+    """Show the folder of a photo in this machine's file manager.
 
     Raises:
-        FileManagerError: they may not, or it can't be shown.
+        FileManagerError: the visitor may not act on this machine, or it can't be shown.
     """
     if not services().manages:
         raise FileManagerError(
-            "Folders are opened only for who sits at this machine. Start Sightline with --manage if that is you."
+            "Folders are opened only for users of this machine. Start Sightline with --manage if that is you."
         )
     show_folder_of(to_path(photo.root, photo.path))
 
@@ -251,7 +251,7 @@ def open_folder(photo: PhotoRow) -> None:
 
 
 def _duplicates(library: Library, folded: Sequence[int]) -> None:
-    quiet(f"{count(len(folded), 'near-duplicate')} of it, folded into one place")
+    caption(f"{count(len(folded), 'near-duplicate')} of it, folded into one place")
     _strip(library, folded[:MAX_DUPLICATES], "duplicates")
     st.button("Show them apart", on_click=page_state.unfold_duplicates)
 
@@ -263,7 +263,7 @@ def _similar(searcher: Searcher, content_id: int) -> None:
         space = searcher.space()
     ids = similar(searcher.library, space.id, content_id)
     if ids:
-        quiet("Similar pictures")
+        caption("Similar pictures")
         _strip(searcher.library, ids, "similar")
 
 

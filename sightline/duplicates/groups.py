@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from sightline.duplicates.keep_rules import Suggestion, Version, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, Report, pairs
 from sightline.ranking.calibration import Calibration
+from store.arrays import Ids
 from store.errors import SightlineError
 from store.library import Library
 from store.paths import as_json, display, to_bytes, to_path
 from store.tables.catalog import CHUNK, PhotoRow, SpaceState
-from store.vectors.index import Ids
 
 Kind = Literal["exact", "near"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

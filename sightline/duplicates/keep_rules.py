@@ -94,7 +94,7 @@ _RULES: Final = (
     _Rule(lambda v: -_known(v), "it has the date or the camera", "lacks the date or the camera"),
     _Rule(lambda v: -_KEPT_BY.get(v.facts["format"], _MOST), "its format loses less", "its format loses more"),
     _Rule(lambda v: -v.size, "its file is larger", "its file is smaller"),
-    _Rule(lambda v: v.is_named_copy, "its name does not say copy", "its name says copy"),
+    _Rule(lambda v: v.is_named_copy, "the file name isn't a copy", "its name says copy"),
     _Rule(lambda v: v.mtime_ns, "its file is older", "its file is newer"),
     _Rule(lambda v: len(v.root) + len(v.path), "its path is shorter", "its path is longer"),
     _Rule(lambda v: (v.root, v.path), "its path comes first", "its path comes later"),

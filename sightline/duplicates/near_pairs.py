@@ -21,7 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from store.vectors.index import Ids, VectorIndex
+from store.arrays import Ids
+from store.vectors.index import VectorIndex
 
 EXACT: Final = 50_000
 PROBES: Final = 8

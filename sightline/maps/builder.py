@@ -13,9 +13,9 @@ from sightline.maps import cluster_names, files
 from sightline.maps import layout as map_layout
 from sightline.maps.files import Layout
 from sightline.models.loaded import Encoders
+from store.arrays import Floats, Ids
 from store.library import Library
 from store.tables.catalog import SpaceState
-from store.vectors.index import Floats, Ids
 
 RENEWED: Final = 0.2
 """The share of a map that may be put in or left out before the whole is laid out anew: people remember where things

@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.labels import TEMPLATES, class_vectors
-from sightline.maps.files import Bytes
 from sightline.maps.layout import VectorsOf
 from sightline.models.loaded import Encoders
 from sightline.models.presets import preset_of, templates_of
+from store.arrays import Bytes, Floats, Ids
 from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import SpaceState
 from store.tables.filters import Folder
-from store.vectors.index import Floats, Ids
 
 MOST: Final = 24
 """Groups at most: as many names fit on a map without hiding it."""

@@ -8,10 +8,9 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from sightline.maps.files import Bytes
+from store.arrays import Bytes, Floats, Ids
 from store.library import Library
 from store.tables.filters import Date, Folder
-from store.vectors.index import Floats, Ids
 
 By = Literal["cluster", "folder", "year"]
 BYS: Final[tuple[By, ...]] = get_args(By)

@@ -17,12 +17,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Bytes, Floats, Ids
 from store.files import replace_file
-from store.vectors.index import Floats, Ids
 
 log = logging.getLogger(__name__)
 
-Bytes = NDArray[np.uint8]
 
 MAGIC: Final = b"SLMAP\x00\x00\x01"
 _DIGEST: Final = 32

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.query.types import QueryError
-from store.vectors.index import Floats
+from store.arrays import Floats
 
 MAX_CORNERS: Final = 2_000
 _CHUNK: Final = 65_536

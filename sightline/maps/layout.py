@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from store.vectors.index import Floats, Ids
+from store.arrays import Floats, Ids
 
 Rows = NDArray[np.intp]
 VectorsOf = Callable[[Ids], Floats]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from store.arrays import Floats
 
 
 class Pending:

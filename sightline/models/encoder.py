@@ -16,13 +16,14 @@ from torch.nn import functional
 
 from sightline.models import cpu_backends
 from sightline.models.cpu_backends import Backend
-from sightline.models.device_queue import Floats, Lane, Pending, join
+from sightline.models.device_queue import Lane, Pending, join
 from sightline.models.devices import choose_device, choose_precision
 from sightline.models.memory import give_back
 from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
 from sightline.models.weights import load, load_visual
+from store.arrays import Floats
 from store.errors import SpaceError
 
 log = logging.getLogger(__name__)
@@ -228,7 +229,7 @@ class Encoder:
         if not self.model.has_text:
             raise SpaceError(f"Space {self.model.name!r} knows pictures only, no words; search it with a picture.")
         if not self._reads:
-            raise SpaceError(f"The model of space {self.model.name!r} was loaded for pictures only.")
+            raise SpaceError(f"The model {self.model.name!r} was loaded for pictures only.")
         if not texts:
             return np.empty((0, self.model.dim), np.float32)
         with self._lock:
@@ -249,7 +250,8 @@ class Encoder:
         if count > self._context:
             shown = text if len(text) <= 40 else f"{text[:40]}…"
             raise TextTooLongError(
-                f"The text {shown!r} has {count} tokens; space {self.model.name!r} reads {self._context}. Shorten it."
+                f"The text {shown!r} has {count} tokens; the model {self.model.name!r} reads {self._context}. "
+                "Shorten it."
             )
 
     def close(self) -> None:

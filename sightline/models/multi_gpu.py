@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sightline.models.device_queue import Floats, Pending
+from sightline.models.device_queue import Pending
 from sightline.models.devices import choose_devices
 from sightline.models.encoder import Encoder
+from store.arrays import Floats
 
 if TYPE_CHECKING:
     import torch

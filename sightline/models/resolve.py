@@ -101,7 +101,7 @@ def _repository(model: str) -> str:
     tags = list_pretrained_tags_by_model(name)
     if not tags:
         raise SpaceError(
-            f"There is no space named {model!r}. Presets: {', '.join(PRESETS)}. Others are named MODEL/TAG as "
+            f"There is no model named {model!r}. Presets: {', '.join(PRESETS)}. Others are named MODEL/TAG as "
             f"open_clip lists them, {LOCAL}FOLDER or {HUB}ORG/NAME."
         )
     if tag not in tags:
@@ -168,7 +168,7 @@ def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Mode
         raise SpaceError(f"There is no folder {folder} (from --space {spec}).")
     file = weights_file(folder)
     if file is None:
-        raise SpaceError(f"The folder {folder} holds no weights (*.safetensors), so space {spec!r} can't be loaded.")
+        raise SpaceError(f"The folder {folder} holds no weights (*.safetensors), so {spec!r} can't be loaded.")
     for name, read in ((OPEN_CLIP_CONFIG, _read_open_clip), (TIMM_CONFIG, _read_timm)):
         if (folder / name).is_file():
             try:

@@ -61,7 +61,7 @@ def explain(query: Query) -> list[Line]:
         positive = _filter(replace(given, negated=False))
         made.append(("not", f"not {positive}") if given.negated else ("only", positive))
     if query.space is not None:
-        made.append(("option", f"searched in the space {query.space}"))
+        made.append(("option", f"searched with the model {query.space}"))
     if query.sort is not None:
         made.append(("option", f"sorted {_ORDERS[query.sort]}"))
     if not query.dedup:

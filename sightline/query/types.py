@@ -201,7 +201,7 @@ class Query:
         if self.sort is not None and self.sort not in SORTS:
             raise QueryError(f"Hits can be sorted by {', '.join(SORTS)}; not by {self.sort!r}.")
         if self.space is not None and (not self.space.strip() or not _is_printable(self.space)):
-            raise QueryError(f"space: takes the name of an embedding space; not {self.space[:80]!r}.")
+            raise QueryError(f"space: takes the name of a model; not {self.space[:80]!r}.")
         if self.template is not None and self.template != TEMPLATE_OFF:
             if SLOT not in self.template or not _is_printable(self.template):
                 raise QueryError(

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from store.vectors.index import Floats
+from store.arrays import Floats
 
 # A hit joins a place that began at most this many hits before it. Versions of a picture score alike, so they lie close
 # in the order; without an end, the thousandth page would cost a million times the first, and no place would ever be

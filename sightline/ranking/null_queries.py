@@ -1,16 +1,21 @@
 """Null queries: everyday texts that ask for nothing in particular.
 
-How a space scores them says what its numbers mean: how much a text's cosines spread over a library, and how high the
-best description among many plain ones lies for a picture. Nothing here knows what is in a library.
+How a space scores them says what its cosines mean: how much a text's cosines vary over a library, and how high the
+best of many plain descriptions scores for a picture. The texts are the same for every library.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from store.vectors.index import Floats
+from sightline.models.loaded import Encoders
+from sightline.ranking.text_vector_cache import read_vectors, write_vectors
+from store.arrays import Floats
+from store.library import Library
+from store.tables.catalog import SpaceState
 
 # Wide rather than fine: people, animals, vehicles, buildings, places, weather, food, things, documents, colours, looks.
 TEXTS: Final = tuple(
@@ -35,16 +40,37 @@ TEXTS: Final = tuple(
 )
 
 
-class _Encodes(Protocol):
-    def encode_texts(self, texts: tuple[str, ...], /) -> Floats: ...
+class NullQueries:
+    """The vectors of the null queries in each space of a library. Safe for use from several threads."""
 
+    def __init__(self, library: Library, encoders: Encoders) -> None:
+        self._folder = library.path / "vectors"
+        self._readonly = library.readonly
+        self._encoders = encoders
+        self._vectors: dict[str, Floats] = {}
+        self._lock = threading.Lock()  # held while a model loads: whoever needs these needs it as well
 
-def path_of(folder: Path, space_key: str) -> Path:
-    """Where the vectors of the null queries in a space are kept, in a library's folder of vectors."""
-    digest = hashlib.sha256("\n".join((space_key, *TEXTS)).encode()).hexdigest()
-    return folder / f"nulls-{digest[:16]}.npy"
+    def need_model(self, space: SpaceState) -> bool:
+        """Whether they have to be encoded first: they are neither in memory nor in the library's folder."""
+        return space.key not in self._vectors and not self._path(space).is_file()
 
+    def vectors(self, space: SpaceState) -> Floats:
+        """Their unit vectors, float32 (n, dim): from memory, from the library's folder, or from the model.
 
-def encode(encoder: _Encodes) -> Floats:
-    """Unit vectors of the null queries, float32 (n, dim)."""
-    return encoder.encode_texts(TEXTS)
+        Raises:
+            SpaceError: the model can't be loaded.
+        """
+        with self._lock:
+            if space.key not in self._vectors:
+                path = self._path(space)
+                vectors = read_vectors(path, (len(TEXTS), space.dim))
+                if vectors is None:
+                    vectors = self._encoders.get(space).encode_texts(TEXTS)
+                    if not self._readonly:
+                        write_vectors(path, vectors)
+                self._vectors[space.key] = vectors
+            return self._vectors[space.key]
+
+    def _path(self, space: SpaceState) -> Path:
+        digest = hashlib.sha256("\n".join((space.key, *TEXTS)).encode()).hexdigest()
+        return self._folder / f"nulls-{digest[:16]}.npy"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from sightline.ranking.fusion import Band
 from store.tables.catalog import PhotoRow
+
+Band = Literal["strong", "maybe", "below"]
+"""How a picture lies to a query's relevance threshold: above it, near it, or below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Part:
     Attributes:
         term: as the query prints it: `sunset beach`, `like:12`, `-people`.
         cosine: between the term and the picture.
-        score: the same in deviations of the term from its relevance line; 0 is on the line.
+        score: the same as a z-score: standard deviations of the term above its relevance threshold; 0 is on it.
         excluded: whether suiting it counts against the picture.
     """
 
@@ -27,13 +30,13 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A picture that was found.
+class Hit:
+    """A picture that a search found.
 
     Attributes:
         score: orders the hits of a band: the cosine where the query is one term, else the weighted geometric mean of
             the terms' probabilities, 0 to 1; 0 where nothing was looked for.
-        band: how the picture lies to the query's relevance line; strong where nothing was looked for.
+        band: how the picture lies to the query's relevance threshold; strong where nothing was looked for.
         parts: one for each term.
         photo: the picture.
         folded: content ids of near-duplicates that this hit stands for, in their order.
@@ -53,16 +56,16 @@ class Result:
     Attributes:
         hits: by band and then score, or as the query sorts them.
         total: pictures that pass the filters.
-        strong, maybe: how many of those are above the relevance line, and how many may be; folded ones counted.
+        strong, maybe: how many of those are above the relevance threshold, and how many may be; folded ones count.
         offset: how many hits come before these.
         more: whether there are hits after these.
         space: the name of the space that was searched.
         generation: of the library, and of its marks where the query filters by them; pages of one fit together.
         seconds: how long the search took, loading a model left out.
-        why_empty: where nothing is above the line or near it, or nothing passes the filters, why, in a sentence.
+        why_empty: where nothing is above the threshold or near it, or nothing passes the filters, why, in a sentence.
     """
 
-    hits: Sequence[Found]
+    hits: Sequence[Hit]
     total: int
     strong: int
     maybe: int

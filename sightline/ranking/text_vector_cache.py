@@ -1,7 +1,7 @@
-"""Vectors of texts that were searched for, kept in the library's folder: a saved search needs no model to be loaded.
+"""Vectors of texts that were searched for, kept in the library's folder: a saved search then needs no model.
 
-A cache, which only holds what the model would say again. Texts are not written down: a file is named by the hash of the
-space and the text.
+This is a cache: the model can always make its content again. Texts are not written down: a file is named by the hash of
+the space and the text.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import Final
 
 import numpy as np
 
+from store.arrays import Floats
 from store.files import replace_file
-from store.vectors.index import Floats
 
-# Of 1,152 numbers each, 10 MB; those used last stay.
-LIMIT: Final = 2_000
+MAX_TEXTS: Final = 2_000  # 10 MB, of 1,152 numbers each; those used last stay
 _SUFFIX: Final = ".text.npy"
 
 
-class Remembered:
+class TextVectorCache:
     """Vectors by text, in files of `folder`; without effect where that can't be written."""
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
@@ -30,38 +29,38 @@ class Remembered:
         self._readonly = readonly
 
     def get(self, space_key: str, text: str, dim: int) -> Floats | None:
-        """The unit vector of a text in a space, float32 (dim,); None where it is not remembered."""
+        """The unit vector of a text in a space, float32 (dim,); None where it is not cached."""
         path = self._path(space_key, text)
-        vector = read(path, (dim,))
+        vector = read_vectors(path, (dim,))
         if vector is None or abs(float(np.linalg.norm(vector)) - 1) > 1e-3:
             return None
         with suppress(OSError):
             os.utime(path)
         return vector
 
-    def keep(self, space_key: str, text: str, vector: Floats) -> None:
-        """Remember the vector of a text, float32 (dim,)."""
+    def put(self, space_key: str, text: str, vector: Floats) -> None:
+        """Keep the vector of a text, float32 (dim,)."""
         if self._readonly:
             return
         path = self._path(space_key, text)
-        keep(path, vector)
-        # Each file is looked at once in sixteen new texts: the folder is never much larger than its limit.
+        write_vectors(path, vector)
+        # One new text in sixteen looks at the folder, which therefore never grows much above its limit.
         if path.name[0] == "0":
-            self._forget_oldest()
+            self._remove_oldest()
 
     def _path(self, space_key: str, text: str) -> Path:
         digest = hashlib.sha256("\n".join((space_key, text)).encode()).hexdigest()
         return self._folder / f"{digest[:32]}{_SUFFIX}"
 
-    def _forget_oldest(self) -> None:
+    def _remove_oldest(self) -> None:
         with suppress(OSError):
             files = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
-            for path in files[: max(0, len(files) - LIMIT)]:
+            for path in files[: max(0, len(files) - MAX_TEXTS)]:
                 path.unlink(missing_ok=True)
 
 
-def read(path: Path, shape: tuple[int, ...]) -> Floats | None:
-    """The float32 numbers kept at `path`; None where there are none, or not of this shape."""
+def read_vectors(path: Path, shape: tuple[int, ...]) -> Floats | None:
+    """The float32 numbers in the file at `path`; None where there are none, or not of this shape."""
     try:
         numbers = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -69,8 +68,8 @@ def read(path: Path, shape: tuple[int, ...]) -> Floats | None:
     return numbers if numbers.shape == shape and numbers.dtype == np.float32 else None
 
 
-def keep(path: Path, numbers: Floats) -> None:
-    """Keep numbers at `path`, where that can be: what made them can make them again."""
+def write_vectors(path: Path, numbers: Floats) -> None:
+    """Write numbers to `path`; does nothing where that fails, as whoever made them can make them again."""
 
     def save(temporary: Path) -> None:
         with temporary.open("wb") as file:

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from store.tables.filter_sql import FEW, Ids, Mask, column, columns, distinct, mask, matching, one_spelling, room
+from store.arrays import Ids, Mask
+from store.tables.filter_sql import FEW, column, columns, distinct, mask, matching, one_spelling, room
 
 Counted = tuple[tuple[str, int], ...]
 _Kinds = dict[str, Counter[str]]

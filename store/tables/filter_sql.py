@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from store.arrays import Ids, Mask
 from store.tables import id_sets
 from store.tables.filters import (
     Camera,
@@ -37,8 +37,6 @@ from store.tables.filters import (
 from store.tables.geo import box, kilometres
 from store.tables.patterns import Condition, folder_pattern, name_condition
 
-Ids = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
 

@@ -10,9 +10,9 @@ import hashlib
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from store.arrays import Ids
 from store.tables.marks_json import MarksError
 from store.tables.records import now
 
@@ -24,8 +24,6 @@ BYTES: Final = 64_000_000
 
 # 48 bits: among 200 sets two of one name are a matter of once in ten thousand million such libraries.
 _DIGITS: Final = 12
-
-Ids = NDArray[np.int64]
 
 
 def keep(connection: Connection, ids: Ids) -> tuple[str, int]:
@@ -64,5 +62,7 @@ def get(connection: Connection, name: str) -> Ids:
     """
     found = find(connection, name)
     if found is None:
-        raise MarksError(f"There is no set {name!r} any more: the newest {KEPT} are kept. Choose the pictures again.")
+        raise MarksError(
+            f"There is no selection {name!r} any more: the newest {KEPT} are kept. Select the pictures again."
+        )
     return found

@@ -6,15 +6,13 @@ import json
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from store.tables.filter_sql import FEW, Ids, Mask, column, mask, room
+from store.arrays import Doubles, Ids, Mask
+from store.tables.filter_sql import FEW, column, mask, room
 from store.tables.records import FailureRow, PlacedPhoto
 from store.tables.schema import Failure, Root
-
-Floats = NDArray[np.float64]
 
 _MINE: Final = "IN (SELECT value FROM json_each(?))"
 
@@ -56,7 +54,7 @@ def failures(connection: Connection, limit: int | None, offset: int) -> list[Fai
     return [FailureRow(*row) for row in connection.execute(query)]
 
 
-def located(connection: Connection, only: Ids | None) -> tuple[Ids, Floats, Floats]:
+def located(connection: Connection, only: Ids | None) -> tuple[Ids, Doubles, Doubles]:
     """Present contents with a position, of these or of all: sorted ids, latitudes and longitudes, each (n,)."""
     where, values = "latitude IS NOT NULL", tuple[Any, ...]()
     if only is not None and len(only) <= FEW:

@@ -167,7 +167,7 @@ class Marks:
         """
         ids = np.fromiter((int(id_) for id_ in content_ids), np.int64)
         if not len(ids):
-            raise MarksError("A set has at least one picture; none was chosen.")
+            raise MarksError("A selection has at least one picture; none was chosen.")
         with self._write() as connection:
             _check_known(connection, json.dumps(ids.tolist()))
             name, forgotten = id_sets.keep(connection, ids)

@@ -20,10 +20,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Bytes, Floats, Ids
 from store.vectors import checksums, kernels
-from store.vectors.one_bit_codes import BLOCK, WORD, Coder, Floats, Ids
+from store.vectors.one_bit_codes import BLOCK, WORD, Coder
 
-Bytes = NDArray[np.uint8]
 _Kernel = Callable[..., None]
 
 LEVELS: Final = 16

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from store.arrays import Floats, Halves, Ids
 from store.vectors.exact import best
 from store.vectors.four_bit_codes import FineCodes
 from store.vectors.four_bit_codes import encode as encode_finely
@@ -21,11 +22,9 @@ from store.vectors.index_files import ENTRY, FORMAT, CacheFiles, Held, Manifest
 from store.vectors.one_bit_codes import Coder, Codes
 from store.vectors.policy import DEFAULT, Policy, Tier
 from store.vectors.row_lookup import RowNumbers
-from store.vectors.row_store import CHUNK, Floats, Halves, HeldRows, Ids
+from store.vectors.row_store import CHUNK, HeldRows
 from store.vectors.rwlock import Turns
 from store.vectors.shortlist import likely
-
-__all__ = ["Chunk", "Floats", "Halves", "Ids", "Located", "VectorIndex"]
 
 log = logging.getLogger(__name__)
 

@@ -20,11 +20,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Floats, Ids
 from store.vectors.growable_array import Growing
 from store.vectors.kernels import compiling, in_pieces
 
-Floats = NDArray[np.float32]
-Ids = NDArray[np.int64]
 Words = NDArray[np.uint64]
 _Kernel = Callable[..., int]
 

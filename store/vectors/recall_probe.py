@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from store.vectors.index import Floats, VectorIndex
+from store.arrays import Floats
+from store.vectors.index import VectorIndex
 
 QUERIES: Final = 16
 TOP: Final = 10

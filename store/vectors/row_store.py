@@ -8,13 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Floats, Halves, Ids
 from store.vectors import checksums, exact
 from store.vectors.growable_array import Growing
 from store.vectors.index_files import ENTRY
-
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
-Halves = NDArray[np.float16]
 
 CHUNK: Final = 16_384  # rows that are copied at a time
 # With at most this share wanted of the rows from the first to the last of them, they are read one by one, and not what

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from store.vectors.one_bit_codes import Codes, Floats, Ids
+from store.arrays import Floats, Ids
+from store.vectors.one_bit_codes import Codes
 from store.vectors.policy import Policy
 
 if TYPE_CHECKING:

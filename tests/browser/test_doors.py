@@ -66,6 +66,7 @@ def by_api(address: str, text: str) -> tuple[list[int], list[int]]:
     return [hit["id"] for hit in got.json()["hits"]], [hit["id"] for hit in posted.json()["hits"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", QUERIES)
 def test_every_door_leads_to_the_same_hits_in_the_same_order(
     library: Path, address: str, text: str, monkeypatch: pytest.MonkeyPatch

@@ -50,7 +50,7 @@ def test_the_page_shows_what_was_indexed_last_before_anything_is_asked(app: AppT
     app.run()
     assert not app.exception
     assert "Indexed last" in said(app)
-    assert f"{COUNT} pictures · space demo" in said(app)
+    assert f"{COUNT} pictures · model demo" in said(app)
     assert buttons(app) == ["Filters", "Show more", "1 file could not be read"]
     assert len(sections(app)[0][1]) == FIRST
 
@@ -69,12 +69,7 @@ def test_the_page_shows_what_was_indexed_last_before_anything_is_asked(app: AppT
 )
 def test_the_page_finds_what_the_searcher_finds_in_the_same_order(app: AppTest, searcher: Searcher, text: str) -> None:
     shown = sections(asked(app, text))
-    open_ = [
-        name
-        for title, section in shown
-        for name in section
-        if "more that match" not in title and "nearest" not in title
-    ]
+    open_ = [name for title, section in shown for name in section if "Less similar" not in title]
     assert open_ == names(searcher, text)
     hits = searcher.search(parse(text), limit=FIRST).hits
     assert [name for _, section in shown for name in section] == [hit.photo.display.rsplit("/", 1)[-1] for hit in hits]
@@ -84,35 +79,40 @@ def test_hits_come_in_sections_and_what_is_below_the_line_is_folded(app: AppTest
     result = searcher.search(parse("lighthouse"))
     assert result.strong
     shown = sections(asked(app, "lighthouse"))
-    wanted = ["Matches"] if not result.maybe else ["Matches", "Perhaps"]
+    wanted = ["Matches"] if not result.maybe else ["Matches", "Possible matches"]
     rest = COUNT - result.strong - result.maybe
-    assert [title for title, _ in shown] == [*wanted, f"{rest} more that match less"]
+    assert [title for title, _ in shown] == [*wanted, f"Less similar ({rest})"]
     assert f"{result.strong} match" in said(app)
-    assert f"of {COUNT} pictures, in" in said(app)
-    assert "ms, in space demo" in said(app)
+    help_ = next(caption.help for caption in app.caption if "match" in caption.value)
+    assert f"Of {COUNT} pictures, in" in help_
+    assert "ms, with the model demo. Scores are cosines" in help_
     assert "Show more" not in buttons(app), "more of what is folded away says nothing"
 
 
-def test_what_is_not_there_is_said_and_the_nearest_are_a_click_away(app: AppTest) -> None:
+def test_where_nothing_matches_the_page_says_so_and_shows_the_closest(app: AppTest) -> None:
     asked(app, NOTHING)
-    assert "matches this clearly" in said(app)
-    assert [title for title, _ in sections(app)] == [f"The nearest of {COUNT} pictures"]
+    assert "No clear match. Closest pictures:" in said(app)
+    assert [(title, len(names)) for title, names in sections(app)] == [("", FIRST)]
+    assert "Show more" in buttons(app)
 
 
-def test_filters_that_nothing_passes_are_a_sentence(app: AppTest) -> None:
-    asked(app, "boat date:1950")
-    assert "No picture passes the filters." in said(app)
+def test_filters_that_no_picture_matches_can_be_cleared(app: AppTest) -> None:
+    asked(app, "boat date:1950 -ext:png")
+    assert "No pictures match these filters." in said(app)
+    next(button for button in app.button if button.label == "Clear filters").click().run()
+    assert query_box(app).value == "boat"
+    assert sections(app)
 
 
 def test_filters_alone_are_a_search(app: AppTest) -> None:
     asked(app, "orientation:portrait")
-    assert "1 picture passes the filters" in said(app)
+    assert "1 picture" in [caption.value for caption in app.caption]
     assert sections(app) == [("", ["strip.jpg"])]
 
 
 def test_chips_say_what_was_understood(app: AppTest, searcher: Searcher) -> None:
     id_ = first_id(searcher, "cat")
-    chips = component(asked(app, f"red boat -people like:{id_} date:2023 sort:date"), "intake")["chips"]
+    chips = component(asked(app, f"red boat -people like:{id_} date:2023 sort:date"), "query_input")["chips"]
     assert [chip["label"] for chip in chips] == ["red boat", "-people", f"like:{id_}", "date:2023", "sort:date"]
     assert [chip["kind"] for chip in chips] == ["wanted", "without", "wanted", "fact", "fact"]
     assert [len(chip["pictures"]) for chip in chips] == [0, 0, 1, 0, 0]
@@ -122,19 +122,19 @@ def test_chips_say_what_was_understood(app: AppTest, searcher: Searcher) -> None
 def test_an_unknown_picture_is_one_sentence(app: AppTest) -> None:
     asked(app, f"like:{10**12}")
     assert "There is no picture 1000000000000" in said(app)
-    assert component(app, "intake")["chips"][0]["pictures"] == []
+    assert component(app, "query_input")["chips"][0]["pictures"] == []
 
 
 def test_a_dropped_picture_that_is_gone_is_one_sentence(app: AppTest) -> None:
     asked(app, "boat picture:0123abc")
     assert "is not here any more" in said(app)
-    assert component(app, "intake")["chips"][1]["label"] == "your picture"
+    assert component(app, "query_input")["chips"][1]["label"] == "your picture"
 
 
 def test_a_space_that_is_not_there_is_one_sentence(app: AppTest) -> None:
     for text in ("boat space:nowhere", "space:nowhere"):
         asked(app, text)
-        assert "The library has no space 'nowhere'; it has demo." in said(app)
+        assert "The library has no model 'nowhere'; it has demo." in said(app)
 
 
 def test_an_address_says_what_to_search_for(app: AppTest) -> None:
@@ -142,20 +142,13 @@ def test_an_address_says_what_to_search_for(app: AppTest) -> None:
     assert query_box(app).value == "snow"
 
 
-def test_links_of_old_become_text(app: AppTest, searcher: Searcher) -> None:
-    id_ = first_id(searcher, "cat")
-    app.query_params["like"] = str(id_)
-    asked(app, "snow")
-    assert query_box(app).value == f"snow like:{id_}"
-    assert [chip["label"] for chip in component(app, "intake")["chips"]] == ["snow", f"like:{id_}"]
-
-
-@pytest.mark.parametrize("like", ["-1", "0", "x", "1e9", "٣", "9" * 40, "'; drop table photos", ""])
-def test_nonsense_in_the_address_is_no_query(app: AppTest, like: str) -> None:
-    app.query_params["like"] = like
+@pytest.mark.parametrize("photo", ["-1", "0", "x", "1e9", "٣", "9" * 40, "'; drop table photos", ""])
+def test_nonsense_in_the_url_opens_nothing(app: AppTest, photo: str) -> None:
+    app.query_params["photo"] = photo
     app.run()
     assert not app.exception
     assert "Indexed last" in said(app)
+    assert app.session_state["photo"] is None
 
 
 @pytest.mark.parametrize(
@@ -367,7 +360,7 @@ def test_typing_words_shows_hits_with_scores(page: Page, searcher: Searcher) -> 
     expect(box(page)).to_be_focused()
     page.keyboard.type("a red boat")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("in space demo")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^(\d+ match|No clear match)"))).to_be_visible()
     tiles(page, names(searcher, "a red boat"))
     scores = [float(score) for score in page.locator(".tile:visible .score").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
@@ -459,7 +452,7 @@ def test_a_mistake_shows_its_place_and_a_click_puts_it_right(page: Page, searche
 
 @pytest.mark.browser
 def test_a_picture_that_is_not_there_can_be_taken_out_again(page: Page) -> None:
-    page.goto("/?like=999999")
+    page.goto("/?q=like:999999")
     expect(page.get_by_text("There is no picture 999999")).to_be_visible()
     page.get_by_role("button", name="Remove like:999999").click()
     expect(page.get_by_text("Indexed last")).to_be_visible()

@@ -144,7 +144,7 @@ def test_with_one_space_the_page_says_the_command_that_makes_another(
     browser.add(tmp_path / "library", photos, "demo")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
     at(app, q=QUERY)
-    assert "This library has one space" in said(app)
+    assert "This library has one model" in said(app)
     assert app.code[0].value == f"python -m indexer '{photos}' --space light --library {tmp_path / 'library'}"
 
 

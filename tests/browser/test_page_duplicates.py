@@ -8,7 +8,7 @@ import io
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from streamlit.testing.v1 import AppTest
 from support import as_nobody
 
 from indexer.demo.pictures import write_pictures
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
+from search_ui.parts import set_aside_changes
 from search_ui.runtime.services import services
 from search_ui.views import duplicates as view
 from sightline.duplicates import groups as duplicates
@@ -166,7 +167,7 @@ def test_a_selection_is_looked_through_alone_and_left_again(app: AppTest, librar
 def test_setting_aside_the_rest_of_a_page_leaves_one_of_each_group_and_can_be_undone(
     app: AppTest, library: Library
 ) -> None:
-    press(at(app), "Set aside all but the suggestions")
+    press(at(app), "Mark the rest for removal")
     groups = loaded(library, exact(library))
     assert [sum(version.is_aside for version in group.versions) for group in groups] == [2, 1, 1]
     assert not any(group.suggestion.kept.is_aside for group in groups)
@@ -182,7 +183,7 @@ def test_a_group_that_is_set_aside_whole_says_so_and_its_rest_gives_one_back(app
     group = loaded(library, exact(library))[1]
     library.marks.set_aside([version.photo_id for version in group.versions], True)
     assert "nothing of it would be left" in cards(at(app))[1]["lost"]
-    press(app, "Set aside all but the suggestions")
+    press(app, "Mark the rest for removal")
     assert not loaded(library, exact(library))[1].suggestion.kept.is_aside
     assert not cards(app)[1]["lost"]
 
@@ -276,38 +277,46 @@ def ours(made: Path, library: Library, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def clicked(number: int, **change: Any) -> dict[str, Any]:
     """A change as the component sends it."""
-    return {"of": heard("dup_groups")["of"], "n": number, **change}
+    return {"of": acknowledged("dup_groups")["of"], "n": number, **change}
 
 
-def test_clicks_that_come_again_are_heeded_once(ours: Library) -> None:
+def apply_clicks(library: Library, groups: Sequence[duplicates.Group], clicks: Any) -> None:
+    set_aside_changes.apply_clicks(library, "dup_groups", groups, clicks)
+
+
+def test_clicks_that_come_again_are_applied_once(ours: Library) -> None:
     groups = loaded(ours, exact(ours))
     one, two = (version.photo_id for version in groups[1].versions)
     clicks = [clicked(1, photo=one, yes=True)]
-    view.heed(ours, groups, clicks)
-    view.heed(ours, groups, [*clicks, clicked(2, photo=one, yes=False), clicked(3, photo=two, yes=True)])
-    view.heed(ours, groups, clicks)
+    apply_clicks(ours, groups, clicks)
+    set_aside_changes.apply_clicks(
+        ours, "dup_groups", groups, [*clicks, clicked(2, photo=one, yes=False), clicked(3, photo=two, yes=True)]
+    )
+    apply_clicks(ours, groups, clicks)
     assert ours.marks.set_aside_of() == {two}
-    assert heard("dup_groups")["seen"] == 3
+    assert acknowledged("dup_groups")["seen"] == 3
     left = []
     while streamlit.session_state["dup_undo"][1]:
-        view.take_back(ours)
+        set_aside_changes.undo(ours)
         left.append(ours.marks.set_aside_of())
     assert left == [set(), {one}, set()]
 
 
 def test_the_rest_of_a_group_is_that_of_the_group_alone(ours: Library) -> None:
     groups = loaded(ours, exact(ours))
-    view.heed(ours, groups, [clicked(1, group=groups[0].suggestion.kept.photo_id)])
+    apply_clicks(ours, groups, [clicked(1, group=groups[0].suggestion.kept.photo_id)])
     assert ours.marks.set_aside_of() == set(groups[0].rest)
 
 
 def test_a_group_that_is_no_longer_there_and_clicks_of_another_session_change_nothing(ours: Library) -> None:
     groups = loaded(ours, exact(ours))
-    view.heed(ours, groups[1:], [clicked(1, group=groups[0].suggestion.kept.photo_id)])
+    set_aside_changes.apply_clicks(
+        ours, "dup_groups", groups[1:], [clicked(1, group=groups[0].suggestion.kept.photo_id)]
+    )
     kept = groups[0].suggestion.kept.photo_id
     for sent in (None, "no list", [7], [{"n": 2, "group": kept}], [{**clicked(3, group=kept), "of": "another"}],
                  [clicked(4, group=kept) | {"n": "5"}]):  # fmt: skip
-        view.heed(ours, groups, sent)
+        apply_clicks(ours, groups, sent)
     assert ours.marks.set_aside_of() == set()
 
 
@@ -317,16 +326,16 @@ def test_a_click_that_can_not_be_done_is_not_tried_for_ever(
     shutil.copytree(made / "library", tmp_path / "library")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
     with pytest.raises(LibraryError, match="Another library"):
-        view.heed(ours, [], [clicked(1, photo=1, yes=True)])
-    assert heard("dup_groups")["seen"] == 1
+        apply_clicks(ours, [], [clicked(1, photo=1, yes=True)])
+    assert acknowledged("dup_groups")["seen"] == 1
     assert ours.marks.set_aside_of() == set()
 
 
 @pytest.mark.parametrize(
     "address", [{}, {"kind": "near"}, {"kind": "near", "alike": "1", "page": "7"}, {"among": "3f9a1c20", "page": "2"}]
 )
-def test_an_address_is_read_as_it_is_written(address: dict[str, str]) -> None:
-    assert view.Asked.of(address).address() == address
+def test_url_parameters_are_read_as_they_are_written(address: dict[str, str]) -> None:
+    assert view.Params.from_url(address).for_url() == address
 
 
 # -- in a browser ---------------------------------------------------------------------------------------------------
@@ -378,7 +387,7 @@ def test_photos_are_set_aside_kept_over_a_reload_undone_and_never_touched(
 def test_all_but_the_suggestion_goes_with_one_press_by_keyboard_too(page: Page, library: Library) -> None:
     page.goto("/duplicates?kind=near")
     group = loaded(library, near(library))[0]
-    button = page.get_by_role("button", name="Set aside all but the suggestion of group 1", exact=True)
+    button = page.get_by_role("button", name="Mark the rest for removal in group 1", exact=True)
     button.focus()
     page.keyboard.press("Enter")
     is_said(page, f"{len(group.rest)} photos set aside" if len(group.rest) > 1 else "1 photo set aside")
@@ -399,7 +408,7 @@ def test_all_but_the_suggestion_goes_with_one_press_by_keyboard_too(page: Page, 
 @pytest.mark.browser
 def test_the_exported_lists_are_the_groups_and_what_is_set_aside(page: Page, library: Library) -> None:
     page.goto("/duplicates")
-    page.get_by_role("button", name="Set aside all but the suggestion of group 1", exact=True).click()
+    page.get_by_role("button", name="Mark the rest for removal in group 1", exact=True).click()
     is_said(page, "2 photos set aside")
 
     def export(name: str) -> bytes:

@@ -195,7 +195,7 @@ def handling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("handling")
 def test_values_that_are_pressed_within_a_moment_all_count() -> None:
-    page_state.ask("boat camera:sony")
+    page_state.set_query("boat camera:sony")
     choose([("camera:canon", True)])
     choose([("camera:canon", True), ("camera:sony", False), ("favourite:yes", True)])
     assert page_state.text() == "boat camera:canon favourite:yes"
@@ -203,7 +203,7 @@ def test_values_that_are_pressed_within_a_moment_all_count() -> None:
 
 @pytest.mark.usefixtures("handling")
 def test_years_take_the_place_of_years() -> None:
-    page_state.ask("boat -date:2020-06")
+    page_state.set_query("boat -date:2020-06")
     choose_years([2019, 2021])
     assert page_state.text() == "boat -date:2020-06 date:2019..2021"
     choose_years([2020, 2020])

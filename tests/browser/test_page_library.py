@@ -66,17 +66,17 @@ def state(**changes: object) -> Progress:
 # -- without a browser ----------------------------------------------------------------------------------------------
 
 
-def test_the_page_lists_folders_spaces_room_runs_and_failures(shown: AppTest, made: Path) -> None:
+def test_the_page_lists_folders_models_disk_use_runs_and_failures(shown: AppTest, made: Path) -> None:
     assert not shown.exception
     text = said(shown)
     assert f"{COUNT} pictures in {COUNT} files · 1 failed" in text
-    assert f"{COUNT} pictures · 1 failed · looked through" in text
-    assert f"{COUNT} of {COUNT}" in text and "searches use it" in text
+    assert f"{COUNT} pictures · 1 failed · checked" in text
+    assert f"{COUNT} of {COUNT}" in text and "active" in text
     for part in ("Database", "Vectors", "Thumbnails", "Previews", "are free on this disk", str(made / "library")):
         assert part in text
-    assert f"{COUNT} added, 1 failed" in text
+    assert f"{COUNT} new, 1 unreadable" in text
     assert "zz _broken_ [x](y).jpg" in text and "the file is cut short" in text
-    assert buttons(shown) == ["Index again", "Index this folder", "Index all in it", "Verify"]
+    assert buttons(shown) == ["Index again", "Index this folder", "Index all with it", "Verify"]
     assert any("python -m indexer index" in code.value and "--prune" in code.value for code in shown.code)
 
 
@@ -123,7 +123,7 @@ def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
         assert services().runner.wait(120)
         run = services().runner.run
         assert run is not None
-        assert (run.state, [each["added"] for each in run.found]) == ("done", [1])
+        assert (run.state, [each["added"] for each in run.results]) == ("done", [1])
 
 
 def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +143,12 @@ def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
     indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(indexed / "photos", tmp_path / "photos")
-    twin = tmp_path / "twins"
-    twin.mkdir()
+    copies = tmp_path / "copies"
+    copies.mkdir()
     files = sorted((tmp_path / "photos").glob("*.jpg"))[:4]
-    shutil.copy(files[0], twin / "stays.jpg")
+    shutil.copy(files[0], copies / "stays.jpg")
     browser.add(tmp_path / "library", tmp_path / "photos", "demo")
-    browser.add(tmp_path / "library", twin, "demo")
+    browser.add(tmp_path / "library", copies, "demo")
     with Library.open(tmp_path / "library") as library:
         ids = {os.fsdecode(photo.path): photo.content_id for photo in library.catalog.photos_of(list(range(1, 300)))}
         library.marks.favourite([ids[files[1].name]], True)
@@ -344,7 +344,7 @@ def test_a_folder_is_added_and_its_pictures_can_be_found(
     page.get_by_role("button", name="Index this folder").click()
     expect(page.locator(".run-head")).to_be_visible()
     expect(page.get_by_role("button", name="Index again").first).to_be_disabled()
-    expect(page.locator(".note")).to_contain_text("Done: 6 added", timeout=120_000)
+    expect(page.locator(".note")).to_contain_text("Done: 6 new", timeout=120_000)
     expect(page.locator(".lib-root strong")).to_have_text(["photos", FOLDER])
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".note")).to_have_count(0)
@@ -352,6 +352,7 @@ def test_a_folder_is_added_and_its_pictures_can_be_found(
     expect(page.locator(".tile:visible")).to_have_count(6)
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_from_the_page(page: Page, made: Path, tmp_path: Path) -> None:
     many = tmp_path / "many"
     many.mkdir()
@@ -387,7 +388,7 @@ def test_a_run_begun_elsewhere_shows_on_the_search_page_and_disturbs_nothing(
     with locked(library):
         progress.write(library, state(done=200))
         expect(page.locator(".run-head")).to_have_text("Indexing: 200 of 1,000 pictures")
-        expect(page.locator(".run-said")).to_contain_text("bound by the model · about 3 minutes left · 3 failed")
+        expect(page.locator(".run-said")).to_contain_text("about 3 minutes left · 3 failed")
         expect(typed).to_be_focused()
         page.keyboard.type(" bo")
         progress.write(library, state(done=400))
@@ -497,10 +498,10 @@ def test_a_server_without_a_library_indexes_the_first_folder(chromium: Browser, 
         box.fill(str(tmp_path / "photos"))
         box.press("Enter")
         expect(page.get_by_text("This folder is new")).to_be_visible()
-        page.get_by_role("combobox", name="Space").click()
+        page.get_by_role("combobox", name="Model").click()
         page.get_by_role("option", name="demo:").click()
         page.get_by_role("button", name="Index this folder").click()
-        expect(page.locator(".note")).to_contain_text("Done: 3 added", timeout=120_000)
+        expect(page.locator(".note")).to_contain_text("Done: 3 new", timeout=120_000)
         expect(page.locator(".lib-root strong")).to_have_text(["photos"])
         page.get_by_role("link", name="Search").click()
         expect(page.locator(".tile:visible")).to_have_count(3)

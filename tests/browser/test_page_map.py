@@ -94,7 +94,7 @@ def until_done(app: AppTest) -> AppTest:
     for _ in range(DRAWN_BY_NOW // 200):
         app.run()
         assert not app.exception
-        if app.get("bidi_component") and component(app, "points")["legend"]:
+        if app.get("bidi_component") and component(app, "map")["legend"]:
             return app
         time.sleep(0.2)
     raise AssertionError("the map was never done")
@@ -102,8 +102,8 @@ def until_done(app: AppTest) -> AppTest:
 
 def test_every_picture_is_on_the_map_and_every_group_has_a_line_of_the_legend(mapped: AppTest) -> None:
     until_done(mapped)
-    assert f"{COUNT} pictures; what is alike lies together." in said(mapped)
-    drawn = component(mapped, "points")
+    assert f"{COUNT} pictures. Similar pictures are close together." in said(mapped)
+    drawn = component(mapped, "map")
     assert sum(entry["count"] for entry in drawn["legend"]) == COUNT
     assert {name["name"] for name in drawn["names"]} <= {entry["name"] for entry in drawn["legend"]}
     assert drawn["land"] == ""
@@ -113,7 +113,7 @@ def test_every_picture_is_on_the_map_and_every_group_has_a_line_of_the_legend(ma
 def test_the_address_says_what_the_colours_mean(mapped: AppTest, by: str, expected: set[str]) -> None:
     mapped.query_params["by"] = by
     until_done(mapped)
-    assert expected & {entry["name"] for entry in component(mapped, "points")["legend"]}
+    assert expected & {entry["name"] for entry in component(mapped, "map")["legend"]}
 
 
 @pytest.mark.parametrize("address", [{"by": "x", "tab": "moon", "space": "nowhere"}, {"by": "", "tab": "<b>"}])
@@ -121,7 +121,7 @@ def test_nonsense_in_the_address_is_the_usual_map(mapped: AppTest, address: dict
     for name, value in address.items():
         mapped.query_params[name] = value
     until_done(mapped)
-    assert component(mapped, "points")["land"] == ""
+    assert component(mapped, "map")["land"] == ""
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +154,12 @@ def test_without_positions_the_earth_is_a_sentence(small: AppTest) -> None:
 
 def test_each_space_has_a_map_of_its_own(small: AppTest, few: Path) -> None:
     until_done(small)
-    first = component(small, "points")["src"]
+    first = component(small, "map")["src"]
     spaces = small.selectbox(key="map_space")
     other = next(name for name in spaces.options if name != spaces.value)
     spaces.select(other).run()
     until_done(small)
-    assert component(small, "points")["src"] != first
+    assert component(small, "map")["src"] != first
     assert small.query_params["space"] == other
     assert "5 pictures" in said(small)
     assert len(list((few / "maps").glob("space-*.map"))) == 2
@@ -178,7 +178,7 @@ def test_a_choice_becomes_a_search_for_its_pictures(made: Path, monkeypatch: pyt
             ({"category": 1}, [1, 2]),
         ):
             view.choose_pictures(searcher, ids, places, colouring, given)
-            name = state.pop("search_for").removeprefix("set:")
+            name = state.pop("open_in_search")["q"].removeprefix("set:")
             kept = library.marks.set_ids(name)
             assert kept is not None
             assert kept.tolist() == ids[rows].tolist()
@@ -270,7 +270,7 @@ def test_a_line_around_pictures_opens_them_in_search(shown: Page, layout: Layout
     kept = searcher.library.marks.set_ids(name)
     assert kept is not None
     assert kept.tolist() == wanted.tolist()
-    expect(shown.get_by_text(f"{len(wanted)} pictures pass")).to_be_visible()
+    expect(shown.get_by_text(f"{len(wanted)} pictures", exact=True)).to_be_visible()
 
 
 @pytest.mark.browser
@@ -294,7 +294,7 @@ def test_all_can_be_done_by_keyboard(shown: Page, layout: Layout) -> None:
     count = int((layout.clusters == 0).sum())
     shown.keyboard.press("Enter")
     shown.wait_for_url("**/?q=set*")
-    expect(shown.get_by_text(f"{count} pictures pass")).to_be_visible()
+    expect(shown.get_by_text(f"{count} pictures", exact=True)).to_be_visible()
 
 
 @pytest.mark.browser
@@ -330,16 +330,16 @@ def test_near_enough_points_become_pictures(shown: Page, layout: Layout) -> None
 def test_the_state_is_a_link(page: Page, layout: Layout) -> None:
     on_map(page, "/map?by=year&tab=earth")
     expect(page.locator(".entry").first).to_contain_text("20")
-    expect(page.get_by_text("with a place")).to_be_visible()
+    expect(page.get_by_text("have a location")).to_be_visible()
     page.get_by_role("radio", name="Group").click()
     page.wait_for_url("**/map?tab=earth")
-    page.get_by_role("radio", name="By what they show").click()
+    page.get_by_role("radio", name="By content").click()
     page.wait_for_url("**/map")
     expect(page.locator(".names .name").first).to_be_attached()
     page.go_back()
-    expect(page.get_by_text("with a place")).to_be_visible()
+    expect(page.get_by_text("have a location")).to_be_visible()
     page.go_forward()
-    expect(page.get_by_text("lies together")).to_be_visible()
+    expect(page.get_by_text("close together")).to_be_visible()
 
 
 @pytest.mark.browser

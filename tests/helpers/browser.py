@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -17,10 +18,13 @@ from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 from support import ROOT
 
 from indexer.commands import run as run_indexer
 
+RESULTS = ROOT / "test-results"
+VISITED: list[Page] = []
 DEMO_MODEL = ROOT / "sightline" / "models" / "demo" / "open_clip_config.json"
 
 
@@ -120,7 +124,10 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
         options: of `Browser.new_context`.
     """
     context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, "base_url": url, **options})
+    # Pictures of every change would cost a tenth of the time; a screenshot of the end is kept beside the trace.
+    context.tracing.start(snapshots=True)
     page = context.new_page()
+    VISITED.append(page)
     page.set_default_timeout(30_000)
     expect.set_options(timeout=30_000)
     asked: list[str] = []
@@ -133,12 +140,32 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", dismissed)
     page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
+    try:
+        yield page
+    except BaseException:
+        keep_evidence()
+        raise
+    finally:
+        VISITED.remove(page)
+        context.close()
     ours = (url, url.replace("http", "ws"), "data:", "blob:")
     foreign = [address for address in asked if not address.startswith(ours)]
     assert not foreign, "private means that nothing is asked of other servers"
     assert not said, said
+
+
+def keep_evidence() -> None:
+    """Write a screenshot and a trace of every page that is visited to a folder of the running test in test-results/.
+
+    `python -m playwright show-trace FILE` shows a trace. The second call for a page finds nothing more to write.
+    """
+    test = os.environ.get("PYTEST_CURRENT_TEST", "a test").split(" (")[0].split("/")[-1]
+    folder = RESULTS / re.sub(r"[^\w.-]+", "-", test)[:150].strip("-")
+    for number, page in enumerate(VISITED, 1):
+        # A page that hangs or a browser that ended must not hide why the test failed.
+        with suppress(PlaywrightError):
+            page.context.tracing.stop(path=folder / f"trace-{number}.zip")
+            page.screenshot(path=folder / f"page-{number}.png", timeout=5_000)
 
 
 def box(page: Page) -> Locator:

@@ -1,7 +1,7 @@
 """A page with the gallery and nothing of the search: as many pictures as the address asks for, of what a library holds.
 
 Run by the tests of the gallery, with the routes of the server before it. `?count=` pictures, in `?sections=` parts;
-with `?moving=1` what stands above them moves them; with `?deaf=1` the first changes of favourites are not heard.
+with `?moving=1` what stands above them moves them; with `?deaf=1` the first changes of favourites are lost.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import streamlit as st
 
-from search_ui.components.event_queue import heed, unheard
+from search_ui.components.event_queue import apply, pending
 from search_ui.components.gallery import Section, Tile, gallery
 from search_ui.runtime.services import services
 
 NAMES: Final = {3: "<img src=x onerror=alert(1)>.jpg", 5: "a  b \u202e\U0001f6a4.jpg"}
 BROKEN: Final = 7
 SHAPES: Final = (4 / 3, 3 / 2, 3 / 4, 2 / 3, 1.0, 16 / 9, 6.0, 0.2)
-TITLES: Final = (("Matches", ""), ("Perhaps", ""), ("", "more that match less"))
+TITLES: Final = (("Matches", ""), ("Possible matches", ""), ("", "Less similar"))
 
 
 def tile(id_: int, content_hash: bytes, ratio: float) -> Tile:
@@ -87,10 +87,10 @@ def draw() -> None:
         said.favourites = said.favourites | {change["id"]} if change["yes"] else said.favourites - {change["id"]}
 
     stars = said.get("gallery", {}).get("favourites")
-    if "deaf" in words and unheard("gallery", stars) and "deaf" not in said:
+    if "deaf" in words and pending("gallery", stars) and "deaf" not in said:
         said.deaf = True
     else:
-        heed("gallery", stars, star)
+        apply("gallery", stars, star)
     query = st.text_input("Search", key="q")
     # Where what is above it comes and goes, Streamlit takes the gallery away and makes it again.
     with nullcontext() if "moving" in words else st.container():

@@ -73,7 +73,8 @@ def searcher(made: Path) -> Iterator[Searcher]:
 def names(searcher: Searcher, text: str) -> list[str]:
     """File names of what the page is to show first, in order: hits that are not folded away."""
     hits = searcher.search(parse(text), limit=FIRST).hits
-    return [hit.photo.display.rsplit("/", 1)[-1] for hit in hits if hit.band != "below"]
+    above = [hit for hit in hits if hit.band != "below"]
+    return [hit.photo.display.rsplit("/", 1)[-1] for hit in above or hits]
 
 
 def more(text: str, content_id: int) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from store.arrays import Floats
 from store.library import Library
 from store.search import score
 from store.tables.catalog import PhotoRow
-from store.vectors.index import Floats
 
 
 @dataclass(frozen=True)

@@ -81,19 +81,23 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 # The shipped model
 
 
+@pytest.mark.slow
 def test_zero_shot_colour_and_thing(scores: Scores) -> None:
     assert scores.pictures == 500
     assert scores.zero_shot >= 0.90
 
 
+@pytest.mark.slow
 def test_precision_of_colour_and_thing_queries(scores: Scores) -> None:
     assert scores.precision_5 >= 0.90
 
 
+@pytest.mark.slow
 def test_recall_of_full_captions(scores: Scores) -> None:
     assert scores.recall_5 >= 0.80
 
 
+@pytest.mark.slow
 def test_single_attributes_are_known(scores: Scores) -> None:
     # Far above chance (1/3, 1/5, 1/5): captions of one attribute work too, not only colour and thing.
     assert min(scores.count, scores.ground, scores.sky) >= 0.70
@@ -129,6 +133,7 @@ def test_the_shipped_weights_are_small_and_load_by_the_plain_door() -> None:
     assert all(torch.equal(loaded[key], value) for key, value in stored.items())
 
 
+@pytest.mark.slow
 def test_the_model_card_gives_the_numbers(scores: Scores) -> None:
     card = (MODEL_DIR / "README.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `(\w+)` .*\| (\d+\.\d) % \|$", card, flags=re.MULTILINE))
@@ -407,6 +412,7 @@ def test_the_command(tmp_path: Path) -> None:
 # Training
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_writes_a_model(tmp_path: Path) -> None:
     plan = Plan(out=tmp_path / "model", steps=14, minutes=0.5, batch=32, seed=3, pool=CHUNK, held_out=30)
     result, losses = train(plan)

@@ -54,6 +54,7 @@ def watched(process: subprocess.Popen[str], library: Path) -> list[Progress]:
     return seen
 
 
+@pytest.mark.slow
 def test_a_run_says_how_far_it_is_until_it_ends(many: Path, tmp_path: Path, tiny_space: str) -> None:
     library = tmp_path / "library"
     process = start(many, library, tiny_space)

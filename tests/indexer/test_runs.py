@@ -92,6 +92,7 @@ def assert_same(one: Path, other: Path) -> None:
         np.testing.assert_allclose(vector, other_vectors[path], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_killed_runs_end_in_the_library_of_an_uninterrupted_one(many: Path, tmp_path: Path, tiny_space: str) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run = start(many, whole, tiny_space)
@@ -115,6 +116,7 @@ def test_killed_runs_end_in_the_library_of_an_uninterrupted_one(many: Path, tmp_
     assert states["state"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_finishes_the_batch_and_the_next_run_goes_on(
     many: Path, tmp_path: Path, tiny_space: str, number: signal.Signals, code: int
@@ -136,6 +138,7 @@ def test_a_signal_finishes_the_batch_and_the_next_run_goes_on(
     assert json.loads(out)["encoded"] == COUNT - done
 
 
+@pytest.mark.slow
 def test_two_signals_stop_at_once_and_lose_nothing_committed(many: Path, tmp_path: Path, tiny_space: str) -> None:
     library = tmp_path / "library"
     run = start(many, library, tiny_space, "--batch-size", "8")
@@ -290,6 +293,7 @@ def test_a_folder_named_like_a_command_is_reachable(
     assert "pictures" in index("status", space=None).summary
 
 
+@pytest.mark.slow
 def test_a_second_run_does_not_load_the_model(photos: Path, library: Path, tiny_space: str) -> None:
     run = start(photos, library, tiny_space)
     run.communicate()

@@ -138,6 +138,7 @@ def test_writing_is_measured() -> None:
     assert len(re.findall(r"^\| .*(commit|executemany|add_all)`? \|", said, re.M)) == 3
 
 
+@pytest.mark.slow
 def test_what_a_run_costs_besides_encoding_is_measured() -> None:
     said = printed("running", "--files", 100, "--pictures", 512, "--rounds", 1)
     assert re.search(r"^\| `status` \| \d\.\d\d s \| under", said, re.M)
@@ -158,6 +159,7 @@ def is_upright(path: Path) -> bool:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # five processes that import torch
 def test_the_peers_that_are_here_encode_the_same_pictures_to_the_same_vectors(tmp_path: Path) -> None:
     for picture in [path for path in sorted(DEMO.rglob("*.jpg")) if is_upright(path)][:3]:
@@ -171,6 +173,7 @@ def test_the_peers_that_are_here_encode_the_same_pictures_to_the_same_vectors(tm
     assert all(float(row.split("|")[-2]) > 0.99 for row in rows)
 
 
+@pytest.mark.slow
 def test_at_scale_exact_answers_are_right_and_what_does_not_fit_is_said(tmp_path: Path) -> None:
     names = ("Sightline, exact", "Sightline, compressed", "IVF, one bit", "IndexFlatIP", "IndexHNSWFlat")
     engines = [word for name in names for word in ("--engine", name)]
@@ -237,6 +240,7 @@ def test_curves_show_every_index_at_every_size_it_ran_at() -> None:
     assert any(text and text.startswith("<theirs>") for text in texts)
 
 
+@pytest.mark.slow
 def test_maps_and_duplicates_are_measured() -> None:
     said = printed("views", "--sizes", 200, "--dim", 32, "--rounds", 1)
     row = next(line for line in said.splitlines() if line.startswith("| 200 |"))

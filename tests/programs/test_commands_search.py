@@ -668,7 +668,7 @@ def test_photos_set_aside_go_to_a_file_and_come_back(
 
 def test_a_set_that_is_gone_is_said_in_a_sentence(sightline: Sightline) -> None:
     done = sightline("query", "set:0123456789ab", code=2)
-    assert "There is no set '0123456789ab' any more: the newest 200 are kept." in done.err
+    assert "There is no selection '0123456789ab' any more: the newest 200 are kept." in done.err
     assert len(done.err.splitlines()) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 import scripts
@@ -71,9 +72,48 @@ def test_the_glossary_names_modules_that_exist() -> None:
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+    outside = [*ROOT.glob("*.md"), *(ROOT / "findings").glob("*.md")]
+    for document in [*outside, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_changelog_and_the_citation_have_the_version_that_is_built() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_there_is_a_glossary_and_a_readme_that_can_be_read_in_one_go() -> None:
+    assert (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").count("\n| ") > 30
+    assert len(README.splitlines()) <= 150
+
+
+def test_every_make_target_that_help_lists_is_one_and_is_documented() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^([a-z-]+):.*##", makefile, re.M))
+    (phony,) = re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", makefile, re.M)
+    assert listed <= set(phony.replace("\\", " ").split())
+    documents = "".join(
+        path.read_text(encoding="utf-8") for path in [ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]
+    )
+    missing = [name for name in sorted(listed - {"help", "clean"}) if f"make {name}" not in README + documents]
+    assert not missing
+
+
+def test_what_ci_runs_are_make_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for path in [ROOT / ".ci" / "run", *(ROOT / ".github" / "workflows").glob("*.yml")]:
+        for target in re.findall(r"(?:^|run: )make ([a-z-]+)", path.read_text(encoding="utf-8"), re.M):
+            assert re.search(rf"^{target}:", makefile, re.M), f"{path.name}: make {target}"
+
+
+def test_every_finding_has_the_form_that_its_readme_asks_for() -> None:
+    for script in (ROOT / "findings").glob("*.sh"):
+        text = script.read_text(encoding="utf-8")
+        assert text.startswith("#!/usr/bin/env bash\n# "), script.name
+        for part in ("# Expected: ", "# Seen with ", "set -euo pipefail", "mktemp -d", "trap ", "-m venv", "=="):
+            assert part in text, f"{script.name}: {part}"
 
 
 def test_the_pins_name_no_host_and_cover_what_is_needed() -> None:

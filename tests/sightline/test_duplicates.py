@@ -28,10 +28,11 @@ from sightline.duplicates.groups import ALIKE, USUAL, Groups, grouped
 from sightline.duplicates.keep_rules import Version, differences, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, pairs
 from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
+from store.arrays import Floats
 from store.errors import SightlineError
 from store.library import Library
 from store.tables.catalog import SpaceState
-from store.vectors.index import Floats, VectorIndex
+from store.vectors.index import VectorIndex
 
 
 def quiet(done: float, doing: str) -> None:
@@ -189,7 +190,7 @@ def version(photo_id: int = 1, path: str = "a/b.jpg", **changes: Any) -> Version
         ({"format": "PNG"}, {"size": 9999}, "its format loses less", "its format loses more"),
         ({"format": "WEBP", "size": 10}, {"format": "GIF"}, "its format loses less", "its format loses more"),
         ({"size": 1001}, {"mtime_ns": 1}, "its file is larger", "its file is smaller"),
-        ({"path": "a/b.jpg"}, {"path": "a (1).jpg", "mtime_ns": 1}, "its name does not say copy", "its name says copy"),
+        ({"path": "a/b.jpg"}, {"path": "a (1).jpg", "mtime_ns": 1}, "the file name isn't a copy", "its name says copy"),
         ({"mtime_ns": 1, "path": "a/long.jpg"}, {"path": "b.jpg"}, "its file is older", "its file is newer"),
         ({"path": "b.jpg"}, {"path": "a/b.jpg"}, "its path is shorter", "its path is longer"),
         ({"path": "a.jpg"}, {"path": "b.jpg"}, "its path comes first", "its path comes later"),

@@ -251,6 +251,7 @@ def test_weights_that_are_not_here_and_no_hub_give_one_error_with_three_ways_out
         assert way in error
 
 
+@pytest.mark.slow
 def test_cached_weights_are_used_without_a_network(tmp_path: Path) -> None:
     """A cache as huggingface_hub keeps it, with a small model under a preset's name."""
     commit = "0123456789abcdef0123456789abcdef01234567"

@@ -17,11 +17,11 @@ from searching import vectors_of
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from indexer.pipeline import Options, Pipeline
-from sightline.models.device_queue import Floats
 from sightline.models.devices import choose_device, choose_devices
 from sightline.models.encoder import Encoder
 from sightline.models.multi_gpu import Fleet, open_encoder
 from sightline.models.resolve import Model, resolve
+from store.arrays import Floats
 from store.errors import SpaceError
 from store.library import Library
 

@@ -1,4 +1,4 @@
-"""What fusion, the relevance line and folding promise, whatever the numbers."""
+"""What fusion, the relevance threshold and folding promise, whatever the numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
 from sightline.query.types import Group, Like, Term
-from sightline.ranking.calibration import FEW, Calibration, Level, duplicate_threshold, level_of, scale_of
-from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, band, fuse
+from sightline.ranking.calibration import FEW, Calibration, NullStats, calibrate, duplicate_threshold, null_stats
+from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, band, fuse_z_scores
 from sightline.ranking.near_duplicates import WINDOW, Fold, Folding
 from store.vectors.exact import best
 
@@ -22,11 +22,11 @@ def group(*weights: float, excluded: bool = False) -> Group:
 
 
 def scores(groups: list[Group], *u: float) -> float:
-    return float(fuse(groups, np.asarray(u, np.float32)[:, None], [-1.0] * len(u))[0][0])
+    return float(fuse_z_scores(groups, np.asarray(u, np.float32)[:, None], [-1.0] * len(u))[0][0])
 
 
 def bands(groups: list[Group], *u: float) -> int:
-    return int(band(groups, fuse(groups, np.asarray(u, np.float32)[:, None], [-1.0] * len(u))[1])[0])
+    return int(band(groups, fuse_z_scores(groups, np.asarray(u, np.float32)[:, None], [-1.0] * len(u))[1])[0])
 
 
 # -- fusion ---------------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_an_exclusion_of_any_weight_leaves_what_must_match_as_it_is() -> None:
         assert bands(groups, 1.0, -5.0) == STRONG
 
 
-def test_a_minor_term_tints_the_order_and_cuts_nothing_off() -> None:
+def test_a_minor_term_changes_the_order_and_cuts_nothing_off() -> None:
     groups = [group(1.0), group(0.4)]
     assert bands(groups, 1.0, -9.0) == STRONG
     assert scores(groups, 1.0, 1.0) > scores(groups, 1.0, -9.0)
@@ -102,68 +102,68 @@ def test_bands_come_before_scores() -> None:
     assert ranked.best(0).tolist() == []
 
 
-# -- the line -------------------------------------------------------------------------------------------------------
+# -- the threshold --------------------------------------------------------------------------------------------------
 
-LEVEL = Level(spread=0.05, match=0.5)
+NULLS = NullStats(std=0.05, top=0.5)
 
 
 def around(centre: float, spread: float, count: int) -> np.ndarray:
     return np.random.default_rng(0).normal(centre, spread, count).astype(np.float32)
 
 
-def test_a_separate_group_of_matches_is_above_the_line_and_the_rest_below() -> None:
+def test_a_separate_group_of_matches_is_above_the_threshold_and_the_rest_below() -> None:
     cosines = np.concatenate([around(0.2, 0.05, 900), around(0.5, 0.01, 100)])
-    scale = scale_of(cosines, LEVEL)
-    assert (cosines[900:] >= scale.line).mean() > 0.95
-    assert (cosines[:900] >= scale.maybe).mean() < 0.01
+    own = calibrate(cosines, NULLS)
+    assert (cosines[900:] >= own.threshold).mean() > 0.95
+    assert (cosines[:900] >= own.soft_threshold).mean() < 0.01
 
 
 def test_the_nearest_of_a_library_that_lacks_the_subject_is_no_match() -> None:
     cosines = around(0.2, 0.05, 1000)
-    assert not (cosines >= scale_of(cosines, LEVEL).line).any()
+    assert not (cosines >= calibrate(cosines, NULLS).threshold).any()
 
 
 def test_a_text_that_suits_everything_a_little_matches_nothing() -> None:
     cosines = around(0.44, 0.02, 1000)
-    assert not (cosines >= scale_of(cosines, LEVEL).line).any()
+    assert not (cosines >= calibrate(cosines, NULLS).threshold).any()
 
 
-def test_where_most_of_the_library_matches_it_is_above_the_line() -> None:
+def test_where_most_of_the_library_matches_it_is_above_the_threshold() -> None:
     cosines = np.concatenate([around(0.2, 0.05, 200), around(0.5, 0.01, 800)])
-    assert (cosines[200:] >= scale_of(cosines, LEVEL).line).mean() > 0.95
+    assert (cosines[200:] >= calibrate(cosines, NULLS).threshold).mean() > 0.95
 
 
 def test_a_library_of_a_few_pictures_is_judged_by_null_queries_alone() -> None:
     few = np.asarray([0.51, 0.2, 0.52, 0.49, 0.3], np.float32)
     assert len(few) < FEW
-    assert (few >= scale_of(few, LEVEL).line).tolist() == [True, False, True, True, False]
+    assert (few >= calibrate(few, NULLS).threshold).tolist() == [True, False, True, True, False]
 
 
 @given(arrays.arrays(np.float32, st.integers(0, 60), elements=st.floats(-1, 1, width=32)))
-def test_a_scale_is_finite_and_ordered_for_any_cosines(cosines: np.ndarray) -> None:
-    scale = scale_of(cosines, LEVEL)
-    assert scale.scale > 0 and scale.maybe <= scale.line and scale.maybe_standard <= 0
-    assert np.isfinite(scale.standard(cosines)).all()
-    assert ((scale.standard(cosines) >= 0) == (cosines >= np.float32(scale.line))).all()
+def test_a_calibration_is_finite_and_ordered_for_any_cosines(cosines: np.ndarray) -> None:
+    own = calibrate(cosines, NULLS)
+    assert own.scale > 0 and own.soft_threshold <= own.threshold and own.soft_z <= 0
+    assert np.isfinite(own.z_score(cosines)).all()
+    assert ((own.z_score(cosines) >= 0) == (cosines >= np.float32(own.threshold))).all()
 
 
-def test_the_level_of_null_queries_is_their_best_description_of_a_picture() -> None:
+def test_the_top_of_null_queries_is_their_best_description_of_a_picture() -> None:
     cosines = np.full((3, 100), 0.1, np.float32)
     cosines[1, :60], cosines[2, 60:] = 0.5, 0.4
-    assert level_of(cosines).match == pytest.approx(0.5)
+    assert null_stats(cosines).top == pytest.approx(0.5)
 
 
-def test_pictures_that_are_all_alike_still_leave_queries_a_spread() -> None:
+def test_pictures_that_are_all_alike_still_leave_queries_a_deviation() -> None:
     alike = np.repeat(around(0.3, 0.1, 150)[:, None], 40, axis=1)
-    assert level_of(alike).spread > 0.02
+    assert null_stats(alike).std > 0.02
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_libraries_of_hardly_any_picture_can_be_measured(count: int) -> None:
+def test_libraries_of_hardly_any_picture_can_be_calibrated(count: int) -> None:
     sample = np.eye(8, dtype=np.float32)[:count]
     calibration = Calibration(sample)
-    for level in (calibration.pictures, calibration.texts(np.eye(8, dtype=np.float32)[3:])):
-        assert np.isfinite(calibration.scale(np.eye(8, dtype=np.float32)[0], level).line)
+    for nulls in (calibration.picture_nulls, calibration.text_nulls(np.eye(8, dtype=np.float32)[3:])):
+        assert np.isfinite(calibration.term(np.eye(8, dtype=np.float32)[0], nulls).threshold)
 
 
 # -- folding --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The relevance line, measured on drawn pictures whose contents are known, through the searcher that people use."""
+"""The relevance threshold, measured on drawn pictures whose contents are known, through the real searcher."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_of_what_is_not_there_hardly_anything_is_called_a_match(world: World) ->
     searcher, _ = world
     answers = measuring.by_make([measuring.ask(searcher, q) for q in measuring.absent(measuring.WITHOUT)])
     assert [a.question.text for a in answers["unknown to the model"] if a.strong] == []
-    # The small model takes one drawing in some hundreds for another thing; the line can't know better.
+    # The small model takes one drawing in some hundreds for another thing; the threshold can't know better.
     assert mean(bool(a.strong) for a in answers["left out"]) <= 0.05
     assert max(len(a.strong) for a in answers["left out"]) <= 1
 
@@ -52,7 +52,7 @@ def test_a_query_about_nothing_that_is_there_says_so_and_still_shows_the_nearest
     result = searcher.search(parse("a wedding"), limit=20)
     assert result.strong == 0 and len(result.hits) == 20
     if not result.maybe:
-        assert result.why_empty == "Nothing in the library matches this clearly; the nearest are below."
+        assert result.why_empty == "No clear match."
     assert result.total == len(scenes)
 
 

@@ -23,10 +23,9 @@ from sightline.models.presets import PRESETS, templates_of
 from sightline.models.resolve import resolve
 from sightline.query.parser import parse
 from sightline.query.types import MAX_HITS, MAX_PICTURE_BYTES, Query, QueryError
-from sightline.ranking import text_vector_cache
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.ranking.term_vectors import prompts
-from sightline.ranking.text_vector_cache import Remembered
+from sightline.ranking.text_vector_cache import MAX_TEXTS, TextVectorCache
 from sightline.searcher import Searcher
 from store.errors import SpaceError
 from store.library import Library
@@ -70,7 +69,7 @@ def ids_by_name(searcher: Searcher) -> dict[str, int]:
     return {photo.display.rsplit("/", 1)[-1]: photo.content_id for photo in searcher.recent(500)}
 
 
-def shown(searcher: Searcher, data: bytes, limit: int = 60) -> list[Found]:
+def shown(searcher: Searcher, data: bytes, limit: int = 60) -> list[Hit]:
     return list(searcher.search(parse("picture:1 dedup:off"), pictures={"1": data}, limit=limit).hits)
 
 
@@ -139,7 +138,7 @@ def test_bands_come_in_order_and_scores_fall_within_them(searcher: Searcher) -> 
         assert scores == sorted(scores, reverse=True)
 
 
-def test_what_is_excluded_by_its_picture_sinks_below_the_line(searcher: Searcher) -> None:
+def test_what_is_excluded_by_its_picture_sinks_below_the_threshold(searcher: Searcher) -> None:
     ids = ids_by_name(searcher)
     hits = searcher.search(parse(f"-like:{ids['04.jpg']} dedup:off")).hits
     assert len(hits) == 12
@@ -188,7 +187,7 @@ def test_filters_alone_list_what_passes(searcher: Searcher) -> None:
 def test_a_tag_and_a_favourite_filter_at_once_and_change_no_other_query(searcher: Searcher) -> None:
     ids = ids_by_name(searcher)
     plain, before = searcher.search(parse("boat")).generation, searcher.search(parse("boat tag:best"))
-    assert before.total == 0 and before.why_empty == "No picture passes the filters."
+    assert before.total == 0 and before.why_empty == "No pictures match these filters."
     searcher.library.marks.change([ids["03.jpg"], ids["05.jpg"]], add=["Best"])
     searcher.library.marks.favourite([ids["05.jpg"]], True)
     after = searcher.search(parse("boat tag:best dedup:off"))
@@ -208,7 +207,7 @@ def test_a_tag_and_a_favourite_filter_at_once_and_change_no_other_query(searcher
 )
 def test_pages_put_together_are_the_whole_whatever_their_size(searcher: Searcher, size: int, text: str) -> None:
     whole = list(searcher.search(parse(text), limit=MAX_HITS).hits)
-    pages: list[Found] = []
+    pages: list[Hit] = []
     while True:
         result = searcher.search(parse(text), limit=size, offset=len(pages))
         pages += result.hits
@@ -232,13 +231,13 @@ def test_sorting_by_name_keeps_what_matches_before_what_does_not(searcher: Searc
     assert len(hits) == 12
 
 
-def test_everything_is_what_is_above_the_line_and_all_that_passes_where_nothing_is_looked_for(
+def test_matches_are_what_is_above_the_threshold_and_all_that_passes_where_nothing_is_looked_for(
     searcher: Searcher,
 ) -> None:
     query = parse("a red boat dedup:off")
     above = [hit for hit in searcher.search(query).hits if hit.band != "below"]
-    assert list(searcher.everything(query)) == above
-    assert len(list(searcher.everything(parse("ext:jpg dedup:off")))) == 12
+    assert list(searcher.matches(query)) == above
+    assert len(list(searcher.matches(parse("ext:jpg dedup:off")))) == 12
 
 
 # -- near-duplicates ------------------------------------------------------------------------------------------------
@@ -271,9 +270,7 @@ def test_what_a_hit_stands_for_does_not_depend_on_the_page_it_is_on(tmp_path: Pa
         whole = list(searcher.search(parse(text)).hits)
         single = [searcher.search(parse(text), limit=1, offset=at).hits[0] for at in range(len(whole))]
         assert single == whole and any(hit.folded for hit in whole)
-    assert list(searcher.everything(parse("sort:name ext:jpg"))) == list(
-        searcher.search(parse("sort:name ext:jpg")).hits
-    )
+    assert list(searcher.matches(parse("sort:name ext:jpg"))) == list(searcher.search(parse("sort:name ext:jpg")).hits)
 
 
 # -- libraries that change ------------------------------------------------------------------------------------------
@@ -293,11 +290,9 @@ def test_missing_photos_never_come_up(searcher: Searcher, path: Path, photos: Pa
 def test_lists_that_are_being_read_survive_a_prune(
     searcher: Searcher, path: Path, photos: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sightline.searcher._CHUNK", 3)  # as if they were long
+    monkeypatch.setattr("sightline.ranking.page._CHUNK", 3)  # as if they were long
     ids = ids_by_name(searcher)
-    lists = [
-        searcher.everything(parse(f"{text} sort:name dedup:off")) for text in ("ext:jpg", f"-like:{ids['06.jpg']}")
-    ]
+    lists = [searcher.matches(parse(f"{text} sort:name dedup:off")) for text in ("ext:jpg", f"-like:{ids['06.jpg']}")]
     first = [next(hits).photo.display for hits in lists]
     for name in ("10.jpg", "11.jpg"):
         (photos / name).unlink()
@@ -329,7 +324,7 @@ def test_the_space_is_the_default_one_or_the_one_named(
     assert before != after
     assert searcher.encoders.get(searcher.space()).model.dim == 48
     assert searcher.search(parse(f'boat space:"{before}"')).space == before
-    with pytest.raises(QueryError, match=r"has no space 'none such'; it has "):
+    with pytest.raises(QueryError, match=r"has no model 'none such'; it has "):
         searcher.search(parse('boat space:"none such"'))
 
 
@@ -393,15 +388,15 @@ def test_words_searched_for_once_need_no_model_ever_after(path: Path, searcher: 
     assert [(hit.photo.content_id, hit.score) for hit in damaged.search(words).hits] == before
 
 
-def test_no_more_texts_are_remembered_than_were_meant_to_be(tmp_path: Path) -> None:
-    texts, vector = Remembered(tmp_path / "texts", readonly=False), np.eye(1, 4, dtype=np.float32)[0]
-    for number in range(text_vector_cache.LIMIT + 500):
-        texts.keep("space", f"text {number}", vector)
+def test_no_more_texts_are_cached_than_the_limit_by_much(tmp_path: Path) -> None:
+    texts, vector = TextVectorCache(tmp_path / "texts", readonly=False), np.eye(1, 4, dtype=np.float32)[0]
+    for number in range(MAX_TEXTS + 500):
+        texts.put("space", f"text {number}", vector)
     kept = len(list((tmp_path / "texts").iterdir()))
-    assert text_vector_cache.LIMIT <= kept < text_vector_cache.LIMIT + 200
-    assert texts.get("space", f"text {text_vector_cache.LIMIT + 499}", 4) is not None
+    assert MAX_TEXTS <= kept < MAX_TEXTS + 200
+    assert texts.get("space", f"text {MAX_TEXTS + 499}", 4) is not None
     assert texts.get("space", "text 0", 4) is None
-    assert texts.get("other", f"text {text_vector_cache.LIMIT + 499}", 4) is None
+    assert texts.get("other", f"text {MAX_TEXTS + 499}", 4) is None
 
 
 def test_the_null_queries_are_encoded_once_for_a_library(path: Path, searcher: Searcher) -> None:
@@ -455,7 +450,7 @@ def test_pages_out_of_range_say_what_is_in_range(searcher: Searcher, limit: int,
 def test_an_empty_query_is_told_apart_from_one_that_finds_nothing(searcher: Searcher) -> None:
     with pytest.raises(QueryError, match="nothing to search for"):
         searcher.search(Query())
-    assert searcher.search(parse("width:>100000")).why_empty == "No picture passes the filters."
+    assert searcher.search(parse("width:>100000")).why_empty == "No pictures match these filters."
 
 
 # -- prompts --------------------------------------------------------------------------------------------------------

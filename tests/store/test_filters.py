@@ -471,7 +471,7 @@ def test_a_set_is_what_was_chosen_as_far_as_it_is_there() -> None:
         assert catalog.matching([Set((name, other)), Name(("0", "3"))]).tolist() == [ids[0], ids[3]]
         Writer(catalog.engine).prune([catalog.photos([ids[1]])[ids[1]].photo_id])
         assert catalog.matching([Set((name,))]).tolist() == [ids[3]]
-        with pytest.raises(MarksError, match="no set '0123456789ab' any more: the newest 200 are kept"):
+        with pytest.raises(MarksError, match="no selection '0123456789ab' any more: the newest 200 are kept"):
             catalog.matching([Set(("0123456789ab",))])
 
 

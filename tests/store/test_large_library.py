@@ -11,7 +11,7 @@ from searching import clustered
 
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from store.library import Library
 from store.lock import locked
@@ -60,13 +60,13 @@ def exact(path: Path) -> Iterator[Searcher]:
         yield Searcher(library, Encoders(offline=True))
 
 
-def ids(hits: list[Found]) -> list[int]:
+def ids(hits: list[Hit]) -> list[int]:
     return [hit.photo.content_id for hit in hits]
 
 
-def pages(searcher: Searcher, text: str, size: int) -> list[Found]:
+def pages(searcher: Searcher, text: str, size: int) -> list[Hit]:
     """All pages, each asked of a searcher that knows of no other."""
-    found: list[Found] = []
+    found: list[Hit] = []
     more = True
     while more:
         fresh = Searcher(searcher.library, searcher.encoders)
@@ -125,4 +125,4 @@ def test_folded_pages_agree_too(large: Searcher) -> None:
 
 def test_all_that_is_above_the_line_can_be_listed(large: Searcher) -> None:
     result = large.search(parse("like:7 dedup:off"))
-    assert len(list(large.everything(parse("like:7 dedup:off")))) == result.strong + result.maybe
+    assert len(list(large.matches(parse("like:7 dedup:off")))) == result.strong + result.maybe

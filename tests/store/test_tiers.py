@@ -20,9 +20,10 @@ from examples import examples
 from hypothesis import given
 from searching import clustered
 
+from store.arrays import Floats, Ids
 from store.vectors import four_bit_codes
 from store.vectors.exact import best
-from store.vectors.index import Floats, Ids, VectorIndex
+from store.vectors.index import VectorIndex
 from store.vectors.index_files import CacheFiles, Manifest
 from store.vectors.one_bit_codes import Coder, Codes
 from store.vectors.policy import DEFAULT, Policy

@@ -214,6 +214,7 @@ def _like(shown: Any, real: Any, place: str) -> None:
         assert isinstance(real, float if isinstance(shown, float) else type(shown)), place
 
 
+@pytest.mark.slow
 def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_path: Path) -> None:
     shutil.copy(made / "photos" / "blue.jpg", tmp_path / "boat.jpg")
     shown = re.findall(r"```sh\n(.+?)```(?:\n```json\n(.+?)```)?", DOCUMENTED, re.DOTALL)
@@ -294,7 +295,7 @@ def test_pictures_are_terms_by_the_order_of_their_parts(client: TestClient, made
 
 
 def test_a_picture_dropped_on_the_page_can_be_named(client: TestClient, made: Path) -> None:
-    name = services().shelf.put((made / "photos" / "blue.jpg").read_bytes())
+    name = services().uploads.put((made / "photos" / "blue.jpg").read_bytes())
     assert ids(get(client, "search", q=f"picture:{name}"))[0] == id_of(client, "blue.jpg")
     refused(client.get("/api/v1/search", params={"q": "picture:nobody"}), 422)
 
@@ -580,7 +581,7 @@ def test_a_set_narrows_a_search_and_one_that_is_gone_is_said_in_a_sentence(clien
     assert get(client, "facets", q=f"-set:{name}")["total"] == 2
     for path in ("search", "facets"):
         said = refused(client.get(f"/api/v1/{path}", params={"q": "set:0123456789ab"}), 422)
-        assert "no set '0123456789ab' any more: the newest 200 are kept. Choose" in said["detail"]
+        assert "no selection '0123456789ab' any more: the newest 200 are kept. Select" in said["detail"]
 
 
 def test_state_and_spaces_are_told(client: TestClient, library: Path) -> None:

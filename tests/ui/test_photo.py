@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
+import scripts
 from PIL import Image
 
 from search_ui.components.globe import coordinates, globe, land
@@ -223,6 +225,17 @@ def test_the_drawing_has_land_where_there_is_land() -> None:
     # South is down: Australia has its corners there, the Pacific between it and America has none.
     assert _inside(every, (110, 155), (10, 45)) > 20
     assert _inside(every, (-140, -110), (0, 50)) == 0
+
+
+def test_the_drawing_and_the_map_show_the_same_land() -> None:
+    make_land = scripts.load("docs/make_land.py")
+    data = (make_land.COMPONENTS / "map" / "land.bin").read_bytes()
+    (count,) = struct.unpack_from("<H", data)
+    sizes = struct.unpack_from(f"<{count}H", data, 2)
+    corners = np.frombuffer(data, "<i2", offset=2 + 2 * count).reshape(-1, 2)
+    rings = [[(x, y) for x, y in ring.tolist()] for ring in np.split(corners, np.cumsum(sizes)[:-1])]
+    assert make_land.binary(rings) == data
+    assert make_land.drawing(rings).encode() == land()
 
 
 def _inside(corners: np.ndarray[Any, Any], across: tuple[int, int], down: tuple[int, int]) -> int:

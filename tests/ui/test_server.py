@@ -21,7 +21,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from support import ROOT, as_nobody
 
 from search_ui.runtime.services import services
-from search_ui.runtime.uploads import Shelf
+from search_ui.runtime.uploads import UploadCache
 from search_ui.server import asgi
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS
 from store.paths import default_library
@@ -400,7 +400,7 @@ def test_no_other_site_can_show_the_pages_in_a_frame(client: TestClient) -> None
 
 
 def test_the_shelf_holds_as_many_pictures_as_a_query_takes(made: Path) -> None:
-    shelf = Shelf(limit=1)
+    shelf = UploadCache(limit=1)
     names = [shelf.put((made / "photos" / "1.jpg").read_bytes()) for _ in range(MAX_TERMS + 1)]
     assert shelf.get(names[0]) is None
     assert all(shelf.get(name) for name in names[1:])
@@ -409,7 +409,7 @@ def test_the_shelf_holds_as_many_pictures_as_a_query_takes(made: Path) -> None:
 def test_a_picture_put_on_the_shelf(client: TestClient, made: Path) -> None:
     data = (made / "photos" / "1.jpg").read_bytes()
     name = client.post("/picture", content=data).json()["name"]
-    kept = services().shelf.get(name)
+    kept = services().uploads.get(name)
     assert kept is not None
     assert kept.data == data
     answer = client.get(f"/picture/{name}.jpg")

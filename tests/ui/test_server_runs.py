@@ -76,11 +76,12 @@ def test_a_run_indexes_a_folder_and_says_in_words_what_came_of_it(
     run = runner.verify()
     assert runner.wait(LONG)
     assert outcome(run) == "Verified: all is well."
-    assert {finding["part"] for finding in run.found} >= {"database", "thumbnails"}
+    assert {finding["part"] for finding in run.results} >= {"database", "thumbnails"}
     runner.dismiss()
     assert runner.run is None
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_half_way_and_what_was_committed_is_kept(
     runner: Runner, many: Path, library: Path, tiny_space: str
 ) -> None:
@@ -145,6 +146,7 @@ def test_folders_may_be_called_anything(runner: Runner, tmp_path: Path, library:
     assert not list(ROOT.glob("owned*"))
 
 
+@pytest.mark.slow
 def test_a_prune_forgets_what_is_missing(runner: Runner, photos: Path, library: Path, tiny_space: str) -> None:
     runner.index([photos], space=tiny_space)
     assert runner.wait(LONG)

@@ -1,7 +1,6 @@
-"""The pages' own components, for what Streamlit has no widget for; here the one that shows pictures.
+"""The component that shows pictures as a grid.
 
-Custom Components v2: the files beside this one are the components, as they are, without a build step. They get ids,
-addresses and text only, and set text as text: a file's name was chosen by whoever made the file.
+It gets ids, addresses and text only, and sets text as text: a file's name was chosen by whoever made the file.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, Final, Literal, TypedDict
 import streamlit as st
 
 from search_ui.components.assets import css, javascript
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
@@ -31,11 +30,10 @@ _marks: Final = st.components.v2.component("sightline_marks", js=javascript(_HER
 class Tile(TypedDict):
     """One picture of the grid.
 
-    `hash` is that of its content, as hex digits; `folder` and `name` are its path as it is shown; `score` is shown as
-    it is, empty for none; `parts` is for each term of the query its name, cosine and standard score, of all pictures or
-    of none; `ratio` is width by height; `colour` is what stands in its place until it is there, such as `#2f6b5d`, or
-    empty; `folded` counts the near-duplicates that it stands for; `asked` says whether the query wants more, or less,
-    like it.
+    `hash`: of its content, in hex. `folder`, `name`: its displayed path. `score`: text, or empty. `parts`: for each
+    term of the query its name, cosine and standard score; of all pictures or of none. `ratio`: width by height.
+    `colour`: shown until the picture has loaded, such as `#2f6b5d`, or empty. `folded`: the number of near-duplicates
+    that it stands for. `asked`: whether the query wants more, or less, like it.
     """
 
     id: int
@@ -52,7 +50,7 @@ class Tile(TypedDict):
 
 
 class Section(TypedDict):
-    """Pictures under a title, which may be empty. `fold`: what opens them where they are folded away, else empty."""
+    """Pictures under a title, which may be empty. `fold`: the summary of a folded section, else empty."""
 
     title: str
     fold: str
@@ -69,12 +67,12 @@ def gallery(
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
     `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
-    is selected are always at `.selected`, a list in the order of the pictures; changes of favourites at `.favourites`,
-    for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`.
+    is selected are always at `.selected`, in the order of the pictures; changes of favourites at `.favourites`, for
+    `event_queue.apply` at the beginning of a run: events `{"id": ..., "yes": ...}`.
 
     Args:
         sections: the pictures; a content id may be there once.
-        key: of the component, and the one above.
+        key: of the component, and of the container around it.
         is_unfolded: whether sections with a `fold` are open.
         query: names what was searched for. Under the same one pictures may come and go while the place on the page and
             the selection stay; under another one the page starts at its top, with nothing selected.
@@ -85,8 +83,8 @@ def gallery(
         may_star: whether favourites can be changed, not only seen.
     """
     tiles = [tile for section in sections for tile in section["tiles"]]
-    said: Any = st.session_state.get(key, {})
-    known = list(said.get("selected") or [])
+    state: Any = st.session_state.get(key, {})
+    known = list(state.get("selected") or [])
     with st.container(key=f"{key}-parts", gap=None):
         _gallery(
             key=key,
@@ -111,14 +109,14 @@ def gallery(
                 "selected": None if selected is None else list(selected),
                 "stamp": stamp,
                 "known": known,
-                "heard": heard(key),
+                "acknowledged": acknowledged(key),
                 "focus": focus,
             }),
         )  # fmt: skip
 
 
 def _dated(key: str, data: dict[str, object]) -> dict[str, object]:
-    """The data with the time `at` which it became so, in milliseconds: what did not change stays the same."""
+    """Return the data with `at`, when it changed last (ms); the same object where it did not change."""
     last: dict[str, object] = st.session_state.get(f"{key}-drawn", {})
     if {**last, "at": 0} != {**data, "at": 0}:
         last = {**data, "at": time.time_ns() // 1_000_000}
@@ -127,7 +125,7 @@ def _dated(key: str, data: dict[str, object]) -> dict[str, object]:
 
 
 def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) -> None:
-    """Show small pictures that can be opened, and nothing more; the content id as `gallery` gives it."""
+    """Show small pictures that can only be opened; the content id as `gallery` gives it."""
     section: Section = {"title": "", "fold": "", "tiles": list(tiles)}
     query = " ".join(str(tile["id"]) for tile in tiles)
     _gallery(
@@ -138,9 +136,10 @@ def thumbnails(tiles: Sequence[Tile], *, key: str, on_open: Callable[[], None]) 
 
 
 def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favourites: bool) -> dict[str, object]:
-    """The pictures by columns, each one text: 100 bytes or so a picture, and nothing in it that changes with a click.
+    """Pack the pictures by columns, each one text: about 100 bytes a picture.
 
-    Names are parted by a slash, which no name has in it, numbers by a space; hashes and colours have a fixed width.
+    Nothing that changes with a click is in it. Names are separated by a slash, which no name contains, numbers by a
+    space; hashes and colours have a fixed width.
     """
     tiles = [tile for section in sections for tile in section["tiles"]]
     folders = {tile["folder"]: "" for tile in tiles}

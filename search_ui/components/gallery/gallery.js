@@ -1,22 +1,22 @@
-// The grid: sections of rows of even height. Only what is near the window is in the page; the rest is empty space of the
-// right height. What was found comes as `data`, packed (see pack in __init__.py); what people change all the time, such
-// as favourites, comes by marks.js, so that a star does not send two thousand pictures again.
+// The grid: sections of rows of even height. Only tiles near the window are in the DOM; the rest is empty space of the
+// right height. Hits come as `data`, packed (see `pack` in __init__.py). What changes often, such as favourites, comes by
+// marks.js, so that a star does not send two thousand pictures again.
 
-const ALL_DRAWN = 150 // so few cost nothing, and the browser's own search on the page finds all their names
+const ALL_DRAWN = 150 // up to so many tiles are all drawn: the browser's own search then finds all their names
 const SIZES = { min: 90, max: 360, step: 30, usual: 210 }
 const SMALL = 84
 const NARROW = 640
 const KEPT_SIZE = "sightline-size"
 const SEND_AFTER = 150
 const DIALOG = '[role="dialog"]'
-const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null, heard: null }
+const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null, acknowledged: null }
 
-// By key: Streamlit takes a component away and makes it again where the page around it changes.
+// By key: Streamlit removes a component and makes it again where the page around it changes.
 const memories = new Map()
 const remembered = ({ key, at }) => {
   const blank = { query: null, selected: new Set(), stamp: 0, anchor: null, current: null, from: null, base: new Set() }
   const fresh = { ...blank, at, opened: null, focus: null, focused: null, said: "" }
-  // What was there before may be drawn once more before it goes, see marks.js: it changes nothing that is remembered.
+  // The old data may be drawn once more before the component is removed, see marks.js: it must not change the memory.
   if (memories.get(key)?.at > at) return fresh
   if (!memories.has(key)) memories.set(key, fresh)
   return memories.get(key)
@@ -96,7 +96,7 @@ class Gallery {
     cancelAnimationFrame(this.drawing)
   }
 
-  // -- what comes from the page ---------------------------------------------------------------------------------------
+  // -- data from the page ---------------------------------------------------------------------------------------------
 
   take(data) {
     if (this.data === data) return
@@ -121,7 +121,7 @@ class Gallery {
       memory.query = data.query
     })
     if (isChanged) this.send()
-    // Whoever goes by keyboard stays at the picture they were at; where it is out of sight, at the one in its place.
+    // The keyboard's focus stays at its picture; where that is gone, at the one in its place.
     if (isFirst && memory.focused !== null) this.back(memory.focused)
     if (place === null || place === undefined || !this.order.length) return
     const id = focused.picture.id
@@ -135,7 +135,7 @@ class Gallery {
       this.marks = marks
       this.lit = Object.fromEntries(["favourites", "liked", "disliked"].map((name) => [name, new Set(marks[name])]))
       this.unfolded = marks.unfolded
-      if (marks.heard && !this.small) outbox.heard(marks.heard)
+      if (marks.acknowledged && !this.small) eventQueue.acknowledge(marks.acknowledged)
       this.expect()
     }
     this.lit ??= { favourites: new Set(), liked: new Set(), disliked: new Set() }
@@ -151,7 +151,7 @@ class Gallery {
       this.select((marks.selected ?? []).filter((id) => this.byId.has(id)))
     }
     this.draw()
-    // Streamlit forgets what a component that was away had said.
+    // Streamlit forgets the values of a component that was removed: send the selection again.
     const isKnown = marks.known.length === memory.selected.size && marks.known.every((id) => memory.selected.has(id))
     if (isNew && !isKnown && !this.band && marks.query === this.data.query) this.send()
     if (!isNew || marks.focus === memory.focus) return
@@ -159,13 +159,13 @@ class Gallery {
     if (marks.focus !== null && !document.querySelector(DIALOG)) this.back(marks.focus)
   }
 
-  // What was starred and has not come back from the page yet is shown as it will be.
+  // Pending changes of favourites are shown as if they were applied.
   expect() {
-    for (const { id, yes } of this.small ? [] : outbox.pending) this.lit.favourites[yes ? "add" : "delete"](id)
+    for (const { id, yes } of this.small ? [] : eventQueue.pending) this.lit.favourites[yes ? "add" : "delete"](id)
   }
 
   star(id) {
-    outbox.send({ id, yes: !this.lit.favourites.has(id) }, (changes) => this.state("favourites", changes))
+    eventQueue.send({ id, yes: !this.lit.favourites.has(id) }, (changes) => this.state("favourites", changes))
     this.expect()
     this.draw()
   }
@@ -192,7 +192,7 @@ class Gallery {
   shell(folds) {
     const made = element(folds ? "details" : "section", "section")
     made.append(folds ? element("summary", "fold") : element("h2", "title"), element("div", "grid", { role: "list" }))
-    // Also heard when the page opened it: only a change that the page does not know of is news.
+    // Also fired when the page opened it: only a change that the page does not know of is sent.
     made.ontoggle = () => {
       if (!folds || made.open === this.unfolded) return
       this.unfolded = made.open
@@ -203,7 +203,7 @@ class Gallery {
     return made
   }
 
-  // -- where things are -----------------------------------------------------------------------------------------------
+  // -- layout ----------------------------------------------------------------------------------------------------------
 
   // What can be seen, in pixels from the top of the grid; `covered` of them lie under the page's own bar.
   window() {
@@ -296,7 +296,7 @@ class Gallery {
     memory.anchor = this.anchor()
     const focused = this.focusedTile()
     let current = this.places.get(memory.current)
-    // Tab leads to what is seen; to where the keys were before, unless the page was turned by hand since.
+    // Tab leads to where the keys were before; after scrolling by hand, to the first visible picture.
     if (current === undefined || (!focused && !this.isHeld && !isSeen(this.boxes[current]))) {
       current = Math.max(0, this.boxes.findIndex(isSeen))
       memory.current = this.order[current]?.id ?? null

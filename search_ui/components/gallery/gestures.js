@@ -24,7 +24,7 @@ function listen(gallery, signal) {
     gallery.memory.current = id
     gallery.draw()
   })
-  // Where the whole grid is taken away the focus goes too, and is to come back with it.
+  // Where the grid is removed and made again, the focus must come back with it.
   const left = () => root.isConnected && !root.matches(":focus-within") && (gallery.memory.focused = null)
   on(root, "focusout", () => setTimeout(left, 0))
   for (const name of ["wheel", "touchmove"]) on(gallery.scroller, name, () => (gallery.isHeld = false), { passive: true })
@@ -36,7 +36,7 @@ function listen(gallery, signal) {
     else hold(gallery, event)
   })
   on(root, "dragstart", (event) => event.preventDefault())
-  // A long press selects; it is no question for the browser's menu.
+  // A long press selects; it must not open the browser's menu.
   on(root, "contextmenu", (event) => gallery.ignoreClick && event.preventDefault())
 }
 

@@ -1,4 +1,4 @@
-"""The component that shows groups of versions side by side, to set aside what is superfluous."""
+"""The component that shows groups of versions side by side, to choose which are not needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.components.assets import css, javascript
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
@@ -20,9 +20,9 @@ _groups: Final = st.components.v2.component(
 
 
 class Place(TypedDict):
-    """A photo: `where` and `note` are shown, `path` names it to who can't see.
+    """A photo: `where` and `note` are shown, `path` names it for screen readers.
 
-    `differs`: it does not lie where the one to keep does; `is_rest`: it is set aside with the rest.
+    `differs`: it is in another folder than the one to keep; `is_rest`: it is set aside with the rest.
     """
 
     id: int
@@ -36,7 +36,7 @@ class Place(TypedDict):
 
 
 class Fact(TypedDict):
-    """Something about a picture, and how it differs there from the one to keep; nothing where it does not."""
+    """A fact of a picture, and how it differs from that of the one to keep; empty where it does not."""
 
     text: str
     differs: list[str]
@@ -76,12 +76,12 @@ def groups(
 ) -> None:  # fmt: skip
     """Show groups one below the other, the pictures of each side by side.
 
-    At `st.session_state[key].changed` are then changes for `outbox.heed`: either `photo` and `yes`, whether it is to be
-    set aside, or `group`, whose rest is, by its `kept`.
+    At `st.session_state[key].changed` are then events for `event_queue.apply`: either `photo` and `yes`, whether it is
+    to be set aside, or `group`, by its `kept`: its rest is to be set aside.
     """
     _groups(
         key=key,
-        data={"cards": list(cards), "readonly": is_readonly, "heard": heard(key)},
+        data={"cards": list(cards), "readonly": is_readonly, "acknowledged": acknowledged(key)},
         default={"changed": []},
         on_changed_change=on_change,
     )

@@ -1,4 +1,4 @@
-// Groups of versions, side by side: look at them large, one in the place of the other, and set aside what is superfluous.
+// Groups of versions side by side: to look at large, one in the place of the other, and to set aside.
 
 function element(name, className, attributes = {}, text = "") {
   const made = document.createElement(name)
@@ -55,8 +55,8 @@ function cardOf(card, root) {
   const head = element("header", "")
   head.append(element("h2", "", { id: `group-${card.number}` }, card.title))
   if (!root.readonly && card.rest) {
-    const all = element("button", "rest", { type: "button", "data-group": card.kept }, "Set aside all but the suggestion")
-    all.setAttribute("aria-label", `Set aside all but the suggestion of group ${card.number}`)
+    const all = element("button", "rest", { type: "button", "data-group": card.kept }, "Mark the rest for removal")
+    all.setAttribute("aria-label", `Mark the rest for removal in group ${card.number}`)
     head.append(all)
   }
   made.append(head)
@@ -69,7 +69,7 @@ function cardOf(card, root) {
   return made
 }
 
-// What was clicked and has not come back from the server yet is shown as it will be.
+// Pending clicks are shown as if they were applied.
 function expected(card, changes) {
   const made = structuredClone(card)
   for (const change of changes) {
@@ -81,7 +81,7 @@ function expected(card, changes) {
   return made
 }
 
-// Who goes by keyboard stays where they were.
+// The keyboard's focus stays where it was.
 function refocus(root, focused) {
   for (const name of ["photo", "group", "look"]) {
     const value = focused?.dataset?.[name]
@@ -94,7 +94,7 @@ function redraw(root) {
   const drawn = root.drawn
   root.drawn = new Map()
   const made = root.cards.map((card) => {
-    const now = expected(card, outbox.pending)
+    const now = expected(card, eventQueue.pending)
     const signature = JSON.stringify([now, root.readonly])
     const before = drawn.get(card.number)
     const each = before?.signature === signature ? before : { signature, node: cardOf(now, root) }
@@ -108,7 +108,7 @@ function redraw(root) {
 }
 
 function change(root, what) {
-  outbox.send(what, (changes) => root.tell("changed", changes))
+  eventQueue.send(what, (changes) => root.setState("changed", changes))
   redraw(root)
 }
 
@@ -173,8 +173,8 @@ export default function ({ data, parentElement, setStateValue }) {
     parentElement.append(root)
     root.drawn = new Map()
   }
-  Object.assign(root, { cards: data.cards, readonly: data.readonly, tell: setStateValue })
-  outbox.heard(data.heard)
+  Object.assign(root, { cards: data.cards, readonly: data.readonly, setState: setStateValue })
+  eventQueue.acknowledge(data.acknowledged)
   root.list.onclick = (event) => {
     const button = event.target.closest("button")
     if (button?.dataset.group) change(root, { group: Number(button.dataset.group) })

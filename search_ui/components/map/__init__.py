@@ -1,8 +1,8 @@
-"""The component of the map: points that are panned, zoomed, pointed at and chosen, drawn by the graphics card.
+"""The component of the map: points to pan, zoom, point at and select, drawn with WebGL.
 
-Plain JavaScript without a build step, in four files: what it reads and reckons, how it draws, what hands do to it, and
-the component. Points come by one fetch, not through Streamlit's socket. It gets numbers, addresses and text only, and
-sets text as text.
+Plain JavaScript without a build step: view.js (points and camera), draw.js (drawing), gestures.js (mouse, fingers,
+keys) and map.js (the component). Points come by one fetch, not through Streamlit's socket. The component gets numbers,
+addresses and text only, and sets text as text.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import streamlit as st
 from search_ui.components.assets import css, javascript
 
 _HERE: Final = Path(__file__).parent
-_points: Final = st.components.v2.component(
+_map: Final = st.components.v2.component(
     "sightline_map", js=javascript(_HERE, "view", "draw", "gestures", "map"), css=css(_HERE, "map")
 )
 
 
 class Entry(TypedDict):
-    """A line of the legend: a category, its name, how many pictures have it, its colour on light and on dark."""
+    """A line of the legend: a category, its name, its number of pictures, its colour on light and on dark."""
 
     number: int
     name: str
@@ -39,12 +39,12 @@ class Name(TypedDict):
     y: float
 
 
-def points(
+def draw_map(
     src: str, *, key: str, kind: Literal["meaning", "earth"], view: str, about: str, legend: Sequence[Entry],
     names: Sequence[Name], quiet: tuple[str, str], reach: tuple[float, float], on_open: Callable[[], None],
     on_choose: Callable[[], None],
 ) -> None:  # fmt: skip
-    """Show points on a plane.
+    """Draw points on a plane.
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then the content id of a point
     that was clicked as `.opened`, or at `.chosen` either `{"polygon": [[x, y], ...]}` or `{"category": number}`.
@@ -52,17 +52,17 @@ def points(
     Args:
         src: address of the points, see `search_ui.server.map_routes`.
         key: of the component.
-        kind: `earth`: x and y are degrees by 180, and land is drawn below; `meaning`: they mean nothing.
-        view: what is looked at; while it stays the same, the middle and the zoom do.
-        about: what the picture shows, for those who do not see it.
+        kind: `earth`: x and y are degrees divided by 180, with land below; `meaning`: they have no unit.
+        view: while it stays the same, so do the centre and the zoom.
+        about: a description for screen readers.
         legend: what the colours mean.
-        names: the more important ones first; one that would lie over another is not written.
-        reach: the largest x and y that the whole picture has, both from the middle.
-        quiet: the colour of points in no category of the legend, on light and on dark.
+        names: the most important first; one that would overlap another is not written.
+        reach: the largest |x| and |y| of the whole map.
+        quiet: the colour of points without a category, on light and on dark.
         on_open: a point was clicked.
-        on_choose: pictures are to be opened together.
+        on_choose: several pictures are to be opened together.
     """
-    _points(
+    _map(
         key=key,
         data={
             "src": src, "land": "/points/land.bin" if kind == "earth" else "", "view": view, "about": about,

@@ -1,4 +1,4 @@
-// Drawing points: by the graphics card where the browser lets us, else one by one on a plain canvas.
+// Draws the points: with WebGL where the browser has it, else one by one on a plain canvas.
 
 const VERTEX = `
 attribute vec2 place;
@@ -43,7 +43,7 @@ function compiled(gl, type, source) {
   return shader
 }
 
-function byCard(gl) {
+function webglDrawer(gl) {
   const program = gl.createProgram()
   gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, VERTEX))
   gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, FRAGMENT))
@@ -90,7 +90,7 @@ function byCard(gl) {
   }
 }
 
-function byHand(context) {
+function canvasDrawer(context) {
   let points = { places: [], categories: [], lit: [] }
   return {
     points: (given) => (points = given),
@@ -118,8 +118,8 @@ const NOTHING = { points: () => {}, lit: () => {}, draw: () => {}, free: () => {
 // What draws on a canvas. A canvas that once gave one kind of context never gives the other.
 function drawer(canvas) {
   const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, powerPreference: "high-performance" })
-  if (!gl) return byHand(canvas.getContext("2d"))
-  return byCard(gl) ?? NOTHING // the card was taken away just now; `webglcontextrestored` says when it is back
+  if (!gl) return canvasDrawer(canvas.getContext("2d"))
+  return webglDrawer(gl) ?? NOTHING // the context was just lost; `webglcontextrestored` fires when it is back
 }
 
 // Land and a net of meridians and parallels, on a canvas below the points.

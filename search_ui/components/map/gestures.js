@@ -1,8 +1,8 @@
-// What mouse, fingers and keys do to the map: pan, zoom, point at, choose.
+// What mouse, fingers and keys do to the map: pan, zoom, point at, select.
 
-const CLICK = 5 // pixels that a hand may tremble
+const CLICK = 5 // pixels that a click may move
 
-class Hands {
+class Gestures {
   key(event) {
     const steps = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] }
     const tools = { "+": "in", "=": "in", "-": "out", _: "out", 0: "whole", l: "lasso" }
@@ -54,7 +54,7 @@ class Hands {
       this.pressed = null
       if (isClick) {
         const found = this.under(...place(event))
-        if (found >= 0) this.tell("opened", this.points.ids[found])
+        if (found >= 0) this.trigger("opened", this.points.ids[found])
       } else if (drawn && event.type === "pointerup") {
         this.choose(thinned(drawn))
       }
@@ -80,7 +80,7 @@ class Hands {
     this.theme = matchMedia("(prefers-color-scheme: dark)")
     this.themed = () => setTimeout(() => this.dirty(), 200) // after Streamlit has put its own colours on
     this.theme.addEventListener("change", this.themed)
-    // Streamlit does not hear of every change of the address that Back and Forward make. What is looked at stays.
+    // Streamlit misses some changes of the URL by Back and Forward (docs/internals/streamlit.md). The view is kept.
     const path = location.pathname
     this.went = () => location.pathname === path && location.reload()
     window.addEventListener("popstate", this.went)
@@ -117,7 +117,7 @@ class Hands {
     if (found === this.hovered) return
     this.hovered = found
     const id = this.points.ids[found]
-    // Only where the hand rests: on its way over a map it passes hundreds.
+    // Only where the pointer rests: on its way over the map it passes hundreds.
     await new Promise((done) => setTimeout(done, this.facts.has(id) ? 0 : 70))
     if (this.hovered !== found) return
     if (!this.facts.has(id)) this.facts.set(id, fetch(`/points/picture/${id}`).then((answer) => (answer.ok ? answer.json() : null), () => null))
@@ -138,7 +138,7 @@ class Hands {
   }
 }
 
-// A hand draws more corners than it means.
+// A drawn line has more corners than are needed.
 function thinned(polygon) {
   const step = Math.ceil(polygon.length / 300)
   return polygon.filter((_, at) => at % step === 0)

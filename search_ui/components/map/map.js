@@ -1,6 +1,6 @@
-// The component: what people do with the points, and what is written over them.
+// The component of the map: data, names, thumbnails, selection and tools.
 
-const THUMBS = 90 // pictures are drawn on their points when no more than so many are in view
+const THUMBS = 90 // thumbnails are drawn on the points when at most so many are in view
 const THUMB = 76 // pixels, the longer side
 const NUMBER = new Intl.NumberFormat("en")
 const TOOLS = [
@@ -20,7 +20,7 @@ function make(name, className, attributes = {}, text = "") {
 
 const pictures = (count) => `${NUMBER.format(count)} picture${count === 1 ? "" : "s"}`
 
-class PointsMap extends Hands {
+class PointsMap extends Gestures {
   constructor(parent) {
     super()
     Object.assign(this, { camera: new Camera(), points: null, land: null, data: null, polygon: null, drawing: null })
@@ -56,9 +56,9 @@ class PointsMap extends Hands {
 
   // -- what it shows -------------------------------------------------------------------------------------------
 
-  update(data, tell) {
+  update(data, trigger) {
     const before = this.data ?? {}
-    Object.assign(this, { data, tell })
+    Object.assign(this, { data, trigger })
     this.canvas.setAttribute("aria-label", `${data.about} Arrow keys move it, plus and minus zoom, 0 shows everything.`)
     const view = JSON.stringify([data.view, data.reach])
     if (this.view !== view) {
@@ -79,7 +79,7 @@ class PointsMap extends Hands {
     this.dirty()
   }
 
-  // Who opens a picture and comes back finds the map as it was left.
+  // The view is kept: Back from a picture leads to the map as it was left.
   recall() {
     try {
       const [view, x, y, zoom] = JSON.parse(sessionStorage.getItem("sightline-map") ?? "[]")
@@ -106,7 +106,7 @@ class PointsMap extends Hands {
       this.hover(-1)
       this.drawer.points(points)
       this.choose(this.polygon)
-      this.stage.dataset.points = points.count // so that who waits for the points can see that they are here
+      this.stage.dataset.points = points.count // tells tests that the points are there
     } catch {
       if (src === this.data.src) this.status.textContent = "The points did not come. Reload the page."
     }
@@ -130,7 +130,7 @@ class PointsMap extends Hands {
     swatch.style.setProperty("--dark", dark)
     open.append(swatch, make("span", "", {}, name), make("span", "count", {}, NUMBER.format(count)))
     open.setAttribute("aria-label", `Open the pictures of ${name}, ${NUMBER.format(count)}`)
-    open.onclick = () => this.tell("chosen", { category: number })
+    open.onclick = () => this.trigger("chosen", { category: number })
     const alone = (yes) => {
       this.only = yes ? number : -1
       this.dirty()
@@ -254,7 +254,7 @@ class PointsMap extends Hands {
     this.placePictures()
   }
 
-  // Of some points those whose pictures do not lie over each other; the ones that are shown already first.
+  // Of some points those whose thumbnails do not overlap; the ones that are shown already first.
   roomy(seen) {
     const order = [...seen.filter((i) => this.thumbs.has(i)), ...seen.filter((i) => !this.thumbs.has(i))]
     const taken = []
@@ -274,9 +274,9 @@ class PointsMap extends Hands {
     }
   }
 
-  // -- choosing ------------------------------------------------------------------------------------------------
+  // -- selection -----------------------------------------------------------------------------------------------
 
-  // Choose what is inside a polygon of the map; null for nothing.
+  // Select what is inside a polygon of the map; null clears the selection.
   choose(polygon) {
     this.polygon = polygon
     this.chosen = 0
@@ -306,7 +306,7 @@ class PointsMap extends Hands {
     if (count) {
       const what = this.polygon ? `Open ${NUMBER.format(count)} in Search` : `Open the ${NUMBER.format(count)} in view`
       const open = make("button", "go", { type: "button" }, what)
-      open.onclick = () => this.tell("chosen", { polygon: this.polygon ?? this.viewed() })
+      open.onclick = () => this.trigger("chosen", { polygon: this.polygon ?? this.viewed() })
       this.bar.append(open)
     } else {
       this.bar.append(make("span", "none", {}, "No picture in there"))
@@ -325,7 +325,7 @@ class PointsMap extends Hands {
     return [[west, south], [east, south], [east, north], [west, north]]
   }
 
-  // -- what people do ------------------------------------------------------------------------------------------
+  // -- tools ---------------------------------------------------------------------------------------------------
 
   use(tool) {
     if (tool === "lasso") {
@@ -352,7 +352,7 @@ class PointsMap extends Hands {
 export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.map ??= new PointsMap(parentElement)
   parentElement.map.update(data, setTriggerValue)
-  // Streamlit also says this of a drawing that a newer one overtook: what is still on the page stays.
+  // Streamlit also calls this for a drawing that a newer one replaced, while the component stays.
   return () =>
     setTimeout(() => {
       if (!parentElement.map || parentElement.map.root.isConnected) return

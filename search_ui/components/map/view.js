@@ -1,4 +1,4 @@
-// Points as the server sends them, where they are on the screen, and which of them are near or within something.
+// Points as the server sends them, a grid index over them, and the camera.
 
 function readPoints(buffer) {
   const head = new DataView(buffer)
@@ -28,7 +28,7 @@ function readLand(buffer) {
   })
 }
 
-// Points by square, in the order of the squares, so that what is near is found without looking at all of them.
+// A grid index: points by cell, so that near ones are found without looking at all of them.
 function netOf({ count, places }) {
   const low = [Infinity, Infinity]
   const high = [-Infinity, -Infinity]
@@ -70,7 +70,7 @@ function nearestTo(points, x, y, reach) {
   return found
 }
 
-// The even-odd rule; Python decides by the same one, see map_lasso.py.
+// The even-odd rule; Python decides by the same one, see lasso.py.
 function isInside(polygon, x, y) {
   let odd = false
   for (let i = 0, last = polygon.length - 1; i < polygon.length; last = i++) {
@@ -86,7 +86,7 @@ function boxOf(polygon) {
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]
 }
 
-// What is looked at: the middle, and how many pixels one unit of the map is.
+// The view: its centre, and how many pixels one unit of the map is.
 class Camera {
   constructor() {
     Object.assign(this, { x: 0, y: 0, scale: 0, width: 0, height: 0, reach: [1, 1] })

@@ -1,7 +1,4 @@
-"""What is above the pictures: the parts of the query, the way in for pictures, and the browser's Back.
-
-A component as those beside it, see the package.
-"""
+"""The component above the pictures: chips of the query, upload of pictures, Back and Forward."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.components.assets import css, javascript
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
-_intake: Final = st.components.v2.component(
+_component: Final = st.components.v2.component(
     "sightline_query_input", js=javascript(_HERE, "query_input", events=True), css=css(_HERE, "query_input")
 )
 
@@ -35,39 +32,39 @@ class Chip(TypedDict):
     given: str
 
 
-def intake(
+def query_input(
     chips: Sequence[Chip], *, key: str, address: Mapping[str, str], max_bytes: int, room: int,
     on_pictures: Callable[[], None], on_remove: Callable[[], None], on_crop: Callable[[], None],
-    leave_for: str = "",
+    redirect: str = "",
 ) -> None:  # fmt: skip
-    """Take pictures that are picked, dropped anywhere on the page or pasted; show the query's parts as chips.
+    """Show the query as chips; take pictures that are picked, pasted or dropped anywhere on the page.
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then
 
     - `.pictures`: the names under which the route /picture keeps the files that were given since the last drawing;
     - `.removed`: a list of `[part, left]` for chips that were closed since then: how many of this text are left;
     - `.crop`: the name of the dropped picture whose chip was pressed;
-    - `.moved`: where Back or Forward led to, for `outbox.heed` at the beginning of a run, each `{"address": ...}` with
-      the address's values by name.
+    - `.moved`: where Back or Forward led to, for `event_queue.apply` at the beginning of a run: events
+      `{"address": ...}` with the parameters of the URL by name.
 
     Args:
         chips: the parts.
         key: of the component.
-        address: where the page is, by name: what the session says, for the browser to note.
-        max_bytes: what a picture may have.
+        address: the parameters of the URL that belongs to the session's state, by name.
+        max_bytes: the largest size of a picture.
         room: how many pictures can be taken now.
         on_pictures, on_remove, on_crop: the handlers.
-        leave_for: another page of ours to go to; empty to stay.
+        redirect: the URL of another page to go to; empty to stay.
     """
-    _intake(
+    _component(
         key=key,
         data={
             "chips": list(chips),
             "address": dict(address),
             "max_bytes": max_bytes,
             "room": room,
-            "leave_for": leave_for,
-            "heard": heard(key),
+            "redirect": redirect,
+            "acknowledged": acknowledged(key),
         },
         default={"moved": []},
         on_pictures_change=on_pictures,

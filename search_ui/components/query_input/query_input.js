@@ -1,5 +1,5 @@
-// Where pictures come in: picked, dropped anywhere on the page, or pasted. The parts that the query was understood to
-// have. And the address, as far as only a browser can keep it.
+// Upload of pictures: picked, dropped anywhere on the page, or pasted. The parts of the query as chips. And Back and
+// Forward, which only the browser hears of.
 
 const PICTURE =
   '<svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="5" width="18" height="14" rx="3"/>' +
@@ -13,7 +13,7 @@ function element(name, className, text = "") {
 }
 
 function build(parentElement) {
-  const root = element("div", "intake")
+  const root = element("div", "query-input")
   const button = element("button", "pick")
   button.type = "button"
   button.innerHTML = PICTURE
@@ -85,8 +85,8 @@ async function put(file, max_bytes) {
   }
 }
 
-// What the session says of the place in a result is no step that Back takes: it is noted in the step that is there.
-function note(address) {
+// How far down the page goes is no step that Back takes: it replaces the URL of the present step.
+function replaceUrl(address) {
   const now = new URLSearchParams(location.search)
   if (["q", "photo"].some((name) => (now.get(name) ?? "") !== (address[name] ?? ""))) return // another step, on its way
   if (["shown", "below"].every((name) => (now.get(name) ?? "") === (address[name] ?? ""))) return
@@ -94,19 +94,19 @@ function note(address) {
   history.replaceState(history.state, "", `${location.pathname}${now.size ? "?" : ""}${now}`)
 }
 
-// Once, though what is to be done changes with every new `data`: between two drawings nothing may go unheard.
+// Added once; the handlers change with every new `data`. So no event between two drawings is missed.
 function listen(root) {
-  root.heard = {}
+  root.handlers = {}
   root.listening = new AbortController()
   const { signal } = root.listening
   for (const name of ["dragover", "dragleave", "drop", "paste"]) {
-    document.addEventListener(name, (event) => root.heard[name]?.(event), { signal })
+    document.addEventListener(name, (event) => root.handlers[name]?.(event), { signal })
   }
-  window.addEventListener("popstate", (event) => root.heard.popstate?.(event), { capture: true, signal })
+  window.addEventListener("popstate", (event) => root.handlers.popstate?.(event), { capture: true, signal })
 }
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  let root = parentElement.querySelector(".intake")
+  let root = parentElement.querySelector(".query-input")
   if (!root) {
     root = build(parentElement)
     root.pathname = location.pathname
@@ -134,7 +134,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     if (left) lines.push(`A search takes ${many(data.room)} more: ${many(left)} of those you gave ${left === 1 ? "was" : "were"} left out.`)
     say(lines.join(" "))
     const names = said.filter((each) => each.name).map((each) => each.name)
-    // All since the last drawing: of two values in a moment the page hears the second alone.
+    // All since the last drawing: of two values in quick succession the page gets only the second.
     root.given.push(...names)
     if (names.length) setTriggerValue("pictures", [...root.given])
   }
@@ -145,7 +145,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     input.value = "" // so that the same file can be picked again
   }
 
-  // At the root, where each run puts its own: chips that did not change are those of an earlier run.
+  // At the root, replaced by each run: chips that did not change were made by an earlier run.
   root.removePart = (text) => {
     say("")
     const there = data.chips.filter((chip) => chip.part === text).length
@@ -193,22 +193,23 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       take(files)
     },
   }
-  // Where Streamlit hears it too, which not every browser lets be prevented, it runs the page as if it knew no component;
-  // our word ends that run. So it is a state: a trigger would find no handler. Other pages are left to Streamlit.
-  outbox.heard(data.heard)
-  root.tell = setStateValue
+  // Streamlit listens too, and not every browser lets that be prevented: it then runs the page without the components'
+  // values, and our event ends that run. So the event is a state: a trigger would find no handler. Other pages are left
+  // to Streamlit. See docs/internals/streamlit.md.
+  eventQueue.acknowledge(data.acknowledged)
+  root.setState = setStateValue
   const popstate = (event) => {
     if (location.pathname !== root.pathname) return
     event.stopImmediatePropagation()
     const { search } = location
     const address = Object.fromEntries(new URLSearchParams(search))
-    // Said again only while one is still there: something else may have been asked for meanwhile.
-    outbox.send({ address }, (changes) => location.search === search && root.tell("moved", changes))
+    // Sent again only while the URL is still the same: another query may have been made meanwhile.
+    eventQueue.send({ address }, (changes) => location.search === search && root.setState("moved", changes))
   }
-  root.heard = { ...listeners, popstate }
-  note(data.address)
-  if (data.leave_for && data.leave_for !== root.leaving) location.assign(data.leave_for)
-  root.leaving = data.leave_for
-  // Streamlit also says this of a drawing that a newer one overtook, while the component stays.
+  root.handlers = { ...listeners, popstate }
+  replaceUrl(data.address)
+  if (data.redirect && data.redirect !== root.redirect) location.assign(data.redirect)
+  root.redirect = data.redirect
+  // Streamlit also calls this for a drawing that a newer one replaced, while the component stays.
   return () => setTimeout(() => root.isConnected || root.listening.abort(), 0)
 }

@@ -17,7 +17,7 @@ _ranks: Final = st.components.v2.component("sightline_ranks", js=javascript(_HER
 
 
 class Ranked(TypedDict):
-    """A picture at its rank. `change` is shown beside it, `meaning` says it in words, `href` is where a click leads."""
+    """A picture at its rank. `change` is shown beside it, `meaning` says it in words, `href` is the link."""
 
     id: int
     src: str
@@ -31,7 +31,7 @@ class Ranked(TypedDict):
 
 
 class Side(TypedDict):
-    """One of the rankings: its title, what there is to say of it, and its pictures, best first."""
+    """One of the rankings: its title, a line about it, and its pictures, best first."""
 
     title: str
     about: str
@@ -40,5 +40,5 @@ class Side(TypedDict):
 
 
 def ranks(sides: Sequence[Side], *, key: str) -> None:
-    """Show rankings beside each other. Pointing at a picture, or the focus on it, marks the same one on the other."""
+    """Show rankings side by side. Pointing at a picture, or its focus, marks it in the other ones too."""
     _ranks(key=key, data={"sides": list(sides)})

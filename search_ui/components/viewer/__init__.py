@@ -1,4 +1,4 @@
-"""One picture, large: with the next one a key away, to look into, and to cut a part out of."""
+"""The component that shows one picture large: to go to the next one, to zoom, and to cut a part out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from search_ui.components.assets import css, javascript
-from search_ui.components.event_queue import heard
+from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
@@ -19,11 +19,10 @@ _viewer: Final = st.components.v2.component(
 
 
 class Picture(TypedDict):
-    """A picture that can be gone to.
+    """A picture to go to.
 
     `small` and `large` are addresses, `large` empty where the small one shows all there is; `width` and `height` are
-    the upright picture's; `colour` is `#rrggbb` or empty; `position` says where it lies among the others; `favourite`
-    whether it is one.
+    those of the upright picture; `colour` is `#rrggbb` or empty; `position` is its place, as in "3 of 120".
     """
 
     id: int
@@ -41,13 +40,12 @@ def viewer(
     pictures: Sequence[Picture], shown: int, *, key: str, on_move: Callable[[], None],
     on_part: Callable[[], None],
 ) -> None:  # fmt: skip
-    """Show one of some pictures; the others are those that can be gone to without waiting.
+    """Show one of some pictures; the others can be gone to without waiting.
 
-    The id of the one that is shown is `photo` in the page's address, without a step of the browser's Back.
-
-    At `st.session_state[key]` is then the id of the one that was gone to as `.moved`; changes of favourites as
-    `.favourites`, for `outbox.heed` at the beginning of a run, each `{"id": ..., "yes": ...}`; and
-    `{"id": ..., "box": [left, top, right, bottom]}` of a part to search with as `.part`, as shares of width and height.
+    The component keeps `photo` in the page's URL, without a step of the browser's Back. At `st.session_state[key]` is
+    then the id of the picture that was gone to as `.moved`; changes of favourites as `.favourites`, for
+    `event_queue.apply` at the beginning of a run: events `{"id": ..., "yes": ...}`; and a part to search with as
+    `.part`: `{"id": ..., "box": [left, top, right, bottom]}`, in shares of width and height.
 
     Args:
         pictures: in order.
@@ -57,7 +55,7 @@ def viewer(
     """
     _viewer(
         key=key,
-        data={"pictures": list(pictures), "shown": shown, "cropping": False, "heard": heard(key)},
+        data={"pictures": list(pictures), "shown": shown, "cropping": False, "acknowledged": acknowledged(key)},
         default={"favourites": []},
         on_moved_change=on_move,
         on_favourites_change=lambda: None,
@@ -66,7 +64,7 @@ def viewer(
 
 
 def cutter(picture: Picture, *, key: str, on_part: Callable[[], None]) -> None:
-    """Show a picture only to cut a part out of it; `.part` as `viewer` gives it."""
+    """Show a picture to cut a part out of it; `.part` as `viewer` gives it."""
     _viewer(
         key=key,
         data={"pictures": [picture], "shown": picture["id"], "cropping": True},

@@ -23,7 +23,7 @@ class PartFrame extends Frame {
     if (!box) return
     this.take.setAttribute("aria-disabled", "true")
     this.take.textContent = "Searching …"
-    this.send("part", { id: this.here.id, box })
+    this.trigger("part", { id: this.here.id, box })
   }
 
   setBox(box) {

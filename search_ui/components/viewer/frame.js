@@ -1,4 +1,4 @@
-// What a picture stands in: the stage with its buttons, and how large it is shown there.
+// The frame of a picture: the stage with its buttons, and the zoom.
 
 const LARGEST = 8
 

@@ -1,10 +1,10 @@
-// One picture, large. The thumbnail stands there at once, in its place; the preview fades in over it. The next picture
-// is shown before the server has answered: it only has to follow with what is written beside it.
+// One picture, large. The thumbnail is there at once; the preview fades in over it. The next picture is shown before the
+// server has answered: the server only follows with the facts beside it.
 
-const REST = 120 // ms on a picture before its preview is asked for: who leafs through quickly makes none
+const REST = 120 // ms on a picture before its preview is requested: going through quickly makes none
 const SWIPE = 48 // px
 
-// Whoever types, or chooses among tags or small pictures, wants the keys for that.
+// Where these have the focus, keys belong to them: typing, tags, small pictures.
 const OWN_KEYS = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox], .tile"
 const keysAreTaken = (event) => event.composedPath().some((node) => node.matches?.(OWN_KEYS))
 
@@ -37,13 +37,13 @@ class Viewer extends PartFrame {
     this.root.remove()
   }
 
-  update(data, send, tell) {
-    Object.assign(this, { send, tell })
+  update(data, trigger, setState) {
+    Object.assign(this, { trigger, setState })
     this.pictures = data.pictures
-    if (data.heard) outbox.heard(data.heard)
+    if (data.acknowledged) eventQueue.acknowledge(data.acknowledged)
     this.isOnlyForParts = data.cropping
     this.root.classList.toggle("only", data.cropping)
-    // An answer to an earlier step: whoever leafs on is already further.
+    // An answer to an earlier step: the visitor is already further.
     if (this.awaited !== undefined && this.awaited !== data.shown && this.at(this.awaited) >= 0) return this.arrows()
     this.awaited = undefined
     const shown = data.pictures[this.at(data.shown)]
@@ -81,18 +81,18 @@ class Viewer extends PartFrame {
     this.show(next)
     this.arrows()
     this.said.textContent = [next.name, next.position].filter(Boolean).join(", ")
-    // Here, because the server can only make steps of the browser's Back; see leafing.py.
+    // Replaced here, because the server can only add steps to the history; see photo_navigation.py.
     const address = new URLSearchParams(location.search)
     address.set("photo", next.id)
     history.replaceState(history.state, "", `${location.pathname}?${address}`)
-    this.send("moved", next.id)
+    this.trigger("moved", next.id)
   }
 
   star() {
     const { id } = this.here
     const known = this.pictures[this.at(id)] ?? this.here
-    const expected = outbox.pending.findLast((each) => each.id === id)?.yes
-    outbox.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.tell("favourites", changes))
+    const expected = eventQueue.pending.findLast((each) => each.id === id)?.yes
+    eventQueue.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.setState("favourites", changes))
   }
 
   show(picture) {
@@ -228,7 +228,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     viewers.set(parentElement, viewer)
   }
   viewer.update(data, setTriggerValue, setStateValue)
-  // Streamlit also says this of a drawing that a newer one overtook: what is still on the page stays.
+  // Streamlit also calls this for a drawing that a newer one replaced, while the component stays.
   return () =>
     setTimeout(() => {
       if (viewer.root.isConnected) return

@@ -19,7 +19,7 @@ from search_ui.server.api.route import FORM, JSON, REFERENCE, answer, api_router
 from sightline.query.parser import explain, parse, to_text
 from sightline.query.types import Query as ParsedQuery
 from sightline.query.types import QueryError
-from sightline.ranking.results import Found
+from sightline.ranking.results import Hit
 from sightline.records import record
 from store.errors import SpaceError
 from store.library import Library
@@ -67,7 +67,7 @@ def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mappi
     try:
         result = searcher.search(
             query,
-            pictures={**services().shelf.pictures_of(query), **pictures},
+            pictures={**services().uploads.pictures_of(query), **pictures},
             limit=asked.limit,
             offset=asked.offset,
         )
@@ -102,7 +102,7 @@ def understood(query: ParsedQuery) -> list[dict[str, str]]:
     return [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)]
 
 
-def _records(library: Library, hits: Iterable[Found], offset: int) -> list[dict[str, Any]]:
+def _records(library: Library, hits: Iterable[Hit], offset: int) -> list[dict[str, Any]]:
     found = list(hits)
     ids = [hit.photo.content_id for hit in found]
     tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)

@@ -1,4 +1,4 @@
-"""What a component says once is heeded once, however often it comes."""
+"""Each event of a component is applied once, however often it is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import streamlit
 from streamlit.runtime.scriptrunner import StopException
 
-from search_ui.components.event_queue import heard, heed, unheard
+from search_ui.components.event_queue import acknowledged, apply, pending
 
 
 @pytest.fixture(autouse=True)
@@ -21,24 +21,24 @@ def blank() -> Iterator[None]:
 
 
 def change(number: Any, **more: Any) -> dict[str, Any]:
-    return {"of": heard("key")["of"], "n": number, **more}
+    return {"of": acknowledged("key")["of"], "n": number, **more}
 
 
-def news(said: Any) -> list[dict[str, Any]]:
-    """What is done of what a component says."""
+def applied(sent: Any) -> list[dict[str, Any]]:
+    """Which of the events that a component sends are applied."""
     done: list[dict[str, Any]] = []
-    heed("key", said, done.append)
+    apply("key", sent, done.append)
     return done
 
 
 def test_changes_that_come_again_are_done_once_and_in_their_order() -> None:
     first, second, third = change(1, id=7), change(2, id=8), change(3, id=7)
-    assert news([first]) == [first]
-    assert unheard("key", [third, first, second]) == [second, third]
-    assert news([third, first, second]) == [second, third]
-    assert news([first, second, third]) == []
-    assert heard("key")["seen"] == 3
-    assert heard("another")["seen"] == 0
+    assert applied([first]) == [first]
+    assert pending("key", [third, first, second]) == [second, third]
+    assert applied([third, first, second]) == [second, third]
+    assert applied([first, second, third]) == []
+    assert acknowledged("key")["seen"] == 3
+    assert acknowledged("another")["seen"] == 0
 
 
 def test_what_a_click_ends_is_done_by_the_next_run_and_what_fails_is_forgotten() -> None:
@@ -52,18 +52,18 @@ def test_what_a_click_ends_is_done_by_the_next_run_and_what_fails_is_forgotten()
             done.append(said)
 
         with pytest.raises(by):
-            heed("key", [first, second, third], do)
+            apply("key", [first, second, third], do)
 
     end_at(2, StopException)
-    assert (done, news([])) == ([first], [])
+    assert (done, applied([])) == ([first], [])
     end_at(2, ValueError)
-    assert news([first, second, third]) == []
+    assert applied([first, second, third]) == []
     assert done == [first]
 
 
 @pytest.mark.parametrize("said", [None, "text", 7, {}, [None], [[]], [{}], [{"n": 1}]])
 def test_what_is_no_list_of_changes_of_this_session_is_no_news(said: Any) -> None:
-    assert news(said) == []
+    assert applied(said) == []
     for number in ("2", None, 1.5):
-        assert news([change(number), {"of": "before the server was started again", "n": 9}]) == []
-    assert heard("key")["seen"] == 0
+        assert applied([change(number), {"of": "before the server was started again", "n": 9}]) == []
+    assert acknowledged("key")["seen"] == 0

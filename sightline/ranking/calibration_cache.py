@@ -1,0 +1,29 @@
+"""The calibrations of a library's spaces, made anew only when what they are made from has changed."""
+
+from __future__ import annotations
+
+from sightline.ranking.calibration import Calibration
+from store.library import Library
+from store.tables.catalog import SpaceState
+
+
+class CalibrationCache:
+    """One calibration for each space of a library. Safe for use from several threads."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        # By space: the generation it was last checked at, what it was made from, and the calibration.
+        self._cached: dict[int, tuple[int, tuple[object, ...], Calibration]] = {}
+
+    def get(self, space: SpaceState, generation: int) -> Calibration:
+        """The calibration of a space in this generation of the library."""
+        known, basis, calibration = self._cached.get(space.id, (-1, (), None))
+        if calibration is not None and known == generation:
+            return calibration
+        absent, index = self._library.catalog.absent_contents(), self._library.vectors.get(space.id)
+        # Commits of an indexer to another space change none of these.
+        now = (index.epoch, index.last_id, len(index), absent.tobytes())
+        if calibration is None or basis != now:
+            calibration = Calibration.of(index, absent)
+        self._cached[space.id] = (generation, now, calibration)
+        return calibration
