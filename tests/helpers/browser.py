@@ -45,7 +45,7 @@ def free_port() -> int:
 STAGE = """
 import sys, uvicorn
 from streamlit.starlette import App
-from search_ui.server.asgi import middleware, configure
+from search_ui.server.asgi import configure, middleware
 script, port = sys.argv[1], int(sys.argv[2])
 app = App(script, middleware=middleware())
 configure("127.0.0.1", port)
