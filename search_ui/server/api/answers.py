@@ -70,11 +70,8 @@ class Where(Answer):
     absolute_b64: Absent[str] = None
 
 
-Facts: type[Answer] = create_model(
-    "Facts",
-    __base__=Answer,
-    **{name: (Annotated[kind, Field(description=about)], ...) for name, kind, about in _FACTS},
-)
+_fact_fields: dict[str, Any] = {name: (Annotated[kind, Field(description=about)], ...) for name, kind, about in _FACTS}
+Facts = create_model("Facts", __base__=Answer, **_fact_fields)
 
 
 class Picture(Where, Facts):  # type: ignore[valid-type, misc]
@@ -197,11 +194,9 @@ class _Facets(Answer):
     favourites: Count
 
 
-Facets: type[Answer] = create_model(
-    "Facets",
-    __base__=_Facets,
-    __doc__="What pictures can be narrowed by, with counts.",
-    **dict.fromkeys(FACETS, (list[Counted], ...)),  # type: ignore[arg-type]
+_facet_fields: dict[str, Any] = dict.fromkeys(FACETS, (list[Counted], ...))
+Facets = create_model(
+    "Facets", __base__=_Facets, __doc__="What pictures can be narrowed by, with counts.", **_facet_fields
 )
 
 

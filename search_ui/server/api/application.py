@@ -77,7 +77,7 @@ class _Api(FastAPI):
         return made
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     """The answer where there is no such route, or not for this method."""
     assert isinstance(error, HTTPException)
     if error.status_code != 405:
