@@ -139,7 +139,7 @@ def _even(ids: Ids) -> Ids:
 def by_folder(library: Library, ids: Ids, groups: Bytes) -> tuple[str, ...]:
     """What each group is called by folders: one that holds much of it, and less of the rest."""
     count = int(groups.max()) + 1
-    folders = [name for name, _ in library.catalog.facets(limit=_FOLDERS).folders if name.replace("/", " ").strip()]
+    folders = [name for name, _ in library.catalog.facets(limit=_FOLDERS)["folders"] if name.replace("/", " ").strip()]
     sizes = np.bincount(groups, minlength=count)
     held = np.stack(
         [

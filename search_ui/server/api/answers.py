@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from search_ui.server.api.inputs import MAX_ID, Name, without_null
 from store.progress import Phase
-
-FACETS: Final = ("years", "cameras", "lenses", "folders", "exts", "shapes", "tags")
-"""Kinds of values that pictures are counted by: attributes of `store.tables.facets.Facets`."""
-
-_FACTS: Final[tuple[tuple[str, Any, str], ...]] = (
-    ("width", int, "Pixels from left to right, upright as displayed."),
-    ("height", int, "Pixels from top to bottom, upright as displayed."),
-    ("format", str, "The file's format, such as JPEG or HEIF."),
-    ("orientation", int, "The EXIF orientation, 1 to 8; width and height account for it."),
-    ("taken_at", str | None, "When it was taken, by the camera's own clock: YYYY-MM-DDTHH:MM:SS."),
-    ("taken_offset", int | None, "How far that clock is east of UTC, in minutes."),
-    ("camera_make", str | None, "Who made the camera."),
-    ("camera_model", str | None, "The camera's model, without the make."),
-    ("lens", str | None, "The lens, as the camera names it."),
-    ("latitude", float | None, "Where it was taken: degrees, WGS84, north positive."),
-    ("longitude", float | None, "Where it was taken: degrees, WGS84, east positive."),
-    ("altitude", float | None, "Metres above the sea."),
-    ("colour", int | None, "The dominant colour, 0xRRGGBB as a number."),
-    ("size", int, "The file's size in bytes."),
-)
+from store.tables.fact_table import FACET_NAMES, GIVEN
 
 T = TypeVar("T")
 Absent = Annotated[T | None, Field(json_schema_extra=without_null)]
@@ -70,7 +51,10 @@ class Where(Answer):
     absolute_b64: Absent[str] = None
 
 
-_fact_fields: dict[str, Any] = {name: (Annotated[kind, Field(description=about)], ...) for name, kind, about in _FACTS}
+_fact_fields: dict[str, Any] = {
+    fact.name: (Annotated[fact.type if fact.required else fact.type | None, Field(description=fact.about)], ...)
+    for fact in GIVEN
+}
 Facts = create_model("Facts", __base__=Answer, **_fact_fields)
 
 
@@ -194,7 +178,7 @@ class _Facets(Answer):
     favourites: Count
 
 
-_facet_fields: dict[str, Any] = dict.fromkeys(FACETS, (list[Counted], ...))
+_facet_fields: dict[str, Any] = dict.fromkeys(FACET_NAMES, (list[Counted], ...))
 Facets = create_model(
     "Facets", __base__=_Facets, __doc__="What pictures can be narrowed by, with counts.", **_facet_fields
 )

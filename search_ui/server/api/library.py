@@ -20,6 +20,7 @@ from sightline.query.parser import parse, to_text
 from sightline.records import saved_text
 from store import progress
 from store.lock import is_indexing
+from store.tables.fact_table import FACET_NAMES
 from store.tables.marks_json import SavedSearch
 
 router = api_router()
@@ -81,7 +82,7 @@ def _facets(asked: Annotated[FacetParameters, Query()]) -> Response:
         {
             "query": to_text(query),
             "total": len(only),
-            **{kind: _counted(getattr(facets, kind)) for kind in answers.FACETS},
+            **{kind: _counted(facets[kind]) for kind in FACET_NAMES},
             "favourites": facets.favourites,
         }
     )
