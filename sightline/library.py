@@ -23,10 +23,10 @@ from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
 from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
 from sightline.searcher import Searcher
+from store.arrays import Floats
 from store.library import DATABASE
 from store.library import Library as Store
 from store.paths import default_library
-from store.vectors.index import Floats
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
     from sightline.models.encoder import Encoder

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 
 from sightline.query.types import MAX_PICTURE_BYTES, QueryError
-from store.vectors.index import Floats
+from store.arrays import Floats
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
     from sightline.models.encoder import Encoder

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Floats, Ids
 from store.files import replace_file
-from store.vectors.index import Floats, Ids
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ import struct
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from support import AWKWARD
 
+from examples import examples
 from sightline.images.decode import decode_header
 from sightline.images.exif import Facts, clean_text, read_facts
 

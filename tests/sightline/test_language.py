@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support import DEMO, ROOT, Index
 
+from examples import examples
 from sightline.models.loaded import Encoders
 from sightline.query.edits import disliked, liked, without
 from sightline.query.parser import explain, parse, to_text

@@ -63,7 +63,7 @@ def library(path: Path) -> Iterator[sightline.Library]:
 def client(path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The JSON interface to the same library."""
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(path))
-    app = Starlette(middleware=asgi.before_the_page(["testserver"]))
+    app = Starlette(middleware=asgi.middleware(["testserver"]))
     return TestClient(app, base_url="http://127.0.0.1:8501")
 
 
@@ -190,12 +190,12 @@ def test_duplicates_name_the_file_to_keep(library: sightline.Library, made: Path
 
 def test_vectors_are_unit_rows_in_the_order_asked_for(library: sightline.Library, made: Path) -> None:
     vectors = library.vectors([5, 2, 5])
-    assert (vectors.dtype, vectors.shape) == (np.float32, (3, 128))
+    assert vectors.dtype == np.float32 and vectors.shape == (3, 128)
     np.testing.assert_array_equal(vectors[0], vectors[2])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
     files = [library.photo(id_)["absolute"] for id_ in range(1, 41)]  # more than one batch
     encoded = library.encode_images(files)
-    assert (encoded.dtype, encoded.shape) == (np.float32, (40, 128))
+    assert encoded.dtype == np.float32 and encoded.shape == (40, 128)
     assert ((encoded * library.vectors(range(1, 41))).sum(axis=1) > 0.99).all()
     assert library.vectors([]).shape == library.encode_images([]).shape == library.encode_texts([]).shape == (0, 128)
 

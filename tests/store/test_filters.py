@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scripts
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from store.library import Library
 from store.lock import locked
 from store.tables import id_sets

@@ -19,7 +19,6 @@ import httpx
 import models
 import pytest
 import schemathesis
-from examples import examples
 from hypothesis import HealthCheck
 from PIL import Image
 from schemathesis.config import SchemathesisConfig
@@ -28,6 +27,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from support import ROOT, Answer
 
+from examples import examples
 from search_ui.runtime.services import services
 from search_ui.server import api, asgi
 from search_ui.server.api import inputs
