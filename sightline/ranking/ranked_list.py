@@ -33,11 +33,13 @@ class RankedList:
         self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, index: VectorEngine, ranked: Ranked,
         *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
-        """Args:
-        order: content ids above the threshold, where facts order them and not scores.
-        duplicates: the cosine from which two pictures are versions of one; None to fold nothing.
-        total: how many pictures there are with the rest.
-        rest: the pictures that come after all of `ranked`, whatever their scores; None for none.
+        """Take what a search ranked.
+
+        Args:
+            order: content ids above the threshold, where facts order them and not scores.
+            duplicates: the cosine from which two pictures are versions of one; None to fold nothing.
+            total: how many pictures there are with the rest.
+            rest: the pictures that come after all of `ranked`, whatever their scores; None for none.
         """
         self.generation = generation
         self.terms = terms

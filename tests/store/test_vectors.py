@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from searching import local
 from sqlalchemy import event
 from support import AWKWARD, Index
 
+from examples import examples
 from store.library import Library
 from store.lock import locked
 from store.vectors.engine import VectorEngine
