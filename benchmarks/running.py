@@ -107,8 +107,9 @@ def feed(library: Library, space_id: int, root_id: int, first: int, count: int) 
 
 
 def growth(folder: Path, pictures: int) -> tuple[float, float]:
-    """Of a library that grows to ten times `pictures`: cost of a picture at the end over that at the start; memory, MB
-    per 100,000 pictures, that the writer keeps.
+    """Cost of a picture at the end over that at the start of a growth to ten times `pictures`, and memory.
+
+    Memory is what the writer keeps, in MB for 100,000 pictures.
     """
     with locked(folder), Library.create(folder) as library:
         writer = Writer(library.catalog.engine)

@@ -91,8 +91,8 @@ def cli() -> None:
     "--space",
     default=None,
     metavar="NAME",
-    help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, local-dir:PATH or "
-    "hf-hub:ORG/NAME. Default: the library's own; in a new library `balanced` with a GPU, else `fast`.",
+    help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
+    "local-dir:PATH. Default: the library's own; in a new library `balanced` with a GPU, else `fast`.",
 )
 @click.option(
     "--device",

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from indexer.scanner import Task
-from sightline.images.decode import DecodeError, decode
+from sightline.images.decode import DecodeError, decode, decode_header
 from sightline.models.preprocess import Preprocess
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
@@ -43,7 +43,7 @@ class Read:
         hash: SHA-256 of its bytes; empty where it could not be read that far.
         known_content: the id of its content, where the library knows it.
         twin: another file with these bytes is being worked on.
-        facts: where the content is new.
+        facts: where the content is new, or an older version read those that the library has.
         pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
         failed: why there is nothing of all this.
         gone: the file was deleted since the walk came by; the next walk will say so.
@@ -125,8 +125,10 @@ class Reader:
         try:
             with path.open("rb") as opened:
                 file = _file(task, opened)
-                source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
-                result = self._read(task, file, source)
+                result = self._read_header(task, file, opened)
+                if result is None:
+                    source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
+                    result = self._read(task, file, source)
                 if _file(task, opened) == file:
                     return result
                 # Its row keeps the old time, so the next run reads it again.
@@ -135,6 +137,19 @@ class Reader:
             return Read(task, file, b"", gone=True)
         except OSError as error:
             return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}", _claimed(result))
+
+    def _read_header(self, task: Task, file: File, opened: BinaryIO) -> Read | None:
+        """The facts of a file that is still what the library knows; None where all of it must be read."""
+        if task.old_content is None or task.header_only != (file.size, file.mtime_ns):
+            return None
+        digest = self._catalog.hash_of(task.old_content)
+        if digest is None:
+            return None
+        try:
+            return Read(task, file, digest, task.old_content, facts=asdict(decode_header(opened)))
+        except DecodeError:  # its bytes tell whether it is damaged
+            opened.seek(0)
+            return None
 
     def _read(self, task: Task, file: File, source: _Source) -> Read:
         digest = hashlib.file_digest(source, "sha256").digest()
@@ -160,7 +175,7 @@ class Reader:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)
-        facts = {**asdict(decoded.facts), "colour": decoded.colour} if known is None else None
+        facts = {**asdict(decoded.facts), "colour": decoded.colour}
         content_id = None if known is None else known[0]
         try:
             pixels = self._preprocess.apply(decoded.pixels, decoded.original)

@@ -78,7 +78,8 @@ class Pipeline:
         encoder: Encoder | Fleet | None = None,
         routes: Routes | None = None,
     ) -> None:
-        """
+        """Prepare a run.
+
         Args:
             library: open for writing.
             model: of the space to index into.

@@ -23,7 +23,8 @@ class Beacon:
     """
 
     def __init__(self, library: Path, state: Callable[[], Progress]) -> None:
-        """
+        """Prepare to write the progress of a run.
+
         Args:
             library: the library's folder.
             state: tells how far the run is; called in the thread.

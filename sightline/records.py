@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, overload
 from sightline.query.explain import explain
 from sightline.query.types import Query, QueryError
 from store.paths import as_json, display, to_bytes, to_path
-from store.tables.catalog import FACTS, PhotoRow
+from store.tables.catalog import PhotoRow
+from store.tables.fact_table import GIVEN_NAMES
 
 if TYPE_CHECKING:
     import pandas
@@ -26,7 +27,7 @@ Record = dict[str, Any]
 """A picture, a hit or a photo of a group of duplicates, as the JSON interface writes it."""
 
 CSV_HEADER: Final = (
-    "rank", "id", "score", "band", "path", "path_b64", "copies", "folded", "tags", "favourite", *FACTS, "size"
+    "rank", "id", "score", "band", "path", "path_b64", "copies", "folded", "tags", "favourite", *GIVEN_NAMES
 )  # fmt: skip
 """The columns of `csv_row`."""
 
@@ -235,7 +236,7 @@ def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = 
     return [
         rank, photo.content_id, f"{hit.score:.6f}", hit.band, path.get("path", ""), path.get("path_b64", ""),
         photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
-        "yes" if favourite else "no", *(photo.facts.get(name) for name in (*FACTS, "size")),
+        "yes" if favourite else "no", *(photo.facts.get(name) for name in GIVEN_NAMES),
     ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def tags(as_json: bool) -> None:
 @text_argument
 @library_option
 def save(name: str, text: Sequence[str]) -> None:
-    """Save the search TEXT under NAME, which it replaces. `query --saved NAME` searches for it."""
+    """Save the search TEXT under NAME, or replace it. `query --saved NAME` searches for it."""
     from search_ui.runtime.services import services
     from sightline.records import saved_text
 

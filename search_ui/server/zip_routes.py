@@ -21,7 +21,7 @@ from search_ui.server.responses import error
 from sightline.media.originals import Original, disposition, original
 from store.library import Library
 from store.paths import display, to_bytes
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 
 NOT_INCLUDED: Final = "not-included.txt"
 """The member that says which pictures are not in the archive, and why; there only where there are such."""
@@ -106,10 +106,10 @@ class _Names:
 
     def free(self, wanted: str) -> str:
         path, name = PurePosixPath(wanted), wanted
-        while fold(name) in self._given:
-            number = self._next[fold(wanted)] = self._next.get(fold(wanted), 1) + 1
+        while casefolded(name) in self._given:
+            number = self._next[casefolded(wanted)] = self._next.get(casefolded(wanted), 1) + 1
             name = f"{path.stem} ({number}){path.suffix}"
-        self._given.add(fold(name))
+        self._given.add(casefolded(name))
         return name
 
 

@@ -35,7 +35,7 @@ class Version:
         display: the path from the root's own name down, with `/`, printable.
         size: of the file, in bytes.
         mtime_ns: when the file was last written.
-        facts: of the content; see `store.tables.catalog.FACTS`.
+        facts: of the content; see `store.tables.fact_table.FACTS`.
         is_favourite: a person made it one.
         tags: those that a person gave it.
         is_aside: a person set it aside.

@@ -139,7 +139,7 @@ def _even_sample(ids: Ids) -> Ids:
 def folder_names(library: Library, ids: Ids, groups: Bytes) -> tuple[str, ...]:
     """Name clusters by folders that hold much of the cluster, and less of the rest."""
     count = int(groups.max()) + 1
-    folders = [name for name, _ in library.catalog.facets(limit=_FOLDERS).folders if name.replace("/", " ").strip()]
+    folders = [name for name, _ in library.catalog.facets(limit=_FOLDERS)["folders"] if name.replace("/", " ").strip()]
     sizes = np.bincount(groups, minlength=count)
     held = np.stack(
         [

@@ -103,7 +103,7 @@ def by_cluster(clusters: Bytes, labels: Sequence[str], places: Floats) -> Colour
 
 def by_folder(library: Library, ids: Ids) -> Colouring:
     """Colour by the largest folders of the first level that has several; the rest is grey. `ids`: int64 (n,)."""
-    folders = library.catalog.facets(limit=_FOLDERS_READ).folders
+    folders = library.catalog.facets(limit=_FOLDERS_READ)["folders"]
     level = [(name, count) for name, count in folders if "/" not in name]
     while len(level) == 1:
         inner = [each for each in folders if each[0].rpartition("/")[0] == level[0][0]]
@@ -119,7 +119,7 @@ def by_folder(library: Library, ids: Ids) -> Colouring:
 
 def by_year(library: Library, ids: Ids) -> Colouring:
     """Colour by the year a picture was taken, from dark to light; without a date it is grey. `ids`: int64 (n,)."""
-    years = sorted(year for year, _ in library.catalog.facets(limit=1).years if year.isascii() and year.isdigit())
+    years = sorted(year for year, _ in library.catalog.facets(limit=1)["years"] if year.isascii() and year.isdigit())
     years = years[-REST:]
     of = np.full(len(ids), REST, np.uint8)
     for number, year in enumerate(years):

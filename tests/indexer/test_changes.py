@@ -22,7 +22,7 @@ from store.tables.writer import Writer
 
 
 def first(photos: Path) -> Path:
-    return sorted(photos.rglob("*.jpg"))[0]
+    return min(photos.rglob("*.jpg"))
 
 
 def redraw(path: Path, colour: str) -> None:
@@ -316,7 +316,7 @@ def test_a_dry_run_names_what_would_happen_and_changes_nothing(photos: Path, ind
     assert not library.exists()
     index(photos)
     redraw(first(photos), "green")
-    sorted(photos.rglob("*.jpg"))[-1].unlink()
+    max(photos.rglob("*.jpg")).unlink()
     redraw(photos / "new.jpg", "blue")
     before = (library / "library.sqlite").read_bytes()
     dry = index(photos, "--dry-run")

@@ -227,8 +227,8 @@ def test_what_cant_be_asked_exits_2_with_one_sentence(sightline: Sightline, tmp_
         (("query", "boat", "-k", 0), "0"),
         (("query", "boat", "-k", 501), "501"),
         (("query", "boat", "-k", "many"), "many"),
-        (("query", "boat", "--json", "--csv"), "--json and --csv"),
-        (("query", "boat", "-k", 3, "--all"), "--limit and --all"),
+        (("query", "boat", "--json", "--csv"), "Use either --json or --csv."),
+        (("query", "boat", "-k", 3, "--all"), "Use either --limit or --all."),
         (("query", "boat", "-0"), "--paths"),
         (("query", "--like", 10**15), "1000000000000000"),
         (("query", "--image", broken), "can't be read"),
@@ -518,7 +518,7 @@ def test_labels_that_cant_be_given_exit_2(sightline: Sightline, tmp_path: Path) 
         (("label", "cat", "--folder", "sea", "--folder", "\udcff"), "folder takes printable text"),
         (("label", "cat,\udcff"), "'\\udcff' has half a character"),
         (("label", "cat", "--template", "{} \udcff"), "half a character"),
-        (("label", "cat", "--json", "--csv"), "--json and --csv"),
+        (("label", "cat", "--json", "--csv"), "Use either --json or --csv."),
         (("label", "cat", "--library", tmp_path / "nowhere"), "There is no library in"),
     ):
         done = sightline(*arguments, code=2)

@@ -323,7 +323,7 @@ def test_pruned_vectors_are_gone_from_an_open_reader(photos: Path, index: Index,
     index(photos)
     with Library.open(library) as reader:
         assert len(reader.vectors.get(1)) == 24
-        sorted(photos.rglob("*.jpg"))[0].unlink()
+        min(photos.rglob("*.jpg")).unlink()
         index(photos, "--prune")
         assert len(reader.vectors.get(1)) == 23
 

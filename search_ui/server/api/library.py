@@ -12,12 +12,13 @@ from starlette.responses import Response
 from search_ui.runtime.services import services
 from search_ui.server.api.operations import Call, Operation, Parameter, answer
 from search_ui.server.api.problems import Problem
-from search_ui.server.api.schemas import FACETS, FILTERS, NAME
+from search_ui.server.api.schemas import FILTERS, NAME
 from search_ui.server.headers import SAFE
 from sightline.query.parser import parse, to_text
 from sightline.records import saved_text
 from store import progress
 from store.lock import is_indexing
+from store.tables.fact_table import FACET_NAMES
 from store.tables.marks_json import SavedSearch
 
 
@@ -65,7 +66,7 @@ def _facets(call: Call) -> Response:
         {
             "query": to_text(query),
             "total": len(only),
-            **{kind: _counted(getattr(facets, kind)) for kind in FACETS},
+            **{kind: _counted(facets[kind]) for kind in FACET_NAMES},
             "favourites": facets.favourites,
         }
     )

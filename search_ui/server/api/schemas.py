@@ -9,6 +9,7 @@ from search_ui.server.api.form import MAX_PICTURES, PICTURE
 from search_ui.server.api.operations import Schema, Shape
 from sightline.query.types import MAX_HITS, MAX_QUERY
 from store.progress import Phase
+from store.tables.fact_table import FACET_NAMES, GIVEN
 from store.tables.marks_json import MAX_SEARCH_NAME
 
 _LIMIT_DEFAULT: Final = 60
@@ -61,21 +62,13 @@ NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH
 
 _PAGING: Final[Mapping[str, Schema]] = {"limit": LIMIT, "offset": OFFSET, "generation": GENERATION}
 
+_JSON: Final = {int: "integer", float: "number", str: "string"}
 _FACTS: Final[Mapping[str, Schema]] = {
-    "width": WHOLE,
-    "height": WHOLE,
-    "format": TEXT,
-    "orientation": WHOLE,
-    "taken_at": _or_null("string"),
-    "taken_offset": _or_null("integer"),
-    "camera_make": _or_null("string"),
-    "camera_model": _or_null("string"),
-    "lens": _or_null("string"),
-    "latitude": _or_null("number"),
-    "longitude": _or_null("number"),
-    "altitude": _or_null("number"),
-    "colour": {**_or_null("integer"), "description": "The dominant colour, 0xRRGGBB as a number."},
-    "size": WHOLE,
+    fact.name: {
+        **({"type": _JSON[fact.type]} if fact.required else _or_null(_JSON[fact.type])),
+        "description": fact.about,
+    }
+    for fact in GIVEN
 }
 
 
@@ -169,9 +162,6 @@ def _most_bytes(schema: Schema) -> int:
 MAX_JSON: Final = max(_most_bytes(body.schema) for body in BODIES.values() if PICTURE not in body.schema["properties"])
 """Bytes of a JSON body: as many as the largest that is in order can have, that of labels."""
 
-FACETS: Final = ("years", "cameras", "lenses", "folders", "exts", "shapes", "tags")
-"""Kinds of values that pictures are counted by: attributes of `store.tables.facets.Facets`."""
-
 ANSWERS: Final[Mapping[str, Schema]] = {
     "Problem": _object(
         {
@@ -224,7 +214,7 @@ ANSWERS: Final[Mapping[str, Schema]] = {
         {
             "query": TEXT,
             "total": COUNT,
-            **{kind: _list(_object({"name": TEXT, "count": COUNT})) for kind in FACETS},
+            **{kind: _list(_object({"name": TEXT, "count": COUNT})) for kind in FACET_NAMES},
             "favourites": COUNT,
         }
     ),
