@@ -107,9 +107,10 @@ def feed(library: Library, space_id: int, root_id: int, first: int, count: int) 
 
 
 def growth(folder: Path, pictures: int) -> tuple[float, float]:
-    """Cost of a picture at the end over that at the start of a growth to ten times `pictures`, and memory.
+    """Grow a library to ten times `pictures`.
 
-    Memory is what the writer keeps, in MB for 100,000 pictures.
+    Returns:
+        The cost of a picture at the end over that at the start, and the memory that the writer keeps, MB per 100,000.
     """
     with locked(folder), Library.create(folder) as library:
         writer = Writer(library.catalog.engine)

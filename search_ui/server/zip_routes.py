@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from search_ui.runtime.zip_registry import bundles
 from search_ui.server.headers import SAFE
-from search_ui.server.responses import error
+from search_ui.server.responses import error_response
 from sightline.media.originals import Original, disposition, original
 from store.library import Library
 from store.paths import display, to_bytes
@@ -146,7 +146,7 @@ def _zip(request: Request) -> Response:
     match = re.fullmatch(r"([0-9a-f]{32})\.zip", request.path_params["name"])
     offered = bundles().get(match[1]) if match is not None else None
     if offered is None:
-        return error(404, "This archive is not here any more. Choose the pictures again.")
+        return error_response(404, "This archive is not here any more. Choose the pictures again.")
     library, ids = offered
     headers = {**SAFE, "Content-Disposition": disposition(f"sightline-{len(ids)}.zip".encode())}
     if request.method == "HEAD":

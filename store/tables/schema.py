@@ -38,8 +38,7 @@ class Root(Base):
     display: Mapped[str] = mapped_column(Text)
     added_at: Mapped[str] = mapped_column(Text)
     last_walked_at: Mapped[str | None] = mapped_column(Text)
-    # Photos with id > settled_photo_id were added since the last complete scan; they are the possible targets of a
-    # move.
+    # Photos with id > settled_photo_id were added since the last complete scan: the possible targets of a move.
     settled_photo_id: Mapped[int]
 
 

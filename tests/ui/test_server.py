@@ -383,8 +383,8 @@ def test_other_sites_pages_get_nothing_of_ours(client: TestClient) -> None:
     assert client.post("/picture", content=b"x", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
-def test_the_pages_are_there_before_torch_is() -> None:
-    heavy = ("torch", "open_clip", "faiss", "numba", "umap", "sklearn")
+def test_the_pages_are_there_before_torch_and_fastapi_are() -> None:
+    heavy = ("torch", "open_clip", "faiss", "numba", "umap", "sklearn", "fastapi", "pydantic")
     code = (
         f"import sys, search_ui.app, search_ui.server.serve; print([name for name in {heavy} if name in sys.modules])"
     )
