@@ -63,7 +63,7 @@ def library(path: Path) -> Iterator[sightline.Library]:
 def client(path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The JSON interface to the same library."""
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(path))
-    app = Starlette(middleware=asgi.before_the_page(["testserver"]))
+    app = Starlette(middleware=asgi.middleware(["testserver"]))
     return TestClient(app, base_url="http://127.0.0.1:8501")
 
 
