@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,11 +12,10 @@ from search_ui.components.event_queue import acknowledged, apply, pending
 
 
 @pytest.fixture(autouse=True)
-def blank() -> Iterator[None]:
+def blank() -> None:
     """A session in which nothing was done yet."""
     for name in list(streamlit.session_state):
         del streamlit.session_state[name]
-    yield
 
 
 def change(number: Any, **more: Any) -> dict[str, Any]:
