@@ -32,19 +32,18 @@ from store.library import DATABASE, Library
 from store.lock import locked
 from store.tables.catalog import Catalog, Facets
 from store.tables.filters import (
-    Camera,
+    Choice,
     Date,
     Ext,
     Favourite,
     Filter,
     Folder,
-    Lens,
-    Measure,
     Name,
     Near,
-    Orientation,
+    Number,
     Set,
     Tag,
+    Text,
 )
 
 # The name of the set that `build` makes of every third content; it does not come from the ids, which --rows changes.
@@ -62,22 +61,29 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
     "ext:png": (Ext(("png",)),),
     "ext:jpg": (Ext(("jpg",)),),
     "-ext:jpg": (Ext(("jpg",), negated=True),),
-    "camera:so-1": (Camera(("so-1",)),),
-    "-camera:sony": (Camera(("sony",), negated=True),),
-    "lens:7": (Lens(("lens 7",)),),
-    "width:>7900": (Measure("width", 7900, None),),
-    "height:100..120": (Measure("height", 100, 120),),
-    "size:<20kB": (Measure("size", None, 20_000),),
-    "orientation:square": (Orientation(("square",)),),
+    "camera:so-1": (Text("camera", ("so-1",)),),
+    "-camera:sony": (Text("camera", ("sony",), negated=True),),
+    "lens:7": (Text("lens", ("lens 7",)),),
+    "width:>7900": (Number("width", 7900, None),),
+    "height:100..120": (Number("height", 100, 120),),
+    "size:<20kB": (Number("size", None, 20_000),),
+    "orientation:square": (Choice("orientation", ("square",)),),
+    "rating:>=4": (Number("rating", 4, None),),
     "near:48.2,16.4,50": (Near(48.2, 16.4, 50),),
     "near:0,180,500": (Near(0, 180, 500),),
     "tag:best": (Tag(("BEST",)),),
     "favourite:yes": (Favourite(),),
     "folder:2023 ext:png": (Folder(("2023",)), Ext(("png",))),
-    "date:2023 camera:so-1 width:>3000": (Date("2023", "2023"), Camera(("so-1",)), Measure("width", 3000, None)),
+    "date:2023 camera:so-1 width:>3000": (Date("2023", "2023"), Text("camera", ("so-1",)), Number("width", 3000, None)),
     "set:(every third)": (Set((_SET,)),),
     "no filter": (),
 }
+
+COLUMNS: Final = (
+    "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens",
+    "latitude", "longitude", "photo_count", "rating",
+)  # fmt: skip
+"""What `contents` makes."""
 
 _MAKES: Final = ("SONY", "Canon", "NIKON CORPORATION", "FUJIFILM", "Apple", "samsung")
 _WORDS: Final = ("Größe", "été", "写真", "naïve")
@@ -95,10 +101,7 @@ def build(folder: Path, rows: int, seed: int = 0) -> None:
         connection.execute("PRAGMA cache_size = -1000000")
         connection.execute("BEGIN")
         connection.execute("INSERT INTO roots VALUES (1, x'2f70686f746f73', '/photos', '2026', NULL, 0)")
-        _insert(connection, "contents", contents(rows, pick), (
-            "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model",
-            "lens", "latitude", "longitude", "photo_count",
-        ))  # fmt: skip
+        _insert(connection, "contents", contents(rows, pick), COLUMNS)
         _insert(connection, "photos", _photos(pick, rows), (
             "root_id", "path", "display", "content_id", "size", "mtime_ns", "missing_since", "folder", "name", "ext",
         ))  # fmt: skip
@@ -120,7 +123,7 @@ def _insert(
 
 
 def contents(rows: int, pick: random.Random | None = None) -> Iterator[tuple[Any, ...]]:
-    """Rows of the table of contents: id, hash, size, then facts in the order of `build`."""
+    """Rows of the table of contents, with `COLUMNS`."""
     pick = pick or random.Random(0)
     for id_ in range(1, rows + 1):
         make = pick.choice(_MAKES) if pick.random() < 0.8 else None
@@ -136,7 +139,7 @@ def contents(rows: int, pick: random.Random | None = None) -> Iterator[tuple[Any
             id_, id_.to_bytes(32, "big"), pick.randint(10_000, 20_000_000), width, height, "JPEG", 1,
             taken if pick.random() < 0.9 else None, make, model,
             f"lens {pick.randrange(60)}" if pick.random() < 0.5 else None,
-            latitude if placed else None, longitude if placed else None, 1,
+            latitude if placed else None, longitude if placed else None, 1, id_ % 9 if 1 <= id_ % 9 <= 5 else None,
         )  # fmt: skip
 
 
@@ -204,7 +207,7 @@ def calls(catalog: Catalog) -> dict[str, Callable[[], Any]]:
 
 
 def _size(answer: Any) -> int:
-    return len(answer.folders) if isinstance(answer, Facets) else len(answer)
+    return len(answer["folders"]) if isinstance(answer, Facets) else len(answer)
 
 
 @click.command()

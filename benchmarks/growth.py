@@ -27,9 +27,9 @@ import click
 from search import made_library, seconds, unit_rows
 from tables import table
 
+from store.arrays import Floats
 from store.library import DATABASE, Library
 from store.lock import locked
-from store.vectors.index import Floats
 from store.vectors.policy import DEFAULT, Policy
 
 

@@ -46,10 +46,11 @@ from weights import random_model
 from indexer.batcher import BATCH_CPU, BATCH_GPU
 from indexer.pipeline import Options, Pipeline
 from indexer.walk import Found, WalkCounts, WalkOptions, walk
+from sightline import models
 from sightline.images.decode import DecodeError, decode
-from sightline.models.device_queue import Pending
+from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder
-from sightline.models.multi_gpu import Fleet, open_encoder
+from sightline.models.multi_gpu import ImageEncoder
 from sightline.models.resolve import Model, resolve
 from store.library import Library
 from store.lock import locked
@@ -131,18 +132,18 @@ class Bench:
             for _ in pool.map(lambda path: self._prepare(path, thumbnail=thumbnail), self.paths):
                 pass
 
-    def encode_all(self, encoder: Encoder | Fleet) -> None:
+    def encode_all(self, encoder: ImageEncoder) -> None:
         """Every prepared picture to a vector, in full batches, as many of them in flight as in a run."""
         size = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
-        flights: deque[Pending] = deque()
+        in_flight: deque[PendingBatch] = deque()
         for batch in torch.split(self.batch, size):
-            flights.append(encoder.submit(batch))
-            while len(flights) > encoder.ahead:
-                flights.popleft().vectors()
-        for pending in flights:
+            in_flight.append(encoder.submit(batch))
+            while len(in_flight) > encoder.ahead:
+                in_flight.popleft().vectors()
+        for pending in in_flight:
             pending.vectors()
 
-    def end_to_end(self, encoder: Encoder | Fleet, path: Path) -> None:
+    def end_to_end(self, encoder: ImageEncoder, path: Path) -> None:
         """A first run into a new library at `path`."""
         with locked(path), Library.create(path) as library:
             Pipeline(library, self.model, Options(workers=self.workers), encoder=encoder).run([self.folder])
@@ -174,9 +175,9 @@ def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str]
 def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
     """Measure one precision; returns its row of the table."""
     begun = time.perf_counter()
-    encoder = open_encoder(bench.model, precision=precision)
+    encoder = models.load(bench.model, precision=precision, texts=False)
     load = time.perf_counter() - begun
-    # The first batch also compiles kernels, on every card.
+    # The first batch also compiles kernels, on every GPU.
     for pending in [encoder.submit(bench.batch[:BATCH_CPU]) for _ in range(1 + encoder.ahead)]:
         pending.vectors()
     shared = encoder.device.type == "cpu"

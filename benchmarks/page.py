@@ -44,8 +44,8 @@ CLICKS = 5
 SERVER = """
 import sys, uvicorn
 from streamlit.starlette import App
-from search_ui.server.asgi import before_the_page, configure
-app = App(sys.argv[1], middleware=before_the_page())
+from search_ui.server.asgi import configure, middleware
+app = App(sys.argv[1], middleware=middleware())
 configure("127.0.0.1", int(sys.argv[2]))
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """

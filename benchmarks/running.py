@@ -107,8 +107,10 @@ def feed(library: Library, space_id: int, root_id: int, first: int, count: int) 
 
 
 def growth(folder: Path, pictures: int) -> tuple[float, float]:
-    """Of a library that grows to ten times `pictures`: cost of a picture at the end over that at the start; memory, MB
-    per 100,000 pictures, that the writer keeps.
+    """Grow a library to ten times `pictures`.
+
+    Returns:
+        The cost of a picture at the end over that at the start, and the memory that the writer keeps, MB per 100,000.
     """
     with locked(folder), Library.create(folder) as library:
         writer = Writer(library.catalog.engine)

@@ -56,7 +56,7 @@ def main(sizes: list[int], dim: int, rounds: int) -> None:
     """Print a Markdown table."""
     begun = time.perf_counter()
     small = pictures(64, dim)
-    layout.arranged(small, small[:, :2].copy())
+    layout.umap_positions(small, small[:, :2].copy())
     compiled = time.perf_counter() - begun
     rows = []
     for size in sizes:
@@ -65,11 +65,11 @@ def main(sizes: list[int], dim: int, rounds: int) -> None:
         marks = min(size, layout.LANDMARKS)
 
         def arrange(index: VectorIndex = index, ids: np.ndarray = ids, marks: int = marks) -> None:
-            points = layout.reduced(index.vectors_of, ids)
-            layout.arranged(points[:marks], points[:marks, :2].copy())
+            points = layout.principal_components(index.vectors_of, ids)
+            layout.umap_positions(points[:marks], points[:marks, :2].copy())
 
         def near(exact: int, index: VectorIndex = index, ids: np.ndarray = ids) -> near_pairs.Pairs:
-            return near_pairs.pairs(index, ids, FLOOR, lambda done, doing: None, exact=exact)
+            return near_pairs.find_pairs(index, ids, FLOOR, lambda done, doing: None, exact=exact)
 
         likely = near(0)
         cells = [f"{size:,}", f"{median(arrange, rounds):.1f}", "", f"{median(lambda: near(0), rounds):.1f}", ""]

@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 import numpy as np
-from catalog import contents
+from catalog import COLUMNS, contents
 from sqlalchemy.orm import Session
 from tables import table
 
@@ -33,10 +33,6 @@ from store.tables.schema import Base, Content, Photo, Vector
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
 DIM = 512
-FACTS = (
-    "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens", "latitude",
-    "longitude",
-)  # fmt: skip
 TABLES: tuple[type[Base], ...] = (Content, Photo, Vector)
 Rows = dict[type[Base], list[dict[str, Any]]]
 Tuples = dict[type[Base], tuple[list[str], list[tuple[Any, ...]]]]
@@ -52,7 +48,7 @@ def pictures(count: int) -> list[Indexed]:
     vectors = np.random.default_rng(0).standard_normal((count, DIM), dtype=np.float32)
     made = []
     for id_, hash_, size, *rest in contents(count):
-        facts = dict(zip(FACTS, rest, strict=False))
+        facts = dict(zip(COLUMNS[3:], rest, strict=False))
         file = File(1, f"2024/05/outing {id_ % 80}/IMG_{id_:07}.jpg".encode(), size, 1)
         made.append(Indexed(file, hash_, facts, vectors[id_ - 1]))
     return made

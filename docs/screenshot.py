@@ -1,4 +1,4 @@
-"""Take docs/page*.png of the real pages over the demo: `python docs/screenshot.py [NAME...]`."""
+"""Take docs/page*.png of the real pages over the demo: python docs/screenshot.py [NAME...]."""
 
 from __future__ import annotations
 

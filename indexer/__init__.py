@@ -1,0 +1,1 @@
+"""The indexer, a program on the library: `python -m indexer`."""

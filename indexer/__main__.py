@@ -24,9 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Long work, beside which people go on: a search on the same cores comes first. Alone it is as fast as ever.
         with contextlib.suppress(ValueError, OverflowError, OSError):  # what can not be had is left alone
             os.nice(int(os.environ.get("SIGHTLINE_NICE", "10")))
-    from sightline.models.memory import keep_freed
-
-    keep_freed()
     from indexer.commands import run
 
     sys.exit(run(given))

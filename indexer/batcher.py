@@ -1,4 +1,4 @@
-"""Prepared pictures on their way through the model: in batches of a size that suits it, and back in their order."""
+"""Batches of prepared pictures: as large as suits the model, encoded, and back in their order."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from indexer.file_reader import Read
-    from sightline.models.device_queue import Pending
-    from sightline.models.encoder import Encoder
-    from sightline.models.multi_gpu import Fleet
+    from indexer.file_reader import ReadResult
+    from sightline.models.device_queue import PendingBatch
+    from sightline.models.multi_gpu import ImageEncoder
 
 # Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
 BATCH_SECONDS: Final = (0.5, 2.0)
@@ -20,49 +19,49 @@ BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
 
 
 class Batches:
-    """Gathers pictures, has them encoded, and gives them back with their vectors, oldest first.
+    """Queues pictures, has them encoded in batches, and gives them back with their vectors, oldest first.
 
     Attributes:
         size: pictures in the next batch, at most.
-        gathered: how many wait to be sent.
-        flying: how many were sent and have not been collected.
+        queued: how many pictures wait to be sent.
+        in_flight_images: how many pictures were sent and not yet collected.
+        in_flight_batches: in how many batches these are.
     """
 
     def __init__(self, size: int | None) -> None:
         """`size` None: found by how long the model takes."""
         self.size = size or BATCH_START
         self._fixed = size is not None
-        self._gathered: deque[Read] = deque()
-        self._flights: deque[tuple[list[Read], Pending]] = deque()
+        self._queue: deque[ReadResult] = deque()
+        self._in_flight: deque[tuple[list[ReadResult], PendingBatch]] = deque()
 
     @property
-    def gathered(self) -> int:
-        return len(self._gathered)
+    def queued(self) -> int:
+        return len(self._queue)
 
     @property
-    def flying(self) -> int:
-        return sum(len(batch) for batch, _ in self._flights)
+    def in_flight_images(self) -> int:
+        return sum(len(batch) for batch, _ in self._in_flight)
 
     @property
-    def flights(self) -> int:
-        """How many batches were sent and have not been collected."""
-        return len(self._flights)
+    def in_flight_batches(self) -> int:
+        return len(self._in_flight)
 
-    def add(self, item: Read) -> None:
-        """Gather a picture; its `pixels` are there."""
-        self._gathered.append(item)
+    def add(self, item: ReadResult) -> None:
+        """Queue a picture; its `pixels` are there."""
+        self._queue.append(item)
 
-    def send(self, encoder: Encoder | Fleet) -> None:
-        """Have the next batch encoded. Errors as `Encoder.submit`."""
+    def send(self, encoder: ImageEncoder) -> None:
+        """Submit the next batch; errors as for `Encoder.submit`."""
         import torch
 
-        batch = [self._gathered.popleft() for _ in range(min(self.size, len(self._gathered)))]
+        batch = [self._queue.popleft() for _ in range(min(self.size, len(self._queue)))]
         pixels = torch.stack([item.pixels for item in batch if item.pixels is not None])
-        self._flights.append((batch, encoder.submit(pixels)))
+        self._in_flight.append((batch, encoder.submit(pixels)))
 
-    def collect(self, encoder: Encoder | Fleet) -> list[tuple[Read, NDArray[np.float32]]]:
-        """The pictures of the oldest batch that was sent, with their vectors, once those are there."""
-        batch, pending = self._flights.popleft()
+    def collect(self, encoder: ImageEncoder) -> list[tuple[ReadResult, NDArray[np.float32]]]:
+        """Wait for the oldest batch that was sent; returns its pictures with their vectors."""
+        batch, pending = self._in_flight.popleft()
         vectors = pending.vectors()
         if not self._fixed:
             most = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU

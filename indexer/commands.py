@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
-from indexer.progress_bar import RunScreen, print_summary
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
 if TYPE_CHECKING:
-    from sightline.images.decode_scheduler import Routes
+    from sightline.images.gpu_jpeg import GpuJpegDecoder
 
 DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 log = logging.getLogger("indexer")
@@ -99,7 +98,7 @@ def cli() -> None:
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="Where the model runs: auto, cuda (every card), cuda:1 (one), mps or cpu.",
+    help="Where the model runs: auto, cuda (every GPU), cuda:1 (one), mps or cpu.",
 )
 @click.option(
     "--precision",
@@ -124,10 +123,10 @@ def cli() -> None:
 )
 @click.option(
     "--decode-on",
-    type=click.Choice(["cores", "cards"]),
+    type=click.Choice(["cores", "gpu"]),
     default="cores",
     show_default=True,
-    help="What decodes JPEGs: the processor's cores, or cards (CUDA, with torchcodec) beside them.",
+    help="What decodes JPEGs: the processor's cores, or a GPU (CUDA, with torchcodec) beside them.",
 )
 @click.option(
     "--exclude",
@@ -159,9 +158,12 @@ def index(
     is at work on the library, 130 or 143 interrupted.
     """
     from indexer.pipeline import Options, Pipeline
+    from indexer.progress_bar import RunScreen, print_summary
     from indexer.walk import WalkOptions
+    from sightline.models.memory import keep_freed
     from sightline.models.resolve import resolve
 
+    keep_freed()
     _set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
     walk = WalkOptions(exclude, hidden, follow_symlinks)
@@ -172,12 +174,12 @@ def index(
     from store.library import Library
     from store.lock import locked
 
-    with locked(path), _routes(decode_on, device, workers) as routes:
+    with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         model = resolve(spec, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, prune)
         with Library.create(path) as library, RunScreen(sys.stderr, quiet=quiet or as_lines) as screen:
             library.sweep()
-            pipeline = Pipeline(library, model, options, screen.show, routes=routes)
+            pipeline = Pipeline(library, model, options, screen.show, gpu=gpu)
             with _stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:
@@ -193,18 +195,18 @@ def index(
 
 
 @contextmanager
-def _routes(decode_on: str, device: str, workers: int | None) -> Iterator[Routes | None]:
-    """What decodes on cards; None where the cores alone do."""
+def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[GpuJpegDecoder | None]:
+    """Open the JPEG decoder on the GPU that `device` names, or on the first; None where only the cores decode."""
     if decode_on == "cores":
         yield None
         return
-    from sightline.images.decode_scheduler import open_routes
+    from sightline.images.gpu_jpeg import GpuJpegDecoder
 
-    routes = open_routes(device, workers or os.cpu_count() or 1)
+    decoder = GpuJpegDecoder(device if device.startswith("cuda") else "cuda", workers or os.cpu_count() or 1)
     try:
-        yield routes
+        yield decoder
     finally:
-        routes.close()
+        decoder.close()
 
 
 def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:
@@ -274,7 +276,7 @@ def _stop_on_signals(stop: Callable[[], None], note: Callable[[str], None]) -> I
 def _set_up_logging(verbose: int, quiet: bool) -> None:
     level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    for name in ("indexer", "store"):
+    for name in ("indexer", "sightline", "store"):
         logging.getLogger(name).setLevel(level)
     # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -334,7 +336,7 @@ def forget(folder: Path, library_path: Path | None) -> None:
 
     Tags and favourites of pictures that lie nowhere else go for good; `python -m search_ui export-marks` keeps them.
     """
-    from indexer.reports import forget_folder
+    from indexer.forget import forget_folder
 
     forget_folder((library_path or default_library()).expanduser().absolute(), folder)
 

@@ -18,8 +18,8 @@ def plan(
     """What would be read or is gone, for the space with this identity `key`; None is the library's own.
 
     Yields:
-        (`new`, `changed`, `back`, `unencoded` or `gone`, root, path under it). A new path may turn out to hold a known
-        content; unencoded ones have no vector in the space.
+        (`new`, `changed`, `back`, `unencoded`, `outdated` or `gone`, root, path under it). A new path may turn out to
+        hold a known content; unencoded ones have no vector in the space; of outdated ones the header is read again.
 
     Raises:
         FolderError, RootUnavailableError: as the run itself would.

@@ -1,4 +1,4 @@
-"""One file to what the library lacks of it: its hash, and where that is unknown its pixels, facts and thumbnail.
+"""Reading of files: the hash, and of new contents the pixels, facts and thumbnail.
 
 Runs in many threads at once; everything shared is either locked or only read.
 """
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from indexer.scanner import Task
-from sightline.images.decode import DecodeError, decode
+from sightline.images.decode import DecodeError, decode, decode_header
 from sightline.models.preprocess import Preprocess
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
@@ -27,7 +27,7 @@ from store.tables.writer import Failed, File
 if TYPE_CHECKING:
     import torch
 
-    from sightline.images.decode_scheduler import Routes
+    from sightline.images.gpu_jpeg import GpuJpegDecoder
 
 _Source = io.BytesIO | io.BufferedReader
 
@@ -36,14 +36,14 @@ WHOLE_FILE = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What came of reading one file.
+class ReadResult:
+    """The result of reading one file.
 
     Attributes:
         hash: SHA-256 of its bytes; empty where it could not be read that far.
         known_content: the id of its content, where the library knows it.
-        twin: another file with these bytes is being worked on.
-        facts: where the content is new.
+        duplicate_in_flight: another file with these bytes is being worked on.
+        facts: where the content is new, or an older version read those that the library has.
         pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
         failed: why there is nothing of all this.
         gone: the file was deleted since the walk came by; the next walk will say so.
@@ -53,120 +53,137 @@ class Read:
     file: File
     hash: bytes
     known_content: int | None = None
-    twin: bool = False
+    duplicate_in_flight: bool = False
     facts: Mapping[str, Any] | None = None
     pixels: torch.Tensor | None = field(default=None, repr=False)
     failed: Failed | None = None
     gone: bool = False
 
 
-class Claims:
-    """Which contents are being worked on, so that two copies of one picture are not both encoded."""
+class InFlight:
+    """The contents that are being worked on, so that two copies of one picture are not both encoded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken: set[bytes] = set()
+        self._hashes: set[bytes] = set()
 
-    def take(self, content_hash: bytes) -> bool:
-        """Whether the caller is the first to ask for this content since it was last released."""
+    def add(self, content_hash: bytes) -> bool:
+        """Add a content; whether the caller is the first to do so since it was last removed."""
         with self._lock:
-            if content_hash in self._taken:
+            if content_hash in self._hashes:
                 return False
-            self._taken.add(content_hash)
+            self._hashes.add(content_hash)
             return True
 
-    def release(self, content_hash: bytes) -> None:
-        """To be called once the content is committed, known or failed."""
+    def remove(self, content_hash: bytes) -> None:
+        """Remove a content once it is committed, known or failed."""
         with self._lock:
-            self._taken.discard(content_hash)
+            self._hashes.discard(content_hash)
 
     def __contains__(self, content_hash: bytes) -> bool:
         with self._lock:
-            return content_hash in self._taken
+            return content_hash in self._hashes
 
 
-class Reader:
-    """Reads files for one space of one library, by threads of its own."""
+class FileReader:
+    """Reads files for one space of one library, in threads of its own."""
 
     def __init__(
         self, catalog: Catalog, thumbnails: Thumbnails, space_id: int, preprocess: Preprocess,
-        threads: int, routes: Routes | None = None,
+        threads: int, gpu: GpuJpegDecoder | None = None,
     ) -> None:  # fmt: skip
-        """`routes`: where JPEGs are decoded, if not by the thread that reads them."""
-        self.claims = Claims()
+        """`gpu` decodes JPEGs for the threads, which then compute by its permits."""
+        self.in_flight = InFlight()
         self._catalog = catalog
         self._thumbnails = thumbnails
         self._space_id = space_id
         self._preprocess = preprocess
-        self._routes = routes
+        self._gpu = gpu
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
-    def submit(self, task: Task) -> Future[Read]:
-        """`read` a file as soon as a thread is free."""
+    def submit(self, task: Task) -> Future[ReadResult]:
+        """Have a file read (see `read`) as soon as a thread is free."""
         return self._pool.submit(self.read, task)
 
     def close(self) -> None:
-        """Wait for what is being read; nothing more of what was submitted is."""
+        """Wait for what is being read, and drop what is not yet begun."""
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self, task: Task) -> Read:
-        """Read one file. Whatever is wrong with it is in the result.
+    def read(self, task: Task) -> ReadResult:
+        """Read one file; whatever is wrong with it is in the result.
 
         Raises:
             LibraryError: the library's disk is full or read-only.
         """
-        with nullcontext() if self._routes is None else self._routes.core():
+        with nullcontext() if self._gpu is None else self._gpu.cores:
             return self._read_file(task)
 
-    def _read_file(self, task: Task) -> Read:
+    def _read_file(self, task: Task) -> ReadResult:
         path = to_path(os.fsencode(task.root), task.path)
         file = File(task.root_id, task.path, 0, 0)
-        result: Read | None = None
+        result: ReadResult | None = None
         try:
             with path.open("rb") as opened:
                 file = _file(task, opened)
-                source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
-                result = self._read(task, file, source)
+                result = self._read_header(task, file, opened)
+                if result is None:
+                    source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
+                    result = self._read(task, file, source)
                 if _file(task, opened) == file:
                     return result
                 # Its row keeps the old time, so the next run reads it again.
-                return _failed(task, file, "read", "the file changed while it was read", _claimed(result))
+                return _failed(task, file, "read", "the file changed while it was read", _hash_in_flight(result))
         except FileNotFoundError:
-            return Read(task, file, b"", gone=True)
+            return ReadResult(task, file, b"", gone=True)
         except OSError as error:
-            return _failed(task, file, "read", f"the file can't be read: {error.strerror or error}", _claimed(result))
+            return _failed(
+                task, file, "read", f"the file can't be read: {error.strerror or error}", _hash_in_flight(result)
+            )
 
-    def _read(self, task: Task, file: File, source: _Source) -> Read:
-        digest = hashlib.file_digest(source, "sha256").digest()
-        # The claim comes before the look into the library: a content that is committed in between is then found there.
-        if not self.claims.take(digest):
-            return Read(task, file, digest, twin=True)
+    def _read_header(self, task: Task, file: File, opened: BinaryIO) -> ReadResult | None:
+        """The facts of a file that is still what the library knows; None where all of it must be read."""
+        if task.old_content is None or task.header_only != (file.size, file.mtime_ns):
+            return None
+        digest = self._catalog.hash_of(task.old_content)
+        if digest is None:
+            return None
         try:
-            return self._read_claimed(task, file, source, digest)
+            return ReadResult(task, file, digest, task.old_content, facts=asdict(decode_header(opened)))
+        except DecodeError:  # its bytes tell whether it is damaged
+            opened.seek(0)
+            return None
+
+    def _read(self, task: Task, file: File, source: _Source) -> ReadResult:
+        digest = hashlib.file_digest(source, "sha256").digest()
+        # Added before the look into the library: a content that is committed in between is then found there.
+        if not self.in_flight.add(digest):
+            return ReadResult(task, file, digest, duplicate_in_flight=True)
+        try:
+            return self._read_first(task, file, source, digest)
         except BaseException:  # else its copies would wait for ever
-            self.claims.release(digest)
+            self.in_flight.remove(digest)
             raise
 
-    def _read_claimed(self, task: Task, file: File, source: _Source, digest: bytes) -> Read:
+    def _read_first(self, task: Task, file: File, source: _Source, digest: bytes) -> ReadResult:
         known = self._catalog.content_by_hash(digest, self._space_id)
         if known is not None and known[1]:
-            self.claims.release(digest)
-            return Read(task, file, digest, known[0])
+            self.in_flight.remove(digest)
+            return ReadResult(task, file, digest, known[0])
         source.seek(0)
         try:
             wanted = known is None or not self._thumbnails.path(digest).exists()
-            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, routes=self._routes)
+            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, gpu=self._gpu)
         except DecodeError as error:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)
-        facts = {**asdict(decoded.facts), "colour": decoded.colour} if known is None else None
+        facts = {**asdict(decoded.facts), "colour": decoded.colour}
         content_id = None if known is None else known[0]
         try:
             pixels = self._preprocess.apply(decoded.pixels, decoded.original)
         except (RuntimeError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
-        return Read(task, file, digest, content_id, facts=facts, pixels=pixels)
+        return ReadResult(task, file, digest, content_id, facts=facts, pixels=pixels)
 
     def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
         try:
@@ -183,10 +200,10 @@ def _file(task: Task, opened: BinaryIO) -> File:
     return File(task.root_id, task.path, facts.st_size, facts.st_mtime_ns)
 
 
-def _claimed(result: Read | None) -> bytes:
-    """The hash of what a read has claimed and not released; empty where there is none."""
+def _hash_in_flight(result: ReadResult | None) -> bytes:
+    """The hash that a read has added to those in flight and not removed; empty where there is none."""
     return result.hash if result is not None and (result.pixels is not None or result.failed is not None) else b""
 
 
-def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> Read:
-    return Read(task, file, content_hash, failed=Failed(file, stage, reason))
+def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> ReadResult:
+    return ReadResult(task, file, content_hash, failed=Failed(file, stage, reason))

@@ -1,4 +1,4 @@
-"""The end of a run: what is gone, what moved, what may be forgotten, and which space searches use."""
+"""The end of a run: which photos are gone, moved or to be forgotten, and which space searches use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.roots import emptied
+from indexer.roots import emptied_root_error
 from indexer.scanner import RootScan
 from indexer.summary import Summary
 from store.library import Library
@@ -17,8 +17,8 @@ from store.tables.writer import Failed, Writer
 log = logging.getLogger(__name__)
 
 
-class Ending:
-    """What only a walk that came to its end can say of a library."""
+class Finisher:
+    """Finishes a run whose walks came to their end; only `save_vectors` is for every run."""
 
     def __init__(self, library: Library, writer: Writer, space_id: int, summary: Summary) -> None:
         self._library = library
@@ -27,8 +27,11 @@ class Ending:
         self._summary = summary
         self._gone: list[int] = []
 
-    def mark(self, scans: Sequence[RootScan]) -> list[Failed]:
-        """Mark the photos missing that the walks did not find; what they could not read is yet to be committed.
+    def mark_missing(self, scans: Sequence[RootScan]) -> list[Failed]:
+        """Mark the photos missing that the walks did not find.
+
+        Returns:
+            What the walks could not read; it is yet to be committed.
 
         Raises:
             RootUnavailableError: a folder that held photos had no file; nothing was marked.
@@ -37,7 +40,7 @@ class Ending:
             if scan.files:
                 continue
             if held := self._library.catalog.count_present(scan.root_id, scan.target.prefix):
-                raise emptied(scan.target.start, held)  # its drive went away after it was looked at
+                raise emptied_root_error(scan.target.start, held)  # its drive went away after it was looked at
         failed: list[Failed] = []
         for scan in scans:
             gone_here = scan.gone(self._library.catalog)
@@ -50,8 +53,8 @@ class Ending:
         self._summary.failed_now += len(failed)
         return failed
 
-    def settle(self, scans: Sequence[RootScan], linked: int, *, prune: bool) -> None:
-        """Tell moves from losses, once everything is committed.
+    def resolve_moves(self, scans: Sequence[RootScan], linked: int, *, prune: bool) -> None:
+        """Tell moved photos from lost ones, once everything is committed.
 
         Args:
             scans: those that were marked.

@@ -1,8 +1,7 @@
 """Walk, read, encode, commit: overlapped, bounded, and safe to kill at any moment.
 
-The walk runs ahead in a thread; files are read and decoded by worker threads (they release the GIL where the time
-goes, and pass pixels on without a copy; processes measured no faster, docs/benchmarks.md); this thread encodes and
-commits meanwhile.
+The walk runs ahead in a thread. Worker threads read and decode files: they release the GIL where the time goes, and
+pass pixels on without a copy (processes measured no faster, docs/benchmarks.md). This thread encodes and commits.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,26 +19,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.batcher import Batches
-from indexer.finish import Ending
-from indexer.progress_writer import Beacon
+from indexer.finish import Finisher
+from indexer.progress_writer import ProgressWriter
 from indexer.roots import Target, find_targets
 from indexer.scanner import RootScan, Scanner
 from indexer.summary import Summary
 from indexer.walk import WalkOptions
+from sightline import models
 from sightline.models.resolve import Model
 from store.library import Library
 from store.paths import display, to_bytes
-from store.progress import Phase, Progress
-from store.tables.records import now
+from store.progress import Progress
 from store.tables.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from indexer.file_reader import Read, Reader
-    from sightline.images.decode_scheduler import Routes
-    from sightline.models.encoder import Encoder
-    from sightline.models.multi_gpu import Fleet
+    from indexer.file_reader import FileReader, ReadResult
+    from sightline.images.gpu_jpeg import GpuJpegDecoder
+    from sightline.models.multi_gpu import ImageEncoder
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
@@ -51,7 +48,7 @@ SOON, PATIENCE = 0.005, 0.2
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
+    """The options of a run. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
 
     walk: WalkOptions = field(default_factory=WalkOptions)
     device: str = "auto"
@@ -75,43 +72,38 @@ class Pipeline:
         model: Model,
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
-        encoder: Encoder | Fleet | None = None,
-        routes: Routes | None = None,
+        encoder: ImageEncoder | None = None,
+        gpu: GpuJpegDecoder | None = None,
     ) -> None:
-        """
+        """Prepare a run.
+
         Args:
             library: open for writing.
             model: of the space to index into.
-            report: told of the progress after every file.
-            encoder: of the same model, for who has loaded it already; else the run loads it when it first needs it.
-            routes: for who decodes on cards as well; it says how many threads read then.
+            options: of the run.
+            report: called with the progress after every file.
+            encoder: of the same model, if it is loaded already; else the run loads it when it first needs it.
+            gpu: decodes JPEGs too; it then says how many threads read.
         """
         self.summary = Summary()
         self.stop = threading.Event()
         self._library = library
         self._model = model
         self._options = options
-        self._report = report
         self._writer = Writer(library.catalog.engine)
+        self._progress = ProgressWriter(library.path, self.summary, report)
         self._encoder = encoder
         self._owns_encoder = encoder is None
-        self._routes = routes
-        self._threads = routes.threads if routes is not None else options.workers or os.cpu_count() or 1
-        self._reader: Reader | None = None
-        # All of them from the start: another thread looks at them while they change.
-        self._waited = dict.fromkeys(("walk", "load", "decode", "encode", "write"), 0.0)
-        self._taken = 0
+        self._gpu = gpu
+        self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
+        self._reader: FileReader | None = None
         self._batches = Batches(options.batch_size)
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
-        self._twins: list[Read] = []
-        self._lost: dict[bytes, Failed] = {}
+        self._duplicates_in_flight: list[ReadResult] = []
+        self._failed_hashes: dict[bytes, Failed] = {}
         self._linked = 0  # new paths whose content was known
         self._last_commit = time.monotonic()
-        self._folders: tuple[str, ...] = ()
-        self._scanner: Scanner | None = None
-        self._phase: Phase = "looking"
-        self._beacon = Beacon(library.path, self._progress)
 
     def run(self, folders: Sequence[Path]) -> Summary:
         """Index folders. An interrupted run (see `stop`) commits what it has and marks nothing missing.
@@ -120,24 +112,22 @@ class Pipeline:
             FolderError, RootUnavailableError: a folder can't be indexed; nothing was changed.
             SpaceError: the model can't be loaded.
         """
-        self._since, self._started = now(), time.monotonic()
         skip = [self._library.path]
         targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
-        self._folders = tuple(display(to_bytes(target.start)) for target in targets)
         self._space_id = self._writer.add_space(self._model.identity())
         run_id = self._writer.start_run(self._space_id)
         state = "failed"
         try:
-            with self._beacon:
-                self._run(targets, skip)
+            self._progress.begin(tuple(display(to_bytes(target.start)) for target in targets))
+            self._run(targets, skip)
             state = "interrupted" if self.stop.is_set() else "done"
         except KeyboardInterrupt:
             state = "interrupted"
             raise
         finally:
-            self.summary.seconds = time.monotonic() - self._started
-            self.summary.bound_by = self._bound()
-            self.summary.loading = self._waited["load"]
+            self.summary.seconds = self._progress.seconds
+            self.summary.bound_by = self._progress.bound_by
+            self.summary.loading = self._progress.waited["load"]
             self._writer.finish_run(run_id, state, self.summary.to_dict())
             if self._encoder is not None and self._owns_encoder:
                 self._encoder.close()
@@ -145,107 +135,109 @@ class Pipeline:
 
     def _run(self, targets: Sequence[Target], skip: Sequence[Path]) -> None:
         scans = [self._start_scan(target) for target in targets]
-        catalog = self._library.catalog
-        self._scanner = Scanner(catalog, self._space_id, scans, self._options.walk, skip, self.summary)
-        self._index(self._scanner)
-        self._enter("finishing")
-        ending = Ending(self._library, self._writer, self._space_id, self.summary)
+        scanner = Scanner(self._library.catalog, self._space_id, scans, self._options.walk, skip, self.summary)
+        self._progress.scanner = scanner
+        try:
+            scanner.start()
+            self._index(scanner)
+        finally:
+            scanner.stop()
+            if self._reader is not None:
+                self._reader.close()
+        self._progress.enter("finishing")
+        finisher = Finisher(self._library, self._writer, self._space_id, self.summary)
         if not self.stop.is_set():
-            self._failed.extend(ending.mark(scans))
+            self._failed.extend(finisher.mark_missing(scans))
             self._commit()
-            ending.settle(scans, self._linked, prune=self._options.prune)
-            ending.choose_default()
-        ending.save_vectors()
+            finisher.resolve_moves(scans, self._linked, prune=self._options.prune)
+            finisher.choose_default()
+        finisher.save_vectors()
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root))
         catalog = self._library.catalog
         return RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
 
-    # -- the stream -----------------------------------------------------------------------------------------------
-
     def _index(self, scanner: Scanner) -> None:
-        try:
-            scanner.start()
-            for item in self._read_ahead(scanner):
-                if item is not None:
-                    self._take(item)
-                late = self._is_late()
-                if late or self._batches.gathered >= self._batches.size:
-                    self._encode()
-                if late:
-                    self._collect()
-                if self._is_due():
-                    self._commit()
-                self._report(self._progress())
-            if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
-                self._twins.clear()
-            # Again while there is something: copies wait for what the commit before wrote.
-            while self._batches.gathered or self._batches.flights or self._ready or self._failed or self._twins:
+        """Read, encode and commit what the scanner finds."""
+        batches = self._batches
+        for result in self._read_ahead(scanner):
+            if result is not None:
+                self._take(result)
+            is_late = self._is_late()
+            if is_late or batches.queued >= batches.size:
                 self._encode()
+            if is_late:
                 self._collect()
+            if self._is_due():
                 self._commit()
-            self._report(self._progress())
-        finally:
-            scanner.stop()
-            if self._reader is not None:
-                self._reader.close()
+            self._progress.update()
+        if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
+            self._duplicates_in_flight.clear()
+        # Again while there is something: duplicates wait for what the commit before wrote.
+        while batches.queued or batches.in_flight_batches or self._ready or self._failed or self._duplicates_in_flight:
+            self._encode()
+            self._collect()
+            self._commit()
+        self._progress.update()
 
-    def _read_ahead(self, scanner: Scanner) -> Iterator[Read | None]:
+    # -- read -------------------------------------------------------------------------------------------------------
+
+    def _read_ahead(self, scanner: Scanner) -> Iterator[ReadResult | None]:
         """Files in the order of the walk, read by threads at most two batches ahead; None: none found yet."""
-        window: deque[Future[Read]] = deque()
+        window: deque[Future[ReadResult]] = deque()
         while not self.stop.is_set():
             while not scanner.ended and len(window) < 2 * (self._batches.size + self._threads):
-                with self._clock("" if window else "walk"):
+                with self._progress.waiting("" if window else "walk"):
                     task = scanner.take(SOON if window else PATIENCE)
                 if task is None:
                     break
                 window.append(self._get_reader().submit(task))
             if window:
-                with self._clock("decode"):
-                    item = window.popleft().result()
-                yield item
+                with self._progress.waiting("decode"):
+                    result = window.popleft().result()
+                yield result
             elif scanner.ended:
                 return
             else:
                 yield None
 
-    def _get_reader(self) -> Reader:
+    def _get_reader(self) -> FileReader:
         # Made with the first file to read: decoding brings torch along, for which a run without work need not wait.
         if self._reader is None:
-            self._enter("loading")
-            with self._clock("load"):
-                from indexer.file_reader import Reader
+            self._progress.enter("loading")
+            with self._progress.waiting("load"):
+                from indexer.file_reader import FileReader
 
             library = self._library
-            self._reader = Reader(
-                library.catalog, library.thumbnails, self._space_id, self._model.preprocess, self._threads, self._routes
+            self._reader = FileReader(
+                library.catalog, library.thumbnails, self._space_id, self._model.preprocess, self._threads, self._gpu
             )
-            self._enter("indexing")
+            self._progress.enter("indexing")
         return self._reader
 
-    def _take(self, item: Read) -> None:
-        self._taken += 1
-        if item.gone:
+    def _take(self, result: ReadResult) -> None:
+        """Take in a file that was read: to be encoded, to be committed, or to wait for another with the same bytes."""
+        self._progress.done += 1
+        if result.gone:
             return
-        reader = self._get_reader()
-        if item.failed is not None:
-            if item.hash:
-                if item.failed.stage != "read":  # what the bytes are to blame for holds for every copy
-                    self._lost[item.hash] = item.failed
-                reader.claims.release(item.hash)
-            self._fail(item.failed)
-        elif item.twin:
-            self._twins.append(item)
-        elif item.pixels is not None:
-            self._batches.add(item)
-            self._load()  # with the first one, while the threads decode the next
+        if result.failed is not None:
+            if result.hash:
+                if result.failed.stage != "read":  # what the bytes are to blame for holds for every copy
+                    self._failed_hashes[result.hash] = result.failed
+                self._get_reader().in_flight.remove(result.hash)
+            self._fail(result.failed)
+        elif result.duplicate_in_flight:
+            self._duplicates_in_flight.append(result)
+        elif result.pixels is not None:
+            self._batches.add(result)
+            self._get_encoder()  # with the first one, while the threads decode the next
         else:
-            self._accept(item, None)
+            self._accept(result, None)
 
-    def _accept(self, item: Read, vector: NDArray[np.float32] | None) -> None:
-        self._ready.append(Indexed(item.file, item.hash, item.facts, vector))
-        task, content = item.task, item.known_content
+    def _accept(self, result: ReadResult, vector: NDArray[np.float32] | None) -> None:
+        self._ready.append(Indexed(result.file, result.hash, result.facts, vector))
+        task, content = result.task, result.known_content
         if task.old_content is None:
             if content is None:
                 self.summary.added += 1
@@ -266,41 +258,40 @@ class Pipeline:
     # -- encode -----------------------------------------------------------------------------------------------------
 
     def _encode(self) -> None:
-        """Encode what is gathered, a batch at a time; a device that works by itself is left one to work on."""
-        while self._batches.gathered:
-            waiting = len(self._ready) + self._batches.flying + min(self._batches.gathered, self._batches.size)
+        """Encode what is queued, a batch at a time; a device that works by itself is left one to work on."""
+        batches = self._batches
+        while batches.queued:
+            waiting = len(self._ready) + batches.in_flight_images + min(batches.queued, batches.size)
             if self._ready and waiting > COMMIT_PICTURES:
                 self._commit()
-            encoder = self._load()
-            with self._clock("encode"):
-                self._batches.send(encoder)
+            encoder = self._get_encoder()
+            with self._progress.waiting("encode"):
+                batches.send(encoder)
             self._collect(encoder.ahead)
 
     def _collect(self, left: int = 0) -> None:
         """Take the oldest batches from the device, until it has only so many `left`."""
-        while self._batches.flights > left:
-            with self._clock("encode"):
-                encoded = self._batches.collect(self._load())
+        while self._batches.in_flight_batches > left:
+            with self._progress.waiting("encode"):
+                encoded = self._batches.collect(self._get_encoder())
             self.summary.encoded += len(encoded)
-            for item, vector in encoded:
+            for result, vector in encoded:
                 if np.isfinite(vector).all():
-                    self._accept(item, vector)
+                    self._accept(result, vector)
                 else:
-                    failed = Failed(
-                        item.file, "encode", f"the model of space {self._model.name!r} gave no finite vector"
-                    )
-                    self._taken -= 1
-                    self._take(replace(item, failed=failed))
+                    reason = f"the model of space {self._model.name!r} gave no finite vector"
+                    self._progress.done -= 1
+                    self._take(replace(result, failed=Failed(result.file, "encode", reason)))
 
-    def _load(self) -> Encoder | Fleet:
+    def _get_encoder(self) -> ImageEncoder:
         if self._encoder is None:
-            self._enter("loading")
-            with self._clock("load"):
-                from sightline.models.multi_gpu import open_encoder
-
+            self._progress.enter("loading")
+            with self._progress.waiting("load"):
                 options = self._options
-                self._encoder = open_encoder(self._model, device=options.device, precision=options.precision)
-            self._enter("indexing")
+                self._encoder = models.load(
+                    self._model, device=options.device, precision=options.precision, texts=False
+                )
+            self._progress.enter("indexing")
         return self._encoder
 
     # -- commit -----------------------------------------------------------------------------------------------------
@@ -313,60 +304,25 @@ class Pipeline:
         return time.monotonic() - self._last_commit > COMMIT_SECONDS
 
     def _commit(self) -> None:
-        with self._clock("write"):
+        with self._progress.waiting("write"):
             self._writer.commit(self._space_id, self._ready, self._failed)
         for item in self._ready:
-            self._get_reader().claims.release(item.hash)
+            self._get_reader().in_flight.remove(item.hash)
         self._ready, self._failed = [], []
         self._last_commit = time.monotonic()
-        self._settle_twins()
+        self._resolve_duplicates()
 
-    def _settle_twins(self) -> None:
-        """Copies of a content that was being worked on when they were read: it may be committed by now, or failed."""
-        waiting, self._twins = self._twins, []
-        for twin in waiting:
+    def _resolve_duplicates(self) -> None:
+        """Take up duplicates of contents that were in flight when they were read, and are now committed or failed."""
+        waiting, self._duplicates_in_flight = self._duplicates_in_flight, []
+        for duplicate in waiting:
             reader = self._get_reader()
-            lost = self._lost.get(twin.hash)
-            if lost is not None:
-                self._fail(Failed(twin.file, lost.stage, lost.reason))
-            elif twin.hash in reader.claims:
-                self._twins.append(twin)
+            failed = self._failed_hashes.get(duplicate.hash)
+            if failed is not None:
+                self._fail(Failed(duplicate.file, failed.stage, failed.reason))
+            elif duplicate.hash in reader.in_flight:
+                self._duplicates_in_flight.append(duplicate)
             else:
                 # The library knows it now; if not, the other file changed under the reader, and this one is the first.
-                self._taken -= 1
-                self._take(reader.read(twin.task))
-
-    # -- what a run says of itself ----------------------------------------------------------------------------------
-
-    def _bound(self) -> str:
-        waited = {name: seconds for name, seconds in self._waited.items() if name != "load"}
-        return max(waited, key=lambda name: waited[name])
-
-    def _enter(self, phase: Phase) -> None:
-        self._phase = phase
-        self._beacon.tell()
-
-    def _progress(self) -> Progress:
-        scanner = self._scanner
-        return Progress(
-            pid=os.getpid(),
-            started=self._since,
-            folders=self._folders,
-            phase=self._phase,
-            done=self._taken,
-            total=scanner.found if scanner is not None and scanner.finished else None,
-            rate=self._taken / max(time.monotonic() - self._started - self._waited["load"], 1e-9),
-            bound_by=self._bound(),
-            failed=self.summary.failed,
-            updated=now(),
-        )
-
-    @contextmanager
-    def _clock(self, name: str) -> Iterator[None]:
-        """Adds the time of a `with` block to what the run waited for under this name."""
-        begun = time.monotonic()
-        try:
-            yield
-        finally:
-            if name:
-                self._waited[name] += time.monotonic() - begun
+                self._progress.done -= 1
+                self._take(reader.read(duplicate.task))

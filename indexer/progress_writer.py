@@ -1,60 +1,112 @@
-"""Keeps the file up to date that says how far a run is, whatever the run is busy with."""
+"""The progress of a run: what it is busy with and waits for, written to the library's `run.json`."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from contextlib import suppress
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from indexer.summary import Summary
 from store import progress
-from store.progress import Progress
+from store.progress import Phase, Progress
+from store.tables.records import now
 
-EACH: Final = 0.5
+if TYPE_CHECKING:
+    from indexer.scanner import Scanner
+
+INTERVAL: Final = 0.5
 """Seconds between two writes: as often as a page asks, and far too seldom to slow a run down."""
 
 
-class Beacon:
-    """Writes the state of a run from a thread of its own, twice a second, until it ends. Use as a context manager.
+class ProgressWriter:
+    """Counts and times a run, reports it to a caller, and writes it twice a second.
 
     A disk that is full takes the news, not the run.
+
+    Attributes:
+        done: files dealt with, of those that had to be read.
+        waited: seconds that the run waited, by what it waited for.
+        scanner: once there is one, it knows how many files there are.
     """
 
-    def __init__(self, library: Path, state: Callable[[], Progress]) -> None:
-        """
+    def __init__(self, library: Path, summary: Summary, report: Callable[[Progress], None]) -> None:
+        """Prepare for a run; it starts with `begin`.
+
         Args:
             library: the library's folder.
-            state: tells how far the run is; called in the thread.
+            summary: of the run; its failures are counted there.
+            report: called with the progress at every `update`.
         """
+        self.done = 0
+        # All of them from the start: the order settles which one is named where none was waited for.
+        self.waited = dict.fromkeys(("walk", "load", "decode", "encode", "write"), 0.0)
+        self.scanner: Scanner | None = None
         self._library = library
-        self._state = state
-        self._ended = False
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="beacon", daemon=True)
+        self._summary = summary
+        self._report = report
+        self._folders: tuple[str, ...] = ()
+        self._phase: Phase = "looking"
+        self._since, self._begun, self._written = now(), time.monotonic(), 0.0
 
-    def tell(self) -> None:
-        """Write now: something other than numbers has changed."""
-        self._wake.set()
+    def begin(self, folders: tuple[str, ...]) -> None:
+        """Start the clock of a run over `folders`, as displayed, and write that it has begun."""
+        self._folders = folders
+        self._since, self._begun = now(), time.monotonic()
+        self.enter("looking")
 
-    def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            if self._ended:
-                return
-            with suppress(OSError):
-                progress.write(self._library, self._state())
-            self._wake.wait(EACH)
+    def enter(self, phase: Phase) -> None:
+        """Write at once that the run does something else now."""
+        self._phase = phase
+        self.flush(self._progress())
 
-    def __enter__(self) -> Beacon:
-        self._thread.start()
-        return self
+    def update(self) -> None:
+        """Report the progress, and write it if the last time is long enough ago."""
+        state = self._progress()
+        self._report(state)
+        if time.monotonic() - self._written >= INTERVAL:
+            self.flush(state)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended = True
-        self._wake.set()
-        self._thread.join()
-        progress.remove(self._library)
+    def flush(self, state: Progress) -> None:
+        """Write the progress now."""
+        self._written = time.monotonic()
+        with suppress(OSError):
+            progress.write(self._library, state)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Count the time of a `with` block as waited for `what`; for nothing where that is empty."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            if what:
+                self.waited[what] += time.monotonic() - begun
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begun
+
+    @property
+    def bound_by(self) -> str:
+        """What the run waited for most; loading the model does not count."""
+        waited = {name: seconds for name, seconds in self.waited.items() if name != "load"}
+        return max(waited, key=lambda name: waited[name])
+
+    def _progress(self) -> Progress:
+        scanner = self.scanner
+        return Progress(
+            pid=os.getpid(),
+            started=self._since,
+            folders=self._folders,
+            phase=self._phase,
+            done=self.done,
+            total=scanner.found if scanner is not None and scanner.finished else None,
+            rate=self.done / max(self.seconds - self.waited["load"], 1e-9),
+            bound_by=self.bound_by,
+            failed=self._summary.failed,
+            updated=now(),
+        )

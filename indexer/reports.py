@@ -1,4 +1,4 @@
-"""What `status`, `failures`, `spaces`, `verify` and `forget` print. Data on stdout; with JSON, one object a line."""
+"""The output of `status`, `failures`, `spaces` and `verify`: data on stdout; with JSON, one object a line."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sightline.models.presets import PRESETS, Preset
 from store import progress
-from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library
-from store.lock import is_indexing, locked
+from store.lock import is_indexing
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
-from store.tables.writer import Writer
 from store.vectors.indexes import IndexFacts
+
+if TYPE_CHECKING:
+    from sightline.models.presets import Preset
 
 
 def _print_json(record: dict[str, Any]) -> None:
@@ -98,6 +98,8 @@ def print_failures(library: Library, as_lines: bool) -> None:
 
 def print_spaces(path: Path, as_lines: bool) -> None:
     """The presets with their facts, then the spaces of the library at `path`, if there is one."""
+    from sightline.models.presets import PRESETS
+
     held = []
     if (path / DATABASE).exists():
         with Library.open(path) as library:
@@ -150,26 +152,3 @@ def print_verification(library: Library, as_lines: bool) -> int:
         else:
             click.echo(f"{finding.state}\t{finding.part}\t{finding.text}")
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
-
-
-def forget_folder(path: Path, folder: Path) -> None:
-    """Remove a root, and what only it held, from the library at `path`.
-
-    Raises:
-        SightlineError: the library has no such root.
-    """
-    if not (path / DATABASE).exists():
-        raise LibraryError(f"There is no library in {path}.")
-    with locked(path), Library.create(path) as library:
-        wanted = {to_bytes(folder.absolute()), to_bytes(folder.resolve())}
-        roots = library.catalog.roots()
-        found = next((root for root in roots if root.path in wanted), None)
-        if found is None:
-            names = ", ".join(root.display for root in roots) or "none"
-            raise SightlineError(f"The library {path} has no folder {folder}; it has: {names}")
-        writer = Writer(library.catalog.engine)
-        count = writer.forget_root(found.id)
-        library.forget_pictures(writer.prune([]))
-        for space in library.catalog.spaces():
-            library.vectors.save(space.id)
-    click.echo(f"Forgot {found.display} and its {count} photos. The files themselves were not touched.", err=True)

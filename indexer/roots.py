@@ -1,4 +1,4 @@
-"""The folders a run was given, matched with the roots the library knows. Refuses what must not be believed."""
+"""The folders a run was given, matched with the roots the library knows. Refuses those that seem emptied."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Target:
 def find_targets(
     folders: Sequence[Path], catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]
 ) -> list[Target]:
-    """Match folders with known roots, and look whether each can be believed, before anything is changed.
+    """Match folders with known roots, and refuse those that seem to be emptied, before anything is changed.
 
     A folder inside a known root, or inside another given one, is walked as part of it. Folders given twice count once.
 
@@ -53,12 +53,12 @@ def find_targets(
             continue
         known = next((state for state in roots if state.path == to_bytes(root)), None)
         target = Target(root, prefix, known)
-        _believe(target, catalog, options, skip)
+        _refuse_if_emptied(target, catalog, options, skip)
         for inner in roots:
             if to_path(inner.path) != root and to_path(inner.path).is_relative_to(target.start):
                 # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.
                 _checked(to_path(inner.path), roots)
-                _believe(Target(to_path(inner.path), b"", inner), catalog, options, skip)
+                _refuse_if_emptied(Target(to_path(inner.path), b"", inner), catalog, options, skip)
         targets[root, prefix] = target
     return list(targets.values())
 
@@ -85,18 +85,18 @@ def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
     raise FolderError(f"There is no folder {path}.")
 
 
-def _believe(target: Target, catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]) -> None:
+def _refuse_if_emptied(target: Target, catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]) -> None:
     first = next(walk(target.root, options, WalkCounts(), skip, target.start), None)
     if isinstance(first, Unreadable) and first.path == target.prefix.rstrip(b"/"):
         raise FolderError(f"The folder {target.start} can't be read ({first.reason}). Change its permissions.")
     if first is not None or catalog is None or target.known is None:
         return
     if held := catalog.count_present(target.known.id, target.prefix):
-        raise emptied(target.start, held)
+        raise emptied_root_error(target.start, held)
 
 
-def emptied(folder: Path, photos: int) -> RootUnavailableError:
-    """The error of a folder that was full and is empty."""
+def emptied_root_error(folder: Path, photos: int) -> RootUnavailableError:
+    """Make the error for a folder that held photos and holds none now."""
     return RootUnavailableError(
         f"The folder {folder} holds no picture now; the library holds {photos} photos of it, and its drive may not be "
         f"mounted. Nothing was changed. If it is meant to be empty, forget it: python -m indexer forget {folder}"

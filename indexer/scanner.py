@@ -27,13 +27,18 @@ AT_ONCE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file to read: under which root, where, and what the library knew of its path."""
+    """A file to read: under which root, where, and what the library knew of its path.
+
+    Attributes:
+        header_only: the size and time with which only its header is to be read again; with others all of it is.
+    """
 
     root: Path
     root_id: int
     path: bytes
     old_content: int | None
     was_missing: bool
+    header_only: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -175,10 +180,11 @@ class Scanner:
                     continue
                 old = None if photo is None else photo.content_id
                 missing = photo is not None and bool(photo.missing)
-                yield Task(scan.target.root, scan.root_id, file.path, old, missing)
+                header_only = (file.size, file.mtime_ns) if change == "outdated" else None
+                yield Task(scan.target.root, scan.root_id, file.path, old, missing, header_only)
 
 
-Change = Literal["failed", "new", "back", "changed", "unencoded"]
+Change = Literal["failed", "new", "back", "changed", "unencoded", "outdated"]
 
 
 def changes(
@@ -190,20 +196,21 @@ def changes(
         For many files at a time: how many are unchanged, and all others with what they are.
     """
     waiting: list[tuple[bytes, int, int]] = []
+    older = catalog.has_older_facts()
     for files, unreadable in walk_folders(scan.target.root, options, counts, skip, scan.target.start):
         for item in unreadable:
             reason = f"can't be looked into: {item.reason}"
             scan.unreadable.append(Failed(File(scan.root_id, item.path, 0, 0), "walk", reason))
         waiting += files
         while len(waiting) >= AT_ONCE:
-            yield from _compare(catalog, scan, space_id, waiting[:AT_ONCE])
+            yield from _compare(catalog, scan, space_id, older, waiting[:AT_ONCE])
             del waiting[:AT_ONCE]
     if waiting:
-        yield from _compare(catalog, scan, space_id, waiting)
+        yield from _compare(catalog, scan, space_id, older, waiting)
 
 
 def _compare(
-    catalog: Catalog, scan: RootScan, space_id: int, files: list[tuple[bytes, int, int]]
+    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[tuple[bytes, int, int]]
 ) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
     failed: list[tuple[bytes, int, int]] = []
     if scan.failures:  # such as the raw files beside a camera's JPEGs: each of these is looked at
@@ -212,7 +219,7 @@ def _compare(
     if files:
         first, last = files[0][0], files[-1][0]
         # One comparison of lists where nothing changed, as nearly everywhere: no word of Python for each file.
-        if catalog.known_between(scan.root_id, first, last, space_id, len(files)) == files:
+        if catalog.known_between(scan.root_id, first, last, space_id, len(files), older=older) == files:
             scan.files += len(files)
             scan.present += len(files)
             scan.firsts.append(first)
@@ -221,13 +228,13 @@ def _compare(
             files = []
     for some in (failed, files):
         for start in range(0, len(some), CHUNK):
-            yield _compare_each(catalog, scan, space_id, some[start : start + CHUNK])
+            yield _compare_each(catalog, scan, space_id, older, some[start : start + CHUNK])
 
 
 def _compare_each(
-    catalog: Catalog, scan: RootScan, space_id: int, files: list[tuple[bytes, int, int]]
+    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[tuple[bytes, int, int]]
 ) -> tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]:
-    rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_id)
+    rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_id, older=older)
     known = {row[0]: row for row in rows}
     scan.see([row[1] for row in rows])
     scan.files += len(files)
@@ -235,8 +242,9 @@ def _compare_each(
     others: list[tuple[Change, Found, KnownPhoto | None]] = []
     for path, size, mtime_ns in files:
         row = known.get(path)
-        # Of a `KnownPhoto`: time, size, missing, encoded.
-        if row is None or row[4] != mtime_ns or row[3] != size or row[5] or not row[6] or path in scan.failures:
+        # Of a `KnownPhoto`: time, size, missing, encoded, older.
+        is_known = row is not None and row[4] == mtime_ns and row[3] == size and not row[5] and row[6] and not row[7]
+        if not is_known or path in scan.failures:
             file, photo = Found(path, size, mtime_ns), None if row is None else KnownPhoto._make(row)
             change = _change(scan, file, photo)
             if change is not None:
@@ -261,4 +269,6 @@ def _change(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change | N
         return "back"
     if (photo.size, photo.mtime_ns) != looks:
         return "changed"
-    return None if photo.encoded else "unencoded"
+    if not photo.encoded:
+        return "unencoded"
+    return "outdated" if photo.older else None

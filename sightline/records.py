@@ -1,23 +1,33 @@
-"""What the command line and the JSON interface give and keep alike: hits as records, rows and lines, and searches."""
+"""Pictures and hits as records (dicts for JSON), CSV rows and lines: the same from Python, the commands and HTTP."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, overload
 
+from sightline.query.explain import explain
 from sightline.query.types import Query, QueryError
 from store.paths import as_json, display, to_bytes, to_path
-from store.tables.catalog import FACTS, PhotoRow
+from store.tables.catalog import PhotoRow
+from store.tables.fact_table import GIVEN_NAMES
 
 if TYPE_CHECKING:
+    import pandas
+
     from sightline.labels import Labelled
-    from sightline.ranking.results import Hit
+    from sightline.ranking.results import Hit, Result
+    from store.library import Library
+
+Record = dict[str, Any]
+"""A picture, a hit or a photo of a group of duplicates, as the JSON interface writes it."""
 
 CSV_HEADER: Final = (
-    "rank", "id", "score", "band", "path", "path_b64", "copies", "folded", "tags", "favourite", *FACTS, "size"
+    "rank", "id", "score", "band", "path", "path_b64", "copies", "folded", "tags", "favourite", *GIVEN_NAMES
 )  # fmt: skip
 """The columns of `csv_row`."""
 
@@ -25,7 +35,54 @@ CSV_SEPARATOR: Final = "|"
 """Between the values of a column that holds several: `folded` and `tags`."""
 
 
-def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> dict[str, Any]:
+class Records(Sequence[Record]):
+    """An immutable list of records, equal to any sequence of the same records.
+
+    Example:
+        >>> hits = library.search("red boat")
+        >>> [hit["path"] for hit in hits[:3]], hits.about["total"]
+
+    Attributes:
+        about: what is known of the whole, as the JSON interface says it beside the records; of a search `query`,
+            `total`, `strong`, `maybe`, `why_empty` and others.
+    """
+
+    def __init__(self, records: Iterable[Record], about: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._records = list(records)
+        self.about = about
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Records: ...
+    def __getitem__(self, place: int | slice) -> Record | Records:
+        if isinstance(place, slice):
+            return Records(self._records[place], self.about)
+        return self._records[place]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._records == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # records can be changed
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self._records[:3]))
+        return f"<{len(self)} records: [{shown}{', ...' if len(self) > 3 else ''}]>"
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Make a data frame with a row for each record and a column for each key; lists stay lists."""
+        import pandas  # takes a second
+
+        return pandas.DataFrame(self._records)
+
+
+def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> Record:
     """A hit as an object for JSON.
 
     Args:
@@ -57,18 +114,12 @@ def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite:
     return made | photo_record(hit.photo, tags=tags, favourite=favourite)
 
 
-def photo_record(
-    photo: PhotoRow, *, tags: Sequence[str] | None = None, favourite: bool | None = None
-) -> dict[str, Any]:
+def photo_record(photo: PhotoRow, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> Record:
     """A picture without a search: `id`, where it lies, `copies`, its marks where they are known, and its facts.
 
     `path` is below `root`, `absolute` is both together; each ends in `_b64` instead where it is not valid text.
     """
-    made: dict[str, Any] = {"id": photo.content_id}
-    absolute = to_bytes(to_path(photo.root, photo.path))
-    for name, path in (("path", photo.path), ("root", photo.root), ("absolute", absolute)):
-        made |= {key.replace("path", name): value for key, value in as_json(path).items()}
-    made["copies"] = photo.copies
+    made: dict[str, Any] = {"id": photo.content_id, **_where(photo), "copies": photo.copies}
     if tags is not None:
         made["tags"] = list(tags)
     if favourite is not None:
@@ -76,7 +127,74 @@ def photo_record(
     return made | dict(photo.facts)
 
 
-def labelled(picture: Labelled) -> dict[str, Any]:
+def hit_records(library: Library, hits: Iterable[Hit], offset: int) -> list[Record]:
+    """Make records of hits with their tags and favourites; the first has the rank `offset` + 1."""
+    found = list(hits)
+    ids = [hit.photo.content_id for hit in found]
+    tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
+    return [
+        record(hit, rank, tags=tags.get(id_, ()), favourite=id_ in favourites)
+        for rank, (hit, id_) in enumerate(zip(found, ids, strict=True), offset + 1)
+    ]
+
+
+def search_answer(library: Library, query: Query, result: Result) -> dict[str, Any]:
+    """Make the JSON answer to a search: how the query was understood, the counts, and `hits`, see `record`."""
+    return {
+        "query": str(query),
+        "understood": [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)],
+        "space": result.space,
+        "generation": result.generation,
+        "total": result.total,
+        "strong": result.strong,
+        "maybe": result.maybe,
+        "offset": result.offset,
+        "more": result.more,
+        "seconds": round(result.seconds, 6),
+        "why_empty": result.why_empty,
+        "hits": hit_records(library, result.hits, result.offset),
+    }
+
+
+def photo_records(library: Library, photos: Sequence[PhotoRow]) -> list[Record]:
+    """Make records of pictures with their tags and favourites, in the order given."""
+    ids = [photo.content_id for photo in photos]
+    tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
+    return [
+        photo_record(photo, tags=tags.get(photo.content_id, ()), favourite=photo.content_id in favourites)
+        for photo in photos
+    ]
+
+
+def photo_details(library: Library, content_id: int) -> Record | None:
+    """Make a record of all that is known of a picture; None where it is unknown, or its files are missing.
+
+    Returns:
+        The keys of `photo_record`, `hash` (hexadecimal), `paths` (a record of `path`, `root` and `absolute` for each
+        file that holds it) and `spaces` (names of those it has a vector in).
+    """
+    catalog = library.catalog
+    photo = catalog.photos([content_id]).get(content_id)
+    if photo is None:
+        return None
+    (made,) = photo_records(library, [photo])
+    files = (_where(replace(photo, root=root, path=path)) for root, path in catalog.paths_of(content_id))
+    known_in = ((space.name, catalog.content_by_hash(photo.hash, space.id)) for space in catalog.spaces())
+    return made | {
+        "hash": photo.hash.hex(),
+        "paths": list(files),
+        "spaces": [name for name, known in known_in if known is not None and known[1]],
+    }
+
+
+def _where(photo: PhotoRow) -> dict[str, str]:
+    """The place of a photo: `path`, `root` and `absolute`; each ends in `_b64` instead where it is not valid text."""
+    absolute = to_bytes(to_path(photo.root, photo.path))
+    places = (("path", photo.path), ("root", photo.root), ("absolute", absolute))
+    return {key.replace("path", name): text for name, path in places for key, text in as_json(path).items()}
+
+
+def labelled(picture: Labelled) -> Record:
     """A labelled picture as an object for JSON: `label` (null for none of these), `probability`, `labels`, the picture.
 
     `labels` lists all that were asked for, best first, as `label` and `probability`; the rest is `photo_record`.
@@ -118,7 +236,7 @@ def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = 
     return [
         rank, photo.content_id, f"{hit.score:.6f}", hit.band, path.get("path", ""), path.get("path_b64", ""),
         photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
-        "yes" if favourite else "no", *(photo.facts.get(name) for name in (*FACTS, "size")),
+        "yes" if favourite else "no", *(photo.facts.get(name) for name in GIVEN_NAMES),
     ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from store.files import sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
-from store.lock import _between_runs, _unwritable, make_folder
+from store.lock import FORMER, _between_runs, _unwritable, make_folder
 from store.tables.catalog import Catalog
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
@@ -128,7 +128,9 @@ class Library:
         self.close()
 
     def sweep(self) -> int:
-        """Remove what killed writers left behind; returns how many files. Call under `locked`."""
+        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
+        for name in FORMER:
+            (self.path / name).unlink(missing_ok=True)
         return sweep_temporaries(self.path)
 
     def forget_pictures(self, hashes: Iterable[bytes]) -> None:

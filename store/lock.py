@@ -1,4 +1,4 @@
-"""The indexer's lock on a library: one indexer at a time, and who holds it."""
+"""The indexer's lock on a library: one indexer at a time. Under it, `run.json` says which one and how far it is."""
 
 from __future__ import annotations
 
@@ -6,23 +6,39 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from store.errors import LibraryError, LibraryLockedError
-from store.files import writable
+from store.files import replace_file, writable
 from store.tables.database import BUSY_TIMEOUT_MS
 
 LOCK = "indexer.lock"
-
-
-HOLDER = "indexer.json"
-
+RUN = "run.json"
+FORMER = ("indexer.json", "indexer-progress.json")
+"""What earlier versions wrote in place of `run.json`; a killed run of theirs may have left it."""
 
 # A second indexer waits this long, seconds: `is_indexing` holds the lock for an instant when it asks.
 LOCK_PATIENCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The indexer at work.
+
+    Attributes:
+        pid: its process.
+        since: when it began: ISO 8601, UTC.
+        progress: see `store.progress`; None until it has said how far it is.
+    """
+
+    pid: int
+    since: str
+    progress: dict[str, Any] | None
 
 
 def make_folder(path: Path) -> None:
@@ -58,20 +74,19 @@ def locked(path: Path) -> Iterator[None]:
     """
     make_folder(path)
     lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE)
-    holder = path / HOLDER
     try:
         lock.acquire()
     except Timeout:
         raise LibraryLockedError(
-            f"Another indexer is at work on {path}{_holder(holder)}. Wait for it, or stop it, and run again."
+            f"Another indexer is at work on {path}{_holder(path)}. Wait for it, or stop it, and run again."
         ) from None
     except OSError as error:
         raise LibraryError(_unwritable(path)) from error
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
+        write_run(path, os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), None)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        (path / RUN).unlink(missing_ok=True)
         lock.release()
 
 
@@ -89,7 +104,7 @@ def _between_runs(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise LibraryLockedError(
-            f"The library {path} is of an older version, and an indexer is at work on it{_holder(path / HOLDER)}. "
+            f"The library {path} is of an older version, and an indexer is at work on it{_holder(path)}. "
             "Wait for the run to end, and try again: the library is brought up to date then."
         ) from None
     except OSError as error:
@@ -104,31 +119,43 @@ def _between_runs(path: Path) -> Iterator[None]:
 
 
 def _holder(path: Path) -> str:
-    said = _said(path)
-    return "" if said is None else f" (process {said[0]}, since {said[1]})"
+    run = read_run(path)
+    return "" if run is None else f" (process {run.pid}, since {run.since})"
 
 
-def _said(holder: Path) -> tuple[int, str] | None:
-    """The process that an indexer's note names, and since when it is at work."""
+def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None) -> None:
+    """Write `run.json` whole, or not at all. Only for who holds the lock.
+
+    Raises:
+        OSError: the disk is full, or the folder can't be written.
+    """
+    text = json.dumps({"pid": pid, "since": since, "progress": progress})
+    # Not synced: after a power cut no indexer is at work.
+    replace_file(path / RUN, lambda temporary: temporary.write_text(text), durable=False)
+
+
+def read_run(path: Path) -> Run | None:
+    """Read `run.json`; None where there is none, or it is damaged. A killed run leaves it behind: see `is_indexing`."""
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        said = json.loads(holder.read_text())
-        return int(said["pid"]), str(said["since"])
+        data = json.loads((path / RUN).read_bytes())
+        progress = data["progress"]
+        return Run(int(data["pid"]), str(data["since"]), progress if isinstance(progress, dict) else None)
     return None
 
 
 def indexer_pid(path: Path) -> int | None:
-    """The process of the indexer that holds the library at `path` right now; None where none does."""
-    said = _said(path / HOLDER) if is_indexing(path) else None
-    return None if said is None else said[0]
+    """Find the process of the indexer that holds the library at `path` right now; None where none does."""
+    run = read_run(path) if is_indexing(path) else None
+    return None if run is None else run.pid
 
 
 def is_indexing(path: Path) -> bool:
     """Whether an indexer holds the library at `path` right now."""
-    if not (path / HOLDER).exists():
+    if not (path / RUN).exists():
         return False
     try:
         with FileLock(path / LOCK, blocking=False):
-            return False  # a killed indexer left its note behind
+            return False  # a killed indexer left its file behind
     except Timeout:
         return True
     except OSError:

@@ -1,17 +1,12 @@
-"""How far the indexer at work is: it says so in a small file, so that pages and other programs can show it."""
+"""The progress of the indexer at work, in `run.json`, so that pages and other programs can show it."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from store.files import replace_file
-from store.lock import indexer_pid
-
-FILE: Final = "indexer-progress.json"
+from store.lock import is_indexing, read_run, write_run
 
 Phase = Literal["looking", "loading", "indexing", "finishing"]
 """Looking for what is new, loading the model, reading and encoding, writing down what is gone and the vectors."""
@@ -28,7 +23,7 @@ BOUND_BY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is.
+    """How far a run is.
 
     Attributes:
         pid: the process of the indexer.
@@ -56,44 +51,34 @@ class Progress:
 
 
 def write(library: Path, progress: Progress) -> None:
-    """Put the progress of a run where `read` finds it, in the library's folder; whole, or not at all.
+    """Put the progress of a run where `read` finds it. Only for who holds the library's lock.
 
     Raises:
         OSError: the disk is full, or the folder can't be written.
     """
-    text = json.dumps(asdict(progress))
-    # Not synced: after a power cut no indexer is at work.
-    replace_file(library / FILE, lambda path: path.write_text(text), durable=False)
-
-
-def remove(library: Path) -> None:
-    """Take the file away at the end of a run; nothing happens where there is none, or it can't be removed."""
-    with suppress(OSError):
-        (library / FILE).unlink(missing_ok=True)
+    facts = {name: value for name, value in asdict(progress).items() if name not in ("pid", "started")}
+    write_run(library, progress.pid, progress.started, facts)
 
 
 def read(library: Path) -> Progress | None:
-    """How far the indexer at work on a library is; None where none is, or it has not said so yet."""
-    pid = indexer_pid(library)
-    if pid is None:
+    """Read how far the indexer at work on a library is; None where none is, or it has not said so yet."""
+    run = read_run(library) if is_indexing(library) else None
+    if run is None or run.progress is None:
         return None
     try:
-        found = _progress(json.loads((library / FILE).read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):
+        return _progress(run.pid, run.since, run.progress)
+    except (ValueError, TypeError):
         return None
-    # What a killed run left behind is not what the next one does.
-    return found if found.pid == pid else None
 
 
-def _progress(data: dict[str, Any]) -> Progress:
+def _progress(pid: int, started: str, data: dict[str, Any]) -> Progress:
     """Raises TypeError or ValueError where it is anything else."""
-    made = Progress(**data)
+    made = Progress(pid=pid, started=started, **data)
     if (
-        not all(isinstance(value, str) for value in (made.started, made.bound_by, made.updated, *made.folders))
-        or not all(isinstance(value, int) for value in (made.pid, made.done, made.failed, made.total or 0))
+        not all(isinstance(value, str) for value in (made.bound_by, made.updated, *made.folders))
+        or not all(isinstance(value, int) for value in (made.done, made.failed, made.total or 0))
         or not isinstance(made.rate, int | float)
         or made.phase not in get_args(Phase)
     ):
         raise ValueError(f"no progress: {data}")
-    object.__setattr__(made, "folders", tuple(made.folders))
-    return made
+    return replace(made, folders=tuple(made.folders))

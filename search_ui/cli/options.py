@@ -189,9 +189,9 @@ def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n") -> None:
 
 def whole_library(wanted: Query) -> Query:
     """The query; every picture there is, duplicates not folded, where it asks for nothing."""
-    from store.tables.filters import Measure
+    from store.tables.filters import Number
 
-    return replace(wanted, filters=(Measure("size", 0, None),), dedup=False) if wanted.is_empty else wanted
+    return replace(wanted, filters=(Number("size", 0, None),), dedup=False) if wanted.is_empty else wanted
 
 
 def check_something(wanted: Query) -> Query:

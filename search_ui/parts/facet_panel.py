@@ -1,4 +1,4 @@
-"""What the present search can be narrowed by: values of facts with counts, and what a click on one does to the query.
+"""What the present search can be narrowed by, and what a click on it does to the query.
 
 A click writes a filter into the box, or takes it out: several values of one fact become one filter, `camera:a,b`, which
 any of them satisfies. A count says how many pictures choosing the value alone would leave, with the query's filters on
@@ -8,7 +8,7 @@ other facts: those on the same fact are left out, so that what could be chosen b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -22,11 +22,12 @@ from sightline.query.types import Query
 from sightline.searcher import Searcher
 from store.library import Library
 from store.tables.facets import Counted, Facets
+from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, TextKey
 from store.tables.filter_sql import one_spelling
-from store.tables.filters import Camera, Date, Ext, Favourite, Filter, Folder, Lens, Orientation, Tag, fold
+from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Number, Tag, Text, casefolded
 from store.tables.patterns import folder_pattern
 
-Named = Camera | Ext | Folder | Lens | Orientation | Tag
+Named = Ext | Folder | Tag | Text | Choice
 
 # Of each fact so many values are read, the most frequent, and so many are offered.
 _READ: Final = 2_000
@@ -40,14 +41,14 @@ _KEPT: Final = 64
 def toggle(query: Query, wanted: Filter) -> Query:
     """The query with a filter, or without it where it has it.
 
-    A filter with a name joins the first one of its kind, `camera:a,b`. Where one leaves the name out, `-camera:a`, that
-    ends, and nothing else. Dates take the place of other dates, and favourites that of `favourite:no`. For a query
-    with at most one filter of the kind, and none that leaves the name out, twice gives the same again, but for the
-    order of filters and names.
+    A filter with a name joins the first one of its key, `camera:a,b`. Where one leaves the name out, `-camera:a`, that
+    ends, and nothing else. Dates and numbers take the place of others, and favourites that of `favourite:no`. For a
+    query with at most one filter of the key, and none that leaves the name out, twice gives the same again, but for
+    the order of filters and names.
 
     Args:
         query: any.
-        wanted: with one name, where its kind takes names.
+        wanted: with one name, where it has names.
 
     Raises:
         QueryError: there would be too many filters, or too long a text.
@@ -56,8 +57,8 @@ def toggle(query: Query, wanted: Filter) -> Query:
         return replace(query, filters=_toggled(query.filters, wanted))
     if wanted in query.filters:
         return replace(query, filters=tuple(each for each in query.filters if each != wanted))
-    if isinstance(wanted, Date):
-        others = [each for each in query.filters if not isinstance(each, Date) or each.negated]
+    if isinstance(wanted, Date | Number):
+        others = [each for each in query.filters if each.key != wanted.key or each.negated]
     elif isinstance(wanted, Favourite):
         others = [each for each in query.filters if not isinstance(each, Favourite)]
     else:
@@ -83,73 +84,56 @@ def _toggled(filters: Sequence[Filter], wanted: Named) -> tuple[Filter, ...]:
             made = [_without(each, wanted) if each.negated is negated else each for each in filters]
             return tuple(each for each in made if each is not None)
     for place, each in enumerate(filters):
-        if type(each) is type(wanted) and isinstance(each, Named) and not each.negated:
-            joined = _with_names(each, (*each.names, *wanted.names))
+        if each.key == wanted.key and isinstance(each, Named) and not each.negated:
+            joined = replace(each, names=(*each.names, *wanted.names))
             return (*filters[:place], joined, *filters[place + 1 :])
     return (*filters, wanted)
 
 
-def _key(kind: object, name: str) -> str:
-    folded = fold(" ".join(name.split()))
-    return one_spelling(folded) if kind is Ext else folded.strip("/") if kind is Folder else folded
+def _spelling(key: str, name: str) -> str:
+    """A name as it is compared with others of a filter."""
+    folded = casefolded(" ".join(name.split()))
+    return one_spelling(folded) if key == Ext.key else folded.strip("/") if key == Folder.key else folded
 
 
 def _has(given: Filter, wanted: Filter) -> bool:
-    if not isinstance(given, Named) or not isinstance(wanted, Named) or type(given) is not type(wanted):
+    if not isinstance(given, Named) or not isinstance(wanted, Named) or given.key != wanted.key:
         return False
-    return _key(type(wanted), wanted.names[0]) in {_key(type(wanted), name) for name in given.names}
+    return _spelling(wanted.key, wanted.names[0]) in {_spelling(wanted.key, name) for name in given.names}
 
 
 def _without(given: Filter, wanted: Named) -> Filter | None:
     """The filter without a name; None where nothing is left of it."""
     if not isinstance(given, Named) or not _has(given, wanted):
         return given
-    kind = type(given)
-    rest = tuple(name for name in given.names if _key(kind, name) != _key(kind, wanted.names[0]))
-    return _with_names(given, rest) if rest else None
-
-
-def _with_names(given: Named, names: Sequence[str]) -> Named:
-    return replace(given, names=tuple(names))  # type: ignore[arg-type]  # an orientation's are of orientations
+    unwanted = _spelling(given.key, wanted.names[0])
+    rest = tuple(name for name in given.names if _spelling(given.key, name) != unwanted)
+    return replace(given, names=rest) if rest else None
 
 
 # -- counts ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    """A fact with names.
-
-    Attributes:
-        kind: its filter.
-        values: those of it that pictures have, with their numbers.
-        counted: how many pictures the filter of a name finds, of values and their numbers.
-    """
-
-    title: str
-    kind: Callable[[tuple[str, ...]], Named]
-    values: Callable[[Facets], Counted]
-    counted: Callable[[str, Counted], int]
-
-
 def _same(name: str, values: Counted) -> int:
-    return sum(number for value, number in values if fold(value) == fold(name))
+    return sum(number for value, number in values if casefolded(value) == casefolded(name))
 
 
 def _with_words(name: str, values: Counted) -> int:
     # As the filter finds cameras and lenses: "Canon EOS 5D" is in "Canon EOS 5D Mark II" too.
-    words = fold(name).split()
-    return sum(number for value, number in values for folded in [fold(value)] if all(word in folded for word in words))
+    words = casefolded(name).split()
+    return sum(
+        number for value, number in values for folded in [casefolded(value)] if all(word in folded for word in words)
+    )
 
 
 def _inside(name: str, values: Counted) -> int:
     # A folder's number has those of the folders in it: the topmost that are found have all. They end with the name.
     wanted = folder_pattern((name,))
-    last = fold(name).strip("/").rpartition("/")[2]
+    last = casefolded(name).strip("/").rpartition("/")[2]
     if any(char in last for char in "*?"):
-        ends = [pair for pair in values if wanted.search(f"/{fold(pair[0])}/")]
+        ends = [pair for pair in values if wanted.search(f"/{casefolded(pair[0])}/")]
     else:
-        ends = [pair for pair in _by_last(values).get(last, ()) if wanted.search(f"/{fold(pair[0])}/")]
+        ends = [pair for pair in _by_last(values).get(last, ()) if wanted.search(f"/{casefolded(pair[0])}/")]
     found = [f"{value}/" for value, _ in ends]
     is_inside = [any(value != other and value.startswith(other) for other in found) for value in found]
     return sum(number for (_, number), inside in zip(ends, is_inside, strict=True) if not inside)
@@ -159,30 +143,56 @@ def _inside(name: str, values: Counted) -> int:
 def _by_last(folders: Counted) -> Mapping[str, Counted]:
     made: dict[str, Counted] = {}
     for folder, number in folders:
-        last = fold(folder).rpartition("/")[2]
+        last = casefolded(folder).rpartition("/")[2]
         made[last] = (*made.get(last, ()), (folder, number))
     return made
 
 
-_FACTS: Final = (
-    _Fact("Tags", Tag, lambda known: known.tags, _same),
-    _Fact("Folders", Folder, lambda known: known.folders, _inside),
-    _Fact("Cameras", Camera, lambda known: known.cameras, _with_words),
-    _Fact("Lenses", Lens, lambda known: known.lenses, _with_words),
-    _Fact("Formats", Ext, lambda known: known.exts, _same),
-    _Fact("Orientation", Orientation, lambda known: known.shapes, _same),  # type: ignore[arg-type]
+_SPECIAL: Final[Mapping[str, Callable[[tuple[str, ...]], Filter]]] = {Tag.key: Tag, Folder.key: Folder, Ext.key: Ext}
+# The facts with a group of their own, in the order of the panel.
+_GROUPS: Final = sorted(
+    (
+        (row.facet, row)
+        for row in FILTERS.values()
+        if row.facet is not None and (isinstance(row, FactKey) or row.key in _SPECIAL)
+    ),
+    key=lambda pair: pair[0].place,
 )
+
+
+def _filter_of(row: FilterKey, name: str) -> Filter:
+    """The filter of one value of a fact."""
+    match row:
+        case TextKey():
+            return Text(row.key, (name,))
+        case ChoiceKey():
+            return Choice(row.key, (name,))
+        case NumberKey():
+            return Number(row.key, int(name), int(name))
+    return _SPECIAL[row.key]((name,))
+
+
+def _number_of(row: FilterKey, name: str, values: Counted) -> int:
+    """How many pictures that filter finds, of all values of the fact and their numbers."""
+    if isinstance(row, TextKey):
+        return _with_words(name, values)
+    return _inside(name, values) if row.key == Folder.key else _same(name, values)
 
 
 @lru_cache(_KEPT)
 def _counted(library: Library, state: tuple[int, int], filters: tuple[Filter, ...]) -> Facets:
-    """The facets of what the filters leave, of the library's present state: other clicks ask for the same again."""
+    """Return the facets of what the filters leave, of the library's present state.
+
+    Other clicks ask for the same again.
+    """
     only = library.catalog.matching(filters) if filters else None
     return library.catalog.facets(only, _READ)
 
 
 def contents(library: Library, query: Query) -> tuple[Years, list[Group]]:
-    """What the panel shows for a query; not to be changed, since the next drawing of the page gets the same.
+    """Return what the panel shows for a query; not to be changed.
+
+    The next drawing of the page gets the same.
 
     Raises:
         MarksError: a filter names a set that is not there any more.
@@ -194,18 +204,18 @@ def contents(library: Library, query: Query) -> tuple[Years, list[Group]]:
 def _contents(library: Library, state: tuple[int, int], filters: tuple[Filter, ...]) -> tuple[Years, list[Group]]:
     query = Query(filters=filters)
 
-    def without(kind: object) -> Facets:
-        rest = tuple(each for each in filters if type(each) is not kind or each.negated)
+    def without(key: str) -> Facets:
+        rest = tuple(each for each in filters if each.key != key or each.negated)
         return _counted(library, state, rest)
 
-    groups = [_favourites(query, without(Favourite))]
-    groups += [_group(fact, query, fact.values(without(fact.kind))) for fact in _FACTS]
-    return _years(query, without(Date)), [group for group in groups if group["values"]]
+    groups = [_favourites(query, without(Favourite.key))]
+    groups += [_group(facet, row, query, without(row.key)[facet.name]) for facet, row in _GROUPS]
+    return _years(query, without(Date.key)), [group for group in groups if group["values"]]
 
 
 def _years(query: Query, known: Facets) -> Years:
     chosen = next((each for each in query.filters if isinstance(each, Date) and not each.negated), None)
-    bars = sorted((int(year), number) for year, number in known.years if year.isdigit())
+    bars = sorted((int(year), number) for year, number in known["years"] if year.isdigit())
     if chosen is None or not bars:
         return {"bars": bars, "first": 0, "last": 0}
     first = bars[0][0] if chosen.first is None else int(chosen.first[:4])
@@ -220,25 +230,24 @@ def _favourites(query: Query, known: Facets) -> Group:
     return {"title": "Marked", "values": [value] if there else []}
 
 
-def _group(fact: _Fact, query: Query, known: Counted) -> Group:
-    offered = known[:_OFFERED]
-    if fact.title == "Folders":
-        offered = _as_tree(offered)
+def _group(facet: Facet, row: FilterKey, query: Query, known: Counted) -> Group:
+    key, is_folders = row.key, row.key == Folder.key
+    offered = _as_tree(known[:_OFFERED]) if is_folders else known[:_OFFERED]
     # A camera that was named by half its name can be taken out here too.
-    typed = [name for each in query.filters if type(each) is fact.kind for name in each.names]  # type: ignore[union-attr]
-    there = {_key(fact.kind, value) for value, _ in offered} if typed else set()
+    typed = [name for each in query.filters if each.key == key and isinstance(each, Named) for name in each.names]
+    there = {_spelling(key, value) for value, _ in offered} if typed else set()
     values: list[Value] = []
-    for name in [*(name for name in typed if _key(fact.kind, name) not in there), *(value for value, _ in offered)]:
+    for name in [*(name for name in typed if _spelling(key, name) not in there), *(value for value, _ in offered)]:
         try:
-            wanted = fact.kind((name,))
+            wanted = _filter_of(row, name)
         except ValueError:
             continue  # such as a folder with a control character in its name, which no filter can name
-        values.append(_value(name, wanted, fact.counted(name, known), query))
-    if fact.title == "Folders":
+        values.append(_value(name, wanted, _number_of(row, name, known), query))
+    if is_folders:
         for value in values:
             value["depth"] = value["label"].count("/")
             value["label"] = value["label"].rpartition("/")[2]
-    return {"title": fact.title, "values": values}
+    return {"title": facet.title, "values": values}
 
 
 def _value(label: str, wanted: Filter, count: int, query: Query) -> Value:
@@ -277,14 +286,14 @@ def choose_years(years: Sequence[int]) -> None:
     """Narrow the search to years, the first and the last of them; none: to no years any more. A handler."""
 
     def chosen(query: Query) -> Query:
-        others = replace(query, filters=tuple(each for each in query.filters if type(each) is not Date or each.negated))
+        others = replace(query, filters=tuple(each for each in query.filters if each.key != Date.key or each.negated))
         return toggle(others, Date(f"{years[0]:04}", f"{years[-1]:04}")) if years else others
 
     page_state.change(chosen)
 
 
 def choose(values: Iterable[tuple[str, bool]]) -> None:
-    """Have filters, by their texts, asked for or not. A handler; that one was heard before does not matter."""
+    """Have filters, by their texts, asked for or not. A handler; it may get what it got before again."""
 
     def chosen(query: Query) -> Query:
         for text, wanted_on in values:

@@ -31,6 +31,6 @@ def apply_events(library: Library, key: str) -> None:
         if isinstance(event.get("id"), int) and isinstance(event.get("yes"), bool):
             # First: a click may end this run, and bring the toggle's old value.
             widget_keys.invalidate(toggle_name(event["id"]))
-            services().still(library).marks.favourite([event["id"]], event["yes"])
+            services().require_same_library(library).marks.favourite([event["id"]], event["yes"])
 
     event_queue.apply(key, st.session_state.get(key, {}).get("favourites"), change)

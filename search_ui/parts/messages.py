@@ -29,7 +29,7 @@ from store.errors import SightlineError
 from store.library import Library
 from store.lock import is_indexing
 from store.paths import display, to_bytes, to_path
-from store.tables.filters import shown
+from store.tables.filters import abbreviated
 from store.tables.marks import MarksError
 
 MAX_FAILURES: Final = 200
@@ -169,7 +169,9 @@ def _save(library: Library) -> None:
     def save() -> None:
         name = st.session_state["save_as"]
         if name in [search.name for search in library.marks.saved_searches()]:
-            raise MarksError(f"There is a saved search {shown(name)} already. Choose another name, or delete that one.")
+            raise MarksError(
+                f"There is a saved search {abbreviated(name)} already. Choose another name, or delete that one."
+            )
         library.marks.save_search(name, saved_text(parse(page_state.text())))
 
     run_handler(save)

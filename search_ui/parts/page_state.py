@@ -314,7 +314,7 @@ def search(searcher: Searcher, query: Query) -> Result:
     state = (searcher, query, shown_count(), searcher.library.catalog.state(), searcher.space(query.space).key)
     if st.session_state.get("result_of") != state:
         found = _searched(searcher, query, shown_count())
-        metrics().searched(found.seconds)
+        metrics().observe_search(found.seconds)
         st.session_state.update(result=found, result_of=state)
     result: Result = st.session_state["result"]
     return result

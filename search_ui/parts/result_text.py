@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sightline.humanize import count, size
 from sightline.query.types import Query
 from sightline.ranking.results import Result
 from store.tables.catalog import PhotoRow
+from store.tables.fact_table import GIVEN
+
+# The other facts are shown in one line with others, or as words.
+_LABELLED: Final = tuple(fact for fact in GIVEN if fact.label)
 
 
 def headline(result: Result, query: Query) -> str:
@@ -46,7 +50,7 @@ def facts(photo: PhotoRow) -> list[tuple[str, str]]:
         ("Size", f"{known['width']} x {known['height']} px, {known['format']}, {size(known['size'])}"),
         ("Taken", _taken(known)),
         ("Camera", " ".join(part for part in (known["camera_make"], known["camera_model"]) if part)),
-        ("Lens", known["lens"] or ""),
+        *((fact.label, "" if known[fact.name] is None else fact.shown.format(known[fact.name])) for fact in _LABELLED),
         ("Place", _place(known)),
         ("Copies", f"the same file is in {photo.copies} places" if photo.copies > 1 else ""),
     ]

@@ -90,7 +90,8 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
             st.button(
                 "No favourites" if is_all else "Favourite", icon=":material/star:", key="select-favourite",
                 help="Make them favourites no longer" if is_all else "Make them favourites",
-                on_click=run_handler, args=[lambda: services().still(library).marks.favourite(ids, not is_all)],
+                on_click=run_handler,
+                args=[lambda: services().require_same_library(library).marks.favourite(ids, not is_all)],
             )  # fmt: skip
             if st.button("Tags", icon=":material/sell:", key="select-tags"):
                 tags(library, ids)
@@ -114,7 +115,7 @@ def find_duplicates(library: Library, ids: Sequence[int]) -> None:
     Raises:
         MarksError, LibraryError: the selection can't be kept.
     """
-    address = {"among": services().still(library).marks.keep_set(ids), "kind": "near"}
+    address = {"among": services().require_same_library(library).marks.keep_set(ids), "kind": "near"}
     page_state.open_url(f"/duplicates?{urlencode(address)}")
 
 
@@ -175,7 +176,7 @@ def tags(library: Library, ids: Sequence[int]) -> None:
         format_func=lambda name: f"{name} ({there[name]:,})",
     )  # fmt: skip
     if st.button("Save", type="primary", disabled=not (add or remove)):
-        services().still(library).marks.change(ids, add=add, remove=remove)
+        services().require_same_library(library).marks.change(ids, add=add, remove=remove)
         st.session_state["tags_saved"] = saved + 1
         st.rerun()
 
@@ -259,7 +260,7 @@ def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
     """
     if not services().manages:
         raise LibraryError(NO_COPIES)
-    services().still(library)
+    services().require_same_library(library)
     done: list[Exported] = []
     progress = st.progress(0.0, "Copying …")
     try:

@@ -85,7 +85,7 @@ def _change(library: Library, wanted: Mapping[int, bool], steps: list[dict[int, 
 
 
 def _set(library: Library, wanted: Mapping[int, bool]) -> None:
-    services().still(library)
+    services().require_same_library(library)
     for yes in (True, False):
         if ids := [id_ for id_, each in wanted.items() if each is yes]:
             library.marks.set_aside(ids, yes)

@@ -163,7 +163,7 @@ class Runner:
                 process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     # Where this package lies: a folder someone works in may have an `indexer` of its own.
-                    cwd=Path(__file__).parent.parent, start_new_session=True,
+                    cwd=Path(__file__).parents[2], start_new_session=True,
                 )  # fmt: skip
             except (OSError, ValueError) as error:
                 raise RunError(f"The indexer can't be started ({error}).") from error

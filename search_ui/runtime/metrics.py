@@ -57,13 +57,13 @@ class Metrics:
             ("route", "status"), registry=self._registry,
         )  # fmt: skip
 
-    def searched(self, seconds: float) -> None:
-        """Count a search that took so long."""
+    def observe_search(self, seconds: float) -> None:
+        """Count a search and its time."""
         self._searches.inc()
         self._seconds.observe(seconds)
 
-    def answered(self, route: str, status: int) -> None:
-        """Count an answer. `route` is the pattern of the address, never the address: those are without number."""
+    def count_response(self, route: str, status: int) -> None:
+        """Count a response. `route` is the pattern of the address, not the address: there is no end of those."""
         self._requests.labels(route, str(status)).inc()
 
     def text(self) -> bytes:

@@ -30,7 +30,7 @@ class Services:
 
     Attributes:
         manages: whether pages may act on this machine beyond the library: index folders, copy files, open folders.
-        warms: whether to load the model before it is needed, once the first page has been drawn.
+        preloads: whether to load the model before it is needed, once the first page has been drawn.
     """
 
     def __init__(self, path: Path, *, offline: bool) -> None:
@@ -40,8 +40,8 @@ class Services:
         self.background = Background()
         self.runner = Runner(path, offline=offline)
         self.manages = False
-        self.warms = False
-        self._warmed: tuple[int, int] | None = None
+        self.preloads = False
+        self._preloaded: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._library: Library | None = None
         self._searcher: Searcher | None = None
@@ -65,8 +65,8 @@ class Services:
                 self._library, self._opened = Library.open(self.path), identity
             return self._library
 
-    def still(self, library: Library) -> Library:
-        """The library that a page showed, if it is still the one that is served: ids mean other pictures in another.
+    def require_same_library(self, library: Library) -> Library:
+        """Return the library that a page showed if it is still the one that is served: ids are of one library only.
 
         Raises:
             LibraryError: another was put in its place.
@@ -76,7 +76,7 @@ class Services:
         return library
 
     def searcher(self) -> Searcher:
-        """The searcher of the library: one for all, because it remembers vectors of words and the last rankings.
+        """The searcher of the library: one for all visitors, because it caches text vectors and rankings.
 
         Raises:
             LibraryError: see `library`.
@@ -87,16 +87,16 @@ class Services:
                 self._searcher = Searcher(library, self.encoders)
             return self._searcher
 
-    def warm_soon(self) -> None:
-        """Have `warm` done in a thread, if the server wants that (`warms`): once, and again for another library."""
+    def preload_async(self) -> None:
+        """Start `preload` in a thread if `preloads` is set: once, and again for another library."""
         with self._lock:
-            if not self.warms or (self._warmed is not None and self._warmed == self._opened):
+            if not self.preloads or (self._preloaded is not None and self._preloaded == self._opened):
                 return
-            self._warmed = self._opened
-        threading.Thread(target=self.warm, daemon=True).start()
+            self._preloaded = self._opened
+        threading.Thread(target=self.preload, daemon=True).start()
 
-    def warm(self) -> None:
-        """Load the model and the vectors, so that the first search need not wait. What fails is left to that search."""
+    def preload(self) -> None:
+        """Load the model and the vectors, so that the first search need not wait. That search reports what fails."""
         threading.Thread(target=prepare, daemon=True).start()  # beside the imports: the compiler lets go of the lock
         try:
             searcher = self.searcher()

@@ -1,8 +1,8 @@
 """The web server: Streamlit's pages, and beside them our own routes for pictures, programs and health.
 
-Pictures are private. They are served by the hash of their content and never by path, to pages of this very server
-only: the `Host` header must be one of ours (a foreign site can point its own name at 127.0.0.1), and browsers' word
-on where a request comes from (`Sec-Fetch-Site`, `Origin`) is believed. Streamlit guards its WebSocket itself.
+Pictures are private. They are served by the hash of their content and never by path, and only to pages of this server.
+The `Host` header must be one of ours: another site can point its own name at 127.0.0.1. `Sec-Fetch-Site` and `Origin`,
+which browsers set, must say that the request comes from a page of ours. Streamlit guards its WebSocket itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DatabaseError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,11 +31,12 @@ from streamlit.starlette import App
 from streamlit.web import bootstrap
 
 from search_ui.runtime import map_payloads, zip_registry
-from search_ui.runtime.metrics import metrics
+from search_ui.runtime.metrics import MEDIA_TYPE, metrics
 from search_ui.runtime.services import services
 from search_ui.server import api, failed_routes, map_routes, picture_routes, zip_routes
 from search_ui.server.api.problems import Problem
-from search_ui.server.responses import error
+from search_ui.server.headers import SAFE
+from search_ui.server.responses import error_response
 from store.errors import SightlineError
 
 HERE: Final = Path(__file__).parent.parent
@@ -52,14 +54,14 @@ def create_app(hosts: Sequence[str] = ()) -> App:
     Args:
         hosts: names, besides those of the loopback, under which browsers may reach it.
     """
-    return App(HERE / "app.py", middleware=before_the_page(hosts))
+    return App(HERE / "app.py", middleware=middleware(hosts))
 
 
-def before_the_page(hosts: Sequence[str] = ()) -> list[Middleware]:
-    """What a request meets before Streamlit: the check of its `Host`, then our own routes. `hosts` as `create_app`."""
+def middleware(hosts: Sequence[str] = ()) -> list[Middleware]:
+    """The middleware around Streamlit: the check of `Host`, then our own routes. `hosts` as for `create_app`."""
     return [
-        Middleware(OwnHost, hosts=[*LOOPBACK, *hosts]),
-        Middleware(Ours),
+        Middleware(HostCheck, hosts=[*LOOPBACK, *hosts]),
+        Middleware(AppRoutes),
     ]
 
 
@@ -86,8 +88,8 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return options
 
 
-class OwnHost:
-    """ASGI middleware: Starlette's check of `Host`. What it refuses under our names is said as those say everything.
+class HostCheck:
+    """ASGI middleware: Starlette's check of `Host`. Under our own addresses a refusal has the form of their errors.
 
     Args:
         hosts: the names that are ours.
@@ -117,11 +119,11 @@ class OwnHost:
         await self._app(scope, receive, send)
 
 
-class Ours:
+class AppRoutes:
     """ASGI middleware: our own routes, for requests that do not come from another site's page.
 
     Not `App(routes=...)`: an address that matches none of those falls through to Streamlit, which answers any address
-    with its page and status 200. What begins with one of our names stays here.
+    with its page and status 200. Addresses that begin with one of `NAMES` are answered here, with 404 if need be.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -132,10 +134,11 @@ class Ours:
             *failed_routes.routes(),
             *zip_routes.routes(),
             Route("/healthz", _health),
-            *api.routes(),
+            Route("/metrics", _metrics),
         ]
-        self._ours = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-        self._ours.router.redirect_slashes = False
+        self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        self._routes.router.redirect_slashes = False
+        self._api: ASGIApp | None = None
         self._patterns: Mapping[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,15 +164,27 @@ class Ours:
             await self._app(scope, receive, framed)
             return
 
+        if name == "api" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # FastAPI's routes know no HEAD; the server sends no body to it
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                metrics().answered(self._patterns.get(scope.get("endpoint"), f"/{name}"), message["status"])
+                metrics().count_response(self._pattern(scope, name), message["status"])
             await framed(message)
 
         if _foreign(Headers(scope=scope)):
             await _refusal(scope, 403, "This request comes from another site.")(scope, receive, counted)
+        elif name == "api":
+            if self._api is None:
+                self._api = await run_in_threadpool(api.json_api)
+            await self._api(scope, receive, counted)
         else:
-            await self._ours(scope, receive, counted)
+            await self._routes(scope, receive, counted)
+
+    def _pattern(self, scope: Scope, name: str) -> str:
+        if name == "api":
+            return str(getattr(scope.get("route"), "path", f"/{name}"))
+        return self._patterns.get(scope.get("endpoint"), f"/{name}")
 
 
 def _name(scope: Scope) -> str:
@@ -177,14 +192,12 @@ def _name(scope: Scope) -> str:
 
 
 def _refusal(scope: Scope, status: int, message: str) -> Response:
-    return Problem(status, message).response() if _name(scope) == "api" else error(status, message)
+    return Problem(status, message).response() if _name(scope) == "api" else error_response(status, message)
 
 
 def _refused(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, HTTPException)
-    if _name(request.scope) == "api":
-        return api.refused(request, refused)
-    return error(refused.status_code, "There is nothing here.", refused.headers)
+    return error_response(refused.status_code, "There is nothing here.", refused.headers)
 
 
 def _foreign(headers: Headers) -> bool:
@@ -202,3 +215,8 @@ def _health(request: Request) -> Response:
     except (SightlineError, DatabaseError):
         generation = None
     return JSONResponse({"ok": True, "generation": generation}, headers={"Cache-Control": "no-store"})
+
+
+def _metrics(request: Request) -> Response:
+    """GET /metrics."""
+    return Response(metrics().text(), media_type=MEDIA_TYPE, headers=SAFE)

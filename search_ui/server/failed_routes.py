@@ -14,8 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from search_ui.runtime.services import services
-from search_ui.server.api.photos import jpeg
-from search_ui.server.responses import ASK_AGAIN, error, is_known
+from search_ui.server.responses import REVALIDATE, error_response, is_known, jpeg_response
 from sightline.media.derived import DECODES
 from store.errors import LibraryError
 from store.paths import to_path
@@ -24,8 +23,8 @@ from store.tables.library_reports import FailedPlace, place_of_failure
 NAMES: Final = ("failed",)
 SIDE: Final = 256
 # Pixels of a side. Cameras write 160; a file may claim what fills the memory.
-MOST: Final = 1024
-NONE: Final = "There is no such picture."
+MAX_EMBEDDED_SIDE: Final = 1024
+NOT_FOUND: Final = "There is no such picture."
 # EXIF 2.32, section 4.6.3: where in the first part of a JPEG file its thumbnail lies, and how long it is.
 _OFFSET, _LENGTH = 0x0201, 0x0202
 _HEADER: Final = b"Exif\x00\x00"
@@ -44,13 +43,13 @@ def _failed(request: Request) -> Response:
     except (LibraryError, DatabaseError):
         place = None
     if place is None:
-        return error(404, NONE)
+        return error_response(404, NOT_FOUND)
     # An id may come to mean another file; the file itself may change.
-    headers = {"ETag": f'"{place.size:x}-{place.mtime_ns:x}"', "Cache-Control": ASK_AGAIN}
+    headers = {"ETag": f'"{place.size:x}-{place.mtime_ns:x}"', "Cache-Control": REVALIDATE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     data = picture_of_failed(place)
-    return jpeg(data, headers) if data else error(404, NONE)
+    return jpeg_response(data, headers) if data else error_response(404, NOT_FOUND)
 
 
 def picture_of_failed(place: FailedPlace) -> bytes | None:
@@ -82,7 +81,7 @@ def embedded(source: BinaryIO) -> bytes | None:
             where = exif.get_ifd(ExifTags.IFD.IFD1)
             start, length = int(where[_OFFSET]), int(where[_LENGTH])
         with Image.open(io.BytesIO(data[start : start + length]), formats=("JPEG",)) as small:
-            if max(small.size) > MOST:
+            if max(small.size) > MAX_EMBEDDED_SIDE:
                 return None
             picture = small.convert("RGB")
         picture.getexif()[ExifTags.Base.Orientation] = exif.get(ExifTags.Base.Orientation, 1)

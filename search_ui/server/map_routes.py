@@ -20,7 +20,7 @@ from starlette.routing import Route
 from search_ui.runtime.map_payloads import offered
 from search_ui.runtime.services import services
 from search_ui.server.headers import SAFE
-from search_ui.server.responses import ASK_AGAIN, FOR_EVER, error, is_known
+from search_ui.server.responses import IMMUTABLE, REVALIDATE, error_response, is_known
 from sightline.humanize import file_name
 from store.errors import LibraryError
 
@@ -41,14 +41,14 @@ def _points(request: Request) -> Response:
     name = request.path_params["name"]
     data = offered().get(name)
     if data is None:
-        return error(404, "There is no such map any more. Reload the page.")
-    return _bytes(request, data, etag=f'"{name}"', keep=FOR_EVER)
+        return error_response(404, "There is no such map any more. Reload the page.")
+    return _bytes(request, data, etag=f'"{name}"', keep=IMMUTABLE)
 
 
 def _land(request: Request) -> Response:
     """GET /points/land.bin: outlines, see docs/make_land.py."""
     data = LAND.read_bytes()
-    return _bytes(request, data, etag=f'"{hashlib.sha256(data).hexdigest()}"', keep=ASK_AGAIN)
+    return _bytes(request, data, etag=f'"{hashlib.sha256(data).hexdigest()}"', keep=REVALIDATE)
 
 
 def _bytes(request: Request, data: bytes, *, etag: str, keep: str) -> Response:
@@ -67,6 +67,6 @@ def _picture(request: Request) -> Response:
     except (LibraryError, DatabaseError):
         photo = None
     if photo is None:
-        return error(404, "There is no such picture.")
+        return error_response(404, "There is no such picture.")
     made = {"name": file_name(photo), "hash": photo.hash.hex(), "date": (photo.facts["taken_at"] or "")[:10]}
-    return JSONResponse(made, headers={**SAFE, "Cache-Control": ASK_AGAIN})
+    return JSONResponse(made, headers={**SAFE, "Cache-Control": REVALIDATE})

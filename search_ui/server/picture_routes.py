@@ -14,9 +14,8 @@ from starlette.routing import Route
 
 from search_ui.components.globe import ADDRESS, land
 from search_ui.runtime.services import services
-from search_ui.server.api.photos import jpeg
 from search_ui.server.headers import SAFE
-from search_ui.server.responses import ASK_AGAIN, FOR_EVER, error, is_known
+from search_ui.server.responses import IMMUTABLE, REVALIDATE, error_response, is_known, jpeg_response
 from sightline.media.derived import preview, thumbnail
 from sightline.media.originals import disposition, original
 from sightline.query.types import MAX_PICTURE_BYTES, QueryError
@@ -45,7 +44,7 @@ def _rest(request: Request) -> str:
 
 
 def _not_found() -> Response:
-    return error(404, "There is no such picture.")
+    return error_response(404, "There is no such picture.")
 
 
 def _thumb(request: Request) -> Response:
@@ -62,14 +61,14 @@ def _by_hash(request: Request, made: Callable[[Library, bytes], bytes | None]) -
     match = re.fullmatch(r"([0-9a-f]{64})\.jpg", _rest(request))  # whole, and in one spelling
     if match is None:
         return _not_found()
-    headers = {"ETag": f'"{match[1]}"', "Cache-Control": FOR_EVER}
+    headers = {"ETag": f'"{match[1]}"', "Cache-Control": IMMUTABLE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     try:
         data = made(services().library(), bytes.fromhex(match[1]))
     except (LibraryError, DatabaseError):
         data = None
-    return jpeg(data, headers) if data else _not_found()
+    return jpeg_response(data, headers) if data else _not_found()
 
 
 def _original(request: Request) -> Response:
@@ -82,7 +81,7 @@ def _original(request: Request) -> Response:
     if found is None:
         return _not_found()
     # An id means this picture in this library only, and another may be put in its place.
-    headers = {**SAFE, "ETag": f'"{found.hash.hex()}"', "Cache-Control": ASK_AGAIN}
+    headers = {**SAFE, "ETag": f'"{found.hash.hex()}"', "Cache-Control": REVALIDATE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = disposition(found.name)
@@ -95,11 +94,11 @@ async def _put_picture(request: Request) -> Response:
     async for chunk in request.stream():
         data += chunk
         if len(data) > MAX_PICTURE_BYTES:
-            return error(413, f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
+            return error_response(413, f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
     try:
         return JSONResponse({"name": await run_in_threadpool(services().uploads.put, bytes(data))})
     except QueryError as refused:
-        return error(422, str(refused))
+        return error_response(422, str(refused))
 
 
 def _dropped(request: Request) -> Response:
@@ -107,7 +106,7 @@ def _dropped(request: Request) -> Response:
     picture = services().uploads.get(_rest(request).removesuffix(".jpg"))
     if picture is None:
         return _not_found()
-    return jpeg(picture.thumbnail, {"Cache-Control": "private, no-store"})
+    return jpeg_response(picture.thumbnail, {"Cache-Control": "private, no-store"})
 
 
 def _land(request: Request) -> Response:

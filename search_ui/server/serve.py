@@ -17,8 +17,8 @@ from search_ui.runtime.services import services
 from search_ui.server.asgi import configure, create_app
 from store.errors import LibraryError, SightlineError
 
-# Seconds from the start. A page that is drawn comes first: Python would import for the model and draw by turns.
-WARM_AFTER: Final = 5.0
+# Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
+PRELOAD_AFTER: Final = 5.0
 
 
 class ServeError(SightlineError):
@@ -68,11 +68,11 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
         services().library()
     except LibraryError as error:
         click.echo(str(error), err=True)  # the page says so too, and finds the library once there is one
-    services().warms = True
+    services().preloads = True
     # Programs ask for no page: their first search should not wait either.
-    patience = threading.Timer(WARM_AFTER, services().warm_soon)
-    patience.daemon = True
-    patience.start()
+    preload = threading.Timer(PRELOAD_AFTER, services().preload_async)
+    preload.daemon = True
+    preload.start()
     settings = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, ws="auto", timeout_graceful_shutdown=2
     )

@@ -17,11 +17,11 @@ from starlette.routing import Route
 
 from search_ui.runtime.zip_registry import bundles
 from search_ui.server.headers import SAFE
-from search_ui.server.responses import error
+from search_ui.server.responses import error_response
 from sightline.media.originals import Original, disposition, original
 from store.library import Library
 from store.paths import display, to_bytes
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 
 NOT_INCLUDED: Final = "not-included.txt"
 """The member that says which pictures are not in the archive, and why; there only where there are such."""
@@ -106,10 +106,10 @@ class _Names:
 
     def free(self, wanted: str) -> str:
         path, name = PurePosixPath(wanted), wanted
-        while fold(name) in self._given:
-            number = self._next[fold(wanted)] = self._next.get(fold(wanted), 1) + 1
+        while casefolded(name) in self._given:
+            number = self._next[casefolded(wanted)] = self._next.get(casefolded(wanted), 1) + 1
             name = f"{path.stem} ({number}){path.suffix}"
-        self._given.add(fold(name))
+        self._given.add(casefolded(name))
         return name
 
 
@@ -146,7 +146,7 @@ def _zip(request: Request) -> Response:
     match = re.fullmatch(r"([0-9a-f]{32})\.zip", request.path_params["name"])
     offered = bundles().get(match[1]) if match is not None else None
     if offered is None:
-        return error(404, "This archive is not here any more. Choose the pictures again.")
+        return error_response(404, "This archive is not here any more. Choose the pictures again.")
     library, ids = offered
     headers = {**SAFE, "Content-Disposition": disposition(f"sightline-{len(ids)}.zip".encode())}
     if request.method == "HEAD":

@@ -20,7 +20,7 @@ from search_ui.parts.page_frame import with_library
 from search_ui.parts.set_aside_changes import apply_clicks, set_aside_rest, undo, undo_steps
 from search_ui.runtime.services import services
 from sightline.duplicates import groups as duplicates
-from sightline.duplicates.groups import ALIKE, KINDS, USUAL, Groups, Kind
+from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, KINDS, Groups, Kind
 from sightline.humanize import count, size
 from sightline.jobs import Job, Report
 from sightline.searcher import Searcher
@@ -42,7 +42,7 @@ class Params:
     """The parameters of the URL; those that are wrong have their default."""
 
     kind: Kind = "exact"
-    alike: int = USUAL
+    alike: int = DEFAULT_STEP
     among: str = ""
     page: int = 1
 
@@ -50,7 +50,7 @@ class Params:
     def from_url(cls, given: Mapping[str, str]) -> Params:
         """Read the parameters of a URL."""
         kind: Kind = "near" if given.get("kind") == "near" else "exact"
-        alike = _number(given.get("alike", ""), USUAL + 1, len(ALIKE)) - 1
+        alike = _number(given.get("alike", ""), DEFAULT_STEP + 1, len(DISTANCE_STEPS)) - 1
         return cls(kind, alike, given.get("among", ""), _number(given.get("page", ""), 1, 10**9))
 
     def for_url(self) -> dict[str, str]:
@@ -86,7 +86,7 @@ def page(searcher: Searcher) -> None:
     _controls(params)
     handler_error()
     try:
-        among = duplicates.chosen(library, params.among)
+        among = duplicates.selection_ids(library, params.among)
     except SightlineError as error:
         message(str(error), role="alert")
         among = None
@@ -113,7 +113,7 @@ def _none(params: Params) -> str:
     among = "of the selection" if params.among else "of the library"
     if params.kind == "exact":
         return f"Every picture {among} is there once: no two files hold the same bytes."
-    looser = " Move the slider to the right for looser groups." if params.alike < len(ALIKE) - 1 else ""
+    looser = " Move the slider to the right for looser groups." if params.alike < len(DISTANCE_STEPS) - 1 else ""
     return f"No two pictures {among} are this alike.{looser}"
 
 
@@ -193,11 +193,13 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
     pages = -(-len(groups) // PAGE)
     number = min(params.page, pages)
     if groups.is_cut:
-        caption(f"So many pictures are alike that only those of a cosine of {groups.floor:.4f} and more are shown.")
-    loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
+        caption(
+            f"So many pictures are alike that only those of a cosine of {groups.min_cosine:.4f} and more are shown."
+        )
+    loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     if event_queue.pending(_GROUPS, _clicks()):  # a further click ended the handler
         run_handler(partial(apply_clicks, library, _GROUPS, loaded, _clicks()))
-        loaded = duplicates.load(library, groups, (number - 1) * PAGE, PAGE)
+        loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
         freed = f"{'at least ' if params.kind == 'near' else ''}{size(int(groups.freeable.sum()))} could be freed"
         st.markdown(f"**{count(len(groups), 'group')}** · {count(int(groups.photos.sum()), 'photo')} · {freed}")
@@ -239,16 +241,16 @@ def _bar(library: Library, params: Params, groups: Groups) -> None:
             _exports(library, params, groups, aside)
 
 
-def _exports(library: Library, params: Params, groups: Groups, aside: duplicates.Aside) -> None:
+def _exports(library: Library, params: Params, groups: Groups, aside: duplicates.SetAside) -> None:
     # Made when they are params for, not at each drawing: a list may have a million lines.
     name = f"duplicates-{params.kind}"
     caption("Every photo of this list: keep, set aside, or undecided, and why.")
     st.download_button(
-        "CSV", lambda: duplicates.csv_lines(duplicates.listed(library, groups)), f"{name}.csv", "text/csv",
+        "CSV", lambda: duplicates.csv_lines(duplicates.group_records(library, groups)), f"{name}.csv", "text/csv",
         on_click="ignore", disabled=not len(groups),
     )  # fmt: skip
     st.download_button(
-        "JSON lines", lambda: duplicates.json_lines(duplicates.listed(library, groups)), f"{name}.jsonl",
+        "JSON lines", lambda: duplicates.json_lines(duplicates.group_records(library, groups)), f"{name}.jsonl",
         "application/jsonl", on_click="ignore", disabled=not len(groups),
     )  # fmt: skip
     caption("What is set aside in the whole library, a path a line.")

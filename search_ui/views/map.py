@@ -20,7 +20,7 @@ from sightline.maps import colours, lasso
 from sightline.maps.builder import Look
 from sightline.maps.colours import BYS, By, Colouring
 from sightline.maps.files import Layout
-from sightline.maps.layout import apart
+from sightline.maps.layout import separated
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.arrays import Floats, Ids
@@ -101,7 +101,7 @@ def _earth(searcher: Searcher, space: SpaceState, layout: Layout | None, by: By)
     if not len(ids):
         message("No picture here says where it was taken: cameras write that into their files only if told to.")
         return
-    places = apart(np.stack([longitudes, latitudes], axis=1).astype(np.float32) / np.float32(180), step=_STEP)
+    places = separated(np.stack([longitudes, latitudes], axis=1).astype(np.float32) / np.float32(180), step=_STEP)
     shown = f"{len(ids):,} of {count(searcher.library.catalog.counts().pictures, 'picture')}"
     caption(f"{shown} have a location. Pictures at one spot are spread out a little.")
     if by != "cluster":

@@ -190,7 +190,7 @@ def _marks(library: Library, content_id: int) -> None:
     chosen = widget_keys.key_for_value(tags_name, list(tags), same=lambda a, b: set(a) == set(b))
 
     def change_tags() -> None:
-        services().still(library)
+        services().require_same_library(library)
         now = st.session_state[chosen]
         marks.change(
             [content_id],
@@ -199,7 +199,7 @@ def _marks(library: Library, content_id: int) -> None:
         )
 
     def change_favourite() -> None:
-        services().still(library)
+        services().require_same_library(library)
         marks.favourite([content_id], st.session_state[favourite])
 
     # With defaults too: see `page_state.default_value`.

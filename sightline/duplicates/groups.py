@@ -1,4 +1,4 @@
-"""Pictures that a library holds more than once: the same bytes in several places, and versions of one picture."""
+"""Groups of duplicates in a library: exact copies (the same bytes in several files) and near-duplicates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.duplicates.keep_rules import Suggestion, Version, preferred, spared, suggest
-from sightline.duplicates.near_pairs import Pairs, Report, pairs
+from sightline.duplicates.near_pairs import Pairs, Report, find_pairs
 from sightline.ranking.calibration import Calibration
 from store.arrays import Ids
 from store.errors import SightlineError
@@ -24,51 +24,57 @@ from store.tables.catalog import CHUNK, PhotoRow, SpaceState
 Kind = Literal["exact", "near"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-ALIKE: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""How alike two pictures must be to count as versions of one, from identical-looking to similar: their distance, 1
-minus the cosine, is at most so many times the one that searches fold at (`Calibration.duplicates`)."""
-USUAL: Final = ALIKE.index(1.0)
+DISTANCE_STEPS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""How far apart near-duplicates may be, from identical-looking to similar: their cosine distance, 1 minus the cosine,
+is at most this many times the distance at which searches fold near-duplicates (`Calibration.duplicates`)."""
+DEFAULT_STEP: Final = DISTANCE_STEPS.index(1.0)
 
 COLUMNS: Final = ("group", "photo", "picture", "state", "reason", "bytes", "path", "path_b64")
-"""What an exported list says of a photo; `csv_lines` writes them in this order."""
+"""The keys of `group_records`, in the order of the columns of `csv_lines`."""
+
+
+def _no_report(done: float, doing: str) -> None:
+    """Ignore a report of progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Groups of contents, those with most photos first, of as many those that could free most, then by id.
+    """Groups of contents, sorted by photos (most first), then by freeable bytes (most first), then by id.
 
     Attributes:
+        ids: the contents of all groups, one group after the other, int64 (n,).
+        starts: where each group starts in `ids`, and the end of the last, int64 (groups + 1,).
         photos: how many present photos each group has, int64 (groups,).
-        freeable: bytes that each would free if only its largest file stayed, int64 (groups,).
-        floor: the cosine that pictures of a group have at least; 1 for copies.
-        is_cut: so many pictures are alike that those are left out which were asked for but are less so than `floor`.
+        freeable: bytes that each group would free if only its largest file stayed, int64 (groups,).
+        min_cosine: the least cosine between the first picture of a group and the others; 1 for exact copies.
+        is_cut: there were too many pairs, so `min_cosine` is higher than the step asks for.
     """
 
     ids: Ids
     starts: NDArray[np.int64]
     photos: NDArray[np.int64]
     freeable: NDArray[np.int64]
-    floor: float = 1.0
+    min_cosine: float = 1.0
     is_cut: bool = False
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, number: int) -> Ids:
-        """The content ids of a group, int64 (n,); the first is the picture that the others are near to."""
+        """Return the content ids of a group, int64 (n,); the others are near-duplicates of the first."""
         return self.ids[self.starts[number] : self.starts[number + 1]]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group with what is known of its photos.
+    """A group with the facts of its photos.
 
     Attributes:
         number: its place in the list, from 1.
         versions: its present photos, the best to keep first.
-        pictures: one row for each content, by id.
+        pictures: a row for each content, by id.
         suggestion: which photo to keep.
-        rest: ids of the photos that "set aside all but the suggestion" sets aside.
+        rest: ids of the photos that are set aside when only the suggestion is to stay.
     """
 
     number: int
@@ -79,15 +85,15 @@ class Group:
 
     @property
     def freeable(self) -> int:
-        """Bytes of all files but the one to keep."""
+        """The bytes of all files but the one to keep."""
         return sum(version.size for version in self.versions) - self.suggestion.kept.size
 
 
-def chosen(library: Library, name: str | None) -> Ids | None:
-    """The content ids of a kept set, sorted, int64 (n,); None for the whole library, where there is no name.
+def selection_ids(library: Library, name: str | None) -> Ids | None:
+    """Return the content ids of a saved selection, sorted, int64 (n,); None without a name, for the whole library.
 
     Raises:
-        SightlineError: there is no set of this name any more.
+        SightlineError: the library has no selection of this name any more.
     """
     if not name:
         return None
@@ -100,53 +106,57 @@ def chosen(library: Library, name: str | None) -> Ids | None:
     return ids
 
 
-def exact(library: Library, report: Report, *, among: Ids | None = None) -> Groups:
-    """Contents that several present photos hold, each a group; `among`: content ids, None for all."""
+def exact(library: Library, report: Report = _no_report, *, among: Ids | None = None) -> Groups:
+    """Find contents that several present photos hold; each is a group. `among`: content ids, None for all."""
     report(0, "Reading which files have copies")
     ids = np.array([id_ for id_, _ in library.catalog.copies()], np.int64)
     if among is not None:
         ids = ids[np.isin(ids, among)]
-    return _weighed(library, [ids[at : at + 1] for at in range(len(ids))], report)
+    return _sorted_groups(library, [ids[at : at + 1] for at in range(len(ids))], report)
 
 
-def near(library: Library, space: SpaceState, report: Report, *, among: Ids | None = None) -> tuple[Groups, ...]:
-    """Groups of pictures that are near each other in a space, for each step of `ALIKE`; see `grouped`.
+def near(
+    library: Library, space: SpaceState, report: Report = _no_report, *, among: Ids | None = None
+) -> tuple[Groups, ...]:
+    """Find groups of near-duplicates in a space, for each of `DISTANCE_STEPS`; see `group_pairs`.
 
     Args:
-        library: where they are.
+        library: the library.
         space: whose vectors are compared.
-        report: told how far it is.
-        among: content ids, for groups of those alone; None for all.
+        report: called with the share that is done, 0 to 1, and what is being done.
+        among: content ids to look among; None for all.
     """
     index, absent = library.vectors.get(space.id), library.catalog.absent_contents()
     usual = Calibration.of(index, absent).duplicates
     ids = np.setdiff1d(index.ids, absent)
     if among is not None:
         ids = ids[np.isin(ids, among)]
-    thresholds = [1 - times * (1 - usual) for times in ALIKE]
-    found = pairs(index, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
+    thresholds = [1 - times * (1 - usual) for times in DISTANCE_STEPS]
+    found = find_pairs(index, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
     made = []
     for step, threshold in enumerate(thresholds):
         report(0.9 + 0.1 * step / len(thresholds), "Putting them into groups")
-        floor = max(threshold, found.floor)
-        groups = [ids[rows] for rows in grouped(found, floor)]
-        weighed = _weighed(library, groups, lambda done, doing: None)
-        made.append(replace(weighed, floor=floor, is_cut=floor > threshold))
+        min_cosine = max(threshold, found.min_cosine)
+        groups = [ids[rows] for rows in group_pairs(found, min_cosine)]
+        made.append(
+            replace(_sorted_groups(library, groups, _no_report), min_cosine=min_cosine, is_cut=min_cosine > threshold)
+        )
     return tuple(made)
 
 
-def grouped(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:
-    """Groups of rows: a picture and those near it that are in no group yet; none is in two, none alone in one.
+def group_pairs(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:
+    """Group rows greedily: the row with most neighbours first, with those of its neighbours that are in no group yet.
 
-    Begins with the picture that is near to most, of as many the first. A picture joins one that it is near to itself,
-    never one that is merely near to another of the group: in small steps, a walk through a library leads anywhere.
+    Every group has at least two rows, and no row is in two groups. All rows of a group are neighbours of its first
+    row. Joining the neighbours of neighbours would chain pictures that have nothing in common.
 
     Args:
         found: the pairs.
-        threshold: cosine from which two pictures are near; at least `found.floor`.
+        threshold: two pictures are neighbours from this cosine on; at least `found.min_cosine`.
 
     Returns:
-        For each group its rows, int64 (n,), the picture that it began with first, the others in order.
+        For each group its rows, int64 (n,): first the row with most neighbours (of several the lowest), then the
+        others in order.
     """
     near = found.cosines >= threshold
     left, right = found.left[near].astype(np.int64), found.right[near].astype(np.int64)
@@ -169,8 +179,8 @@ def grouped(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:
     return groups
 
 
-def _weighed(library: Library, groups: Sequence[Ids], report: Report) -> Groups:
-    """Groups with their weight, in order; those that have fewer than two present photos by now are left out."""
+def _sorted_groups(library: Library, groups: Sequence[Ids], report: Report) -> Groups:
+    """Sort groups, see `Groups`, and leave out those with fewer than two present photos."""
     counts, totals, largest = (np.zeros(len(groups), np.int64) for _ in range(3))
     for start in range(0, len(groups), CHUNK):
         report(start / len(groups), "Reading how large their files are")
@@ -191,11 +201,11 @@ def _weighed(library: Library, groups: Sequence[Ids], report: Report) -> Groups:
     return Groups(ids, starts, counts[order], freeable[order])
 
 
-# -- what a page shows, and a list says -----------------------------------------------------------------------------
+# -- pages and exported lists ---------------------------------------------------------------------------------------
 
 
-def load(library: Library, groups: Groups, first: int, count: int) -> list[Group]:
-    """Groups by their place, from 0, with all that is known of their photos; those that came apart are left out."""
+def load_groups(library: Library, groups: Groups, first: int, count: int) -> list[Group]:
+    """Load the facts of `count` groups from place `first` (from 0) on, without those that have one photo left."""
     numbers = range(first, min(first + count, len(groups)))
     ids = [int(id_) for number in numbers for id_ in groups[number]]
     rows = library.catalog.photos(ids)
@@ -229,14 +239,15 @@ def _from_root(root: bytes, path: str) -> str:
     return f"{display(root.rstrip(b'/').rpartition(b'/')[2])}/{path}".lstrip("/")
 
 
-def listed(library: Library, groups: Groups) -> Iterator[dict[str, Any]]:
-    """Every photo of every group: `COLUMNS`, of `path` and `path_b64` the one that can hold it.
+def group_records(library: Library, groups: Groups) -> Iterator[dict[str, Any]]:
+    """Yield a record for each photo of each group, with the keys of `COLUMNS`.
 
-    `state` is "keep" for the suggestion, "set aside", or "undecided"; `reason` says what speaks for the suggestion, or
-    against the other; `picture` is the content's id, the one that `like:` takes.
+    `picture` is the content's id, which `like:` takes. `state` is "keep" for the suggestion, "set aside", or
+    "undecided". `reason` says why to keep the suggestion, or why not to keep the other. A path that is not valid text
+    is in `path_b64` instead of `path`.
     """
     for first in range(0, len(groups), CHUNK):
-        for group in load(library, groups, first, CHUNK):
+        for group in load_groups(library, groups, first, CHUNK):
             for version in group.versions:
                 is_kept = version == group.suggestion.kept
                 why = group.suggestion.reasons if is_kept else (group.suggestion.why[version.photo_id],)
@@ -252,7 +263,7 @@ def listed(library: Library, groups: Groups) -> Iterator[dict[str, Any]]:
 
 
 def csv_lines(records: Iterable[dict[str, Any]]) -> str:
-    """The list as CSV (RFC 4180), with a line of names."""
+    """Format records as CSV (RFC 4180) with a header line."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
@@ -261,29 +272,29 @@ def csv_lines(records: Iterable[dict[str, Any]]) -> str:
 
 
 def json_lines(records: Iterable[dict[str, Any]]) -> str:
-    """The list as JSON, an object a line."""
+    """Format records as JSON lines: an object a line."""
     return "".join(f"{json.dumps(record)}\n" for record in records)
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """What is set aside in a library, whatever group it is in.
+class SetAside:
+    """The photos of a library that are set aside, in groups or not.
 
     Attributes:
-        size: of all the files together, in bytes.
-        paths: absolute, as the file system spells them, in order.
+        size: bytes of all their files.
+        paths: absolute paths as the file system spells them, sorted.
     """
 
     size: int
     paths: tuple[bytes, ...]
 
     def as_lines(self) -> bytes:
-        """A path a line. Those with a line break in them are left out, see `with_breaks`: they would become two."""
+        """Format the paths, one a line. Those with a line break are left out, see `with_breaks`."""
         return b"".join(path + b"\n" for path in self.paths if b"\n" not in path)
 
     @property
     def with_breaks(self) -> int:
-        """How many paths have a line break in them."""
+        """The number of paths that have a line break in them."""
         return sum(b"\n" in path for path in self.paths)
 
 
@@ -293,10 +304,10 @@ _ASIDE: Final = (
 )
 
 
-def set_aside(library: Library) -> Aside:
-    """The photos that are set aside and still there."""
+def set_aside(library: Library) -> SetAside:
+    """Return the photos that are set aside and still present."""
     ids = library.marks.set_aside_of()
     with library.catalog.engine.connect() as connection:
         rows = connection.exec_driver_sql(_ASIDE, (json.dumps(sorted(ids)),)).all()
     paths = sorted(to_bytes(to_path(root, path)) for root, path, _ in rows)
-    return Aside(sum(size for *_, size in rows), tuple(paths))
+    return SetAside(sum(size for *_, size in rows), tuple(paths))

@@ -1,6 +1,6 @@
-"""Which of several versions of a picture to keep, why, and how the others differ from it.
+"""Rules that suggest which of several versions of a picture to keep, and say how the others differ from it.
 
-Plain functions of what is known about the photos. They suggest; a person decides.
+They are plain functions of the facts of the photos. A person decides.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sightline.humanize import count
 # As file managers and downloads name copies: `a (1).jpg`, `a - Copy.jpg`, `Copy of a.jpg`, `a copy 2.jpg`; the words
 # are those of English, German, French, and Spanish or Italian.
 _COPY: Final = re.compile(r"(?:^|[\W_])(?:copy|kopie|copie|copia)(?:[\W_]|\d|$)|\(\d{1,3}\)$", re.IGNORECASE)
-# What a format keeps of the pixels that it is given: all; most; those of 256 colours. TIFF, WEBP, AVIF, HEIF and
-# JPEG 2000 can be either, and are taken for what they mostly are.
-_KEPT_BY: Final[Mapping[str, int]] = {"PNG": 2, "TIFF": 2, "BMP": 2, "GIF": 0}
-_MOST: Final = 1
+# How much of the pixels a format preserves: 2 all, 1 most, 0 only 256 colours. TIFF, WEBP, AVIF, HEIF and JPEG 2000
+# can be lossless or lossy, and have the value of what they mostly are.
+_FORMAT_QUALITY: Final[Mapping[str, int]] = {"PNG": 2, "TIFF": 2, "BMP": 2, "GIF": 0}
+_LOSSY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A photo beside others that show the same.
+    """A photo of a group of duplicates.
 
     Attributes:
         photo_id: of the photo, which is a path; several of them may hold the same content.
@@ -35,7 +35,7 @@ class Version:
         display: the path from the root's own name down, with `/`, printable.
         size: of the file, in bytes.
         mtime_ns: when the file was last written.
-        facts: of the content; see `store.tables.catalog.FACTS`.
+        facts: of the content; see `store.tables.fact_table.FACTS`.
         is_favourite: a person made it one.
         tags: those that a person gave it.
         is_aside: a person set it aside.
@@ -60,39 +60,39 @@ class Version:
 
     @property
     def folder(self) -> str:
-        """Where the file lies, printable."""
+        """The folder of the file, printable."""
         return self.display.rpartition("/")[0]
 
     @property
     def name(self) -> str:
-        """The file's own name, printable."""
+        """The name of the file, printable."""
         return self.display.rpartition("/")[2]
 
     @property
     def is_named_copy(self) -> bool:
-        """Whether the file's name says that it is a copy."""
+        """Whether the name of the file says that it is a copy."""
         return _COPY.search(self.name.rpartition(".")[0] or self.name) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A reason to prefer a photo: the one whose value is lower is kept. `kept` and `other` say so of the two."""
+    """A reason to prefer the photo with the lower value; `kept` and `other` word it for the two photos."""
 
     value: Callable[[Version], Any]
     kept: str
     other: str
 
 
-# The first that tells two photos apart decides. What a person said comes first, then what can't be had back from the
-# others: pixels, when and with what it was taken, what was lost in saving. The date comes before the format because a
-# PNG without one, of as many pixels as a JPEG that has it, was made from that JPEG. Names and dates of files only tell
-# copies of the same bytes apart.
+# The first rule whose values differ decides. What a person said comes first, then what can't be recovered from the
+# other versions: pixels, date and camera, what a lossy format dropped. The date comes before the format: a PNG without
+# one, of as many pixels as a JPEG with one, was made from that JPEG. Names and dates of files only decide between
+# copies of the same bytes.
 _RULES: Final = (
     _Rule(lambda v: v.is_aside, "it is not set aside", "is set aside"),
     _Rule(lambda v: not (v.is_favourite or v.tags), "it is a favourite or has tags", "is no favourite and has no tags"),
     _Rule(lambda v: -v.pixels, "it has more pixels", "has fewer pixels"),
-    _Rule(lambda v: -_known(v), "it has the date or the camera", "lacks the date or the camera"),
-    _Rule(lambda v: -_KEPT_BY.get(v.facts["format"], _MOST), "its format loses less", "its format loses more"),
+    _Rule(lambda v: -_metadata_count(v), "it has the date or the camera", "lacks the date or the camera"),
+    _Rule(lambda v: -_FORMAT_QUALITY.get(v.facts["format"], _LOSSY), "its format loses less", "its format loses more"),
     _Rule(lambda v: -v.size, "its file is larger", "its file is smaller"),
     _Rule(lambda v: v.is_named_copy, "the file name isn't a copy", "its name says copy"),
     _Rule(lambda v: v.mtime_ns, "its file is older", "its file is newer"),
@@ -103,12 +103,12 @@ _RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Which photo of a group to keep.
+    """The photo of a group to keep, and the reasons.
 
     Attributes:
-        kept: that photo.
-        reasons: why, against each of the others, most telling first and none twice: `it has more pixels`.
-        why: what speaks against each other photo, by its id: `has fewer pixels`.
+        kept: the photo to keep.
+        reasons: why it is better than the others, the deciding rules in order, each once: `it has more pixels`.
+        why: why each other photo is worse, by its id: `has fewer pixels`.
     """
 
     kept: Version
@@ -117,41 +117,41 @@ class Suggestion:
 
 
 def preferred(versions: Sequence[Version]) -> list[Version]:
-    """The photos, the best to keep first, whether or not they are set aside: the order does not change by that."""
-    return sorted(versions, key=lambda version: _worth(version)[1:])
+    """Sort photos, the best to keep first. Setting photos aside does not change the order."""
+    return sorted(versions, key=lambda version: _sort_key(version)[1:])
 
 
 def suggest(versions: Sequence[Version]) -> Suggestion:
-    """Which photo of a group to keep; the same whatever order they come in.
+    """Suggest which photo of a group to keep, independent of their order.
 
-    Never one that is set aside while another is not, so that setting aside the rest always leaves one.
+    A photo that is set aside is suggested only if all are, so setting aside the rest always leaves one.
 
     Raises:
         ValueError: there is no photo.
     """
     if not versions:
         raise ValueError("there is no photo to choose from")
-    kept, *others = sorted(versions, key=_worth)
-    deciding = {other.photo_id: _deciding(kept, other) for other in others}
+    kept, *others = sorted(versions, key=_sort_key)
+    deciding = {other.photo_id: _deciding_rule(kept, other) for other in others}
     reasons = dict.fromkeys(_RULES[number].kept for number in sorted(set(deciding.values())))
     return Suggestion(kept, tuple(reasons), {id_: _RULES[number].other for id_, number in deciding.items()})
 
 
 def spared(versions: Sequence[Version], kept: Version) -> list[Version]:
-    """The photos that setting aside the rest leaves alone: the kept one, and favourites that are other pictures."""
+    """Return the photos that stay when the rest is set aside: the kept one, and favourites of other contents."""
     return [v for v in versions if v == kept or (v.is_favourite and v.content_id != kept.content_id)]
 
 
-def _worth(version: Version) -> tuple[Any, ...]:
+def _sort_key(version: Version) -> tuple[Any, ...]:
     return tuple(rule.value(version) for rule in _RULES)
 
 
-def _deciding(kept: Version, other: Version) -> int:
-    """Number of the rule that tells the two apart; two photos never have the same path."""
+def _deciding_rule(kept: Version, other: Version) -> int:
+    """The number of the first rule whose values differ; the last always does, as no two photos have the same path."""
     return next(number for number, rule in enumerate(_RULES) if rule.value(kept) != rule.value(other))
 
 
-def _known(version: Version) -> int:
+def _metadata_count(version: Version) -> int:
     facts = version.facts
     return (facts["taken_at"] is not None) + bool(facts["camera_make"] or facts["camera_model"])
 
@@ -162,7 +162,7 @@ Fact = Literal["pixels", "bytes", "format", "date", "folder"]
 
 
 def differences(kept: Version, other: Version) -> dict[Fact, str]:
-    """How another photo differs from the one to keep, in words; facts that are the same in both are left out."""
+    """Describe how another photo differs from the one to keep; facts that are the same are left out."""
     found: dict[Fact, str] = {}
     if (other.facts["width"], other.facts["height"]) != (kept.facts["width"], kept.facts["height"]):
         found["pixels"] = _times(other.pixels / max(1, kept.pixels))

@@ -1,15 +1,18 @@
-"""Which pictures of a library are alike: all pairs of vectors whose cosine is high enough.
+"""Near-duplicate pairs: all pairs of pictures of a library whose vectors have a high enough cosine.
 
-Up to `EXACT` pictures every pair is looked at, in blocks. That grows with the square, so beyond it only likely pairs
-are: some pictures, drawn at random, are pivots; every picture belongs to the pivot that is nearest to it, and is
-compared with what belongs to any of the `PROBES` pivots nearest to it. Near pairs share their nearest pivots nearly
-always. The idea is that of the inverted file with several probes: H. Jegou, M. Douze, C. Schmid, "Product quantization
-for nearest neighbor search", IEEE TPAMI 33(1), 2011, section IV, with pivots in the place of k-means.
+Up to `EXACT` pictures every pair is compared, in blocks. That grows with the square of their number, so beyond it only
+candidate pairs are compared: some pictures, drawn at random, are pivots. Each picture belongs to its nearest pivot, and
+is compared with the pictures that belong to any of its `PROBES` nearest pivots. Near-duplicates nearly always share
+their nearest pivots. This is the inverted file with several probes of H. Jegou, M. Douze, C. Schmid, "Product
+quantization for nearest neighbor search", IEEE TPAMI 33(1), 2011, section IV, with pivots instead of k-means.
 
-Measured on 2 cores with made-up vectors of 512 numbers in 1,000 uneven topics, one in twenty a version of another at a
-cosine that was drawn evenly between the loosest threshold and 1: every pair of 50,000 took 11 s, the likely ones 1.0 s
-and found 2,497 of 2,499. Of 300,000 the likely ones took 10 s and found 14,993 of the 15,000 that were planted. With n
-pictures that way grows as n to the power of 1.5, so that a million would take about a minute.
+Measured on 2 cores with synthetic vectors of 512 dimensions in 1,000 topics of uneven size, where one in twenty is a
+version of another at a cosine drawn evenly between the loosest threshold and 1:
+
+- 50,000 pictures: every pair takes 11 s. The candidate pairs take 1.0 s and find 2,497 of 2,499.
+- 300,000 pictures: the candidate pairs take 10 s and find 14,993 of 15,000.
+
+The time of candidate pairs grows as n to the power of 1.5: a million pictures would take about a minute.
 """
 
 from __future__ import annotations
@@ -26,11 +29,11 @@ from store.vectors.index import VectorIndex
 
 EXACT: Final = 50_000
 PROBES: Final = 8
-# Of n pictures so many times sqrt(n) are pivots: finding the nearest pivots then costs about as much as the comparing.
+# Pivots are this many times sqrt(n): finding the nearest pivots then costs about as much as comparing the pictures.
 PIVOTS: Final = 4.0
 BLOCK: Final = 4_096  # rows; a block of cosines takes 64 MB
-# 12 bytes a pair, three times that while they are put in order. Thousands of pictures that are all alike, such as
-# scans of empty pages, make so many.
+# 12 bytes a pair, three times that while they are sorted. Thousands of pictures that all look the same, such as scans
+# of empty pages, make this many pairs.
 MAX_PAIRS: Final = 8_000_000
 
 Rows = NDArray[np.int32]
@@ -39,42 +42,42 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of pictures that are alike, each once, ordered by `left`, then `right`.
+    """Near-duplicate pairs, each once, ordered by `left`, then `right`.
 
     Attributes:
-        left: row of the one picture in the list of ids that was asked about, int32 (p,); below `right`.
-        right: row of the other, int32 (p,).
+        left: row of the first picture in the given list of ids, int32 (p,); less than `right`.
+        right: row of the second picture, int32 (p,).
         cosines: float32 (p,).
-        floor: no pair whose cosine is above this was left out to save memory: what was asked for, or more.
+        min_cosine: no pair with a higher cosine was dropped to save memory. At least the `min_cosine` asked for.
     """
 
     left: Rows
     right: Rows
     cosines: NDArray[np.float32]
-    floor: float
+    min_cosine: float
 
 
-def pairs(
-    index: VectorIndex, ids: Ids, floor: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
+def find_pairs(
+    index: VectorIndex, ids: Ids, min_cosine: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
 ) -> Pairs:
-    """All pairs among some pictures whose cosine is at least `floor`; beyond `exact` pictures nearly all.
+    """Find the pairs with a cosine of at least `min_cosine`: all of them, or beyond `exact` pictures nearly all.
 
     Args:
         index: the vectors.
-        ids: content ids int64 (n,), each once, each with a vector there.
-        floor: cosine; values near 0 give as many pairs as there can be.
-        report: told how far it is.
-        exact: up to so many pictures every pair is looked at.
-        limit: so many pairs are kept; where there are more, those with the highest cosines, and `Pairs.floor` says so.
+        ids: content ids int64 (n,), each once, each with a vector in `index`.
+        min_cosine: the least cosine of a pair; near 0 most pairs pass.
+        report: called with the share that is done, 0 to 1, and what is being done.
+        exact: the most pictures of which every pair is compared.
+        limit: the most pairs to keep, those with the highest cosines; `Pairs.min_cosine` then says down to where.
     """
-    kept = _Kept(floor, limit)
-    found = _all(index, ids, kept, report) if len(ids) <= exact else _likely(index, ids, kept, report)
-    for left, right, cosines in found:
-        kept.add(left, right, cosines)
-    return kept.pairs()
+    buffer = _PairBuffer(min_cosine, limit)
+    search = _exact_pairs if len(ids) <= exact else _approximate_pairs
+    for left, right, cosines in search(index, ids, buffer, report):
+        buffer.add(left, right, cosines)
+    return buffer.pairs()
 
 
-def _all(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterator[tuple[Any, Any, Any]]:
+def _exact_pairs(index: VectorIndex, ids: Ids, buffer: _PairBuffer, report: Report) -> Iterator[tuple[Any, Any, Any]]:
     starts = range(0, len(ids), BLOCK)
     done, total = 0, max(1, len(starts) * (len(starts) + 1) // 2)
     for start in starts:
@@ -84,34 +87,36 @@ def _all(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterator[
             done += 1
             theirs = mine if other == start else index.vectors_of(ids[other : other + BLOCK])
             cosines = mine @ theirs.T
-            rows, columns = np.nonzero(cosines >= kept.floor)
+            rows, columns = np.nonzero(cosines >= buffer.min_cosine)
             if other == start:
                 above = rows < columns
                 rows, columns = rows[above], columns[above]
             yield rows + start, columns + other, cosines[rows, columns]
 
 
-def _likely(index: VectorIndex, ids: Ids, kept: _Kept, report: Report) -> Iterator[tuple[Any, Any, Any]]:
+def _approximate_pairs(
+    index: VectorIndex, ids: Ids, buffer: _PairBuffer, report: Report
+) -> Iterator[tuple[Any, Any, Any]]:
     nearest = _nearest_pivots(index, ids, report)
-    # Which pictures belong to each pivot, and which ask there.
+    # For each pivot, the pictures that belong to it and those that are compared with them.
     order = np.argsort(nearest[:, 0], kind="stable")
     cells = np.arange(nearest.max() + 2)
-    home = np.searchsorted(nearest[order, 0], cells)
+    member_bounds = np.searchsorted(nearest[order, 0], cells)
     flat = nearest.ravel()
-    asking = np.argsort(flat, kind="stable")
-    bounds = np.searchsorted(flat[asking], cells)
-    asking //= nearest.shape[1]
+    probing = np.argsort(flat, kind="stable")
+    probe_bounds = np.searchsorted(flat[probing], cells)
+    probing //= nearest.shape[1]
     for cell in range(len(cells) - 1):
         report(0.5 + 0.5 * cell / len(cells), f"Comparing {len(ids):,} pictures with those that may be like them")
-        members = order[home[cell] : home[cell + 1]]
-        guests = asking[bounds[cell] : bounds[cell + 1]]
+        members = order[member_bounds[cell] : member_bounds[cell + 1]]
+        probes = probing[probe_bounds[cell] : probe_bounds[cell + 1]]
         for start in range(0, len(members), BLOCK):
             theirs_rows = members[start : start + BLOCK]
             theirs = index.vectors_of(ids[theirs_rows])
-            for first in range(0, len(guests), BLOCK):
-                mine_rows = guests[first : first + BLOCK]
+            for first in range(0, len(probes), BLOCK):
+                mine_rows = probes[first : first + BLOCK]
                 cosines = index.vectors_of(ids[mine_rows]) @ theirs.T
-                rows, columns = np.nonzero(cosines >= kept.floor)
+                rows, columns = np.nonzero(cosines >= buffer.min_cosine)
                 left, right = mine_rows[rows], theirs_rows[columns]
                 other = left != right
                 yield (
@@ -130,24 +135,24 @@ def _nearest_pivots(index: VectorIndex, ids: Ids, report: Report) -> Rows:
         cosines = index.vectors_of(ids[start : start + BLOCK]) @ pivots
         rows = np.arange(len(cosines))
         for probe in range(PROBES):
-            # So many passes over a row take less time than partitioning it.
+            # This many passes over a row take less time than partitioning it.
             best = cosines.argmax(axis=1)
             nearest[start : start + BLOCK, probe] = best
             cosines[rows, best] = -np.inf
     return nearest
 
 
-class _Kept:
-    """Pairs found so far, those with the lowest cosines left out where there are too many."""
+class _PairBuffer:
+    """The pairs found so far: the `limit` with the highest cosines. `min_cosine` rises when others are dropped."""
 
-    def __init__(self, floor: float, limit: int) -> None:
-        self.floor = floor
+    def __init__(self, min_cosine: float, limit: int) -> None:
+        self.min_cosine = min_cosine
         self._limit = limit
         self._parts: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         self._count = 0
 
     def add(self, left: NDArray[np.int64], right: NDArray[np.int64], cosines: NDArray[np.float32]) -> None:
-        """Rows int64 (p,) with `left` below `right`, and cosines float32 (p,)."""
+        """Add rows int64 (p,), `left` less than `right`, and cosines float32 (p,)."""
         for start in range(0, len(left), self._limit):
             part = slice(start, start + self._limit)
             self._parts.append(((left[part] << 32) | right[part], cosines[part]))
@@ -161,14 +166,14 @@ class _Kept:
         keys, first = np.unique(keys, return_index=True)
         cosines = cosines[first]
         if len(keys) > self._limit:
-            # Of equal ones the first rows: one of those then has all of its pairs, and can stand for the others.
+            # Of equal cosines keep the first rows: one picture then keeps all of its pairs, and its group is whole.
             best = np.sort(np.argsort(-cosines, kind="stable")[: self._limit])
             keys, cosines = keys[best], cosines[best]
-            self.floor = float(cosines.min())
+            self.min_cosine = float(cosines.min())
         self._parts, self._count = [(keys, cosines)], len(keys)
 
     def pairs(self) -> Pairs:
-        """All of them, in order."""
+        """Sort and return the pairs."""
         self._merge()
         ((keys, cosines),) = self._parts
-        return Pairs((keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), cosines, self.floor)
+        return Pairs((keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), cosines, self.min_cosine)

@@ -7,14 +7,16 @@ control characters in it. Tag numbers and types: CIPA DC-008 (Exif 2.32), sectio
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import re
 import struct
 import unicodedata
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import ExifTags, Image
 
@@ -23,6 +25,12 @@ TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "TIFF"})
 
 MAX_TEXT: Final = 200
 
+# PNG (third edition), section 5: a signature, then chunks of a length, a type, that many bytes and a checksum.
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_FACTS: Final = frozenset({b"IHDR", b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+_PNG_END: Final = b"".join(struct.pack(">I4sI", 0, kind, zlib.crc32(kind)) for kind in (b"IDAT", b"IEND"))
+_LONGEST_CHUNK: Final = 16 * 2**20
+
 # The exceptions Pillow's EXIF reader is known to raise on damaged tags; MemoryError and the like pass through.
 _BROKEN: Final = (ArithmeticError, AttributeError, EOFError, LookupError, OSError, RecursionError, SyntaxError,
                   TypeError, ValueError, struct.error)  # fmt: skip
@@ -30,6 +38,8 @@ _BROKEN: Final = (ArithmeticError, AttributeError, EOFError, LookupError, OSErro
 _DATE: Final = re.compile(r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})[ T](\d{1,2}):(\d{1,2}):(\d{1,2})", re.ASCII)
 _FIRST_WORD: Final = re.compile(r"([^ _-]+)[ _-]+(.+)")
 _OFFSET: Final = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
+# An attribute or an element, "4" or "4.0": XMP Specification Part 1 (2012), section 8.4.
+_XMP_RATING: Final = re.compile(rb"""xmp:Rating(?:\s*=\s*["']|>)\s*(-?\d)(?:\.0*)?\s*["'<]""")
 _FURTHEST_OFFSET: Final = 14 * 60  # minutes; Kiribati. No clock on Earth is further from UTC.
 _HIGHEST: Final = 100_000.0  # metres; above it "altitude" is a damaged tag, not a place
 
@@ -40,7 +50,8 @@ class Facts:
 
     `taken_at` is the camera's wall clock, "YYYY-MM-DDTHH:MM:SS"; `taken_offset` minutes east of UTC. `latitude` and
     `longitude` are WGS84 degrees, north and east positive, both there or neither; `altitude` metres above the sea.
-    `orientation` is the file's own EXIF value, 1 to 8, already accounted for in width and height.
+    `orientation` is the file's own EXIF value, 1 to 8, already accounted for in width and height. `rating` is 1
+    to 5 stars.
     """
 
     width: int
@@ -55,13 +66,17 @@ class Facts:
     longitude: float | None = None
     altitude: float | None = None
     orientation: int = 1
+    rating: int | None = None
 
 
 def read_facts(image: Image.Image) -> Facts:
     """Read the facts of an opened picture, before its pixels are loaded or drafted.
 
-    Before, because loading a TIFF forgets its orientation and a draft forgets the original size. Damaged EXIF
-    raises nothing. On a PNG whose EXIF does not come first, Pillow loads the pixels to find it.
+    Before, because loading a TIFF forgets its orientation and a draft forgets the original size; but a PNG, whose EXIF
+    may follow its pixels, is loaded first, or opened `png_without_pixels`. Damaged EXIF raises nothing.
+
+    Whoever changes what is read here raises `store.tables.fact_table.FACTS_VERSION`: the next run of the indexer then
+    reads the headers of known pictures again.
     """
     width, height = image.size
     kind = "JPEG" if image.format == "MPO" else str(image.format)
@@ -86,7 +101,21 @@ def read_facts(image: Image.Image) -> Facts:
         longitude=longitude,
         altitude=altitude,
         orientation=orientation,
+        rating=_rating(image, exif),
     )
+
+
+def png_without_pixels(source: BinaryIO) -> io.BytesIO:
+    """A PNG file with the chunks that facts are read from, wherever they are in `source`, and no pixels."""
+    source.seek(0)
+    kept = [source.read(len(_PNG_SIGNATURE))]
+    while len(head := source.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big") + 4  # with the checksum behind it
+        if head[4:] in _PNG_FACTS and length <= _LONGEST_CHUNK:
+            kept.append(head + source.read(length))
+        else:
+            source.seek(length, io.SEEK_CUR)
+    return io.BytesIO(b"".join([*kept, _PNG_END]))
 
 
 def clean_text(value: object) -> str | None:
@@ -113,7 +142,7 @@ def _tag_tables(image: Image.Image) -> tuple[Mapping[int, Any], Mapping[int, Any
     """The main, Exif and GPS tables; an unreadable one is empty."""
     nothing: dict[int, Any] = {}
     try:
-        exif = image.getexif()
+        exif = Image.Image.getexif(image)  # that of PNGs would load the pixels where there is no EXIF
     except _BROKEN:
         return nothing, nothing, nothing
     tables: list[Mapping[int, Any]] = []
@@ -133,7 +162,7 @@ def _get(table: Mapping[int, Any], tag: int) -> Any:
 
 
 def _without_make(model: str | None, make: str | None) -> str | None:
-    """ "NIKON D90" by "NIKON CORPORATION" is a "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" a "Z1012"."""
+    """Shorten "NIKON D90" by "NIKON CORPORATION" to "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" to "Z1012"."""
     if model is None or make is None:
         return model
     known = set(make.casefold().split())
@@ -141,6 +170,18 @@ def _without_make(model: str | None, make: str | None) -> str | None:
     while (split := _FIRST_WORD.fullmatch(rest)) is not None and split[1].casefold() in known:
         rest = split[2]
     return rest
+
+
+def _rating(image: Image.Image, exif: Mapping[int, Any]) -> int | None:
+    """Return the stars by XMP, which programs keep up to date, else by EXIF.
+
+    Both write 0 for none, XMP -1 for rejected.
+    """
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    text = packet.encode("utf-8", "replace") if isinstance(packet, str) else packet
+    found = _XMP_RATING.search(text) if isinstance(text, bytes) else None
+    stars = int(found[1]) if found else _get(exif, ExifTags.Base.Rating)
+    return stars if isinstance(stars, int) and 1 <= stars <= 5 else None
 
 
 def _taken(exif: Mapping[int, Any], details: Mapping[int, Any]) -> tuple[str | None, int | None]:
@@ -182,7 +223,10 @@ def _minutes(text: str | None) -> int | None:
 
 
 def _position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, float | None]:
-    """Latitude, longitude (degrees) and altitude (metres). No altitude without a place: it is a receiver's noise."""
+    """Return latitude, longitude (degrees) and altitude (metres).
+
+    There is no altitude without a place: it is a receiver's noise.
+    """
     tags = ExifTags.GPS
     latitude = _degrees(_get(gps, tags.GPSLatitude), _get(gps, tags.GPSLatitudeRef), "N", "S", 90.0)
     longitude = _degrees(_get(gps, tags.GPSLongitude), _get(gps, tags.GPSLongitudeRef), "E", "W", 180.0)

@@ -1,30 +1,27 @@
-"""The size at which a picture is decoded: small, and large enough for the model and the thumbnail."""
+"""The size at which a picture is decoded: small, but large enough for the model and the thumbnail."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    pass
+from typing import Final
 
 THUMBNAIL_SIDE: Final = 512
 
 
-def _scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
-    """The largest power of two to shrink by that keeps both promises of `decode`."""
+def decode_scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
+    """The largest power of two to shrink by that keeps both promises of `sightline.images.decode.decode`."""
     shorter, longer = sorted(size)
     limit = shorter // (2 * need)
     if thumbnail:
         limit = min(limit, longer // THUMBNAIL_SIDE)
-    return _power_of_two(limit)
+    return power_of_two(limit)
 
 
-def _power_of_two(limit: int) -> int:
-    """The largest up to `limit`, at least 1."""
+def power_of_two(limit: int) -> int:
+    """The largest power of two up to `limit`, at least 1."""
     return 1 << (limit.bit_length() - 1) if limit > 1 else 1
 
 
-def nearest(size: tuple[int, int], scale: int) -> tuple[int, int]:
+def rounded_size(size: tuple[int, int], scale: int) -> tuple[int, int]:
     """The whole-pixel width and height nearest to size / scale.
 
     Nearest, because a cell that hangs over the edge stretches the picture: with 3 of 4 pixels beyond it the later

@@ -1,4 +1,4 @@
-"""The maps of a library: laid out in the background, kept, brought up to date without moving what was there before."""
+"""Maps of a library: laid out in the background, saved, and updated without moving the pictures that were there."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from store.arrays import Floats, Ids
 from store.library import Library
 from store.tables.catalog import SpaceState
 
-RENEWED: Final = 0.2
-"""The share of a map that may be put in or left out before the whole is laid out anew: people remember where things
-are, but a map whose every fifth picture was squeezed in says less and less."""
-# So long a page waits before it shows that something is at work, seconds: a small library is done by then.
-_PATIENCE: Final = 0.4
+MAX_CHANGED_SHARE: Final = 0.2
+"""The share of a map's pictures that may be added or removed before the whole map is laid out again. People remember
+where things are, but a map with many interpolated pictures groups them less and less well."""
+# Seconds that `look` waits for the map before a page shows progress: a small library is done by then.
+_WAIT_SECONDS: Final = 0.4
 
 
 @dataclass(frozen=True)
 class Look:
-    """A map, as far as it is.
+    """The state of a map.
 
     Attributes:
-        layout: the newest there is, without pictures that are gone; None where there is none at all yet.
-        job: the work on a newer one.
+        layout: the newest layout, without missing pictures; None before the first.
+        job: the work on a newer layout.
     """
 
     layout: Layout | None
@@ -49,21 +49,21 @@ class Maps:
         self._shown: dict[int, tuple[Layout, int, Layout]] = {}
 
     def look(self, space: SpaceState) -> Look:
-        """The map of a space as it is now; what it lacks is begun."""
-        job = self._background.job(self._key(space), lambda report: self._made(space, report))
+        """Return the state of a space's map, and start to bring it up to date."""
+        job = self._background.job(self._key(space), lambda report: self._build(space, report))
         if job.is_running:
-            job.wait(_PATIENCE)
+            job.wait(_WAIT_SECONDS)
         return Look(self.newest(space), job)
 
     def again(self, space: SpaceState) -> None:
-        """Try anew what failed."""
+        """Forget a job that failed, so that the next `look` starts another."""
         self._background.forget(self._key(space))
 
     def _key(self, space: SpaceState) -> tuple[str, str, int, str, int, int]:
         return ("map", str(self._library.path), id(self), space.key, space.epoch, space.last_id)
 
     def newest(self, space: SpaceState) -> Layout | None:
-        """The newest layout there is, without contents that no present photo holds; None before the first."""
+        """Return the newest layout, without contents that no present photo holds; None before the first."""
         with self._lock:
             layout = self._latest.get(space.id)
             shown = self._shown.get(space.id)
@@ -84,7 +84,8 @@ class Maps:
 
     # -- the work -----------------------------------------------------------------------------------------------
 
-    def _made(self, space: SpaceState, report: Report) -> Layout:
+    def _build(self, space: SpaceState, report: Report) -> Layout:
+        """Load, update or make the layout of a space, and save it."""
         report(0.0, "Reading the vectors")
         index = self._library.vectors.get(space.id)
         ids = np.sort(index.ids)
@@ -97,41 +98,45 @@ class Maps:
             if np.array_equal(old.ids, ids):
                 return self._publish(space, old)
             self._publish(space, old)
-        points = map_layout.reduced(index.vectors_of, ids, lambda done: report(0.15 * done, "Reading the vectors"))
-        layout = _brought_up_to_date(old, ids, points) if old is not None else None
+        points = map_layout.principal_components(
+            index.vectors_of, ids, lambda done: report(0.15 * done, "Reading the vectors")
+        )
+        layout = _update(old, ids, points) if old is not None else None
         if layout is None:
-            layout = self._anew(space, old, ids, points, report)
+            layout = self._lay_out(space, old, ids, points, report)
         layout = replace(layout, generation=self._library.catalog.generation())
         if not self._library.readonly:
             files.save(layout, path)
         return self._publish(space, layout)
 
-    def _anew(self, space: SpaceState, old: Layout | None, ids: Ids, points: Floats, report: Report) -> Layout:
-        places = map_layout.apart(map_layout.fitted(points[:, :2]))
+    def _lay_out(self, space: SpaceState, old: Layout | None, ids: Ids, points: Floats, report: Report) -> Layout:
+        """Lay out all pictures, from the positions of the old layout where there is one."""
+        places = map_layout.separated(map_layout.fit_to_screen(points[:, :2]))
         first = Layout(space.key, "pca", 0, ids, places, np.zeros(len(ids), np.uint8), ())
         if old is None:
             self._publish(space, first)
-        if len(ids) >= map_layout.FEWEST:
+        if len(ids) >= map_layout.MIN_FOR_UMAP:
             start, like = places, None
-            if old is not None and len(known := _known(old, ids)[0]):
-                start = _among(old, ids, points)
+            if old is not None and len(known := _common_rows(old, ids)[0]):
+                start = _initial_places(old, ids, points)
                 like = known, start[known]
-            places = map_layout.fitted(_arranged(points, start, report), like)
-            first = replace(first, method="umap", places=map_layout.apart(places, step=1e-4))
+            places = map_layout.fit_to_screen(_umap_places(points, start, report), like)
+            first = replace(first, method="umap", places=map_layout.separated(places, step=1e-4))
         report(0.9, "Naming the groups")
         groups = cluster_names.clusters(first.places)
         vectors_of = self._library.vectors.get(space.id).vectors_of
-        labels = cluster_names.named(self._library, self._encoders, space, ids, groups, vectors_of)
+        labels = cluster_names.name_clusters(self._library, self._encoders, space, ids, groups, vectors_of)
         return replace(first, clusters=groups, labels=labels)
 
 
-def _arranged(points: Floats, start: Floats, report: Report) -> Floats:
+def _umap_places(points: Floats, start: Floats, report: Report) -> Floats:
+    """Lay out `LANDMARKS` of the points by UMAP, and interpolate the others: float32 (n, 2)."""
     count = len(points)
     marks = np.arange(count)
     if count > map_layout.LANDMARKS:
         marks = np.sort(np.random.default_rng(0).choice(count, map_layout.LANDMARKS, replace=False))
     report(0.2, f"Arranging {len(marks):,} pictures by what they show")
-    fixed = map_layout.arranged(points[marks], start[marks])
+    fixed = map_layout.umap_positions(points[marks], start[marks])
     if len(marks) == count:
         return fixed
     places = np.empty((count, 2), np.float32)
@@ -141,36 +146,36 @@ def _arranged(points: Floats, start: Floats, report: Report) -> Floats:
     for first in range(0, len(rest), step):
         report(0.7 + 0.2 * first / len(rest), f"Putting {len(rest):,} more among them")
         rows = rest[first : first + step]
-        places[rows] = map_layout.placed(points[rows], points[marks], fixed)
+        places[rows] = map_layout.interpolated(points[rows], points[marks], fixed)
     return places
 
 
-def _known(old: Layout, ids: Ids) -> tuple[map_layout.Rows, map_layout.Rows]:
-    """Rows of `ids` that the old layout has, and its own rows of them."""
-    _, mine, its = np.intersect1d(ids, old.ids, assume_unique=True, return_indices=True)
-    return mine, its
+def _common_rows(old: Layout, ids: Ids) -> tuple[map_layout.Rows, map_layout.Rows]:
+    """Return the rows of the contents that both have: those in `ids`, and those in the old layout."""
+    _, rows, old_rows = np.intersect1d(ids, old.ids, assume_unique=True, return_indices=True)
+    return rows, old_rows
 
 
-def _among(old: Layout, ids: Ids, points: Floats) -> Floats:
-    """Where the old layout has the pictures, some at least, and for others where it has their neighbours."""
-    mine, its = _known(old, ids)
+def _initial_places(old: Layout, ids: Ids, points: Floats) -> Floats:
+    """Take positions from the old layout, and interpolate those of new pictures: float32 (n, 2)."""
+    rows, old_rows = _common_rows(old, ids)
     places = np.empty((len(ids), 2), np.float32)
-    places[mine] = old.places[its]
-    new = np.setdiff1d(np.arange(len(ids)), mine)
-    places[new] = map_layout.placed(points[new], points[mine], old.places[its])
+    places[rows] = old.places[old_rows]
+    new = np.setdiff1d(np.arange(len(ids)), rows)
+    places[new] = map_layout.interpolated(points[new], points[rows], old.places[old_rows])
     return places
 
 
-def _brought_up_to_date(old: Layout, ids: Ids, points: Floats) -> Layout | None:
-    """The old layout with new pictures among it and old ones gone; None where too much changed for that."""
-    mine, its = _known(old, ids)
-    new = np.setdiff1d(np.arange(len(ids)), mine)
-    since = old.since + len(new) + len(old.ids) - len(its)
-    if since > RENEWED * (len(ids) - len(new)) or len(ids) < map_layout.FEWEST:
+def _update(old: Layout, ids: Ids, points: Floats) -> Layout | None:
+    """Add new pictures to the old layout and remove those that are gone; None where too many changed."""
+    rows, old_rows = _common_rows(old, ids)
+    new = np.setdiff1d(np.arange(len(ids)), rows)
+    since = old.since + len(new) + len(old.ids) - len(old_rows)
+    if since > MAX_CHANGED_SHARE * (len(ids) - len(new)) or len(ids) < map_layout.MIN_FOR_UMAP:
         return None
     clusters = np.empty(len(ids), np.uint8)
-    clusters[mine] = old.clusters[its]
+    clusters[rows] = old.clusters[old_rows]
     if len(new):
-        rows, _ = map_layout.nearest(points[mine], points[new], 1)
-        clusters[new] = old.clusters[its][rows[:, 0]]
-    return replace(old, ids=ids, places=_among(old, ids, points), clusters=clusters, since=since)
+        nearest, _ = map_layout.nearest_neighbours(points[rows], points[new], 1)
+        clusters[new] = old.clusters[old_rows][nearest[:, 0]]
+    return replace(old, ids=ids, places=_initial_places(old, ids, points), clusters=clusters, since=since)

@@ -1,4 +1,4 @@
-"""What the points of the map are coloured by: their group, their folder or their year; and what each colour means."""
+"""Colours of the map's points by cluster, folder or year, and what each colour means."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ By = Literal["cluster", "folder", "year"]
 BYS: Final[tuple[By, ...]] = get_args(By)
 
 REST: Final = 255
-"""The category of those that have no colour of their own."""
+"""The category of pictures without a colour of their own."""
 QUIET: Final = ("#8a9290", "#7b8482")
-"""Their grey, on light and on dark."""
+"""Their grey on a light and on a dark ground."""
 
 # The "bright" scheme, made to be told apart by people who are colour-blind, and on light and dark; without its grey.
 # Source: P. Tol, Colour Schemes, SRON/EPS/TN/09-002, issue 3.2, 2021, figure 1.
 BRIGHT: Final = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
 
-# Ten steps of viridis (S. van der Walt, N. Smith, 2015; public domain), which grows evenly lighter for every eye, in
-# grey too. Each end would vanish on one of the two grounds: there it is left out.
+# Ten steps of viridis (S. van der Walt, N. Smith, 2015; public domain), whose lightness grows evenly, also for
+# colour-blind people and in grey. Each end would be invisible on one of the two grounds, and is left out there.
 _VIRIDIS: Final = (
     "#440154", "#482878", "#3E4A89", "#31688E", "#26838F", "#1F9E89", "#35B779", "#6CCE59", "#B5DE2C", "#FDE725",
 )  # fmt: skip
@@ -35,13 +35,13 @@ _FOLDERS_READ: Final = 2_000
 
 @dataclass(frozen=True)
 class Category:
-    """Pictures of one colour.
+    """A category of pictures, drawn in one colour.
 
     Attributes:
-        number: that stands for it in `Colouring.of`.
-        name: what they have in common; empty where nothing says it.
-        count: how many of the pictures have it.
-        light, dark: its colour, as in "#4477AA", on a light and on a dark ground.
+        number: its number in `Colouring.of`.
+        name: of the cluster, the folder or the year.
+        count: how many pictures are in it.
+        light, dark: its colour on a light and on a dark ground, as in "#4477AA".
     """
 
     number: int
@@ -53,22 +53,22 @@ class Category:
 
 @dataclass(frozen=True, eq=False)
 class Colouring:
-    """A category for each picture.
+    """The categories of some pictures.
 
     Attributes:
-        of: uint8 (n,); `REST` for those that belong to none.
-        categories: those that have pictures, in the order of a legend.
+        of: the category of each picture, uint8 (n,); `REST` where it has none.
+        categories: those that have pictures, in the order of the legend.
     """
 
     of: Bytes
     categories: tuple[Category, ...]
 
     def picked(self, known: Ids, ids: Ids) -> Colouring:
-        """The colours that some pictures have; `REST` for those that are not known.
+        """Return the colouring of other pictures; those that are not among `known` are in `REST`.
 
         Args:
-            known: content ids that `of` is of, int64 (n,), ascending.
-            ids: int64 (m,).
+            known: the content ids of this colouring, int64 (n,), ascending.
+            ids: the content ids wanted, int64 (m,).
         """
         if not len(known):
             return Colouring(np.full(len(ids), REST, np.uint8), ())
@@ -80,11 +80,11 @@ class Colouring:
 
 
 def by_cluster(clusters: Bytes, labels: Sequence[str], places: Floats) -> Colouring:
-    """By group. There are more groups than colours that can be told apart: the same one comes again far away.
+    """Colour by cluster. There are more clusters than distinguishable colours, so distant clusters share one.
 
     Args:
         clusters: uint8 (n,), below `len(labels)`.
-        labels: what each is called.
+        labels: the name of each cluster.
         places: float32 (n, 2).
     """
     count = len(labels)
@@ -102,8 +102,8 @@ def by_cluster(clusters: Bytes, labels: Sequence[str], places: Floats) -> Colour
 
 
 def by_folder(library: Library, ids: Ids) -> Colouring:
-    """By the largest folders of the first level at which there is more than one; the rest is grey. `ids` int64 (n,)."""
-    folders = library.catalog.facets(limit=_FOLDERS_READ).folders
+    """Colour by the largest folders of the first level that has several; the rest is grey. `ids`: int64 (n,)."""
+    folders = library.catalog.facets(limit=_FOLDERS_READ)["folders"]
     level = [(name, count) for name, count in folders if "/" not in name]
     while len(level) == 1:
         inner = [each for each in folders if each[0].rpartition("/")[0] == level[0][0]]
@@ -118,8 +118,8 @@ def by_folder(library: Library, ids: Ids) -> Colouring:
 
 
 def by_year(library: Library, ids: Ids) -> Colouring:
-    """By the year they were taken in, from dark to light; those without a date are grey. `ids` int64 (n,)."""
-    years = sorted(year for year, _ in library.catalog.facets(limit=1).years if year.isascii() and year.isdigit())
+    """Colour by the year a picture was taken, from dark to light; without a date it is grey. `ids`: int64 (n,)."""
+    years = sorted(year for year, _ in library.catalog.facets(limit=1)["years"] if year.isascii() and year.isdigit())
     years = years[-REST:]
     of = np.full(len(ids), REST, np.uint8)
     for number, year in enumerate(years):
@@ -140,7 +140,7 @@ def _colouring(of: Bytes, names: Sequence[str], colours: Sequence[tuple[str, ...
 
 
 def scale(share: float, ends: tuple[float, float]) -> str:
-    """A colour of viridis between two of its places; `share` 0 to 1."""
+    """Return the colour at `share`, 0 to 1, of the part of viridis between `ends`, also 0 to 1."""
     at = (ends[0] + share * (ends[1] - ends[0])) * (len(_VIRIDIS) - 1)
     low = min(int(at), len(_VIRIDIS) - 2)
     one, two = (np.array([int(_VIRIDIS[low + step][i : i + 2], 16) for i in (1, 3, 5)]) for step in (0, 1))

@@ -1,46 +1,45 @@
-"""A layout on disk: one file for each space, made again whenever it does not fit. Nothing in it is more than derived.
+"""A layout on disk: `space-N.npz` with its arrays, and `space-N.json` with its facts and a SHA-256 of both.
 
-The file: 8 bytes that name the format; the SHA-256 of all that follows; the length of the header, uint32; the header,
-JSON; content ids int64 (n,), places float32 (n, 2), clusters uint8 (n,). All little-endian.
+A layout is derived from the vectors. A file that is damaged, older, or of another space is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import Bytes, Floats, Ids
+from store.arrays import Floats, Ids
 from store.files import replace_file
 
 log = logging.getLogger(__name__)
 
+Bytes = NDArray[np.uint8]
 
-MAGIC: Final = b"SLMAP\x00\x00\x01"
-_DIGEST: Final = 32
-_ROW: Final = 8 + 8 + 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the pictures of a space lie.
+    """Where the pictures of a space lie on the map.
 
     Attributes:
-        space: its key.
-        method: `umap`, or `pca` where there are too few pictures for it, or it is still at work.
-        generation: of the library, when it was made.
+        space: the key of the space.
+        method: `umap`; `pca` where there are too few pictures for UMAP, or it has not finished.
+        generation: of the library when the layout was made.
         ids: content ids, int64 (n,), ascending.
         places: float32 (n, 2), about -1 to 1.
         clusters: the number of each picture's cluster, uint8 (n,), below `len(labels)`.
-        labels: what each cluster is called; empty where nothing says it.
-        since: how many pictures were put in or left out since the whole was laid out.
+        labels: the name of each cluster; empty for a cluster without one.
+        since: how many pictures were added or removed since the last full layout.
     """
 
     space: str
@@ -53,50 +52,56 @@ class Layout:
     since: int = 0
 
     def only(self, keep: NDArray[np.bool_]) -> Layout:
-        """The same with some of the pictures: bool (n,)."""
+        """Return the layout of some of the pictures: bool (n,)."""
         return replace(self, ids=self.ids[keep], places=self.places[keep], clusters=self.clusters[keep])
 
 
 def path_of(library: Path, space_id: int) -> Path:
-    """Where the layout of a space lies, in the folder of its library."""
-    return library / "maps" / f"space-{space_id}.map"
+    """The file of a space's arrays in the folder of its library."""
+    return library / "maps" / f"space-{space_id}.npz"
 
 
 def save(layout: Layout, path: Path) -> None:
-    """Write a layout beside `path` and put it there; where that can't be, it stays in memory only."""
-    header = json.dumps(
-        {
-            "space": layout.space, "method": layout.method, "generation": layout.generation, "count": len(layout.ids),
-            "labels": layout.labels, "since": layout.since,
-        }
-    ).encode()  # fmt: skip
-    arrays = (layout.ids.astype("<i8"), layout.places.astype("<f4"), layout.clusters.astype("u1"))
-    body = b"".join([len(header).to_bytes(4, "little"), header, *(array.tobytes() for array in arrays)])
+    """Write a layout to `path` and the JSON file beside it. Where they can't be written, it stays in memory only."""
+    buffer = io.BytesIO()
+    np.savez(buffer, ids=layout.ids, places=layout.places, clusters=layout.clusters)
+    data = buffer.getvalue()
+    facts = {
+        "format": _FORMAT, "space": layout.space, "method": layout.method, "generation": layout.generation,
+        "labels": layout.labels, "since": layout.since,
+    }  # fmt: skip
+    text = json.dumps(facts | {"sha256": _digest(data, facts)})
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        data = MAGIC + hashlib.sha256(body).digest() + body
         replace_file(path, lambda temporary: temporary.write_bytes(data), durable=False)
+        # A crash in between leaves a digest that does not fit, and the layout is made anew.
+        replace_file(
+            path.with_suffix(".json"), lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False
+        )
 
 
 def load(path: Path, space: str) -> Layout | None:
-    """The layout kept at `path` if it is of this space, and no bit of it changed; else None."""
+    """Read the layout at `path`; None where there is none, it is of another space, or a file is damaged or older."""
     try:
-        data = path.read_bytes()
+        data, text = path.read_bytes(), path.with_suffix(".json").read_bytes()
     except OSError:
         return None
-    body = data[len(MAGIC) + _DIGEST :]
-    if data[: len(MAGIC)] != MAGIC or data[len(MAGIC) : len(MAGIC) + _DIGEST] != hashlib.sha256(body).digest():
-        log.warning("the map %s is damaged or of another version; it is made again", path)
-        return None
-    start = 4 + int.from_bytes(body[:4], "little")
-    header = json.loads(body[4:start])
-    count = header["count"]
-    if header["space"] != space or len(body) != start + count * _ROW:
-        return None
-    return Layout(
-        space, header["method"], header["generation"],
-        ids=np.frombuffer(body, "<i8", count, start).astype(np.int64),
-        places=np.frombuffer(body, "<f4", 2 * count, start + 8 * count).reshape(-1, 2).astype(np.float32),
-        clusters=np.frombuffer(body, "u1", count, start + 16 * count).copy(),
-        labels=tuple(header["labels"]), since=header["since"],
-    )  # fmt: skip
+    try:
+        facts = json.loads(text)
+        if facts.pop("sha256") == _digest(data, facts) and facts["format"] == _FORMAT:
+            if facts["space"] != space:
+                return None
+            labels = tuple(facts["labels"])
+            with np.load(io.BytesIO(data)) as arrays:
+                return Layout(
+                    space, facts["method"], facts["generation"], arrays["ids"], arrays["places"], arrays["clusters"],
+                    labels, facts["since"],
+                )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # the JSON file is damaged
+    log.warning("the map %s is damaged or of another version; it is made anew", path)
+    return None
+
+
+def _digest(data: bytes, facts: dict[str, Any]) -> str:
+    return hashlib.sha256(data + json.dumps(facts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which pictures a line drawn on the map goes around."""
+"""The pictures inside a line drawn on the map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK: Final = 65_536
 
 
 def corners(given: Any) -> NDArray[np.float64]:
-    """A polygon as a browser sends it, a list of [x, y], as float64 (n, 2).
+    """Read a polygon as a browser sends it, a list of [x, y]: float64 (n, 2).
 
     Raises:
         QueryError: it is not one, or has more than 2,000 corners.
@@ -33,10 +33,10 @@ def corners(given: Any) -> NDArray[np.float64]:
 
 
 def inside(polygon: NDArray[np.float64] | Sequence[Sequence[float]], places: Floats) -> NDArray[np.bool_]:
-    """Which places lie in a polygon, by the even-odd rule: bool (n,). Its last corner is joined to its first.
+    """Find the positions inside a polygon, by the even-odd rule: bool (n,). The last corner is joined to the first.
 
-    A ray from each place to the right is cut by an edge or not; an odd number of cuts means inside. W. R. Franklin's
-    PNPOLY: an edge counts its lower end and not its upper one, so a corner is never counted twice.
+    A position is inside where a ray to the right crosses an odd number of edges. As in W. R. Franklin's PNPOLY, an edge
+    includes its lower end and not its upper one, so a corner is never counted twice.
 
     Args:
         polygon: (m, 2).

@@ -1,4 +1,4 @@
-"""Parts of pictures, to search with: cut out of the file itself, upright, so that small things keep their detail."""
+"""Crops of pictures to search with, taken from the original file, so that small things keep their detail."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _QUALITY: Final = 95
 
 
 def as_box(values: object) -> Box:
-    """What a browser sent, as a box.
+    """Read a box as a browser sends it.
 
     Raises:
-        QueryError: it is none.
+        QueryError: it is not four numbers, or not inside the picture.
     """
     if isinstance(values, Sequence) and len(values) == 4:
         given = [float(each) for each in values if isinstance(each, int | float)]
@@ -39,12 +39,12 @@ def as_box(values: object) -> Box:
 
 
 def crop(library: Library, content_id: int, box: Box) -> bytes:
-    """A part of a picture of the library as a JPEG without metadata.
+    """Crop a picture of the library: a JPEG without metadata.
 
     Args:
         library: the library.
         content_id: of the picture.
-        box: the part.
+        box: the part to keep.
 
     Raises:
         QueryError: the picture is not there, can't be read, or the part is too small.
@@ -52,7 +52,7 @@ def crop(library: Library, content_id: int, box: Box) -> bytes:
     content_hash = library.catalog.hash_of(content_id)
     if content_hash is None:
         raise QueryError(f"There is no picture {content_id} in this library.")
-    # A drive that is not there takes the file; what was made of it before still shows the part, if not as sharp.
+    # Where the drive is not mounted, the preview or the thumbnail still has the part, less sharp.
     data = original_bytes(library, content_hash) or preview(library, content_hash) or thumbnail(library, content_hash)
     if data is None:
         raise QueryError("The file of this picture changed or can't be read, so no part of it can be taken.")
@@ -60,7 +60,7 @@ def crop(library: Library, content_id: int, box: Box) -> bytes:
 
 
 def crop_of(data: bytes, box: Box) -> bytes:
-    """The same of a picture's file.
+    """Crop a picture given as the bytes of its file; see `crop`.
 
     Raises:
         QueryError: it can't be read, or the part is too small.
@@ -68,7 +68,7 @@ def crop_of(data: bytes, box: Box) -> bytes:
     from sightline.images.decode import DecodeError, decode
 
     left, top, right, bottom = as_box(box)
-    # The picture's own sides are not known yet; the shorter of them is the worst case.
+    # The picture's size is not known yet; its shorter side is the worst case.
     need = math.ceil(WANTED / (2 * min(right - left, bottom - top)))
     try:
         with DECODES:

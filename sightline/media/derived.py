@@ -1,4 +1,4 @@
-"""Pictures as the page shows them: thumbnails of the library, and pictures that someone dropped on the page."""
+"""Thumbnails and previews of contents, made again from their photos where they are missing."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thum
 
 
 def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
-    """The thumbnail (JPEG) of a content, made again from its photo where it is missing; None where that can't be."""
+    """Return the thumbnail (JPEG, at most 512 px) of a content; None where it is missing and no photo can be read."""
     data = library.thumbnails.read(content_hash)
     if data is None:
         with DECODES:
-            data = library.thumbnails.read(content_hash) or _remade(library, content_hash)
+            data = library.thumbnails.read(content_hash) or _make_thumbnail(library, content_hash)
     return data
 
 
 def preview(library: Library, content_hash: bytes) -> bytes | None:
-    """A larger picture (JPEG, at most 1600 px) of a content, made from its photo; None where that can't be read."""
+    """Return the preview (JPEG, at most 1600 px) of a content; None where it is missing and no photo can be read."""
     data = library.previews.read(content_hash)
     if data is None:
         with DECODES:
-            data = library.previews.read(content_hash) or _previewed(library, content_hash)
+            data = library.previews.read(content_hash) or _make_preview(library, content_hash)
     return data
 
 
-def _previewed(library: Library, content_hash: bytes) -> bytes | None:
+def _make_preview(library: Library, content_hash: bytes) -> bytes | None:
     from sightline.images.decode import DecodeError, preview
 
     original = original_bytes(library, content_hash)
@@ -45,12 +45,12 @@ def _previewed(library: Library, content_hash: bytes) -> bytes | None:
     except DecodeError:
         return None
     if not library.readonly:
-        with suppress(OSError):  # as in _remade
+        with suppress(OSError):  # as in _make_thumbnail
             library.previews.write(content_hash, data)
     return data
 
 
-def _remade(library: Library, content_hash: bytes) -> bytes | None:
+def _make_thumbnail(library: Library, content_hash: bytes) -> bytes | None:
     from sightline.images.decode import DecodeError, decode
 
     original = original_bytes(library, content_hash)
@@ -67,7 +67,7 @@ def _remade(library: Library, content_hash: bytes) -> bytes | None:
 
 
 def original_bytes(library: Library, content_hash: bytes) -> bytes | None:
-    """A file of a content, if one still is what was indexed: under this hash no other picture may ever be shown."""
+    """Read a file of a content, after checking its hash; None where no file still is what was indexed."""
     known = library.catalog.content_by_hash(content_hash, 0)
     for root, relative in library.catalog.paths_of(known[0]) if known is not None else ():
         path = to_path(root, relative)

@@ -1,6 +1,6 @@
-"""Pictures out of the library: copies of photos, or links to them, in a folder of the user's choice.
+"""Export photos of the library as copies or links to a folder of the user's choice.
 
-Nothing that is there is ever replaced, nothing is written outside the folder, and a file is there whole or not at all.
+No existing file is ever replaced, nothing is written outside the folder, and no file is written in part.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errn
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What became of one photo.
+    """The result of exporting one photo.
 
     Attributes:
         source: the photo.
-        target: where it is now; of one that failed, where it should have gone.
-        outcome: `there` where the folder held the same file under this name already.
+        target: the exported file; of one that failed, the intended one.
+        outcome: `there` where the folder already had the same file under this name.
         reason: why it failed, in words; empty otherwise.
     """
 
@@ -49,17 +49,17 @@ class Exported:
 def export(
     photos: Iterable[PhotoRow], folder: Path, *, link: Link = "copy", tree: bool = False, dry_run: bool = False
 ) -> Iterator[Exported]:
-    """Put photos into a folder, one after the other; a photo that fails does not stop the rest.
+    """Export photos to a folder, one after the other; a photo that fails does not stop the rest.
 
-    File names are kept. Where a name is taken by another file, " (2)", " (3)" ... is put before its suffix; where it is
-    taken by the same file, nothing is done, so that a stopped export can be run again.
+    File names are kept. Where another file has the name, " (2)", " (3)" ... is added before the suffix. Where the same
+    file has it, nothing is done, so a stopped export can be run again.
 
     Args:
-        photos: what to export.
-        folder: made, with its parents, where it is not there.
+        photos: the photos to export.
+        folder: created with its parents where it does not exist.
         link: a copy (with the original's times), a hard link, or a symbolic one to the absolute path.
         tree: keep the folders below the root, under the root's own name; otherwise all files lie side by side.
-        dry_run: write nothing, and say what would be written.
+        dry_run: write nothing, and yield what would be written.
 
     Raises:
         OSError: the folder can't be made.
@@ -78,7 +78,7 @@ def export(
 
 
 def inside_roots(library: Library, folder: Path) -> list[Path]:
-    """The indexed folders that `folder` lies in, or is: what is written there is indexed too, the next time."""
+    """Return the indexed folders that `folder` is or lies in: files exported there are indexed in the next run."""
     target = folder.expanduser().resolve()
     roots = [to_path(root.path) for root in library.catalog.roots()]
     return [root for root in roots if target.is_relative_to(root.resolve())]
@@ -130,7 +130,7 @@ def _namesakes(wanted: Path) -> Iterator[Path]:
 
 
 def _same(source: Path, target: Path, link: Link) -> bool:
-    """Whether `target` is already what writing it would make."""
+    """Whether `target` is already what would be written."""
     try:
         if link == "symbolic":
             return target.is_symlink() and target.samefile(source)
@@ -165,7 +165,7 @@ def _write(source: Path, target: Path, link: Link) -> None:
 
 
 def _publish(temporary: Path, target: Path) -> None:
-    """Give a finished file its name, unless the name is taken: a rename would replace what has it."""
+    """Give a finished file its name, unless another file has it: a rename would replace that file."""
     try:
         target.hardlink_to(temporary)
     except OSError as error:

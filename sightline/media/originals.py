@@ -1,4 +1,4 @@
-"""The file of a picture, as it lies on the disk: which one it is, and how it goes out as a download."""
+"""The original file of a picture, and its headers as a download."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from store.library import Library
 from store.paths import to_path
 
-# By what the content is, never by the name: a photo called `x.html` must not become a page of ours.
+# By the content, never by the name: a photo called `x.html` must not be served as a page.
 _TYPES: Final[Mapping[str, str]] = {
     "JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif",
     "TIFF": "image/tiff", "BMP": "image/bmp", "AVIF": "image/avif", "HEIF": "image/heic", "JPEG2000": "image/jp2",
@@ -33,7 +33,7 @@ class Original:
         name: its name, as bytes.
         hash: of its content.
         media_type: of its content; `application/octet-stream` where that is not known.
-        facts: of the file when it was looked at.
+        facts: the file's `stat` when it was checked.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Original:
 
 
 def original(library: Library, content_id: int) -> Original | None:
-    """The first present file of a content that still is what was indexed; None where there is none."""
+    """Find the first present file of a content that still is what was indexed; None where there is none."""
     photo = library.catalog.photos([content_id]).get(content_id)
     if photo is None:
         return None
@@ -54,9 +54,9 @@ def original(library: Library, content_id: int) -> Original | None:
             facts = path.stat()
             if not stat.S_ISREG(facts.st_mode) or facts.st_size != place.size:
                 continue
-            # What has the size and the time that it had is taken for what it was, as the indexer takes it: to hash a
-            # film scan of 500 MB for each part of a download that a browser asks for would cost a second each time.
-            # Where only the time differs (a restored backup) the content decides.
+            # A file of the same size and time counts as unchanged, as for the indexer: hashing a scan of 500 MB for
+            # each range that a browser requests would take a second each time. Where only the time differs (a restored
+            # backup), the hash decides.
             if facts.st_mtime_ns != place.mtime_ns and _hash_of(path) != photo.hash:
                 continue
         except OSError:
@@ -72,10 +72,10 @@ def _hash_of(path: Path) -> bytes:
 
 
 def disposition(name: bytes) -> str:
-    """The header `Content-Disposition` that makes a browser save a file under its name (RFC 6266).
+    """Return the header `Content-Disposition` that makes a browser save a file under its name (RFC 6266).
 
-    A name that is no plain ASCII goes as UTF-8 (RFC 8187) beside a plain one for old programs; one that is no UTF-8
-    can't be told in a header, so it goes as the plain one alone.
+    A name that is not ASCII is sent as UTF-8 (RFC 8187), beside an ASCII one for old programs. A name that is not UTF-8
+    can't be sent, so it has the ASCII one alone.
     """
     try:
         text: str | None = name.decode("utf-8")

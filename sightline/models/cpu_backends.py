@@ -1,4 +1,4 @@
-"""How a CPU runs a model fastest: measured on the very model, checked against float32, and remembered.
+"""The fastest way to run a model on this CPU: measured on the model itself, checked against float32, and remembered.
 
 Nothing here is assumed of a processor. bfloat16 is several times as fast where it has AVX-512 BF16 or AMX, and emulated
 where it has not; packed weights win where MKL is slow. The numbers are in docs/benchmarks.md.
@@ -22,8 +22,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sightline.models.memory import give_back
 from sightline.models.onednn_linear import pack
-from sightline.models.probe_model import changed, cut
 from store.files import replace_file
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Backend:
     packed: bool = False
 
     def apply(self, module: nn.Module) -> None:
-        """Turn a module into one that runs this way, in place.
+        """Change a module in place so that it runs this way.
 
         Raises:
             RuntimeError, AttributeError: it can't run this way here; the module is of no more use.
@@ -49,26 +49,63 @@ class Backend:
 
 
 REFERENCE: Final = Backend("float32", torch.float32)
-# In the order of what they cost in exactness; a later one must be clearly faster than the best before it.
+# The most exact first; a later one must be faster than the best before it by `MIN_SPEEDUP`.
 CANDIDATES: Final = (
     Backend("float32 packed", torch.float32, True),
     Backend("bfloat16", torch.bfloat16),
     Backend("bfloat16 packed", torch.bfloat16, True),
 )
-CLEARLY: Final = 1.15
 # Least cosine of a picture's vector, or a text's, to that of float32.
-ALIKE: Final = 0.999
-# A choice is remembered where the two comparisons of each candidate say the same, give or take this factor.
-CONSISTENT: Final = 1.25
-# A comparison lasts so long, seconds, but at least a turn.
-_PATIENCE: Final = 0.4
-# As many pictures as float32 takes so long for, seconds: of short turns some have the cores to themselves.
+MIN_COSINE: Final = 0.999
+MIN_SPEEDUP: Final = 1.15
+MAX_DISAGREEMENT: Final = 1.25
+# As many pictures at once as a block takes so long for in float32, seconds: of short turns some have the cores to
+# themselves.
 _TURN: Final = 0.05
-_MOST_PICTURES: Final = 8
+_MAX_PICTURES: Final = 8
 # Of remembered choices; a library sees one or two models.
 _KEPT: Final = 64
 
 Run = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How back ends are compared.
+
+    Attributes:
+        candidates: what is tried, the most exact first.
+        min_speedup: how many times faster than the best before it a candidate must be to be chosen.
+        max_disagreement: up to which factor the two comparisons of a candidate say the same; a choice is remembered
+            where all do.
+        seconds: how long a comparison lasts, if one turn of both does not take longer.
+        clock: gives seconds.
+    """
+
+    candidates: tuple[Backend, ...] = CANDIDATES
+    min_speedup: float = MIN_SPEEDUP
+    max_disagreement: float = MAX_DISAGREEMENT
+    seconds: float = 0.4
+    clock: Callable[[], float] = time.perf_counter
+
+    def speedup(self, slow: Work, fast: Work) -> float:
+        """How many times faster `fast` is: turn about, and of the fastest turns, as other work may share the cores."""
+        of_slow, of_fast = float("inf"), float("inf")
+        end = self.clock() + self.seconds
+        while of_slow == float("inf") or self.clock() < end:
+            of_slow = min(of_slow, self.time(slow))
+            of_fast = min(of_fast, self.time(fast))
+        return of_slow / of_fast
+
+    def time(self, work: Work) -> float:
+        """Seconds that some work takes."""
+        begun = self.clock()
+        work()
+        return self.clock() - begun
+
+
+DEFAULT_PROBE: Final = Probe()
 
 
 def recall(key: str) -> Backend | None:
@@ -77,17 +114,18 @@ def recall(key: str) -> Backend | None:
     return next((backend for backend in (REFERENCE, *CANDIDATES) if backend.name == known), None)
 
 
-def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int]) -> Backend:
-    """The fastest back end for a model here, by a probe of a second or two; remembered for `recall` if it is sure.
+def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int], probe: Probe = DEFAULT_PROBE) -> Backend:
+    """Find the fastest back end for a model here, in some seconds; remember it for `recall` if it is sure.
 
     Args:
         key: of the model's space.
         tower: its image tower, float32, on the CPU; left as it is.
         run: (module, float32 pixels (n, 3, *size)) to features (n, any); casts the pixels to the module's type.
         size: height and width of its input, px.
+        probe: how it is measured.
     """
-    found, sure = probe(tower, run, size)
-    if not sure:
+    found, is_sure = measure(tower, run, size, probe)
+    if not is_sure:
         log.info("other work made the measurement uncertain: the next start measures again")
         return found
     path = _memory()
@@ -98,65 +136,68 @@ def choose(key: str, tower: nn.Module, run: Run, size: tuple[int, int]) -> Backe
     return found
 
 
-def probe(tower: nn.Module, run: Run, size: tuple[int, int]) -> tuple[Backend, bool]:
-    """Measure every candidate against float32; arguments as for `choose`.
+def measure(tower: nn.Module, run: Run, size: tuple[int, int], probe: Probe = DEFAULT_PROBE) -> tuple[Backend, bool]:
+    """Measure every candidate against float32, on a copy of the model; arguments as for `choose`.
+
+    Vectors are compared of the whole model, times of one block: a large model takes seconds for a picture on a CPU.
 
     Returns:
         The fastest in both of its comparisons, and whether none of them contradicted the other: on a busy machine the
         moment at which other work ran may decide, and what is remembered is never measured again.
     """
-    sure = True
+    is_sure = True
     with torch.inference_mode():
-        small = cut(tower)  # speeds are compared on a part, as a second copy of a model may not fit into the memory
-        one = _pictures(1, size)
-        run(small, one)
-        count = min(_MOST_PICTURES, max(1, round(_TURN / _seconds(small, run, one))))
+        _, block = _run_with_block(tower, run, _pictures(1, size))
+        count = min(_MAX_PICTURES, max(1, round(_TURN / probe.time(block))))
         pixels = _pictures(count, size)
-        expected = run(tower, pixels)
+        expected, block = _run_with_block(tower, run, pixels)
         best, best_speed = REFERENCE, 1.0
-        for candidate in CANDIDATES:
-            other = None  # one copy at a time
+        for candidate in probe.candidates:
+            other = other_block = None  # one copy at a time
+            give_back()
             try:
-                made = run(changed(tower, candidate.apply), pixels)
-                cosine = least_cosine(made, expected)
-                if not cosine >= ALIKE:  # NaN neither
-                    log.debug("back end %s: cosine %.5f", candidate.name, cosine)
-                    continue
-                other = copy.deepcopy(small)
+                other = copy.deepcopy(tower)
                 candidate.apply(other)
-                run(other, pixels)
+                vectors, other_block = _run_with_block(other, run, pixels)
+                cosine = least_cosine(vectors, expected)
             except Exception as error:  # noqa: BLE001 - operators that a build lacks, or a model can't take, raise anything
                 log.debug("back end %s can't run this model here: %s", candidate.name, error)
                 continue
-            speed, more = sorted(_speed(small, other, run, pixels) for _ in range(2))
+            if not cosine >= MIN_COSINE:  # NaN neither
+                log.debug("back end %s: cosine %.5f", candidate.name, cosine)
+                continue
+            speed, more = sorted(probe.speedup(block, other_block) for _ in range(2))
             log.debug("back end %s: %.2f and %.2f times float32, cosine %.5f", candidate.name, speed, more, cosine)
-            needed = CLEARLY * best_speed
-            sure = sure and (more < needed or speed * CONSISTENT >= needed)
+            needed = probe.min_speedup * best_speed
+            is_sure = is_sure and (more < needed or speed * probe.max_disagreement >= needed)
             if speed >= needed:
                 best, best_speed = candidate, speed
     log.info("the model runs as %s, %.1f times as fast as in float32", best.name, best_speed)
-    return best, sure
+    return best, is_sure
+
+
+def _run_with_block(tower: nn.Module, run: Run, pixels: torch.Tensor) -> tuple[torch.Tensor, Work]:
+    """Run a network on pixels; returns its features, and how to run one of its blocks on the same input again.
+
+    The block is of the longest list of modules, as a transformer's or a stage's: its second, as the first may be of
+    another shape. A network without such a list is its own block.
+    """
+    lists = (module for module in tower.modules() if isinstance(module, nn.ModuleList | nn.Sequential))
+    longest: Any = max(lists, key=len, default=())
+    block: nn.Module = longest[1] if len(longest) > 1 else tower
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    hook = block.register_forward_pre_hook(lambda _, given, named: calls.append((given, named)), with_kwargs=True)
+    features = run(tower, pixels)
+    hook.remove()
+    if not calls:  # a list whose members are not called one by one
+        return features, lambda: run(tower, pixels)
+    given, named = calls[0]
+    return features, lambda: block(*given, **named)
 
 
 def least_cosine(made: torch.Tensor, expected: torch.Tensor) -> float:
     """The least cosine of features (n, any) to those of float32, row by row; NaN where either is not finite."""
     return float(functional.cosine_similarity(made.float(), expected.float(), dim=-1).min())
-
-
-def _speed(tower: nn.Module, other: nn.Module, run: Run, pixels: torch.Tensor) -> float:
-    """How many times faster `other` is: turn about, and of the fastest turns, as other work may share the cores."""
-    slow, fast = float("inf"), float("inf")
-    end = time.perf_counter() + _PATIENCE
-    while slow == float("inf") or time.perf_counter() < end:
-        slow = min(slow, _seconds(tower, run, pixels))
-        fast = min(fast, _seconds(other, run, pixels))
-    return slow / fast
-
-
-def _seconds(module: nn.Module, run: Run, pixels: torch.Tensor) -> float:
-    begun = time.perf_counter()
-    run(module, pixels)
-    return time.perf_counter() - begun
 
 
 def _pictures(count: int, size: tuple[int, int]) -> torch.Tensor:

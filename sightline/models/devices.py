@@ -13,7 +13,7 @@ PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name; `auto` is the first of CUDA, MPS and the CPU that is here. `cuda` is one card.
+    """The device of this name; `auto` is the first of CUDA, MPS and the CPU that is here. `cuda` is one GPU.
 
     Raises:
         SpaceError: the device is not here.
@@ -21,27 +21,27 @@ def choose_device(name: str) -> torch.device:
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, present in here.items() if present)
-    card = re.fullmatch(r"cuda:(\d{1,4})", name)
-    kind = "cuda" if card else name
+    gpu = re.fullmatch(r"cuda:(\d{1,4})", name)
+    kind = "cuda" if gpu else name
     if kind not in here:
         raise SpaceError(f"There is no device {name!r}; choose one of {', '.join(DEVICES)}.")
     if not here[kind]:
         raise SpaceError(f"This machine has no usable {kind} device; say --device auto or --device cpu.")
-    count = torch.cuda.device_count() if card else 0
-    if card and int(card[1]) >= count:
+    count = torch.cuda.device_count() if gpu else 0
+    if gpu and int(gpu[1]) >= count:
         raise SpaceError(f"This machine has {count} CUDA devices, cuda:0 to cuda:{count - 1}, and no {name}.")
     return torch.device(name)
 
 
 def choose_devices(name: str) -> list[str]:
-    """The devices that work on a run: every card where `cuda`, by this name or `auto`, names no single one.
+    """The devices that work on a run: every GPU where `cuda`, by this name or `auto`, names no single one.
 
     Raises:
         SpaceError: the device is not here.
     """
     device = choose_device(name)
     if device.type == "cuda" and device.index is None:
-        return [f"cuda:{card}" for card in range(torch.cuda.device_count())]
+        return [f"cuda:{gpu}" for gpu in range(torch.cuda.device_count())]
     return [str(device)]
 
 

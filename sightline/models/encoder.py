@@ -1,4 +1,4 @@
-"""Pixels or words to unit vectors. An `Encoder` owns a model's life: load, run under a lock, release."""
+"""Encoding of pixels and texts as unit vectors. An `Encoder` loads a model, runs it under a lock, and releases it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from torch import nn
 from torch.nn import functional
 
 from sightline.models import cpu_backends
-from sightline.models.cpu_backends import Backend
-from sightline.models.device_queue import Lane, Pending, join
+from sightline.models.cpu_backends import Backend, Probe
+from sightline.models.device_queue import CopyStream, PendingBatch, join
 from sightline.models.devices import choose_device, choose_precision
 from sightline.models.memory import give_back
 from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
-from sightline.models.weights import load, load_visual
+from sightline.models.weights import load_image_tower, load_network
 from store.arrays import Floats
 from store.errors import SpaceError
 
@@ -53,7 +53,7 @@ class Head:
 
 
 class Encoder:
-    """One model, loaded. Safe for use from several threads: one runs at a time.
+    """A loaded model. Safe for use from several threads: one runs at a time.
 
     Attributes:
         model: what it was loaded from.
@@ -64,13 +64,17 @@ class Encoder:
         batch_limit: most pictures at once; halved whenever the device runs out of memory.
     """
 
-    def __init__(self, model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True) -> None:
+    def __init__(
+        self, model: Model, *, device: str = "auto", precision: str = "auto", texts: bool = True,
+        probe: Probe = cpu_backends.DEFAULT_PROBE,
+    ) -> None:  # fmt: skip
         """Load the model's weights.
 
         Args:
             device: `auto`, `cuda`, `cuda:1` and so on, `mps` or `cpu`; one device (several: see `multi_gpu`).
             precision: `bf16`, `fp16` or `fp32`, as torch runs them; `auto` is what runs fastest here.
             texts: whether texts will be encoded; without, a joint model takes a fraction of the memory.
+            probe: how the fastest way to run it on a CPU is measured, where that is not known yet.
 
         Raises:
             SpaceError: the files can't be loaded, or the device or precision is not to be had here.
@@ -85,8 +89,8 @@ class Encoder:
         try:
             visual: nn.Module | None = None
             if model.has_text and not texts:
-                visual = load_visual(model, known.dtype if known else torch.float32)
-            loaded: tuple[nn.Module, Any, int] = load(model) if visual is None else (visual, None, 0)
+                visual = load_image_tower(model, known.dtype if known else torch.float32)
+            loaded: tuple[nn.Module, Any, int] = load_network(model) if visual is None else (visual, None, 0)
         except Exception as error:
             raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
         self._tower, self._tokenizer, self._context = loaded
@@ -94,7 +98,7 @@ class Encoder:
         # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
         self.head = _head(self._tower) if self._reads else None
         self._tower.eval().requires_grad_(False)
-        self.backend = known or self._fastest()
+        self.backend = known or self._fastest(probe)
         self._causal = causal_text(self._tower) if self._reads else None
         if self._reads and dtype is None and self.backend != cpu_backends.REFERENCE:
             self._apply_measured()
@@ -103,7 +107,7 @@ class Encoder:
         self._tower.to(self.device)
         if not known:
             give_back()  # the float32 weights
-        self._lane = Lane(self.device)
+        self._copies = CopyStream(self.device)
         mean, std = (
             torch.tensor(values, device=self.device) for values in (model.preprocess.mean, model.preprocess.std)
         )
@@ -111,8 +115,8 @@ class Encoder:
         self._scale = (1 / (255 * std)).view(1, 3, 1, 1)
         self._shift = (-mean / std).view(1, 3, 1, 1)
 
-    def _fastest(self) -> Backend:
-        """What runs this model fastest on this CPU. Its image tower is measured: it does nearly all the work."""
+    def _fastest(self, probe: Probe) -> Backend:
+        """Measure what runs the image tower, which does nearly all the work, fastest on this CPU."""
         tower: Any = self._tower
         visual: nn.Module = tower.visual if self.model.library == "open_clip" else tower
 
@@ -120,31 +124,31 @@ class Encoder:
             features: torch.Tensor = module(pixels.to(next(module.parameters()).dtype))
             return features
 
-        return cpu_backends.choose(self.model.identity().key, visual, run, self.preprocess.size)
+        return cpu_backends.choose(self.model.identity().key, visual, run, self.preprocess.size, probe)
 
     def _apply_measured(self) -> None:
-        """Make the network run as was found fastest for pictures, but for its texts where these come out otherwise."""
+        """Apply the fastest back end, but keep the text tower in float32 if its cosine falls below `MIN_COSINE`."""
         tokens = self._tokenizer([_A_TEXT])
         expected = self._text_features(tokens)
         try:
             self.backend.apply(self._tower)
             cosine = cpu_backends.least_cosine(self._text_features(tokens), expected)
-        except Exception as error:  # noqa: BLE001 - as in the probe: any operator may be lacking
+        except Exception as error:  # noqa: BLE001 - as in the measurement: any operator may be lacking
             log.debug("back end %s can't run the text tower here: %s", self.backend.name, error)
             cosine = -1.0
-        if cosine >= cpu_backends.ALIKE:
+        if cosine >= cpu_backends.MIN_COSINE:
             return
         log.info("texts are read in float32: as %s their cosine to it was %.5f", self.backend.name, cosine)
         # From the file once more: to keep the weights until now would take memory from every model for the sake of few.
         self._tower, self._causal = nn.Identity(), None
-        self._tower = load(self.model)[0].eval().requires_grad_(False)
+        self._tower = load_network(self.model)[0].eval().requires_grad_(False)
         self._causal = causal_text(self._tower)
         tower: Any = self._tower
         self.backend.apply(tower.visual)
 
     @property
     def preprocess(self) -> Preprocess:
-        """How pixels are prepared for `encode_images`."""
+        """The preparation of pixels for `encode_images`."""
         return self.model.preprocess
 
     @property
@@ -154,15 +158,15 @@ class Encoder:
 
     @property
     def ahead(self) -> int:
-        """How many batches are worth having in flight while the vectors of an older one are waited for."""
+        """How many batches are worth submitting before the vectors of the oldest are waited for."""
         return 1 if self.device.type == "cuda" else 0
 
     def encode_images(self, batch: torch.Tensor) -> Floats:
-        """Unit vectors of prepared pictures: `submit`, and the wait for them."""
+        """Encode prepared pictures as unit vectors: `submit`, and wait for them."""
         return self.submit(batch).vectors()
 
-    def submit(self, batch: torch.Tensor) -> Pending:
-        """Give the device a batch of prepared pictures. On CUDA this does not wait for it; elsewhere it does.
+    def submit(self, batch: torch.Tensor) -> PendingBatch:
+        """Give the device a batch of prepared pictures; on CUDA without waiting for it.
 
         Args:
             batch: uint8 (n, 3, *preprocess.size), as `Preprocess.apply` makes them. It may be reused afterwards.
@@ -179,8 +183,8 @@ class Encoder:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):
             none = np.empty((0, self.model.dim), np.float32)
-            return Pending(lambda: (none, 0.0))
-        parts: list[Pending] = []
+            return PendingBatch(lambda: (none, 0.0))
+        parts: list[PendingBatch] = []
         done = 0
         with self._lock, torch.inference_mode():
             while done < len(batch):
@@ -194,13 +198,13 @@ class Encoder:
                 done += len(part)
         return join(parts)
 
-    def _try(self, batch: torch.Tensor) -> Pending | None:
+    def _try(self, batch: torch.Tensor) -> PendingBatch | None:
         """Unit vectors, or None where the device has no room for so many pictures."""
         try:
-            begun = self._lane.begin()
+            begun = self._copies.begin()
             # uint8 crosses to the device: a quarter of float32's bytes.
-            pixels = self._lane.send(batch).float() * self._scale + self._shift
-            return self._lane.fetch(_unit(self._image_features(pixels.to(self.backend.dtype))), begun)
+            pixels = self._copies.send(batch).float() * self._scale + self._shift
+            return self._copies.fetch(_unit(self._image_features(pixels.to(self.backend.dtype))), begun)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -220,7 +224,7 @@ class Encoder:
         return features
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors of texts: float32 (n, dim).
+        """Encode texts as unit vectors: float32 (n, dim).
 
         Raises:
             SpaceError: the space has no text.

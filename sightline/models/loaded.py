@@ -40,7 +40,7 @@ class Encoders:
             return self._encoder
 
     def _load(self, space: SpaceState) -> Encoder:
-        from sightline.models.encoder import Encoder
+        from sightline.models import load
         from sightline.models.resolve import resolve
 
         model = resolve(space.model, offline=self._offline)
@@ -50,4 +50,4 @@ class Encoders:
                 "preprocessing changed. Searching with pictures of the library still works; for words, put the old "
                 f"model back or index again: python -m indexer FOLDER --space {space.model}"
             )
-        return Encoder(model)
+        return load(model)

@@ -1,4 +1,4 @@
-"""Several devices with the same model, behind the door of one."""
+"""Several devices with the same model, used as one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sightline.models.device_queue import Pending
-from sightline.models.devices import choose_devices
+from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder
 from store.arrays import Floats
 
@@ -18,16 +17,8 @@ if TYPE_CHECKING:
     from sightline.models.resolve import Model
 
 
-def open_encoder(model: Model, *, device: str = "auto", precision: str = "auto") -> Encoder | Fleet:
-    """What encodes pictures on a device, or on all cards; arguments and errors as for `Encoder`."""
-    devices = choose_devices(device)
-    if len(devices) == 1:
-        return Encoder(model, device=devices[0], precision=precision, texts=False)
-    return Fleet(model, devices, precision=precision)
-
-
-class Fleet:
-    """One `Encoder` for each device, and a batch of pictures to whichever is free. Safe for use from several threads.
+class MultiDeviceEncoder:
+    """One `Encoder` for each device; a batch of pictures goes to whichever is free. Safe for use from several threads.
 
     Attributes:
         model: what they were loaded from.
@@ -48,7 +39,7 @@ class Fleet:
 
     @property
     def ahead(self) -> int:
-        """How many batches are worth having in flight while the vectors of an older one are waited for."""
+        """How many batches are worth submitting before the vectors of the oldest are waited for."""
         return len(self._encoders) * (1 + self._encoders[0].ahead)
 
     @property
@@ -56,13 +47,9 @@ class Fleet:
         """Most pictures at once on the device with the least memory; None where none ran out of it."""
         return min((encoder.batch_limit for encoder in self._encoders if encoder.batch_limit), default=None)
 
-    def encode_images(self, batch: torch.Tensor) -> Floats:
-        """As `Encoder.encode_images`, on one of the devices."""
-        return self.submit(batch).vectors()
-
-    def submit(self, batch: torch.Tensor) -> Pending:
-        """As `Encoder.submit`, but the batch is to stay as it is, and what goes wrong is raised by `vectors`."""
-        return Pending(self._pool.submit(self._encode, batch).result)
+    def submit(self, batch: torch.Tensor) -> PendingBatch:
+        """Submit a batch as to `Encoder.submit`, but don't change it afterwards; errors are raised by `vectors`."""
+        return PendingBatch(self._pool.submit(self._encode, batch).result)
 
     def _encode(self, batch: torch.Tensor) -> tuple[Floats, float]:
         encoder = self._free.get()
@@ -77,3 +64,7 @@ class Fleet:
         self._pool.shutdown(cancel_futures=True)
         for encoder in self._encoders:
             encoder.close()
+
+
+ImageEncoder = Encoder | MultiDeviceEncoder
+"""What encodes pictures on one device or on several."""

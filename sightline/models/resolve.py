@@ -1,8 +1,8 @@
-"""From a name to a model's files on this disk, and to the identity of its space. No torch here: a run that finds
-nothing to encode must not wait for it.
+"""From a name to a model's files on this disk, and to the identity of its space.
 
-Every model comes through one door, a folder: hub repositories are cached as folders by huggingface_hub, and open_clip
-and timm both read `local-dir:`. A bare path to a weights file would silently get default preprocessing; it is refused.
+No torch here: a run that finds nothing to encode must not wait for it. Every model is a folder: huggingface_hub caches
+repositories as folders, and open_clip and timm both read `local-dir:`. A bare path to a weights file would silently get
+default preprocessing; it is refused.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import LOCAL, Model, weights_file
 
 
-def load(model: Model) -> tuple[nn.Module, Any, int]:
-    """The network, its tokenizer (None for picture-only ones) and how many tokens it reads."""
+def load_network(model: Model) -> tuple[nn.Module, Any, int]:
+    """Load a network, its tokenizer (None for picture-only ones) and the number of tokens that it reads."""
     if model.library == "timm":
         import timm
 
@@ -28,8 +28,8 @@ def load(model: Model) -> tuple[nn.Module, Any, int]:
     return tower, tokenizer, int(tokenizer.context_length)
 
 
-def load_visual(model: Model, dtype: torch.dtype) -> nn.Module | None:
-    """The network of an open_clip model without its text tower, in `dtype`, one weight after the other.
+def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
+    """Load an open_clip model without its text tower, in `dtype`, one weight after the other.
 
     Loading all of it takes twice its float32 weights in memory, and the text tower of a multilingual model is most of
     it. None where the file does not hold the network's weights under their own names, in their shapes: open_clip's

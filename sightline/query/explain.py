@@ -7,25 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sightline.query.formatting import printed_filter, printed_number, quoted
+from sightline.query.formatting import printed_limits, printed_number, quoted
 from sightline.query.types import TEMPLATE_OFF, Group, Like, Query, Subject, Term, Words
-from store.tables.filters import (
-    Camera,
-    Date,
-    Ext,
-    Favourite,
-    Filter,
-    Folder,
-    Lens,
-    Measure,
-    Name,
-    Near,
-    Orientation,
-    Set,
-    Tag,
-)
+from store.tables.fact_table import FILTERS
+from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Name, Near, Number
 
-_SHAPES: Final = {"landscape": "wider than high", "portrait": "higher than wide", "square": "as wide as high"}
 # Longest first.
 _SIGNS: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 # Not the calendar module's, which follow the locale.
@@ -55,7 +41,10 @@ class Line:
 
 
 def explain(query: Query) -> list[Line]:
-    """The parts of a query as they were understood: terms, then filters, then options. None where it is empty."""
+    """Return the parts of a query as they were understood: terms, then filters, then options.
+
+    None where it is empty.
+    """
     made: list[tuple[LineKind, str]] = [_group(group) for group in query.groups]
     for given in query.filters:
         positive = _filter(replace(given, negated=False))
@@ -97,43 +86,36 @@ def _any(things: Sequence[str]) -> str:
 
 
 def _filter(given: Filter) -> str:
+    return FILTERS[given.key].meaning.format(_values(given))
+
+
+def _values(given: Filter) -> str:
     match given:
         case Date(first, last):
-            return f"taken {_days(first, last)}"
-        case Folder(names):
-            return f"in a folder called {_any(names)}"
-        case Name(patterns):
-            return f"with a file name {_any([_pattern(pattern) for pattern in patterns])}"
-        case Ext(names):
-            return f"in a file that ends with {_any([f'.{name}' for name in names])}"
-        case Camera(names):
-            return f"taken with a camera called {_any(names)}"
-        case Lens(names):
-            return f"taken with a lens called {_any(names)}"
-        case Measure("size"):
-            return f"in a file of {_limits(given)}"
-        case Measure(fact):
-            return f"{_limits(given)} pixels {'wide' if fact == 'width' else 'high'}"
-        case Orientation(names):
-            return _any([_SHAPES[name] for name in names])
+            return _days(first, last)
+        case Number():
+            return _limits(given)
         case Near(latitude, longitude, kilometres):
             place = f"{printed_number(latitude)}, {printed_number(longitude)}"
-            return f"taken within {printed_number(kilometres)} km of {place}"
-        case Tag(names):
-            return f"tagged {_any(names)}"
+            return f"{printed_number(kilometres)} km of {place}"
         case Favourite():
-            return "among the favourites"
-        case Set(names):
-            return f"among the pictures chosen before as {_any(names)}"
+            return ""
+        case Name(patterns):
+            return _any([_pattern(pattern) for pattern in patterns])
+        case Ext(names):
+            return _any([f".{name}" for name in names])
+        case Choice(_, names):
+            return _any([given.row.choices[name] for name in names])
+    return _any(given.names)
 
 
 def _pattern(text: str) -> str:
     return f"like {text}" if _GLOB & set(text) else f"that has {' and '.join(text.split())} in it"
 
 
-def _limits(given: Measure) -> str:
-    """A measure's limits as they print, in words: `>5MB` is more than 5 MB, not 5,000,001 bytes or more."""
-    text = printed_filter(given).partition(":")[2]
+def _limits(given: Number) -> str:
+    """A number's limits as they print, in words: `>5MB` is more than 5 MB, not 5,000,001 bytes or more."""
+    text = printed_limits(given)
     for sign, words in _SIGNS.items():
         if text.startswith(sign):
             return f"{words} {_amount(given, text.removeprefix(sign))}"
@@ -141,8 +123,8 @@ def _limits(given: Measure) -> str:
     return f"{_amount(given, first)} to {_amount(given, last)}" if dots else f"exactly {_amount(given, text)}"
 
 
-def _amount(given: Measure, text: str) -> str:
-    if given.fact != "size":
+def _amount(given: Number, text: str) -> str:
+    if not given.row.is_bytes:
         return text
     digits = text.rstrip("BGKMik")
     return f"{digits} {text.removeprefix(digits) or 'bytes'}"

@@ -1,4 +1,4 @@
-"""Values of filters as they are typed, to filters: `date:2023-06..`, `width:>=4000`, `near:48.86,2.35,5`."""
+"""Values of filters as they are typed, to filters: `date:2023-06..`, `near:48.86,2.35,5`."""
 
 from __future__ import annotations
 
@@ -8,27 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from sightline.query.formatting import UNITS
 from sightline.query.types import QueryError
-from store.tables.filters import (
-    Camera,
-    Date,
-    Ext,
-    Favourite,
-    Filter,
-    Folder,
-    Lens,
-    Measure,
-    Name,
-    Near,
-    Orientation,
-    Set,
-    Shape,
-    Tag,
-)
+from store.tables.fact_table import FILTERS, ChoiceKey, NumberKey, TextKey
+from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Near, Number, Set, Tag, Text
 
 _LIMIT: Final = re.compile(r"(?P<sign>>=|<=|>|<)(?P<only>.*)|(?P<first>.*?)\.\.(?P<last>.*)", re.DOTALL)
 # As many digits as SQLite's largest integer has.
@@ -50,74 +35,77 @@ class Value:
         return QueryError(why, start=self.start, end=self.end, suggestion=suggestion)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A filter that can be typed.
+def read_filter(key: str, values: Sequence[Value]) -> Filter:
+    """The filter that values make.
 
-    Attributes:
-        example: a right one.
-        read: its values, and whether it is negated, to the filter; raises QueryError or ValueError.
+    Args:
+        key: of a row of `FILTERS`.
+        values: at least one.
+
+    Raises:
+        QueryError, ValueError: they are wrong.
     """
+    match FILTERS[key]:
+        case NumberKey() as row:
+            return _number(row, values)
+        case TextKey():
+            return Text(key, _texts(values))
+        case ChoiceKey(choices=choices):
+            return Choice(key, tuple(_listed_value(key, value, tuple(choices)) for value in values))
+    match key:
+        case Date.key:
+            return _date(values)
+        case Near.key:
+            return _near(values)
+        case Favourite.key:
+            return Favourite(negated=one_of(key, values, ("yes", "no")) == "no")
+    return _BY_NAMES[key](_texts(values))
 
-    example: str
-    read: Callable[[Sequence[Value], bool], Filter]
 
-
-def nearest(text: str, known: Iterable[str]) -> str | None:
+def close_match(text: str, known: Iterable[str]) -> str | None:
     """What was probably meant, if anything comes near."""
     found = difflib.get_close_matches(text[:80].lower(), list(known), 1)
     return found[0] if found else None
 
 
-def chosen(name: str, values: Sequence[Value], known: Sequence[str]) -> str:
+def one_of(name: str, values: Sequence[Value], known: Sequence[str]) -> str:
     """The one value of a filter or option that has a list of them.
 
     Raises:
         QueryError: more than one value, or one that is not in the list.
     """
-    value = only(name, values)
-    return _known(name, value, known)
+    return _listed_value(name, single_value(name, values), known)
 
 
-def only(name: str, values: Sequence[Value]) -> Value:
+def single_value(name: str, values: Sequence[Value]) -> Value:
     """The value of a filter or option that takes one.
 
     Raises:
         QueryError: there is more than one.
     """
     if len(values) > 1:
-        raise values[1].wrong(f"{name}: takes one value; {shown(values[1].text)} is one too many. Take it out.")
+        raise values[1].wrong(f"{name}: takes one value; {excerpt(values[1].text)} is one too many. Take it out.")
     return values[0]
 
 
-def shown(text: str) -> str:
+def excerpt(text: str) -> str:
     """A text for an error message: in quotes, and not too long."""
     return f'"{text}"' if len(text) <= 80 else f'"{text[:77]}..."'
 
 
-def _known(name: str, value: Value, known: Sequence[str]) -> str:
+def _listed_value(name: str, value: Value, known: Sequence[str]) -> str:
     if value.text.lower() in known:
         return value.text.lower()
-    near = nearest(value.text, known)
+    near = close_match(value.text, known)
     hint = f"Did you mean {near}? " if near else ""
-    raise value.wrong(f"{name}: has no value {shown(value.text)}. {hint}It takes {', '.join(known)}.", near)
+    raise value.wrong(f"{name}: has no value {excerpt(value.text)}. {hint}It takes {', '.join(known)}.", near)
 
 
-def _texts(make: Callable[[tuple[str, ...], bool], Filter]) -> Callable[[Sequence[Value], bool], Filter]:
-    return lambda values, negated: make(tuple(value.text for value in values), negated)
+def _texts(values: Sequence[Value]) -> tuple[str, ...]:
+    return tuple(value.text for value in values)
 
 
-def _orientation(values: Sequence[Value], negated: bool) -> Filter:
-    known: Mapping[str, Shape] = {shape: shape for shape in get_args(Shape)}
-    return Orientation(tuple(known[_known("orientation", value, tuple(known))] for value in values), negated)
-
-
-def _favourite(values: Sequence[Value], negated: bool) -> Filter:
-    is_no = chosen("favourite", values, ("yes", "no")) == "no"
-    return Favourite(negated=negated != is_no)
-
-
-def _near(values: Sequence[Value], negated: bool) -> Filter:
+def _near(values: Sequence[Value]) -> Filter:
     if len(values) != 3:
         raise QueryError(
             f"near: takes three numbers, a latitude, a longitude and a distance in kilometres; {len(values)} "
@@ -125,36 +113,36 @@ def _near(values: Sequence[Value], negated: bool) -> Filter:
             start=values[0].start, end=values[-1].end,
         )  # fmt: skip
     latitude, longitude, kilometres = (_degrees(value) for value in values)
-    return Near(latitude, longitude, kilometres, negated)
+    return Near(latitude, longitude, kilometres)
 
 
 def _degrees(value: Value) -> float:
     if not _DEGREES.fullmatch(value.text):
-        raise value.wrong(f"near: takes numbers, as in near:48.86,2.35,5; {shown(value.text)} is none.")
+        raise value.wrong(f"near: takes numbers, as in near:48.86,2.35,5; {excerpt(value.text)} is none.")
     return float(value.text)
 
 
 # -- dates ------------------------------------------------------------------------------------------------------------
 
 
-def _date(values: Sequence[Value], negated: bool) -> Filter:
-    value = only("date", values)
+def _date(values: Sequence[Value]) -> Filter:
+    value = single_value("date", values)
     match = _LIMIT.fullmatch(value.text)
     if match is None:
         day = _day(value, value.text)
-        return Date(day, day, negated)
+        return Date(day, day)
     if match["sign"] is None:
         first, last = ((_day(value, text) if text else None) for text in (match["first"], match["last"]))
-        return Date(first, last, negated)
+        return Date(first, last)
     day = _day(value, match["only"])
     match match["sign"]:
         case ">=":
-            return Date(day, None, negated)
+            return Date(day, None)
         case "<=":
-            return Date(None, day, negated)
+            return Date(None, day)
         case ">":
-            return Date(_beside(value, day, 1), None, negated)
-    return Date(None, _beside(value, day, -1), negated)
+            return Date(_beside(value, day, 1), None)
+    return Date(None, _beside(value, day, -1))
 
 
 def _day(value: Value, text: str) -> str:
@@ -196,31 +184,27 @@ def _checked(day: str) -> str:
     return day
 
 
-# -- measures ---------------------------------------------------------------------------------------------------------
+# -- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def _measure(fact: Literal["width", "height", "size"]) -> Callable[[Sequence[Value], bool], Filter]:
-    def read(values: Sequence[Value], negated: bool) -> Filter:
-        value = only(fact, values)
-        match = _LIMIT.fullmatch(value.text)
-        if match is None:
-            number = _amount(fact, value, value.text)
-            return Measure(fact, _up(number), _down(number), negated)
-        if match["sign"] is None:
-            ends = [_amount(fact, value, text) if text else None for text in (match["first"], match["last"])]
-            low, high = ends
-            return Measure(fact, None if low is None else _up(low), None if high is None else _down(high), negated)
-        number = _amount(fact, value, match["only"])
-        match match["sign"]:
-            case ">=":
-                return Measure(fact, _up(number), None, negated)
-            case "<=":
-                return Measure(fact, None, _down(number), negated)
-            case ">":
-                return Measure(fact, _down(number) + 1, None, negated)
-        return Measure(fact, None, _up(number) - 1, negated)
-
-    return read
+def _number(row: NumberKey, values: Sequence[Value]) -> Filter:
+    value = single_value(row.key, values)
+    match = _LIMIT.fullmatch(value.text)
+    if match is None:
+        number = _amount(row, value, value.text)
+        return Number(row.key, _up(number), _down(number))
+    if match["sign"] is None:
+        low, high = (_amount(row, value, text) if text else None for text in (match["first"], match["last"]))
+        return Number(row.key, None if low is None else _up(low), None if high is None else _down(high))
+    number = _amount(row, value, match["only"])
+    match match["sign"]:
+        case ">=":
+            return Number(row.key, _up(number), None)
+        case "<=":
+            return Number(row.key, None, _down(number))
+        case ">":
+            return Number(row.key, _down(number) + 1, None)
+    return Number(row.key, None, _up(number) - 1)
 
 
 def _up(number: Decimal) -> int:
@@ -231,41 +215,22 @@ def _down(number: Decimal) -> int:
     return int(number.to_integral_value(ROUND_FLOOR))
 
 
-def _amount(fact: str, value: Value, text: str) -> Decimal:
+def _amount(row: NumberKey, value: Value, text: str) -> Decimal:
     match = _NUMBER.fullmatch(text)
-    if fact != "size":
-        if match is None or match[2] or "." in text:
-            raise value.wrong(
-                f"{fact}: takes whole numbers of pixels, as in {fact}:4000, {fact}:>=4000 or {fact}:1000..2000; not "
-                f"{shown(value.text)}."
-            )
+    if match is None or (not row.is_bytes and (match[2] or "." in text)):
+        raise value.wrong(f"{row.key}: takes {row.takes}; not {excerpt(value.text)}.")
+    if not row.is_bytes:
         return Decimal(match[1])
-    if match is None:
-        raise value.wrong(f"size: takes a size, as in size:>=5MB or size:100kB..2MB; not {shown(value.text)}.")
     units = {unit.lower(): unit for unit in UNITS}
     if (match[2] or "B").lower() not in units:
-        near = nearest(match[2], units.keys() - {"b"})
+        near = close_match(match[2], units.keys() - {"b"})
         suggestion = value.text.replace(match[2], units[near], 1) if near else None
-        raise value.wrong(f"size: has no unit {shown(match[2])}. It takes {', '.join(reversed(UNITS))}.", suggestion)
+        raise value.wrong(
+            f"{row.key}: has no unit {excerpt(match[2])}. It takes {', '.join(reversed(UNITS))}.", suggestion
+        )
     return Decimal(match[1]) * UNITS[units[(match[2] or "B").lower()]]
 
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {
-        "date": Kind("date:2023-06..2023-08", _date),
-        "folder": Kind("folder:trips", _texts(Folder)),
-        "name": Kind("name:IMG_*", _texts(Name)),
-        "ext": Kind("ext:heic,jpg", _texts(Ext)),
-        "camera": Kind("camera:sony", _texts(Camera)),
-        "lens": Kind("lens:35mm", _texts(Lens)),
-        "width": Kind("width:>=4000", _measure("width")),
-        "height": Kind("height:1000..2000", _measure("height")),
-        "size": Kind("size:>5MB", _measure("size")),
-        "orientation": Kind("orientation:landscape", _orientation),
-        "near": Kind("near:48.86,2.35,5", _near),
-        "tag": Kind("tag:best", _texts(Tag)),
-        "favourite": Kind("favourite:yes", _favourite),
-        "set": Kind("set:3f9a1c20b7e4", _texts(Set)),
-    }
-)
-"""Every filter, by its name."""
+_BY_NAMES: Final[Mapping[str, Callable[[tuple[str, ...]], Filter]]] = {
+    kind.key: kind for kind in (Folder, Name, Ext, Tag, Set)
+}

@@ -3,24 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, assert_never
+from typing import Final
 
-from store.tables.filters import (
-    Camera,
-    Date,
-    Ext,
-    Favourite,
-    Filter,
-    Folder,
-    Lens,
-    Measure,
-    Name,
-    Near,
-    Orientation,
-    Set,
-    Tag,
-)
+from store.tables.filters import Date, Favourite, Filter, Name, Near, Number
 
 # Largest first. Powers of 1000 and of 1024: IEC 80000-13.
 UNITS: Final = {
@@ -69,51 +54,35 @@ def printed_size(count: int) -> str:
 def printed_filter(given: Filter) -> str:
     """A filter in the query language, such as `-camera:sony,"canon eos"`."""
     if isinstance(given, Favourite):
-        return f"favourite:{'no' if given.negated else 'yes'}"
-    return f"{'-' if given.negated else ''}{_positive(given)}"
+        return f"{given.key}:{'no' if given.negated else 'yes'}"
+    return f"{'-' if given.negated else ''}{given.key}:{_printed_values(given)}"
 
 
-def _positive(given: Filter) -> str:
+def printed_limits(given: Number) -> str:
+    """A number's limits, such as `>=4000` or `1..5MB`."""
+    is_bytes = given.row.is_bytes
+    printed = printed_size if is_bytes else str
+    match given.low, given.high:
+        case int(low), int(high):
+            return printed(low) if low == high else f"{printed(low)}..{printed(high)}"
+        case int(low), None:
+            # "More than 5 MB" was asked for, not "at least 5,000,001 bytes".
+            return f">{printed(low - 1)}" if is_bytes and low % 1000 == 1 and low > 1 else f">={printed(low)}"
+        case None, int(high):
+            return f"<{printed(high + 1)}" if is_bytes and high % 1000 == 999 else f"<={printed(high)}"
+    return ""
+
+
+def _printed_values(given: Filter) -> str:
     match given:
         case Date(first, last):
-            return f"date:{first}" if first == last else f"date:{first or ''}..{last or ''}"
-        case Folder(names):
-            return f"folder:{_listed(names)}"
-        case Name(patterns):
-            return f"name:{_listed(patterns)}"
-        case Ext(names):
-            return f"ext:{_listed(names)}"
-        case Camera(names):
-            return f"camera:{_listed(names)}"
-        case Lens(names):
-            return f"lens:{_listed(names)}"
-        case Measure(fact, low, high):
-            return f"{fact}:{_limits(low, high, is_size=fact == 'size')}"
-        case Orientation(names):
-            return f"orientation:{_listed(names)}"
+            return f"{first}" if first == last else f"{first or ''}..{last or ''}"
+        case Number():
+            return printed_limits(given)
         case Near(latitude, longitude, kilometres):
-            return f"near:{','.join(map(printed_number, (latitude, longitude, kilometres)))}"
-        case Tag(names):
-            return f"tag:{_listed(names)}"
+            return ",".join(map(printed_number, (latitude, longitude, kilometres)))
         case Favourite():
-            return "favourite:yes"
-        case Set(names):
-            return f"set:{_listed(names)}"
-    assert_never(given)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ",".join(map(printed_value, names))
-
-
-def _limits(low: int | None, high: int | None, *, is_size: bool) -> str:
-    shown = printed_size if is_size else str
-    match low, high:
-        case int(), int():
-            return shown(low) if low == high else f"{shown(low)}..{shown(high)}"
-        case int(), None:
-            # "More than 5 MB" was asked for, not "at least 5,000,001 bytes".
-            return f">{shown(low - 1)}" if is_size and low % 1000 == 1 and low > 1 else f">={shown(low)}"
-        case None, int():
-            return f"<{shown(high + 1)}" if is_size and high % 1000 == 999 else f"<={shown(high)}"
-    return ""
+            return "yes"
+        case Name(patterns):
+            return ",".join(map(printed_value, patterns))
+    return ",".join(map(printed_value, given.names))

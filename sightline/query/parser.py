@@ -1,4 +1,7 @@
-"""The query language: a text to a `Query`, and back. docs/search.md describes it; grammar.lark is its grammar."""
+"""The query language: a text to a `Query`, and back.
+
+docs/search.md describes it; grammar.lark is its grammar.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TypeVar
 from lark import Lark, UnexpectedToken
 
 from sightline.query.explain import Line, explain
-from sightline.query.transformer import Reader, syntax_error
+from sightline.query.transformer import QueryBuilder, syntax_error
 from sightline.query.types import MAX_QUERY, Query, QueryError
 
 __all__ = ["Line", "explain", "parse", "to_text"]
@@ -30,7 +33,7 @@ def parse(text: str) -> Query:
             start=MAX_QUERY, end=len(text),
         )  # fmt: skip
     try:
-        return _read(text)
+        return _parsed(text)
     except QueryError as error:
         raise _placed(error) from None
 
@@ -40,7 +43,7 @@ def to_text(query: Query) -> str:
     return str(query)
 
 
-def _read(text: str) -> Query:
+def _parsed(text: str) -> Query:
     try:
         made: Query = _parser().parse(text)  # type: ignore[assignment]
     except UnexpectedToken as error:  # every character begins some token, so nothing else can be unexpected
@@ -59,4 +62,4 @@ def _placed(error: QueryError) -> QueryError:
 @cache
 def _parser() -> Lark:
     grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer="contextual", transformer=Reader())
+    return Lark(grammar, parser="lalr", lexer="contextual", transformer=QueryBuilder())

@@ -1,4 +1,7 @@
-"""What the rules of grammar.lark make of a text: the parts of a `Query`, each with its place; and what is no query."""
+"""What the rules of grammar.lark make of a text: the parts of a `Query`, or an error.
+
+Each has its place.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from typing import Final, NoReturn, TypeVar
 
 from lark import Token, Transformer, UnexpectedToken, v_args
 
-from sightline.query.filter_values import KINDS, Value, chosen, nearest, only, shown
+from sightline.query.filter_values import Value, close_match, excerpt, one_of, read_filter, single_value
 from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
+from store.tables.fact_table import FILTERS
 from store.tables.filters import Filter
 
 _T = TypeVar("_T")
@@ -19,15 +23,12 @@ _T = TypeVar("_T")
 # The options, in the order they print, each with an example.
 OPTIONS: Final = {"space": "space:fast", "sort": "sort:date", "dedup": "dedup:off", "template": "template:off"}
 _SUBJECTS: Final = {"like": "like:12", "picture": "picture:1"}
-_EXAMPLES: Final = {**{name: kind.example for name, kind in KINDS.items()}, **OPTIONS, **_SUBJECTS}
-_ALIASES: Final = {"favorite": "favourite"}
+_EXAMPLES: Final = {**{key: row.example for key, row in FILTERS.items()}, **OPTIONS, **_SUBJECTS}
+_ALIASES: Final = {alias: key for key, row in FILTERS.items() for alias in row.aliases}
 # What people type for a name that is too unlike it to be found by likeness.
 _MEANT: Final = {
-    "year": "date", "month": "date", "day": "date", "taken": "date", "before": "date", "after": "date",
-    "path": "folder", "dir": "folder", "directory": "folder", "album": "folder", "in": "folder",
-    "file": "name", "filename": "name", "type": "ext", "format": "ext", "extension": "ext", "model": "camera",
-    "make": "camera", "label": "tag", "keyword": "tag", "order": "sort", "similar": "like", "id": "like",
-    "image": "picture", "place": "near", "gps": "near", "shape": "orientation", "star": "favourite",
+    **{name: key for key, row in FILTERS.items() for name in row.meant},
+    "order": "sort", "similar": "like", "id": "like", "image": "picture",
 }  # fmt: skip
 # float() takes more: 1_0, nan, digits of other scripts.
 _WEIGHT: Final = re.compile(r"\^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -83,35 +84,35 @@ class _Option(_Part):
 
 
 @v_args(inline=True)
-class Reader(Transformer[Token, Query]):
+class QueryBuilder(Transformer[Token, Query]):
     """What each rule of the grammar makes. Has no state: one serves every text, in any thread."""
 
     def run(self, token: Token) -> _Run:
-        return _Run(*_place(token), str(token))
+        return _Run(*_span(token), str(token))
 
     def word(self, token: Token) -> _Term:
-        return _Term(*_place(token), _words(*_place(token), token))
+        return _Term(*_span(token), _words(*_span(token), token))
 
     def term(self, made: _Term | Token) -> _Term:
         if isinstance(made, _Term):
             return made
-        return _Term(*_place(made), _words(*_place(made), _unquoted(made) if made.type == "QUOTED" else made))
+        return _Term(*_span(made), _words(*_span(made), _unquoted(made) if made.type == "QUOTED" else made))
 
     def weighted(self, made: _Term | Token, weight: Token) -> _Term:
         thing = self.term(made)
-        start, end = _place(weight)
+        start, end = _span(weight)
         if start != thing.end:
             raise QueryError(_WEIGHT_PLACE, start=start, end=end)
         if not _WEIGHT.fullmatch(weight):
             raise QueryError(
-                f"{shown(weight)} is no weight: write a number right behind ^, as in boat^2 or boat^0.5. In quotes "
+                f"{excerpt(weight)} is no weight: write a number right behind ^, as in boat^2 or boat^0.5. In quotes "
                 'it is text: "a^b".',
                 start=start, end=end,
             )  # fmt: skip
         return _Term(thing.start, end, _at(start, end, lambda: Term(thing.term.subject, float(weight[1:]))))
 
     def value(self, token: Token) -> Value:
-        return Value(_unquoted(token) if token.type == "QUOTED_VALUE" else str(token), *_place(token))
+        return Value(_unquoted(token) if token.type == "QUOTED_VALUE" else str(token), *_span(token))
 
     @v_args(inline=False)
     def values(self, made: list[Value | Token]) -> list[Value | Token]:
@@ -119,33 +120,35 @@ class Reader(Transformer[Token, Query]):
 
     def picked(self, token: Token, made: list[Value | Token]) -> _Term:
         name = token[:-1].lower()
-        value = only(name, _filled(token, name, made))
+        value = single_value(name, _filled(token, name, made))
 
         def subject() -> Subject:
             if name == "picture":
                 return Picture(value.text)
             if not _ID.fullmatch(value.text):
-                raise value.wrong(f"like: takes the id of a picture, a whole number; not {shown(value.text)}.")
+                raise value.wrong(f"like: takes the id of a picture, a whole number; not {excerpt(value.text)}.")
             return Like(int(value.text))
 
-        return _Term(_place(token)[0], value.end, Term(_at(value.start, value.end, subject)))
+        return _Term(_span(token)[0], value.end, Term(_at(value.start, value.end, subject)))
 
     def filter(self, token: Token, made: list[Value | Token]) -> _Filter | _Option:
-        name, start = _known(token), _place(token)[0]
+        name, start = _filter_name(token), _span(token)[0]
         if name is None:
             raise _unknown(token)
         values = _filled(token, name, made)
         first, end = values[0].start, values[-1].end
-        if name in KINDS:
-            return _Filter(start, end, _at(first, end, lambda: KINDS[name].read(values, False)))
+        if name in FILTERS:
+            return _Filter(start, end, _at(first, end, lambda: read_filter(name, values)))
         if name == "space":
-            return _Option(start, end, name, _at(first, end, lambda: Query(space=only(name, values).text)).space or "")
-        if name == "template" and (prompt := only(name, values).text).casefold() not in ("on", "off"):
+            return _Option(
+                start, end, name, _at(first, end, lambda: Query(space=single_value(name, values).text)).space or ""
+            )
+        if name == "template" and (prompt := single_value(name, values).text).casefold() not in ("on", "off"):
             return _Option(start, end, name, _at(first, end, lambda: Query(template=prompt)).template or "")
-        return _Option(start, end, name, chosen(name, values, SORTS if name == "sort" else ("on", "off")))
+        return _Option(start, end, name, one_of(name, values, SORTS if name == "sort" else ("on", "off")))
 
     def excluded(self, minus: Token, made: _Term | _Filter | _Option) -> _Part:
-        start = _place(minus)[0]
+        start = _span(minus)[0]
         match made:
             case _Term():
                 return _Group(start, made.end, Group((made.term,), excluded=True))
@@ -166,7 +169,7 @@ class Reader(Transformer[Token, Query]):
         return _Group(operands[0].start, operands[-1].end, Group(tuple(terms)))
 
     def dangling(self, token: Token) -> NoReturn:
-        start, end = _place(token)
+        start, end = _span(token)
         raise QueryError(
             "This minus excludes nothing: write what is not wanted right behind it, as in -people. In quotes it is "
             'text: "a - b".',
@@ -188,13 +191,16 @@ class Reader(Transformer[Token, Query]):
 
 
 def syntax_error(error: UnexpectedToken, text: str) -> QueryError:
-    """What is wrong where the grammar found no way on: a quote, a weight, a name, or an operator, minus or OR."""
-    start, end = _place(error.token)
+    """Return the error where the grammar found no way on.
+
+    It is about a quote, a weight, a name, or an operator, minus or OR.
+    """
+    start, end = _span(error.token)
     if error.token.type == "UNCLOSED":
         return _unclosed(error.token)
     if error.token.type == "WEIGHT":
         return QueryError(_WEIGHT_PLACE, start=start, end=end)
-    if error.token.type == "FILTER" and _known(error.token) is None:
+    if error.token.type == "FILTER" and _filter_name(error.token) is None:
         return _unknown(error.token)
     if text[start - 1 : start] == "-":
         return QueryError(_NOT_EXCLUDABLE, start=start - 1, end=end)
@@ -235,26 +241,28 @@ def _query(made: Sequence[_Part]) -> Query:
     )
 
 
-def _known(token: Token) -> str | None:
+def _filter_name(token: Token) -> str | None:
     """The name of a filter or option that a token has, if there is one of that name."""
     typed = token[:-1].lower()
     name = _ALIASES.get(typed, typed)
-    return name if name in KINDS or name in OPTIONS else None
+    return name if name in FILTERS or name in OPTIONS else None
 
 
 def _unknown(token: Token) -> QueryError:
-    start, end = _place(token)
+    start, end = _span(token)
     typed = token[:-1].lower()
-    near = _MEANT.get(typed) or nearest(typed, (*_EXAMPLES, *_ALIASES))
+    near = _MEANT.get(typed) or close_match(typed, (*_EXAMPLES, *_ALIASES))
     hint = f"Did you mean {near}:? " if near else f"There are {', '.join(f'{known}:' for known in _EXAMPLES)}. "
     return QueryError(
-        f"There is no filter {shown(token)}. {hint}To look for it as text, put it in quotes.",
+        f"There is no filter {excerpt(token)}. {hint}To look for it as text, put it in quotes.",
         start=start, end=end, suggestion=f"{near}:" if near else None,
     )  # fmt: skip
 
 
 def _filled(token: Token, name: str, made: Iterable[Value | Token]) -> list[Value]:
-    """The values of a filter or subject, none of them empty: between two commas, or beside one, something must stand.
+    """Return the values of a filter or subject, none of them empty.
+
+    Between two commas, or beside one, something must stand.
 
     Raises:
         QueryError: one is empty.
@@ -273,7 +281,7 @@ def _filled(token: Token, name: str, made: Iterable[Value | Token]) -> list[Valu
             break
     if waiting is None:
         return values
-    start, end = _place(waiting)
+    start, end = _span(waiting)
     where = "behind the colon" if waiting is token else "on both sides of the comma"
     raise QueryError(f"{name}: needs a value {where}, without a space, as in {_EXAMPLES[name]}.", start=start, end=end)
 
@@ -287,11 +295,11 @@ def _unquoted(token: str) -> str:
 
 
 def _unclosed(token: Token) -> QueryError:
-    start, end = _place(token)
+    start, end = _span(token)
     return QueryError("This quote is not closed. Close it, or take it out.", start=start, end=end)
 
 
-def _place(token: Token) -> tuple[int, int]:
+def _span(token: Token) -> tuple[int, int]:
     # Typed as optional, but the lexer sets both.
     return token.start_pos or 0, token.end_pos or 0
 

@@ -1,4 +1,7 @@
-"""What was asked for, as types: terms to look for, filters, options. `sightline.query.parser` makes them of a text."""
+"""What was asked for, as types: terms to look for, filters, options.
+
+`sightline.query.parser` makes them of a text.
+"""
 
 from __future__ import annotations
 

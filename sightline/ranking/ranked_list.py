@@ -33,7 +33,8 @@ class RankedList:
         self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, index: VectorIndex, ranked: Ranked,
         *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
-        """
+        """Take what a search ranked.
+
         Args:
             order: content ids above the threshold, where facts order them and not scores.
             duplicates: the cosine from which two pictures are versions of one; None to fold nothing.

@@ -49,7 +49,7 @@ class TextVectorCache:
             self._remove_oldest()
 
     def _path(self, space_key: str, text: str) -> Path:
-        digest = hashlib.sha256("\n".join((space_key, text)).encode()).hexdigest()
+        digest = hashlib.sha256(f"{space_key}\n{text}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}{_SUFFIX}"
 
     def _remove_oldest(self) -> None:

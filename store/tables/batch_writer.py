@@ -1,4 +1,4 @@
-"""One batch of what the indexer found out, written in the transaction at hand, with plain SQL and tuples.
+"""Writing one batch of what the indexer found out, in the transaction at hand.
 
 SQLAlchemy's statements took more than half of a commit: it made `IN` lists and parameters anew for each batch. Here all
 SQL is static, so SQLite's statements are prepared once a connection, and rows go to the driver as they are.
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from store.paths import display
-from store.tables.catalog import CHUNK, FACTS
-from store.tables.filters import fold
+from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
+from store.tables.filters import casefolded
+from store.tables.known_files import CHUNK
 from store.tables.records import now
 
 
@@ -33,7 +34,13 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A file whose content is known. `facts` and `vector` (unit, any float type) only where the library lacks them."""
+    """A file whose content is known.
+
+    Attributes:
+        facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
+            version read, those of the header take their place.
+        vector: unit, any float type; where the library lacks it.
+    """
 
     file: File
     hash: bytes
@@ -43,7 +50,10 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that could not be indexed, at a stage (walk, read, open, decode, encode), for a reason in plain words."""
+    """A file that could not be indexed.
+
+    `stage` is walk, read, open, decode or encode; `reason` says why in plain words.
+    """
 
     file: File
     stage: str
@@ -53,8 +63,12 @@ class Failed:
 _Place = tuple[int, bytes]  # a root and a path under it
 
 _ADD_CONTENT: Final = (
-    f"INSERT INTO contents (id, hash, size, photo_count, {', '.join(FACTS)}) "
-    f"VALUES ({', '.join('?' * (4 + len(FACTS)))})"
+    f"INSERT INTO contents (id, hash, size, photo_count, facts_version, {', '.join(READ_NAMES)}) "
+    f"VALUES ({', '.join('?' * (5 + len(READ_NAMES)))})"
+)
+_PUT_FACTS: Final = (
+    f"UPDATE contents SET facts_version = ?, {', '.join(f'{name} = ?' for name in HEADER_NAMES)} "
+    "WHERE id = ? AND facts_version < ?"
 )
 _ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _ADD_PHOTO: Final = (
@@ -93,9 +107,9 @@ def recount(connection: Connection, content_ids: Iterable[int]) -> None:
 
 
 def place(root: str, shown: str) -> tuple[str, str, str]:
-    """What filters ask of a photo's place: `folder`, `name`, `ext`, from how its root and its path are displayed."""
+    """Return the columns `folder`, `name`, `ext` of a photo, from its root and path as displayed."""
     parent, _, name = shown.rpartition("/")
-    name = fold(name)
+    name = casefolded(name)
     return folder(root, parent), name, name.rpartition(".")[2] if "." in name else ""
 
 
@@ -110,7 +124,10 @@ def _each(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -
 
 
 def _found(connection: Connection, query: str, first: tuple[Any, ...], keys: Sequence[bytes]) -> list[Any]:
-    """Rows of a query that ends in `IN`, for all keys. Full chunks are one statement, which the driver keeps."""
+    """Return the rows of a query that ends in `IN`, for all keys.
+
+    Full chunks are one statement, which the driver keeps.
+    """
     rows: list[Any] = []
     for start in range(0, len(keys), CHUNK):
         chunk = tuple(keys[start : start + CHUNK])
@@ -142,14 +159,20 @@ def _put_contents(
     # The ids are given here, so that nothing need be looked up again; AUTOINCREMENT counts on from those given.
     query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contents'"
     first = connection.exec_driver_sql(query).scalar_one() + 1
-    rows: list[tuple[Any, ...]] = []
+    new: list[tuple[Any, ...]] = []
+    known: list[tuple[Any, ...]] = []
     for item in indexed:
-        if item.facts is not None and item.hash not in ids:
-            ids[item.hash] = first + len(rows)
-            facts = map(item.facts.get, FACTS)
-            rows.append((first + len(rows), item.hash, item.file.size, counts[item.hash], *facts))
-    _each(connection, _ADD_CONTENT, rows)
-    return ids, set(range(first, first + len(rows)))
+        if item.facts is None:
+            continue
+        if item.hash in ids:
+            known.append((FACTS_VERSION, *map(item.facts.get, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
+        else:
+            ids[item.hash] = first + len(new)
+            facts = map(item.facts.get, READ_NAMES)
+            new.append((first + len(new), item.hash, item.file.size, counts[item.hash], FACTS_VERSION, *facts))
+    _each(connection, _ADD_CONTENT, new)
+    _each(connection, _PUT_FACTS, known)
+    return ids, set(range(first, first + len(new)))
 
 
 def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:

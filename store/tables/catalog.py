@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, bindparam, func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.engine import Connection, Row
 
 from store.tables import filter_sql, listings
 from store.tables.facets import Facets, facets
+from store.tables.fact_table import GIVEN_NAMES
 from store.tables.filters import Filter
+from store.tables.known_files import CHUNK, KnownFiles
 from store.tables.records import (
     Counts,
     FailureRow,
@@ -24,94 +26,22 @@ from store.tables.records import (
     RootState,
     SpaceState,
 )
-from store.tables.schema import Content, Failure, LibraryRow, Photo, Root, Vector
+from store.tables.schema import Content, LibraryRow, Photo, Root
 
 __all__ = [
-    "CHUNK", "FACTS", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow",
-    "PlacedPhoto", "RootState", "SpaceState", "raise_generation",
+    "CHUNK", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
+    "RootState", "SpaceState", "raise_generation",
 ]  # fmt: skip
 
-# Well under SQLite's limit on bound values in one statement.
-CHUNK = 500
 VECTOR_CHUNK = 8_192
 
 
-FACTS = (
-    "width", "height", "format", "orientation", "taken_at", "taken_offset", "camera_make", "camera_model",
-    "lens", "latitude", "longitude", "altitude", "colour",
-)  # fmt: skip
-
-
-class Catalog:
+class Catalog(KnownFiles):
     """Reads of one library's tables. Each call is a transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self._absent: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-
-    # -- what is known ------------------------------------------------------------------------------------------
-
-    def known_between(
-        self, root_id: int, first: bytes, last: bytes, space_id: int, most: int
-    ) -> list[tuple[bytes, int, int | None]]:
-        """Path, size and time of the photos of a root from one path to another, both included, in byte order.
-
-        Without those that are missing; without a time where a photo is not encoded in the space. At most one more than
-        `most` of them.
-        """
-        with self.engine.connect() as connection:
-            given = (space_id, root_id, first, last, most + 1)
-            cursor: Any = connection.exec_driver_sql(_BETWEEN, given).cursor
-            rows: list[tuple[bytes, int, int | None]] = cursor.fetchall()
-        return rows
-
-    def known_rows(self, root_id: int, paths: Sequence[bytes], space_id: int) -> list[tuple[Any, ...]]:
-        """Photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`; bare, as a walk asks for all."""
-        query = f"{_KNOWN} ({', '.join('?' * len(paths))})"
-        with self.engine.connect() as connection:
-            cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
-
-    def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
-        """Failures of a root by path."""
-        query = select(Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns).where(
-            Failure.root_id == root_id
-        )
-        with self.engine.connect() as connection:
-            return {row[0]: KnownFailure(*row[1:]) for row in connection.execute(query)}
-
-    def count_present(self, root_id: int, prefix: bytes = b"") -> int:
-        """How many photos of a root, below a folder in it, are not missing."""
-        query = select(func.count()).select_from(Photo).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
-        if prefix:
-            query = query.where(func.substr(Photo.path, 1, len(prefix)) == prefix)
-        with self.engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
-    def missing_photos(self, root_id: int) -> list[tuple[int, bytes]]:
-        """Id and path of each photo of a root that is missing."""
-        query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_not(None))
-        with self.engine.connect() as connection:
-            return [(row[0], row[1]) for row in connection.execute(query)]
-
-    def last_photo_id(self) -> int:
-        """The highest id a photo ever had; 0 in an empty library."""
-        with self.engine.connect() as connection:
-            return int(connection.execute(select(func.coalesce(func.max(Photo.id), 0))).scalar_one())
-
-    def present_photos(self, root_id: int) -> Iterator[tuple[int, bytes]]:
-        """Id and path of each photo of a root that is not missing."""
-        query = "SELECT id, path FROM photos WHERE root_id = ? AND missing_since IS NULL"
-        with self.engine.connect() as connection:
-            cursor: Any = connection.exec_driver_sql(query, (root_id,)).cursor
-            yield from cursor
-
-    def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
-        """The id of a content and whether it has a vector in the space; None where the content is unknown."""
-        with self.engine.connect() as connection:
-            row = connection.execute(_BY_HASH, {"hash": content_hash, "space": space_id}).first()
-        return None if row is None else (row[0], bool(row[1]))
 
     # -- roots, spaces, totals ----------------------------------------------------------------------------------
 
@@ -175,7 +105,7 @@ class Catalog:
             return Counts(*connection.exec_driver_sql(query, values).one())
 
     def failures(self, limit: int | None = None, offset: int = 0) -> list[FailureRow]:
-        """Files that could not be indexed, by root and path: `limit` of them, or all, after the first `offset`."""
+        """Return `limit` files that could not be indexed, or all, after the first `offset`, by path."""
         with self.engine.connect() as connection:
             return listings.failures(connection, limit, offset)
 
@@ -193,7 +123,10 @@ class Catalog:
     def vectors_after(
         self, space_id: int, dim: int, last_id: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]]:
-        """Vectors of a space with an id above `last_id`, by id, in chunks: ids (n,), content ids (n,), (n, dim)."""
+        """Yield a space's vectors with an id above `last_id`, by id, in chunks.
+
+        A chunk is ids int64 (n,), content ids int64 (n,), vectors float16 (n, dim).
+        """
         # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
         query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
         with self.engine.connect() as connection:
@@ -224,7 +157,7 @@ class Catalog:
         return ids
 
     def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
-        """One present photo, and the facts, of each content that has any; the oldest photo where there are several.
+        """Return one present photo and the facts of each content that has any: the oldest photo.
 
         Args:
             content_ids: in any order; unknown ones are left out.
@@ -236,12 +169,15 @@ class Catalog:
                 ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
                 where, values = filter_sql.photos_of(connection, ids, filters)
                 for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
-                    facts_of = dict(zip((*FACTS, "size"), row[7:], strict=True))
+                    facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=True))
                     found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
         return found
 
     def photos_of(self, content_ids: Sequence[int] | NDArray[np.int64]) -> list[PlacedPhoto]:
-        """Every present photo of each content, by content id, then the oldest first; unknown contents are left out."""
+        """Return every present photo of these contents, by content id, then the oldest first.
+
+        Unknown contents are left out.
+        """
         with self.engine.connect() as connection:
             return listings.photos_of(connection, np.asarray(content_ids, np.int64))
 
@@ -278,7 +214,7 @@ class Catalog:
             return filter_sql.matching(connection, filters)
 
     def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
-        """What the contents `only`, int64 (n,), or all can be narrowed by; at most `limit` of a kind that is open."""
+        """Count by values the contents `only`, int64 (n,), or all; at most `limit` of an open kind."""
         with self.engine.connect() as connection:
             return facets(connection, only, limit)
 
@@ -349,26 +285,8 @@ def _space(row: Row[Any]) -> SpaceState:
 
 # SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
 _SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, photos.path, photos.display,
-    contents.photo_count, {", ".join(f"contents.{name}" for name in FACTS)}, contents.size
+    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}
     FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
-
-
-# Asked for every file that a walk comes by: the driver's own rows, which SQLAlchemy's take four times as long as.
-_KNOWN = """SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL,
-    EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
-    FROM photos WHERE root_id = ? AND path IN"""
-
-_BETWEEN = """SELECT path, size,
-    CASE WHEN EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)
-    THEN mtime_ns END
-    FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
-
-
-# Asked once for every file that is read: built once.
-_BY_HASH = select(
-    Content.id,
-    select(Vector.id).where(Vector.space_id == bindparam("space"), Vector.content_id == Content.id).exists(),
-).where(Content.hash == bindparam("hash"))
 
 
 def raise_generation(connection: Connection) -> None:

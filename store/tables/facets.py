@@ -6,71 +6,74 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
+from store.tables.fact_table import FACET_NAMES, FACT_FILTERS, ChoiceKey, NumberKey
 from store.tables.filter_sql import FEW, column, columns, distinct, mask, matching, one_spelling, room
 
 Counted = tuple[tuple[str, int], ...]
 _Kinds = dict[str, Counter[str]]
 
-_OPEN: Final = ("cameras", "lenses", "folders", "exts", "tags")
-
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Values of facts, each with the number of pictures that have it; the most frequent first unless said otherwise.
+    """Values of facts, each with the number of pictures that have it.
 
     Attributes:
-        years: newest first, as in "2023".
-        cameras: make and model.
-        lenses: as cameras name them.
-        folders: from the root's own name down, as in "photos/trips/2023"; a picture counts once for each folder that
-            it lies in, at any depth.
-        exts: what file names end with, folded, without the dot; a picture counts once for each. Two spellings of one
-            format are one, as for the filter `ext:`, under the shorter or more usual of them.
-        shapes: "landscape", "portrait" and "square".
-        tags: their names.
+        values: by the names of `fact_table.FACET_NAMES`; the most frequent first, years and numbers from the greatest.
+            A picture counts once for each folder that it lies in, at any depth, as in "photos/trips/2023", and once for
+            each extension. Two spellings of one format are one, as for the filter `ext:`, under the more usual of them.
         favourites: how many are.
     """
 
-    years: Counted
-    cameras: Counted
-    lenses: Counted
-    folders: Counted
-    exts: Counted
-    shapes: Counted
-    tags: Counted
+    values: Mapping[str, Counted]
     favourites: int
+
+    def __getitem__(self, name: str) -> Counted:
+        return self.values[name]
+
+
+# Of each kind but these there may be any number of values.
+_FEW_VALUES: Final = {row.facet.name for row in FACT_FILTERS if row.facet is not None and isinstance(row, ChoiceKey)}
+_BY_VALUE: Final = {row.facet.name for row in FACT_FILTERS if row.facet is not None and isinstance(row, NumberKey)}
+_COLUMNS: Final = {row.facet.name: row.column for row in FACT_FILTERS if row.facet is not None}
 
 
 def facets(connection: Connection, only: Ids | None, limit: int) -> Facets:
     """Facets of the contents `only`, or of all that a present photo holds.
 
-    At most `limit` cameras, lenses, folders, extensions and tags each.
+    At most `limit` values of each kind that is open; there are as many years and choices as there are.
     """
     if only is not None and len(only) <= FEW:
-        kinds, favourites = _of_few(connection, json.dumps(only.tolist()))
+        counted, favourites = _of_few(connection, json.dumps(only.tolist()))
     else:
         size = room(connection, "contents")
-        kinds, favourites = _of_many(connection, mask(matching(connection, ()) if only is None else only, size))
-    years = tuple(sorted((pair for pair in kinds.pop("years").items() if pair[1]), reverse=True))
-    most = {kind: _most(counted, limit if kind in _OPEN else None) for kind, counted in kinds.items()}
-    return Facets(years=years, favourites=favourites, **most)
+        counted, favourites = _of_many(connection, mask(matching(connection, ()) if only is None else only, size))
+    return Facets({name: _listed(name, counted[name], limit) for name in FACET_NAMES}, favourites)
+
+
+def _listed(name: str, counted: Counter[str], limit: int) -> Counted:
+    there = [pair for pair in counted.items() if pair[1]]
+    if name == "years":
+        return tuple(sorted(there, reverse=True))
+    if name in _BY_VALUE:
+        return tuple(sorted(there, key=lambda pair: -int(pair[0]))[:limit])
+    return tuple(sorted(there, key=lambda pair: (-pair[1], pair[0]))[: None if name in _FEW_VALUES else limit])
 
 
 def _of_few(connection: Connection, ids: str) -> tuple[_Kinds, int]:
     mine = "IN (SELECT value FROM json_each(?))"
-    facts = ("years", "cameras", "lenses", "shapes")
-    found: _Kinds = {kind: Counter() for kind in facts}
-    query = f"SELECT substr(taken_at, 1, 4), camera, lens, shape FROM contents WHERE id {mine}"
+    columns = {"years": "substr(taken_at, 1, 4)", **_COLUMNS}
+    of_contents: dict[str, Counter[Any]] = {name: Counter() for name in columns}
+    query = f"SELECT {', '.join(columns.values())} FROM contents WHERE id {mine}"
     for row in connection.exec_driver_sql(query, (ids,)):
-        for kind, value in zip(facts, row, strict=True):
-            if value:
-                found[kind][value] += 1
+        for name, value in zip(columns, row, strict=True):
+            if value is not None:
+                of_contents[name][value] += 1
     # +: the index on folders is no help here, but SQLite without statistics may think so.
     query = f"SELECT folder, ext, content_id FROM photos WHERE content_id {mine} AND +missing_since IS NULL"
     folders, exts = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
@@ -84,6 +87,7 @@ def _of_few(connection: Connection, ids: str) -> tuple[_Kinds, int]:
     )
     tags = Counter({row[0]: row[1] for row in connection.exec_driver_sql(tagged, (ids,))})
     favourites = f"SELECT count(*) FROM favourites WHERE content_id {mine}"
+    found = {name: Counter({str(value): number for value, number in of.items()}) for name, of in of_contents.items()}
     found |= {"folders": _sizes(folders), "exts": _sizes(exts), "tags": tags}
     return found, int(connection.exec_driver_sql(favourites, (ids,)).scalar_one())
 
@@ -91,12 +95,10 @@ def _of_few(connection: Connection, ids: str) -> tuple[_Kinds, int]:
 def _of_many(connection: Connection, wanted: Mask) -> tuple[_Kinds, int]:
     found = {
         "years": _years(connection, wanted),
-        "cameras": _values(connection, "camera", wanted),
-        "lenses": _values(connection, "lens", wanted),
-        "shapes": _values(connection, "shape", wanted),
         "folders": _folders(connection, wanted),
         "exts": _exts(connection, wanted),
         "tags": _tags(connection, wanted),
+        **{name: _values(connection, fact, wanted) for name, fact in _COLUMNS.items()},
     }
     return found, _count(column(connection, "SELECT content_id AS id FROM favourites"), wanted)
 
@@ -120,7 +122,7 @@ def _years(connection: Connection, wanted: Mask) -> Counter[str]:
 def _values(connection: Connection, fact: str, wanted: Mask) -> Counter[str]:
     having = f"SELECT id FROM contents WHERE {fact} = ?"
     values = distinct(connection, "contents", fact)
-    return Counter({value: _count(column(connection, having, (value,)), wanted) for value in values})
+    return Counter({str(value): _count(column(connection, having, (value,)), wanted) for value in values})
 
 
 def _exts(connection: Connection, wanted: Mask) -> Counter[str]:
@@ -167,11 +169,6 @@ def _folders(connection: Connection, wanted: Mask) -> Counter[str]:
 
 
 def _ancestors(folder: str) -> list[str]:
-    """ "/photos/trips/" is in "photos" and in "photos/trips"."""
+    """Return the folders that hold one: "photos" and "photos/trips" for "/photos/trips/"."""
     parts = folder.strip("/").split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1) if parts[0]]
-
-
-def _most(counted: Counter[str], limit: int | None) -> Counted:
-    there = [pair for pair in counted.items() if pair[1]]
-    return tuple(sorted(there, key=lambda pair: (-pair[1], pair[0]))[:limit])

@@ -1,7 +1,7 @@
 """Filters to content ids, through indexes that hold all that is asked of them, and one set at a time.
 
 Each filter is one look-up in one index, so that its plan needs no statistics and can't go wrong; what they have in
-common is found in numpy. Text that is compared without case is compared folded: file names and extensions are stored
+common is found in numpy. Text is compared casefolded: file names and extensions are stored
 so, and of folders, cameras and lenses, which are few, each distinct one is looked at.
 """
 
@@ -18,21 +18,20 @@ from sqlalchemy.engine import Connection
 from store.arrays import Ids, Mask
 from store.tables import id_sets
 from store.tables.filters import (
-    Camera,
+    Choice,
     ContentFilter,
     Date,
     Ext,
     Favourite,
     Filter,
     Folder,
-    Lens,
-    Measure,
     Near,
-    Orientation,
+    Number,
     PhotoFilter,
     Set,
     Tag,
-    fold,
+    Text,
+    casefolded,
 )
 from store.tables.geo import box, kilometres
 from store.tables.patterns import Condition, folder_pattern, name_condition
@@ -100,7 +99,7 @@ def photo_filters(filters: Iterable[Filter]) -> list[PhotoFilter]:
     return [filter_ for filter_ in filters if isinstance(filter_, PhotoFilter)]
 
 
-def shown(connection: Connection, filters: Sequence[Filter]) -> Ids:
+def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
     """The photo to show for each content: the oldest present one that passes the photo filters.
 
     Returns:
@@ -130,7 +129,10 @@ def _passing(connection: Connection, filters: Sequence[PhotoFilter]) -> tuple[Id
 
 
 def _photos(connection: Connection, filter_: PhotoFilter | None) -> tuple[Ids, Ids]:
-    """Present photos that satisfy a filter, without its negation, or all; and their contents, in any order."""
+    """Return present photos that satisfy a filter, not negated, or all; and their contents.
+
+    In any order.
+    """
     query: str = _PRESENT
     values: tuple[Any, ...] = ()
     if filter_ is not None:
@@ -146,12 +148,15 @@ def one_spelling(ext: str) -> str:
 
 
 def photo_condition(filter_: PhotoFilter, folders: Callable[[], Iterable[str]]) -> Condition:
-    """What a filter asks of a row of `photos`, without its negation; `folders` gives the folders that may occur."""
+    """Return what a filter, not negated, asks of a row of `photos`.
+
+    `folders` gives the folders that may occur.
+    """
     if isinstance(filter_, Folder):
         wanted = folder_pattern(filter_.names)
-        return _one_of("folder", [folder for folder in folders() if wanted.search(fold(folder))])
+        return _one_of("folder", [folder for folder in folders() if wanted.search(casefolded(folder))])
     if isinstance(filter_, Ext):
-        names = {one_spelling(fold(name)) for name in filter_.names}
+        names = {one_spelling(casefolded(name)) for name in filter_.names}
         return _one_of("ext", sorted(names | {ext for ext, name in _SPELLINGS.items() if name in names}))
     parts = [name_condition(pattern) for pattern in filter_.patterns]
     return "(" + " OR ".join(part[0] for part in parts) + ")", tuple(value for part in parts for value in part[1])
@@ -162,20 +167,18 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
     match filter_:
         case Date():
             return column(connection, "SELECT id FROM contents WHERE taken_at >= ? AND taken_at < ?", filter_.bounds)
-        case Measure():
-            where = f"{filter_.fact} BETWEEN ? AND ?"
+        case Number():
+            where = f"{filter_.row.column} BETWEEN ? AND ?"
             return column(connection, f"SELECT id FROM contents WHERE {where}", filter_.bounds)
-        case Camera():
-            return _with_words(connection, "camera", filter_.names)
-        case Lens():
-            return _with_words(connection, "lens", filter_.names)
-        case Orientation():
-            where, values = _one_of("shape", list(filter_.names))
+        case Text():
+            return _with_words(connection, filter_.row.column, filter_.names)
+        case Choice():
+            where, values = _one_of(filter_.row.column, list(filter_.names))
             return column(connection, f"SELECT id FROM contents WHERE {where}", values)
         case Near():
             return _near(connection, filter_)
         case Tag():
-            where, values = _one_of("key", [fold(" ".join(name.split())) for name in filter_.names])
+            where, values = _one_of("key", [casefolded(" ".join(name.split())) for name in filter_.names])
             of_tags = f"SELECT id FROM tags WHERE {where}"
             return column(connection, f"SELECT content_id AS id FROM content_tags WHERE tag_id IN ({of_tags})", values)
         case Favourite():
@@ -198,11 +201,11 @@ def _chosen(connection: Connection, names: Sequence[str]) -> Ids:
 
 
 def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
-    wanted = [fold(name).split() for name in names]
+    wanted = [casefolded(name).split() for name in names]
     values = [
         value
         for value in distinct(connection, "contents", fact)
-        if any(all(word in folded for word in words) for folded in [fold(value)] for words in wanted)
+        if any(all(word in folded for word in words) for folded in [casefolded(value)] for words in wanted)
     ]
     where, bound = _one_of(fact, values)
     return column(connection, f"SELECT id FROM contents WHERE {where}", bound)
@@ -213,7 +216,10 @@ def _one_of(name: str, values: Sequence[str]) -> Condition:
 
 
 def distinct(connection: Connection, table: str, name: str) -> list[str]:
-    """The distinct values of a column, in order, with one seek of its index each: SQLite's DISTINCT reads every row."""
+    """Return the distinct values of a column, in order, with one seek of its index each.
+
+    SQLite's DISTINCT reads every row.
+    """
     there = "missing_since IS NULL" if table == "photos" else f"{name} IS NOT NULL"
     least = f"SELECT min({name}) FROM {table} WHERE {there}"
     query = (
@@ -237,7 +243,10 @@ def _near(connection: Connection, near: Near) -> Ids:
 
 
 def photos_of(connection: Connection, ids: str, filters: Sequence[Filter]) -> Condition:
-    """Which rows of `photos` may be shown for contents: present, and passing the photo filters. `ids`: a JSON array."""
+    """Return which photos may be shown for contents: present, and passing the photo filters.
+
+    `ids` is a JSON array.
+    """
     mine = f"content_id IN {_VALUES} AND missing_since IS NULL"
     parts, values = [mine], [ids]
 
@@ -253,7 +262,9 @@ def photos_of(connection: Connection, ids: str, filters: Sequence[Filter]) -> Co
 
 
 def ordered(connection: Connection, ids: Ids, by: Literal["date", "name"], filters: Sequence[Filter]) -> Ids:
-    """The contents by date, newest first, or by the folded file name of the photo that is shown for each, int64 (n,).
+    """Order contents, int64 (n,), by date or by file name.
+
+    By date the newest come first; the name is the casefolded one of the photo that is shown for each.
 
     Ties by id. Last, by id, come those without a date, or without a photo that passes the photo filters.
     """
@@ -281,7 +292,7 @@ def _by_date_few(connection: Connection, ids: Ids) -> Ids:
 
 def _by_name(connection: Connection, filters: Sequence[Filter]) -> Ids:
     photos, contents = columns(connection, f"{_PRESENT} ORDER BY name, content_id", (), ("id", "content_id"))
-    keep: Mask = shown(connection, filters)[contents] == photos
+    keep: Mask = shown_photos(connection, filters)[contents] == photos
     return contents[keep]
 
 

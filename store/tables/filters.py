@@ -2,7 +2,7 @@
 
 `Folder`, `Name` and `Ext` speak of a photo (a path), the rest of a content. A content passes when one of its present
 photos satisfies all filters of the first kind, and it satisfies all of the second. What is not known (no date, no
-camera) satisfies no filter, and every negated one.
+camera) satisfies no filter, and every negated one. The `key` of a filter is its row in `store.tables.fact_table`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ import reprlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, TypeVar
 
-Fact = Literal["width", "height", "size"]
-Shape = Literal["landscape", "portrait", "square"]
+from store.tables.fact_table import FILTERS, LARGEST, ChoiceKey, FactKey, NumberKey, TextKey
 
-# SQLite's largest integer: a larger one can't even be compared with.
-_LARGEST: Final = 2**63 - 1
 _LONGEST: Final = 1_000
 # Characters of a value that a message repeats.
 _SHOWN: Final = 80
@@ -29,8 +26,10 @@ _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 # Sorts after everything that may follow a year, a month or a day in a time.
 _AFTER: Final = "~"
 
+_Row = TypeVar("_Row", bound=FactKey)
 
-def fold(text: str) -> str:
+
+def casefolded(text: str) -> str:
     """Text as it is compared: without case, and composed, since some file systems take accents apart.
 
     Canonical caseless matching, but to the composed form: The Unicode Standard, section 3.13, definition D145.
@@ -40,8 +39,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
-def shown(value: object) -> str:
-    """A value as a message repeats it: as Python writes it, in at most 80 characters, however long or deep it is."""
+def abbreviated(value: object) -> str:
+    """Return a value as a message repeats it: as Python writes it, in at most 80 characters.
+
+    However long or deep the value is.
+    """
     text = _REPR.repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
@@ -59,6 +61,7 @@ class Date:
         ValueError: not a date, neither is given, or they are the wrong way round.
     """
 
+    key: ClassVar[str] = "date"
     first: str | None
     last: str | None
     negated: bool = False
@@ -80,7 +83,9 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """In a folder of one of these names, at any depth: "trips", consecutive ones "trips/2023", wildcards `*` and `?`.
+    """In a folder of one of these names, at any depth; `*` and `?` are wildcards.
+
+    "trips" is one name, "trips/2023" are consecutive ones.
 
     The root's own name counts as the first folder; what lies above the root does not count.
 
@@ -88,6 +93,7 @@ class Folder:
         ValueError: no name, or a blank one.
     """
 
+    key: ClassVar[str] = "folder"
     names: tuple[str, ...]
     negated: bool = False
 
@@ -95,17 +101,20 @@ class Folder:
         _check_names("folder", self.names)
         for name in self.names:
             if not name.replace("/", " ").strip():
-                raise ValueError(f"folder needs a name; {shown(name)} is blank between its slashes.")
+                raise ValueError(f"folder needs a name; {abbreviated(name)} is blank between its slashes.")
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A file name: a glob for the whole of it where the pattern has `*`, `?` or `[`, else words that are all in it.
+    """A file name: words that are all in it, or a glob for the whole of it.
+
+    A pattern with `*`, `?` or `[` is a glob.
 
     Raises:
         ValueError: no pattern, or a blank one.
     """
 
+    key: ClassVar[str] = "name"
     patterns: tuple[str, ...]
     negated: bool = False
 
@@ -115,12 +124,15 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Ext:
-    """One of these extensions, without the dot; kept in lower case. Two spellings of one format count as one.
+    """One of these extensions, without the dot; kept in lower case.
+
+    Two spellings of one format count as one.
 
     Raises:
         ValueError: no extension, a blank one, or one with a dot or a slash in it.
     """
 
+    key: ClassVar[str] = "ext"
     names: tuple[str, ...]
     negated: bool = False
 
@@ -130,89 +142,92 @@ class Ext:
         for name in names:
             if "." in name or "/" in name:
                 raise ValueError(
-                    f"ext takes what follows the last dot of a file name, as in ext:heic; not {shown(name)}."
+                    f"ext takes what follows the last dot of a file name, as in ext:heic; not {abbreviated(name)}."
                 )
         object.__setattr__(self, "names", names)
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
-    """Words that are all in the camera's make and model.
+class Text:
+    """Words that are all in a text fact, such as the camera's make and model.
 
     Raises:
-        ValueError: no name, or a blank one.
+        ValueError: no text fact of this key, no name, or a blank one.
     """
 
+    key: str
     names: tuple[str, ...]
     negated: bool = False
 
+    @property
+    def row(self) -> TextKey:
+        """Its row in the table of filters."""
+        return _row(self.key, TextKey, "text")
+
     def __post_init__(self) -> None:
-        _check_names("camera", self.names)
+        _row(self.key, TextKey, "text")
+        _check_names(self.key, self.names)
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
-    """Words that are all in the lens's name.
+class Number:
+    """A whole number between two others, both included: pixels, bytes and the like.
 
     Raises:
-        ValueError: no name, or a blank one.
+        ValueError: no number fact of this key, no limit, or limits that are negative, too large or the wrong way round.
     """
 
-    names: tuple[str, ...]
-    negated: bool = False
-
-    def __post_init__(self) -> None:
-        _check_names("lens", self.names)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Width or height of the upright picture, pixels, or size of the file, bytes; both ends included.
-
-    Raises:
-        ValueError: no such fact, no limit, or limits that are negative, too large or the wrong way round.
-    """
-
-    fact: Fact
+    key: str
     low: int | None
     high: int | None
     negated: bool = False
 
+    @property
+    def row(self) -> NumberKey:
+        """Its row in the table of filters."""
+        return _row(self.key, NumberKey, "measure")
+
     def __post_init__(self) -> None:
-        if self.fact not in get_args(Fact):
-            raise ValueError(f"There is no measure {shown(self.fact)}; there are {', '.join(get_args(Fact))}.")
+        highest = self.row.highest
         if self.low is None and self.high is None:
-            raise ValueError(f"{self.fact} needs a least value, a greatest, or both.")
+            raise ValueError(f"{self.key} needs a least value, a greatest, or both.")
         for given in (self.low, self.high):
-            if given is not None and not 0 <= given <= _LARGEST:
+            if given is not None and not 0 <= given <= highest:
                 # Python refuses to write out a number of more than 4,300 digits.
-                said = given if given.bit_length() <= 64 else f"a number of {given.bit_length()} bits"
-                raise ValueError(f"{self.fact} takes 0 to {_LARGEST}; not {said}.")
+                value = given if given.bit_length() <= 64 else f"a number of {given.bit_length()} bits"
+                raise ValueError(f"{self.key} takes 0 to {highest}; not {value}.")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"{self.fact} can't be at least {self.low} and at most {self.high}.")
+            raise ValueError(f"{self.key} can't be at least {self.low} and at most {self.high}.")
 
     @property
     def bounds(self) -> tuple[int, int]:
         """The least and the greatest value."""
-        return 0 if self.low is None else self.low, _LARGEST if self.high is None else self.high
+        return 0 if self.low is None else self.low, LARGEST if self.high is None else self.high
 
 
 @dataclass(frozen=True, slots=True)
-class Orientation:
-    """Wider than high, higher than wide, or neither, as displayed upright.
+class Choice:
+    """One of a few values, such as the orientations landscape, portrait and square.
 
     Raises:
-        ValueError: no shape, or an unknown one.
+        ValueError: no fact of this key that has choices, no value, or one that is not among them.
     """
 
-    names: tuple[Shape, ...]
+    key: str
+    names: tuple[str, ...]
     negated: bool = False
 
+    @property
+    def row(self) -> ChoiceKey:
+        """Its row in the table of filters."""
+        return _row(self.key, ChoiceKey, "choice")
+
     def __post_init__(self) -> None:
-        _check_names("orientation", self.names)
+        choices = self.row.choices
+        _check_names(self.key, self.names)
         for name in self.names:
-            if name not in get_args(Shape):
-                raise ValueError(f"There is no orientation {shown(name)}; there are {', '.join(get_args(Shape))}.")
+            if name not in choices:
+                raise ValueError(f"There is no {self.key} {abbreviated(name)}; there are {', '.join(choices)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +244,7 @@ class Near:
         ValueError: no such place, or no such distance.
     """
 
+    key: ClassVar[str] = "near"
     latitude: float
     longitude: float
     kilometres: float
@@ -252,6 +268,7 @@ class Tag:
         ValueError: no name, or a blank one.
     """
 
+    key: ClassVar[str] = "tag"
     names: tuple[str, ...]
     negated: bool = False
 
@@ -263,17 +280,21 @@ class Tag:
 class Favourite:
     """Is a favourite; negated, is none."""
 
+    key: ClassVar[str] = "favourite"
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Is in one of these sets of chosen pictures, by their names, kept in lower case; see `store.tables.id_sets`.
+    """In one of these sets of chosen pictures, by name, kept in lower case.
+
+    See `store.tables.id_sets`.
 
     Raises:
         ValueError: no name, or a blank one.
     """
 
+    key: ClassVar[str] = "set"
     names: tuple[str, ...]
     negated: bool = False
 
@@ -284,8 +305,16 @@ class Set:
 
 
 PhotoFilter = Folder | Name | Ext
-ContentFilter = Date | Camera | Lens | Measure | Orientation | Near | Tag | Favourite | Set
+ContentFilter = Date | Text | Number | Choice | Near | Tag | Favourite | Set
 Filter = PhotoFilter | ContentFilter
+
+
+def _row(key: str, kind: type[_Row], what: str) -> _Row:
+    row = FILTERS.get(key)
+    if not isinstance(row, kind):
+        known = ", ".join(each.key for each in FILTERS.values() if isinstance(each, kind))
+        raise ValueError(f"There is no {what} {abbreviated(key)}; there are {known}.")
+    return row
 
 
 def _check_names(what: str, names: tuple[str, ...]) -> None:
@@ -293,17 +322,19 @@ def _check_names(what: str, names: tuple[str, ...]) -> None:
         raise ValueError(f"{what} needs at least one name.")
     for name in names:
         if not name.strip():
-            raise ValueError(f"{what} needs a name; {shown(name)} is blank.")
+            raise ValueError(f"{what} needs a name; {abbreviated(name)} is blank.")
         if len(name) > _LONGEST:
             raise ValueError(f"{what} takes up to {_LONGEST} characters; {name[:20]!r}... has {len(name)}.")
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
-            raise ValueError(f"{what} takes printable text; {shown(name)} has a control character in it.")
+            raise ValueError(f"{what} takes printable text; {abbreviated(name)} has a control character in it.")
 
 
 def _check_date(text: str) -> None:
     match = _DATE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{shown(text)} is no date: give a year, a month or a day, as in 2023, 2023-06 or 2023-06-15.")
+        raise ValueError(
+            f"{abbreviated(text)} is no date: give a year, a month or a day, as in 2023, 2023-06 or 2023-06-15."
+        )
     year, month, day = (int(part) if part else 1 for part in match.groups())
     try:
         date(year, month, day)

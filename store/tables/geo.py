@@ -29,7 +29,9 @@ def kilometres(
 
 
 def box(near: Near) -> Condition:
-    """A condition on `latitude` and `longitude`, and its values: a box around a circle, a little too large if anything.
+    """Return a condition on `latitude` and `longitude`, and its values: a box around a circle.
+
+    It is a little too large if anything.
 
     It is widest where meridians touch the circle, asin(sin r / cos latitude) to both sides, which is not at the
     centre's own latitude: J. P. Matuschek, Finding Points Within a Distance of a Latitude/Longitude Using Bounding

@@ -1,4 +1,4 @@
-"""Sets: pictures that were chosen on a page, such as with a lasso on the map, under a name that a query can say.
+"""Sets: pictures that were chosen on a page, under a name that a query can say.
 
 A name comes from the ids themselves, so it never means anything else: the same choice has the same name, and a set that
 was forgotten comes back by choosing again.

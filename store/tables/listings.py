@@ -1,4 +1,4 @@
-"""Lists for pages: every place of a picture, pictures with copies, files that failed, pictures with a position."""
+"""Lists for pages: places of a picture, copies, failures, pictures with a position."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ def failures(connection: Connection, limit: int | None, offset: int) -> list[Fai
 
 
 def located(connection: Connection, only: Ids | None) -> tuple[Ids, Doubles, Doubles]:
-    """Present contents with a position, of these or of all: sorted ids, latitudes and longitudes, each (n,)."""
+    """Return present contents with a position, of these or of all, by id.
+
+    Sorted ids, latitudes and longitudes, each (n,).
+    """
     where, values = "latitude IS NOT NULL", tuple[Any, ...]()
     if only is not None and len(only) <= FEW:
         # +: by their ids, not by an index on all that have a position.

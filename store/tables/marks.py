@@ -1,4 +1,6 @@
-"""What a person decided: tags, favourites, saved searches. They belong to contents, and so follow a file that moves.
+"""What a person decided: tags, favourites, saved searches.
+
+They belong to contents, and so follow a file that moves.
 
 Beside them what pages keep: sets of pictures that were chosen, and photos that were set aside.
 
@@ -21,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from store.errors import LibraryError
 from store.paths import display
 from store.tables import id_sets, set_asides
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 from store.tables.marks_json import (
     Decided,
     MarksError,
@@ -41,7 +43,10 @@ _IDS: Final = "(SELECT value FROM json_each(?))"
 
 
 class Marks:
-    """Marks of one library. Its readers see the last committed state; each call is a transaction of its own."""
+    """Marks of one library; each call is a transaction of its own.
+
+    Readers see the last committed state.
+    """
 
     def __init__(self, engine: Engine, where: str, *, readonly: bool) -> None:
         self._engine = engine
@@ -60,8 +65,8 @@ class Marks:
             MarksError: a bad name, one that is in both, or a content that the library does not have is to get a tag.
             LibraryError: the library may not be written.
         """
-        added = {fold(name): name for name in map(tag_name, reversed(add))}
-        removed = {fold(name): name for name in map(tag_name, remove)}
+        added = {casefolded(name): name for name in map(tag_name, reversed(add))}
+        removed = {casefolded(name): name for name in map(tag_name, remove)}
         both = [name for key, name in removed.items() if key in added]
         if both:
             raise MarksError(
@@ -152,12 +157,12 @@ class Marks:
         """Every saved search, by name."""
         with self._engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT name, query, saved_at FROM saved_searches").all()
-        return sorted((SavedSearch(*row) for row in rows), key=lambda search: (fold(search.name), search.name))
+        return sorted((SavedSearch(*row) for row in rows), key=lambda search: (casefolded(search.name), search.name))
 
     # -- sets and photos set aside ------------------------------------------------------------------------------
 
     def keep_set(self, content_ids: Iterable[int]) -> str:
-        """Keep a choice of pictures, so that the filter `set:` can name it; returns its name, 12 hexadecimal digits.
+        """Keep a choice of pictures for the filter `set:`; returns its name, 12 hexadecimal digits.
 
         The same pictures have the same name. The newest 200 sets stay.
 
@@ -176,12 +181,17 @@ class Marks:
         return name
 
     def set_ids(self, name: str) -> NDArray[np.int64] | None:
-        """The content ids of a set, sorted, int64 (n,), as they were chosen; None where there is no such set now."""
+        """Return the content ids of a set, sorted, int64 (n,); None where there is no such set now.
+
+        They are those that were chosen.
+        """
         with self._engine.connect() as connection:
             return id_sets.find(connection, name)
 
     def set_aside(self, photo_ids: Iterable[int], yes: bool) -> None:
-        """Mark photos as superfluous, or take that back. Searches find them as before; their files are not touched.
+        """Mark photos as superfluous, or take that back.
+
+        Searches find them as before; their files are not touched.
 
         The mark is on a path and what it holds: it goes when the file moves or changes.
 
@@ -200,8 +210,11 @@ class Marks:
     # -- to a file and back -------------------------------------------------------------------------------------
 
     def export(self) -> dict[str, Any]:
-        """Every mark, as `json.dumps` takes it: contents by the SHA-256 of their bytes, so that another library of the
-        same pictures can have them; photos set aside by their place too. Sets are not in it."""
+        """Return every mark but sets, as `json.dumps` takes it.
+
+        Contents are named by the SHA-256 of their bytes, so that another library of the same pictures can have the
+        marks; photos that are set aside by their place too.
+        """
         decided = Decided()
         with self._engine.connect() as connection:
             pairs = (
@@ -232,7 +245,7 @@ class Marks:
         with self._write() as connection:
             ids = _ids_of(connection, {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)})
             tagged = sum(
-                _tag(connection, _array(ids[hash_] for hash_ in hashes if hash_ in ids), fold(name), name)
+                _tag(connection, _array(ids[hash_] for hash_ in hashes if hash_ in ids), casefolded(name), name)
                 for name, hashes in decided.tags.items()
             )
             liked = _favourite(connection, _array(ids[hash_] for hash_ in decided.favourites if hash_ in ids))

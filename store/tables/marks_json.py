@@ -1,4 +1,7 @@
-"""Marks as a file: what may stand in it, and what a name may be. JSON, contents by SHA-256, so that it outlives ids."""
+"""Marks as a JSON file: what may stand in it, and what a name may be.
+
+It names contents by SHA-256, so that it outlives ids.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any, Final
 
 from store.errors import SightlineError
 from store.paths import as_json as path_as_json
-from store.tables.filters import shown
+from store.tables.filters import abbreviated
 
 FORMAT: Final = "sightline-marks"
 VERSION: Final = 2
@@ -44,7 +47,7 @@ def tag_name(name: str) -> str:
         MarksError: empty, longer than 64 characters, or with a control character, a comma or a double quote in it.
     """
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in name.strip()):
-        raise MarksError(f"The tag {shown(name)} has a control character in it. Leave it out.")
+        raise MarksError(f"The tag {abbreviated(name)} has a control character in it. Leave it out.")
     kept = " ".join(name.split())
     if not 1 <= len(kept) <= MAX_TAG:
         raise MarksError(f"A tag has 1 to {MAX_TAG} characters; {kept[:20]!r} has {len(kept)}. Choose another name.")
@@ -152,7 +155,9 @@ def read(data: object) -> Decided:
     version, names = data.get("version"), {"format", "version", "tags", "favourites", "searches"}
     fields = _object(data, "the file", names if version == 1 else {*names, "set_aside"})
     if isinstance(version, bool) or version not in (1, VERSION):
-        raise MarksError(f"These marks have version {shown(version)}; this program reads 1 and {VERSION}. Update it.")
+        raise MarksError(
+            f"These marks have version {abbreviated(version)}; this program reads 1 and {VERSION}. Update it."
+        )
     tags = fields["tags"]
     if not isinstance(tags, Mapping):
         raise _wrong("tags", "an object from names to lists", tags)
@@ -163,7 +168,7 @@ def read(data: object) -> Decided:
     set_aside = [_place(place, f"set_aside[{at}]") for at, place in enumerate(places)]
     decided = Decided({}, _hashes(fields["favourites"], "favourites"), searches, set_aside)
     for name, hashes in tags.items():
-        decided.tags.setdefault(tag_name(str(name)), []).extend(_hashes(hashes, f"tags[{shown(name)}]"))
+        decided.tags.setdefault(tag_name(str(name)), []).extend(_hashes(hashes, f"tags[{abbreviated(name)}]"))
     return decided
 
 
@@ -171,7 +176,7 @@ def _object(data: object, where: str, names: set[str]) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise _wrong(where, "an object", data)
     if data.keys() != names:
-        odd = shown(min(data.keys() ^ names, key=str))
+        odd = abbreviated(min(data.keys() ^ names, key=str))
         raise MarksError(f"These marks can't be read: {where} has {', '.join(sorted(names))}, each once; see {odd}.")
     return data
 
@@ -228,4 +233,4 @@ def _is_time(text: str) -> bool:
 
 
 def _wrong(where: str, wanted: str, found: object) -> MarksError:
-    return MarksError(f"These marks can't be read: {where} should be {wanted}; it is {shown(found)}.")
+    return MarksError(f"These marks can't be read: {where} should be {wanted}; it is {abbreviated(found)}.")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from store.errors import LibraryError
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 
 _LAST_PART: Final = "substr({0}, length(rtrim({0}, replace({0}, '/', ''))) + 1)"
 
@@ -199,7 +199,18 @@ _THIRD: Final = (
     )""",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
+# Which version of the program read a picture's header.
+_FOURTH: Final = (
+    "ALTER TABLE contents ADD COLUMN facts_version INTEGER DEFAULT 1 NOT NULL",
+    "CREATE INDEX ix_contents_facts_version ON contents (facts_version)",
+)
+
+_FIFTH: Final = (
+    "ALTER TABLE contents ADD COLUMN rating INTEGER",
+    "CREATE INDEX ix_contents_rating ON contents (rating) WHERE rating IS NOT NULL",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 VERSION: Final = len(STEPS)
 
 
@@ -209,7 +220,9 @@ def version_of(connection: Connection) -> int:
 
 
 def check_version(found: int, where: str, *, readonly: bool = False) -> None:
-    """Refuse a database written by a newer program, or one that needs steps and can't be written; it is left untouched.
+    """Refuse a database that this program can't use; it is left untouched.
+
+    That is one written by a newer program, or one that needs steps and can't be written.
 
     Raises:
         LibraryError: `found` is above this program's version, or below it and not 0 where nothing may be written.
@@ -238,7 +251,7 @@ def migrate(connection: Connection, where: str) -> None:
         LibraryError: the database is newer than this program.
     """
     raw: Any = connection.connection.driver_connection
-    raw.create_function("fold", 1, fold, deterministic=True)
+    raw.create_function("fold", 1, casefolded, deterministic=True)
     for number, step in enumerate(STEPS, start=1):
         with connection.begin():
             # Asked under the write lock: another process may be opening the same library.

@@ -1,4 +1,7 @@
-"""What people write for names, as SQLite and Python's regular expressions read it. All of it is compared folded."""
+"""What people write for names, as SQLite and Python's regular expressions read it.
+
+All of it is compared casefolded.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from store.tables.filters import fold
+from store.tables.filters import casefolded
 
 Condition = tuple[str, tuple[Any, ...]]
 """A condition in SQL, and the values it binds."""
@@ -16,13 +19,13 @@ def folder_pattern(names: Sequence[str]) -> re.Pattern[str]:
     """Finds any of the names, as whole consecutive folders, in a folded folder with `/` at both ends."""
     any_of = []
     for name in names:
-        parts = [part for part in fold(name).split("/") if part.strip()]
+        parts = [part for part in casefolded(name).split("/") if part.strip()]
         any_of.append("/".join(re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in parts))
     return re.compile(f"/(?:{'|'.join(any_of)})/")
 
 
 def name_condition(pattern: str) -> Condition:
-    folded = fold(pattern)
+    folded = casefolded(pattern)
     if any(char in folded for char in "*?["):
         return "name GLOB ?", (_glob(folded),)
     words = tuple(folded.split())
@@ -33,7 +36,10 @@ _SET: Final = re.compile(r"\[(!?+)(\]?+[^\]]*+)\]")
 
 
 def _glob(pattern: str) -> str:
-    """Python's `fnmatch` pattern as SQLite's GLOB writes it: it negates a set with `^` and knows no lone bracket."""
+    """Return Python's `fnmatch` pattern as SQLite's GLOB writes it.
+
+    GLOB negates a set with `^` and knows no lone bracket.
+    """
     written, at = [], 0
     while at < len(pattern):
         found = _SET.match(pattern, at) if pattern[at] == "[" else None

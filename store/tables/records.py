@@ -18,6 +18,7 @@ class KnownPhoto(NamedTuple):
     mtime_ns: int
     missing: int  # 0 or 1
     encoded: int  # likewise, whether its content has a vector in the space asked for
+    older: int  # likewise, whether its content's facts were read by an older version; 0 where that is not asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import Computed, Float, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from store.tables.fact_table import FACT_FILTERS, FACTS
+
+_REQUIRED = {fact.name for fact in FACTS if fact.required}
 
 
 class Base(DeclarativeBase):
@@ -34,12 +38,15 @@ class Root(Base):
     display: Mapped[str] = mapped_column(Text)
     added_at: Mapped[str] = mapped_column(Text)
     last_walked_at: Mapped[str | None] = mapped_column(Text)
-    # Photos with a higher id were added since a walk last came to its end: one of them may be where another moved to.
+    # Photos with id > settled_photo_id were added since the last complete scan: the possible targets of a move.
     settled_photo_id: Mapped[int]
 
 
 class Content(Base):
-    """The bytes of a picture, by SHA-256, and the facts read from them."""
+    """The bytes of a picture, by SHA-256, and its facts.
+
+    A column for each row of `fact_table.FACTS` is added below.
+    """
 
     __tablename__ = "contents"
     __table_args__ = (
@@ -47,49 +54,34 @@ class Content(Base):
         # One for each fact that filters ask for; SQLite keeps the id in each, so the table itself is not read.
         # Newest first, then by id: the order of a result by date.
         Index("ix_contents_taken", text("taken_at DESC"), sqlite_where=text("taken_at IS NOT NULL")),
-        Index("ix_contents_camera", "camera", sqlite_where=text("camera IS NOT NULL")),
-        Index("ix_contents_lens", "lens", sqlite_where=text("lens IS NOT NULL")),
-        Index("ix_contents_place", "latitude", "longitude", sqlite_where=text("latitude IS NOT NULL")),
-        Index("ix_contents_width", "width"),
-        Index("ix_contents_height", "height"),
-        Index("ix_contents_size", "size"),
-        Index("ix_contents_shape", "shape"),
+        Index("ix_contents_place", text("latitude"), text("longitude"), sqlite_where=text("latitude IS NOT NULL")),
+        *(
+            Index(
+                f"ix_contents_{row.column}", text(row.column),
+                sqlite_where=None if row.column in _REQUIRED else text(f"{row.column} IS NOT NULL"),
+            )
+            for row in FACT_FILTERS
+        ),
+        # What was read by an older version is found without a look at the rest.
+        Index("ix_contents_facts_version", "facts_version"),
         # Most places first, then by id: the order in which exact copies are listed.
         Index("ix_contents_copies", text("photo_count DESC"), sqlite_where=text("photo_count > 1")),
         {"sqlite_autoincrement": True},  # an id that was pruned never comes back as another picture
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    size: Mapped[int]
-    width: Mapped[int]
-    height: Mapped[int]
-    format: Mapped[str] = mapped_column(Text)
-    orientation: Mapped[int]
-    taken_at: Mapped[str | None] = mapped_column(Text)
-    taken_offset: Mapped[int | None]
-    camera_make: Mapped[str | None] = mapped_column(Text)
-    camera_model: Mapped[str | None] = mapped_column(Text)
-    lens: Mapped[str | None] = mapped_column(Text)
-    latitude: Mapped[float | None]
-    longitude: Mapped[float | None]
-    altitude: Mapped[float | None]
-    # The dominant colour, 0xRRGGBB; none for what was indexed before it was taken note of.
-    colour: Mapped[int | None]
     # How many photos that are not missing hold it; kept by every transaction that touches photos.
     photo_count: Mapped[int]
-    camera: Mapped[str | None] = mapped_column(
-        Text,
-        Computed("nullif(trim(coalesce(camera_make, '') || ' ' || coalesce(camera_model, '')), '')", persisted=False),
-    )
-    shape: Mapped[str] = mapped_column(
-        Text,
-        Computed(
-            "CASE WHEN width > height THEN 'landscape' WHEN width < height THEN 'portrait' ELSE 'square' END",
-            persisted=False,
-        ),
-        nullable=True,  # a column that is added to a table can't be computed and NOT NULL at once
-    )
+    # `fact_table.FACTS_VERSION` of the program that read the header.
+    facts_version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+for _fact in FACTS:
+    # A computed column that is added to a table can't be NOT NULL.
+    _computed = [Computed(_fact.sql, persisted=False)] if _fact.sql else []
+    _kind = {int: Integer, float: Float, str: Text}[_fact.type]
+    setattr(Content, _fact.name, mapped_column(_kind, *_computed, nullable=bool(_fact.sql) or not _fact.required))
 
 
 # In an index beside its own condition: SQLite 3.40 takes an index for covering only if it has every column asked for.
@@ -121,7 +113,7 @@ class Photo(Base):
     missing_since: Mapped[str | None] = mapped_column(Text)
     # From the root's own name down, as displayed, with `/` before, between and after.
     folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
-    # The file's own name and what follows its last dot, both folded (`filters.fold`): SQLite folds ASCII only.
+    # The file's own name and what follows its last dot, both by `filters.casefolded`: SQLite knows ASCII only.
     name: Mapped[str] = mapped_column(Text, server_default=text("''"))
     ext: Mapped[str] = mapped_column(Text, server_default=text("''"))
 
@@ -157,7 +149,10 @@ class Vector(Base):
 
 
 class Failure(Base):
-    """A file or folder that could not be indexed, with what it looked like then: not retried until it changes."""
+    """A file or folder that could not be indexed, with what it looked like then.
+
+    It is not retried until it changes.
+    """
 
     __tablename__ = "failures"
     __table_args__ = (UniqueConstraint("root_id", "path"),)

@@ -1,4 +1,6 @@
-"""Photos that a person set aside as superfluous: a mark on a path and the bytes it holds; no file is ever touched.
+"""Photos that a person set aside as superfluous: a mark on a path and the bytes it holds.
+
+No file is ever touched.
 
 The mark goes with the row of its photo: when the photo is forgotten, moves, or its file comes to hold other bytes.
 """

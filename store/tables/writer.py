@@ -62,7 +62,10 @@ class Writer:
             return int(root_id)
 
     def forget_root(self, root_id: int) -> int:
-        """Remove a root and its photos from the library; returns how many photos. Their contents go with `prune`."""
+        """Remove a root and its photos from the library; returns how many photos.
+
+        Their contents go with `prune`.
+        """
         with self._engine.begin() as connection:
             ids = connection.execute(select(Photo.content_id).where(Photo.root_id == root_id)).scalars().all()
             connection.execute(delete(Root).where(Root.id == root_id))
@@ -117,7 +120,10 @@ class Writer:
             raise_generation(connection)
 
     def mark_missing(self, photo_ids: Sequence[int]) -> int:
-        """Take photos out of the results; their contents and vectors stay for when they come back. Returns how many."""
+        """Take photos out of the results; returns how many.
+
+        Their contents and vectors stay for when they come back.
+        """
         stamp = now()
         with self._engine.begin() as connection:
             touched: set[int] = set()
@@ -131,7 +137,7 @@ class Writer:
         return len(photo_ids)
 
     def settle_moves(self, root_ids: Sequence[int]) -> set[int]:
-        """Forget missing photos whose content was found again under a path that is new since the last finished walk.
+        """Forget missing photos whose content was found under a path new since the last full walk.
 
         Asked of the tables, not of the run's memory: the run that saw the new path may have been killed.
 

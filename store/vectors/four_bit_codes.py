@@ -42,8 +42,9 @@ def width(dim: int) -> int:
 
 
 def encode(coder: Coder, rows: NDArray[np.float16]) -> Bytes:
-    """Codes uint8 (n, width) of rows (n, dim): two levels a byte, the second half's above the first's; then a factor,
-    and a checksum.
+    """Codes uint8 (n, width) of rows (n, dim).
+
+    Two levels a byte, the second half's above the first's; then a factor, and a checksum.
     """
     made = np.zeros((len(rows), width(coder.dim)), np.uint8)
     with kernels.compiling:

@@ -72,11 +72,11 @@ def exact(library: Library) -> Groups:
 def near(library: Library) -> Groups:
     space = library.catalog.default_space()
     assert space is not None
-    return duplicates.near(library, space, lambda done, doing: None)[duplicates.USUAL]
+    return duplicates.near(library, space, lambda done, doing: None)[duplicates.DEFAULT_STEP]
 
 
 def loaded(library: Library, groups: Groups) -> list[Group]:
-    return duplicates.load(library, groups, 0, len(groups))
+    return duplicates.load_groups(library, groups, 0, len(groups))
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_pages_follow_each_other_without_a_gap(app: AppTest, library: Library) -
 
 def test_the_slider_makes_groups_stricter_and_looser(app: AppTest) -> None:
     totals = []
-    for alike in range(1, len(duplicates.ALIKE) + 1):
+    for alike in range(1, len(duplicates.DISTANCE_STEPS) + 1):
         at(app, kind="near", alike=str(alike))
         assert app.select_slider[0].value == view._ALIKE[alike - 1]
         totals.append(int(app.markdown[0].value.split("·")[1].split()[0]) if app.markdown else 0)
@@ -417,7 +417,7 @@ def test_the_exported_lists_are_the_groups_and_what_is_set_aside(page: Page, lib
         return Path(download.value.path()).read_bytes()
 
     page.locator(".st-key-dup_bar").get_by_role("button", name="Export").click()
-    records = list(duplicates.listed(library, exact(library)))
+    records = list(duplicates.group_records(library, exact(library)))
     assert [json.loads(line) for line in export("JSON lines").splitlines()] == records
     rows = list(csv.DictReader(io.StringIO(export("CSV").decode(), newline="")))
     assert [(row["path"], row["state"]) for row in rows] == [(each["path"], each["state"]) for each in records]

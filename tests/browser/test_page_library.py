@@ -405,7 +405,6 @@ def test_a_run_begun_elsewhere_shows_on_the_search_page_and_disturbs_nothing(
         expect(dialog).to_be_visible()
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
-        progress.remove(library)
     expect(page.locator(".run")).to_have_count(0)
 
 
@@ -472,7 +471,6 @@ def test_nothing_bars_people_who_use_it_otherwise(chromium: Browser, url: str, m
         progress.write(made / "library", state(phase="loading"))
         expect(page.locator(".run-head")).to_have_text("Loading the model")
         assert browser.violations(page) == []
-        progress.remove(made / "library")
 
 
 def test_a_narrow_window_needs_no_scrolling_sideways(chromium: Browser, url: str, made: Path) -> None:
@@ -484,7 +482,6 @@ def test_a_narrow_window_needs_no_scrolling_sideways(chromium: Browser, url: str
         page.get_by_text("Add a folder", exact=True).click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.locator(".lib-root").first.evaluate("element => element.getBoundingClientRect().width") > 150
-        progress.remove(made / "library")
 
 
 def test_a_server_without_a_library_indexes_the_first_folder(chromium: Browser, tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ def free_port() -> int:
 STAGE = """
 import sys, uvicorn
 from streamlit.starlette import App
-from search_ui.server.asgi import before_the_page, configure
+from search_ui.server.asgi import configure, middleware
 script, port = sys.argv[1], int(sys.argv[2])
-app = App(script, middleware=before_the_page())
+app = App(script, middleware=middleware())
 configure("127.0.0.1", port)
 uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 """

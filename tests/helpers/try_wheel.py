@@ -46,10 +46,10 @@ def installed(wheel: Path, folder: Path, environment: dict[str, str], *, full: b
     """The folder of the commands of a new environment with the wheel."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     commands = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = [commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *([] if full else ["--no-deps"]), wheel], check=True, env=environment)
     if not full:
-        asked = [commands / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+        asked: list[str | Path] = [commands / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
         site = subprocess.run(asked, check=True, capture_output=True, text=True, env=environment).stdout.strip()
         # What a .pth names is read after the environment's own, and .pth files in it are not: no editable install.
         (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")

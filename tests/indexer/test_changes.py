@@ -12,7 +12,7 @@ from PIL import Image
 from searching import nearest
 from support import AWKWARD, Index
 
-from indexer.file_reader import Reader
+from indexer.file_reader import FileReader
 from indexer.pipeline import Options, Pipeline
 from indexer.scanner import Task
 from sightline.models.resolve import resolve
@@ -22,7 +22,7 @@ from store.tables.writer import Writer
 
 
 def first(photos: Path) -> Path:
-    return sorted(photos.rglob("*.jpg"))[0]
+    return min(photos.rglob("*.jpg"))
 
 
 def redraw(path: Path, colour: str) -> None:
@@ -316,7 +316,7 @@ def test_a_dry_run_names_what_would_happen_and_changes_nothing(photos: Path, ind
     assert not library.exists()
     index(photos)
     redraw(first(photos), "green")
-    sorted(photos.rglob("*.jpg"))[-1].unlink()
+    max(photos.rglob("*.jpg")).unlink()
     redraw(photos / "new.jpg", "blue")
     before = (library / "library.sqlite").read_bytes()
     dry = index(photos, "--dry-run")
@@ -479,13 +479,13 @@ def test_copies_of_a_file_that_could_not_be_read_to_its_end_do_not_wait_for_it(
     with Library.open(library) as opened:
         space_id = Writer(opened.catalog.engine).add_space(model.identity())
         # A name that no file system takes: asking for a thumbnail there is an error, as on a drive that went away.
-        reader = Reader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess, threads=1)
+        reader = FileReader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess, threads=1)
         path = first(photos)
         for _ in range(2):
             read = reader.read(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False))
             assert read.failed is not None
             assert read.failed.stage == "read"
-            assert not read.twin
+            assert not read.duplicate_in_flight
 
 
 def test_a_dry_run_knows_what_a_space_lacks(photos: Path, index: Index, other_space: str) -> None:

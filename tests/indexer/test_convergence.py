@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from searching import nearest
 
+from examples import examples
 from indexer.commands import run
 from store.library import Library
 

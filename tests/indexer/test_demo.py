@@ -16,12 +16,12 @@ import open_clip
 import pytest
 import torch
 from click.testing import CliRunner
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from support import ROOT
 
+from examples import examples
 from indexer.demo.captions import AXES, Claim, any_caption, caption, captions_of, class_names, full_caption, scene_code
 from indexer.demo.draw import PALETTE, render
 from indexer.demo.evaluate import HELD_OUT_SEED, Scores, measure

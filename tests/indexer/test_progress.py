@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ from PIL import Image
 from support import AWKWARD, Index
 
 from indexer.commands import run
+from indexer.pipeline import Options, Pipeline
+from sightline.models.resolve import resolve
 from store import progress
 from store.library import Library
-from store.lock import HOLDER, is_indexing, locked
-from store.progress import FILE, Progress
+from store.lock import FORMER, RUN, indexer_pid, is_indexing, locked
+from store.progress import Progress
 
 COUNT = 400
 ONE = Progress(os.getpid(), "2026-01-31T12:00:00+00:00", ("/photos",), "indexing", 3, None, 1.5, "encode", 0, "2026")
@@ -74,7 +77,7 @@ def test_a_run_says_how_far_it_is_until_it_ends(many: Path, tmp_path: Path, tiny
         assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(each.started) < timedelta(minutes=5)
         assert each.started <= each.updated
     assert progress.read(library) is None
-    assert not (library / FILE).exists()
+    assert not (library / RUN).exists()
 
 
 def test_what_a_killed_run_left_behind_is_not_believed(many: Path, tmp_path: Path, tiny_space: str) -> None:
@@ -85,7 +88,7 @@ def test_what_a_killed_run_left_behind_is_not_believed(many: Path, tmp_path: Pat
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert (library / FILE).exists()
+    assert (library / RUN).exists()
     assert not is_indexing(library)
     assert progress.read(library) is None
     with locked(library):  # the next run, before it has said anything
@@ -100,22 +103,30 @@ def test_what_is_written_is_read_while_the_library_is_held(tmp_path: Path) -> No
     assert progress.read(tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "null", "{}", "[" * 100_000]
-    + [
-        json.dumps(asdict(ONE) | wrong)
-        for wrong in (
-            {"phase": "sleeping"}, {"done": "3"}, {"total": "many"}, {"rate": None}, {"folders": 3}, {"folders": [3]},
-            {"more": 1}, {"updated": 5},
-        )
-    ],
+DAMAGED = (
+    {"phase": "sleeping"}, {"done": "3"}, {"total": "many"}, {"rate": None}, {"folders": 3}, {"folders": [3]},
+    {"more": 1}, {"updated": 5}, {"pid": 7},
 )  # fmt: skip
-def test_a_damaged_file_is_no_progress(tmp_path: Path, text: str) -> None:
+
+
+@pytest.mark.parametrize("wrong", DAMAGED, ids=str)
+def test_damaged_progress_is_none(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with locked(tmp_path):
-        (tmp_path / FILE).write_text(text)
+        progress.write(tmp_path, ONE)
+        run = json.loads((tmp_path / RUN).read_text())
+        (tmp_path / RUN).write_text(json.dumps(run | {"progress": run["progress"] | wrong}))
         assert progress.read(tmp_path) is None
-        (tmp_path / HOLDER).write_text(text)
+        assert indexer_pid(tmp_path) == os.getpid()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}", "[" * 100_000, '{"pid": "?", "since": "", "progress": 1}']
+)
+def test_a_damaged_file_names_no_run(tmp_path: Path, text: str) -> None:
+    with locked(tmp_path):
+        (tmp_path / RUN).write_text(text)
+        assert is_indexing(tmp_path)
+        assert indexer_pid(tmp_path) is None
         assert progress.read(tmp_path) is None
 
 
@@ -132,8 +143,18 @@ def test_the_status_says_how_far_a_run_is(
     assert index("status", space=None).progress is None
 
 
-def test_a_run_that_cant_say_how_far_it_is_runs_all_the_same(photos: Path, index: Index, library: Path) -> None:
-    (library / FILE).mkdir(parents=True)  # nothing can be renamed to its name, nor can it be removed
+def test_a_run_that_cant_say_how_far_it_is_runs_all_the_same(photos: Path, library: Path, tiny_space: str) -> None:
+    (library / RUN).mkdir(parents=True)  # nothing can be renamed to its name
+    with Library.create(library) as opened:
+        assert Pipeline(opened, resolve(tiny_space), Options()).run([photos]).added == 24
+
+
+def test_what_killed_runs_of_earlier_versions_left_is_swept_by_the_next(
+    photos: Path, index: Index, library: Path
+) -> None:
+    library.mkdir()
+    for name in FORMER:
+        (library / name).write_text('{"pid": 1, "since": "2025"}')
+    assert not is_indexing(library)
     assert index(photos).code == 0
-    with Library.open(library) as opened:
-        assert opened.catalog.counts().pictures == 24
+    assert not any((library / name).exists() for name in FORMER)

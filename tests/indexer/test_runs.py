@@ -21,7 +21,7 @@ from PIL import Image
 from support import AWKWARD, DEMO, ROOT, Index, as_nobody
 
 from store.library import DATABASE, Library
-from store.tables.catalog import FACTS
+from store.tables.fact_table import READ_NAMES
 
 COUNT = 700
 
@@ -73,7 +73,8 @@ def contents(library: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict
         ids = index.ids
         photos = opened.catalog.photos([int(id_) for id_ in ids])
         shown = {
-            row.display: (row.hash, row.copies, tuple(row.facts[name] for name in FACTS)) for row in photos.values()
+            row.display: (row.hash, row.copies, tuple(row.facts[name] for name in READ_NAMES))
+            for row in photos.values()
         }
         vectors = index.vectors_of(ids)
         by_path = {photos[int(id_)].display: vector for id_, vector in zip(ids, vectors, strict=True)}
@@ -227,7 +228,7 @@ def test_an_unreadable_file_or_folder_inside_is_listed_and_keeps_what_is_known(p
     public_tmp.chmod(0o777)
     with as_nobody():
         assert index(photos, "--library", library, space=space).added == 24
-    folder = sorted(path for path in photos.iterdir() if path.is_dir())[0]
+    folder = min(path for path in photos.iterdir() if path.is_dir())
     inside = len(list(folder.iterdir()))
     folder.chmod(0)
     with as_nobody():
@@ -270,7 +271,7 @@ def test_the_librarys_own_thumbnails_are_never_indexed(photos: Path, index: Inde
 
 def test_names_that_are_no_text_are_indexed_and_reported(photos: Path, index: Index, library: Path) -> None:
     strange = os.fsdecode(b"caf\xe9.jpg")
-    shutil.copy(sorted(photos.rglob("*.jpg"))[0], photos / strange)
+    shutil.copy(min(photos.rglob("*.jpg")), photos / strange)
     (photos / os.fsdecode(b"broken\xff.jpg")).write_bytes(b"x")
     (photos / "two\nlines \x1b[31m.jpg").write_bytes(b"x")
     run = index(photos)

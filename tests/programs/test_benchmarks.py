@@ -111,10 +111,12 @@ def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tin
     assert "Traceback" not in done.stderr
 
 
-def test_decoding_on_cards_is_measured(photos: Path) -> None:
+def test_decoding_on_a_gpu_is_measured(photos: Path) -> None:
     pytest.importorskip("torchcodec", reason="torchcodec is made for Linux only")
-    text = printed("cards", photos, "--device", "cpu", "--rounds", 1)
-    assert re.search(r"^\| [\d.]+ to [\d.]+ \| \d+ \| \d+ \| \d+ \| \*\*[\d.]+\*\* \| \d+% \|", text, re.MULTILINE)
+    text = printed("gpu_jpeg", photos, "--device", "cpu", "--rounds", 1)
+    assert re.search(
+        r"^\| cores \| \d+ \| [\d.]+ \| 0% \|\n\| with the GPU \| \d+ \| [\d.]+ \| \d+% \|", text, re.MULTILINE
+    )
 
 
 def test_searching_is_measured() -> None:

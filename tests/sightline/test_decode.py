@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from pictures import TURNS, decibels, distance, encoded, final, oriented, photo,
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 from support import AWKWARD, ROOT
 
+from examples import examples
 from sightline.images.decode import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, Decoded, DecodeError, decode
 from sightline.images.formats import EXTENSIONS
 from sightline.models.preprocess import Preprocess

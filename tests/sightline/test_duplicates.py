@@ -16,17 +16,17 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from examples import examples
 from indexer.demo.pictures import write_pictures
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates import near_pairs
-from sightline.duplicates.groups import ALIKE, USUAL, Groups, grouped
+from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, Groups, group_pairs
 from sightline.duplicates.keep_rules import Version, differences, preferred, spared, suggest
-from sightline.duplicates.near_pairs import Pairs, pairs
+from sightline.duplicates.near_pairs import Pairs, find_pairs
 from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
 from store.arrays import Floats
 from store.errors import SightlineError
@@ -89,19 +89,19 @@ def test_every_near_pair_is_found_once_whatever_the_blocks(seed: int, count: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_pairs, "BLOCK", 7)
         index = index_of(versions_of(seed, count + 2, 1 + count // 3, dim=8))
-        found = pairs(index, index.ids, floor, quiet)
+        found = find_pairs(index, index.ids, floor, quiet)
     cosines = stored(index) @ stored(index).T
     # Sums in another order may fall on the other side of the edge.
     assert not [pair for pair in as_set(found) ^ everything(stored(index), floor) if abs(cosines[pair] - floor) > 1e-5]
     assert len(as_set(found)) == len(found.left)
     assert np.allclose(found.cosines, cosines[found.left, found.right], atol=1e-5)
-    assert found.floor == floor
+    assert found.min_cosine == floor
 
 
 def test_likely_pairs_are_nearly_all_pairs() -> None:
     index = index_of(versions_of(3, 6_000, 600))
-    whole = as_set(pairs(index, index.ids, 0.9, quiet))
-    likely = as_set(pairs(index, index.ids, 0.9, quiet, exact=0))
+    whole = as_set(find_pairs(index, index.ids, 0.9, quiet))
+    likely = as_set(find_pairs(index, index.ids, 0.9, quiet, exact=0))
     assert len(whole) >= 590
     assert likely <= whole
     assert len(likely) >= 0.99 * len(whole)
@@ -109,17 +109,17 @@ def test_likely_pairs_are_nearly_all_pairs() -> None:
 
 def test_too_many_pairs_leave_the_nearest_and_say_down_to_where() -> None:
     index = index_of(unit(np.random.default_rng(0).standard_normal((80, 4)) + 2))
-    whole = pairs(index, index.ids, 0.2, quiet)
-    most = pairs(index, index.ids, 0.2, quiet, limit=100)
+    whole = find_pairs(index, index.ids, 0.2, quiet)
+    most = find_pairs(index, index.ids, 0.2, quiet, limit=100)
     assert len(most.left) == 100 < len(whole.left)
     assert np.allclose(np.sort(most.cosines), np.sort(whole.cosines)[-100:])
-    assert most.floor == pytest.approx(most.cosines.min())
+    assert most.min_cosine == pytest.approx(most.cosines.min())
 
 
 def test_pictures_that_are_all_the_same_stay_a_group_however_few_pairs_are_kept() -> None:
     index = index_of(unit(np.ones((300, 16))))
-    found = pairs(index, index.ids, 0.9, quiet, limit=1_000)
-    groups = grouped(found, found.floor)
+    found = find_pairs(index, index.ids, 0.9, quiet, limit=1_000)
+    groups = group_pairs(found, found.min_cosine)
     assert max(map(len, groups)) == 300
 
 
@@ -129,7 +129,7 @@ def test_groups_are_what_taking_the_busiest_picture_and_its_neighbours_one_by_on
     seed: int, count: int, threshold: float
 ) -> None:
     index = index_of(versions_of(seed, count + 2, 1 + count // 2, dim=6))
-    found = pairs(index, index.ids, 0.5, quiet)
+    found = find_pairs(index, index.ids, 0.5, quiet)
     near = {
         pair for pair, cosine in zip(zip(found.left, found.right, strict=True), found.cosines, strict=True)
         if cosine >= threshold
@@ -144,22 +144,22 @@ def test_groups_are_what_taking_the_busiest_picture_and_its_neighbours_one_by_on
         if row not in taken and mine:
             expected.append([row, *mine])
             taken |= {row, *mine}
-    assert [group.tolist() for group in grouped(found, threshold)] == expected
+    assert [group.tolist() for group in group_pairs(found, threshold)] == expected
 
 
 def test_a_long_walk_in_small_steps_is_not_one_group() -> None:
     angles = np.linspace(0, np.pi / 2, 40)
     index = index_of(unit(np.stack([np.cos(angles), np.sin(angles)], axis=1)))
     vectors = stored(index)
-    for group in grouped(pairs(index, index.ids, 0.99, quiet), 0.99):
+    for group in group_pairs(find_pairs(index, index.ids, 0.99, quiet), 0.99):
         assert (vectors[group[1:]] @ vectors[group[0]] >= 0.99).all()
         assert len(group) < 10
 
 
 def test_no_pairs_make_no_groups() -> None:
     index = index_of(np.eye(4, dtype=np.float32))
-    assert grouped(pairs(index, index.ids, 0.9, quiet), 0.9) == []
-    assert grouped(pairs(index, index.ids[:0], 0.9, quiet), 0.9) == []
+    assert group_pairs(find_pairs(index, index.ids, 0.9, quiet), 0.9) == []
+    assert group_pairs(find_pairs(index, index.ids[:0], 0.9, quiet), 0.9) == []
 
 
 # -- which to keep --------------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def library(pictures: Path, tmp_path: Path) -> Iterator[Library]:
 
 
 def names(library: Library, groups: Groups) -> list[list[str]]:
-    loaded = duplicates.load(library, groups, 0, len(groups))
+    loaded = duplicates.load_groups(library, groups, 0, len(groups))
     return [sorted(version.name for version in group.versions) for group in loaded]
 
 
@@ -329,7 +329,7 @@ def space(library: Library) -> SpaceState:
 def test_exact_groups_are_the_same_bytes_in_several_places_largest_first(library: Library) -> None:
     groups = duplicates.exact(library, quiet)
     assert groups.photos.tolist() == [3, 2]
-    (first, second) = duplicates.load(library, groups, 0, 20)
+    (first, second) = duplicates.load_groups(library, groups, 0, 20)
     assert "copy of it.jpg" in [version.name for version in first.versions]
     assert len({version.content_id for version in first.versions}) == 1
     assert len(first.versions) == 3
@@ -341,46 +341,48 @@ def test_exact_groups_are_the_same_bytes_in_several_places_largest_first(library
 
 def test_near_groups_hold_versions_and_all_their_places(library: Library) -> None:
     steps = duplicates.near(library, space(library), quiet)
-    assert len(steps) == len(ALIKE)
-    assert any({"small.jpg"} < set(group) for group in names(library, steps[USUAL]))
-    floors = [groups.floor for groups in steps]
+    assert len(steps) == len(DISTANCE_STEPS)
+    assert any({"small.jpg"} < set(group) for group in names(library, steps[DEFAULT_STEP]))
+    floors = [groups.min_cosine for groups in steps]
     assert floors == sorted(floors, reverse=True)
     assert not any(groups.is_cut for groups in steps)
     index = library.vectors.get(space(library).id)
     for groups in steps:
         for number in range(len(groups)):
             vectors = index.vectors_of(groups[number])
-            assert (vectors[1:] @ vectors[0] >= groups.floor - 1e-6).all()
+            assert (vectors[1:] @ vectors[0] >= groups.min_cosine - 1e-6).all()
 
 
 def test_pages_of_groups_are_the_groups(library: Library) -> None:
     groups = duplicates.near(library, space(library), quiet)[-1]
-    whole = duplicates.load(library, groups, 0, 100)
-    assert [*duplicates.load(library, groups, 0, 1), *duplicates.load(library, groups, 1, 100)] == whole
-    assert duplicates.load(library, groups, len(groups), 20) == []
+    whole = duplicates.load_groups(library, groups, 0, 100)
+    assert [*duplicates.load_groups(library, groups, 0, 1), *duplicates.load_groups(library, groups, 1, 100)] == whole
+    assert duplicates.load_groups(library, groups, len(groups), 20) == []
 
 
 def test_a_selection_narrows_the_groups_to_its_pictures(library: Library) -> None:
     exact = duplicates.exact(library, quiet)
     name = library.marks.keep_set(exact[1].tolist())
-    among = duplicates.chosen(library, name)
+    among = duplicates.selection_ids(library, name)
     assert among is not None
     assert duplicates.exact(library, quiet, among=among)[0].tolist() == exact[1].tolist()
     assert len(duplicates.exact(library, quiet, among=among)) == 1
-    assert [len(groups) for groups in duplicates.near(library, space(library), quiet, among=among)] == [0] * len(ALIKE)
-    near = duplicates.near(library, space(library), quiet)[USUAL]
-    both = duplicates.near(library, space(library), quiet, among=np.sort(near[0]))[USUAL]
+    assert [len(groups) for groups in duplicates.near(library, space(library), quiet, among=among)] == [0] * len(
+        DISTANCE_STEPS
+    )
+    near = duplicates.near(library, space(library), quiet)[DEFAULT_STEP]
+    both = duplicates.near(library, space(library), quiet, among=np.sort(near[0]))[DEFAULT_STEP]
     assert sorted(both[0].tolist()) == sorted(near[0].tolist())
-    assert duplicates.chosen(library, "") is None
+    assert duplicates.selection_ids(library, "") is None
     with pytest.raises(SightlineError, match="no selection 'gone'"):
-        duplicates.chosen(library, "gone")
+        duplicates.selection_ids(library, "gone")
 
 
 def test_the_suggestion_moves_on_when_it_is_set_aside(library: Library) -> None:
     groups = duplicates.exact(library, quiet)
-    before = duplicates.load(library, groups, 0, 1)[0]
+    before = duplicates.load_groups(library, groups, 0, 1)[0]
     library.marks.set_aside([before.suggestion.kept.photo_id], True)
-    after = duplicates.load(library, groups, 0, 1)[0]
+    after = duplicates.load_groups(library, groups, 0, 1)[0]
     assert after.suggestion.kept.photo_id != before.suggestion.kept.photo_id
     # Nothing moves under the pointer.
     assert [version.photo_id for version in after.versions] == [version.photo_id for version in before.versions]
@@ -388,9 +390,9 @@ def test_the_suggestion_moves_on_when_it_is_set_aside(library: Library) -> None:
 
 def test_the_list_says_what_becomes_of_every_photo(library: Library, pictures: Path) -> None:
     groups = duplicates.exact(library, quiet)
-    first = duplicates.load(library, groups, 0, 1)[0]
+    first = duplicates.load_groups(library, groups, 0, 1)[0]
     library.marks.set_aside([first.rest[0]], True)
-    records = list(duplicates.listed(library, groups))
+    records = list(duplicates.group_records(library, groups))
     assert [record["group"] for record in records] == [1, 1, 1, 2, 2]
     assert sorted(record["state"] for record in records[:3]) == ["keep", "set aside", "undecided"]
     assert all(record["reason"] for record in records)
@@ -407,7 +409,7 @@ def test_the_list_says_what_becomes_of_every_photo(library: Library, pictures: P
 
 def test_paths_that_are_set_aside_are_lines_of_their_very_bytes(library: Library, pictures: Path) -> None:
     groups = duplicates.exact(library, quiet)
-    loaded = duplicates.load(library, groups, 0, 2)
+    loaded = duplicates.load_groups(library, groups, 0, 2)
     library.marks.set_aside([version.photo_id for group in loaded for version in group.versions], True)
     aside = duplicates.set_aside(library)
     lines = aside.as_lines().splitlines()
@@ -421,10 +423,10 @@ def test_paths_that_are_set_aside_are_lines_of_their_very_bytes(library: Library
 
 def test_a_photo_that_went_missing_leaves_its_group(library: Library, pictures: Path) -> None:
     groups = duplicates.exact(library, quiet)
-    gone = duplicates.load(library, groups, 1, 1)[0].versions[0].photo_id
+    gone = duplicates.load_groups(library, groups, 1, 1)[0].versions[0].photo_id
     with library.catalog.engine.execution_options(write=True).begin() as connection:
         connection.exec_driver_sql("UPDATE photos SET missing_since = '2020-01-01' WHERE id = ?", (gone,))
-    assert duplicates.load(library, groups, 1, 1) == []
+    assert duplicates.load_groups(library, groups, 1, 1) == []
     assert duplicates.exact(library, quiet).photos.tolist() == [3]
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from examples import examples
 from sightline.models.devices import choose_device, choose_precision
 from sightline.models.encoder import Encoder, TextTooLongError
 from sightline.models.preprocess import Preprocess

@@ -7,12 +7,13 @@ import struct
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from support import AWKWARD
 
+from examples import examples
+from sightline.images.decode import decode_header
 from sightline.images.exif import Facts, clean_text, read_facts
 
 TAG = ExifTags.Base
@@ -190,6 +191,35 @@ def test_huge_and_empty_text() -> None:
     assert facts.camera_make is not None
     assert 190 <= len(facts.camera_make) <= 200
     assert facts.camera_model is None
+
+
+@pytest.mark.parametrize(
+    ("packet", "tag", "stars"),
+    [
+        (b"", 4, 4), (b"", 0, None), (b"", 6, None), (b"", "4", None), (b"", (3, 3), None),
+        (b'<rdf:Description xmp:Rating="5"/>', None, 5), (b"<xmp:Rating>3</xmp:Rating>", 1, 3),
+        (b"<rdf:Description xmp:Rating = '2.0' />", None, 2), (b'x xmp:Rating="-1"', None, None),
+        (b'x xmp:Rating="0"', 4, None), (b'x xmp:Rating="45"', 4, 4), (b'\xff\x00 xmp:Rating="', 2, 2),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_ratings_are_one_to_five_stars_by_xmp_or_else_exif(
+    packet: bytes, tag: Any, stars: int | None, kind: str
+) -> None:
+    exif = Image.Exif()
+    exif[TAG.Make] = "Canon"
+    if tag is not None:
+        exif[TAG.Rating] = tag
+    more: dict[str, Any] = {"xmp": packet} if packet else {}
+    if kind == "PNG" and packet:
+        more = {"pnginfo": PngImagePlugin.PngInfo()}
+        more["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.decode("utf-8", "replace").replace("\0", ""))
+    if kind == "TIFF" and packet:
+        exif[TAG.XMLPacket], more = packet, {}
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, kind, exif=exif, **more)
+    assert facts_of(buffer.getvalue()).rating == stars
+    assert decode_header(buffer).rating == stars
 
 
 @pytest.mark.parametrize(

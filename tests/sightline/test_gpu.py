@@ -19,11 +19,10 @@ from PIL import Image
 from support import DEMO
 
 from sightline.images.decode import decode
-from sightline.images.gpu_jpeg import Cards
-from sightline.images.jpeg import bare
-from sightline.models.devices import choose_devices
+from sightline.images.gpu_jpeg import GpuJpegDecoder
+from sightline.models import load
 from sightline.models.encoder import Encoder
-from sightline.models.multi_gpu import Fleet, open_encoder
+from sightline.models.multi_gpu import MultiDeviceEncoder
 from sightline.models.resolve import Model, resolve
 
 pytestmark = [
@@ -75,12 +74,12 @@ def test_batches_in_flight_come_back_in_their_order_and_may_be_overwritten(space
     batches = [every[start : start + 8 + turn] for turn, start in enumerate(range(0, 80, 8))]
     expected = [encoder.encode_images(batch) for batch in batches]
     staged = torch.empty_like(every[:32])
-    flying = []
+    in_flight = []
     for batch in batches:
         staged[: len(batch)] = batch
-        flying.append(encoder.submit(staged[: len(batch)]))
+        in_flight.append(encoder.submit(staged[: len(batch)]))
     staged.zero_()
-    for pending, vectors in zip(flying, expected, strict=True):
+    for pending, vectors in zip(in_flight, expected, strict=True):
         np.testing.assert_allclose(pending.vectors(), vectors, atol=1e-4)
         assert pending.seconds > 0
 
@@ -106,56 +105,54 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(spaces: dict[str, Mod
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one CUDA device here")
-def test_cuda_is_all_cards(spaces: dict[str, Model]) -> None:
-    fleet = open_encoder(spaces["clip"], device="cuda", precision="fp32")
-    assert isinstance(fleet, Fleet)
+def test_cuda_is_every_gpu(spaces: dict[str, Model]) -> None:
+    several = load(spaces["clip"], device="cuda", precision="fp32", texts=False)
+    assert isinstance(several, MultiDeviceEncoder)
     batch = pictures(spaces["clip"])
     expected = Encoder(spaces["clip"], device="cpu", precision="fp32").encode_images(batch)
-    for pending in [fleet.submit(batch) for _ in range(4 * torch.cuda.device_count())]:
+    for pending in [several.submit(batch) for _ in range(4 * torch.cuda.device_count())]:
         assert (pending.vectors() * expected).sum(1).min() >= 0.9995
-    fleet.close()
+    several.close()
 
 
 @pytest.fixture
-def cards() -> Iterator[Cards]:
+def decoder() -> Iterator[GpuJpegDecoder]:
     pytest.importorskip("torchcodec", reason="torchcodec is not installed")
-    made = Cards(choose_devices("cuda"))
+    made = GpuJpegDecoder("cuda", cores=2)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}], ids=str)
-def test_a_card_decodes_what_the_cores_do(cards: Cards, sampling: str, options: dict[str, Any]) -> None:
+def test_a_gpu_decodes_what_the_cores_do(decoder: GpuJpegDecoder, sampling: str, options: dict[str, Any]) -> None:
     for orientation in (1, 3, 6):
         for size, scale in (((320, 240), 1), ((300, 300), 1), ((2048, 1536), 4)):
             for mode in ("RGB", "L"):
                 picture = photo(*size).convert(mode)
                 how = {**options, "quality": 92, "subsampling": sampling if mode == "RGB" else 0}
-                data = encoded(picture, "JPEG", exif=oriented(orientation), **how)
-                file = bare(data)
-                assert file is not None
-                taken = cards.decode(file, size, scale)
-                assert taken.pixels is not None
+                with decoder.cores:
+                    pixels = decoder.decode(encoded(picture, "JPEG", exif=oriented(orientation), **how), size, scale)
+                assert pixels is not None
                 here = decode(io.BytesIO(encoded(picture, "JPEG", **how)), need=160).pixels
-                # A card may spread the colours over their pixels in another way.
-                assert decibels(final(taken.pixels), final(here)) >= (45 if sampling == "4:4:4" else 38)
+                # A GPU may spread the colours over their pixels in another way.
+                assert decibels(final(pixels), final(here)) >= (45 if sampling == "4:4:4" else 38)
 
 
-def test_many_pictures_from_a_card_come_back_each_to_who_asked_for_it(cards: Cards) -> None:
-    files = [encoded(photo(200 + step, 150), "JPEG") for step in range(100)]
-    with ThreadPoolExecutor(cards.slots) as pool:
-        made = list(
-            pool.map(lambda step: cards.decode(bytearray(files[step]), (200 + step, 150), 1).pixels, range(100))
-        )
+def test_a_gpu_refuses_what_is_no_picture_and_gives_all_others_to_who_asked(decoder: GpuJpegDecoder) -> None:
+    sizes = [(200 + step, 150) for step in range(32)]
+    files = [
+        encoded(photo(*size), "JPEG") if step % 8 else b"\xff\xd8\xff\xda no picture \xff\xd9"
+        for step, size in enumerate(sizes)
+    ]
+
+    def ask(step: int) -> Any:
+        with decoder.cores:
+            return decoder.decode(files[step], sizes[step], 1)
+
+    with ThreadPoolExecutor(decoder.threads) as pool:
+        made = list(pool.map(ask, range(len(files))))
     for step, pixels in enumerate(made):
-        assert pixels is not None
-        assert decibels(final(pixels), final(decode(io.BytesIO(files[step]), need=160).pixels)) >= 38
-
-
-def test_a_card_refuses_what_is_no_picture_and_none_beside_it(cards: Cards) -> None:
-    whole = encoded(photo(320, 240), "JPEG")
-    files = [whole if step % 8 else b"\xff\xd8\xff no picture \xff\xd9" for step in range(32)]
-    with ThreadPoolExecutor(cards.slots) as pool:
-        made = list(pool.map(lambda data: cards.decode(bytearray(data), (320, 240), 1).pixels, files))
-    assert [pixels is not None for pixels in made] == [data is whole for data in files]
+        assert (pixels is not None) == (step % 8 > 0)
+        if pixels is not None:
+            assert decibels(final(pixels), final(decode(io.BytesIO(files[step]), need=160).pixels)) >= 38

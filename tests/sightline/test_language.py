@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support import DEMO, ROOT, Index
 
+from examples import examples
 from sightline.models.loaded import Encoders
 from sightline.query.edits import disliked, liked, without
 from sightline.query.parser import explain, parse, to_text
@@ -36,20 +36,20 @@ from sightline.query.types import (
 )
 from sightline.searcher import Searcher
 from store.library import Library
+from store.tables.fact_table import FILTERS
 from store.tables.filters import (
-    Camera,
+    Choice,
     Date,
     Ext,
     Favourite,
     Filter,
     Folder,
-    Lens,
-    Measure,
     Name,
     Near,
-    Orientation,
+    Number,
     Set,
     Tag,
+    Text,
 )
 
 PAGE = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
@@ -75,22 +75,7 @@ def any_of(*subjects: Subject) -> Group:
 def test_the_page_has_every_filter_option_and_kind_of_term() -> None:
     assert len(ROWS) >= 35
     typed = " ".join(text for text, _ in ROWS)
-    filters = {
-        "date",
-        "folder",
-        "name",
-        "ext",
-        "camera",
-        "lens",
-        "width",
-        "height",
-        "size",
-        "orientation",
-        "near",
-        "tag",
-        "set",
-    }
-    for name in {*filters, "favourite", "space", "sort", "dedup", "template", "like", "picture"}:
+    for name in (*FILTERS, "space", "sort", "dedup", "template", "like", "picture"):
         assert f"{name}:" in typed
     assert {type(given) for text, _ in ROWS for given in parse(text).filters} == set(FILTER_TYPES)
     assert {meaning.split(":")[0] for _, meaning in ROWS} == {"look for", "any of", "exclude", "only", "not", "option"}
@@ -206,29 +191,32 @@ def test_terms(text: str, groups: tuple[Group, ...]) -> None:
         ('name:"red boat",b?[12].jpg', [Name(("red boat", "b?[12].jpg"))]),
         ("name:a:b", [Name(("a:b",))]),
         ("ext:HEIC,.jpg", [Ext(("heic", "jpg"))]),
-        ('camera:"canon eos",Sony', [Camera(("canon eos", "Sony"))]),
-        ("lens:35mm", [Lens(("35mm",))]),
-        ("width:4000", [Measure("width", 4000, 4000)]),
-        ("width:>=4000", [Measure("width", 4000, None)]),
-        ("width:>4000", [Measure("width", 4001, None)]),
-        ("height:<4000", [Measure("height", None, 3999)]),
-        ("height:<=4000", [Measure("height", None, 4000)]),
-        ("height:1000..2000", [Measure("height", 1000, 2000)]),
-        ("height:1000..", [Measure("height", 1000, None)]),
-        ("height:..2000", [Measure("height", None, 2000)]),
-        ("size:5MB", [Measure("size", 5_000_000, 5_000_000)]),
-        ("size:>5mb", [Measure("size", 5_000_001, None)]),
-        ("size:>=1.5MiB", [Measure("size", 1_572_864, None)]),
-        ("size:<1kB", [Measure("size", None, 999)]),
-        ("size:100kB..2GB", [Measure("size", 100_000, 2_000_000_000)]),
-        ("size:1KiB..1GiB", [Measure("size", 1024, 1024**3)]),
-        ("size:>=0.0015kB", [Measure("size", 2, None)]),
-        ("size:<=0.0015kB", [Measure("size", None, 1)]),
-        ("size:>0.0015kB", [Measure("size", 2, None)]),
-        ("size:<0.0015kB", [Measure("size", None, 1)]),
-        ("size:77", [Measure("size", 77, 77)]),
+        ('camera:"canon eos",Sony', [Text("camera", ("canon eos", "Sony"))]),
+        ("lens:35mm", [Text("lens", ("35mm",))]),
+        ("width:4000", [Number("width", 4000, 4000)]),
+        ("width:>=4000", [Number("width", 4000, None)]),
+        ("width:>4000", [Number("width", 4001, None)]),
+        ("height:<4000", [Number("height", None, 3999)]),
+        ("height:<=4000", [Number("height", None, 4000)]),
+        ("height:1000..2000", [Number("height", 1000, 2000)]),
+        ("height:1000..", [Number("height", 1000, None)]),
+        ("height:..2000", [Number("height", None, 2000)]),
+        ("size:5MB", [Number("size", 5_000_000, 5_000_000)]),
+        ("size:>5mb", [Number("size", 5_000_001, None)]),
+        ("size:>=1.5MiB", [Number("size", 1_572_864, None)]),
+        ("size:<1kB", [Number("size", None, 999)]),
+        ("size:100kB..2GB", [Number("size", 100_000, 2_000_000_000)]),
+        ("size:1KiB..1GiB", [Number("size", 1024, 1024**3)]),
+        ("size:>=0.0015kB", [Number("size", 2, None)]),
+        ("size:<=0.0015kB", [Number("size", None, 1)]),
+        ("size:>0.0015kB", [Number("size", 2, None)]),
+        ("size:<0.0015kB", [Number("size", None, 1)]),
+        ("size:77", [Number("size", 77, 77)]),
         ('size:">= 5 MB"', None),
-        ("orientation:Landscape,square", [Orientation(("landscape", "square"))]),
+        ("orientation:Landscape,square", [Choice("orientation", ("landscape", "square"))]),
+        ("rating:4", [Number("rating", 4, 4)]),
+        ("rating:<=3", [Number("rating", None, 3)]),
+        ("-rating:3..5", [Number("rating", 3, 5, negated=True)]),
         ("near:48.86,2.35,5", [Near(48.86, 2.35, 5)]),
         ("-near:-33.9,-151,.5", [Near(-33.9, -151, 0.5, negated=True)]),
         ('tag:best,"to print"', [Tag(("best", "to print"))]),
@@ -238,7 +226,7 @@ def test_terms(text: str, groups: tuple[Group, ...]) -> None:
         ("-favourite:no", [Favourite()]),
         ("set:3F9a1c20b7e4", [Set(("3f9a1c20b7e4",))]),
         ("-set:a,b", [Set(("a", "b"), negated=True)]),
-        ("ext:jpg -camera:sony ext:png", [Ext(("jpg",)), Camera(("sony",), negated=True), Ext(("png",))]),
+        ("ext:jpg -camera:sony ext:png", [Ext(("jpg",)), Text("camera", ("sony",), negated=True), Ext(("png",))]),
     ],
 )  # fmt: skip
 def test_filters(text: str, filters: list[Filter] | None) -> None:
@@ -274,7 +262,7 @@ def test_the_example_of_the_issue_becomes_this_query() -> None:
     query = parse(text)
     assert query == Query(
         (words("sunset beach"), but(Words("people")), words("hot air balloon")),
-        (Date("2023-06", "2023-08"), Camera(("sony",)), Folder(("trips",)), Ext(("heic",))),
+        (Date("2023-06", "2023-08"), Text("camera", ("sony",)), Folder(("trips",)), Ext(("heic",))),
     )
     assert to_text(query) == str(query) == text
 
@@ -322,6 +310,10 @@ def test_the_example_of_the_issue_becomes_this_query() -> None:
         ("width:«-5»", "whole numbers of pixels", None),
         ("height:«2000..1000»", "can't be at least 2000 and at most 1000", None),
         ("height:«>»", "whole numbers of pixels", None),
+        ("rating:«good»", "rating: takes whole numbers of stars, as in rating:5, rating:>=4 or rating:3..4", None),
+        ("rating:«>=6»", "rating takes 0 to 5; not 6", None),
+        ("«stars:»4", "Did you mean rating:?", "rating:"),
+        ("«ratng:»4", "Did you mean rating:?", "rating:"),
         ("size:«5MBs»", 'no unit "MBs"', "5MB"),
         ("size:«99999999999GB»", "9223372036854775807", None),
         (f"width:«{'9' * 5000}»", "...", None),
@@ -483,10 +475,10 @@ def test_words_have_single_spaces_whatever_they_came_with() -> None:
         (Query((words('say "hi" \\'),)), r'"say \"hi\" \\"'),
         (Query((words("“hi”"),)), '"“hi”"'),
         (Query(filters=(Folder(("New York", 'a"b', "c,d", "-e")),)), r'folder:"New York","a\"b","c,d",-e'),
-        (Query(filters=(Measure("size", 5_000_001, None), Measure("size", None, 999))), "size:>5MB size:<1kB"),
-        (Query(filters=(Measure("size", 1, None), Measure("size", 0, 0))), "size:>=1 size:0"),
-        (Query(filters=(Measure("size", 1536, 2**31),)), "size:1536..2GiB"),
-        (Query(filters=(Measure("width", 4001, None),)), "width:>=4001"),
+        (Query(filters=(Number("size", 5_000_001, None), Number("size", None, 999))), "size:>5MB size:<1kB"),
+        (Query(filters=(Number("size", 1, None), Number("size", 0, 0))), "size:>=1 size:0"),
+        (Query(filters=(Number("size", 1536, 2**31),)), "size:1536..2GiB"),
+        (Query(filters=(Number("width", 4001, None),)), "width:>=4001"),
         (Query(filters=(Near(48.86, -2.0, 1e-05),)), "near:48.86,-2,1e-05"),
         (Query(space="a b", sort="score", dedup=False), 'space:"a b" sort:score dedup:off'),
     ],
@@ -535,14 +527,17 @@ counts = st.one_of(
     st.integers(0, 10_000), st.integers(0, 2**63 - 1),
     st.builds(lambda n, unit: n * unit + 1, st.integers(0, 9), st.sampled_from([1000, 1024, 10**6])),
 )  # fmt: skip
-BY_NAMES = (Folder, Name, Ext, Camera, Lens, Tag, Set)
-FILTER_TYPES = (*BY_NAMES, Date, Measure, Orientation, Near, Favourite)
+BY_NAMES = (Folder, Name, Ext, Tag, Set)
+FILTER_TYPES = (*BY_NAMES, Date, Text, Number, Choice, Near, Favourite)
 filters = st.one_of(
     *(valid(kind, names, st.booleans()) for kind in BY_NAMES),
     valid(Date, st.none() | days, st.none() | days, st.booleans()),
-    valid(Measure, st.sampled_from(["width", "height", "size"]), st.none() | counts, st.none() | counts, st.booleans()),
+    valid(Text, st.sampled_from(["camera", "lens"]), names, st.booleans()),
+    valid(Number, st.just("rating"), st.none() | st.integers(0, 5), st.none() | st.integers(0, 5), st.booleans()),
+    valid(Number, st.sampled_from(["width", "height", "size"]), st.none() | counts, st.none() | counts, st.booleans()),
     st.builds(
-        Orientation,
+        Choice,
+        st.just("orientation"),
         st.lists(st.sampled_from(["landscape", "portrait", "square"]), min_size=1, max_size=4).map(tuple),
         st.booleans(),
     ),
@@ -670,6 +665,8 @@ def test_long_texts_are_read_or_refused_without_blowing_up() -> None:
         ("-date:2023..", "not", "not taken on or after 1 January 2023"),
         ("width:4000", "only", "exactly 4000 pixels wide"),
         ("height:<4000", "only", "at most 3999 pixels high"),
+        ("rating:>=4", "only", "rated at least 4 of 5 stars"),
+        ("-rating:5", "not", "not rated exactly 5 of 5 stars"),
         ("size:100kB..2GB", "only", "in a file of 100 kB to 2 GB"),
         ("size:<=77", "only", "in a file of at most 77 bytes"),
         ("size:<1MiB", "only", "in a file of at most 1048575 bytes"),

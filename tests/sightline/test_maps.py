@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +11,11 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from support import as_nobody
 
+from examples import examples
 from indexer.demo.pictures import Picture, write_pictures
 from search_ui.runtime import map_payloads
 from search_ui.server import map_routes
@@ -128,7 +127,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def test_what_is_alike_lies_together_better_than_principal_components_put_it(demo: Demo) -> None:
     assert demo.layout.method == "umap"
     index = demo.library.vectors.get(space_of(demo.library).id)
-    plain = map_layout.reduced(index.vectors_of, demo.layout.ids)[:, :2]
+    plain = map_layout.principal_components(index.vectors_of, demo.layout.ids)[:, :2]
     kept = trustworthiness(demo.vectors, demo.layout.places)
     assert kept > 0.85
     assert kept > trustworthiness(demo.vectors, plain) + 0.08
@@ -174,23 +173,36 @@ def test_the_same_pictures_make_the_same_map(demo: Demo, tmp_path: Path) -> None
     assert layout.labels == demo.layout.labels
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "text", "other version"])
-def test_a_damaged_file_is_never_shown_and_made_anew(demo: Demo, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "text", "gone"])
+def test_a_damaged_file_is_never_shown_and_made_anew(demo: Demo, tmp_path: Path, damage: str, suffix: str) -> None:
     copy = tmp_path / "library"
     shutil.copytree(demo.path, copy)
     space = space_of(demo.library)
     path = files.path_of(copy, space.id)
-    whole = path.read_bytes()
+    damaged = path.with_suffix(suffix)
+    whole = damaged.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
-    other = whole[:7] + b"\x09" + whole[8:]
-    broken = {"cut": whole[:-9], "flipped": bytes(flipped), "empty": b"", "text": b"{}", "other version": other}
-    path.write_bytes(broken[damage])
+    broken = {"cut": whole[:-9], "flipped": bytes(flipped), "empty": b"", "text": b"[]"}
+    if damage == "gone":
+        damaged.unlink()
+    else:
+        damaged.write_bytes(broken[damage])
     assert files.load(path, space.key) is None
     if damage == "flipped":
         with Library.open(copy) as opened:
             np.testing.assert_array_equal(finished(maps_of(opened), opened).places, demo.layout.places)
-        assert path.read_bytes() == whole
+        assert damaged.read_bytes() == whole
+
+
+def test_a_file_of_another_format_is_made_anew(demo: Demo, tmp_path: Path) -> None:
+    copy = tmp_path / "library"
+    shutil.copytree(demo.path, copy)
+    path = files.path_of(copy, space_of(demo.library).id)
+    whole = path.with_suffix(".json").read_text()
+    path.with_suffix(".json").write_text(whole.replace('"format": 2', '"format": 1'))
+    assert files.load(path, space_of(demo.library).key) is None
 
 
 # -- libraries of any vectors ---------------------------------------------------------------------------------------
@@ -200,7 +212,7 @@ def test_a_damaged_file_is_never_shown_and_made_anew(demo: Demo, tmp_path: Path,
 def test_small_libraries_have_maps_too(opened: Library, count: int) -> None:
     add(opened, grouped(count))
     layout = finished(maps_of(opened), opened)
-    assert layout.method == ("umap" if count >= map_layout.FEWEST else "pca")
+    assert layout.method == ("umap" if count >= map_layout.MIN_FOR_UMAP else "pca")
     assert np.isfinite(layout.places).all()
     assert len(np.unique(layout.places, axis=0)) == count, "every picture can be pointed at"
     assert len(layout.labels) == layout.clusters.max() + 1
@@ -277,14 +289,14 @@ def test_pictures_that_umap_did_not_see_are_put_among_those_it_did(
     add(opened, vectors)
     layout = finished(maps_of(opened), opened)
     assert np.isfinite(layout.places).all()
-    plain = map_layout.reduced(lambda ids: vectors[ids - 1], np.arange(1, 401))[:, :2]
+    plain = map_layout.principal_components(lambda ids: vectors[ids - 1], np.arange(1, 401))[:, :2]
     assert trustworthiness(vectors, layout.places) > trustworthiness(vectors, plain)
 
 
 def test_a_first_picture_is_there_while_the_map_is_made(opened: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     add(opened, grouped(60))
-    go_on, arranged = threading.Event(), map_layout.arranged
-    monkeypatch.setattr(map_layout, "arranged", lambda *given: (go_on.wait(60), arranged(*given))[1])
+    go_on, arranged = threading.Event(), map_layout.umap_positions
+    monkeypatch.setattr(map_layout, "umap_positions", lambda *given: (go_on.wait(60), arranged(*given))[1])
     maps, space = maps_of(opened), space_of(opened)
     look = maps.look(space)
     while (first := maps.newest(space)) is None:
@@ -330,12 +342,12 @@ def test_a_word_that_fits_everything_names_nothing() -> None:
     words = unit(np.stack([everywhere, here, there]))
     assert (means @ words.T).argmax(axis=1).tolist() == [0, 0], "by the cosine alone it would win"
     scores = cluster_names.contrasts(words, means, sample)
-    assert cluster_names.chosen(["picture", "here", "there"], scores, 0.5) == ("here", "there")
+    assert cluster_names.assign_names(["picture", "here", "there"], scores, 0.5) == ("here", "there")
 
 
 def test_no_two_groups_have_one_name_and_what_fits_badly_is_none() -> None:
     scores = np.array([[3.0, 2.9], [2.0, 0.1], [0.2, 0.1]])
-    assert cluster_names.chosen(["sea", "beach"], scores, 0.5) == ("beach", "sea", "")
+    assert cluster_names.assign_names(["sea", "beach"], scores, 0.5) == ("beach", "sea", "")
 
 
 def test_the_vocabulary_is_words_each_once(opened: Library) -> None:
@@ -461,7 +473,7 @@ def test_a_layout_is_read_as_it_was_written(
         "key", "umap", 7, np.arange(first, first + count), random.normal(size=(count, 2)).astype(np.float32),
         random.integers(0, 2, count).astype(np.uint8), (label, ""), 3,
     )  # fmt: skip
-    path = tmp_path_factory.mktemp("maps") / "maps" / "space-1.map"
+    path = tmp_path_factory.mktemp("maps") / "maps" / "space-1.npz"
     files.save(written, path)
     read = files.load(path, "key")
     assert read is not None
@@ -469,7 +481,7 @@ def test_a_layout_is_read_as_it_was_written(
         np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
     assert (read.labels, read.since, read.generation, read.method) == ((label, ""), 3, 7, "umap")
     assert files.load(path, "another space") is None
-    assert [each.name for each in path.parent.iterdir()] == ["space-1.map"]
+    assert sorted(each.name for each in path.parent.iterdir()) == ["space-1.json", "space-1.npz"]
 
 
 def test_points_are_packed_as_the_page_reads_them() -> None:
@@ -510,10 +522,3 @@ def test_land_is_where_land_is() -> None:
     for place, is_land in known.items():
         hits = sum(lasso.inside(ring, np.array([place], np.float32))[0] for ring in rings)
         assert hits % 2 == is_land, place
-
-
-def test_the_header_of_a_layout_is_plain_json(demo: Demo) -> None:
-    data = files.path_of(demo.path, space_of(demo.library).id).read_bytes()
-    header = json.loads(data[44 : 44 + int.from_bytes(data[40:44], "little")])
-    assert header["count"] == DRAWN
-    assert header["space"] == space_of(demo.library).key

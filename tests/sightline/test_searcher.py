@@ -10,11 +10,11 @@ import hypothesis.strategies as st
 import models
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import HealthCheck, given
 from PIL import Image
 from support import Index
 
+from examples import examples
 from indexer.demo.draw import render
 from indexer.demo.world import Scene
 from sightline.models.encoder import Encoder

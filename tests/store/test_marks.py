@@ -19,7 +19,7 @@ from store.errors import LibraryError, SightlineError
 from store.library import Library
 from store.lock import locked
 from store.tables import id_sets
-from store.tables.filters import Favourite, Tag, fold
+from store.tables.filters import Favourite, Tag, casefolded
 from store.tables.marks import MarksError, Restored
 from store.tables.marks_json import tag_name
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
@@ -162,7 +162,7 @@ def test_the_name_of_a_tag_is_stable(name: str) -> None:
     except MarksError:
         return
     assert tag_name(kept) == kept
-    assert fold(kept)
+    assert casefolded(kept)
 
 
 @pytest.mark.parametrize("name", ["", "a" * 201, " a", "a\n", "\ud800"])

@@ -23,7 +23,7 @@ from store.files import replace_file, sweep_temporaries
 from store.library import DATABASE, Library
 from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
-from store.tables.filters import Camera, Date, Ext, Favourite, Filter, Folder, Name, Orientation, Set, Tag, fold
+from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Set, Tag, Text, casefolded
 from store.tables.migrations import STEPS, VERSION
 from store.tables.schema import Base
 from store.tables.writer import Failed, File, Indexed, SpaceIdentity, Writer
@@ -95,7 +95,7 @@ def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library:
         catalog = opened.catalog
         cases: tuple[tuple[list[Filter], list[int]], ...] = (
             ([Folder(("photos/trips",)), Name(("grösse*",)), Ext(("jpeg",))], [1]),
-            ([Camera(("sony ilce",)), Orientation(("landscape",)), Date("2023", "2023")], [1]),
+            ([Text("camera", ("sony ilce",)), Choice("orientation", ("landscape",)), Date("2023", "2023")], [1]),
             ([Name(("no dot",)), Ext(("jpg",), negated=True), Folder(("Photos",))], [2]),
             ([], [1, 2]),
         )
@@ -112,7 +112,7 @@ def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library:
 def test_a_library_of_version_2_is_brought_up_to_date_with_nothing_lost(library: Path) -> None:
     _version_1(library)
     with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as connection:
-        connection.create_function("fold", 1, fold, deterministic=True)
+        connection.create_function("fold", 1, casefolded, deterministic=True)
         for statement in STEPS[1]:
             connection.execute(statement)
         connection.execute("PRAGMA user_version = 2")
@@ -177,7 +177,7 @@ def test_an_old_library_that_cant_be_written_says_how_to_open_it(library: Path, 
     library.rename(closed)
     for path in [closed, *closed.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    with as_nobody(), pytest.raises(LibraryError, match=r"version 1; this program reads version 3.*Open it once"):
+    with as_nobody(), pytest.raises(LibraryError, match=r"version 1; this program reads version \d.*Open it once"):
         Library.open(closed)
     for path in [closed, *closed.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -16,10 +16,10 @@ import faiss
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import given
 from searching import clustered
 
+from examples import examples
 from store.arrays import Floats, Ids
 from store.vectors import four_bit_codes
 from store.vectors.exact import best

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 from support import AWKWARD, Index
 
+from examples import examples
 from store.library import Library
 from store.lock import locked
 from store.vectors.exact import best
@@ -323,7 +323,7 @@ def test_pruned_vectors_are_gone_from_an_open_reader(photos: Path, index: Index,
     index(photos)
     with Library.open(library) as reader:
         assert len(reader.vectors.get(1)) == 24
-        sorted(photos.rglob("*.jpg"))[0].unlink()
+        min(photos.rglob("*.jpg")).unlink()
         index(photos, "--prune")
         assert len(reader.vectors.get(1)) == 23
 

@@ -19,22 +19,24 @@ import httpx
 import models
 import pytest
 import schemathesis
-from examples import examples
 from hypothesis import HealthCheck
 from PIL import Image
 from schemathesis.config import SchemathesisConfig
 from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.testclient import TestClient
 from support import ROOT, Answer
 
+from examples import examples
 from search_ui.runtime.services import services
 from search_ui.server import api, asgi
-from search_ui.server.api import schemas
+from search_ui.server.api import inputs
 from search_ui.server.api.problems import problem
-from sightline.query.types import MAX_PICTURE_BYTES
+from sightline.query.types import MAX_PICTURE_BYTES, MAX_QUERY
 from store import progress
 from store.library import Library
 from store.lock import locked
+from store.tables.marks_json import MAX_SEARCH_NAME
 
 BASE = "http://127.0.0.1:8501"
 PROBLEM = "application/problem+json"
@@ -42,7 +44,7 @@ COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200), 
 
 # All that comes before the page, without the page: a process can have Streamlit's runtime only once. "testserver" is
 # what schemathesis calls it.
-APP = Starlette(middleware=asgi.before_the_page(["testserver"]))
+APP = Starlette(middleware=asgi.middleware(["testserver"]))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +135,7 @@ served = schemathesis.openapi.from_asgi(
 def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> Any:
     """Ids of pictures that are there, mostly; those that are against the document stay."""
     id_ = (path_parameters or {}).get("id")
-    return {"id": 1 + id_ % 5} if isinstance(id_, int) and 1 <= id_ <= schemas.ID["maximum"] else path_parameters
+    return {"id": 1 + id_ % 5} if isinstance(id_, int) and 1 <= id_ <= inputs.MAX_ID else path_parameters
 
 
 @served.parametrize()
@@ -148,9 +150,9 @@ def test_every_route_is_in_the_document_and_the_other_way_round(client: TestClie
     described = {(path, method.upper()) for path, item in document["paths"].items() for method in item}
     routed = {
         (route.path.replace(":path}", "}"), method)
-        for route in api.routes()
-        if route.path.startswith("/api/")
-        for method in (route.methods or set()) - {"HEAD"}
+        for route in api.json_api().routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
     }
     assert described == routed
     names = [item[method]["operationId"] for item in document["paths"].values() for method in item]
@@ -159,10 +161,14 @@ def test_every_route_is_in_the_document_and_the_other_way_round(client: TestClie
     assert references == set(document["components"]["schemas"])
 
 
-def test_the_limits_in_the_document_are_those_of_the_code() -> None:
+def test_the_limits_in_the_document_are_those_of_the_code(client: TestClient) -> None:
     from sightline import labels
 
-    assert (schemas.MAX_LABELS, schemas.MAX_TEMPLATES) == (labels.MAX_LABELS, labels.MAX_TEMPLATES)
+    assert (inputs.MAX_LABELS, inputs.MAX_TEMPLATES) == (labels.MAX_LABELS, labels.MAX_TEMPLATES)
+    schemas = get(client, "openapi.json")["components"]["schemas"]
+    # As a float it would be one more than SQLite's largest integer.
+    assert schemas["Hit"]["properties"]["id"]["maximum"] == inputs.MAX_ID
+    assert schemas["LabelRequest"]["properties"]["labels"]["maxItems"] == labels.MAX_LABELS
 
 
 # -- the documentation ----------------------------------------------------------------------------------------------
@@ -231,7 +237,7 @@ def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_pa
             r"/api/v1/[\w/.]*", DOCUMENTED.replace("photos/1", "photos/ID").replace("searches/boats", "searches/NAME")
         )
     )
-    paths = {path.replace("{id}", "ID").replace("{name}", "NAME") for path in api.DOCUMENT["paths"]}
+    paths = {path.replace("{id}", "ID").replace("{name}", "NAME") for path in api.json_api().openapi()["paths"]}
     assert paths <= told
 
 
@@ -260,7 +266,7 @@ def test_get_json_and_a_form_find_the_same(client: TestClient) -> None:
 def test_a_query_of_any_letters_may_be_as_long_in_a_form_as_in_json(client: TestClient) -> None:
     for letter in ("船", "\U0001f6a4"):
         query = " ".join(f'folder:"{letter * 200}{number:02}"' for number in range(37))
-        query = query.ljust(schemas.QUERY["maxLength"])
+        query = query.ljust(MAX_QUERY)
         for text, status in ((query, 200), (query + letter, 400)):
             for answer in (
                 client.post("/api/v1/search", json={"q": text}),
@@ -358,12 +364,18 @@ def test_what_is_not_as_the_document_says_is_refused(client: TestClient, query: 
     assert len(answer.content) < 1500
 
 
+def test_an_operation_without_parameters_refuses_any(client: TestClient) -> None:
+    for path in ("status?q=a", "photos/1?limit=5", "openapi.json?v=1"):
+        assert "There is no" in refused(client.get(f"/api/v1/{path}"), 400)["detail"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"", b"{", b"[]", b"null", b'"q"', b'{"q": 1}', b'{"q": "a", "limit": NaN}', b'{"q": "a", "limit": true}',
         b'{"q": "\\ud800"}', b'\xff{"q": "a"}', b"[" * 100_000, b'{"q": "a", "limit": ' + b"1" * 10_000 + b"}",
-        b'{"q": "a", "limit": 1.5}', b'{"q": "a", "pictures": []}',
+        b'{"q": "a", "limit": 1.5}', b'{"q": "a", "pictures": []}', b'{"q": "a", "\\ud800": 1}',
+        b'{"q": "a", "generation": null}', b'{"q": "a", "limit": "5"}',
     ],
 )  # fmt: skip
 def test_a_body_that_is_not_as_the_document_says_is_refused(client: TestClient, body: bytes) -> None:
@@ -608,10 +620,10 @@ def test_labels_are_given_to_the_pictures_that_pass(client: TestClient) -> None:
 
 def test_the_largest_request_in_order_is_not_too_large(client: TestClient) -> None:
     letter = "\U0001f6a4"
-    length = schemas.NAME["maxLength"]
+    length = MAX_SEARCH_NAME
     body = {
-        "labels": [f"{number:04}{letter * (length - 4)}" for number in range(schemas.MAX_LABELS)],
-        "templates": ["{}" + letter * (length - 2)] * schemas.MAX_TEMPLATES,
+        "labels": [f"{number:04}{letter * (length - 4)}" for number in range(inputs.MAX_LABELS)],
+        "templates": ["{}" + letter * (length - 2)] * inputs.MAX_TEMPLATES,
         "q": 'folder:"' + letter * 200 + '"',
     }
     for indent in (None, 8):

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Annotated, Any
 
+from fastapi import Query
 from starlette.responses import Response
 
 from search_ui.runtime.services import services
-from search_ui.server.api.operations import Call, Operation, Parameter, answer
+from search_ui.server.api import answers
+from search_ui.server.api.inputs import FacetParameters, SearchName, SearchToSave
 from search_ui.server.api.problems import Problem
-from search_ui.server.api.schemas import FACETS, FILTERS, NAME
+from search_ui.server.api.route import answer, api_router, problems
 from search_ui.server.headers import SAFE
 from sightline.query.parser import parse, to_text
 from sightline.records import saved_text
 from store import progress
 from store.lock import is_indexing
+from store.tables.fact_table import FACET_NAMES
 from store.tables.marks_json import SavedSearch
 
+router = api_router()
 
-def _status(call: Call) -> Response:
+
+@router.get(
+    "/status", operation_id="status", summary="What the library holds",
+    response_model=answers.Status, responses=problems(503),
+)  # fmt: skip
+def _status() -> Response:
     library = services().library()
     counts, now = library.catalog.counts(), progress.read(library.path)
     return answer(
@@ -39,7 +48,11 @@ def _status(call: Call) -> Response:
     )
 
 
-def _spaces(call: Call) -> Response:
+@router.get(
+    "/spaces", operation_id="spaces", summary="Its embedding spaces",
+    response_model=answers.Spaces, responses=problems(503),
+)  # fmt: skip
+def _spaces() -> Response:
     catalog = services().library().catalog
     default = catalog.default_space()
     spaces = [
@@ -56,16 +69,20 @@ def _spaces(call: Call) -> Response:
     return answer({"spaces": spaces})
 
 
-def _facets(call: Call) -> Response:
+@router.get(
+    "/facets", operation_id="facets", summary="What pictures can be narrowed by, with counts, under a query's filters",
+    response_model=answers.Facets, responses=problems(422, 503),
+)  # fmt: skip
+def _facets(asked: Annotated[FacetParameters, Query()]) -> Response:
     library = services().library()
-    query = parse(call["q"])
+    query = parse(asked.q)
     only = library.catalog.matching(query.filters)
     facets = library.catalog.facets(only if query.filters else None)
     return answer(
         {
             "query": to_text(query),
             "total": len(only),
-            **{kind: _counted(getattr(facets, kind)) for kind in FACETS},
+            **{kind: _counted(facets[kind]) for kind in FACET_NAMES},
             "favourites": facets.favourites,
         }
     )
@@ -75,11 +92,19 @@ def _counted(pairs: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
     return [{"name": name, "count": count} for name, count in pairs]
 
 
-def _tags(call: Call) -> Response:
+@router.get(
+    "/tags", operation_id="tags", summary="Every tag and how many have it",
+    response_model=answers.Tags, responses=problems(503),
+)  # fmt: skip
+def _tags() -> Response:
     return answer({"tags": _counted(services().library().marks.tags())})
 
 
-def _searches(call: Call) -> Response:
+@router.get(
+    "/searches", operation_id="savedSearches", summary="Every saved search",
+    response_model=answers.SavedSearches, responses=problems(503),
+)  # fmt: skip
+def _searches() -> Response:
     return answer({"searches": [_saved(search) for search in services().library().marks.saved_searches()]})
 
 
@@ -87,60 +112,41 @@ def _saved(search: SavedSearch) -> dict[str, str]:
     return {"name": search.name, "query": search.query, "saved_at": search.saved_at}
 
 
-def _search(call: Call) -> Response:
+@router.get(
+    "/searches/{name:path}", operation_id="savedSearch", summary="A saved search",
+    response_model=answers.SavedSearch, responses=problems(404, 503),
+)  # fmt: skip
+def _search(name: SearchName) -> Response:
     for search in services().library().marks.saved_searches():
-        if search.name == call["name"]:
+        if search.name == name:
             return answer(_saved(search))
-    raise _no_search(call)
+    raise _no_search(name)
 
 
-def _no_search(call: Call) -> Problem:
-    return Problem(404, f"There is no saved search {call['name']!r}.")
+def _no_search(name: str) -> Problem:
+    return Problem(404, f"There is no saved search {name!r}.")
 
 
-def _save(call: Call) -> Response:
+@router.put(
+    "/searches/{name:path}", operation_id="saveSearch", summary="Save a search under a name",
+    response_model=answers.SavedSearch,
+    responses={201: {"model": answers.SavedSearch}, **problems(404, 413, 415, 422, 503)},
+)  # fmt: skip
+def _save(name: SearchName, asked: SearchToSave) -> Response:
     marks = services().library().marks
-    query = saved_text(parse(call["q"]))
-    known = any(search.name == call["name"] for search in marks.saved_searches())
-    marks.save_search(call["name"], query)
-    answered = _search(call)
+    query = saved_text(parse(asked.q))
+    known = any(search.name == name for search in marks.saved_searches())
+    marks.save_search(name, query)
+    answered = _search(name)
     answered.status_code = 200 if known else 201
     return answered
 
 
-def _delete(call: Call) -> Response:
-    if not services().library().marks.delete_search(call["name"]):
-        raise _no_search(call)
-    return Response(status_code=204, headers=SAFE)
-
-
-_BY_NAME: Final = "/api/v1/searches/{name}"
-_NAME: Final = (Parameter("name", NAME, "The name of a saved search.", "path", "boats", required=True),)
-
-OPERATIONS: Final = (
-    Operation("GET", "/api/v1/status", "status", "What the library holds", _status, {200: "Status"}, refusals=(503,)),
-    Operation("GET", "/api/v1/spaces", "spaces", "Its embedding spaces", _spaces, {200: "Spaces"}, refusals=(503,)),
-    Operation(
-        "GET", "/api/v1/facets", "facets", "What pictures can be narrowed by, with counts, under a query's filters",
-        _facets, {200: "Facets"}, refusals=(422, 503),
-        parameters=(Parameter("q", FILTERS, "The query; only its filters count.", example="date:2020.."),),
-    ),
-    Operation("GET", "/api/v1/tags", "tags", "Every tag and how many have it", _tags, {200: "Tags"}, refusals=(503,)),
-    Operation(
-        "GET", "/api/v1/searches", "savedSearches", "Every saved search", _searches, {200: "SavedSearches"},
-        refusals=(503,),
-    ),
-    Operation(
-        "GET", _BY_NAME, "savedSearch", "A saved search", _search, {200: "SavedSearch"}, parameters=_NAME,
-        refusals=(503,),
-    ),
-    Operation(
-        "PUT", _BY_NAME, "saveSearch", "Save a search under a name", _save, {200: "SavedSearch", 201: "SavedSearch"},
-        parameters=_NAME, body="SearchToSave", refusals=(422, 503),
-    ),
-    Operation(
-        "DELETE", _BY_NAME, "deleteSearch", "Delete a saved search", _delete, {204: None}, parameters=_NAME,
-        refusals=(503,),
-    ),
+@router.delete(
+    "/searches/{name:path}", operation_id="deleteSearch", summary="Delete a saved search",
+    status_code=204, responses=problems(404, 503),
 )  # fmt: skip
-"""What is here."""
+def _delete(name: SearchName) -> Response:
+    if not services().library().marks.delete_search(name):
+        raise _no_search(name)
+    return Response(status_code=204, headers=SAFE)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from search_ui.runtime.services import services
-from search_ui.server.api.operations import Call, Operation, Parameter, answer
+from search_ui.server.api import answers
+from search_ui.server.api.inputs import PhotoId, TagChange
 from search_ui.server.api.problems import Problem
-from search_ui.server.api.schemas import ID, WHERE
-from search_ui.server.headers import SAFE
-from search_ui.server.responses import is_known
+from search_ui.server.api.route import answer, api_router, problems
+from search_ui.server.responses import REVALIDATE, is_known, jpeg_response
 from sightline.media.derived import thumbnail
 from sightline.records import photo_record
 from store.library import Library
 from store.tables.catalog import PhotoRow
 
-
-def jpeg(data: bytes, headers: dict[str, str]) -> Response:
-    """A JPEG, for pages of this server; `headers` say how long it may be kept."""
-    return Response(data, media_type="image/jpeg", headers={**SAFE, **headers})
+router = api_router()
 
 
 def _known(library: Library, content_id: int) -> PhotoRow:
@@ -31,9 +29,13 @@ def _known(library: Library, content_id: int) -> PhotoRow:
     return photo
 
 
-def _photo(call: Call) -> Response:
+@router.get(
+    "/photos/{id}", operation_id="photo", summary="What is known of a picture",
+    response_model=answers.Photo, responses=problems(404, 503),
+)  # fmt: skip
+def _photo(id_: PhotoId) -> Response:
     library = services().library()
-    photo = _known(library, call["id"])
+    photo = _known(library, id_)
     found = photo_record(photo, **_marks(library, photo.content_id))
     catalog = library.catalog
     found["hash"] = photo.hash.hex()
@@ -45,20 +47,31 @@ def _photo(call: Call) -> Response:
 
 
 def _where(photo: PhotoRow) -> dict[str, Any]:
-    return {name: value for name, value in photo_record(photo).items() if name in WHERE}
+    return {name: value for name, value in photo_record(photo).items() if name in answers.Where.model_fields}
 
 
-def _thumbnail(call: Call) -> Response:
+_ETAG = {"ETag": {"required": True, "schema": {"type": "string"}}}
+
+
+@router.get(
+    "/photos/{id}/thumbnail", operation_id="thumbnail", summary="A picture, small", response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}, "headers": _ETAG},
+        304: {"description": "Not Modified", "headers": _ETAG},
+        **problems(404, 503),
+    },
+)  # fmt: skip
+def _thumbnail(id_: PhotoId, request: Request) -> Response:
     library = services().library()
-    photo = _known(library, call["id"])
+    photo = _known(library, id_)
     # An id means this picture in this library only, and another may be put in its place: kept, but asked for again.
-    headers = {"ETag": f'"{photo.hash.hex()}"', "Cache-Control": "private, no-cache"}
-    if is_known(call.headers.get("if-none-match"), headers["ETag"]):
+    headers = {"ETag": f'"{photo.hash.hex()}"', "Cache-Control": REVALIDATE}
+    if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     data = thumbnail(library, photo.hash)
     if data is None:
         raise Problem(404, f"Picture {photo.content_id} has no thumbnail, and its file can't be read now.")
-    return jpeg(data, headers)
+    return jpeg_response(data, headers)
 
 
 def _marks(library: Library, content_id: int) -> dict[str, Any]:
@@ -66,50 +79,35 @@ def _marks(library: Library, content_id: int) -> dict[str, Any]:
     return {"tags": list(tags), "favourite": content_id in library.marks.favourites_of([content_id])}
 
 
-def _tag(call: Call) -> Response:
-    library = services().library()
-    id_ = _known(library, call["id"]).content_id
-    library.marks.change([id_], add=call["add"], remove=call["remove"])
-    return answer({"id": id_, **_marks(library, id_)})
-
-
-def _favourite(call: Call, *, yes: bool) -> Response:
-    library = services().library()
-    id_ = _known(library, call["id"]).content_id
-    library.marks.favourite([id_], yes)
-    return answer({"id": id_, **_marks(library, id_)})
-
-
-def _make_favourite(call: Call) -> Response:
-    return _favourite(call, yes=True)
-
-
-def _unmake_favourite(call: Call) -> Response:
-    return _favourite(call, yes=False)
-
-
-_ID: Final = (Parameter("id", ID, "A picture's id, as a search gives it.", "path", 1, required=True),)
-
-OPERATIONS: Final = (
-    Operation(
-        "GET", "/api/v1/photos/{id}", "photo", "What is known of a picture", _photo, {200: "Photo"},
-        parameters=_ID, refusals=(503,),
-    ),
-    Operation(
-        "GET", "/api/v1/photos/{id}/thumbnail", "thumbnail", "A picture, small", _thumbnail, {200: None, 304: None},
-        media="image/jpeg", parameters=_ID, refusals=(503,),
-    ),
-    Operation(
-        "POST", "/api/v1/photos/{id}/tags", "tag", "Give a picture tags, or take them away", _tag, {200: "Marks"},
-        parameters=_ID, body="TagChange", refusals=(422, 503),
-    ),
-    Operation(
-        "PUT", "/api/v1/photos/{id}/favourite", "makeFavourite", "Make a picture a favourite", _make_favourite,
-        {200: "Marks"}, parameters=_ID, refusals=(503,),
-    ),
-    Operation(
-        "DELETE", "/api/v1/photos/{id}/favourite", "unmakeFavourite", "Make a picture no favourite",
-        _unmake_favourite, {200: "Marks"}, parameters=_ID, refusals=(503,),
-    ),
+@router.post(
+    "/photos/{id}/tags", operation_id="tag", summary="Give a picture tags, or take them away",
+    response_model=answers.Marks, responses=problems(404, 413, 415, 422, 503),
 )  # fmt: skip
-"""What is here."""
+def _tag(id_: PhotoId, asked: TagChange) -> Response:
+    library = services().library()
+    _known(library, id_)
+    library.marks.change([id_], add=asked.add, remove=asked.remove)
+    return answer({"id": id_, **_marks(library, id_)})
+
+
+@router.put(
+    "/photos/{id}/favourite", operation_id="makeFavourite", summary="Make a picture a favourite",
+    response_model=answers.Marks, responses=problems(404, 503),
+)  # fmt: skip
+def _make_favourite(id_: PhotoId) -> Response:
+    return _set_favourite(id_, favourite=True)
+
+
+@router.delete(
+    "/photos/{id}/favourite", operation_id="unmakeFavourite", summary="Make a picture no favourite",
+    response_model=answers.Marks, responses=problems(404, 503),
+)  # fmt: skip
+def _unmake_favourite(id_: PhotoId) -> Response:
+    return _set_favourite(id_, favourite=False)
+
+
+def _set_favourite(content_id: int, *, favourite: bool) -> Response:
+    library = services().library()
+    _known(library, content_id)
+    library.marks.favourite([content_id], favourite)
+    return answer({"id": content_id, **_marks(library, content_id)})

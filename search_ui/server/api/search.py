@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
+from fastapi import Depends, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from search_ui.runtime.metrics import metrics
 from search_ui.runtime.services import services
-from search_ui.server.api.operations import Call, Operation, Parameter, answer
+from search_ui.server.api import answers
+from search_ui.server.api.form import read_form
+from search_ui.server.api.inputs import SearchForm, SearchParameters, SearchRequest
 from search_ui.server.api.problems import Problem, of_space
-from search_ui.server.api.schemas import GENERATION, LIMIT, OFFSET, QUERY
+from search_ui.server.api.route import FORM, JSON, REFERENCE, answer, api_router, media_type, problems
 from sightline.query.parser import explain, parse, to_text
-from sightline.query.types import Query, QueryError
+from sightline.query.types import Query as ParsedQuery
+from sightline.query.types import QueryError
 from sightline.ranking.results import Hit
 from sightline.records import record
 from store.errors import SpaceError
 from store.library import Library
 
+router = api_router()
 
-def _search(call: Call) -> Response:
+
+async def _read_search(request: Request) -> tuple[SearchRequest | SearchForm, Mapping[str, bytes]]:
+    """The body of a search and its picture files by name: FastAPI takes a body as JSON or as a form, not as either."""
+    if media_type(request, JSON, FORM) == JSON:
+        return SearchRequest.model_validate(await request.json()), {}
+    fields, pictures = await read_form(request.headers["content-type"], request.stream())
+    return SearchForm.model_validate({**fields, "picture": list(pictures)}), pictures
+
+
+_BODIES = {JSON: SearchRequest, FORM: SearchForm}
+_REQUEST_BODY = {
+    "required": True,
+    "content": {kind: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}} for kind, model in _BODIES.items()},
+}
+
+
+@router.get(
+    "/search", operation_id="search", summary="Pictures that suit a query, best first",
+    response_model=answers.Search, responses=problems(409, 422, 503),
+)  # fmt: skip
+def _search(asked: Annotated[SearchParameters, Query()]) -> Response:
+    return _found(asked, {})
+
+
+@router.post(
+    "/search", operation_id="searchWithPictures", summary="The same, also with picture files",
+    response_model=answers.Search, responses=problems(409, 413, 415, 422, 503),
+    openapi_extra={"requestBody": _REQUEST_BODY},
+)  # fmt: skip
+def _search_with_pictures(
+    body: Annotated[tuple[SearchRequest | SearchForm, Mapping[str, bytes]], Depends(_read_search)],
+) -> Response:
+    return _found(*body)
+
+
+def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mapping[str, bytes]) -> Response:
     searcher = services().searcher()
-    query = parse(call["q"]).with_pictures(tuple(call.pictures))
+    query = parse(asked.q).with_pictures(tuple(pictures))
     try:
         result = searcher.search(
             query,
-            pictures={**services().uploads.pictures_of(query), **call.pictures},
-            limit=call["limit"],
-            offset=call["offset"],
+            pictures={**services().uploads.pictures_of(query), **pictures},
+            limit=asked.limit,
+            offset=asked.offset,
         )
     except SpaceError as error:
         raise of_space(error, searcher.space(query.space), searcher.encoders) from error
@@ -36,8 +77,8 @@ def _search(call: Call) -> Response:
         if searcher.library.catalog.default_space() is None:
             raise Problem(503, str(error)) from error
         raise
-    _unmoved(call["generation"], result.generation)
-    metrics().searched(result.seconds)
+    _require_generation(asked.generation, result.generation)
+    metrics().observe_search(result.seconds)
     return answer(
         {
             "query": to_text(query),
@@ -56,7 +97,7 @@ def _search(call: Call) -> Response:
     )
 
 
-def understood(query: Query) -> list[dict[str, str]]:
+def understood(query: ParsedQuery) -> list[dict[str, str]]:
     """What Sightline took a query to mean, part by part."""
     return [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)]
 
@@ -71,31 +112,9 @@ def _records(library: Library, hits: Iterable[Hit], offset: int) -> list[dict[st
     ]
 
 
-def _unmoved(wanted: int | None, generation: int) -> None:
+def _require_generation(wanted: int | None, generation: int) -> None:
     if wanted is not None and wanted != generation:
         raise Problem(
             409, f"The library has moved on from generation {wanted} to {generation}. Begin again at the first page.",
             generation=generation,
         )  # fmt: skip
-
-
-_REFUSALS: Final = (409, 422, 503)
-_ABOUT: Final = "Words, filters and pictures, in the query language."
-
-OPERATIONS: Final = (
-    Operation(
-        "GET", "/api/v1/search", "search", "Pictures that suit a query, best first", _search, {200: "Search"},
-        parameters=(
-            Parameter("q", QUERY, _ABOUT, example="red boat date:2000..", required=True),
-            Parameter("limit", LIMIT, "How many hits at most."),
-            Parameter("offset", OFFSET, "How many hits to pass over."),
-            Parameter("generation", GENERATION, "Refuse (409) if the library is not at this generation any more."),
-        ),
-        refusals=_REFUSALS,
-    ),
-    Operation(
-        "POST", "/api/v1/search", "searchWithPictures", "The same, also with picture files", _search, {200: "Search"},
-        body="SearchRequest", form="SearchForm", refusals=_REFUSALS,
-    ),
-)  # fmt: skip
-"""What is here."""

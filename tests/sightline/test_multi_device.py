@@ -1,4 +1,4 @@
-"""Batches in flight, and several devices behind one door: the vectors and their order are those of one."""
+"""Batches in flight, and several devices as one encoder: the vectors and their order are those of one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from searching import vectors_of
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from indexer.pipeline import Options, Pipeline
+from sightline.models import load
 from sightline.models.devices import choose_device, choose_devices
 from sightline.models.encoder import Encoder
-from sightline.models.multi_gpu import Fleet, open_encoder
+from sightline.models.multi_gpu import MultiDeviceEncoder
 from sightline.models.resolve import Model, resolve
 from store.arrays import Floats
 from store.errors import SpaceError
@@ -37,10 +38,10 @@ def one(model: Model) -> Encoder:
 
 
 @pytest.fixture
-def two(model: Model) -> Iterator[Fleet]:
-    fleet = Fleet(model, ["cpu", "cpu"], precision="fp32")
-    yield fleet
-    fleet.close()
+def two(model: Model) -> Iterator[MultiDeviceEncoder]:
+    several = MultiDeviceEncoder(model, ["cpu", "cpu"], precision="fp32")
+    yield several
+    several.close()
 
 
 def noise(count: int, seed: int = 0) -> torch.Tensor:
@@ -63,12 +64,12 @@ def before_each_batch(act: Any) -> Iterator[None]:
         handle.remove()
 
 
-def test_what_was_submitted_comes_back_in_its_order_whenever_it_is_asked(one: Encoder, two: Fleet) -> None:
+def test_what_was_submitted_comes_back_in_its_order_whenever_it_is_asked(one: Encoder, two: MultiDeviceEncoder) -> None:
     batches = [noise(1 + turn % 4, seed=turn) for turn in range(9)]
     expected = [one.encode_images(batch) for batch in batches]
     for encoder in (one, two):
-        flying = [encoder.submit(batch) for batch in batches]
-        for pending, vectors in reversed(list(zip(flying, expected, strict=True))):
+        in_flight = [encoder.submit(batch) for batch in batches]
+        for pending, vectors in reversed(list(zip(in_flight, expected, strict=True))):
             np.testing.assert_allclose(pending.vectors(), vectors, atol=1e-5)
             assert pending.vectors() is pending.vectors()
             assert pending.seconds > 0
@@ -82,23 +83,25 @@ def test_a_batch_may_be_overwritten_once_an_encoder_has_it(one: Encoder) -> None
     np.testing.assert_allclose(pending.vectors(), expected, atol=1e-6)
 
 
-def test_two_devices_work_at_the_same_time(two: Fleet) -> None:
+def test_two_devices_work_at_the_same_time(two: MultiDeviceEncoder) -> None:
     meeting = threading.Barrier(2, timeout=60)  # breaks, and with it the batch, where only one comes
     with before_each_batch(lambda _: meeting.wait()):
-        flying = [two.submit(noise(2)) for _ in range(two.ahead)]
-        assert [pending.vectors().shape for pending in flying] == [(2, 32)] * 2
+        in_flight = [two.submit(noise(2)) for _ in range(two.ahead)]
+        assert [pending.vectors().shape for pending in in_flight] == [(2, 32)] * 2
 
 
-def test_what_is_wrong_with_a_batch_is_told_to_who_asks_for_it_and_the_next_goes_on(one: Encoder, two: Fleet) -> None:
-    flying = [two.submit(noise(2).float()), two.submit(noise(2)), two.submit(noise(0)), two.submit(noise(2)[:, :1])]
+def test_what_is_wrong_with_a_batch_is_told_to_who_asks_for_it_and_the_next_goes_on(
+    one: Encoder, two: MultiDeviceEncoder
+) -> None:
+    in_flight = [two.submit(noise(2).float()), two.submit(noise(2)), two.submit(noise(0)), two.submit(noise(2)[:, :1])]
     for row in (0, 3):
         with pytest.raises(ValueError, match="a batch is uint8"):
-            flying[row].vectors()
-    np.testing.assert_allclose(flying[1].vectors(), one.encode_images(noise(2)), atol=1e-5)
-    assert flying[2].vectors().shape == (0, 32)
+            in_flight[row].vectors()
+    np.testing.assert_allclose(in_flight[1].vectors(), one.encode_images(noise(2)), atol=1e-5)
+    assert in_flight[2].vectors().shape == (0, 32)
 
 
-def test_out_of_memory_on_one_of_several_devices_halves_its_batches(one: Encoder, two: Fleet) -> None:
+def test_out_of_memory_on_one_of_several_devices_halves_its_batches(one: Encoder, two: MultiDeviceEncoder) -> None:
     expected = one.encode_images(noise(13))
 
     def full(pixels: torch.Tensor) -> None:
@@ -107,14 +110,14 @@ def test_out_of_memory_on_one_of_several_devices_halves_its_batches(one: Encoder
 
     assert two.batch_limit is None
     with before_each_batch(full):
-        flying = [two.submit(noise(13)) for _ in range(4)]
-        for pending in flying:
+        in_flight = [two.submit(noise(13)) for _ in range(4)]
+        for pending in in_flight:
             np.testing.assert_allclose(pending.vectors(), expected, atol=1e-5)
     assert two.batch_limit == 4
 
 
 def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> None:
-    fleet = Fleet(model, ["cpu", "cpu"], precision="fp32")
+    several = MultiDeviceEncoder(model, ["cpu", "cpu"], precision="fp32")
     inside, go = threading.Event(), threading.Event()
 
     def hold(_pixels: torch.Tensor) -> None:
@@ -122,9 +125,9 @@ def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> 
         assert go.wait(60)
 
     with before_each_batch(hold):
-        pending = fleet.submit(noise(3))
+        pending = several.submit(noise(3))
         assert inside.wait(60)
-        closing = threading.Thread(target=fleet.close)
+        closing = threading.Thread(target=several.close)
         closing.start()
         go.set()
         closing.join(60)
@@ -132,7 +135,7 @@ def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> 
 
 
 def test_a_run_with_batches_in_flight_gives_every_picture_its_own_vector(
-    photos: Path, tmp_path: Path, model: Model, one: Encoder, two: Fleet
+    photos: Path, tmp_path: Path, model: Model, one: Encoder, two: MultiDeviceEncoder
 ) -> None:
     made: list[dict[bytes, Floats]] = []
     for name, encoder in (("one", one), ("two", two)):
@@ -146,7 +149,7 @@ def test_a_run_with_batches_in_flight_gives_every_picture_its_own_vector(
 
 
 def test_a_run_that_is_stopped_with_batches_in_flight_loses_none_that_were_read(
-    photos: Path, tmp_path: Path, model: Model, two: Fleet
+    photos: Path, tmp_path: Path, model: Model, two: MultiDeviceEncoder
 ) -> None:
     with Library.create(tmp_path / "library") as library:
         first = Pipeline(library, model, Options(batch_size=2), encoder=two, report=lambda p: stop(p.done))
@@ -162,9 +165,9 @@ def test_a_run_that_is_stopped_with_batches_in_flight_loses_none_that_were_read(
         assert len(vectors_of(library)) == 24
 
 
-def test_a_single_device_needs_no_fleet(model: Model) -> None:
+def test_a_model_that_is_loaded_on_one_device_is_one_encoder(model: Model) -> None:
     assert choose_devices("cpu") == ["cpu"]
-    assert isinstance(open_encoder(model, device="cpu"), Encoder)
+    assert isinstance(load(model, device="cpu", texts=False), Encoder)
 
 
 @pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cuda:-1", "cuda:0 ", "cpu:0"])
@@ -173,7 +176,7 @@ def test_a_device_that_has_no_such_name_is_refused(name: str) -> None:
         choose_devices(name)
 
 
-def test_a_card_that_is_not_here_is_refused_with_the_way_out() -> None:
+def test_a_gpu_that_is_not_here_is_refused_with_the_way_out() -> None:
     name = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(SpaceError, match=r"--device auto|cuda:0 to"):
         choose_device(name)

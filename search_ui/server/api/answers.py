@@ -1,0 +1,253 @@
+"""Answers of the interface, as pydantic models: for the OpenAPI document. Answers are not checked against them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from search_ui.server.api.inputs import MAX_ID, Name, without_null
+from store.progress import Phase
+from store.tables.fact_table import FACET_NAMES, GIVEN
+
+T = TypeVar("T")
+Absent = Annotated[T | None, Field(json_schema_extra=without_null)]
+"""What is there, and never null, or is not there at all."""
+Count = Annotated[int, Field(ge=0)]
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class Answer(BaseModel):
+    """An object with these members and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Answer):
+    """An error: RFC 9457."""
+
+    type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    parameter: Annotated[Absent[str], Field(description="The parameter or member of the body that is wrong.")] = None
+    start: Annotated[Absent[Count], Field(description="Where in `q` the mistake begins, in characters.")] = None
+    end: Annotated[Absent[Count], Field(description="Where in `q` the mistake ends.")] = None
+    suggestion: Annotated[Absent[str], Field(description="The nearest that would have been right.")] = None
+    generation: Annotated[Absent[Count], Field(description="The library's generation now.")] = None
+
+
+# -- pictures -------------------------------------------------------------------------------------------------------
+
+
+class Where(Answer):
+    """Where a file is. A path that is not valid text is given as bytes, in base64, under the other name."""
+
+    path: Absent[str] = None
+    path_b64: Absent[str] = None
+    root: Absent[str] = None
+    root_b64: Absent[str] = None
+    absolute: Absent[str] = None
+    absolute_b64: Absent[str] = None
+
+
+_fact_fields: dict[str, Any] = {
+    fact.name: (Annotated[fact.type if fact.required else fact.type | None, Field(description=fact.about)], ...)
+    for fact in GIVEN
+}
+Facts = create_model("Facts", __base__=Answer, **_fact_fields)
+
+
+class Picture(Where, Facts):  # type: ignore[valid-type, misc]
+    """A picture, where its file is, and what is known of it."""
+
+    id: Id
+    copies: Annotated[Count, Field(description="Files that hold it.")]
+
+
+class Marked(Answer):
+    """What a person said of a picture."""
+
+    tags: list[str]
+    favourite: bool
+
+
+class Part(Answer):
+    """What one term of the query gave a hit."""
+
+    term: str
+    cosine: float
+    score: float
+    excluded: bool
+
+
+class Hit(Picture, Marked):
+    """A picture that was found. Its score orders the hits."""
+
+    rank: Annotated[int, Field(ge=1)]
+    score: float
+    band: Literal["strong", "maybe", "below"]
+    parts: list[Part]
+    folded: Annotated[list[Id], Field(description="Ids of near-duplicates that stand behind it.")]
+
+
+class Understood(Answer):
+    """A part of the query and what it was taken to mean."""
+
+    kind: str
+    text: str
+    meaning: str
+
+
+class Page(Answer):
+    """A page of a longer list."""
+
+    offset: Count
+    more: Annotated[bool, Field(description="There are hits after these.")]
+
+
+class Search(Page):
+    """A page of hits."""
+
+    query: Annotated[str, Field(description="The query as Sightline writes it.")]
+    understood: list[Understood]
+    space: str
+    generation: Count
+    total: Annotated[Count, Field(description="Pictures that pass the filters.")]
+    strong: Count
+    maybe: Count
+    seconds: Annotated[float, Field(ge=0)]
+    why_empty: str | None
+    hits: list[Hit]
+
+
+class Photo(Picture, Marked):
+    """All that is known of a picture."""
+
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file's bytes.")]
+    paths: Annotated[list[Where], Field(description="Every file that holds it.")]
+    spaces: Annotated[list[str], Field(description="Spaces it can be found in.")]
+
+
+class Marks(Marked):
+    """The marks of a picture after a change."""
+
+    id: Id
+
+
+class Guess(Answer):
+    """A label and how likely it is."""
+
+    label: Annotated[str | None, Field(description="null: none of these")]
+    probability: Annotated[float, Field(ge=0, le=1)]
+
+
+class Labelled(Picture, Guess):
+    """A picture with its best label, and the next ones."""
+
+    labels: list[Guess]
+
+
+class Labels(Page):
+    """A page of labelled pictures."""
+
+    space: str
+    query: str
+    pictures: list[Labelled]
+
+
+# -- the library ----------------------------------------------------------------------------------------------------
+
+
+class Counted(Answer):
+    """A value and how many pictures have it."""
+
+    name: str
+    count: Count
+
+
+class Tags(Answer):
+    """Every tag."""
+
+    tags: list[Counted]
+
+
+class _Facets(Answer):
+    query: str
+    total: Count
+    favourites: Count
+
+
+_facet_fields: dict[str, Any] = dict.fromkeys(FACET_NAMES, (list[Counted], ...))
+Facets = create_model(
+    "Facets", __base__=_Facets, __doc__="What pictures can be narrowed by, with counts.", **_facet_fields
+)
+
+
+class Space(Answer):
+    """An embedding space."""
+
+    name: str
+    model: str
+    dim: int
+    has_text: bool
+    pictures: Count
+    default: bool
+
+
+class Spaces(Answer):
+    """Every space of the library."""
+
+    spaces: list[Space]
+
+
+class Progress(Answer):
+    """How far the indexer at work is."""
+
+    pid: int
+    started: str
+    folders: list[str]
+    phase: Phase
+    done: Count
+    total: Annotated[int | None, Field(description="null while it still looks for them")]
+    rate: Annotated[float, Field(ge=0, description="Files a second.")]
+    bound_by: str
+    failed: Count
+    updated: str
+
+
+class LastRun(BaseModel):
+    """The last run of the indexer."""
+
+    started_at: str
+    finished_at: str | None
+    state: str
+    summary: dict[str, Any] | None
+
+
+class Status(Answer):
+    """What the library holds."""
+
+    version: str
+    generation: Count
+    pictures: Count
+    photos: Count
+    missing: Count
+    failures: Count
+    indexing: Annotated[bool, Field(description="Whether an indexer is at work now.")]
+    progress: Progress | None
+    last_run: LastRun | None
+
+
+class SavedSearch(Answer):
+    """A search that is kept under a name."""
+
+    name: Name
+    query: str
+    saved_at: str
+
+
+class SavedSearches(Answer):
+    """Every saved search."""
+
+    searches: list[SavedSearch]

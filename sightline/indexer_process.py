@@ -1,0 +1,88 @@
+"""A run of the indexer as a process of its own, waited for: the library itself never imports the indexer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Final
+
+from store.errors import LibraryError, LibraryLockedError
+
+_STOP_SECONDS: Final = 60.0  # that an interrupted run has to finish its batch
+_LOCKED: Final = LibraryLockedError.exit_code
+
+
+def index_folders(
+    library: Path, folders: Iterable[str | os.PathLike[str]], *, space: str | None, exclude: Iterable[str],
+    prune: bool, offline: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Run `python -m indexer` and wait for its end; it ends when this process does.
+
+    Args:
+        library: the folder of the library.
+        folders: absolute, or relative to the working directory.
+        space, exclude, prune, offline: as the options of the same names; None for the default.
+
+    Returns:
+        The summary of the run.
+
+    Raises:
+        LibraryLockedError: another indexer is at work on the library.
+        LibraryError: the run could not start or finish; the message is the indexer's own.
+        KeyboardInterrupt: after the run has committed the batch at hand.
+    """
+    options = [f"--exclude={pattern}" for pattern in exclude]
+    options += [f"--space={space}"] if space is not None else []
+    options += ["--prune"] if prune else []
+    options += ["--offline"] if offline else []
+    # After `--` nothing is an option, whatever a folder is called.
+    places = [os.fspath(Path(folder).expanduser().absolute()) for folder in folders]
+    command = [sys.executable, "-m", "indexer.supervised", "index", f"--library={library}", "--json"]
+    # From where the packages lie: a folder someone works in may have an `indexer` of its own.
+    folder = Path(__file__).parent.parent
+    with tempfile.TemporaryFile() as messages:
+        try:
+            process = subprocess.Popen(
+                [*command, *options, "--", *places],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages, cwd=folder, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise LibraryError(f"The indexer can't be started ({error}).") from error
+        with process:
+            assert process.stdin is not None and process.stdout is not None
+            try:
+                printed = process.stdout.read()
+                code = process.wait()
+            except KeyboardInterrupt:
+                _stop(process, process.stdin)
+                raise
+        messages.seek(0)
+        said = messages.read().decode("utf-8", "replace")
+    if code not in (0, 1):  # 1: done, but some files can't be indexed
+        raise (LibraryLockedError if code == _LOCKED else LibraryError)(_reason(said, code))
+    summary: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return summary
+
+
+def _stop(process: subprocess.Popen[bytes], stdin: IO[bytes]) -> None:
+    """Have the run end after its batch, by the byte that `indexer.supervised` waits for."""
+    with suppress(OSError):  # it has just ended
+        stdin.write(b".")
+        stdin.flush()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _reason(said: str, code: int) -> str:
+    """Why a run failed: the error that the indexer printed, or its last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if line.startswith("Error: ")), lines[-1] if lines else "")
+    return last.removeprefix("Error: ") or f"The indexer ended with exit code {code} and said nothing."

@@ -1,0 +1,350 @@
+"""The public door: a library of pictures, opened from Python. docs/python-api.md shows it task by task."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sightline.duplicates import groups as duplicate_groups
+from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, Kind
+from sightline.indexer_process import index_folders
+from sightline.labels import label
+from sightline.media.derived import thumbnail
+from sightline.model_input import ImageSource, encode_images, encode_texts, file_bytes
+from sightline.models.loaded import Encoders
+from sightline.query.parser import parse
+from sightline.query.types import Query, QueryError
+from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
+from sightline.searcher import Searcher
+from store.arrays import Floats
+from store.library import DATABASE
+from store.library import Library as Store
+from store.paths import default_library
+
+if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
+    from sightline.models.encoder import Encoder
+
+
+class Library:
+    """A library of pictures: a folder that the indexer made, with all that was read from the pictures.
+
+    Searches see what the indexer last committed, also while it runs. Safe for use from several threads.
+
+    Example:
+        >>> with sightline.Library("pictures.library") as library:
+        ...     library.index(["~/Pictures"])
+        ...     hits = library.search("two red boats", limit=10)
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, offline: bool | None = None) -> None:
+        """Open a library. Where `path` holds none yet, `index` makes one there.
+
+        Args:
+            path: its folder. Default: the environment variable SIGHTLINE_LIBRARY, else the user's data folder.
+            offline: never use the network, not even for the weights of a model. Default: whether HF_HUB_OFFLINE is on.
+
+        Raises:
+            LibraryError: the library is damaged, or was made by a newer version.
+        """
+        self.path = (default_library() if path is None else Path(path)).expanduser().absolute()
+        if offline is None:
+            offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+        self._offline = offline
+        self._encoders = Encoders(offline=offline)
+        self._lock = threading.Lock()
+        self._opened: Searcher | None = None
+        if (self.path / DATABASE).exists():
+            self._open()
+
+    def close(self) -> None:
+        """Close the files and let go of the model. The next call opens them again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.library.close()
+            self._opened, self._encoders = None, Encoders(offline=self._offline)
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _open(self) -> Searcher:
+        with self._lock:
+            if self._opened is None:
+                self._opened = Searcher(Store.open(self.path), self._encoders)
+            return self._opened
+
+    @property
+    def _store(self) -> Store:
+        return self._open().library
+
+    # -- indexing -----------------------------------------------------------------------------------------------
+
+    def index(
+        self, folders: Iterable[str | os.PathLike[str]], *, space: str | None = None, exclude: Iterable[str] = (),
+        prune: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Index folders of pictures: run the indexer as a process of its own and wait for it.
+
+        An interrupt stops the run after its batch; the same call goes on from there.
+
+        Args:
+            folders: absolute, or relative to the working directory; `~` is the user's home.
+            space: the model: the name of a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's
+                own; in a new library the one recommended for this machine.
+            exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`.
+            prune: forget photos of these folders that are missing, and the tags of pictures that no photo is left of.
+
+        Returns:
+            The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...
+
+        Raises:
+            LibraryError: the run could not start or finish, or another indexer is at work; the message says why.
+
+        Example: `library.index(["photos"])["added"]`
+        """
+        return index_folders(self.path, folders, space=space, exclude=exclude, prune=prune, offline=self._offline)
+
+    # -- searching ----------------------------------------------------------------------------------------------
+
+    def search(
+        self, text: str = "", *, images: Iterable[ImageSource] = (), limit: int | None = 60, offset: int = 0
+    ) -> Records:
+        """Search for pictures, best first, as `GET /api/v1/search` does.
+
+        Args:
+            text: words and filters in the query language, see docs/search.md.
+            images: pictures to search with, each a term beside the words.
+            limit: most hits, 1 to 500; None for every match and possible match.
+            offset: how many hits to pass over.
+
+        Returns:
+            Hits with `rank`, `id`, `score`, `band` ("strong", "maybe" or "below"), `path`, `tags` and others; the
+            counts are in `about`.
+
+        Raises:
+            QueryError: the query is wrong or empty, or a picture can't be read.
+            SpaceError: the model reads no words, or can't be loaded.
+
+        Example: `library.search("sunset -people date:2023", limit=20)`
+        """
+        searcher = self._open()
+        pictures = {str(number): file_bytes(image) for number, image in enumerate(images, 1)}
+        query = parse(text).with_pictures(tuple(pictures))
+        result = searcher.search(query, pictures=pictures, limit=1 if limit is None else limit, offset=offset)
+        if limit is None:
+            hits = list(islice(searcher.matches(query, pictures=pictures), offset, None))
+            result = replace(result, hits=hits, more=False)
+        answer = search_answer(searcher.library, query, result)
+        return Records(answer.pop("hits"), answer)
+
+    def similar(self, id: int, *, limit: int = 12, space: str | None = None) -> Records:
+        """Find the pictures most similar to one: the hits of `like:ID` without it and its near-duplicates.
+
+        Args:
+            id: of the picture.
+            limit: most hits, 1 to 500.
+            space: whose vectors are compared, by name. Default: the one that searches use.
+
+        Raises:
+            QueryError: there is no such picture.
+
+        Example: `library.similar(hits[0]["id"])`
+        """
+        self.photo(id)
+        query = replace(parse(f"like:{id}"), space=space)
+        searcher = self._open()
+        # The first hit is the picture itself, whose near-duplicates are folded into it.
+        answer = search_answer(searcher.library, query, searcher.search(query, limit=limit, offset=1))
+        return Records(answer.pop("hits"), answer)
+
+    def label(
+        self, labels: Sequence[str], query: str = "", *, templates: Sequence[str] | None = None, none: bool = True,
+        top: int = 1,
+    ) -> Records:  # fmt: skip
+        """Choose the label that fits each picture best, in order of ids, as `POST /api/v1/label` does.
+
+        Args:
+            labels: words, such as "cat" and "dog".
+            query: which pictures: filters only, as in "date:2023".
+            templates: texts around a label, which goes where `{}` is; several are averaged. Default: the model's own.
+            none: whether a picture may be none of these; its `label` is then None.
+            top: how many labels to list for each picture.
+
+        Returns:
+            Records with `label`, `probability`, `labels` (the `top` best), `id`, `path` and others.
+
+        Raises:
+            QueryError: a label, a template or the query is wrong.
+            SpaceError: the model reads no words, or can't be loaded.
+
+        Example: `library.label(["cat", "dog"], "date:2023").to_pandas()["label"].value_counts()`
+        """
+        searcher, wanted = self._open(), _filters(query)
+        space = searcher.space(wanted.space)
+        found = label(
+            searcher.library, searcher.encoders, space, labels,
+            templates=templates, filters=wanted.filters, none=none, top=top,
+        )  # fmt: skip
+        return Records(map(labelled, found), {"space": space.name, "query": str(wanted)})
+
+    def duplicates(self, kind: Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1) -> Records:
+        """List duplicates group by group, with the photo to keep, as the page exports them.
+
+        Args:
+            kind: "exact" for the same bytes in several files, "near" for versions of one picture.
+            query: among which pictures: filters only.
+            tolerance: of "near", 1 (pictures that look identical) to 5 (similar pictures), as on the page.
+
+        Returns:
+            Records with `group`, `picture` (its id), `state` ("keep", "undecided" or "set aside"), `path` and others.
+
+        Raises:
+            QueryError: the query or an argument is wrong.
+
+        Example: `[photo["path"] for photo in library.duplicates() if photo["state"] == "undecided"]`
+        """
+        if kind not in duplicate_groups.KINDS:
+            raise QueryError(f"Duplicates are {' or '.join(duplicate_groups.KINDS)}; not {kind!r}.")
+        if not 1 <= tolerance <= len(DISTANCE_STEPS):
+            raise QueryError(f"The tolerance is {tolerance}; it must be 1 to {len(DISTANCE_STEPS)}.")
+        searcher, wanted = self._open(), _filters(query)
+        store = searcher.library
+        among = store.catalog.matching(wanted.filters) if wanted.filters else None
+        if kind == "exact":
+            found = duplicate_groups.exact(store, among=among)
+        else:
+            found = duplicate_groups.near(store, searcher.space(wanted.space), among=among)[tolerance - 1]
+        return Records(
+            duplicate_groups.group_records(store, found), {"groups": len(found), "min_cosine": found.min_cosine}
+        )
+
+    # -- pictures -----------------------------------------------------------------------------------------------
+
+    def photo(self, id: int) -> Record:
+        """Return all that is known of a picture, as `GET /api/v1/photos/{id}` does.
+
+        Raises:
+            QueryError: there is no such picture, or its files are missing.
+
+        Example: `library.photo(7)["taken_at"]`
+        """
+        found = photo_details(self._store, id)
+        if found is None:
+            raise QueryError(f"There is no picture {id} in the library {self.path}, or its files are missing.")
+        return found
+
+    def photos(self, query: str = "") -> Records:
+        """List every picture that passes the filters of a query, in order of ids.
+
+        Raises:
+            QueryError: the query is wrong, or has something to look for.
+
+        Example: `library.photos("date:2023").to_pandas()`
+        """
+        store, wanted = self._store, _filters(query)
+        ids = store.catalog.matching(wanted.filters).tolist()
+        found = store.catalog.photos(ids, wanted.filters)
+        return Records(photo_records(store, [found[id] for id in ids if id in found]), {"query": str(wanted)})
+
+    def thumbnail(self, id: int) -> bytes:
+        """Return a picture as a small JPEG, at most 512 px, upright.
+
+        Raises:
+            QueryError: there is no such picture, or neither a thumbnail nor its file can be read.
+
+        Example: `IPython.display.Image(library.thumbnail(7))`
+        """
+        data = thumbnail(self._store, bytes.fromhex(self.photo(id)["hash"]))
+        if data is None:
+            raise QueryError(f"Picture {id} has no thumbnail, and its file can't be read now.")
+        return data
+
+    # -- vectors ------------------------------------------------------------------------------------------------
+
+    def vectors(self, ids: Iterable[int], *, space: str | None = None) -> Floats:
+        """Return the stored vectors of pictures: float32 (n, dim), unit length, in the order of `ids`.
+
+        Raises:
+            QueryError: a picture has no vector in the space, or the library has no such space.
+
+        Example: `library.vectors([hit["id"] for hit in hits])`
+        """
+        searcher = self._open()
+        found = searcher.space(space)
+        try:
+            return searcher.library.vectors.get(found.id).vectors_of(np.fromiter(ids, np.int64))
+        except KeyError as error:
+            raise QueryError(f"Picture {error.args[0]} has no vector of the model {found.name!r}.") from None
+
+    def encode_texts(self, texts: Iterable[str], *, space: str | None = None) -> Floats:
+        """Encode texts as they are with the library's model: float32 (n, dim), unit length.
+
+        Raises:
+            SpaceError: the model reads no words, a text is too long for it, or it can't be loaded.
+
+        Example: `library.vectors(ids) @ library.encode_texts(["a boat"])[0]`
+        """
+        return encode_texts(self._encoder(space), [texts] if isinstance(texts, str) else texts)
+
+    def encode_images(self, images: Iterable[ImageSource], *, space: str | None = None) -> Floats:
+        """Encode pictures with the library's model: float32 (n, dim), unit length. The library stays as it is.
+
+        Pictures are paths of files, bytes of files, or pictures of Pillow.
+
+        Raises:
+            QueryError: a picture can't be read; the message names it.
+            SpaceError: the model can't be loaded.
+
+        Example: `library.encode_images(["new.jpg"]) @ library.vectors(ids).T`
+        """
+        return encode_images(self._encoder(space), images)
+
+    def _encoder(self, space: str | None) -> Encoder:
+        searcher = self._open()
+        return searcher.encoders.get(searcher.space(space))
+
+    # -- tags and favourites ------------------------------------------------------------------------------------
+
+    def tags(self) -> Records:
+        """List every tag by `name`, with the `count` of pictures that have it."""
+        return Records({"name": name, "count": count} for name, count in self._store.marks.tags())
+
+    def tag(self, ids: int | Iterable[int], *names: str) -> None:
+        """Give pictures tags; those that have one already keep it.
+
+        Raises:
+            ValueError: a name can't be a tag, or there is no such picture; nothing was changed.
+            LibraryError: the library may not be written.
+
+        Example: `library.tag([hit["id"] for hit in hits], "boat", "sea")`
+        """
+        self._store.marks.change(_ids(ids), add=names)
+
+    def untag(self, ids: int | Iterable[int], *names: str) -> None:
+        """Take tags from pictures; those that lack one are left as they are. Raises the errors of `tag`."""
+        self._store.marks.change(_ids(ids), remove=names)
+
+    def favourite(self, ids: int | Iterable[int], yes: bool = True) -> None:
+        """Make pictures favourites, or with `yes=False` ordinary again. Raises the errors of `tag`."""
+        self._store.marks.favourite(_ids(ids), yes)
+
+
+def _filters(text: str) -> Query:
+    """Parse a query that may have filters only."""
+    query = parse(text)
+    if query.groups:
+        raise QueryError(f"{text!r} has something to look for; only filters can be used here, as in date:2023.")
+    return query
+
+
+def _ids(ids: int | Iterable[int]) -> list[int]:
+    return [int(id) for id in ids] if isinstance(ids, Iterable) else [ids]

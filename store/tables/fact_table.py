@@ -1,0 +1,206 @@
+"""The one table of facts and filters: what is known of a picture, and what a query can ask of it.
+
+A row of `FACTS` is a column of `contents`. The tables, the batch writer, the rows that the catalog gives, JSON, CSV and
+the list beside a picture follow from it. A row of `FILTERS` is a name that queries know. Parser, printer, explanation,
+SQL, facets and the panel follow from it. docs/internals/add-a-filter.md is the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+FACTS_VERSION: Final = 2
+"""Version of what `sightline.images.exif` reads from headers. A run reads the headers of older pictures again."""
+
+LARGEST: Final = 2**63 - 1
+"""SQLite's largest integer: a larger one can't even be compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A column of `contents`.
+
+    Attributes:
+        name: of the column, in JSON and CSV, and of the attribute of `sightline.images.exif.Facts`.
+        type: of its values: int, float or str.
+        about: what it is, with its unit, for people who read the JSON schema.
+        source: where it comes from: the file's header, its pixels, the file itself, or other columns.
+        required: whether it is known of every picture.
+        sql: the expression of a computed column, which is asked for by filters and not handed out.
+        label: what it is called beside a picture; empty where it is not shown by itself.
+        shown: how its value is written there.
+    """
+
+    name: str
+    type: type[int] | type[float] | type[str]
+    about: str
+    source: Literal["header", "pixels", "file", "computed"] = "header"
+    required: bool = False
+    sql: str = ""
+    label: str = ""
+    shown: str = "{}"
+
+
+FACTS: Final[tuple[Fact, ...]] = (
+    Fact("width", int, "Pixels from left to right, upright as displayed.", required=True),
+    Fact("height", int, "Pixels from top to bottom, upright as displayed.", required=True),
+    Fact("format", str, "The file's format, such as JPEG or HEIF.", required=True),
+    Fact("orientation", int, "The EXIF orientation, 1 to 8; width and height account for it.", required=True),
+    Fact("taken_at", str, "When it was taken, by the camera's own clock: YYYY-MM-DDTHH:MM:SS."),
+    Fact("taken_offset", int, "How far that clock is east of UTC, in minutes."),
+    Fact("camera_make", str, "Who made the camera."),
+    Fact("camera_model", str, "The camera's model, without the make."),
+    Fact("lens", str, "The lens, as the camera names it.", label="Lens"),
+    Fact("latitude", float, "Where it was taken: degrees, WGS84, north positive."),
+    Fact("longitude", float, "Where it was taken: degrees, WGS84, east positive."),
+    Fact("altitude", float, "Metres above the sea."),
+    Fact("rating", int, "Stars that a program gave it, 1 to 5.", label="Rating", shown="{} of 5"),
+    Fact("colour", int, "The dominant colour, 0xRRGGBB as a number.", source="pixels"),
+    Fact("size", int, "The file's size in bytes.", source="file", required=True),
+    Fact(
+        "camera", str, "Make and model.", source="computed",
+        sql="nullif(trim(coalesce(camera_make, '') || ' ' || coalesce(camera_model, '')), '')",
+    ),
+    Fact(
+        "shape", str, "The orientation as displayed.", source="computed", required=True,
+        sql="CASE WHEN width > height THEN 'landscape' WHEN width < height THEN 'portrait' ELSE 'square' END",
+    ),
+)  # fmt: skip
+
+GIVEN: Final = tuple(fact for fact in FACTS if fact.source != "computed")
+"""The facts that are handed out with a picture, in the order of JSON and CSV."""
+
+GIVEN_NAMES: Final = tuple(fact.name for fact in GIVEN)
+HEADER_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source == "header")
+READ_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source in ("header", "pixels"))
+"""The facts that a reader of files finds out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What pictures are counted by: name in JSON, title in the panel, place there, lowest first."""
+
+    name: str
+    title: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterKey:
+    """A filter as queries name it.
+
+    Attributes:
+        key: its name, without the colon.
+        example: a right one, for error messages.
+        meaning: the filter in words, with `{}` for its value.
+        meant: other names that people type, too unlike `key` to be found by likeness: "did you mean" knows them.
+        aliases: other names that are read as `key`.
+        facet: how pictures are counted by it, if they are.
+    """
+
+    key: str
+    example: str
+    meaning: str
+    meant: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    facet: Facet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactKey(FilterKey):
+    """A filter on one fact: `column` is the `name` of a row of `FACTS`."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberKey(FactKey):
+    """A whole number or a range of them: `store.tables.filters.Number`.
+
+    Attributes:
+        takes: what it takes, with examples, for error messages.
+        is_bytes: whether values may have units such as MB.
+        highest: the greatest value.
+    """
+
+    takes: str
+    is_bytes: bool = False
+    highest: int = LARGEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextKey(FactKey):
+    """Words that are all in a text: `store.tables.filters.Text`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceKey(FactKey):
+    """One of a few values, each with how it is explained: `store.tables.filters.Choice`."""
+
+    choices: Mapping[str, str]
+
+
+_ROWS: Final = (
+    FilterKey(
+        key="date", example="date:2023-06..2023-08", meaning="taken {}",
+        meant=("year", "month", "day", "taken", "before", "after"), facet=Facet("years", "Years", 0),
+    ),
+    FilterKey(
+        key="folder", example="folder:trips", meaning="in a folder called {}",
+        meant=("path", "dir", "directory", "album", "in"), facet=Facet("folders", "Folders", 30),
+    ),
+    FilterKey(key="name", example="name:IMG_*", meaning="with a file name {}", meant=("file", "filename")),
+    FilterKey(
+        key="ext", example="ext:heic,jpg", meaning="in a file that ends with {}",
+        meant=("type", "format", "extension"), facet=Facet("exts", "Formats", 60),
+    ),
+    TextKey(
+        key="camera", column="camera", example="camera:sony", meaning="taken with a camera called {}",
+        meant=("model", "make"), facet=Facet("cameras", "Cameras", 40),
+    ),
+    TextKey(
+        key="lens", column="lens", example="lens:35mm", meaning="taken with a lens called {}",
+        facet=Facet("lenses", "Lenses", 50),
+    ),
+    NumberKey(
+        key="width", column="width", example="width:>=4000", meaning="{} pixels wide",
+        takes="whole numbers of pixels, as in width:4000, width:>=4000 or width:1000..2000",
+    ),
+    NumberKey(
+        key="height", column="height", example="height:1000..2000", meaning="{} pixels high",
+        takes="whole numbers of pixels, as in height:4000, height:>=4000 or height:1000..2000",
+    ),
+    NumberKey(
+        key="size", column="size", example="size:>5MB", meaning="in a file of {}", is_bytes=True,
+        takes="a size, as in size:>=5MB or size:100kB..2MB",
+    ),
+    ChoiceKey(
+        key="orientation", column="shape", example="orientation:landscape", meaning="{}", meant=("shape",),
+        choices={"landscape": "wider than high", "portrait": "higher than wide", "square": "as wide as high"},
+        facet=Facet("shapes", "Orientation", 70),
+    ),
+    NumberKey(
+        key="rating", column="rating", example="rating:>=4", meaning="rated {} of 5 stars", meant=("stars",), highest=5,
+        takes="whole numbers of stars, as in rating:5, rating:>=4 or rating:3..4", facet=Facet("ratings", "Rating", 25),
+    ),
+    FilterKey(key="near", example="near:48.86,2.35,5", meaning="taken within {}", meant=("place", "gps")),
+    FilterKey(
+        key="tag", example="tag:best", meaning="tagged {}", meant=("label", "keyword"), facet=Facet("tags", "Tags", 20)
+    ),
+    FilterKey(
+        key="favourite", example="favourite:yes", meaning="among the favourites", meant=("star",),
+        aliases=("favorite",), facet=Facet("favourites", "Marked", 10),
+    ),
+    FilterKey(key="set", example="set:3f9a1c20b7e4", meaning="among the pictures chosen before as {}"),
+)  # fmt: skip
+
+FILTERS: Final[Mapping[str, FilterKey]] = MappingProxyType({row.key: row for row in _ROWS})
+"""Every filter by its name, in the order that messages list them."""
+
+FACT_FILTERS: Final = tuple(row for row in _ROWS if isinstance(row, FactKey))
+
+FACET_NAMES: Final = tuple(row.facet.name for row in _ROWS if row.facet is not None and row.key != "favourite")
+"""The kinds of values that pictures are counted by; favourites are one number."""

@@ -1,0 +1,120 @@
+"""What is known of files, as the indexer asks while it walks and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Engine, bindparam, func, select
+
+from store.tables.fact_table import FACTS_VERSION
+from store.tables.records import KnownFailure
+from store.tables.schema import Content, Failure, Photo, Vector
+
+# Well under SQLite's limit on bound values in one statement.
+CHUNK: Final = 500
+
+
+class KnownFiles:
+    """Reads of one library's tables by path and by hash. Each call is a transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def known_between(
+        self, root_id: int, first: bytes, last: bytes, space_id: int, most: int, *, older: bool
+    ) -> list[tuple[bytes, int, int | None]]:
+        """Path, size and time of the photos of a root from one path to another, both included, in byte order.
+
+        Without those that are missing; without a time where a photo is not encoded in the space, or with `older` where
+        its facts are. At most one more than `most` of them.
+        """
+        with self.engine.connect() as connection:
+            given = (space_id, root_id, first, last, most + 1)
+            cursor: Any = connection.exec_driver_sql(_BETWEEN[older], given).cursor
+            rows: list[tuple[bytes, int, int | None]] = cursor.fetchall()
+        return rows
+
+    def known_rows(
+        self, root_id: int, paths: Sequence[bytes], space_id: int, *, older: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Return photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`.
+
+        They are bare tuples, as a walk asks for all.
+
+        Only with `older` is it asked whether their facts are older.
+        """
+        query = f"{_KNOWN[older]} ({', '.join('?' * len(paths))})"
+        with self.engine.connect() as connection:
+            cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    def has_older_facts(self) -> bool:
+        """Whether the facts of any picture that is there were read by an older version than `FACTS_VERSION`."""
+        query = "SELECT 1 FROM contents WHERE facts_version < ? AND photo_count > 0 LIMIT 1"
+        with self.engine.connect() as connection:
+            return connection.exec_driver_sql(query, (FACTS_VERSION,)).first() is not None
+
+    def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
+        """Failures of a root by path."""
+        query = select(Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns).where(
+            Failure.root_id == root_id
+        )
+        with self.engine.connect() as connection:
+            return {row[0]: KnownFailure(*row[1:]) for row in connection.execute(query)}
+
+    def count_present(self, root_id: int, prefix: bytes = b"") -> int:
+        """How many photos of a root, below a folder in it, are not missing."""
+        query = select(func.count()).select_from(Photo).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        if prefix:
+            query = query.where(func.substr(Photo.path, 1, len(prefix)) == prefix)
+        with self.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def missing_photos(self, root_id: int) -> list[tuple[int, bytes]]:
+        """Id and path of each photo of a root that is missing."""
+        query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_not(None))
+        with self.engine.connect() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    def last_photo_id(self) -> int:
+        """The highest id a photo ever had; 0 in an empty library."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(Photo.id), 0))).scalar_one())
+
+    def present_photos(self, root_id: int) -> Iterator[tuple[int, bytes]]:
+        """Id and path of each photo of a root that is not missing."""
+        query = "SELECT id, path FROM photos WHERE root_id = ? AND missing_since IS NULL"
+        with self.engine.connect() as connection:
+            cursor: Any = connection.exec_driver_sql(query, (root_id,)).cursor
+            yield from cursor
+
+    def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
+        """The id of a content and whether it has a vector in the space; None where the content is unknown."""
+        with self.engine.connect() as connection:
+            row = connection.execute(_BY_HASH, {"hash": content_hash, "space": space_id}).first()
+        return None if row is None else (row[0], bool(row[1]))
+
+
+# Asked for every file that a walk comes by: the driver's own rows, which SQLAlchemy's take four times as long as. By
+# whether older facts are asked for, which takes one more look-up for each.
+_HAS_VECTOR: Final = "EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)"
+_IS_OLDER: Final = f"(SELECT facts_version < {FACTS_VERSION} FROM contents WHERE contents.id = photos.content_id)"
+
+_KNOWN: Final = tuple(
+    f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_HAS_VECTOR}, {older}
+    FROM photos WHERE root_id = ? AND path IN"""
+    for older in ("0", _IS_OLDER)
+)
+_BETWEEN: Final = tuple(
+    f"""SELECT path, size, CASE WHEN {_HAS_VECTOR}{condition} THEN mtime_ns END
+    FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
+    for condition in ("", f" AND NOT {_IS_OLDER}")
+)
+
+# Asked once for every file that is read: built once.
+_BY_HASH = select(
+    Content.id,
+    select(Vector.id).where(Vector.space_id == bindparam("space"), Vector.content_id == Content.id).exists(),
+).where(Content.hash == bindparam("hash"))
