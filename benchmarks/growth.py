@@ -1,4 +1,4 @@
-"""What opening, adding and replacing cost beside reading or building all of it, at a library's own door.
+"""What opening, adding and replacing cost beside reading or building all of it.
 
     python benchmarks/growth.py [--size 200000] [--dim 512] [--change 1000] [--rounds 5]
 
@@ -31,6 +31,7 @@ from store.arrays import Floats
 from store.library import DATABASE, Library
 from store.lock import locked
 from store.vectors.policy import DEFAULT, Policy
+from store.vectors.top_k import nearest
 
 
 def change(folder: Path, contents: range, dim: int, seed: int) -> None:
@@ -51,7 +52,7 @@ def change(folder: Path, contents: range, dim: int, seed: int) -> None:
 
 def first_search(library: Library, query: Floats) -> None:
     """Open the vectors of the space, and search them."""
-    library.vectors.get(1).nearest(query, 10)
+    nearest(library.vectors.get(1), query[0], 10)
 
 
 def full_read(files: list[Path]) -> None:

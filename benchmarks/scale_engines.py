@@ -17,11 +17,11 @@ from scale_data import EXTRA, TOP, Data
 from scale_lists import Lists
 
 from store.arrays import Floats, Ids
-from store.vectors import four_bit_codes
-from store.vectors.checksums import checks
-from store.vectors.index import VectorIndex
-from store.vectors.index_files import CacheFiles
+from store.vectors import checksums
+from store.vectors.index_files import IndexFiles
+from store.vectors.local import LocalEngine
 from store.vectors.policy import DEFAULT
+from store.vectors.top_k import nearest
 
 SAVE_EVERY = 500_000  # rows; a multiple of CHUNK
 
@@ -203,21 +203,20 @@ class Exact(Engine):
         limit = sys.maxsize if self.exact else 0
         self.policy = replace(DEFAULT, exact_rows=limit)
         # Kernels are compiled once a process, not once an index.
-        index = VectorIndex(dim, policy=self.policy)
+        index = LocalEngine(dim, policy=self.policy)
         rows = np.eye(dim, dtype=np.float16)
         index.add([(np.arange(1, dim + 1), np.arange(1, dim + 1), rows)])
         index.encode()
-        index.nearest(rows[:1].astype(np.float32), TOP)
-        checks(rows)
-        four_bit_codes.prepare()
+        index.warm()
+        checksums.of_rows(rows)
 
     @staticmethod
     def memory(count: int, dim: int) -> int:
         return count * (dim * 2 + 64)
 
     def build(self, data: Data, folder: Path) -> None:
-        index = VectorIndex(self.dim, policy=self.policy)
-        files = CacheFiles(folder, 1)
+        index = LocalEngine(self.dim, policy=self.policy)
+        files = IndexFiles(folder, 1)
         for start, rows in data.chunks():
             ids = np.arange(start + 1, start + len(rows) + 1)
             index.add([(ids, ids, rows)])
@@ -228,22 +227,22 @@ class Exact(Engine):
         index.save(files, "made")
 
     def open(self, folder: Path) -> None:
-        files = CacheFiles(folder, 1)
+        files = IndexFiles(folder, 1)
         manifest = files.manifest()
         assert manifest is not None
-        self.index = VectorIndex.holding(files.read(manifest), policy=self.policy)
+        self.index = LocalEngine.from_files(files.read(manifest), policy=self.policy)
 
     def search(self, query: Floats) -> Ids:
-        return np.asarray(self.index.nearest(query[None], TOP)[0][0], np.int64)
+        return nearest(self.index, query, TOP)[0]
 
     def filtered(self, query: Floats, kept: Ids) -> Ids:
-        return np.asarray(self.index.nearest(query[None], TOP, only=kept)[0][0], np.int64)
+        return nearest(self.index, query, TOP, only=kept)[0]
 
     def add(self, ids: Ids, vectors: Floats) -> None:
         self.index.add([(ids, ids, vectors.astype(np.float16))])
 
     def remove(self, ids: Ids) -> None:
-        self.index = self.index.keeping(np.setdiff1d(self.index.ids, ids, assume_unique=True))
+        self.index = self.index.retaining(np.setdiff1d(self.index.ids, ids, assume_unique=True))
 
 
 class Compressed(Exact):

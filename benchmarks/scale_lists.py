@@ -21,8 +21,9 @@ from scale_base import Engine
 from scale_data import EXTRA, TOP, Data
 
 from store.arrays import Floats, Ids
-from store.vectors.exact import best, cosines
+from store.vectors.exact import cosines
 from store.vectors.policy import DEFAULT
+from store.vectors.top_k import top_k
 
 TRAINED: Final = 50  # rows a list
 ROUNDS: Final = 10  # FAISS's own number of them for an IVF
@@ -133,7 +134,7 @@ class Lists(Engine):
         scores = cosines(self.rows, rows[:edge], query[None])[0]
         if edge < len(rows):
             scores = np.concatenate([scores, cosines(self.more, rows[edge:] - self.count, query[None])[0]])
-        return rows[best(rows, scores, TOP)] + 1
+        return rows[top_k(rows, scores, TOP)] + 1
 
 
 def _lists(count: int) -> int:

@@ -47,7 +47,8 @@ from store.arrays import Floats, Ids
 from store.library import DATABASE, Library
 from store.lock import locked
 from store.vectors.exact import prepare
-from store.vectors.index import VectorIndex
+from store.vectors.local import LocalEngine
+from store.vectors.one_bit_codes import WORD
 from store.vectors.policy import DEFAULT, Policy, Tier
 
 CHUNK = 50_000
@@ -83,7 +84,7 @@ def unit_rows(count: int, dim: int, seed: int) -> Floats:
     return made
 
 
-def synthetic(count: int, dim: int) -> VectorIndex:
+def synthetic(count: int, dim: int) -> LocalEngine:
     """An index of random vectors with the content ids 1 to `count`."""
 
     def chunks() -> Iterator[tuple[Ids, Ids, np.ndarray]]:
@@ -93,7 +94,7 @@ def synthetic(count: int, dim: int) -> VectorIndex:
             numbers = np.arange(start + 1, stop + 1, dtype=np.int64)
             yield numbers, numbers, vectors
 
-    index = VectorIndex(dim)
+    index = LocalEngine(dim)
     index.add(chunks())
     return index
 
@@ -179,16 +180,14 @@ def made_library(
 def searching(folder: Path, count: int, dim: int, policy: Policy) -> list[Case]:
     """Whole searches for one picture, for three, and for one among some."""
     searcher = made_library(folder, count, dim, policy=policy)
-    index = searcher.library.vectors.get(1)
+    engine = searcher.library.vectors.get(1)
+    assert isinstance(engine, LocalEngine)
     # Each a picture that no other search of this run asks for; every hundredth is missing.
     ids = (number for number in range(2, count) if number % 100)
 
     def case(name: str, kept: int, terms: int, rest: str = "") -> Case:
-        row, tier = 2 * dim, index.tier
-        if index.codes is None or (rest and kept <= policy.subset_rows):
-            tier = "exact"
-        else:
-            row = index.codes.words[0].nbytes
+        tier = "exact" if rest and kept <= policy.subset_rows else engine.tier
+        row = 2 * dim if tier == "exact" else -(-dim // WORD) * WORD // 8 + 8
 
         def work() -> object:
             return searcher.search(parse(" ".join(f"like:{next(ids)}" for _ in range(terms)) + rest))

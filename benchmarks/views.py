@@ -26,7 +26,7 @@ from tables import table
 from sightline.duplicates import near_pairs
 from sightline.maps import layout
 from store.arrays import Floats
-from store.vectors.index import VectorIndex
+from store.vectors.local import LocalEngine
 
 FLOOR = 0.95
 
@@ -61,14 +61,15 @@ def main(sizes: list[int], dim: int, rounds: int) -> None:
     rows = []
     for size in sizes:
         vectors, ids = pictures(size, dim), np.arange(1, size + 1)
-        index = VectorIndex.of(ids, vectors.astype(np.float16), tier="exact")
+        index = LocalEngine(dim)
+        index.add([(ids, ids, vectors.astype(np.float16))])
         marks = min(size, layout.LANDMARKS)
 
-        def arrange(index: VectorIndex = index, ids: np.ndarray = ids, marks: int = marks) -> None:
+        def arrange(index: LocalEngine = index, ids: np.ndarray = ids, marks: int = marks) -> None:
             points = layout.principal_components(index.vectors_of, ids)
             layout.umap_positions(points[:marks], points[:marks, :2].copy())
 
-        def near(exact: int, index: VectorIndex = index, ids: np.ndarray = ids) -> near_pairs.Pairs:
+        def near(exact: int, index: LocalEngine = index, ids: np.ndarray = ids) -> near_pairs.Pairs:
             return near_pairs.find_pairs(index, ids, FLOOR, lambda done, doing: None, exact=exact)
 
         likely = near(0)

@@ -15,7 +15,7 @@ from store.library import DATABASE, Library
 from store.lock import is_indexing
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
-from store.vectors.indexes import IndexFacts
+from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
     from sightline.models.presets import Preset
@@ -66,7 +66,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
 
 
-def _index(facts: IndexFacts | None) -> str:
+def _index(facts: EngineFacts | None) -> str:
     if facts is None:
         return "not written yet; searches make it in memory"
     on_disk, in_memory = facts["disk_bytes"] / 1e6, facts["memory_bytes"] / 1e6

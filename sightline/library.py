@@ -237,10 +237,10 @@ class Library:
 
         Example: `library.photo(7)["taken_at"]`
         """
-        found = photo_details(self._store, id)
+        found = self._store.catalog.photos([id]).get(id)
         if found is None:
             raise QueryError(f"There is no picture {id} in the library {self.path}, or its files are missing.")
-        return found
+        return photo_details(self._store, found)
 
     def photos(self, query: str = "") -> Records:
         """List every picture that passes the filters of a query, in order of ids.

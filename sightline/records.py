@@ -166,19 +166,16 @@ def photo_records(library: Library, photos: Sequence[PhotoRow]) -> list[Record]:
     ]
 
 
-def photo_details(library: Library, content_id: int) -> Record | None:
-    """Make a record of all that is known of a picture; None where it is unknown, or its files are missing.
+def photo_details(library: Library, photo: PhotoRow) -> Record:
+    """Make a record of all that is known of a picture.
 
     Returns:
         The keys of `photo_record`, `hash` (hexadecimal), `paths` (a record of `path`, `root` and `absolute` for each
         file that holds it) and `spaces` (names of those it has a vector in).
     """
     catalog = library.catalog
-    photo = catalog.photos([content_id]).get(content_id)
-    if photo is None:
-        return None
     (made,) = photo_records(library, [photo])
-    files = (_where(replace(photo, root=root, path=path)) for root, path in catalog.paths_of(content_id))
+    files = (_where(replace(photo, root=root, path=path)) for root, path in catalog.paths_of(photo.content_id))
     known_in = ((space.name, catalog.content_by_hash(photo.hash, space.id)) for space in catalog.spaces())
     return made | {
         "hash": photo.hash.hex(),

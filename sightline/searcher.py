@@ -39,8 +39,6 @@ from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Favourite, Tag
-from store.vectors import four_bit_codes, one_bit_codes
-from store.vectors.exact import prepare
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -197,10 +195,7 @@ class Searcher:
         Raises:
             SpaceError: the model can't be loaded.
         """
-        prepare()
-        if self.library.vectors.get(space.id).tier != "exact":
-            one_bit_codes.prepare()
-            four_bit_codes.prepare()
+        self.library.vectors.get(space.id).warm()
         calibration = self._calibrations.get(space, self.library.catalog.generation())
         if words and space.has_text:
             calibration.text_nulls(self._null_queries.vectors(space))
@@ -208,7 +203,7 @@ class Searcher:
     def _warm_up_for(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> None:
         if self.needs_model(query, pictures):
             # The compiler works beside the imports that a model needs: it lets go of Python's lock.
-            threading.Thread(target=prepare, daemon=True).start()
+            threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
         self.warm_up(space, words=_has_words(query))
 

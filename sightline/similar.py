@@ -8,7 +8,7 @@ from sightline.ranking.calibration import MAX_PICTURE_NULLS, duplicate_threshold
 from sightline.ranking.near_duplicates import Folding
 from store.library import Library
 from store.search import score
-from store.vectors.exact import best
+from store.vectors.top_k import top_k
 
 # So many are looked at for each that is shown: a burst takes one place.
 _DEPTH = 8
@@ -32,7 +32,7 @@ def similar(library: Library, space_id: int, content_id: int, count: int = 12) -
     except KeyError:
         return []
     scored = score(library, index, own, towards=[0], wanted=count * _DEPTH + 1)
-    nearest = scored.ids[best(scored.ids, scored.cosines[0], count * _DEPTH + 1)]
+    nearest = scored.ids[top_k(scored.ids, scored.cosines[0], count * _DEPTH + 1)]
     nearest = np.concatenate([[content_id], nearest[nearest != content_id]]).astype(np.int64)
     sample = index.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
     folding = Folding(index.dim, duplicate_threshold(sample))

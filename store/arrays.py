@@ -1,4 +1,4 @@
-"""Names for the kinds of arrays that go from one module to another. Their shapes stand where they are used."""
+"""Names for the kinds of arrays that go from one module to another; shapes stand where they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A library: one folder on disk that holds the database, the vector cache and the thumbnails."""
+"""A library: one folder on disk that holds the database, the vector index and the thumbnails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from store.tables.catalog import Catalog
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
 from store.tables.migrations import VERSION, check_version, migrate, version_of
-from store.vectors.indexes import VectorCache
+from store.vectors.engine import VectorEngines
+from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import DEFAULT, Policy
 
 DATABASE = "library.sqlite"
@@ -34,7 +35,7 @@ class Library:
         readonly: nothing in the folder may be written.
         catalog: facts in and out.
         marks: what a person decided: tags, favourites, saved searches.
-        vectors: vector indexes by space, kept up to date with the catalog.
+        vectors: a vector engine for each space, kept up to date with the catalog.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
     """
@@ -47,7 +48,7 @@ class Library:
         self.marks = Marks(self._engine, str(path), readonly=readonly)
         self.thumbnails = Thumbnails(path / "thumbnails")
         self.previews = Previews(path / "previews")
-        self.vectors = VectorCache(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:

@@ -1,4 +1,7 @@
-"""Filters and vectors to scores: the filters come before the neighbours, so a narrow one still fills the page."""
+"""Filters and vectors to scores.
+
+The filters come before the neighbours, so a narrow one still fills the page.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,7 @@ import numpy as np
 from store.arrays import Floats, Ids
 from store.library import Library
 from store.tables.filters import Filter
-from store.vectors.index import VectorIndex
-from store.vectors.shortlist import Goal, likely
+from store.vectors.engine import Threshold, VectorEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Scored:
         ids: content ids int64 (n,), in no order that means anything.
         cosines: float32 (m, n), to each query.
         total: how many there are, those of `rest` included.
-        rest: ids and cosines of the others, as of the same state; None where these are all.
+        rest: computes ids and cosines of those that are not on the shortlist; None where there was no shortlist.
     """
 
     ids: Ids
@@ -32,36 +34,39 @@ class Scored:
 
 
 def score(
-    library: Library, index: VectorIndex, queries: Floats, filters: Sequence[Filter] = (), *,
-    towards: Sequence[int] = (), groups: Sequence[Sequence[Goal]] = (), wanted: int = 0,
+    library: Library, engine: VectorEngine, queries: Floats, filters: Sequence[Filter] = (), *,
+    towards: Sequence[int] = (), groups: Sequence[Sequence[Threshold]] = (), wanted: int = 0,
 ) -> Scored:  # fmt: skip
-    """Cosines of every picture that passes the filters to each query; in a large space, of the likely ones first.
+    """Cosines of the pictures that pass the filters, or in a large space of a shortlist of them.
 
     Args:
         library: the library.
-        index: the vectors of a space of it.
+        engine: the vectors of a space of it.
         queries: float32 (m, dim), unit rows; m may be 0.
         filters: all must hold.
         towards: rows of `queries` that hits are near to; none where every picture is wanted at once.
-        groups: what a hit has to reach, see `shortlist.likely`; their queries are those of `towards`, by place.
+        groups: what a hit has to reach, see `VectorEngine.shortlist`; their queries are those of `towards`, by place.
         wanted: how many hits are asked for.
 
     Raises:
         ValueError: the queries do not have the space's dimension.
     """
     only = library.catalog.matching(filters) if filters else None
-    absent = library.catalog.absent_contents() if only is None else np.empty(0, np.int64)
-    asked = queries[list(towards)]
-    some = likely(index, asked, groups, wanted=wanted, only=only, absent=absent) if towards else None
-    ids, cosines = index.scores(queries, only=only if some is None else some)
+    absent = library.catalog.absent_contents() if only is None else np.empty(0, np.int64)  # filters leave them out
+    shortlist = None
+    if towards:
+        shortlist = engine.shortlist(queries[list(towards)], groups, wanted=wanted, only=only, absent=absent)
+
+    ids, cosines = engine.scores(queries, only=only if shortlist is None else shortlist)
     present = ~np.isin(ids, absent)
     if not present.all():
         ids, cosines = ids[present], cosines[:, present]
-    if some is None:
+    if shortlist is None:
         return Scored(ids, cosines, len(ids))
-    everything = index.ids if only is None else index.held(only)
+
+    everything = engine.ids if only is None else engine.held(only)
 
     def rest() -> tuple[Ids, Floats]:
-        return index.scores(queries, only=everything[~np.isin(everything, np.concatenate([ids, absent]))])
+        return engine.scores(queries, only=everything[~np.isin(everything, np.concatenate([ids, absent]))])
 
-    return Scored(ids, cosines, len(everything) - len(index.held(absent)), rest)
+    return Scored(ids, cosines, len(everything) - len(engine.held(absent)), rest)

@@ -29,7 +29,7 @@ from store.errors import LibraryError
 from store.library import Library
 from store.paths import display
 from store.tables.catalog import PhotoRow
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
 
 NO_COPIES: Final = (
     "Copying to a folder is off here, since others may reach this page. Start Sightline with --manage, or use the ZIP."
@@ -140,7 +140,7 @@ def search_with(searcher: Searcher, query: Query, ids: Sequence[int]) -> None:
     page_state.set_query(str(query))
 
 
-def nearest_to_mean(index: VectorIndex, ids: Sequence[int], number: int) -> list[int]:
+def nearest_to_mean(index: VectorEngine, ids: Sequence[int], number: int) -> list[int]:
     """Return the `number` contents nearest to the mean of all by cosine, in their order.
 
     Contents without a vector in the index come last.

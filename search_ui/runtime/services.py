@@ -20,7 +20,6 @@ from sightline.searcher import Searcher
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library
 from store.paths import default_library
-from store.vectors.exact import prepare
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +96,12 @@ class Services:
 
     def preload(self) -> None:
         """Load the model and the vectors, so that the first search need not wait. That search reports what fails."""
-        threading.Thread(target=prepare, daemon=True).start()  # beside the imports: the compiler lets go of the lock
         try:
             searcher = self.searcher()
             space = searcher.space()
-            searcher.library.vectors.get(space.id)
+            engine = searcher.library.vectors.get(space.id)
+            # Beside the imports: the compiler releases the GIL.
+            threading.Thread(target=engine.warm, daemon=True).start()
             self.encoders.get(space)
             searcher.warm_up(space)
         except SightlineError as error:

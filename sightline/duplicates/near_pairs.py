@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import Ids
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
 
 EXACT: Final = 50_000
 PROBES: Final = 8
@@ -58,7 +58,7 @@ class Pairs:
 
 
 def find_pairs(
-    index: VectorIndex, ids: Ids, min_cosine: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
+    index: VectorEngine, ids: Ids, min_cosine: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
 ) -> Pairs:
     """Find the pairs with a cosine of at least `min_cosine`: all of them, or beyond `exact` pictures nearly all.
 
@@ -77,7 +77,7 @@ def find_pairs(
     return buffer.pairs()
 
 
-def _exact_pairs(index: VectorIndex, ids: Ids, buffer: _PairBuffer, report: Report) -> Iterator[tuple[Any, Any, Any]]:
+def _exact_pairs(index: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Report) -> Iterator[tuple[Any, Any, Any]]:
     starts = range(0, len(ids), BLOCK)
     done, total = 0, max(1, len(starts) * (len(starts) + 1) // 2)
     for start in starts:
@@ -95,7 +95,7 @@ def _exact_pairs(index: VectorIndex, ids: Ids, buffer: _PairBuffer, report: Repo
 
 
 def _approximate_pairs(
-    index: VectorIndex, ids: Ids, buffer: _PairBuffer, report: Report
+    index: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Report
 ) -> Iterator[tuple[Any, Any, Any]]:
     nearest = _nearest_pivots(index, ids, report)
     # For each pivot, the pictures that belong to it and those that are compared with them.
@@ -124,7 +124,7 @@ def _approximate_pairs(
                 )  # fmt: skip
 
 
-def _nearest_pivots(index: VectorIndex, ids: Ids, report: Report) -> Rows:
+def _nearest_pivots(index: VectorEngine, ids: Ids, report: Report) -> Rows:
     """The pivots nearest to each picture, nearest first: int32 (n, probes)."""
     count = int(PIVOTS * np.sqrt(len(ids)))
     chosen = np.random.default_rng(0).choice(len(ids), count, replace=False)

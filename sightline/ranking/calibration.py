@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from store.arrays import Floats, Ids
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
 
 SAMPLE: Final = 4_096  # pictures; the quantiles used here are then right to about two hundredths of a deviation
 MAX_PICTURE_NULLS: Final = 256
@@ -107,7 +107,7 @@ class Calibration:
         self.duplicates = duplicate_threshold(sample)
 
     @classmethod
-    def of(cls, index: VectorIndex, absent: Ids) -> Calibration:
+    def of(cls, index: VectorEngine, absent: Ids) -> Calibration:
         """From a sample of an index, without the contents that no photo holds."""
         return cls(index.sample(SAMPLE, without=absent)[1])
 

@@ -13,7 +13,7 @@ from sightline.query.types import Group, Query
 from sightline.ranking.calibrated_terms import CalibratedTerm
 from sightline.ranking.results import Band
 from store.arrays import Floats, Ids
-from store.vectors.exact import best
+from store.vectors.top_k import top_k
 
 BANDS: Final[tuple[Band, ...]] = ("below", "maybe", "strong")  # by number
 BELOW, MAYBE, STRONG = 0, 1, 2
@@ -38,7 +38,7 @@ class Ranked:
         parts: list[NDArray[np.int64]] = []
         for number in (STRONG, MAYBE, BELOW):
             rows = np.flatnonzero(self.bands == number)
-            parts.append(rows[best(self.ids[rows], self.scores[rows], count)])
+            parts.append(rows[top_k(self.ids[rows], self.scores[rows], count)])
             count -= len(parts[-1])
             if count <= 0:
                 break

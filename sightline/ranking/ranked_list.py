@@ -13,7 +13,7 @@ from sightline.ranking.calibrated_terms import CalibratedTerm
 from sightline.ranking.fusion import Ranked
 from sightline.ranking.near_duplicates import Fold, Folding
 from store.arrays import Floats, Ids
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
 
 # Pictures that are folded at a time.
 _BLOCK: Final = 256
@@ -30,7 +30,7 @@ class RankedList:
     """
 
     def __init__(
-        self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, index: VectorIndex, ranked: Ranked,
+        self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, index: VectorEngine, ranked: Ranked,
         *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
         """Take what a search ranked.

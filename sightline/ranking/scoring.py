@@ -10,12 +10,11 @@ from sightline.ranking.fusion import counting
 from store.arrays import Floats
 from store.library import Library
 from store.search import Scored, score
-from store.vectors.index import VectorIndex
-from store.vectors.shortlist import Goal
+from store.vectors.engine import Threshold, VectorEngine
 
 
 def score_terms(
-    library: Library, index: VectorIndex, query: Query, terms: Sequence[CalibratedTerm], vectors: Floats,
+    library: Library, index: VectorEngine, query: Query, terms: Sequence[CalibratedTerm], vectors: Floats,
     *, by_score: bool,
 ) -> Scored:  # fmt: skip
     """Cosines of the pictures that pass the filters to each term of a query.
@@ -28,14 +27,14 @@ def score_terms(
         vectors: theirs, float32 (terms, dim).
         by_score: whether scores order the hits: then a large library gives its shortlist first; else every picture.
     """
-    towards, groups = _goals(query, terms) if by_score else ([], [])
+    towards, groups = _thresholds(query, terms) if by_score else ([], [])
     return score(library, index, vectors, query.filters, towards=towards, groups=groups)
 
 
-def _goals(query: Query, terms: Sequence[CalibratedTerm]) -> tuple[list[int], list[list[Goal]]]:
+def _thresholds(query: Query, terms: Sequence[CalibratedTerm]) -> tuple[list[int], list[list[Threshold]]]:
     """The rows of the terms that hits are near to, and the thresholds of each group that a hit has to reach."""
     towards: list[int] = []
-    groups: list[list[Goal]] = []
+    groups: list[list[Threshold]] = []
     row = 0
     for group, counts in zip(query.groups, counting(query.groups) if query.groups else [], strict=True):
         rows = range(row, row + len(group.any_of))
@@ -45,7 +44,7 @@ def _goals(query: Query, terms: Sequence[CalibratedTerm]) -> tuple[list[int], li
         if counts:
             own = [terms[each].calibration for each in rows]
             groups.append([
-                Goal(len(towards) + at, each.threshold, each.soft_threshold) for at, each in enumerate(own)
+                Threshold(len(towards) + at, each.threshold, each.soft_threshold) for at, each in enumerate(own)
             ])  # fmt: skip
         towards += rows
     return towards, groups

@@ -10,20 +10,17 @@ from numpy.typing import NDArray
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
-class Growing(Generic[_Kind]):
+class GrowableArray(Generic[_Kind]):
     """Rows of one shape, appended to in a time that does not grow with how many there are."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, start: NDArray[_Kind] | None = None) -> None:
-        """`start`: the first rows, (n, *shape); taken over, not copied."""
-        self._rows: NDArray[Any] = np.empty((0, *shape), dtype) if start is None else start
-        self._count = len(self._rows)
-
-    def __len__(self) -> int:
-        return self._count
+    def __init__(self, start: NDArray[_Kind]) -> None:
+        """`start`: the first rows, (n, ...); taken over, not copied, and never written to."""
+        self._rows: NDArray[Any] = start
+        self._count = len(start)
 
     @property
     def view(self) -> NDArray[_Kind]:
-        """All rows: a view, which later rows are not in."""
+        """All rows. A view: later rows are not in it, and what is in it stays where it is."""
         return self._rows[: self._count]
 
     def extend(self, rows: NDArray[_Kind]) -> None:

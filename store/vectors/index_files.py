@@ -1,18 +1,21 @@
-"""The files that a space's vectors are kept in beside the database: appended to, checked, mapped into memory.
+"""The files that a space's vectors are kept in: appended to, checked, mapped into memory.
 
-    space-N.json              what the others hold, with checksums, its own last; replaced whole, after them
+    space-N.json              the manifest: what the others hold, with checksums, its own last; replaced whole, last
     space-N.TOKEN.faiss       the rows, half precision, one after another, as a FAISS index that any program can read
     space-N.TOKEN.ids         for each row: vector id, content id, and a checksum of the row
-    space-N.TOKEN.bits        codes of the first rows (`store.vectors.one_bit_codes`)
-    space-N.TOKEN.fine        finer codes of the first rows (`store.vectors.four_bit_codes`)
-    space-N.TOKEN.EPOCH.dead  rows that are gone from the database
+    space-N.TOKEN.bits        one-bit codes of the first rows (`store.vectors.one_bit_codes`)
+    space-N.TOKEN.fine        four-bit codes of the first rows (`store.vectors.four_bit_codes`)
+    space-N.TOKEN.EPOCH.dead  rows that are deleted from the database
 
-Files are only appended to, and the manifest says how far: whatever a kill leaves behind it is not read, and is written
-over by the next run. They are never cut short either, which would pull the ground from under whoever has them mapped.
+Files are only appended to, and the manifest says how far. What a killed process wrote beyond that is not read, and the
+next save overwrites it.
 
-What is read whole when opening is verified whole: ids and codes, by SHA-256 over blocks of rows, so that appending need
-not read what was there. The rows and the finer codes, fourteen times as much, are verified one by one by whoever first
-uses them (`VectorIndex`): a changed byte is found before it is served, and opening reads none of it.
+What is read whole when opening is verified whole: ids and one-bit codes, by SHA-256 over blocks of rows, so that
+appending need not read what was there. The rows and the four-bit codes, fourteen times as much, are verified one by
+one when they are first used (`store.vectors.row_store`): opening reads none of them.
+
+Limitation: if another program truncates one of these files while it is mapped, the process dies with SIGBUS. Sightline
+itself never truncates them.
 """
 
 from __future__ import annotations
@@ -26,16 +29,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from store.arrays import Bytes, Halves, Rows, Words
 from store.files import replace_file, sync
 from store.vectors.four_bit_codes import width
 
 FORMAT: Final = 4
-READ: Final = (3, FORMAT)  # those of before lack the finer codes alone, which the next save adds
 KINDS: Final = ("faiss", "ids", "bits", "fine", "dead")
 BLOCK: Final = 65_536  # rows under one checksum
 # A row's entry in the file of ids. Packed: 20 bytes.
@@ -44,17 +47,20 @@ ENTRY: Final = np.dtype([("vector", "<i8"), ("content", "<i8"), ("check", "<u4")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the files of a space hold and were made from. Any mismatch with the catalog or a file means: rebuild.
+    """What the files of a space hold and were made from.
+
+    On any mismatch with the catalog or a file, the files are not used and are made again.
 
     Attributes:
         space, dim, epoch, last_id: of the space, see `SpaceState`.
         token: in the names of the files that belong to this manifest.
-        rows, dead: how many rows there are, and how many of those are gone.
-        coded, fine: how many of the rows have codes, and how many finer ones.
-        ids, bits, dead_check: SHA-256 of each block of the ids and of the codes, and of the list of rows that are gone.
-        centre: of the codes.
-        measured: what `store.vectors.recall_probe` found, and when codes were made.
-        head: what the file of rows begins with, as hex digits: see `index_head`.
+        rows, dead: how many rows there are, and how many of those are deleted.
+        coded, fine: how many of the rows have one-bit codes, and how many four-bit codes.
+        ids, bits, dead_check: SHA-256 of each block of the ids and of the one-bit codes, and of the list of deleted
+            rows.
+        centre: the centroid of the codes.
+        measured: what `store.vectors.recall_probe` found.
+        head: what the file of rows begins with, as hex digits: see `faiss_header`.
     """
 
     format: int
@@ -66,7 +72,7 @@ class Manifest:
     rows: int
     dead: int
     coded: int
-    fine: int = 0
+    fine: int
     ids: tuple[str, ...] = ()
     bits: tuple[str, ...] = ()
     dead_check: str = ""
@@ -81,27 +87,39 @@ class Manifest:
 
     @property
     def memory_bytes(self) -> int:
-        """What opening it takes in memory, mapped rows and finer codes left out: codes, entries, and rows by id."""
+        """Bytes that opening it takes in memory: one-bit codes, entries, rows by id; not what stays mapped."""
         return self.coded * (-(-self.dim // 64) + 1) * 8 + self.fine + self.rows * (ENTRY.itemsize + 1 + 16)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a space's files hold: rows float16 (n, dim) and finer codes uint8 (m, width), mapped; the rest in memory."""
+class IndexContents:
+    """What a space's files hold.
+
+    Mapped: rows float16 (n, dim), one-bit codes uint64 (k, words) and four-bit codes uint8 (m, width). In memory:
+    entries of dtype ENTRY (n,), and deleted rows int64, sorted.
+    """
 
     manifest: Manifest
-    rows: NDArray[np.float16]
+    rows: Halves
     entries: NDArray[Any]
-    codes: NDArray[np.uint64]
-    fine: NDArray[np.uint8]
-    dead: NDArray[np.int64]
+    codes: Words
+    fine: Bytes
+    deleted: Rows
+
+
+class Kept(NamedTuple):
+    """How many rows, one-bit codes and four-bit codes are in the files already, and stay there."""
+
+    rows: int
+    codes: int
+    fine: int
 
 
 class DamagedError(Exception):
-    """A file of the cache is not what its manifest says."""
+    """A file of an index is not what its manifest says."""
 
 
-class CacheFiles:
+class IndexFiles:
     """The files of one space in a folder."""
 
     def __init__(self, folder: Path, space_id: int) -> None:
@@ -115,29 +133,29 @@ class CacheFiles:
         return self.folder / f"{self._name}.{manifest.token}{epoch}.{kind}"
 
     def manifest(self) -> Manifest | None:
-        """The manifest as it lies there, unchecked against anything; None where there is none, or it makes no sense."""
+        """The manifest, not compared with anything; None where there is none, or it can't be read."""
         try:
             text, _, check = self.manifest_path.read_bytes().rpartition(b"\n")
             if hashlib.sha256(text).hexdigest().encode() != check:
                 return None
-            said = json.loads(text)
-            made = Manifest(**{**said, **{name: tuple(said[name]) for name in ("ids", "bits", "centre")}})
+            values = json.loads(text)
+            found = Manifest(**{**values, **{name: tuple(values[name]) for name in ("ids", "bits", "centre")}})
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
-        counts = (made.rows, made.dead, made.coded, made.fine, made.dim, made.epoch, made.last_id)
-        sound = all(isinstance(count, int) and count >= 0 for count in counts) and made.token.isalnum()
-        return made if sound and made.format in READ else None
+        counts = (found.rows, found.dead, found.coded, found.fine, found.dim, found.epoch, found.last_id)
+        is_valid = all(isinstance(count, int) and count >= 0 for count in counts) and found.token.isalnum()
+        return found if is_valid and found.format == FORMAT else None
 
-    def bytes(self, manifest: Manifest) -> int:
+    def disk_bytes(self, manifest: Manifest) -> int:
         """Bytes of the files of a manifest."""
-        found = 0
+        size = 0
         for path in (self.manifest_path, *(self.path(manifest, kind) for kind in KINDS)):
             with suppress(OSError):
-                found += path.stat().st_size
-        return found
+                size += path.stat().st_size
+        return size
 
-    def read(self, manifest: Manifest) -> Held:
-        """What the files hold: verified, but for the rows and their finer codes.
+    def read(self, manifest: Manifest) -> IndexContents:
+        """What the files hold: verified, but for the rows and their four-bit codes.
 
         Raises:
             DamagedError: a file is missing, short, or not what it was.
@@ -148,22 +166,22 @@ class CacheFiles:
             codes = np.empty((0, words), np.uint64)
             if manifest.coded:  # mapped: memory of our own would have to be cleared before it is read into
                 codes = np.asarray(np.memmap(self.path(manifest, "bits"), np.uint64, "r", 0, (manifest.coded, words)))
-            dead = np.empty(0, np.int64)
+            deleted = np.empty(0, np.int64)
             if manifest.dead:
-                dead = np.fromfile(self.path(manifest, "dead"), np.int64)
+                deleted = np.fromfile(self.path(manifest, "dead"), np.int64)
             rows, fine = self.rows(manifest), self.fine(manifest)
         except (OSError, ValueError) as error:
             raise DamagedError(str(error)) from error
-        if (len(entries), len(codes), len(dead)) != (manifest.rows, manifest.coded, manifest.dead):
-            raise DamagedError(f"the files of {self.manifest_path} are shorter than it says")
-        found = (digests(entries), digests(codes), _digest(dead))
-        if found != (manifest.ids, manifest.bits, manifest.dead_check):
-            raise DamagedError(f"the files of {self.manifest_path} do not have the checksums that it says")
-        if len(dead) and not (dead.min() >= 0 and dead.max() < manifest.rows):
-            raise DamagedError(f"the files of {self.manifest_path} name rows that are not there")
-        return Held(manifest, rows, entries, codes, fine, dead)
+        if (len(entries), len(codes), len(deleted)) != (manifest.rows, manifest.coded, manifest.dead):
+            raise DamagedError(f"the files of {self.manifest_path} are shorter than its manifest says")
+        checks = (_digests(entries), _digests(codes), _digest(deleted))
+        if checks != (manifest.ids, manifest.bits, manifest.dead_check):
+            raise DamagedError(f"the files of {self.manifest_path} do not have the checksums of its manifest")
+        if len(deleted) and not (deleted.min() >= 0 and deleted.max() < manifest.rows):
+            raise DamagedError(f"the files of {self.manifest_path} list rows that are not there")
+        return IndexContents(manifest, rows, entries, codes, fine, deleted)
 
-    def rows(self, manifest: Manifest) -> NDArray[np.float16]:
+    def rows(self, manifest: Manifest) -> Halves:
         """The rows, float16 (n, dim), mapped and unverified.
 
         Raises:
@@ -174,15 +192,15 @@ class CacheFiles:
         shape = (manifest.rows, manifest.dim)
         return np.asarray(np.memmap(self.path(manifest, "faiss"), np.float16, "r", manifest.start, shape))
 
-    def fine(self, manifest: Manifest) -> NDArray[np.uint8]:
-        """The finer codes, uint8 (n, width), mapped and unverified; errors as for `rows`."""
+    def fine(self, manifest: Manifest) -> Bytes:
+        """The four-bit codes, uint8 (n, width), mapped and unverified; errors as for `rows`."""
         if not manifest.fine:
             return np.empty((0, width(manifest.dim)), np.uint8)
         shape = (manifest.fine, width(manifest.dim))
         return np.asarray(np.memmap(self.path(manifest, "fine"), np.uint8, "r", 0, shape))
 
-    def is_framed(self, manifest: Manifest) -> bool:
-        """Whether the file of rows begins as it was written: for other programs, ours go by the manifest."""
+    def has_faiss_header(self, manifest: Manifest) -> bool:
+        """Whether the file of rows begins as it was written; only other programs read that part."""
         try:
             with self.path(manifest, "faiss").open("rb") as file:
                 return file.read(manifest.start) == bytes.fromhex(manifest.head)
@@ -190,17 +208,16 @@ class CacheFiles:
             return False
 
     def write(
-        self, manifest: Manifest, rows: Iterable[NDArray[np.float16]], entries: NDArray[Any],
-        codes: NDArray[np.uint64] | None, fine: Iterable[NDArray[np.uint8]], dead: NDArray[np.int64], *,
-        kept: tuple[int, int, int] = (0, 0, 0),
+        self, manifest: Manifest, rows: Iterable[Halves], entries: NDArray[Any], codes: Words, fine: Iterable[Bytes],
+        deleted: Rows, *, kept: Kept,
     ) -> Manifest:  # fmt: skip
-        """Append rows, then say so. Returns the manifest as written: with its checksums and token.
+        """Append rows, then replace the manifest; returns it as written, with checksums and token.
 
         Args:
             manifest: with the space's state; its token is that of the files to append to, or "" for new ones.
             rows, fine: those to append, in parts, float16 (n, dim) and uint8 (n, width) each.
-            entries, codes, dead: all of them, those that are in the files already too.
-            kept: how many rows, codes and finer codes are in the files already.
+            entries, codes, deleted: all of them, those that are in the files already too.
+            kept: how much is in the files already, and stays.
 
         Raises:
             OSError: the disk is full or the folder can't be written; what was there before is still there.
@@ -208,33 +225,33 @@ class CacheFiles:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = self.manifest() if manifest.token else None
         known = ((), ()) if before is None else (before.ids, before.bits)
-        codes = np.empty((0, 1), np.uint64) if codes is None else codes
-        head = index_head(manifest.dim, manifest.rows).hex()
+        head = faiss_header(manifest.dim, manifest.rows).hex()
         if before is not None and len(before.head) != len(head):
             head = before.head  # another FAISS writes it longer: it goes on saying how many rows there were
-        made = replace(
-            manifest, token=manifest.token or secrets.token_hex(4), dead_check=_digest(dead), head=head,
-            ids=digests(entries, known[0], kept[0]), bits=digests(codes, known[1], kept[1]),
+        written = replace(
+            manifest, token=manifest.token or secrets.token_hex(4), dead_check=_digest(deleted), head=head,
+            ids=_digests(entries, known[0], kept.rows), bits=_digests(codes, known[1], kept.codes),
         )  # fmt: skip
-        self._sweep(made)  # before the disk is full: what killed runs left may be as large as what is to come
+        self._sweep(written)  # before the disk is full: what killed runs left may be as large as what is to come
         try:
-            _append(self.path(made, "faiss"), made.start + kept[0] * made.dim * 2, rows)
-            _append(self.path(made, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
-            _append(self.path(made, "ids"), kept[0] * ENTRY.itemsize, [entries[kept[0] :]])
-            _append(self.path(made, "bits"), kept[1] * codes.strides[0], [codes[kept[1] :]])
-            _append(self.path(made, "fine"), kept[2] * width(made.dim), fine)
-            replace_file(self.path(made, "dead"), lambda temporary: temporary.write_bytes(dead.tobytes()))
-            text = json.dumps(asdict(made)).encode()
+            _append(self.path(written, "faiss"), written.start + kept.rows * written.dim * 2, rows)
+            _append(self.path(written, "faiss"), 0, [np.frombuffer(bytes.fromhex(head), np.uint8)])
+            _append(self.path(written, "ids"), kept.rows * ENTRY.itemsize, [entries[kept.rows :]])
+            _append(self.path(written, "bits"), kept.codes * codes.strides[0], [codes[kept.codes :]])
+            _append(self.path(written, "fine"), kept.fine * width(written.dim), fine)
+            replace_file(self.path(written, "dead"), lambda temporary: temporary.write_bytes(deleted.tobytes()))
+            text = json.dumps(asdict(written)).encode()
             check = hashlib.sha256(text).hexdigest().encode()
             replace_file(self.manifest_path, lambda temporary: temporary.write_bytes(text + b"\n" + check))
         finally:
             self._sweep()  # the files of before, or where this failed its own
-        return made
+        return written
 
     def _sweep(self, coming: Manifest | None = None) -> None:
-        """Remove what neither the manifest nor one that is coming speaks of. Who has it mapped keeps it.
+        """Remove the files that neither the manifest nor one that is coming names.
 
-        What can't be removed, as where a mapped file can't, is left for the next time: it stops no save.
+        Who has one mapped keeps it. What can't be removed, as where a mapped file can't, is left for the next time: it
+        stops no save.
         """
         named = [manifest for manifest in (self.manifest(), coming) if manifest is not None]
         wanted = {self.path(manifest, kind) for manifest in named for kind in KINDS}
@@ -244,7 +261,7 @@ class CacheFiles:
                     path.unlink()
 
 
-def index_head(dim: int, count: int) -> bytes:
+def faiss_header(dim: int, count: int) -> bytes:
     """What a FAISS file of `count` rows float16 (count, dim) begins with; the rows are all that follows.
 
     An `IndexScalarQuantizer` (QT_fp16, inner product) in an `IndexPreTransform` that transforms nothing: alone it would
@@ -260,8 +277,8 @@ def index_head(dim: int, count: int) -> bytes:
     return head[:-8] + (count * dim * 2).to_bytes(8, "little")
 
 
-def digests(rows: NDArray[Any], known: tuple[str, ...] = (), kept: int = 0) -> tuple[str, ...]:
-    """SHA-256 of each block of rows; those of the first `kept` rows are taken from `known` where they are whole."""
+def _digests(rows: NDArray[Any], known: tuple[str, ...] = (), kept: int = 0) -> tuple[str, ...]:
+    """SHA-256 of each block of rows; of blocks within the first `kept` rows they are taken from `known`."""
     whole = min(kept // BLOCK, len(known))
     starts = range(whole * BLOCK, len(rows), BLOCK)
 

@@ -1,4 +1,4 @@
-"""What the compiled kernels share: threads, compilation, prefetching."""
+"""Threads, compilation and prefetching for the compiled kernels."""
 
 from __future__ import annotations
 
@@ -10,30 +10,22 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 THREADS: Final = os.cpu_count() or 1
-
-
 # The smallest piece that is handed to a thread. 10,000 x 512 took 0.50 ms so, 0.58 in pieces of 0.25 MB, 0.59 of 8 MB.
 PIECE_BYTES: Final = 2 << 20
-
-
 # Rows ahead to call for. Wanted rows lie apart, and a processor guesses only at what comes next in a line: with 10 %
 # of 1M x 512 wanted, none ahead took 13.0 ms, 1: 7.1, 2: 5.5, 4: 4.6, 8: 4.9.
 AHEAD: Final = 4
-
-
 LINE: Final = 64  # bytes of a cache line
 
-
 _Made = TypeVar("_Made")
-
 
 compiling = threading.Lock()  # numba compiles one at a time
 
 
 def in_pieces(work: Callable[[int, int], _Made], count: int, least: int) -> list[_Made]:
-    """What `work(first, last)` gives for pieces of 0 to `count`, none below `least`, in their order; on all cores.
+    """Results of `work(first, last)` for pieces of 0 to `count`, in their order; on all cores.
 
-    `work` should let go of Python's lock.
+    `least` is the size of the smallest piece. `work` should release the GIL.
     """
     # Four pieces a thread: one that something else slows down is made up for by the others.
     piece = max(-(-count // (4 * THREADS)), least, 1)
@@ -49,7 +41,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def prefetching() -> Any:
-    """A function of numba's that asks for the cache line at an address; LLVM's `llvm.prefetch`, read, keep, data."""
+    """A numba function that asks for the cache line at an address: `llvm.prefetch`, read, keep, data."""
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic

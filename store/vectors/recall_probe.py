@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 
 from store.arrays import Floats
-from store.vectors.index import VectorIndex
+from store.vectors.local import LocalEngine
+from store.vectors.top_k import nearest
 
 QUERIES: Final = 16
 TOP: Final = 10
@@ -42,35 +43,35 @@ def text_like(pictures: Floats, number: int, seed: int = 0) -> Floats:
     return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
 
 
-def measure(index: VectorIndex) -> None:
-    """Put into `index.measured` how its tier finds the ten nearest to text-like queries: recall, and milliseconds.
+def measure(engine: LocalEngine) -> None:
+    """Put recall@10 for text-like queries, and milliseconds, of the engine's tier into `engine.measured`.
 
-    And those of exact search, where that is not what it does. Nothing where the space is small, or was measured in this
-    tier when it was about as large.
+    And the milliseconds of scoring everything, where the tier does not do that. Nothing where the space is small; not
+    measured again in the same tier until it has grown by a quarter.
     """
-    is_exact = index.tier == "exact"
-    if is_exact and len(index) < index.policy.measured_rows:
-        index.measured = {}
+    is_exact = engine.tier == "exact"
+    if is_exact and len(engine) < engine.policy.measured_rows:
+        engine.measured = {}
         return
-    known = index.measured
-    if is_exact == ("exact_milliseconds" not in known) and len(index) < GROWTH * known.get("rows", 0):
+    known = engine.measured
+    if is_exact == ("exact_milliseconds" not in known) and len(engine) < GROWTH * known.get("rows", 0):
         return
-    queries = text_like(index.sample(4_096)[1], QUERIES)
-    index.nearest(queries[:1], TOP)  # compiles what is not compiled yet
+    queries = text_like(engine.sample(4_096)[1], QUERIES)
+    nearest(engine, queries[0], TOP)  # compiles what is not compiled yet
     took, exact_took, found = [], [], 0
-    for query in queries[:, None]:
+    for query in queries:
         begun = time.perf_counter()
-        ids, _ = index.nearest(query, TOP)
+        ids, _ = nearest(engine, query, TOP)
         took.append(time.perf_counter() - begun)
         begun = time.perf_counter()
-        all_ids, cosines = index.scores(query)
+        all_ids, cosines = engine.scores(query[None])
         exact_took.append(time.perf_counter() - begun)
         edge = np.partition(cosines[0], len(all_ids) - TOP)[len(all_ids) - TOP]
-        found += int(np.isin(ids[0], all_ids[cosines[0] >= edge]).sum())
-    index.measured = {
-        "rows": len(index),
+        found += int(np.isin(ids, all_ids[cosines[0] >= edge]).sum())
+    engine.measured = {
+        "rows": len(engine),
         "recall": round(found / (QUERIES * TOP), 4),
         "milliseconds": round(1e3 * statistics.median(took), 2),
     }
     if not is_exact:
-        index.measured["exact_milliseconds"] = round(1e3 * statistics.median(exact_took), 2)
+        engine.measured["exact_milliseconds"] = round(1e3 * statistics.median(exact_took), 2)

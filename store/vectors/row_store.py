@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import Floats, Halves, Ids
+from store.arrays import Floats, Halves, Rows, VectorIds
 from store.vectors import checksums, exact
-from store.vectors.growable_array import Growing
 from store.vectors.index_files import ENTRY
 
 CHUNK: Final = 16_384  # rows that are copied at a time
@@ -19,109 +19,131 @@ CHUNK: Final = 16_384  # rows that are copied at a time
 SCATTERED: Final = 1 / 8
 
 
-class HeldRows:
-    """Vectors with their vector and content ids, by row. Not safe beside `extend`: see `store.vectors.rwlock`.
+class DamagedRowsError(Exception):
+    """A row of a mapped file is not what was written."""
 
-    Attributes:
-        mapped: the rows that lie in a file, float16 (n, dim).
-        unsound: how many of those nobody used yet, so that they were not verified.
-    """
 
-    def __init__(self, mapped: Halves, entries: NDArray[Any]) -> None:
-        """`entries`: ids and checksums of the mapped rows."""
-        self.dim = mapped.shape[1]
-        self.mapped = mapped
-        self.unsound = len(mapped)
-        self._tail: Growing[np.float16] = Growing((self.dim,), np.float16)
-        self._entries: Growing[Any] = Growing((), ENTRY, entries)
-        self._sound = Growing((), np.bool_, np.zeros(len(mapped), np.bool_))
-        self._file = _file_of(mapped)
+class MappedRows:
+    """Rows in a mapped file, each verified once, when it is first read. Safe for use from several threads."""
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __init__(self, rows: Halves, verified: NDArray[np.bool_] | None = None) -> None:
+        """`rows`: float16 (n, dim); `verified`: which of them are known to be what was written, None for none."""
+        self.rows = rows
+        self.verified = np.zeros(len(rows), np.bool_) if verified is None else verified
+        self._all_verified = bool(self.verified.all())
+        self._file = _file_of(rows)
 
     @property
-    def entries(self) -> NDArray[Any]:
-        """Ids and checksums by row, as `cache_files.ENTRY`; a checksum is right once its row was `summed`."""
-        return self._entries.view
+    def all_verified(self) -> bool:
+        """Whether every row was verified."""
+        return self._all_verified
 
-    @property
-    def memory_bytes(self) -> int:
-        """Bytes it takes in memory, rows that are mapped left out."""
-        return self._tail.view.nbytes + self._entries.view.nbytes + self._sound.view.nbytes
+    def verify(self, rows: Rows, checks: Callable[[Rows], NDArray[np.uint32]]) -> None:
+        """Compare rows with the checksums that `checks` gives for them, those that nobody did yet.
 
-    def extend(self, numbers: Ids, ids: Ids, vectors: Halves) -> None:
-        """Append rows: vector ids (n,), content ids (n,), vectors (n, dim)."""
-        entries = np.zeros(len(ids), ENTRY)
-        entries["vector"], entries["content"] = numbers, ids
-        self._tail.extend(np.asarray(vectors, np.float16))
-        self._entries.extend(entries)
-        self._sound.extend(np.ones(len(ids), np.bool_))
+        Raises:
+            DamagedRowsError: one is another.
+        """
+        if self._all_verified:
+            return
+        new = rows[~self.verified[rows]]
+        if not len(new):
+            return
+        self.advise(new)
+        if (checksums.of_rows(self.rows, new) != checks(new)).any():
+            raise DamagedRowsError
+        self.verified[new] = True
+        self._all_verified = bool(self.verified.all())
 
-    def shared(self) -> HeldRows:
-        """The same rows again, which share memory with these until either grows."""
-        made = HeldRows(self.mapped, self.entries)
-        made._tail = Growing((self.dim,), np.float16, self._tail.view)
-        made._sound = Growing((), np.bool_, self._sound.view.copy())
-        made.unsound = self.unsound
-        return made
-
-    def moved(self, mapped: Halves, rows: Ids, entries: NDArray[Any]) -> HeldRows:
-        """Rows of these as they lie in a file now, verified as far as they were."""
-        made = HeldRows(mapped, entries)
-        made._sound = Growing((), np.bool_, self._sound.view[rows])
-        made.unsound = len(rows) - int(np.count_nonzero(made._sound.view))
-        return made
-
-    def summed(self, rows: Ids) -> None:
-        """Make the checksums of rows, which were appended."""
-        for start in range(0, len(rows), CHUNK):
-            part = rows[start : start + CHUNK]
-            self.entries["check"][part] = checksums.checks(self.gathered(part))
-
-    def is_sound(self, rows: Ids) -> bool:
-        """Whether rows are what was written. Each row of the file is looked at once."""
-        if not self.unsound:
-            return True
-        new = rows[~self._sound.view[rows]]
-        if len(new):
-            self._advise(new)
-            if (checksums.checks(self.mapped, new) != self.entries["check"][new]).any():
-                return False
-            self._sound.view[new] = True
-            self.unsound = len(self) - int(np.count_nonzero(self._sound.view))
-        return True
-
-    def gathered(self, rows: Ids) -> Halves:
-        """Rows float16 (n, dim), in their order."""
-        edge = len(self.mapped)
-        if not edge:
-            return self._tail.view[rows]
-        made = np.empty((len(rows), self.dim), np.float16)
-        old = rows < edge
-        self._advise(rows)
-        made[old], made[~old] = self.mapped[rows[old]], self._tail.view[rows[~old] - edge]
-        return made
-
-    def cosines(self, rows: Ids, queries: Floats) -> Floats:
-        """Cosines float32 (m, n) of rows to queries (m, dim), see `scoring.cosines`."""
-        edge = len(self.mapped)
-        old = rows < edge
-        self._advise(rows)
-        if old.all():
-            return exact.cosines(self.mapped, rows, queries)
-        if not old.any():
-            return exact.cosines(self._tail.view, rows - edge, queries)
-        made = np.empty((len(queries), len(rows)), np.float32)
-        made[:, old] = exact.cosines(self.mapped, rows[old], queries)
-        made[:, ~old] = exact.cosines(self._tail.view, rows[~old] - edge, queries)
-        return made
-
-    def _advise(self, rows: Ids) -> None:
+    def advise(self, rows: Rows) -> None:
         """Tell the system how the file is about to be read: each time, as others tell it of the same file."""
         if self._file is not None and len(rows):
             span = int(rows.max()) - int(rows.min()) + 1
             self._file.madvise(mmap.MADV_RANDOM if len(rows) <= SCATTERED * span else mmap.MADV_NORMAL)
+
+
+class RowStore:
+    """Vectors with their vector and content ids, by row. Immutable: to append to it is to make another.
+
+    Attributes:
+        dim: numbers in a vector.
+        mapped: the first rows.
+        tail: the others, float16 (n, dim).
+        entries: ids and checksums of all rows, as `index_files.ENTRY`. A checksum in `tail` counts for nothing until
+            `write_checksums`.
+    """
+
+    def __init__(self, mapped: MappedRows, tail: Halves, entries: NDArray[Any]) -> None:
+        self.dim = tail.shape[1]
+        self.mapped = mapped
+        self.tail = tail
+        self.entries = entries
+
+    @classmethod
+    def empty(cls, dim: int) -> RowStore:
+        """No rows."""
+        return cls(MappedRows(np.empty((0, dim), np.float16)), np.empty((0, dim), np.float16), np.empty(0, ENTRY))
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def vector_ids(self) -> VectorIds:
+        """Vector ids by row, int64 (n,), ascending."""
+        ids: VectorIds = self.entries["vector"]
+        return ids
+
+    def write_checksums(self, rows: Rows) -> None:
+        """Put the checksums of rows of `tail` into `entries`."""
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            self.entries["check"][part] = checksums.of_rows(self.take(part))
+
+    def verify(self, rows: Rows) -> None:
+        """Make sure that rows are what was written. Each row of the file is looked at once.
+
+        Raises:
+            DamagedRowsError: one is not.
+        """
+        if not self.mapped.all_verified:
+            edge = len(self.mapped.rows)
+            old = rows if not len(self.tail) else rows[rows < edge]
+            self.mapped.verify(old, lambda new: self.entries["check"][new])
+
+    def take(self, rows: Rows) -> Halves:
+        """Rows float16 (n, dim), in their order, verified.
+
+        Raises:
+            DamagedRowsError: see `verify`.
+        """
+        self.verify(rows)
+        edge = len(self.mapped.rows)
+        if not edge:
+            return self.tail[rows]
+        taken = np.empty((len(rows), self.dim), np.float16)
+        old = rows < edge
+        self.mapped.advise(rows)
+        taken[old], taken[~old] = self.mapped.rows[rows[old]], self.tail[rows[~old] - edge]
+        return taken
+
+    def cosines(self, rows: Rows, queries: Floats) -> Floats:
+        """Cosines float32 (m, n) of verified rows to queries (m, dim), see `exact.cosines`.
+
+        Raises:
+            DamagedRowsError: see `verify`.
+        """
+        self.verify(rows)
+        edge = len(self.mapped.rows)
+        old = rows < edge
+        self.mapped.advise(rows)
+        if old.all():
+            return exact.cosines(self.mapped.rows, rows, queries)
+        if not old.any():
+            return exact.cosines(self.tail, rows - edge, queries)
+        found = np.empty((len(queries), len(rows)), np.float32)
+        found[:, old] = exact.cosines(self.mapped.rows, rows[old], queries)
+        found[:, ~old] = exact.cosines(self.tail, rows[~old] - edge, queries)
+        return found
 
 
 def _file_of(mapped: Halves) -> mmap.mmap | None:

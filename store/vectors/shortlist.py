@@ -1,169 +1,174 @@
-"""Which pictures may be among a query's hits, from their codes: those are then scored exactly."""
+"""The shortlist of a query in a large space: rows to score exactly, found by their codes.
+
+The shortlist of a query is the top max(4,096, 15 * sqrt(N)) rows by the cosine that their one-bit codes estimate, plus
+every row whose estimate could still pass the threshold. Estimates are unbiased; their standard error (sigma) is
+measured for each query on 1,024 rows. The cut-off is the threshold minus 2 sigma for matches, and the soft threshold
+minus 1 sigma for possible matches.
+
+The shortlist of a query that is asked alone is then reranked with four-bit codes, whose error is seven times smaller,
+and cut by the same rule: to 4,096 rows for a page, to 256 where only the nearest are wanted.
+
+Recall is above 99 % for matches and about 93 % for possible matches; missed pictures appear below the threshold.
+`store.vectors.policy` has the numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from store.arrays import Floats, Ids
-from store.vectors.one_bit_codes import Codes
+from store.arrays import Floats, Ids, Rows
+from store.vectors.engine import Threshold
+from store.vectors.one_bit_codes import OneBitCodes
 from store.vectors.policy import Policy
-
-if TYPE_CHECKING:
-    from store.vectors.index import VectorIndex
+from store.vectors.snapshot import Snapshot
 
 # Rows that say how a query's estimates are spread; what 1 % of all reach is then right to a twenty-fifth of itself.
 SAMPLE: Final = 65_536
-EXACT_SAMPLE: Final = 1_024  # of those, the ones that say how far estimates are off, to a fiftieth of itself
+ERROR_SAMPLE: Final = 1_024  # of those, the ones that say how far estimates are off, to a fiftieth of itself
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What a hit has to reach of one query.
-
-    Attributes:
-        query: its row.
-        line: the cosine of a match.
-        near: the cosine from which it may be one; not above `line`.
-    """
-
-    query: int
-    line: float
-    near: float
-
-
-def likely(
-    index: VectorIndex, queries: Floats, groups: Sequence[Sequence[Goal]], *, wanted: int,
+def shortlist(
+    snapshot: Snapshot, queries: Floats, groups: Sequence[Sequence[Threshold]], *, policy: Policy, wanted: int,
     only: Ids | None = None, absent: Ids | None = None,
 ) -> Ids | None:  # fmt: skip
-    """Content ids of what may be among the nearest to any of the queries, or reach its line; None to score everything.
+    """Content ids of the rows that may be hits; None to score everything. See `VectorEngine.shortlist`.
 
-    What reaches a line is among them, but for one in 44 of what lies right on it and hardly any above: candidates begin
-    two deviations of the estimates' error below it. They begin one below what is near the line, which loses one in six
-    of what lies right there, and one in fifteen or so of all that is near: that far down pictures lie close together,
-    and losing none would take twice as many. Of a query alone the same is asked once more by finer codes, where rows
-    have them; their error is a seventh.
+    Rows above a strong threshold are included except 2.3 % (one-sided 2 sigma) of those exactly at it, and rows above a
+    soft one except 16 % (1 sigma) of those exactly at it, which is about 7 % of all between the two: that far down
+    pictures lie close together, and losing none would take twice as many.
 
     Args:
-        index: the vectors.
-        queries: float32 (m, dim), unit rows.
-        groups: a hit has to reach one goal of each. The group that fewest reach is looked at; none for the nearest
-            alone.
-        wanted: how many hits are asked for; more are looked at (`Policy.candidates`, `Policy.kept`).
+        snapshot: the vectors, with one-bit codes.
+        queries: float32 (m, dim), unit rows, m > 0.
+        groups: of these the one that the fewest rows reach is used; empty for the nearest alone.
+        policy: how many to take.
+        wanted: how many hits are asked for.
         only: content ids to choose from, without repeats; None for all.
-        absent: content ids that are not wanted. Some may be among what is found; they take nobody's place.
+        absent: content ids that are not wanted. Some may be among the shortlist; they take nobody's place.
 
-    Returns:
-        int64 (n,), in no order that means anything; the same for the same index and the same arguments.
+    Raises:
+        DamagedRowsError: a row that was read is not what was written.
     """
-    policy = index.policy
-    if index.tier == "exact" or not len(queries) or (only is not None and len(only) <= policy.subset_rows):
+    codes, lookup = snapshot.codes, snapshot.lookup
+    if codes is None:  # a damaged row was found, and the rows were made again without codes
+        return None
+    rows = coded = None
+    if only is not None:
+        rows = lookup.rows_of(only)
+        rows = rows[rows >= 0]
+        coded = rows[rows < len(codes)]
+    total = len(codes) if coded is None else len(coded)
+    sample = _evenly(total, SAMPLE)
+    # Without deleted rows: they may be all that is near, and would take the candidates' places.
+    sample = lookup.drop_deleted(sample) if coded is None else coded[sample]
+    if not len(sample):
+        return None
+    count = policy.candidates(len(codes), wanted, filtered=only is not None)
+    if count >= policy.max_candidate_share * total:
         return None
 
-    def read() -> tuple[Ids, Callable[[], Ids | None]]:
-        located, codes = index.located(), index.codes
-        if codes is None:  # a damaged row was found, by this very search or by another: the index is made again
-            return np.empty(0, np.int64), lambda: None
-        rows = None
-        if only is not None:
-            rows = located.of(only)
-            rows = rows[rows >= 0]
-        coded = None if rows is None else rows[rows < len(codes)]
-        total = len(codes) if coded is None else len(coded)
-        if not total:
-            return np.empty(0, np.int64), lambda: None
-        many = min(total, SAMPLE)
-        sample = np.arange(many) * total // many
-        # Of the living alone: rows that are gone may be all that is near, and would take the candidates' places.
-        sample = index.alive(sample) if coded is None else coded[sample]
-        many = len(sample)
-        if not many:
-            return np.empty(0, np.int64), lambda: None
-        exact = sample[np.arange(min(many, EXACT_SAMPLE)) * many // min(many, EXACT_SAMPLE)]
-
-        def work() -> Ids | None:
-            sieves = [_Sieve(codes, query, sample) for query in queries]
-            count = policy.candidates(len(codes), wanted, filtered=only is not None)
-            if count >= policy.widest * total:
-                return None
-            floors = [sieve.reached_by(count / total) for sieve in sieves]
-            goals: Sequence[Goal] = ()
-            if groups:
-                truth = index.cosines(exact, queries)
-                narrowest, lines, goals = min(
-                    (_lines(group, sieves, truth, exact, policy) for group in groups), key=lambda each: each[0]
-                )
-                if narrowest > policy.widest:
-                    return None
-                for row, line in lines:
-                    floors[row] = min(floors[row], line)
-            found = [codes.above(sieve.aim, floor, coded) for sieve, floor in zip(sieves, floors, strict=True)]
-            if len(found) == 1:
-                kept = policy.kept(wanted, page=bool(groups))
-                together = _narrowed(index, index.wanted_among(found[0], absent), queries[0], goals, exact, kept)
-            else:  # what is good to several terms at once may be among the first of none
-                together = np.unique(np.concatenate(found))
-            return index.contents_among(together, rows)
-
-        return exact, work
-
-    return index.reading(read)
+    estimates = [QueryEstimates(codes, query, sample) for query in queries]
+    floors = [each.quantile(count / total) for each in estimates]
+    error_rows = sample[_evenly(len(sample), ERROR_SAMPLE)]
+    narrowest: Sequence[Threshold] = ()
+    if groups:
+        cosines = snapshot.rows.cosines(error_rows, queries)
+        cuts = [_cut_off(group, estimates, cosines, error_rows, policy) for group in groups]
+        share, group_floors, narrowest = min(cuts, key=lambda cut: cut[0])
+        if share > policy.max_candidate_share:
+            return None
+        for query, floor in group_floors:
+            floors[query] = min(floors[query], floor)
+    found = [
+        codes.rows_with_estimate_at_least(floor, each.query, coded)
+        for each, floor in zip(estimates, floors, strict=True)
+    ]
+    if len(found) == 1:
+        reranked = policy.reranked(wanted, page=bool(groups))
+        candidates = lookup.drop_absent(found[0], absent)
+        candidates = _rerank(snapshot, candidates, queries[0], narrowest, error_rows, policy, reranked)
+    else:  # what is good to several terms at once may be among the first of none
+        candidates = np.unique(np.concatenate(found))
+    return snapshot.content_ids(candidates, rows)
 
 
-class _Sieve:
-    """A query's estimates on a sample."""
+def _evenly(total: int, most: int) -> Rows:
+    """Places spread evenly over 0 to `total`, as many as there are or `most`."""
+    count = min(total, most)
+    return np.arange(count) * total // count if count else np.empty(0, np.int64)
 
-    def __init__(self, codes: Codes, query: Floats, sample: Ids) -> None:
-        self.aim = codes.coder.aim(query)
-        self.estimates = codes.estimates(self.aim, sample)
+
+class QueryEstimates:
+    """The estimated cosines of a query to a sample of the rows.
+
+    Attributes:
+        query: the query, quantized.
+        estimates: float32 (sample,).
+    """
+
+    def __init__(self, codes: OneBitCodes, query: Floats, sample: Rows) -> None:
+        self.query = codes.quantizer.quantize_query(query)
+        self.estimates = codes.estimates(self.query, sample)
         self._codes = codes
 
-    def reached_by(self, share: float) -> float:
+    def quantile(self, share: float) -> float:
         """The estimate that about this share of the rows reaches."""
         place = len(self.estimates) - max(1, round(share * len(self.estimates)))
         return float(np.partition(self.estimates, place)[place])
 
-    def error(self, rows: Ids, truth: Floats) -> Floats:
-        """What estimates lie above the truth, float32 (n,)."""
-        return np.asarray(self._codes.estimates(self.aim, rows) - truth, np.float32)
+    def errors(self, rows: Rows, cosines: Floats) -> Floats:
+        """Estimates of rows minus their cosines, float32 (n,)."""
+        return np.asarray(self._codes.estimates(self.query, rows) - cosines, np.float32)
 
 
-def _lines(
-    group: Sequence[Goal], sieves: Sequence[_Sieve], truth: Floats, exact: Ids, policy: Policy
-) -> tuple[float, list[tuple[int, float]], Sequence[Goal]]:
-    """The share of the rows that may reach a group, and the estimate from which they may, by query; and the group."""
-    share, lines = 0.0, []
-    for goal in group:
-        sieve = sieves[goal.query]
-        floor = _floor(goal, sieve.error(exact, truth[goal.query]), policy)
-        share += float((sieve.estimates >= floor).mean())
-        lines.append((goal.query, floor))
-    return share, lines, group
+def _cut_off(
+    group: Sequence[Threshold], estimates: Sequence[QueryEstimates], cosines: Floats, rows: Rows, policy: Policy
+) -> tuple[float, list[tuple[int, float]], Sequence[Threshold]]:
+    """The share of the rows that may reach a group, and the estimates from which they may.
+
+    Those are by query; the group itself comes last. `cosines` float32 (m, n) are those of some rows to each query, from
+    which the estimates' error is measured.
+    """
+    share, floors = 0.0, []
+    for threshold in group:
+        own = estimates[threshold.query]
+        floor = _floor(threshold, own.errors(rows, cosines[threshold.query]), policy)
+        share += float((own.estimates >= floor).mean())
+        floors.append((threshold.query, floor))
+    return share, floors, group
 
 
-def _floor(goal: Goal, error: Floats, policy: Policy) -> float:
-    """The estimate from which a row may reach a goal; `error` is what estimates of some rows lie above the truth."""
-    mean, deviation = float(error.mean()), float(error.std())
-    return mean + min(goal.line - policy.margin * deviation, goal.near - policy.near_margin * deviation)
+def _floor(threshold: Threshold, errors: Floats, policy: Policy) -> float:
+    """The estimate from which a row may reach a threshold, by the errors of some estimates."""
+    mean, sigma = float(errors.mean()), float(errors.std())
+    return mean + min(
+        threshold.strong - policy.strong_margin_sigmas * sigma, threshold.maybe - policy.maybe_margin_sigmas * sigma
+    )
 
 
-def _narrowed(index: VectorIndex, found: Ids, query: Floats, goals: Sequence[Goal], exact: Ids, kept: int) -> Ids:
-    """Those of the rows that were found which their finer codes say to keep, and those that have no sound ones."""
-    fine = index.fine
-    if fine is None or len(found) <= kept:
+def _rerank(
+    snapshot: Snapshot, found: Rows, query: Floats, thresholds: Sequence[Threshold], error_rows: Rows, policy: Policy,
+    count: int,
+) -> Rows:  # fmt: skip
+    """The best `count` of the rows that were found, by four-bit codes, and all that may reach a threshold.
+
+    Rows without a four-bit code, or with a damaged one, stay.
+    """
+    fine = snapshot.fine
+    if fine is None or len(found) <= count:
         return found
     coded = found < len(fine)
-    coded[coded] = fine.sound(found[coded])
-    near, exact = found[coded], exact[exact < len(fine)]
-    exact = exact[fine.sound(exact)]
-    if len(near) <= kept or (goals and not len(exact)):
+    coded[coded] = fine.verified(found[coded])
+    candidates, error_rows = found[coded], error_rows[error_rows < len(fine)]
+    error_rows = error_rows[fine.verified(error_rows)]
+    if len(candidates) <= count or (thresholds and not len(error_rows)):
         return found
-    estimates = fine.estimates(query, near)
-    floor = float(np.partition(estimates, len(near) - kept)[len(near) - kept])
-    if goals:
-        error = fine.estimates(query, exact) - index.cosines(exact, query[None])[0]
-        floor = min(floor, *(_floor(goal, error, index.policy) for goal in goals))
-    return np.concatenate([near[estimates >= floor], found[~coded]])
+    estimates = fine.estimates(query, candidates)
+    floor = float(np.partition(estimates, len(candidates) - count)[len(candidates) - count])
+    if thresholds:
+        errors = fine.estimates(query, error_rows) - snapshot.rows.cosines(error_rows, query[None])[0]
+        floor = min(floor, *(_floor(threshold, errors, policy) for threshold in thresholds))
+    return np.concatenate([candidates[estimates >= floor], found[~coded]])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from store.arrays import Floats
+from store.arrays import Floats, Halves, Ids
 from store.library import Library
 from store.search import score
 from store.tables.catalog import PhotoRow
+from store.vectors import top_k
+from store.vectors.engine import VectorEngine
+from store.vectors.local import LocalEngine
+from store.vectors.policy import DEFAULT, Tier
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def vectors_of(library: Library) -> dict[bytes, Floats]:
 
 
 def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
-    """Unit rows float16 (count, dim) as pictures lie: around a common mean, in clusters of very different sizes."""
+    """Unit rows float16 (count, dim) as pictures lie: around a mean, in clusters of very different sizes."""
     random = np.random.default_rng(seed)
     basis = np.random.default_rng(99).standard_normal((dim // 4, dim))
     centres = np.random.default_rng(98).standard_normal((100, dim // 4))
@@ -51,3 +55,27 @@ def clustered(count: int, dim: int, seed: int = 0) -> np.ndarray:
     made = (centres[chosen] + 0.8 * random.standard_normal((count, dim // 4))) @ basis / np.sqrt(dim)
     made += 0.4 * random.standard_normal((count, dim)) + 0.8
     return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float16)
+
+
+def engine_of(ids: Ids, vectors: Halves, *, tier: Tier | None = None) -> LocalEngine:
+    """An engine in memory alone, with no library behind it; `tier` None for what its size calls for."""
+    policy = DEFAULT
+    if tier is not None:
+        policy = replace(DEFAULT, exact_rows=-1 if tier == "compressed" else len(ids), uncoded_rows=0)
+    engine = LocalEngine(vectors.shape[1], policy=policy)
+    engine.add([(np.arange(1, len(ids) + 1), np.asarray(ids, np.int64), vectors)])
+    engine.encode()
+    return engine
+
+
+def local(library: Library, space_id: int = 1) -> LocalEngine:
+    """The engine of a space, for tests of what only the local one has."""
+    engine = library.vectors.get(space_id)
+    assert isinstance(engine, LocalEngine)
+    return engine
+
+
+def nearest_to(engine: VectorEngine, queries: Floats, k: int, *, only: Ids | None = None) -> tuple[Ids, Floats]:
+    """Content ids and cosines (m, j) of the k nearest to each query, see `store.vectors.top_k.nearest`."""
+    found = [top_k.nearest(engine, query, k, only=only) for query in queries]
+    return np.stack([ids for ids, _ in found]), np.stack([cosines for _, cosines in found])

@@ -32,7 +32,7 @@ from store.arrays import Floats
 from store.errors import SightlineError
 from store.library import Library
 from store.tables.catalog import SpaceState
-from store.vectors.index import VectorIndex
+from store.vectors.local import LocalEngine
 
 
 def quiet(done: float, doing: str) -> None:
@@ -45,8 +45,8 @@ def unit(rows: Any) -> Floats:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def index_of(vectors: Floats) -> VectorIndex:
-    index = VectorIndex(vectors.shape[1])
+def index_of(vectors: Floats) -> LocalEngine:
+    index = LocalEngine(vectors.shape[1])
     # Ids apart from rows: nothing may take the one for the other.
     index.add([(np.arange(len(vectors)), np.arange(len(vectors)) * 3 + 5, vectors.astype(np.float16))])
     return index
@@ -71,7 +71,7 @@ def everything(vectors: Floats, floor: float) -> set[tuple[int, int]]:
     return {(i, j) for i in range(len(vectors)) for j in range(i + 1, len(vectors)) if cosines[i, j] >= floor}
 
 
-def stored(index: VectorIndex) -> Floats:
+def stored(index: LocalEngine) -> Floats:
     """The vectors as the index holds them, in half precision."""
     return index.vectors_of(index.ids)
 

@@ -12,7 +12,7 @@ from sightline.query.types import Group, Like, Term
 from sightline.ranking.calibration import FEW, Calibration, NullStats, calibrate, duplicate_threshold, null_stats
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, band, fuse_z_scores
 from sightline.ranking.near_duplicates import WINDOW, Fold, Folding
-from store.vectors.exact import best
+from store.vectors.top_k import top_k
 
 FLOATS = st.floats(-30, 30, width=32)
 
@@ -91,7 +91,7 @@ def test_a_minor_term_changes_the_order_and_cuts_nothing_off() -> None:
 def test_equal_scores_are_ordered_by_id_also_at_the_edge(values: np.ndarray, count: int) -> None:
     ids = np.random.default_rng(3).permutation(40).astype(np.int64)
     wanted = sorted(range(40), key=lambda row: (-values[row], ids[row]))[:count]
-    assert best(ids, values, count).tolist() == wanted
+    assert top_k(ids, values, count).tolist() == wanted
 
 
 def test_bands_come_before_scores() -> None:

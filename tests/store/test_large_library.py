@@ -1,4 +1,4 @@
-"""A library too large to score all of it, made small by its policy: what a search promises still holds."""
+"""A search keeps its promises in a library too large to score all of it, made small by its policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from searching import clustered
+from searching import clustered, local
 
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
@@ -19,7 +19,10 @@ from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 from store.vectors.policy import Policy
 
 COUNT = 3_000
-SMALL = Policy(exact_rows=500, subset_rows=100, uncoded_rows=50, least_candidates=120, root_candidates=1, widest=0.5)
+SMALL = Policy(
+    exact_rows=500, subset_rows=100, uncoded_rows=50, min_candidates=120, candidates_per_sqrt_rows=1,
+    max_candidate_share=0.5,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +52,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def large(path: Path) -> Iterator[Searcher]:
     with Library.open(path, policy=SMALL) as library:
-        assert library.vectors.get(1).tier == "compressed"
+        assert local(library).tier == "compressed"
         yield Searcher(library, Encoders(offline=True))
 
 
 @pytest.fixture
 def exact(path: Path) -> Iterator[Searcher]:
     with Library.open(path) as library:
-        assert library.vectors.get(1).tier == "exact"
+        assert local(library).tier == "exact"
         yield Searcher(library, Encoders(offline=True))
 
 

@@ -19,15 +19,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from searching import local
 from sqlalchemy import event
 from support import AWKWARD, Index
 
 from examples import examples
 from store.library import Library
 from store.lock import locked
-from store.vectors.exact import best
-from store.vectors.index import VectorIndex
+from store.vectors.engine import VectorEngine
+from store.vectors.local import LocalEngine
 from store.vectors.policy import Policy
+from store.vectors.top_k import top_k
 
 
 def rows(count: int, dim: int, seed: int) -> np.ndarray:
@@ -36,22 +38,21 @@ def rows(count: int, dim: int, seed: int) -> np.ndarray:
     return made.astype(np.float16)
 
 
-def filled(vectors: np.ndarray, ids: np.ndarray) -> VectorIndex:
-    index = VectorIndex(vectors.shape[1])
+def filled(vectors: np.ndarray, ids: np.ndarray) -> LocalEngine:
+    index = LocalEngine(vectors.shape[1])
     index.add([(np.arange(len(ids)), ids, vectors)])
     return index
 
 
 def unit(count: int, dim: int, seed: int) -> np.ndarray:
     made = np.random.default_rng(seed).normal(size=(count, dim))
-    made /= np.linalg.norm(made, axis=1, keepdims=True)
-    return made.astype(np.float32)
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
 
 
-def nearest(index: VectorIndex, asked: np.ndarray, k: int, only: np.ndarray | None = None) -> tuple[Any, Any]:
+def nearest(index: VectorEngine, asked: np.ndarray, k: int, only: np.ndarray | None = None) -> tuple[Any, Any]:
     """Ids and scores (m, j) of the k best rows to each query, as a search takes them."""
     ids, scores = index.scores(asked, only=only)
-    places = np.array([best(ids, row, k) for row in scores], np.int64).reshape(len(scores), -1)
+    places = np.array([top_k(ids, row, k) for row in scores], np.int64).reshape(len(scores), -1)
     return ids[places], np.take_along_axis(scores, places, 1)
 
 
@@ -179,7 +180,7 @@ def test_stored_vectors_come_back_by_id_after_more_are_added() -> None:
     index.add([(np.arange(40, 50), ids[40:], vectors[40:])])
     np.testing.assert_array_equal(index.vectors_of(ids[[45, 3]]), vectors[[45, 3]].astype(np.float32))
     with pytest.raises(KeyError):
-        VectorIndex(16).vectors_of(ids[:1])
+        LocalEngine(16).vectors_of(ids[:1])
 
 
 def test_queries_of_another_dimension_are_refused() -> None:
@@ -199,7 +200,7 @@ def test_a_sample_is_the_same_each_time_and_holds_no_row_twice() -> None:
     assert sorted(index.sample(400, without=without)[0].tolist()) == sorted(set(ids.tolist()) - set(without.tolist()))
     assert set(index.sample(100, seed=1)[0].tolist()) != set(chosen.tolist())
     np.testing.assert_array_equal(index.sample(1000)[0], ids)
-    assert [part.shape for part in VectorIndex(8).sample(5)] == [(0,), (0, 8)]
+    assert [part.shape for part in LocalEngine(8).sample(5)] == [(0,), (0, 8)]
 
 
 def test_vectors_may_be_added_while_others_search() -> None:
@@ -261,7 +262,7 @@ def damage_missing(path: Path) -> None:
     path.unlink()
 
 
-SMALL = Policy(exact_rows=8, uncoded_rows=0, least_candidates=1, least_kept=1, subset_rows=0, widest=1)
+SMALL = Policy(exact_rows=8, uncoded_rows=0, min_candidates=1, min_reranked=1, subset_rows=0, max_candidate_share=1)
 
 
 @pytest.mark.parametrize("kind", ["json", "faiss", "ids", "bits", "fine"])
@@ -272,7 +273,7 @@ def test_a_damaged_file_is_made_again_and_never_served(
     index(photos)
     with locked(library), Library.open(library, policy=SMALL) as opened:
         opened.vectors.save(1)  # as a large library: with codes
-        fresh = opened.vectors.get(1)
+        fresh = local(opened)
         assert fresh.tier == "compressed"
         query = fresh.vectors_of(fresh.ids[:1])
         expected, ids = nearest(fresh, query, 24), fresh.ids
@@ -339,7 +340,7 @@ def test_files_that_an_indexer_writes_while_they_are_opened_are_used(photos: Pat
 
     with Library.open(library) as opened:
         event.listen(opened.catalog.engine, "after_cursor_execute", asked)
-        assert opened.vectors.get(1).saved is not None  # not built anew
+        assert local(opened).saved is not None  # not built anew
         assert len(opened.vectors.get(1)) == 25
     assert not others
 
@@ -356,15 +357,16 @@ def test_what_an_indexer_saved_meanwhile_is_not_held_in_memory_too(photos: Path,
         index(photos)
         shutil.rmtree(files)
         aside.rename(files)  # committed, and not saved yet
-        held = reader.vectors.get(1)
+        held = local(reader)
         assert len(held) == len(ids) + 4
         assert reader.vectors.get(1) is held
-        query, before = held.vectors_of(ids[:1]), held.memory_bytes
+        query = held.vectors_of(ids[:1])
+        assert held.unmapped == 4
         expected = nearest(held, query, 30)
         with locked(library), Library.open(library) as indexer:
             indexer.vectors.save(1)
-        mapped = reader.vectors.get(1)
-        assert mapped.memory_bytes == before - 4 * 2 * held.dim
+        mapped = local(reader)
+        assert mapped.unmapped == 0
         assert reader.vectors.get(1) is mapped
         for own, right in zip(nearest(mapped, query, 30), expected, strict=True):
             np.testing.assert_array_equal(own, right)

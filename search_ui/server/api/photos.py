@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from search_ui.server.api.problems import Problem
 from search_ui.server.api.route import answer, api_router, problems
 from search_ui.server.responses import REVALIDATE, is_known, jpeg_response
 from sightline.media.derived import thumbnail
-from sightline.records import photo_record
+from sightline.records import photo_details
 from store.library import Library
 from store.tables.catalog import PhotoRow
 
@@ -35,19 +34,7 @@ def _known(library: Library, content_id: int) -> PhotoRow:
 )  # fmt: skip
 def _photo(id_: PhotoId) -> Response:
     library = services().library()
-    photo = _known(library, id_)
-    found = photo_record(photo, **_marks(library, photo.content_id))
-    catalog = library.catalog
-    found["hash"] = photo.hash.hex()
-    found["paths"] = [_where(replace(photo, root=root, path=path)) for root, path in catalog.paths_of(photo.content_id)]
-    spaces = [
-        space.name for space in catalog.spaces() if (catalog.content_by_hash(photo.hash, space.id) or (0, False))[1]
-    ]
-    return answer({**found, "spaces": spaces})
-
-
-def _where(photo: PhotoRow) -> dict[str, Any]:
-    return {name: value for name, value in photo_record(photo).items() if name in answers.Where.model_fields}
+    return answer(photo_details(library, _known(library, id_)))
 
 
 _ETAG = {"ETag": {"required": True, "schema": {"type": "string"}}}

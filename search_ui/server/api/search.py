@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -16,13 +16,10 @@ from search_ui.server.api.form import read_form
 from search_ui.server.api.inputs import SearchForm, SearchParameters, SearchRequest
 from search_ui.server.api.problems import Problem, of_space
 from search_ui.server.api.route import FORM, JSON, REFERENCE, answer, api_router, media_type, problems
-from sightline.query.parser import explain, parse, to_text
-from sightline.query.types import Query as ParsedQuery
+from sightline.query.parser import parse
 from sightline.query.types import QueryError
-from sightline.ranking.results import Hit
-from sightline.records import record
+from sightline.records import search_answer
 from store.errors import SpaceError
-from store.library import Library
 
 router = api_router()
 
@@ -79,37 +76,7 @@ def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mappi
         raise
     _require_generation(asked.generation, result.generation)
     metrics().observe_search(result.seconds)
-    return answer(
-        {
-            "query": to_text(query),
-            "understood": understood(query),
-            "space": result.space,
-            "generation": result.generation,
-            "total": result.total,
-            "strong": result.strong,
-            "maybe": result.maybe,
-            "offset": result.offset,
-            "more": result.more,
-            "seconds": round(result.seconds, 6),
-            "why_empty": result.why_empty,
-            "hits": _records(searcher.library, result.hits, result.offset),
-        }
-    )
-
-
-def understood(query: ParsedQuery) -> list[dict[str, str]]:
-    """What Sightline took a query to mean, part by part."""
-    return [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)]
-
-
-def _records(library: Library, hits: Iterable[Hit], offset: int) -> list[dict[str, Any]]:
-    found = list(hits)
-    ids = [hit.photo.content_id for hit in found]
-    tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
-    return [
-        record(hit, rank, tags=tags.get(id_, ()), favourite=id_ in favourites)
-        for rank, (hit, id_) in enumerate(zip(found, ids, strict=True), offset + 1)
-    ]
+    return answer(search_answer(searcher.library, query, result))
 
 
 def _require_generation(wanted: int | None, generation: int) -> None:
