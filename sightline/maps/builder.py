@@ -116,11 +116,11 @@ class Maps:
         if old is None:
             self._publish(space, first)
         if len(ids) >= map_layout.MIN_FOR_UMAP:
-            start, like = places, None
+            start, like, learning_rate = places, None, 1.0
             if old is not None and len(known := _common_rows(old, ids)[0]):
                 start = _initial_places(old, ids, points)
-                like = known, start[known]
-            places = map_layout.fit_to_screen(_umap_places(points, start, report), like)
+                like, learning_rate = (known, start[known]), map_layout.UPDATE_LEARNING_RATE
+            places = map_layout.fit_to_screen(_umap_places(points, start, learning_rate, report), like)
             first = replace(first, method="umap", places=map_layout.separated(places, step=1e-4))
         report(0.9, "Naming the groups")
         groups = cluster_names.clusters(first.places)
@@ -129,14 +129,14 @@ class Maps:
         return replace(first, clusters=groups, labels=labels)
 
 
-def _umap_places(points: Floats, start: Floats, report: Report) -> Floats:
+def _umap_places(points: Floats, start: Floats, learning_rate: float, report: Report) -> Floats:
     """Lay out `LANDMARKS` of the points by UMAP, and interpolate the others: float32 (n, 2)."""
     count = len(points)
     marks = np.arange(count)
     if count > map_layout.LANDMARKS:
         marks = np.sort(np.random.default_rng(0).choice(count, map_layout.LANDMARKS, replace=False))
     report(0.2, f"Arranging {len(marks):,} pictures by what they show")
-    fixed = map_layout.umap_positions(points[marks], start[marks])
+    fixed = map_layout.umap_positions(points[marks], start[marks], learning_rate)
     if len(marks) == count:
         return fixed
     places = np.empty((count, 2), np.float32)

@@ -33,6 +33,11 @@ LANDMARKS: Final = 50_000
 one core, see docs/benchmarks.md. Four times as many would take minutes and look the same."""
 ASPECT: Final = 1.4
 """Width to height of a map: that of a window below a page's head."""
+UPDATE_LEARNING_RATE: Final = 0.25
+UPDATE_EPOCHS: Final = 200
+"""Of a map that is laid out anew from an older one: groups move less than with UMAP's own 1 and 500. Five groups of 200
+pictures, 100 more, five seeds: by 0.16 to 0.26 of the distance between groups, against 0.16 to 0.44; trustworthiness
+0.95 either way."""
 MIN_FOR_UMAP: Final = 16
 """Fewer pictures than this are laid out by principal components: they have no neighbourhoods to preserve."""
 _INTERPOLATE_FROM: Final = 5  # neighbours, for a picture that UMAP did not lay out
@@ -90,12 +95,13 @@ def nearest_neighbours(base: Floats, points: Floats, count: int) -> tuple[NDArra
     return np.asarray(rows, np.int64), np.maximum(np.asarray(squared, np.float32), 0)
 
 
-def umap_positions(points: Floats, start: Floats, seed: int = 0) -> Floats:
+def umap_positions(points: Floats, start: Floats, learning_rate: float = 1.0, seed: int = 0) -> Floats:
     """Lay points out by UMAP: float32 (n, 2). The same points, start and seed give the same positions.
 
     Args:
         points: float32 (n, d), n at least `MIN_FOR_UMAP`, see `principal_components`.
         start: float32 (n, 2), the initial positions.
+        learning_rate: of UMAP's gradient descent, `UPDATE_LEARNING_RATE` where `start` is an older map.
         seed: of UMAP's random numbers.
     """
     import umap  # compiles itself on import, which takes seconds
@@ -107,7 +113,8 @@ def umap_positions(points: Floats, start: Floats, seed: int = 0) -> Floats:
         warnings.simplefilter("ignore")
         model = umap.UMAP(
             n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, metric="cosine", init=_umap_start(start, seed),
-            random_state=seed, n_jobs=1, precomputed_knn=(rows, cosine_distances),
+            random_state=seed, n_jobs=1, precomputed_knn=(rows, cosine_distances), learning_rate=learning_rate,
+            n_epochs=None if learning_rate == 1.0 else UPDATE_EPOCHS,
         )  # fmt: skip
         return np.asarray(model.fit_transform(points), np.float32)
 
