@@ -30,7 +30,8 @@ from tables import table
 
 from store.library import DATABASE, Library
 from store.lock import locked
-from store.tables.catalog import Catalog, Facets
+from store.tables.catalog import Catalog
+from store.tables.facets import Facets
 from store.tables.filters import (
     Choice,
     Date,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.engine import Connection, Row
 
 from store.tables import filter_sql, listings
-from store.tables.facets import Facets, facets
 from store.tables.fact_table import GIVEN_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
@@ -29,11 +28,14 @@ from store.tables.records import (
 from store.tables.schema import Content, LibraryRow, Photo, Root
 
 __all__ = [
-    "CHUNK", "Catalog", "Counts", "Facets", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
+    "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
     "RootState", "SpaceState", "raise_generation",
 ]  # fmt: skip
 
 VECTOR_CHUNK = 8_192
+
+if TYPE_CHECKING:
+    from store.tables.facets import Facets
 
 
 class Catalog(KnownFiles):
@@ -215,6 +217,8 @@ class Catalog(KnownFiles):
 
     def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
         """Count by values the contents `only`, int64 (n,), or all; at most `limit` of an open kind."""
+        from store.tables.facets import facets  # only searches show them
+
         with self.engine.connect() as connection:
             return facets(connection, only, limit)
 

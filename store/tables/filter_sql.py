@@ -33,7 +33,6 @@ from store.tables.filters import (
     Text,
     casefolded,
 )
-from store.tables.geo import box, kilometres
 from store.tables.patterns import Condition, folder_pattern, name_condition
 
 FEW: Final = 20_000
@@ -230,6 +229,8 @@ def distinct(connection: Connection, table: str, name: str) -> list[str]:
 
 
 def _near(connection: Connection, near: Near) -> Ids:
+    from store.tables.geo import box, kilometres  # no other filter needs it
+
     where, values = box(near)
     rows = connection.exec_driver_sql(f"SELECT id, latitude, longitude FROM contents WHERE {where}", values).all()
     if not rows:

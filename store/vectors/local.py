@@ -22,7 +22,6 @@ from store.vectors.one_bit_codes import OneBitCodes, Quantizer
 from store.vectors.persistence import SpaceInfo
 from store.vectors.policy import DEFAULT, Policy, Tier
 from store.vectors.row_store import CHUNK, DamagedRowsError, RowStore
-from store.vectors.shortlist import shortlist
 from store.vectors.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -278,6 +277,8 @@ class LocalEngine:
         def read(snapshot: Snapshot) -> Ids | None:
             if self._tier(snapshot) == "exact":
                 return None
+            from store.vectors.shortlist import shortlist  # opening an index needs none of it
+
             return shortlist(
                 snapshot, queries, groups, policy=self.policy, wanted=wanted, only=only, absent=absent
             )  # fmt: skip

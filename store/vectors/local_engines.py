@@ -14,7 +14,6 @@ from store.vectors.engine import EngineFacts
 from store.vectors.index_files import DamagedError, IndexFiles, Manifest
 from store.vectors.local import Chunk, LocalEngine
 from store.vectors.policy import DEFAULT, Policy
-from store.vectors.recall_probe import measure
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +157,8 @@ class LocalEngines:
         key = self._catalog.space_state(space_id).key
         engine.save(files, key)
         before = engine.measured
+        from store.vectors.recall_probe import measure  # searching and status need none of it
+
         measure(engine)  # as it is searched from now on, by what the save made
         if engine.measured != before:
             engine.save(files, key)
