@@ -24,13 +24,7 @@ from support import ROOT
 from examples import examples
 from indexer.demo.captions import AXES, Claim, any_caption, caption, captions_of, class_names, full_caption, scene_code
 from indexer.demo.draw import PALETTE, render
-from indexer.demo.evaluate import HELD_OUT_SEED, Scores, measure
-from indexer.demo.evaluate import main as evaluate_command
-from indexer.demo.feed import CHUNK, Feed
-from indexer.demo.model_io import SIDE, new_model, read_weights, write_model
 from indexer.demo.pictures import CAPTIONS_NAME, MANIFEST_NAME, Picture, PicturesError, write_pictures
-from indexer.demo.train import Plan, Tokens, claim_codes, rate_at, short_text, train, truth_table
-from indexer.demo.train import main as train_command
 from indexer.demo.world import (
     COLOURS,
     COUNTS,
@@ -45,6 +39,12 @@ from indexer.demo.world import (
     scene_at,
 )
 from sightline.models.presets import DEMO_MODEL as MODEL_DIR
+from training.evaluate import HELD_OUT_SEED, Scores, measure
+from training.evaluate import main as evaluate_command
+from training.feed import CHUNK, Feed
+from training.model_io import SIDE, new_model, read_weights, write_model
+from training.train import Plan, Tokens, claim_codes, rate_at, short_text, train, truth_table
+from training.train import main as train_command
 
 scenes = st.builds(
     Scene,

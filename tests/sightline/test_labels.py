@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.demo.evaluate import HELD_OUT_SEED
 from indexer.demo.pictures import write_pictures
 from indexer.demo.world import KINDS
 from sightline.labels import MAX_LABELS, MAX_TEMPLATES, Labelled, class_vectors, label, probabilities, split_labels
@@ -23,6 +22,7 @@ from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import SpaceState
 from store.tables.filters import Folder
+from training.evaluate import HELD_OUT_SEED
 
 WORDS = {kind.name: kind.words[0][0] for kind in KINDS}
 

@@ -15,14 +15,13 @@ import torch
 from open_clip import CLIP
 from PIL import Image, ImageOps
 
+from indexer.demo.captions import class_names, full_caption
+from indexer.demo.draw import render
+from indexer.demo.pictures import write_pictures
+from indexer.demo.world import Scene, album
 from sightline.models.presets import DEMO_MODEL
-
-from .captions import class_names, full_caption
-from .draw import render
-from .feed import shrink, through_jpeg
-from .model_io import MEAN, SIDE, STD
-from .pictures import write_pictures
-from .world import Scene, album
+from training.feed import shrink, through_jpeg
+from training.model_io import MEAN, SIDE, STD
 
 TEMPLATES: Final = ("a photo of {}", "a picture of {}", "{}")
 """Wordings whose vectors are averaged for each class, as in the zero-shot recipe of CLIP (Radford et al., 2021)."""

@@ -1,4 +1,4 @@
-"""Trains the small model from nothing: ``python -m indexer.demo.train``; about an hour on two CPU cores.
+"""Trains the small model from nothing: ``python -m training.train``; about an hour on two CPU cores.
 
 Every picture is drawn for the purpose and used a handful of times. Because scenes are structured, it is known
 which captions are true of which pictures, and the loss uses all of it: for each caption every picture in the
@@ -24,11 +24,11 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from .captions import AXES, Claim, any_caption, scene_code
-from .evaluate import Scores, encode_texts, measure_tensors, prepare_held_out
-from .feed import Feed
-from .model_io import CONTEXT, MEAN, MODEL_CONFIG, SIDE, STD, new_model, read_weights, write_model
-from .world import COLOURS, KIND_NAMES, Scene
+from indexer.demo.captions import AXES, Claim, any_caption, scene_code
+from indexer.demo.world import COLOURS, KIND_NAMES, Scene
+from training.evaluate import Scores, encode_texts, measure_tensors, prepare_held_out
+from training.feed import Feed
+from training.model_io import CONTEXT, MEAN, MODEL_CONFIG, SIDE, STD, new_model, read_weights, write_model
 
 PROGRESS_SEED = 900_001
 """The series of scenes that the progress report is measured on; training and the model card use others."""

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .draw import render
-from .world import Scene, scene_at
+from indexer.demo.draw import render
+from indexer.demo.world import Scene, scene_at
 
 Pixels = npt.NDArray[np.uint8]
 
