@@ -37,9 +37,9 @@ def flat_bytes(folder: Path, starts: str = "") -> int:
 
 
 def fanned_bytes(folder: Path, enough: int = ENOUGH) -> int:
-    """Bytes of the files in the sub-folders of `folder`: exact up to some `enough` of them, else estimated from those.
+    """Bytes of the files in the sub-folders of `folder`, estimated from about `enough` if there are more.
 
-    For folders in which files are laid by their hashes. A million files take as long as `enough` of them, 50 ms.
+    For files laid out by their hashes, which spread evenly. A million files take as long as `enough` of them, 50 ms.
     """
     total = count = 0
     folders = _folders(folder)
