@@ -1,4 +1,4 @@
-"""Work that takes longer than a page may: done once for all visitors, in a thread, and looked in on by the pages."""
+"""Background jobs: work too slow for a page, done once for all visitors, in a thread, polled by pages."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ Report = Callable[[float, str], None]
 
 
 class Background:
-    """Jobs by key: the state of the library should be part of it. One is at work at a time, the others wait."""
+    """Jobs by key, which should contain the state of the library. One runs at a time, the others wait."""
 
     def __init__(self) -> None:
         self._jobs: Lru[Hashable, Job[Any]] = Lru(KEPT, pinned=lambda job: job.is_running)
         self._turn = threading.Lock()  # two at once would take each other's cores, and those of the searches
 
     def job(self, key: Hashable, work: Callable[[Report], T]) -> Job[T]:
-        """The job of this key; started where there is none yet. One that failed stays failed: `forget` it first."""
+        """The job of this key; started where there is none. A failed one stays failed: `forget` it first."""
         new: Job[T] = Job()
         job = self._jobs.get_or_make(key, lambda: new)
         if job is new:

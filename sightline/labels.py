@@ -1,4 +1,4 @@
-"""Zero-shot labels: which of a few given words suits each picture best, and how sure the model is of it.
+"""Zero-shot labels: which of a few given words suits each picture best, and with what probability.
 
 A label is put into templates ("a photo of a {}"), the unit vectors of its texts are averaged, and the mean is brought
 back to unit length (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
@@ -228,7 +228,7 @@ def _labelled(
 
 
 def _top_k(scores: Floats, top: int) -> Ids:
-    """Rows of the `top` highest scores of each column, best first, equal ones in the order of the rows: (top, n)."""
+    """Rows of the `top` highest scores of each column, best first, equal ones in row order: (top, n)."""
     if top == 1:
         return np.asarray(scores.argmax(axis=0)[None], np.int64)
     return np.asarray(np.argsort(-scores, axis=0, kind="stable")[:top], np.int64)

@@ -1,4 +1,4 @@
-"""The public door: a library of pictures, opened from Python. docs/python-api.md shows it task by task."""
+"""The public Python API: a library of pictures. docs/python-api.md shows it task by task."""
 
 from __future__ import annotations
 

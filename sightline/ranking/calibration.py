@@ -51,7 +51,7 @@ _UNKNOWN: Final = NullStats(0.1, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class TermCalibration:
-    """Turns one term's cosines into z-scores: 0 at the relevance threshold, in standard deviations of the term.
+    """Turns one term's cosines into z-scores, in its standard deviations above the relevance threshold.
 
     z = (cosine - threshold) / scale, with
 
@@ -142,7 +142,7 @@ def calibrate(cosines: Floats, nulls: NullStats) -> TermCalibration:
 
 
 def null_stats(cosines: Floats) -> NullStats:
-    """The statistics of null queries, from cosines to a sample, float32 (queries, n); NaN where one must not count."""
+    """The statistics of null queries, from cosines to a sample, float32 (queries, n); NaN is left out."""
     medians = np.nanmedian(cosines, axis=1)
     std = float(np.median(medians - np.nanquantile(cosines, _SIGMA, axis=1)))
     # Pictures that are all alike, or a single one, have no deviation; that of the queries on one picture remains.
