@@ -190,7 +190,7 @@ Change = Literal["failed", "new", "back", "changed", "unencoded", "outdated"]
 def changes(
     catalog: Catalog, scan: RootScan, space_id: int, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path]
 ) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
-    """Walk a target: its files by sizes and times against what the library knows; notes in `scan` what is there.
+    """Walk a target: compare sizes and times with what the library knows; note in `scan` what is there.
 
     Yields:
         For many files at a time: how many are unchanged, and all others with what they are.

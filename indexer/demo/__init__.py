@@ -1,4 +1,4 @@
-"""A small world to try the project on: a picture generator and the recipe that trained the model of the space `demo`.
+"""A picture generator to try the project on, and the recipe of the model of the space `demo`.
 
 Importing this package costs nothing; the modules below it import Pillow, torch and open_clip as they need them.
 """
