@@ -19,7 +19,7 @@ KEPT: Final = 64
 
 
 class Bundles:
-    """What can be fetched as an archive: pictures of a library, by a name that can't be guessed. In memory only."""
+    """Pictures of a library to fetch as an archive, by names that can't be guessed. In memory only."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._names: Lru[tuple[Library, tuple[int, ...]], str] = Lru(kept)
