@@ -1,4 +1,4 @@
-"""Our gallery against the same page of stock widgets, in a real browser: seconds, and bytes over the socket.
+"""Our gallery against the same page of stock widgets, in a real browser: seconds, and socket bytes.
 
     python benchmarks/page.py [--hits 60,200,500,2000] [--rounds 5] [--patience 60]
 

@@ -1,4 +1,4 @@
-"""Searching at 100,000, 1 million, 10 million vectors: ours in each of its tiers beside what others use.
+"""Searching 100,000, 1 million and 10 million vectors: each of our tiers beside other libraries.
 
     python benchmarks/scale.py [--sizes 100000] [--engine NAME]... [--rounds 3] [--limit-minutes 20] [--scratch FOLDER]
 
@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 
 def measure(data: Data, names: Sequence[str], rounds: int, limit: float, seconds: float, memory: int) -> dict[str, Row]:
-    """Build every index of `names`, then ask them in rounds; by name what was measured, or {"not run": why}."""
+    """Build every index of `names`, then ask them in rounds; results by name, or {"not run": why}."""
     found: dict[str, Row] = {}
     count, dim = data.facts["count"], data.facts["dim"]
     for name in names:
