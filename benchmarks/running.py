@@ -131,7 +131,7 @@ def growth(folder: Path, pictures: int) -> tuple[float, float]:
 @click.option("--pictures", default=2_000, show_default=True, type=click.IntRange(512), help="The small library's.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 def main(files: int, pictures: int, rounds: int) -> None:
-    """Measure what is around encoding and print a table."""
+    """Measure the costs besides encoding and print a table."""
     with tempfile.TemporaryDirectory() as scratch:
         photos, library = Path(scratch) / "photos", Path(scratch) / "library"
         tiny_pictures(photos, files)

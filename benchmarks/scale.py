@@ -6,7 +6,7 @@ Vectors and queries are made as scale_data.py says, 512 wide and in half precisi
 single precision. scale_engines.py has what is compared and its settings. Each index is built by a process of its own
 and asked by another: memory is what the second one's resident set grew by while it answered, and in brackets the part
 of it that is mapped files, which the system takes back when something else needs the memory. hnswlib and usearch are
-no part of Sightline: `pip install hnswlib usearch` puts them beside it, and what is missing is left out, aloud. An
+no part of Sightline: `pip install hnswlib usearch` puts them beside it, and what is missing is named and left out. An
 index that needs more memory than is free (--memory says otherwise), or more minutes than --limit-minutes, is not run,
 and the table says so.
 
@@ -166,7 +166,7 @@ def report(count: int, dim: int, found: dict[str, Row]) -> str:
 
 
 def chosen(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> list[str]:
-    """The engines asked for, or all; those that are not installed are left out, aloud."""
+    """The engines asked for, or all; those that are not installed are left out, with a message."""
     names = list(value or ENGINES)
     missing = [name for name in names if find_spec(ENGINES[name].module) is None]
     if missing:

@@ -210,7 +210,7 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
 
 
 def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:
-    """A mistyped folder must not leave an empty library behind."""
+    """Check the folders first: a mistyped one must not leave an empty library behind."""
     from indexer.roots import find_targets
     from store.library import DATABASE
 

@@ -28,7 +28,7 @@ class Finisher:
         self._gone: list[int] = []
 
     def mark_missing(self, scans: Sequence[RootScan]) -> list[Failed]:
-        """Mark the photos missing that the walks did not find.
+        """Mark as missing the photos that the walks did not find.
 
         Returns:
             What the walks could not read; it is yet to be committed.

@@ -270,7 +270,7 @@ class Pipeline:
             self._collect(encoder.ahead)
 
     def _collect(self, left: int = 0) -> None:
-        """Take the oldest batches from the device, until it has only so many `left`."""
+        """Take the oldest batches from the device, until only `left` remain."""
         while self._batches.in_flight_batches > left:
             with self._progress.waiting("encode"):
                 encoded = self._batches.collect(self._get_encoder())

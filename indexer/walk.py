@@ -95,7 +95,7 @@ def walk_folders(
         start: a folder inside `root` to walk instead of all of it.
 
     Yields:
-        What would be `Found`, as bare tuples: a walk of an unchanged folder is mostly the making of these.
+        The fields of `Found`, as bare tuples: making them is most of the cost of walking an unchanged folder.
     """
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}

@@ -26,9 +26,9 @@ class Job(Generic[T]):
 
     Attributes:
         done: the share that is done, 0 to 1.
-        doing: what it is at, for people.
-        result: what came of it; None until it is done.
-        error: why nothing came of it, for people; empty otherwise.
+        doing: the present step, for people.
+        result: what the work returned; None until it is done.
+        error: why it failed, for people; empty otherwise.
     """
 
     done: float = 0.0
@@ -43,7 +43,7 @@ class Job(Generic[T]):
         return not self._ended.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, so long at most; whether it came. What is quick need not be shown as work."""
+        """Wait at most `seconds` for the end; returns whether it came. A quick job need not show progress."""
         return self._ended.wait(seconds)
 
 
@@ -67,7 +67,7 @@ class Background:
         return job
 
     def forget(self, key: Hashable) -> None:
-        """Do it anew the next time that it is asked for."""
+        """Forget the job of this key, so that the next call of `job` starts it anew."""
         self._jobs.drop(lambda known: known == key)
 
     def _run(self, job: Job[T], work: Callable[[Report], T]) -> None:

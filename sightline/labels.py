@@ -79,7 +79,7 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
 
     Raises:
         QueryError: there are none, more than `MAX_LABELS`, two are the same but for upper and lower case, or one has
-            half a character in it.
+            a lone surrogate in it.
     """
     made = [label for label in (" ".join(given.split()) for given in labels) if label]
     if not made:
@@ -103,7 +103,7 @@ def checked_templates(templates: Sequence[str]) -> list[str]:
     """Templates, each with a place for the label.
 
     Raises:
-        QueryError: there are none, more than `MAX_TEMPLATES`, or one has no `{}` or half a character in it.
+        QueryError: there are none, more than `MAX_TEMPLATES`, or one has no `{}` or a lone surrogate in it.
     """
     if not 1 <= len(templates) <= MAX_TEMPLATES:
         raise QueryError(f"There are {len(templates)} templates; 1 to {MAX_TEMPLATES} can be averaged.")

@@ -31,7 +31,7 @@ _HEADER: Final = b"Exif\x00\x00"
 
 
 def routes() -> list[Route]:
-    """All of them."""
+    """The routes of this module."""
     return [Route("/failed/{name:path}", _failed)]
 
 

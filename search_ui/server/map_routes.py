@@ -28,7 +28,7 @@ LAND: Final = Path(__file__).parent.parent / "components" / "map" / "land.bin"
 
 
 def routes() -> list[Route]:
-    """All of them; what begins with one of `NAMES` and matches none is not found."""
+    """The routes; an address that begins with one of `NAMES` and matches none is not found."""
     return [
         Route("/points/land.bin", _land),
         Route("/points/picture/{id:path}", _picture),

@@ -27,7 +27,7 @@ NAMES: Final = ("thumb", "preview", "original", "picture", "land.svg")
 
 
 def routes() -> list[Route]:
-    """All of them; what begins with one of `NAMES` and matches none is not found."""
+    """The routes; an address that begins with one of `NAMES` and matches none is not found."""
     return [
         Route("/thumb/{name:path}", _thumb),
         Route("/preview/{name:path}", _preview),

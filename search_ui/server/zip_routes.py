@@ -98,7 +98,7 @@ def _shown(library: Library, content_id: int) -> str:
 
 
 class _Names:
-    """Names that were not given yet."""
+    """Names that were not used yet in an archive."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()

@@ -77,7 +77,7 @@ class Encoder:
             probe: how the fastest way to run it on a CPU is measured, where that is not known yet.
 
         Raises:
-            SpaceError: the files can't be loaded, or the device or precision is not to be had here.
+            SpaceError: the files can't be loaded, or the device or precision is not available here.
         """
         self.model = model
         self.device = choose_device(device)

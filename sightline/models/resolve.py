@@ -72,7 +72,7 @@ def resolve(spec: str, *, offline: bool = False) -> Model:
     Files that are not here yet are downloaded once, unless `offline` or HF_HUB_OFFLINE says not to.
 
     Raises:
-        SpaceError: the name is unknown, the folder holds no model, or the files are neither here nor to be had.
+        SpaceError: the name is unknown, the folder holds no model, or the files are neither here nor downloadable.
     """
     spec = spec.strip()
     if spec == DEMO:

@@ -32,7 +32,7 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def flat_bytes(folder: Path, starts: str = "") -> int:
-    """Bytes of the files in a folder, but not of those in its sub-folders, whose names start so."""
+    """Bytes of the files directly in a folder whose names begin with `starts`."""
     return sum(entry.size for entry in _files(str(folder)) if os.path.basename(entry.path).startswith(starts))  # noqa: PTH119
 
 
