@@ -1,4 +1,4 @@
-"""What a run shows: a progress bar where someone is looking, and a summary at the end. All of it on stderr."""
+"""The output of a run, on stderr: a progress bar where someone is looking, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RunScreen:
-    """A progress bar with pictures per second, what bounds it and the time left; silent when not a terminal."""
+    """A progress bar with pictures per second, bottleneck and time left; silent when not a terminal."""
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
         from rich.console import Console

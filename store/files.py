@@ -12,7 +12,7 @@ TEMPORARY = ".tmp-"
 
 
 def writable(path: Path) -> bool:
-    """Whether this process may write `path`: asked of the user it acts as, not of the one who started it."""
+    """Whether this process may write `path`, by its effective user, not its real one."""
     effective = os.access in os.supports_effective_ids
     return os.access(path, os.W_OK, effective_ids=effective)
 
