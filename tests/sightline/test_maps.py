@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import browser
+import indexing
 import numpy as np
 import pytest
 from hypothesis import given
@@ -104,7 +104,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         drawn = write_pictures(folder / "photos", DRAWN, 0, (160, 120))
-        browser.add(folder / "library", folder / "photos", "demo")
+        indexing.add(folder / "library", folder / "photos", "demo")
         self.path = folder / "library"
         self.library = Library.open(self.path)
         self.layout = finished(maps_of(self.library), self.library)
