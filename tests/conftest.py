@@ -80,6 +80,21 @@ def index(library: Path, tiny_space: str, capfd: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 60 drawn `photos/`, one of them twice, and the `library/` of them. Not to be changed."""
+    import sightline
+    from indexer.demo.pictures import write_pictures
+
+    folder = tmp_path_factory.mktemp("library")
+    pictures = write_pictures(folder / "photos", 60, 0, (160, 120))
+    shutil.copy(folder / "photos" / pictures[0].path, folder / "photos" / "copy.jpg")
+    with sightline.Library(folder / "library") as library:
+        summary = library.index([folder / "photos"], space="demo")
+    assert (summary["added"], summary["duplicates"], summary["failed"]) == (60, 1, 0)
+    return folder
+
+
 @pytest.fixture
 def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that other users can reach, unlike pytest's own."""
