@@ -5,9 +5,8 @@
 #     WHEELS=FOLDER bash benchmarks/on_gpu.sh  # a machine without a network: FOLDER holds wheels, see below
 #
 # Wheels to carry where torch is there already (match the Python and torch of that machine):
-#   open_clip_torch timm ftfy transformers tokenizers safetensors faiss-gpu numba llvmlite scipy scikit-learn umap-learn
-#   pynndescent sqlalchemy streamlit starlette uvicorn python-multipart pillow pillow-heif simplejpeg click rich
-#   platformdirs lark filelock pytest pytest-timeout hypothesis torchcodec
+#   open_clip_torch timm ftfy transformers tokenizers safetensors faiss-gpu numba llvmlite scipy scikit-learn sqlalchemy
+#   pillow pillow-heif simplejpeg click rich platformdirs lark filelock pytest pytest-timeout hypothesis torchcodec
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-gpu-results}

@@ -5,45 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 # Before anything imports huggingface_hub: no test may wait for a network.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Two suites, their servers and browsers share the cores: a run that steps aside for all of them takes minutes.
 os.environ.setdefault("SIGHTLINE_NICE", "0")
 
-import browser
 import models
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
 from support import DEMO, Index, Outcome
-
-pytest_plugins = ["pages"]
 
 # Counts in the tests are those of `ci` (helpers/examples.py); `--hypothesis-profile=NAME` chooses another one.
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser, so that none is forgotten."""
-    for item in items:
-        if "chromium" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.browser)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Keep what a browser shows when a test fails: fixtures still hold it, and hear of the failure only later."""
-    report = yield
-    if report.failed and browser.VISITED:
-        browser.keep_evidence()
-    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,6 +80,21 @@ def index(library: Path, tiny_space: str, capfd: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 60 drawn `photos/`, one of them twice, and the `library/` of them. Not to be changed."""
+    import sightline
+    from indexer.demo.pictures import write_pictures
+
+    folder = tmp_path_factory.mktemp("library")
+    pictures = write_pictures(folder / "photos", 60, 0, (160, 120))
+    shutil.copy(folder / "photos" / pictures[0].path, folder / "photos" / "copy.jpg")
+    with sightline.Library(folder / "library") as library:
+        summary = library.index([folder / "photos"], space="demo")
+    assert (summary["added"], summary["duplicates"], summary["failed"]) == (60, 1, 0)
+    return folder
+
+
 @pytest.fixture
 def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that other users can reach, unlike pytest's own."""
@@ -110,15 +104,3 @@ def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser, for one module: it keeps an event loop running, which tests of other modules could not have."""
-    path = browser.chromium()
-    with sync_playwright() as playwright:
-        # --no-sandbox: in a container the browser runs as root. --disable-gpu-rasterization: Debian's Chromium turns it
-        # on, and where there is no GPU, drawing through an emulated one takes a quarter more of a test's time.
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu-rasterization"])
-        yield started
-        started.close()

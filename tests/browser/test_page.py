@@ -10,6 +10,7 @@ from typing import Any
 
 import browser
 import pytest
+import serving
 from browser import box, search, violations
 from pages import (
     ALL,
@@ -588,7 +589,7 @@ def test_narrow_and_dark(chromium: Browser, url: str, text: str) -> None:
 
 @pytest.mark.browser
 def test_no_library_then_one(chromium: Browser, tmp_path: Path, made: Path) -> None:
-    with browser.running(tmp_path / "library", tmp_path / "log.txt") as url:
+    with serving.running(tmp_path / "library", tmp_path / "log.txt") as url:
         context = chromium.new_context(base_url=url)
         page = context.new_page()
         page.goto("/")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import indexing
 import models
 import pytest
 from pages import HOSTILE, HOSTILE_NAME, component, said
@@ -37,9 +38,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = folder / "photos"
     write_pictures(photos, LIMIT + 5, 2, (160, 120))
     Image.linear_gradient("L").resize((160, 120)).convert("RGB").save(photos / HOSTILE)
-    browser.add(folder / "library", photos, models.picture_only(folder / BLIND))
-    browser.add(folder / "library", photos, models.clip_like(folder / OTHER))
-    browser.add(folder / "library", photos, "demo")
+    indexing.add(folder / "library", photos, models.picture_only(folder / BLIND))
+    indexing.add(folder / "library", photos, models.clip_like(folder / OTHER))
+    indexing.add(folder / "library", photos, "demo")
     return folder
 
 
@@ -141,7 +142,7 @@ def test_with_one_space_the_page_says_the_command_that_makes_another(
     photos = tmp_path / "some photos"
     photos.mkdir()
     shutil.copy(next((made / "photos").rglob("*.jpg")), photos)
-    browser.add(tmp_path / "library", photos, "demo")
+    indexing.add(tmp_path / "library", photos, "demo")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
     at(app, q=QUERY)
     assert "This library has one model" in said(app)

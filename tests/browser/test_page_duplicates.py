@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import indexing
 import pytest
 import streamlit
 from pages import HOSTILE, buttons, component, said
@@ -52,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy2(drawn[1], photos / "another.jpg")
     for number in (2, 3):
         shutil.copy2(drawn[number], photos / f"{drawn[number].stem} (1).jpg")
-    browser.add(folder / "library", photos, "demo")
+    indexing.add(folder / "library", photos, "demo")
     return folder
 
 
@@ -193,7 +194,7 @@ def test_where_all_is_there_once_the_page_says_so(
 ) -> None:
     (tmp_path / "photos").mkdir()
     shutil.copy(next((made / "photos").glob("*.jpg")), tmp_path / "photos")
-    browser.add(tmp_path / "library", tmp_path / "photos", "demo")
+    indexing.add(tmp_path / "library", tmp_path / "photos", "demo")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
     assert "Every picture of the library is there once" in said(at(app))
     assert "No two pictures of the library are this alike" in said(at(app, kind="near"))

@@ -13,6 +13,7 @@ from typing import Any
 
 import browser
 import pytest
+import serving
 from browser import box, violations
 from hypothesis import given
 from hypothesis import strategies as st
@@ -335,7 +336,7 @@ def test_names_of_others_are_text(chromium: Browser, made: Path, tmp_path: Path)
     shutil.copytree(made / "library", tmp_path / "library")
     with Library.open(tmp_path / "library") as library:
         library.marks.change(library.vectors.get(1).ids[:2].tolist(), add=[hostile])
-    with browser.running(tmp_path / "library", tmp_path / "log.txt") as url, browser.visiting(chromium, url) as page:
+    with serving.running(tmp_path / "library", tmp_path / "log.txt") as url, browser.visiting(chromium, url) as page:
         page.goto("/")
         page.get_by_role("button", name="Filters").click()
         value(page, hostile).click()

@@ -10,6 +10,7 @@ from typing import Any
 
 import browser
 import pytest
+import serving
 from browser import box, search, violations
 from gallery_page import BROKEN, NAMES
 from pages import ALL, COUNT, FIRST, HOSTILE, NOTHING, chips, less, more, names, parts, tiles
@@ -26,7 +27,7 @@ MAIN = "document.querySelector('[data-testid=stMain]')"
 @pytest.fixture(scope="module")
 def stage(made: Path) -> Iterator[str]:
     """The address of a page with nothing but the gallery, see gallery_page.py."""
-    with browser.staged(ROOT / "tests" / "helpers" / "gallery_page.py", made / "library", made / "stage.log") as url:
+    with serving.staged(ROOT / "tests" / "helpers" / "gallery_page.py", made / "library", made / "stage.log") as url:
         yield url
 
 

@@ -12,7 +12,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import browser
+import indexing
 import pytest
+import serving
 from pages import BOATS, COUNT, buttons, names, said, tiles
 from PIL import ExifTags, Image
 from playwright.sync_api import Browser, Page, expect
@@ -147,15 +149,15 @@ def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
     copies.mkdir()
     files = sorted((tmp_path / "photos").glob("*.jpg"))[:4]
     shutil.copy(files[0], copies / "stays.jpg")
-    browser.add(tmp_path / "library", tmp_path / "photos", "demo")
-    browser.add(tmp_path / "library", copies, "demo")
+    indexing.add(tmp_path / "library", tmp_path / "photos", "demo")
+    indexing.add(tmp_path / "library", copies, "demo")
     with Library.open(tmp_path / "library") as library:
         ids = {os.fsdecode(photo.path): photo.content_id for photo in library.catalog.photos_of(list(range(1, 300)))}
         library.marks.favourite([ids[files[1].name]], True)
         library.marks.change([ids[files[1].name], ids[files[0].name]], add=["holiday"])
     for file in files:
         file.unlink()
-    browser.add(tmp_path / "library", tmp_path / "photos", "demo")
+    indexing.add(tmp_path / "library", tmp_path / "photos", "demo")
     with page_of(tmp_path / "library", monkeypatch) as app:
         app.run()
         assert "Forget them" not in buttons(app)
@@ -186,7 +188,7 @@ def test_a_folder_that_is_not_there_is_marked_and_is_left_out(
 ) -> None:
     for name in ("drive", "disk"):
         write_pictures(tmp_path / name, 2, len(name), (64, 48))
-        browser.add(tmp_path / "library", tmp_path / name, "demo")
+        indexing.add(tmp_path / "library", tmp_path / name, "demo")
     (tmp_path / "drive").rename(tmp_path / "away")
     with page_of(tmp_path / "library", monkeypatch) as app:
         app.run()
@@ -282,7 +284,7 @@ def test_a_photograph_that_was_cut_short_shows_the_thumbnail_its_camera_made(tmp
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (photos / "none.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     Image.new("RGB", (64, 48)).save(photos / "good.png")
-    browser.add(tmp_path / "library", photos, "demo")
+    indexing.add(tmp_path / "library", photos, "demo")
     with Library.open(tmp_path / "library") as library:
         rows = {
             row.where.rsplit("/", 1)[1]: row.id for row in library_reports.failed(library.catalog, None, "", 9, 0)[0]
@@ -416,7 +418,7 @@ def test_pictures_that_came_are_offered_and_the_page_stays_until_they_are_asked_
     expect(first).to_be_visible()
     before = first.inner_text()
     write_pictures(tmp_path / "more", 3, 99, (320, 240))
-    browser.add(made / "library", tmp_path / "more", "demo")
+    indexing.add(made / "library", tmp_path / "more", "demo")
     offer = page.get_by_role("button", name="3 new pictures: show them")
     expect(offer).to_be_visible()
     expect(first).to_have_text(before)
@@ -487,7 +489,7 @@ def test_a_narrow_window_needs_no_scrolling_sideways(chromium: Browser, url: str
 def test_a_server_without_a_library_indexes_the_first_folder(chromium: Browser, tmp_path: Path) -> None:
     write_pictures(tmp_path / "photos", 3, 5, (64, 48))
     with (
-        browser.running(tmp_path / "library", tmp_path / "log") as url,
+        serving.running(tmp_path / "library", tmp_path / "log") as url,
         browser.visiting(chromium, url) as page,
     ):
         page.goto("/library")

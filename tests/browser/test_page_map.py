@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import indexing
 import numpy as np
 import pytest
 from pages import COUNT, HOSTILE, component, said
@@ -133,7 +134,7 @@ def few(tmp_path_factory: pytest.TempPathFactory, other_space: str) -> Path:
         colour = (50 * number, 90, 200 - 40 * number)
         Image.new("RGB", (64, 48), colour).save(folder / "photos" / f"{number}.png")
     for space in (other_space, "demo"):
-        browser.add(folder / "library", folder / "photos", space)
+        indexing.add(folder / "library", folder / "photos", space)
     return folder / "library"
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import indexing
 import pytest
+import serving
 from pages import (
     ALL,
     BOATS,
@@ -173,7 +175,7 @@ def test_the_place_of_a_picture_leads_to_those_near_it(
     Image.new("RGB", (64, 48), "teal").save(photos / "a.jpg", exif=exif)
     (photos / "sub").mkdir()
     shutil.copy(photos / "a.jpg", photos / "sub" / "again.jpg")
-    browser.add(tmp_path / "library", photos, "demo")
+    indexing.add(tmp_path / "library", photos, "demo")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
     opened(app, 1)
     codes = [code.value for code in app.code]
@@ -547,10 +549,10 @@ def test_without_its_file_a_picture_is_shown_small(
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.effect_noise((900, 600), 50).save(photos / "a.jpg")
-    browser.add(tmp_path / "library", photos, "demo")
+    indexing.add(tmp_path / "library", photos, "demo")
     content_hash = hashlib.sha256((photos / "a.jpg").read_bytes()).hexdigest()
     with (
-        browser.running(tmp_path / "library", tmp_path / "log") as address,
+        serving.running(tmp_path / "library", tmp_path / "log") as address,
         browser.visiting(chromium, address) as page,
     ):
         page.goto("/?photo=1")

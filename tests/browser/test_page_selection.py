@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import browser
+import indexing
 import numpy as np
 import pytest
 from browser import box, search, violations
@@ -59,7 +60,7 @@ def own(tmp_path: Path, tiny_space: str) -> Iterator[Library]:
     ):
         (photos / folder).mkdir(parents=True)
         shutil.copy(source[number], photos / folder / name)
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     with Library.open(tmp_path / "library") as library:
         yield library
 
@@ -91,7 +92,7 @@ def test_no_name_leads_out_of_where_an_archive_is_opened(own: Library, tmp_path:
 def test_a_name_that_is_no_text_can_be_written(own: Library, tmp_path: Path) -> None:
     folder = tmp_path / "own photos" / "a"
     (folder / "x.jpg").rename(folder / os.fsdecode(b"caf\xe9\n.jpg"))
-    browser.add(tmp_path / "library", tmp_path / "own photos", own.catalog.spaces()[0].model)
+    indexing.add(tmp_path / "library", tmp_path / "own photos", own.catalog.spaces()[0].model)
     id_ = next(id_ for name, id_ in ids_by_name(own).items() if "caf" in name)
     assert opened(b"".join(archive(own, [id_]))).namelist() == ["caf�_.jpg"]
 

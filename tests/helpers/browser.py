@@ -1,106 +1,26 @@
-"""Helpers for the tests of search_ui: a small library, a running server, a browser."""
+"""A browser for tests: what it visits, what is kept when a test fails, what axe-core finds."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from support import ROOT
 
-from indexer.commands import run as run_indexer
-
 RESULTS = ROOT / "test-results"
 VISITED: list[Page] = []
-DEMO_MODEL = ROOT / "sightline" / "models" / "demo" / "open_clip_config.json"
-
-
-def add(library: Path, photos: Path, space: str) -> None:
-    """Index a folder in this process, as the command line does."""
-    code = run_indexer([str(photos), "--library", str(library), "--space", space, "--precision", "fp32", "--quiet"])
-    assert code in (0, 1), code
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-# The server of the page, with another script in its place.
-STAGE = """
-import sys, uvicorn
-from streamlit.starlette import App
-from search_ui.server.asgi import configure, middleware
-script, port = sys.argv[1], int(sys.argv[2])
-app = App(script, middleware=middleware())
-configure("127.0.0.1", port)
-uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
-"""
-
-
-@contextmanager
-def running(library: Path, log: Path) -> Iterator[str]:
-    """The real server as a process of its own; gives its address."""
-    port = free_port()
-    command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline"]
-    # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
-    with _served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
-        yield url
-
-
-@contextmanager
-def staged(script: Path, library: Path, log: Path) -> Iterator[str]:
-    """The server with a script of the tests in the place of the pages; gives its address."""
-    port = free_port()
-    command = ["-c", STAGE, str(script), str(port)]
-    with _served(command, port, log, SIGHTLINE_LIBRARY=str(library), HF_HUB_OFFLINE="1") as url:
-        yield url
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-@contextmanager
-def _served(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **environment}
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            if process.poll() is not None:
-                raise AssertionError(f"the server ended with {process.returncode}:\n{log.read_text()}")
-            try:
-                urlopen(f"{url}/healthz", timeout=5).read()
-                break
-            except (URLError, OSError):
-                time.sleep(0.1)
-        else:
-            raise AssertionError(f"the server did not answer:\n{log.read_text()}")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def chromium() -> str | None:
     """The browser to drive: playwright's own or the system's; skips where there is none, except in CI."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     if Path(own).exists():

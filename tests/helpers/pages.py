@@ -1,31 +1,21 @@
-"""What tests of the pages share: a small library, the pages without a browser, and with one."""
+"""What tests of the pages ask: of the page without a browser, of the one in a browser, and of the library itself."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
-import browser
-import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 from support import ROOT
 
-from indexer.demo.pictures import write_pictures
 from search_ui.parts import page_state
-from sightline.models.loaded import Encoders
 from sightline.query.edits import disliked, liked
 from sightline.query.parser import explain, parse, to_text
 from sightline.searcher import Searcher
-from store.library import Library
 
 APP = ROOT / "search_ui" / "app.py"
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
@@ -36,38 +26,6 @@ FIRST = page_state.FIRST
 ALL = "width:>=1 dedup:off"  # what every picture is
 BOATS = "two red boats"
 NOTHING = "purple elephant"
-
-
-@pytest.fixture(scope="session")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `photos/`, drawn by the demo, and the `library/` of them; more than a page. Not to be changed."""
-    folder = tmp_path_factory.mktemp("pages")
-    photos = folder / "photos"
-    drawn = write_pictures(photos, DRAWN, 0, (320, 240))
-    boats = next(picture for picture in drawn if "two red boats" in " ".join(picture.captions))
-    with Image.open(photos / boats.path) as image:
-        image.convert("RGB").save(photos / "again.jpg", quality=60)
-    for name, size in (("panorama.jpg", (900, 120)), ("strip.jpg", (60, 400)), (HOSTILE, (320, 240))):
-        Image.linear_gradient("L").resize(size).convert("RGB").save(photos / name)
-    (photos / "zz _broken_ [x](y).jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
-    browser.add(folder / "library", photos, "demo")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def made(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same for one module, with a library of its own to change; `photos/` are those of all."""
-    folder = tmp_path_factory.mktemp("page")
-    shutil.copytree(indexed / "library", folder / "library")
-    (folder / "photos").symlink_to(indexed / "photos")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def searcher(made: Path) -> Iterator[Searcher]:
-    """The same library as the page shows, searched beside it."""
-    with Library.open(made / "library") as library:
-        yield Searcher(library, Encoders(offline=True))
 
 
 def names(searcher: Searcher, text: str) -> list[str]:
@@ -91,13 +49,6 @@ def parts(text: str) -> list[str]:
 
 def first_id(searcher: Searcher, text: str) -> int:
     return searcher.search(parse(text)).hits[0].photo.content_id
-
-
-@pytest.fixture
-def app(made: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(made / "library"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return AppTest.from_file(str(APP), default_timeout=60)
 
 
 def said(app: AppTest) -> str:
@@ -142,7 +93,7 @@ def asked(app: AppTest, text: str) -> AppTest:
     app.query_params["q"] = text
     for _ in range(100):
         app.run()
-        assert not app.exception
+        assert not app.exception, app.exception
         if "Loading the model" not in said(app):
             break
     return app
@@ -164,21 +115,6 @@ def opened(app: AppTest, content_id: int) -> AppTest:
     app.session_state["photo"] = content_id
     query = app.query_params.get("q", "")  # a text or a list of texts
     return asked(app, query if isinstance(query, str) else query[0])
-
-
-@pytest.fixture(scope="module")
-def url(made: Path) -> Iterator[str]:
-    with browser.running(made / "library", made / "server.log") as address:
-        urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()  # the model is loaded when the tests begin
-        yield address
-    log = (made / "server.log").read_text()
-    assert "Traceback" not in log, log
-
-
-@pytest.fixture
-def page(chromium: Browser, url: str) -> Iterator[Page]:
-    with browser.visiting(chromium, url) as page:
-        yield page
 
 
 def tiles(page: Page, names: list[str]) -> None:

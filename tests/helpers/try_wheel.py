@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from browser import free_port
+from serving import free_port
 from support import ROOT
 
 PACKAGES = ("store", "sightline", "indexer", "search_ui")

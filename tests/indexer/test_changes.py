@@ -186,6 +186,21 @@ def test_prune_forgets_what_is_missing_and_only_that(photos: Path, index: Index,
     assert len(findable(library)) == 23
 
 
+def test_a_pruned_picture_loses_its_preview(photos: Path, index: Index, library: Path) -> None:
+    from indexer.commands import run
+
+    index(photos)
+    with Library.open(library) as opened:
+        first, second, *_ = opened.catalog.photos([1, 2]).values()
+        for row in (first, second):
+            opened.previews.write(row.hash, b"data")
+        (photos / first.display).unlink()
+        index(photos, "--prune")
+        assert [opened.previews.read(row.hash) for row in (first, second)] == [None, b"data"]
+        assert run(["forget", str(photos), "--library", str(library)]) == 0
+        assert opened.previews.read(second.hash) is None
+
+
 def test_a_root_that_is_gone_or_emptied_changes_nothing(
     photos: Path, index: Index, library: Path, tmp_path: Path
 ) -> None:

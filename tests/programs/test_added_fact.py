@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
-import browser
 import pytest
+import serving
 from PIL import ExifTags, Image
 from support import DEMO, Index
 
@@ -94,7 +94,7 @@ def test_an_added_fact_is_read_from_headers_and_can_be_asked_for_everywhere(
         group = next(group for group in contents(opened, Query())[1] if group["title"] == "Rating")
         assert [(value["text"], value["count"]) for value in group["values"][:2]] == [("rating:5", 2), ("rating:4", 2)]
     assert "rating" in CSV_HEADER
-    with browser.running(library, tmp_path / "log.txt") as url:
+    with serving.running(library, tmp_path / "log.txt") as url:
 
         def get(path: str) -> dict[str, object]:
             answer: dict[str, object] = json.load(urlopen(f"{url}/api/v1/{path}"))

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import browser
+import indexing
 import models
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path, photos: Path, tiny_space: str) -> Path:
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     return tmp_path / "library"
 
 
@@ -248,7 +248,7 @@ def test_json_lines_parse_and_keep_any_path(path: Path, photos: Path, tiny_space
     shutil.copy(os.fsencode(photos / "sea" / "00.jpg"), os.fsencode(photos) + b"/caf\xe9\n.jpg")
     draw(photos / "déjà vu.jpg", 50)
     (photos / "sea" / "00.jpg").unlink()
-    browser.add(path, photos, tiny_space)
+    indexing.add(path, photos, tiny_space)
     done = run("query", "--all", "--json", SIGHTLINE_LIBRARY=str(path), PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
@@ -272,7 +272,7 @@ def test_paths_are_just_as_the_file_system_spells_them(
     name = os.fsencode(photos) + b"/caf\xe9\n.jpg"
     shutil.copy(os.fsencode(photos / "sea" / "00.jpg"), name)
     (photos / "sea" / "00.jpg").unlink()
-    browser.add(path, photos, tiny_space)
+    indexing.add(path, photos, tiny_space)
     assert name in sightline("query", "--all", "--paths", "--print0").raw.split(b"\0")
     assert name + b"\n" in sightline("query", "--all", "--paths").raw
 
@@ -420,7 +420,7 @@ def test_names_that_are_no_text_are_exported(
     sightline: Sightline, path: Path, photos: Path, tiny_space: str, tmp_path: Path
 ) -> None:
     (photos / "sea" / "00.jpg").rename(os.fsdecode(os.fsencode(photos) + b"/sea/caf\xe9.jpg"))
-    browser.add(path, photos, tiny_space)
+    indexing.add(path, photos, tiny_space)
     for _ in range(2):
         sightline("export", "--to", tmp_path / "out", "folder:sea")
     names = [os.fsencode(file.name) for file in (tmp_path / "out").iterdir()]
@@ -527,7 +527,7 @@ def test_labels_that_cant_be_given_exit_2(sightline: Sightline, tmp_path: Path) 
 
 
 def test_labels_in_a_space_without_words(tmp_path: Path, photos: Path, sightline: Sightline) -> None:
-    browser.add(tmp_path / "other", photos, models.picture_only(tmp_path / "pictures"))
+    indexing.add(tmp_path / "other", photos, models.picture_only(tmp_path / "pictures"))
     assert "no words" in sightline("label", "cat", "--library", tmp_path / "other", code=2).err
 
 
@@ -643,7 +643,7 @@ def test_marks_of_pictures_that_are_not_here_are_reported(
     own = ids(sightline)["sea/00.jpg"]
     sightline("tag", own, "--add", "best")
     sightline("export-marks", tmp_path / "marks.json")
-    browser.add(tmp_path / "other", photos / "hills", tiny_space)
+    indexing.add(tmp_path / "other", photos / "hills", tiny_space)
     done = sightline("import-marks", tmp_path / "marks.json", "--library", tmp_path / "other", code=1)
     assert "marks of 1 picture not in this library" in done.err
     assert sightline("tags", "--library", tmp_path / "other").raw == b""
@@ -660,7 +660,7 @@ def test_photos_set_aside_go_to_a_file_and_come_back(
         opened.marks.set_aside([photo.photo_id], False)
         assert "1 photo set aside added" in sightline("import-marks", tmp_path / "marks.json").err
         assert opened.marks.set_aside_of() == {photo.photo_id}
-    browser.add(tmp_path / "other", photos / "hills", tiny_space)
+    indexing.add(tmp_path / "other", photos / "hills", tiny_space)
     done = sightline("import-marks", tmp_path / "marks.json", "--library", tmp_path / "other", code=1)
     assert "Left out: 1 photo set aside, not in this library" in done.err
     assert "sea/00.jpg" in done.err

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import browser
+import indexing
 import numpy as np
 import pytest
 from hypothesis import given
@@ -304,7 +304,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy2(drawn[1], photos / BROKEN_NAME)
     with Image.open(drawn[2]) as image:
         image.resize((200, 150)).save(photos / "small.jpg", quality=80)
-    browser.add(folder / "library", photos, "demo")
+    indexing.add(folder / "library", photos, "demo")
     return folder
 
 

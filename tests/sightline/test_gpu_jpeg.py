@@ -8,22 +8,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import models
 import numpy as np
 import pytest
-import torch
 from pictures import TURNS, decibels, encoded, final, oriented, photo
-from searching import vectors_of
 
-from indexer.commands import run as run_indexer
-from indexer.pipeline import Options, Pipeline
 from sightline.images.decode import Decoded, DecodeError, decode
 from sightline.images.gpu_jpeg import GpuJpegDecoder
-from sightline.models.encoder import Encoder
-from sightline.models.resolve import resolve
-from store.library import Library
 
 pytest.importorskip("torchcodec", reason="torchcodec is made for Linux only")
 
@@ -100,38 +91,3 @@ def test_a_closed_decoder_leaves_pictures_to_the_cpu(gpu: GpuJpegDecoder) -> Non
     gpu.close()
     assert isinstance(together([encoded(photo(64, 48), "JPEG")], gpu)[0], Decoded)
     assert gpu.decoded == 0
-
-
-def test_a_run_that_decodes_on_a_gpu_fills_the_same_library(tmp_path: Path, gpu: GpuJpegDecoder) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for step in range(60):
-        data = encoded(photo(240 + step, 200), "JPEG", exif=oriented(step % 8 + 1))
-        (photos / f"{step}.jpg").write_bytes(data if step % 20 else data[: len(data) // 2])
-    (photos / "other.png").write_bytes(encoded(photo(100, 80), "PNG"))
-    model = resolve(models.clip_like(tmp_path / "model"))
-    held = []
-    for name, decoder in (("cpu", None), ("gpu", gpu)):
-        with Library.create(tmp_path / name) as library:
-            encoder = Encoder(model, device="cpu", precision="fp32")
-            summary = Pipeline(library, model, Options(workers=2), encoder=encoder, gpu=decoder).run([photos])
-            assert (summary.encoded, summary.failed) == (58, 3)
-            failed = sorted((each.path, each.stage, each.reason) for each in library.catalog.failures())
-            held.append((vectors_of(library), failed))
-    assert gpu.decoded > 0
-    (here, failed_here), (there, failed_there) = held
-    assert failed_here == failed_there
-    assert here.keys() == there.keys()
-    assert all(vector @ there[key] >= 0.999 for key, vector in here.items())
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
-def test_a_gpu_that_is_not_here_is_refused_before_anything_is_done(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.jpg").write_bytes(encoded(photo(64, 48), "JPEG"))
-    command = [str(tmp_path / "photos"), "--library", str(tmp_path / "library"), "--decode-on", "gpu"]
-    assert run_indexer(command) == 2
-    assert "needs a CUDA device" in capsys.readouterr().err
-    assert not (tmp_path / "library" / "library.sqlite").exists()

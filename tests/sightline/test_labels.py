@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import browser
+import indexing
 import models
 import numpy as np
 import pytest
@@ -105,11 +105,9 @@ def test_a_class_is_the_unit_mean_of_its_templates(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def held_out(tmp_path_factory: pytest.TempPathFactory) -> tuple[Searcher, dict[str, str]]:
     """A library of 100 held-out pictures, and the kind that each shows, by its path."""
-    if not browser.DEMO_MODEL.exists():
-        pytest.skip("the demo model is not there")
     folder = tmp_path_factory.mktemp("held-out")
     pictures = write_pictures(folder / "pictures", 100, HELD_OUT_SEED, (320, 240))
-    browser.add(folder / "library", folder / "pictures", "demo")
+    indexing.add(folder / "library", folder / "pictures", "demo")
     searcher = Searcher(Library.open(folder / "library"), Encoders(offline=True))
     return searcher, {picture.path: picture.scene.kind for picture in pictures}
 
@@ -166,10 +164,10 @@ def test_only_pictures_that_pass_the_filters_are_labelled(held_out: tuple[Search
 
 
 def test_missing_photos_get_no_label(tmp_path: Path, photos: Path, tiny_space: str) -> None:
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     gone = next(photos.rglob("*.jpg"))
     gone.unlink()
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     found = [picture.photo.display for picture in labelled(searcher, ["cat"])]
     assert len(found) == len(set(found)) == len(list(photos.rglob("*.jpg")))
@@ -214,14 +212,14 @@ def test_labels_that_make_no_sense_say_what_and_how_many(labels: str, said: str)
 def test_what_makes_no_sense_is_said_before_the_first_picture(
     tmp_path: Path, photos: Path, tiny_space: str, labels: list[str], options: dict[str, object], said: str
 ) -> None:
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     with pytest.raises((QueryError, SpaceError), match=said):
         label(searcher.library, searcher.encoders, searcher.space(), labels, **options)  # type: ignore[arg-type]
 
 
 def test_a_space_of_pictures_only_cant_label(tmp_path: Path, photos: Path) -> None:
-    browser.add(tmp_path / "library", photos, models.picture_only(tmp_path / "pictures"))
+    indexing.add(tmp_path / "library", photos, models.picture_only(tmp_path / "pictures"))
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     with pytest.raises(SpaceError, match="pictures but no words, so it can't label"):
         label(searcher.library, searcher.encoders, searcher.space(), ["cat"])

@@ -1,4 +1,4 @@
-"""`sightline.Library`: the same records as the JSON interface gives, and an import that costs nothing."""
+"""`sightline.Library`: what a program asks of it, and an import that costs nothing."""
 
 from __future__ import annotations
 
@@ -17,39 +17,19 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 from support import ROOT, as_nobody
 
 import sightline
-from indexer.demo.pictures import write_pictures
-from search_ui.server import asgi
 from store.errors import LibraryLockedError
 from store.lock import is_indexing, locked
 
 HEAVY = ("torch", "faiss", "sqlalchemy", "numpy", "numba", "PIL", "lark", "pandas", "streamlit", "sightline.library")
-QUERIES = (
-    "red boat", "boat -night", "boat date:2023..", "folder:2019-summer-brighton", "like:3", "like:3^2 sunset",
-    "boat dedup:off sort:date", "kite | house", "boat date:1999",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 60 drawn `photos/`, one of them twice, and the `library/` that `index` makes of them."""
-    folder = tmp_path_factory.mktemp("library")
-    drawn = write_pictures(folder / "photos", 60, 0, (160, 120))
-    shutil.copy(folder / "photos" / drawn[0].path, folder / "photos" / "copy.jpg")
-    with sightline.Library(folder / "library") as library:
-        summary = library.index([folder / "photos"], space="demo")
-    assert (summary["added"], summary["duplicates"], summary["failed"]) == (60, 1, 0)
-    return folder
 
 
 @pytest.fixture
-def path(made: Path, tmp_path: Path) -> Path:
+def path(drawn: Path, tmp_path: Path) -> Path:
     """A copy of the library that a test may change."""
-    shutil.copytree(made / "library", tmp_path / "library")
+    shutil.copytree(drawn / "library", tmp_path / "library")
     return tmp_path / "library"
 
 
@@ -57,25 +37,6 @@ def path(made: Path, tmp_path: Path) -> Path:
 def library(path: Path) -> Iterator[sightline.Library]:
     with sightline.Library(path) as opened:
         yield opened
-
-
-@pytest.fixture
-def client(path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """The JSON interface to the same library."""
-    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(path))
-    app = Starlette(middleware=asgi.middleware(["testserver"]))
-    return TestClient(app, base_url="http://127.0.0.1:8501")
-
-
-def answered(client: TestClient, method: str, address: str, **given: Any) -> dict[str, Any]:
-    answer = client.request(method, f"/api/v1/{address}", **given)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def timeless(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in answer.items() if name != "seconds"}
 
 
 # -- the import -----------------------------------------------------------------------------------------------------
@@ -98,67 +59,16 @@ def test_the_public_names_are_these_and_no_others() -> None:
         sightline.Libary  # noqa: B018
 
 
-# -- the same as the JSON interface ---------------------------------------------------------------------------------
+# -- searching, vectors, tags ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_a_search_is_what_the_json_interface_answers(
-    library: sightline.Library, client: TestClient, query: str
-) -> None:
-    library.tag([3, 4, 5], "seen")
-    library.favourite(3)
-    answer = answered(client, "GET", "search", params={"q": query, "limit": 20, "offset": 1})
-    hits = library.search(query, limit=20, offset=1)
-    assert hits == answer.pop("hits")
-    assert timeless(dict(hits.about)) == timeless(answer)
-
-
-def test_a_search_with_pictures_is_what_the_json_interface_answers(
-    library: sightline.Library, client: TestClient, made: Path
-) -> None:
-    file = made / "photos" / "copy.jpg"
-    answer = answered(client, "POST", "search", data={"q": "boat"}, files={"picture": file.read_bytes()})
-    for image in (file, str(file), file.read_bytes()):
-        assert library.search("boat", images=[image]) == answer["hits"]
-
-
-def test_a_picture_in_memory_finds_its_file(library: sightline.Library, made: Path) -> None:
-    with Image.open(made / "photos" / "copy.jpg") as image:
+def test_a_picture_in_memory_finds_its_file(library: sightline.Library, drawn: Path) -> None:
+    with Image.open(drawn / "photos" / "copy.jpg") as image:
         # Its pixels as they are stored: of a picture that EXIF does not turn these are the upright ones.
         assert image.getexif().get(0x0112, 1) == 1
         (first,) = library.search(images=[image], limit=1)
         assert first["copies"] == 2
         assert library.search(images=[image.convert("CMYK")], limit=1)[0]["id"] == first["id"]
-
-
-def test_a_picture_is_what_the_json_interface_says_of_it(library: sightline.Library, client: TestClient) -> None:
-    library.tag(7, "boat")
-    assert library.photo(7) == answered(client, "GET", "photos/7")
-    assert library.thumbnail(7) == client.get("/api/v1/photos/7/thumbnail").content
-    assert library.tags() == answered(client, "GET", "tags")["tags"] == [{"name": "boat", "count": 1}]
-
-
-@pytest.mark.parametrize("options", [{}, {"none": False, "top": 2}, {"templates": ["a drawing of a {}"]}])
-def test_labels_are_what_the_json_interface_gives(
-    library: sightline.Library, client: TestClient, options: dict[str, Any]
-) -> None:
-    labels = ["boat", "kite", "house"]
-    asked = {"labels": labels, "q": "date:2020..", "limit": 500, **options}
-    answer = answered(client, "POST", "label", json=asked)
-    found = library.label(labels, "date:2020..", **options)
-    assert found == answer["pictures"]
-    assert dict(found.about) == {"space": answer["space"], "query": answer["query"]}
-
-
-def test_similar_pictures_are_the_hits_of_like_without_the_picture(
-    library: sightline.Library, client: TestClient
-) -> None:
-    answer = answered(client, "GET", "search", params={"q": "like:3", "limit": 6})
-    assert answer["hits"][0]["id"] == 3
-    assert library.similar(3, limit=5) == answer["hits"][1:]
-
-
-# -- what only Python has -------------------------------------------------------------------------------------------
 
 
 def test_without_a_limit_a_search_gives_every_match(library: sightline.Library) -> None:
@@ -177,10 +87,10 @@ def test_photos_are_all_that_pass_the_filters(library: sightline.Library) -> Non
     assert library.photo(some[0]["id"]) | some[0] == library.photo(some[0]["id"])
 
 
-def test_duplicates_name_the_file_to_keep(library: sightline.Library, made: Path) -> None:
+def test_duplicates_name_the_file_to_keep(library: sightline.Library, drawn: Path) -> None:
     exact = library.duplicates("exact")
     assert [photo["state"] for photo in exact] == ["keep", "undecided"]
-    assert exact[1]["path"] == str(made / "photos" / "copy.jpg")
+    assert exact[1]["path"] == str(drawn / "photos" / "copy.jpg")
     assert exact.about == {"groups": 1, "min_cosine": 1.0}
     near = [library.duplicates(tolerance=step) for step in (1, 3, 5)]
     assert [len(found) for found in near] == sorted(len(found) for found in near)
@@ -188,7 +98,7 @@ def test_duplicates_name_the_file_to_keep(library: sightline.Library, made: Path
     assert library.duplicates("near", "folder:no-such-folder") == []
 
 
-def test_vectors_are_unit_rows_in_the_order_asked_for(library: sightline.Library, made: Path) -> None:
+def test_vectors_are_unit_rows_in_the_order_asked_for(library: sightline.Library) -> None:
     vectors = library.vectors([5, 2, 5])
     assert vectors.dtype == np.float32 and vectors.shape == (3, 128)
     np.testing.assert_array_equal(vectors[0], vectors[2])
@@ -241,9 +151,9 @@ def test_the_library_is_the_one_that_the_programs_would_open(path: Path, monkeyp
 
 @pytest.mark.slow
 def test_a_new_picture_is_found_once_it_is_indexed(
-    library: sightline.Library, tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+    library: sightline.Library, tmp_path: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boat = made / "photos" / library.search("boat", limit=1)[0]["path"]
+    boat = drawn / "photos" / library.search("boat", limit=1)[0]["path"]
     monkeypatch.chdir(tmp_path)
     Path("new").mkdir()
     shutil.copy(boat, "new/same.jpg")
@@ -259,7 +169,7 @@ def test_a_new_picture_is_found_once_it_is_indexed(
 
 
 @pytest.mark.slow
-def test_an_interrupt_stops_the_run_and_the_next_one_goes_on(tmp_path: Path, made: Path) -> None:
+def test_an_interrupt_stops_the_run_and_the_next_one_goes_on(tmp_path: Path, drawn: Path) -> None:
     path = tmp_path / "library"
 
     def interrupt() -> None:
@@ -270,9 +180,9 @@ def test_an_interrupt_stops_the_run_and_the_next_one_goes_on(tmp_path: Path, mad
     with sightline.Library(path) as library:
         threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
-            library.index([made / "photos"], space="demo")
+            library.index([drawn / "photos"], space="demo")
         assert not is_indexing(path)
-        library.index([made / "photos"], space="demo")
+        library.index([drawn / "photos"], space="demo")
         assert len(library.photos()) == 60
 
 
@@ -326,8 +236,8 @@ def test_a_run_that_fails_raises_what_the_indexer_said(library: sightline.Librar
         library.index([tmp_path])
 
 
-def test_a_library_that_may_not_be_written_can_be_searched(public_tmp: Path, made: Path) -> None:
-    shutil.copytree(made / "library", public_tmp / "library")
+def test_a_library_that_may_not_be_written_can_be_searched(public_tmp: Path, drawn: Path) -> None:
+    shutil.copytree(drawn / "library", public_tmp / "library")
     for each in [*(public_tmp / "library").rglob("*"), public_tmp / "library"]:
         each.chmod(0o755 if each.is_dir() else 0o644)
     with as_nobody(), sightline.Library(public_tmp / "library") as library:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import mean
 
-import browser
+import indexing
 import pytest
 import scripts
 from support import ROOT
@@ -25,7 +25,7 @@ measuring = scripts.load("benchmarks/relevance.py")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("relevance")
     scenes = measuring.draw(folder / "pictures", COUNT, SEED, measuring.WITHOUT, (160, 120))
-    browser.add(folder / "library", folder / "pictures", "demo")
+    indexing.add(folder / "library", folder / "pictures", "demo")
     return Searcher(Library.open(folder / "library"), Encoders(offline=True)), scenes
 
 

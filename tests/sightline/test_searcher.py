@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import browser
 import hypothesis.strategies as st
+import indexing
 import models
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path, photos: Path, tiny_space: str) -> Path:
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     return tmp_path / "library"
 
 
@@ -246,7 +246,7 @@ def test_matches_are_what_is_above_the_threshold_and_all_that_passes_where_nothi
 def test_versions_of_a_picture_take_one_place_and_unfold(tmp_path: Path, photos: Path) -> None:
     for quality in (60, 75):
         Image.open(photos / "07.jpg").save(photos / f"07 at {quality}.jpg", quality=quality)
-    browser.add(tmp_path / "library", photos, "demo")
+    indexing.add(tmp_path / "library", photos, "demo")
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     ids = ids_by_name(searcher)
     versions = {ids[name] for name in ("07.jpg", "07 at 60.jpg", "07 at 75.jpg")}
@@ -264,7 +264,7 @@ def test_what_a_hit_stands_for_does_not_depend_on_the_page_it_is_on(tmp_path: Pa
     for seed in range(5):
         draw(folder / f"{seed}.jpg", seed)
         Image.open(folder / f"{seed}.jpg").save(folder / f"z{seed}.jpg", quality=80)
-    browser.add(tmp_path / "library", folder, "demo")
+    indexing.add(tmp_path / "library", folder, "demo")
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     for text in ("sort:name ext:jpg", "a red boat"):
         whole = list(searcher.search(parse(text)).hits)
@@ -279,7 +279,7 @@ def test_what_a_hit_stands_for_does_not_depend_on_the_page_it_is_on(tmp_path: Pa
 def test_missing_photos_never_come_up(searcher: Searcher, path: Path, photos: Path, tiny_space: str) -> None:
     ids = ids_by_name(searcher)
     (photos / "06.jpg").unlink()
-    browser.add(path, photos, tiny_space)
+    indexing.add(path, photos, tiny_space)
     for text in ("boat", f"like:{ids['06.jpg']}", f"boat like:{ids['01.jpg']}", "name:*.jpg", "boat name:*.jpg"):
         result = searcher.search(parse(f"{text} dedup:off"))
         assert "06.jpg" not in [hit.photo.display for hit in result.hits]
@@ -309,7 +309,7 @@ def test_what_is_committed_later_is_found_without_opening_anew(
 ) -> None:
     assert len(names(searcher, "boat dedup:off")) == 12
     data = draw(photos / "new.jpg", 99)
-    browser.add(path, photos, tiny_space)
+    indexing.add(path, photos, tiny_space)
     assert len(names(searcher, "boat dedup:off")) == 13
     assert shown(searcher, data)[0].photo.display == "new.jpg"
     assert searcher.recent(1)[0].display == "new.jpg"
@@ -319,7 +319,7 @@ def test_the_space_is_the_default_one_or_the_one_named(
     searcher: Searcher, path: Path, photos: Path, other_space: str
 ) -> None:
     before = searcher.search(parse("boat")).space
-    browser.add(path, photos, other_space)
+    indexing.add(path, photos, other_space)
     after = searcher.search(parse("boat")).space
     assert before != after
     assert searcher.encoders.get(searcher.space()).model.dim == 48
@@ -330,7 +330,7 @@ def test_the_space_is_the_default_one_or_the_one_named(
 
 def test_a_model_that_changed_in_its_place_is_refused(tmp_path: Path, photos: Path) -> None:
     folder = tmp_path / "mine"
-    browser.add(tmp_path / "library", photos, models.clip_like(folder))
+    indexing.add(tmp_path / "library", photos, models.clip_like(folder))
     models.clip_like(folder, seed=7)
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     with pytest.raises(SpaceError, match="is not the one this library was indexed with"):
@@ -339,7 +339,7 @@ def test_a_model_that_changed_in_its_place_is_refused(tmp_path: Path, photos: Pa
 
 
 def test_words_in_a_space_of_pictures_only(tmp_path: Path, photos: Path) -> None:
-    browser.add(tmp_path / "library", photos, models.picture_only(tmp_path / "pictures"))
+    indexing.add(tmp_path / "library", photos, models.picture_only(tmp_path / "pictures"))
     searcher = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True))
     assert shown(searcher, (photos / "03.jpg").read_bytes())[0].photo.display == "03.jpg"
     with pytest.raises(SpaceError, match="knows pictures but no words"):
@@ -354,7 +354,7 @@ def test_a_library_of_one_picture_or_of_one_burst_can_be_searched(tmp_path: Path
         folder.mkdir()
         for number in range(count):
             picture.save(folder / f"{number}.jpg", quality=95 - number)
-        browser.add(tmp_path / f"library {count}", folder, "demo")
+        indexing.add(tmp_path / f"library {count}", folder, "demo")
         searcher = Searcher(Library.open(tmp_path / f"library {count}"), Encoders(offline=True))
         result = searcher.search(parse("two red boats at sunset dedup:off"))
         assert (result.strong, result.total) == (count, count)

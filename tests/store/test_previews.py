@@ -7,12 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from support import Index, as_nobody
+from support import as_nobody
 
-from indexer.commands import run
 from store.images.disk_usage import Entry, entries
 from store.images.previews import Previews
-from store.library import Library
 
 
 def named(number: int) -> bytes:
@@ -101,16 +99,3 @@ def test_a_preview_can_be_read_where_nothing_may_be_written(public_tmp: Path) ->
         path.chmod(0o555 if path.is_dir() else 0o444)
     with as_nobody():
         assert Previews(public_tmp).read(named(1)) == b"data"
-
-
-def test_a_pruned_picture_loses_its_preview(photos: Path, index: Index, library: Path) -> None:
-    index(photos)
-    with Library.open(library) as opened:
-        first, second, *_ = opened.catalog.photos([1, 2]).values()
-        for row in (first, second):
-            opened.previews.write(row.hash, b"data")
-        (photos / first.display).unlink()
-        index(photos, "--prune")
-        assert [opened.previews.read(row.hash) for row in (first, second)] == [None, b"data"]
-        assert run(["forget", str(photos), "--library", str(library)]) == 0
-        assert opened.previews.read(second.hash) is None

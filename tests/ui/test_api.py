@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import browser
 import httpx
+import indexing
 import models
 import pytest
 import schemathesis
+import serving
 from hypothesis import HealthCheck
 from PIL import Image
 from schemathesis.config import SchemathesisConfig
@@ -61,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_space: str) -> Path:
         picture.save(folder / "photos" / ("trips" if number % 2 else "") / f"{name}.jpg", exif=exif)
     shutil.copy(folder / "photos" / "red.jpg", folder / "photos" / "trips" / "again.jpg")
     (folder / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    browser.add(folder / "library", folder / "photos", tiny_space)
+    indexing.add(folder / "library", folder / "photos", tiny_space)
     return folder
 
 
@@ -218,7 +219,7 @@ def _like(shown: Any, real: Any, place: str) -> None:
 def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_path: Path) -> None:
     shutil.copy(made / "photos" / "blue.jpg", tmp_path / "boat.jpg")
     shown = re.findall(r"```sh\n(.+?)```(?:\n```json\n(.+?)```)?", DOCUMENTED, re.DOTALL)
-    with browser.running(library, tmp_path / "log.txt") as url:
+    with serving.running(library, tmp_path / "log.txt") as url:
         for commands, example in shown:
             for command in commands.strip().splitlines():
                 asked = _asked(command, tmp_path)
@@ -314,7 +315,7 @@ def test_pages_fit_together_and_a_library_that_moved_on_is_said(
     assert get(client, "search", q="boat", offset=10**12)["hits"] == []
     (tmp_path / "more").mkdir()
     Image.new("RGB", (64, 64), "yellow").save(tmp_path / "more" / "yellow.png")
-    browser.add(library, tmp_path / "more", tiny_space)
+    indexing.add(library, tmp_path / "more", tiny_space)
     said = refused(client.get("/api/v1/search", params={"q": "boat", "offset": 1, "generation": generation}), 409)
     assert said["generation"] == get(client, "status")["generation"] > generation
 
@@ -483,7 +484,7 @@ def test_a_path_that_is_no_text_is_given_as_bytes(
         Image.new("RGB", (64, 64), "yellow").save(os.fsencode(tmp_path / "odd") + b"/\xff.png", "PNG")
     except OSError:
         pytest.skip("this file system takes no such names")
-    browser.add(library, tmp_path / "odd", tiny_space)
+    indexing.add(library, tmp_path / "odd", tiny_space)
     (hit,) = get(client, "search", q="ext:png")["hits"]
     assert (hit["path_b64"], "path" in hit) == ("/y5wbmc=", False)
     (path,) = get(client, f"photos/{hit['id']}")["paths"]
@@ -656,7 +657,7 @@ def test_a_space_without_words_or_without_its_model_says_so(
         ("gone", models.clip_like(tmp_path / "clip", seed=3), 503),
     ):
         monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / name))
-        browser.add(tmp_path / name, made / "photos", space)
+        indexing.add(tmp_path / name, made / "photos", space)
         shutil.rmtree(space.removeprefix("local-dir:"))
         refused(client.get("/api/v1/search", params={"q": "boat"}), status)
         refused(client.post("/api/v1/label", json={"labels": ["boat"]}), status)

@@ -1,4 +1,4 @@
-"""What stands behind the dialog of one picture: parts of pictures, what is similar, the file manager, the drawing."""
+"""What stands behind the dialog of one picture: parts of pictures, the file manager, the drawing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import browser
+import indexing
 import numpy as np
 import pytest
 import scripts
@@ -22,8 +22,6 @@ from sightline.media.crop import LEAST, as_box, crop, crop_of
 from sightline.media.derived import preview
 from sightline.query.parser import parse
 from sightline.query.types import QueryError
-from sightline.searcher import Searcher
-from sightline.similar import similar
 from store.library import Library
 
 RED, GREEN, BLUE, WHITE = (200, 30, 30), (30, 180, 30), (30, 30, 200), (240, 240, 240)
@@ -117,7 +115,7 @@ def test_where_the_file_is_gone_what_was_made_of_it_is_cut(tmp_path: Path, tiny_
     photos = tmp_path / "photos"
     photos.mkdir()
     quarters((2400, 1600)).save(photos / "a.jpg")
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     right = (0.6, 0.1, 0.9, 0.4)
     with Library.open(tmp_path / "library") as library:
         assert Image.open(io.BytesIO(crop(library, 1, right))).size == (720, 480)
@@ -135,25 +133,6 @@ def test_where_the_file_is_gone_what_was_made_of_it_is_cut(tmp_path: Path, tiny_
             crop(library, 1, right)
         with pytest.raises(QueryError, match="no picture 99"):
             crop(library, 99, right)
-
-
-# -- similar --------------------------------------------------------------------------------------------------------
-
-
-def test_similar_pictures_are_the_nearest_and_never_the_picture_or_its_versions(searcher: Searcher) -> None:
-    hit = next(hit for hit in searcher.search(parse("two red boats")).hits if hit.folded)
-    id_, space = hit.photo.content_id, searcher.space()
-    found = similar(searcher.library, space.id, id_)
-    assert len(found) == len(set(found)) == 12
-    assert not {id_, *hit.folded} & set(found)
-    index = searcher.library.vectors.get(space.id)
-    own = index.vectors_of(np.array([id_]))[0]
-    cosines = index.vectors_of(np.array(found)) @ own
-    assert (np.diff(cosines) <= 1e-6).all()
-    like = searcher.search(parse(f"like:{id_}")).hits
-    assert found[:3] == [each.photo.content_id for each in like if each.photo.content_id not in {id_, *hit.folded}][:3]
-    assert similar(searcher.library, space.id, 10**9) == []
-    assert similar(searcher.library, space.id, id_, 3) == found[:3]
 
 
 # -- the file manager -----------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import browser
+import indexing
 import pytest
+import serving
 from PIL import Image
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from support import ROOT, as_nobody
@@ -37,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_space: str) -> Path:
     photos.mkdir()
     for number in range(3):
         Image.new("RGB", (640, 480), (80 * number, 120, 40)).save(photos / f"{number}.jpg")
-    browser.add(folder / "library", photos, tiny_space)
+    indexing.add(folder / "library", photos, tiny_space)
     return folder
 
 
@@ -78,7 +79,7 @@ class Own:
         return services().searcher().recent(1)[0].content_id
 
     def index(self) -> None:
-        browser.add(self.library, self.folder, self.space)
+        indexing.add(self.library, self.folder, self.space)
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def test_previews_of_a_library_that_may_not_be_written_are_shown_and_not_kept(
     library, photos = public_tmp / "library", public_tmp / "photos"
     photos.mkdir(mode=0o755)
     Image.new("RGB", (640, 480), "teal").save(photos / "a.png")
-    browser.add(library, photos, tiny_space)
+    indexing.add(library, photos, tiny_space)
     for path in (library, *library.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(library))
@@ -465,7 +466,7 @@ def test_settings_are_ours_whatever_the_environment_says(monkeypatch: pytest.Mon
 
 
 def test_the_server_listens_on_the_loopback_only_and_stops_when_told(library: Path, tmp_path: Path) -> None:
-    with browser.running(library, tmp_path / "log.txt") as url:
+    with serving.running(library, tmp_path / "log.txt") as url:
         port = int(url.rsplit(":", 1)[1])
         with socket.socket() as probe:
             probe.settimeout(5)
@@ -494,7 +495,7 @@ def _own_address() -> str:
 
 def test_ctrl_c_exits_130(library: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(browser.free_port()),
+        [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(serving.free_port()),
          "--no-browser", "--offline"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import models
@@ -13,18 +12,14 @@ import numpy as np
 import pytest
 import torch
 from open_clip.transformer import VisionTransformer
-from searching import vectors_of
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from indexer.pipeline import Options, Pipeline
 from sightline.models import load
 from sightline.models.devices import choose_device, choose_devices
 from sightline.models.encoder import Encoder
 from sightline.models.multi_gpu import MultiDeviceEncoder
 from sightline.models.resolve import Model, resolve
-from store.arrays import Floats
 from store.errors import SpaceError
-from store.library import Library
 
 
 @pytest.fixture(scope="module")
@@ -132,37 +127,6 @@ def test_closing_finishes_what_is_being_computed(model: Model, one: Encoder) -> 
         go.set()
         closing.join(60)
     np.testing.assert_allclose(pending.vectors(), one.encode_images(noise(3)), atol=1e-5)
-
-
-def test_a_run_with_batches_in_flight_gives_every_picture_its_own_vector(
-    photos: Path, tmp_path: Path, model: Model, one: Encoder, two: MultiDeviceEncoder
-) -> None:
-    made: list[dict[bytes, Floats]] = []
-    for name, encoder in (("one", one), ("two", two)):
-        with Library.create(tmp_path / name) as library:
-            summary = Pipeline(library, model, Options(batch_size=3), encoder=encoder).run([photos])
-            assert (summary.encoded, summary.added, summary.failed) == (24, 24, 0)
-            made.append(vectors_of(library))
-    assert made[0].keys() == made[1].keys()
-    for key, vector in made[0].items():
-        np.testing.assert_allclose(made[1][key], vector, atol=2e-3)  # kept as float16
-
-
-def test_a_run_that_is_stopped_with_batches_in_flight_loses_none_that_were_read(
-    photos: Path, tmp_path: Path, model: Model, two: MultiDeviceEncoder
-) -> None:
-    with Library.create(tmp_path / "library") as library:
-        first = Pipeline(library, model, Options(batch_size=2), encoder=two, report=lambda p: stop(p.done))
-
-        def stop(done: int) -> None:
-            if done >= 7:
-                first.stop.set()
-
-        encoded = first.run([photos]).encoded
-        assert 7 <= encoded < 24
-        assert len(vectors_of(library)) == encoded
-        assert Pipeline(library, model, Options(), encoder=two).run([photos]).encoded == 24 - encoded
-        assert len(vectors_of(library)) == 24
 
 
 def test_a_model_that_is_loaded_on_one_device_is_one_encoder(model: Model) -> None:

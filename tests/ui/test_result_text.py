@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import browser
+import indexing
 
 from search_ui.parts import result_text
 from sightline import humanize
@@ -14,7 +14,7 @@ from store.library import Library
 
 
 def test_facts_in_words(tmp_path: Path, photos: Path, tiny_space: str) -> None:
-    browser.add(tmp_path / "library", photos, tiny_space)
+    indexing.add(tmp_path / "library", photos, tiny_space)
     photo = Searcher(Library.open(tmp_path / "library"), Encoders(offline=True)).recent(1)[0]
     assert result_text.facts(photo)[0][0] == "Size"
     assert humanize.size(999) == "999 bytes"

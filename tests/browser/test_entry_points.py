@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import browser
 import httpx
+import indexing
 import pytest
+import serving
 from pages import APP, asked, grid
 from streamlit.testing.v1 import AppTest
 from support import ROOT
@@ -33,13 +34,13 @@ QUERIES = (
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("doors")
     write_pictures(folder / "photos", SHOWN, 2, (160, 120))
-    browser.add(folder / "library", folder / "photos", "demo")
+    indexing.add(folder / "library", folder / "photos", "demo")
     return folder / "library"
 
 
 @pytest.fixture(scope="module")
 def address(library: Path) -> Any:
-    with browser.running(library, library.parent / "log") as address:
+    with serving.running(library, library.parent / "log") as address:
         yield address
 
 
