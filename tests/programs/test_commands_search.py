@@ -570,7 +570,7 @@ def test_only_what_is_above_the_line_is_marked(sightline: Sightline, photos: Pat
             kept = sightline("query", "favourite:yes dedup:off", "--json").records
             assert {hit["id"] for hit in kept} == strong
             sightline("favourite", "--query", "favourite:yes", "--remove")
-    assert both, "some query should have hits that are only near its line"
+    assert both, "some query should have hits that are only near its threshold"
 
 
 def test_favourites(sightline: Sightline) -> None:
