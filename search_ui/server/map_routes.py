@@ -1,6 +1,6 @@
 """What the page of the map fetches: points, the land, and what a picture is called.
 
-Points are one block of numbers that goes to the graphics card as it is: JSON of a million would be fifty times the work
+Points are one block of numbers that goes to the GPU as it is: JSON of a million would be fifty times the work
 for the browser. All little-endian: "SLPT", the number of the format, the number of points n, 0, each uint32; x and y of
 each, float32; content ids, uint32 (n,); categories, uint8 (n,).
 """
