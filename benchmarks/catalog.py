@@ -1,4 +1,4 @@
-"""Filters, facets and orders over a catalogue of a million pictures: milliseconds, and the plan of every statement.
+"""Filters, facets and orders over a catalogue of a million pictures: milliseconds, and query plans.
 
     python benchmarks/catalog.py [--rows 1000000] [--rounds 5] [--analyze]
 
@@ -177,7 +177,7 @@ def plans(engine: Engine, call: Callable[[], object]) -> list[tuple[str, list[st
 
 
 def reads_table(line: str) -> bool:
-    """Whether a line of a plan reads the whole table of photos or contents, or a row of it for each in an index."""
+    """Whether a line of a plan scans photos or contents otherwise than in a covering index."""
     return line.startswith(("SCAN photos", "SCAN contents")) and "COVERING INDEX" not in line
 
 
@@ -216,7 +216,7 @@ def _size(answer: Any) -> int:
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--analyze", is_flag=True, help="Give SQLite statistics first.")
 def main(rows: int, rounds: int, analyze: bool) -> None:
-    """Print, for each filter, the median time and how many it gives; the plans of its statements on stderr."""
+    """Print the median time and the number of results of each filter; the query plans on stderr."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         started = time.perf_counter()

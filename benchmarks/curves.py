@@ -1,4 +1,4 @@
-"""Draws what scale.py measured as curves of cost against size: an SVG that is readable on light and dark pages."""
+"""Draws what scale.py measured as curves of cost by size: an SVG readable on light and dark pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures per second of decoding alone, encoding alone, and end to end, and the ratio to what the machine allows.
+"""Pictures per second of decoding, encoding and both end to end, and the ratio to the machine's limit.
 
     python benchmarks/index.py FOLDER [--space NAME] [--rounds 5] [--precision fp32 --precision auto]
 
@@ -92,7 +92,7 @@ class Bench:
         return self.model.preprocess.apply(decoded.pixels, decoded.original)
 
     def preprocess(self) -> tuple[float, float, float] | None:
-        """Ours against open_clip's transform in one thread: median ratio of processor time, median and least PSNR, dB.
+        """Ours against open_clip's transform in one thread: median CPU time ratio, median and least PSNR, dB.
 
         Only upright RGB pictures: the transform does not turn others. None where there are no such.
         """

@@ -1,4 +1,4 @@
-"""Encodes a folder the way clip-retrieval does, for peers.py to measure: `python benchmarks/loop.py FOLDER MODEL OUT`.
+"""Encodes a folder as clip-retrieval does, for peers.py: `python benchmarks/loop.py FOLDER MODEL OUT`.
 
 A DataLoader whose worker processes decode with open_clip's own PIL transform, batches encoded in float32, vectors kept
 until the end and then written as one array: the loop of clip_retrieval/clip_inference (rom1504/clip-retrieval, commit

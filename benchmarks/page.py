@@ -1,4 +1,4 @@
-"""Our gallery against the same page of stock widgets, in a real browser: seconds, and bytes over the socket.
+"""Our gallery against the same page of stock widgets, in a real browser: seconds, and socket bytes.
 
     python benchmarks/page.py [--hits 60,200,500,2000] [--rounds 5] [--patience 60]
 
@@ -151,7 +151,7 @@ def served(folder: Path, name: str) -> Iterator[str]:
 
 
 def visit(browser: Browser, url: str, name: str, hits: int, patience: float) -> Visit:
-    """Load a page, press a star some times, and say what it took.
+    """Load a page, press a star several times, and measure it.
 
     Raises:
         TimeoutError: it took longer than `patience` seconds.
@@ -191,7 +191,7 @@ def visit(browser: Browser, url: str, name: str, hits: int, patience: float) -> 
 
 
 def press(page: Page, star: str, made: Visit, received: list[int]) -> None:
-    """Press a star some times, each until the page says so and the star shows it."""
+    """Press a star several times, each until the page says so and the star shows it."""
     for number in range(CLICKS):
         before = received[0]
         made.clicks.append(page.evaluate(PRESS, [star, f"stars: {'[2]' if number % 2 == 0 else '[]'}."]))

@@ -1,4 +1,4 @@
-"""Pictures per second beside others, on the same pictures with the same weights: rclip, and a DataLoader loop.
+"""Pictures per second beside rclip and a DataLoader loop, on the same pictures and weights.
 
     python benchmarks/peers.py FOLDER [--rounds 3] [--times 1] [--install FOLDER | --rclip-python PATH]
 
@@ -62,7 +62,7 @@ class PeerError(Exception):
 
 
 def export_for_rclip(model_folder: Path, data: Path, python: Path) -> None:
-    """Write the model of `model_folder` to rclip's data folder `data`, as the three files rclip 3.3 looks for.
+    """Write the model of `model_folder` to rclip's data folder `data`, as rclip 3.3's three files.
 
     Raises:
         PeerError: `python`, rclip's own, has no onnx that this Python can use: torch's exporter needs it.
@@ -109,7 +109,7 @@ def export_for_rclip(model_folder: Path, data: Path, python: Path) -> None:
 
 
 def apart(work: Callable[..., object], *arguments: object) -> None:
-    """Do `work` in a process of its own: torch and a model in this one would take memory from what is measured."""
+    """Do `work` in its own process: torch and a model here would take memory from what is measured."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(work, *arguments).result()
 
@@ -288,7 +288,7 @@ def measure(programs: Sequence[Program], every: Path, one: Path, rounds: int) ->
 
 
 def beyond(program: Program, count: int) -> Cost | None:
-    """Seconds a picture beyond start-up; None where one picture took as long as all: too few to tell from noise."""
+    """Seconds a picture beyond start-up; None where one took as long as all: too few to measure."""
     whole, least = (Cost(*map(statistics.median, zip(*side, strict=True))) for side in zip(*program.took, strict=True))
     found = Cost(*((a - b) / (count - 1) for a, b in zip(whole, least, strict=True)))
     return found if min(found) > 0 else None

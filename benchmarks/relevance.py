@@ -1,4 +1,4 @@
-"""How right the threshold is: precision above it and recall at it, on drawn pictures whose contents are known.
+"""Precision and recall at the relevance threshold, on drawn pictures whose contents are known.
 
     python benchmarks/relevance.py [--count 600] [--seed 5] [--without cat,bus,kite,castle]
 

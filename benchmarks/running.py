@@ -1,4 +1,4 @@
-"""What running the indexer costs besides encoding: starting, looking for changes, writing, memory, growth.
+"""Costs of the indexer besides encoding: starting, finding changes, writing, memory, growth.
 
     python benchmarks/running.py [--files 20000] [--pictures 20000] [--rounds 5]
 
@@ -39,7 +39,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def indexer(*arguments: str | Path) -> tuple[float, float]:
-    """Run the indexer in a process of its own; returns its processor time, s, and its peak resident memory, MB."""
+    """Run the indexer in its own process; returns its processor time, s, and peak resident memory, MB."""
     command = [sys.executable, "-m", "indexer", *map(str, arguments)]
     # Its own resource record: RUSAGE_CHILDREN would remember the largest of all.
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -131,7 +131,7 @@ def growth(folder: Path, pictures: int) -> tuple[float, float]:
 @click.option("--pictures", default=2_000, show_default=True, type=click.IntRange(512), help="The small library's.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 def main(files: int, pictures: int, rounds: int) -> None:
-    """Measure what is around encoding and print a table."""
+    """Measure the costs besides encoding and print a table."""
     with tempfile.TemporaryDirectory() as scratch:
         photos, library = Path(scratch) / "photos", Path(scratch) / "library"
         tiny_pictures(photos, files)

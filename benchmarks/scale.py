@@ -1,4 +1,4 @@
-"""Searching at 100,000, 1 million, 10 million vectors: ours in each of its tiers beside what others use.
+"""Searching 100,000, 1 million and 10 million vectors: each of our tiers beside other libraries.
 
     python benchmarks/scale.py [--sizes 100000] [--engine NAME]... [--rounds 3] [--limit-minutes 20] [--scratch FOLDER]
 
@@ -6,7 +6,7 @@ Vectors and queries are made as scale_data.py says, 512 wide and in half precisi
 single precision. scale_engines.py has what is compared and its settings. Each index is built by a process of its own
 and asked by another: memory is what the second one's resident set grew by while it answered, and in brackets the part
 of it that is mapped files, which the system takes back when something else needs the memory. hnswlib and usearch are
-no part of Sightline: `pip install hnswlib usearch` puts them beside it, and what is missing is left out, aloud. An
+no part of Sightline: `pip install hnswlib usearch` puts them beside it, and what is missing is named and left out. An
 index that needs more memory than is free (--memory says otherwise), or more minutes than --limit-minutes, is not run,
 and the table says so.
 
@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 
 def measure(data: Data, names: Sequence[str], rounds: int, limit: float, seconds: float, memory: int) -> dict[str, Row]:
-    """Build every index of `names`, then ask them in rounds; by name what was measured, or {"not run": why}."""
+    """Build every index of `names`, then ask them in rounds; results by name, or {"not run": why}."""
     found: dict[str, Row] = {}
     count, dim = data.facts["count"], data.facts["dim"]
     for name in names:
@@ -166,7 +166,7 @@ def report(count: int, dim: int, found: dict[str, Row]) -> str:
 
 
 def chosen(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> list[str]:
-    """The engines asked for, or all; those that are not installed are left out, aloud."""
+    """The engines asked for, or all; those that are not installed are left out, with a message."""
     names = list(value or ENGINES)
     missing = [name for name in names if find_spec(ENGINES[name].module) is None]
     if missing:

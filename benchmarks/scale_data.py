@@ -115,7 +115,7 @@ class Data:
 
     @cached_property
     def questions(self) -> dict[str, NDArray]:  # type: ignore[type-arg]
-        """Queries by kind float32 (q, dim); `KIND-truth` int64 ids (q, TOP); `kept-SHARE` ids, `truth-SHARE`; extra."""
+        """Queries by kind, float32 (q, dim); ids `KIND-truth` (q, TOP), `kept-SHARE`, `truth-SHARE`; `extra`."""
         with np.load(self.folder / "questions.npz") as file:
             return dict(file)
 

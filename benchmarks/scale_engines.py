@@ -103,7 +103,7 @@ class FaissHnsw(Flat):
 
 
 class Hnswlib(Engine):
-    """hnswlib: M 16, efConstruction 200, single precision. A filter is a Python function, called for each it meets."""
+    """hnswlib: M 16, efConstruction 200, float32. A filter is a Python function, called for each row met."""
 
     module = "hnswlib"
     variants = (64, 256)

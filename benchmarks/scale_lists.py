@@ -1,4 +1,4 @@
-"""Inverted lists (IVF) over codes of one bit, by FAISS: the third tier that Sightline does not have, for scale.py.
+"""Inverted lists (IVF) over FAISS's one-bit codes: the third tier that Sightline lacks, for scale.py.
 
 FAISS's `IndexIVFRaBitQFastScan` brings candidates from the lists nearest to a query; those are scored exactly, in half
 precision, from a mapped file of the rows beside the index, by the kernel that the other tiers use.
@@ -31,7 +31,7 @@ ROWS: Final = "vectors.f16"
 
 
 class Setting(NamedTuple):
-    """What a search looks at: one in so many lists, and one in so many of the candidates that our own tier finds."""
+    """How much a search reads: one in so many lists, and one in so many of our own tier's candidates."""
 
     lists: int
     candidates: int

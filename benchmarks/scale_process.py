@@ -50,7 +50,7 @@ def built(engine: Engine, data: Data, folder: Path) -> dict[str, Any]:
 
 
 def asked(engine: Engine, data: Data, folder: Path, limit: float) -> dict[str, Any]:
-    """Everything that is measured of an index that is there; each kind of question takes at most `limit` seconds."""
+    """All measurements of an existing index; each kind of question takes at most `limit` seconds."""
     questions = data.questions
     query = questions["text"][0]
     full = _full_read(folder)
@@ -89,7 +89,7 @@ def asked(engine: Engine, data: Data, folder: Path, limit: float) -> dict[str, A
 
 
 def _full_read(folder: Path) -> float:
-    """Seconds of reading every byte of an index from the system's cache into fresh memory: opening it whole."""
+    """Seconds of reading every byte of an index from the page cache into fresh memory: opening it whole."""
     took = 0.0
     for _ in range(2):  # the first brings it into the cache
         begun = time.perf_counter()

@@ -146,7 +146,7 @@ def scoring(count: int, dim: int) -> list[Case]:
 def made_library(
     folder: Path, count: int, dim: int, *, with_vectors: int | None = None, policy: Policy = DEFAULT
 ) -> Searcher:
-    """A searcher of a library with `count` made-up pictures, its index saved, and tags that some shares of them have.
+    """A searcher of a library of `count` made-up pictures, with a saved index and tags on some shares.
 
     `with_vectors`: how many of them, the first ones, have a vector; None for all.
     """
@@ -202,7 +202,7 @@ def searching(folder: Path, count: int, dim: int, policy: Policy) -> list[Case]:
 
 
 def report(cases: list[Case], repeat: int) -> tuple[list[tuple[str, ...]], tuple[float, float]]:
-    """Measure all cases in each of `repeat` rounds: a row of text for each, and the copies' median bandwidths."""
+    """Measure all cases in each of `repeat` rounds: a row of text for each, and median copy bandwidths."""
     copy = Copy(max(case.reads for case in cases))
     for case in cases:
         case.work()

@@ -4,7 +4,7 @@
 
 Runs COMMAND and writes what it printed on stdout between `<!-- bench:NAME -->` and `<!-- /bench -->` of the document,
 under a line with the date, the machine and the versions. What the document says around the markers stays, and nothing
-is written when the command fails. A document without these markers is left as it is, aloud. BENCH_MACHINE in the
+is written when the command fails. A document without these markers is named and left as it is. BENCH_MACHINE in the
 environment replaces what is found out about the machine.
 """
 

@@ -1,4 +1,4 @@
-"""Searching while an indexer is at work on the same library and the same cores: how much longer a search takes.
+"""Searching while an indexer works on the same library and cores: how much longer a search takes.
 
     python benchmarks/together.py [--count 100000] [--pictures 600] [--searches 150]
 

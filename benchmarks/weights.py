@@ -1,4 +1,4 @@
-"""Models of a real architecture with random weights: what a model costs does not depend on what it learned."""
+"""Models of a real architecture with random weights: cost does not depend on what a model learned."""
 
 from __future__ import annotations
 

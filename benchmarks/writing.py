@@ -1,4 +1,4 @@
-"""Pictures per second into the library's database: its own door, beside plain sqlite3 and SQLAlchemy's ORM.
+"""Pictures per second into the database: `Writer.commit`, beside sqlite3 and SQLAlchemy's ORM.
 
     python benchmarks/writing.py [--rows 20000] [--batch 256] [--rounds 5]
 

@@ -24,9 +24,7 @@ REFERENCE: Final = {
 
 ORDER: Final = {
     "": ("index.md", "indexing.md", "search.md", "models.md", "glossary.md"),
-    "Page": (
-        "page.md", "page-photo.md", "page-library.md", "page-duplicates.md", "page-map.md", "page-compare.md",
-    ),
+    "Page": ("page.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
     "Programs": ("python-api.md", *REFERENCE, "api.md", "commands.md"),
     "Project": ("benchmarks.md", "contributing.md", "changelog.md"),
 }  # fmt: skip

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Pillow 13.0.0: PngImageFile.getexif() decodes all pixels of a PNG that has no EXIF, where one would expect a look
-# at its header: EXIF may stand behind the pixels, and only decoding gets there.
+# Pillow: PngImageFile.getexif() decodes all pixels of a PNG that has no EXIF.
+#
+# Expected: a look at the header of the file.
+# Seen with Pillow 13.0.0: all pixels are decoded, since EXIF may stand behind them; Image.Image.getexif(image) does not.
 # Relied on by sightline/images/exif.py, which reads the chunks of a PNG without its pixels.
 set -euo pipefail
 work=$(mktemp -d)

@@ -27,7 +27,7 @@ log = logging.getLogger("indexer")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line `arguments` and return the exit code; whatever a user may meet is one sentence on stderr."""
+    """Run the command line `arguments` and return the exit code; every error is one sentence on stderr."""
     try:
         code = cli.main(list(arguments), prog_name="python -m indexer", standalone_mode=False)
     except click.ClickException as error:
@@ -197,7 +197,7 @@ def index(
 
 @contextmanager
 def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[GpuJpegDecoder | None]:
-    """Open the JPEG decoder on the GPU that `device` names, or on the first; None where only the cores decode."""
+    """Open the JPEG decoder on the GPU `device`, or the first one; None where only the cores decode."""
     if decode_on == "cores":
         yield None
         return
@@ -211,7 +211,7 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
 
 
 def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:
-    """A mistyped folder must not leave an empty library behind."""
+    """Check the folders first: a mistyped one must not leave an empty library behind."""
     from indexer.roots import find_targets
     from store.library import DATABASE
 
@@ -320,7 +320,7 @@ def spaces(library_path: Path | None, as_lines: bool) -> None:
 @library_option
 @json_option
 def verify(library_path: Path | None, as_lines: bool) -> int:
-    """Check the library: the database, the vectors, the index file, the thumbnails. Repairs what can be remade.
+    """Check the library: database, vectors, index file, thumbnails. Repairs what can be remade.
 
     Exit codes: 0 all well, or repaired; 1 something is wrong that a new run or a backup must mend.
     """

@@ -1,4 +1,4 @@
-"""What a run would do, by names, sizes and times alone: `--dry-run`. Nothing is read, hashed or written."""
+"""The plan of a run by names, sizes and times alone: `--dry-run`. Nothing is read, hashed or written."""
 
 from __future__ import annotations
 

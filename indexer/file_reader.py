@@ -45,7 +45,7 @@ class ReadResult:
         duplicate_in_flight: another file with these bytes is being worked on.
         facts: where the content is new, or an older version read those that the library has.
         pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
-        failed: why there is nothing of all this.
+        failed: why it could not be read or decoded.
         gone: the file was deleted since the walk came by; the next walk will say so.
     """
 

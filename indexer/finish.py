@@ -28,7 +28,7 @@ class Finisher:
         self._gone: list[int] = []
 
     def mark_missing(self, scans: Sequence[RootScan]) -> list[Failed]:
-        """Mark the photos missing that the walks did not find.
+        """Mark as missing the photos that the walks did not find.
 
         Returns:
             What the walks could not read; it is yet to be committed.
@@ -72,7 +72,7 @@ class Finisher:
             self._prune(scans)
 
     def _prune(self, scans: Sequence[RootScan]) -> None:
-        """Forget what is missing below the folders of this run; not what is only unreadable, excluded or hidden."""
+        """Forget what is missing below this run's folders; not what is only unreadable, excluded or hidden."""
         photo_ids = [
             photo_id
             for scan in scans

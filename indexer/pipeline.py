@@ -217,7 +217,7 @@ class Pipeline:
         return self._reader
 
     def _take(self, result: ReadResult) -> None:
-        """Take in a file that was read: to be encoded, to be committed, or to wait for another with the same bytes."""
+        """Take in a file that was read: encode it, commit it, or let it wait for another with its bytes."""
         self._progress.done += 1
         if result.gone:
             return
@@ -270,7 +270,7 @@ class Pipeline:
             self._collect(encoder.ahead)
 
     def _collect(self, left: int = 0) -> None:
-        """Take the oldest batches from the device, until it has only so many `left`."""
+        """Take the oldest batches from the device, until only `left` remain."""
         while self._batches.in_flight_batches > left:
             with self._progress.waiting("encode"):
                 encoded = self._batches.collect(self._get_encoder())
@@ -313,7 +313,7 @@ class Pipeline:
         self._resolve_duplicates()
 
     def _resolve_duplicates(self) -> None:
-        """Take up duplicates of contents that were in flight when they were read, and are now committed or failed."""
+        """Take up duplicates of contents that were in flight, and are now committed or failed."""
         waiting, self._duplicates_in_flight = self._duplicates_in_flight, []
         for duplicate in waiting:
             reader = self._get_reader()

@@ -1,4 +1,4 @@
-"""What a run shows: a progress bar where someone is looking, and a summary at the end. All of it on stderr."""
+"""The output of a run, on stderr: a progress bar where someone is looking, and a summary at the end."""
 
 from __future__ import annotations
 

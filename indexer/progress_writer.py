@@ -24,7 +24,7 @@ INTERVAL: Final = 0.5
 class ProgressWriter:
     """Counts and times a run, reports it to a caller, and writes it twice a second.
 
-    A disk that is full takes the news, not the run.
+    A full disk loses the progress, not the run.
 
     Attributes:
         done: files dealt with, of those that had to be read.
@@ -58,7 +58,7 @@ class ProgressWriter:
         self.enter("looking")
 
     def enter(self, phase: Phase) -> None:
-        """Write at once that the run does something else now."""
+        """Enter another phase of the run, and write it at once."""
         self._phase = phase
         self.flush(self._progress())
 

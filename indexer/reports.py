@@ -1,4 +1,4 @@
-"""The output of `status`, `failures`, `spaces` and `verify`: data on stdout; with JSON, one object a line."""
+"""Output of `status`, `failures`, `spaces`, `verify`: data on stdout; with JSON, one object a line."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _row(preset: Preset) -> tuple[str, ...]:
 
 
 def print_verification(library: Library, as_lines: bool) -> int:
-    """Check a library, remake its caches where that is possible, and say what was found. Returns the exit code."""
+    """Check a library, remake its caches where possible, and print the findings. Returns the exit code."""
     from indexer.verify import check
 
     with library:

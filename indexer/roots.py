@@ -1,4 +1,4 @@
-"""The folders a run was given, matched with the roots the library knows. Refuses those that seem emptied."""
+"""The folders of a run, matched with the roots of the library. Refuses those that seem emptied."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Target:
 def find_targets(
     folders: Sequence[Path], catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]
 ) -> list[Target]:
-    """Match folders with known roots, and refuse those that seem to be emptied, before anything is changed.
+    """Match folders with known roots, and refuse those that seem emptied, before anything is changed.
 
     A folder inside a known root, or inside another given one, is walked as part of it. Folders given twice count once.
 

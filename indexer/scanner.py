@@ -68,14 +68,14 @@ class RootScan:
             self.seen[photo_id] = 1
 
     def gone(self, catalog: Catalog) -> list[int]:
-        """The photos that the walk, which came to its end, could have come by, and did not."""
+        """The known photos that a complete walk could have found, and did not."""
         # Where nothing is new, all that was seen is all that is there: no need to look at each.
         if not self.news and self.present == catalog.count_present(self.root_id, self.target.prefix):
             return []
         return [photo_id for photo_id, path in catalog.present_photos(self.root_id) if self.lacks(photo_id, path)]
 
     def lacks(self, photo_id: int, path: bytes) -> bool:
-        """Whether the walk could have come by this photo, and did not."""
+        """Whether the walk could have found this photo, and did not."""
         seen = photo_id > self.last_photo_id or (photo_id < len(self.seen) and bool(self.seen[photo_id]))
         return not seen and not self._is_within(path) and self.covers(path)
 
@@ -129,7 +129,7 @@ class Scanner:
         self._thread.start()
 
     def take(self, patience: float) -> Task | None:
-        """The next task; None where there is none within so many seconds, or will be none: see `ended`.
+        """The next task; None where none comes within `patience` seconds, or ever: see `ended`.
 
         Raises:
             Exception: whatever ended the walk early.
@@ -190,7 +190,7 @@ Change = Literal["failed", "new", "back", "changed", "unencoded", "outdated"]
 def changes(
     catalog: Catalog, scan: RootScan, space_id: int, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path]
 ) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
-    """Walk a target: its files by sizes and times against what the library knows; notes in `scan` what is there.
+    """Walk a target: compare sizes and times with what the library knows; note in `scan` what is there.
 
     Yields:
         For many files at a time: how many are unchanged, and all others with what they are.

@@ -1,4 +1,4 @@
-"""The indexer as the server starts it: it stops, as with Ctrl-C, at a byte from the server or when the server is gone.
+"""The indexer as the server's child: it stops, as with Ctrl-C, at a byte or at the end of its stdin.
 
 However the server ends (Ctrl-C, a signal, killed, out of memory), the system closes its end of the pipe. So no run
 stays behind that nobody sees and no page can stop.
@@ -34,7 +34,7 @@ def _watch() -> None:
 
 
 def _mute() -> None:
-    """Nobody reads what the run says any more, and to write to nobody would end it before it has committed."""
+    """Discard the output: nobody reads it any more, and a failed write would end the run uncommitted."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

@@ -1,4 +1,4 @@
-"""Is the library what it says it is? Caches that are not are made again; the truth is only looked at."""
+"""Checks of a library. Wrong caches are made again; the truth is only looked at."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Finding:
 
 
 def check(library: Library) -> list[Finding]:
-    """Check the database, every vector, the index files, the thumbnails and the previews of an open library."""
+    """Check the database, every vector, index files, thumbnails and previews of an open library."""
     findings = [_database(library)]
     for space in library.catalog.spaces():
         findings.append(_vectors(library, space))

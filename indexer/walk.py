@@ -1,4 +1,4 @@
-"""A folder to the files in it that may be pictures. Nothing is opened but files without an extension, for 32 bytes."""
+"""A walk for files that may be pictures. Only files without an extension are opened, for 32 bytes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class WalkOptions:
-    """What to pass over. `exclude`: shell patterns for a name, or for a path from the root where they hold a `/`."""
+    """What to pass over. `exclude`: shell patterns for a name, or with a `/` for a path from the root."""
 
     exclude: Sequence[str] = ()
     hidden: bool = False
@@ -78,7 +78,7 @@ def walk(
 def walk_folders(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
 ) -> Iterator[tuple[list[tuple[bytes, int, int]], list[Unreadable]]]:
-    """Every file under `root` that may be a picture, and what could not be looked into, a folder at a time.
+    """Every file under `root` that may be a picture, and what could not be read, a folder at a time.
 
     Paths come in byte order, so what the library knows between two of them can be asked for at once: a folder's files
     are in parts where folders in it lie between them by name.
@@ -95,7 +95,7 @@ def walk_folders(
         start: a folder inside `root` to walk instead of all of it.
 
     Yields:
-        What would be `Found`, as bare tuples: a walk of an unchanged folder is mostly the making of these.
+        The fields of `Found`, as bare tuples: making them is most of the cost of walking an unchanged folder.
     """
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}
@@ -154,7 +154,7 @@ def walk_folders(
 def _between(
     files: list[tuple[bytes, int, int]], folders: list[tuple[bytes, Path]]
 ) -> list[Path | list[tuple[bytes, int, int]]]:
-    """Folders, given with paths that end in a slash, in order, and the sorted files before, between and after them."""
+    """Sorted folders (paths that end in a slash), and the sorted files before, between and after them."""
     parts: list[Path | list[tuple[bytes, int, int]]] = []
     start = 0
     for path, folder in sorted(folders):
@@ -201,7 +201,7 @@ def _look(
 
 
 def may_be_picture(path: Path) -> bool:
-    """Whether a file is worth reading: by its extension in any case, or by its first bytes where it has none."""
+    """Whether a file is worth reading: by its extension in any case, or without one by its first bytes."""
     extension = path.suffix.lower()
     if extension in EXTENSIONS or extension in _FOREIGN:
         return True

@@ -1,4 +1,4 @@
-"""Search your own pictures by what they show: `sightline.Library` opens a library. See docs/python-api.md.
+"""Search your own pictures by what they show, with `sightline.Library`. See docs/python-api.md.
 
 Names are loaded when they are first used: `import sightline` alone imports no model, vector or database library.
 """

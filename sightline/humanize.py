@@ -37,7 +37,7 @@ def size(amount: int) -> str:
 
 
 def ago(stamp: str, now: datetime | None = None) -> str:
-    """How long ago a time of the library (ISO 8601, UTC) was: `just now`, `5 minutes ago`, a date after a month."""
+    """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; a date after a month."""
     then = datetime.fromisoformat(stamp)
     passed = (now or datetime.now(UTC)) - then
     if passed < timedelta(minutes=1):

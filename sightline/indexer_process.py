@@ -1,4 +1,4 @@
-"""A run of the indexer as a process of its own, waited for: the library itself never imports the indexer."""
+"""A run of the indexer in its own process, waited for: the library itself never imports the indexer."""
 
 from __future__ import annotations
 

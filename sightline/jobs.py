@@ -1,4 +1,4 @@
-"""Work that takes longer than a page may: done once for all visitors, in a thread, and looked in on by the pages."""
+"""Background jobs: work too slow for a page, done once for all visitors, in a thread, polled by pages."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Job(Generic[T]):
 
     Attributes:
         done: the share that is done, 0 to 1.
-        doing: what it is at, for people.
-        result: what came of it; None until it is done.
-        error: why nothing came of it, for people; empty otherwise.
+        doing: the present step, for people.
+        result: what the work returned; None until it is done.
+        error: why it failed, for people; empty otherwise.
     """
 
     done: float = 0.0
@@ -43,7 +43,7 @@ class Job(Generic[T]):
         return not self._ended.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, so long at most; whether it came. What is quick need not be shown as work."""
+        """Wait at most `seconds` for the end; returns whether it came. A quick job need not show progress."""
         return self._ended.wait(seconds)
 
 
@@ -52,14 +52,14 @@ Report = Callable[[float, str], None]
 
 
 class Background:
-    """Jobs by key: the state of the library should be part of it. One is at work at a time, the others wait."""
+    """Jobs by key, which should contain the state of the library. One runs at a time, the others wait."""
 
     def __init__(self) -> None:
         self._jobs: Lru[Hashable, Job[Any]] = Lru(KEPT, pinned=lambda job: job.is_running)
         self._turn = threading.Lock()  # two at once would take each other's cores, and those of the searches
 
     def job(self, key: Hashable, work: Callable[[Report], T]) -> Job[T]:
-        """The job of this key; started where there is none yet. One that failed stays failed: `forget` it first."""
+        """The job of this key; started where there is none. A failed one stays failed: `forget` it first."""
         new: Job[T] = Job()
         job = self._jobs.get_or_make(key, lambda: new)
         if job is new:
@@ -67,7 +67,7 @@ class Background:
         return job
 
     def forget(self, key: Hashable) -> None:
-        """Do it anew the next time that it is asked for."""
+        """Forget the job of this key, so that the next call of `job` starts it anew."""
         self._jobs.drop(lambda known: known == key)
 
     def _run(self, job: Job[T], work: Callable[[Report], T]) -> None:

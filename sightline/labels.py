@@ -1,4 +1,4 @@
-"""Zero-shot labels: which of a few given words suits each picture best, and how sure the model is of it.
+"""Zero-shot labels: which of a few given words suits each picture best, and with what probability.
 
 A label is put into templates ("a photo of a {}"), the unit vectors of its texts are averaged, and the mean is brought
 back to unit length (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
@@ -79,7 +79,7 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
 
     Raises:
         QueryError: there are none, more than `MAX_LABELS`, two are the same but for upper and lower case, or one has
-            half a character in it.
+            a lone surrogate in it.
     """
     made = [label for label in (" ".join(given.split()) for given in labels) if label]
     if not made:
@@ -103,7 +103,7 @@ def checked_templates(templates: Sequence[str]) -> list[str]:
     """Templates, each with a place for the label.
 
     Raises:
-        QueryError: there are none, more than `MAX_TEMPLATES`, or one has no `{}` or half a character in it.
+        QueryError: there are none, more than `MAX_TEMPLATES`, or one has no `{}` or a lone surrogate in it.
     """
     if not 1 <= len(templates) <= MAX_TEMPLATES:
         raise QueryError(f"There are {len(templates)} templates; 1 to {MAX_TEMPLATES} can be averaged.")
@@ -228,7 +228,7 @@ def _labelled(
 
 
 def _top_k(scores: Floats, top: int) -> Ids:
-    """Rows of the `top` highest scores of each column, best first, equal ones in the order of the rows: (top, n)."""
+    """Rows of the `top` highest scores of each column, best first, equal ones in row order: (top, n)."""
     if top == 1:
         return np.asarray(scores.argmax(axis=0)[None], np.int64)
     return np.asarray(np.argsort(-scores, axis=0, kind="stable")[:top], np.int64)

@@ -1,4 +1,4 @@
-"""The public door: a library of pictures, opened from Python. docs/python-api.md shows it task by task."""
+"""The public Python API: a library of pictures. docs/python-api.md shows it task by task."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Library:
             space: the model: the name of a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's
                 own; in a new library the one recommended for this machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`.
-            prune: forget photos of these folders that are missing, and the tags of pictures that no photo is left of.
+            prune: forget photos of these folders that are missing, and the tags of pictures without any photo left.
 
         Returns:
             The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...

@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class Lru(Generic[K, V]):
-    """Values by key, bounded by their number, by their total cost, or by both. Safe for use from several threads.
+    """Values by key, bounded by number, by total cost, or by both. Safe for use from several threads.
 
     Values are never None. `functools.lru_cache` can't be asked whether it holds a key, nor drop some of them.
     """

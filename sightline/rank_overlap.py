@@ -1,4 +1,4 @@
-"""How two rankings of the same pictures differ: ranks, what is in both, and how much of the one is in the other."""
+"""Differences between two rankings of the same pictures: ranks, common items, and overlap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ the first ten hits have 86 % of the weight (Webber et al. 2010)."""
 
 
 def changes(mine: Sequence[int], theirs: Sequence[int]) -> list[int | None]:
-    """How much higher each item of `mine` stands there than in `theirs`; None for one that is not among those.
+    """The ranks that each item of `mine` gained over `theirs`; None for one that is not in `theirs`.
 
     `changes([7, 8], [8, 7])` is `[1, -1]`: 7 came up by one place. No item is twice in either.
     """
@@ -32,7 +32,7 @@ def shared(mine: Sequence[int], theirs: Sequence[int], depth: int) -> int:
 
 
 def jaccard(mine: Sequence[int], theirs: Sequence[int], depth: int) -> float:
-    """Items among the first `depth` of both, as a share of those among the first of either; 1 where there are none.
+    """Items in the first `depth` of both, as a share of those in the first of either; 1 without items.
 
     P. Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11(2), 1912.
     """
@@ -41,7 +41,7 @@ def jaccard(mine: Sequence[int], theirs: Sequence[int], depth: int) -> float:
 
 
 def rank_biased_overlap(mine: Sequence[int], theirs: Sequence[int], persistence: float = PERSISTENCE) -> float:
-    """How much two rankings agree, the first ranks counting most: 0 for nothing in common, 1 for the same order.
+    """The agreement of two rankings, top-weighted: 0 for nothing in common, 1 for the same order.
 
     The extrapolated overlap RBO_ext of W. Webber, A. Moffat and J. Zobel, "A similarity measure for indefinite
     rankings", ACM Transactions on Information Systems 28(4), 2010: with X_d the number of items that the first d of

@@ -1,4 +1,4 @@
-"""Pictures and hits as records (dicts for JSON), CSV rows and lines: the same from Python, the commands and HTTP."""
+"""Pictures and hits as records (dicts for JSON), CSV rows and lines: the same in Python, CLI and HTTP."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite:
 
 
 def photo_record(photo: PhotoRow, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> Record:
-    """A picture without a search: `id`, where it lies, `copies`, its marks where they are known, and its facts.
+    """A picture without a search: `id`, its place, `copies`, its marks where they are known, its facts.
 
     `path` is below `root`, `absolute` is both together; each ends in `_b64` instead where it is not valid text.
     """
@@ -139,7 +139,7 @@ def hit_records(library: Library, hits: Iterable[Hit], offset: int) -> list[Reco
 
 
 def search_answer(library: Library, query: Query, result: Result) -> dict[str, Any]:
-    """Make the JSON answer to a search: how the query was understood, the counts, and `hits`, see `record`."""
+    """Make the JSON answer to a search: how the query was understood, counts, and `hits`, see `record`."""
     return {
         "query": str(query),
         "understood": [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in explain(query)],
@@ -185,14 +185,14 @@ def photo_details(library: Library, photo: PhotoRow) -> Record:
 
 
 def _where(photo: PhotoRow) -> dict[str, str]:
-    """The place of a photo: `path`, `root` and `absolute`; each ends in `_b64` instead where it is not valid text."""
+    """The place of a photo: `path`, `root`, `absolute`; each ends in `_b64` where it is not valid text."""
     absolute = to_bytes(to_path(photo.root, photo.path))
     places = (("path", photo.path), ("root", photo.root), ("absolute", absolute))
     return {key.replace("path", name): text for name, path in places for key, text in as_json(path).items()}
 
 
 def labelled(picture: Labelled) -> Record:
-    """A labelled picture as an object for JSON: `label` (null for none of these), `probability`, `labels`, the picture.
+    """A labelled picture for JSON: `label` (null for none of these), `probability`, `labels`, the picture.
 
     `labels` lists all that were asked for, best first, as `label` and `probability`; the rest is `photo_record`.
     """
@@ -227,7 +227,7 @@ def line(hit: Hit) -> str:
 
 
 def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = False) -> list[Any]:
-    """A hit as the values of `CSV_HEADER`. `path` is the absolute one; it is empty where it is not valid text."""
+    """A hit as the values of `CSV_HEADER`. `path` is absolute, and empty where it is not valid text."""
     photo = hit.photo
     path = as_json(to_bytes(to_path(photo.root, photo.path)))
     return [

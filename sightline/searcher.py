@@ -1,4 +1,4 @@
-"""A search, from a query to a page of hits. The page, the JSON interface and the command line all use this.
+"""A search, from a query to a page of hits: for the pages, the JSON interface and the command line.
 
 The steps, each in its module:
 
@@ -102,10 +102,9 @@ class Searcher:
         )
 
     def matches(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Iterator[Hit]:
-        """Every hit above the relevance threshold or near it, in order; every picture that passes filters alone.
+        """Every hit above or near the threshold, in order; with filters alone, every picture that passes.
 
-        The library as it was at the first: what an indexer adds meanwhile is not in it, and what it takes away is left
-        out.
+        The library is read as of the first hit, without what an indexer adds meanwhile, or removes.
 
         Raises:
             QueryError, SpaceError: see `search`; at the first hit that is asked for.
@@ -190,7 +189,7 @@ class Searcher:
         return self._term_encoder.needs_model(query, space, pictures)
 
     def warm_up(self, space: SpaceState, *, words: bool = True) -> None:
-        """Compile the kernels and calibrate a space, for words too or for pictures alone, so that no search waits.
+        """Compile the kernels and calibrate a space, for words too or for pictures only: no search then waits.
 
         Raises:
             SpaceError: the model can't be loaded.

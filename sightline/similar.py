@@ -15,7 +15,7 @@ _DEPTH = 8
 
 
 def similar(library: Library, space_id: int, content_id: int, count: int = 12) -> list[int]:
-    """Content ids of the pictures nearest to one by cosine, nearest first; none where it has no vector in the space.
+    """Content ids of the pictures nearest to one by cosine, nearest first; none where it has no vector.
 
     Neither the picture nor near-duplicates of it are among them, and of pictures that are versions of each other the
     nearest stands for all, as among the hits of a search.

@@ -1,4 +1,4 @@
-"""Errors a user may see. Each names the thing, the value, the limit and the way out, and owns its exit code."""
+"""Errors a user may see. Each names the thing, the value, the limit and the way out."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ TEMPORARY = ".tmp-"
 
 
 def writable(path: Path) -> bool:
-    """Whether this process may write `path`: asked of the user it acts as, not of the one who started it."""
+    """Whether this process may write `path`, by its effective user, not its real one."""
     effective = os.access in os.supports_effective_ids
     return os.access(path, os.W_OK, effective_ids=effective)
 
@@ -56,11 +56,13 @@ def sweep_temporaries(folder: Path) -> int:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on the disk.
+    """Wait until a file, or the entries of a folder, are on the disk; Windows can't sync folders.
 
     Raises:
         OSError: this can't be synced, as folders on some network drives.
     """
+    if os.name == "nt" and path.is_dir():
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

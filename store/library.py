@@ -72,7 +72,7 @@ class Library:
 
     @classmethod
     def create(cls, path: Path) -> Library:
-        """Open the library at `path` for writing; make it, and its folder, where there is none. Call under `locked`.
+        """Open the library at `path` for writing, made with its folder where missing. Call under `locked`.
 
         Raises:
             LibraryError: the folder can't be made or written, is not a library, is damaged, is newer, or another
@@ -162,6 +162,6 @@ class Library:
 
 
 def _is_busy(error: DatabaseError) -> bool:
-    """Whether SQLite gave up waiting for another connection. Source of the mask: sqlite.org/rescode.html, section 1."""
+    """Whether SQLite gave up waiting for another connection. The mask: sqlite.org/rescode.html, section 1."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

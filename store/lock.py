@@ -1,4 +1,4 @@
-"""The indexer's lock on a library: one indexer at a time. Under it, `run.json` says which one and how far it is."""
+"""The lock of a library: one indexer at a time. `run.json` says which one and how far it is."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _between_runs(path: Path) -> Iterator[None]:
-    """Keep indexers away while the tables change: one of the older program would go on writing as it knows them.
+    """Keep indexers away while the tables change: one of an older version would write the old tables.
 
     Raises:
         LibraryLockedError: an indexer is at work.
@@ -135,7 +135,7 @@ def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None)
 
 
 def read_run(path: Path) -> Run | None:
-    """Read `run.json`; None where there is none, or it is damaged. A killed run leaves it behind: see `is_indexing`."""
+    """Read `run.json`; None where missing or damaged. A killed run leaves it behind: see `is_indexing`."""
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         data = json.loads((path / RUN).read_bytes())
         progress = data["progress"]

@@ -1,4 +1,4 @@
-"""Measures a model on held-out pictures: zero-shot accuracy, precision of search, retrieval by caption."""
+"""Measures a model on held-out pictures: zero-shot accuracy, search precision, retrieval by caption."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _share(values: Sequence[bool]) -> float:
 def measure_tensors(
     scenes: Sequence[Scene], images: torch.Tensor, encode: Callable[[Sequence[str]], torch.Tensor]
 ) -> Scores:
-    """Return the scores of unit picture vectors, float32 (scenes, d), against texts made into vectors by ``encode``."""
+    """Return the scores of unit picture vectors, float32 (scenes, d), against texts encoded by ``encode``."""
     classes = class_names()
     vectors = class_vectors(encode, [phrase for _, _, phrase in classes])
     found = [classes[i][:2] for i in (images @ vectors.T).argmax(1).tolist()]

@@ -28,7 +28,7 @@ _SHARES: Final = (30, 30, 24, 12, 4)
 
 
 def shrink(image: Image.Image, side: int) -> Pixels:
-    """Return ``image`` squashed to ``side`` x ``side`` as uint8 (side, side, 3), as the model's transform does it."""
+    """Return ``image`` squashed to uint8 (side, side, 3), as the model's transform does it."""
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), dtype=np.uint8)
 
 

@@ -50,7 +50,7 @@ def new_model() -> CLIP:
 
 
 def write_model(folder: Path, weights: dict[str, torch.Tensor]) -> None:
-    """Write configuration and weights to ``folder`` so that ``open_clip`` loads them as ``local-dir:<folder>``.
+    """Write configuration and weights to ``folder``, for ``open_clip`` to load as ``local-dir:<folder>``.
 
     The weights are stored in float16, which halves the file; ``open_clip`` copies them into float32
     parameters. Files are replaced whole, so that a reader never sees half of one.

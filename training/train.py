@@ -1,4 +1,4 @@
-"""Trains the small model from nothing: ``python -m training.train``; about an hour on two CPU cores.
+"""Trains the small model from scratch: ``python -m training.train``; an hour on two CPU cores.
 
 Every picture is drawn for the purpose and used a handful of times. Because scenes are structured, it is known
 which captions are true of which pictures, and the loss uses all of it: for each caption every picture in the
@@ -36,7 +36,7 @@ PROGRESS_SEED = 900_001
 
 @dataclass
 class Plan:
-    """How to train. ``minutes`` bounds the wall clock, ``steps`` the steps; the schedule follows whichever is nearer.
+    """How to train. ``minutes`` of wall clock or ``steps`` end it; the schedule follows the nearer one.
 
     ``peak`` is the highest learning rate, ``pool`` how many pictures are kept, ``per_picture`` the captions
     drawn for each picture in a batch, ``report`` and ``save`` the seconds between reports and saved models.
@@ -57,7 +57,7 @@ class Plan:
 
 
 def rate_at(progress: float, peak: float) -> float:
-    """Return the learning rate at ``progress`` (0 to 1): a linear rise over the first 4 %, then a half cosine down.
+    """Return the learning rate at ``progress`` (0 to 1): linear warm-up for 4 %, then half-cosine decay.
 
     The one-cycle schedule of Smith and Topin, "Super-Convergence" (2018), without its momentum part.
     """
@@ -92,20 +92,20 @@ def matching_loss(texts: torch.Tensor, images: torch.Tensor, scale: torch.Tensor
 
 
 class SideTask(nn.Module):
-    """A linear reading of the five attributes off unit vectors, pictures and captions alike; not kept in the model.
+    """A linear classifier of the five attributes from unit vectors of both kinds; not kept in the model.
 
-    Naming the thing outright teaches its shape much sooner than matching captions alone, and one reader for both
-    sides pulls their vectors together.
+    Naming the thing outright teaches its shape much sooner than matching captions alone, and one classifier for
+    both sides pulls their vectors together.
     """
 
     def __init__(self, width: int) -> None:
-        """Make a reader of vectors with ``width`` numbers."""
+        """Make a classifier of vectors with ``width`` numbers."""
         super().__init__()
         self._sizes = [len(values) for _, values in AXES]
         self.read = nn.Linear(width, sum(self._sizes))
 
     def forward(self, vectors: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """Return the summed cross-entropy; ``vectors`` (n, width) are unit, ``codes`` (n, 5) hold -100 for unsaid."""
+        """Return the summed cross-entropy; ``vectors`` (n, width) are unit, ``codes`` (n, 5) -100 for unsaid."""
         # Unit vectors of many numbers are short in each; ten times longer they can be as sure as they need.
         parts = torch.split(self.read(10 * vectors), self._sizes, dim=1)
         total = vectors.new_zeros(())
@@ -116,7 +116,7 @@ class SideTask(nn.Module):
 
 
 def claim_codes(claims: Sequence[Claim]) -> torch.Tensor:
-    """Return int64 (claims, 5): the place of each attribute's value in ``AXES``, -100 where none is singled out."""
+    """Return int64 (claims, 5): the index of each attribute's value in ``AXES``, -100 for none or several."""
     rows = []
     for claim in claims:
         row = []
@@ -201,7 +201,7 @@ def _optimizer(model: CLIP, side_task: SideTask, peak: float) -> torch.optim.Ada
 
 
 def train(plan: Plan) -> tuple[Scores, list[float]]:
-    """Train as ``plan`` says, write the averaged model to ``plan.out``; return its scores and the loss of each step.
+    """Train by ``plan``, write the averaged model to ``plan.out``; return its scores and each step's loss.
 
     Besides the model, ``plan.out`` gets ``last.safetensors``, the weights before averaging, from which ``start``
     can go on. Raises ValueError for a batch under 2, OSError when the folder cannot be written.

@@ -187,7 +187,7 @@ def full_caption(scene: Scene) -> str:
 
 
 def captions_of(scene: Scene) -> list[str]:
-    """Return a handful of captions of ``scene``, full one first; the same scene always gives the same list."""
+    """Return a handful of captions of ``scene``, full one first; a scene always gives the same list."""
     rng = Random(f"captions:{scene.seed}")
     plain = ("kind colour count sky", "kind colour count", "kind colour", "kind sky", "colour ground")
     made = [full_caption(scene), *(caption(scene, frozenset(what.split()), rng)[0] for what in plain)]

@@ -1,4 +1,4 @@
-"""Writes a folder of pictures of the small world: JPEG files with the EXIF a camera would leave, and captions."""
+"""Writes a folder of drawn pictures: JPEG files with the EXIF a camera would leave, and captions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PicturesError(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of the folder: its path relative to the folder (with "/"), what it shows and its captions."""
+    """A picture of the folder: its path relative to it (with "/"), what it shows and its captions."""
 
     path: str
     scene: Scene
@@ -39,7 +39,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Trip:
-    """A made-up trip: folder name, first day, days it lasted, place (degrees north and east) and hours from UTC."""
+    """A made-up trip: folder name, first day, length in days, place (degrees N, E), hours from UTC."""
 
     folder: str
     first: datetime
@@ -141,7 +141,7 @@ def _manifest(count: int, seed: int, size: tuple[int, int]) -> dict[str, Any]:
 
 
 def _check_folder(folder: Path, wanted: dict[str, Any], pictures: list[Picture]) -> bool:
-    """Say whether ``folder`` already holds just these pictures; raise PicturesError when it holds anything else."""
+    """Say whether ``folder`` already holds just these pictures; raise PicturesError for anything else."""
     if not folder.exists():
         return False
     if not folder.is_dir():
@@ -169,7 +169,7 @@ def _check_folder(folder: Path, wanted: dict[str, Any], pictures: list[Picture])
 def write_pictures(
     folder: Path, count: int, seed: int, size: tuple[int, int], progress: Callable[[int, int], None] | None = None
 ) -> list[Picture]:
-    """Write ``count`` pictures of ``size`` (width, height in pixels, upright) into ``folder`` and return their list.
+    """Write ``count`` pictures of upright ``size`` (width, height, px) into ``folder``; return their list.
 
     The same arguments always give the same bytes; a folder that already holds them all is left alone, one that
     was left unfinished is completed. ``progress`` is called with pictures done and in all. Beside the pictures

@@ -221,7 +221,7 @@ def _road(draw: ImageDraw.ImageDraw, rng: Random, sky: str, size: tuple[int, int
 
 
 def draw_background(ground: str, sky: str, rng: Random, size: tuple[int, int]) -> tuple[Image.Image, float]:
-    """Return an RGB picture of ``size`` (width, height) with sky and ground, and the y of its horizon in pixels."""
+    """Return an RGB picture of ``size`` (width, height) with sky and ground, and its horizon's y (px)."""
     width, height = size
     horizon = height * rng.uniform(0.46, 0.56)
     line = round(horizon)

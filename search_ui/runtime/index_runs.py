@@ -146,7 +146,7 @@ class Runner:
                 self._run = None
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so many seconds for the end of the run; whether it has ended."""
+        """Wait at most `seconds` for the end of the run; returns whether it has ended."""
         return self._ended.wait(seconds)
 
     def _start(self, run: Run, arguments: list[str]) -> Run:

@@ -67,7 +67,7 @@ class Metrics:
         self._requests.labels(route, str(status)).inc()
 
     def text(self) -> bytes:
-        """All of them, of media type `MEDIA_TYPE`."""
+        """The metrics as text, of media type `MEDIA_TYPE`."""
         return generate_latest(self._registry)
 
 

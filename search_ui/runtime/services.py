@@ -1,4 +1,4 @@
-"""What the pages and the routes of one server share: the open library, the model, the pictures dropped on the page.
+"""What pages and routes of one server share: the open library, the model, the uploaded pictures.
 
 Streamlit runs the page as a script, again for every click, in the process of the server: what must outlive a run
 lives here.
@@ -65,7 +65,7 @@ class Services:
             return self._library
 
     def require_same_library(self, library: Library) -> Library:
-        """Return the library that a page showed if it is still the one that is served: ids are of one library only.
+        """Return the library a page showed if it is still the one served: ids are of one library only.
 
         Raises:
             LibraryError: another was put in its place.
@@ -95,7 +95,7 @@ class Services:
         threading.Thread(target=self.preload, daemon=True).start()
 
     def preload(self) -> None:
-        """Load the model and the vectors, so that the first search need not wait. That search reports what fails."""
+        """Load the model and the vectors, so that the first search is fast. That search reports what fails."""
         try:
             searcher = self.searcher()
             space = searcher.space()
@@ -114,6 +114,6 @@ def _services(path: Path, offline: bool) -> Services:
 
 
 def services() -> Services:
-    """The services of this process: of the library that SIGHTLINE_LIBRARY names, offline where HF_HUB_OFFLINE says."""
+    """The services of this process: the library by SIGHTLINE_LIBRARY, offline by HF_HUB_OFFLINE."""
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     return _services(default_library(), offline)

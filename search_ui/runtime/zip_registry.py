@@ -19,13 +19,13 @@ KEPT: Final = 64
 
 
 class Bundles:
-    """What can be fetched as an archive: pictures of a library, by a name that can't be guessed. In memory only."""
+    """Pictures of a library to fetch as an archive, by names that can't be guessed. In memory only."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._names: Lru[tuple[Library, tuple[int, ...]], str] = Lru(kept)
 
     def offer(self, library: Library, content_ids: Sequence[int]) -> str:
-        """Have pictures ready to be fetched; returns the address, one for the same pictures in the same order."""
+        """Offer pictures as an archive; returns its address, one for the same pictures in the same order."""
         name = self._names.get_or_make((library, tuple(content_ids)), lambda: secrets.token_hex(16))
         return f"/{NAMES[0]}/{name}.zip"
 

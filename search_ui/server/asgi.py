@@ -58,7 +58,7 @@ def create_app(hosts: Sequence[str] = ()) -> App:
 
 
 def middleware(hosts: Sequence[str] = ()) -> list[Middleware]:
-    """The middleware around Streamlit: the check of `Host`, then our own routes. `hosts` as for `create_app`."""
+    """The middleware around Streamlit: the check of `Host`, then our routes. `hosts` as for `create_app`."""
     return [
         Middleware(HostCheck, hosts=[*LOOPBACK, *hosts]),
         Middleware(AppRoutes),
@@ -89,7 +89,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 class HostCheck:
-    """ASGI middleware: Starlette's check of `Host`. Under our own addresses a refusal has the form of their errors.
+    """ASGI middleware: Starlette's check of `Host`. On our routes a refusal has the form of their errors.
 
     Args:
         hosts: the names that are ours.

@@ -1,4 +1,4 @@
-"""The route of small pictures of files that failed: what the model could not take, and what a camera put beside."""
+"""The route of small pictures of files that failed: the picture itself, or its EXIF thumbnail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEADER: Final = b"Exif\x00\x00"
 
 
 def routes() -> list[Route]:
-    """All of them."""
+    """The routes of this module."""
     return [Route("/failed/{name:path}", _failed)]
 
 
@@ -74,7 +74,7 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
 
 
 def embedded(source: BinaryIO) -> bytes | None:
-    """The thumbnail in a JPEG file's EXIF data, upright, as a JPEG without metadata; None where there is none."""
+    """A JPEG file's EXIF thumbnail, upright, as a JPEG without metadata; None where there is none."""
     try:
         with Image.open(source, formats=("JPEG",)) as image:
             exif, data = image.getexif(), image.info.get("exif", b"").removeprefix(_HEADER)

@@ -28,7 +28,7 @@ LAND: Final = Path(__file__).parent.parent / "components" / "map" / "land.bin"
 
 
 def routes() -> list[Route]:
-    """All of them; what begins with one of `NAMES` and matches none is not found."""
+    """The routes; an address that begins with one of `NAMES` and matches none is not found."""
     return [
         Route("/points/land.bin", _land),
         Route("/points/picture/{id:path}", _picture),
@@ -59,7 +59,7 @@ def _bytes(request: Request, data: bytes, *, etag: str, keep: str) -> Response:
 
 
 def _picture(request: Request) -> Response:
-    """GET /points/picture/ID: what pointing at a picture shows: its `name`, the `hash` of its content, its `date`."""
+    """GET /points/picture/ID: the `name` of a picture, the `hash` of its content, and its `date`."""
     match = re.fullmatch(r"[1-9][0-9]{0,17}", request.path_params["id"], re.ASCII)
     try:
         id_ = int(match[0]) if match is not None else 0

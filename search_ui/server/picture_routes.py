@@ -1,4 +1,4 @@
-"""The routes of pictures: small, larger, the file itself, and those that someone put on the page to search with."""
+"""The routes of pictures: thumbnails, previews, original files, and uploads to search with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES: Final = ("thumb", "preview", "original", "picture", "land.svg")
 
 
 def routes() -> list[Route]:
-    """All of them; what begins with one of `NAMES` and matches none is not found."""
+    """The routes; an address that begins with one of `NAMES` and matches none is not found."""
     return [
         Route("/thumb/{name:path}", _thumb),
         Route("/preview/{name:path}", _preview),
@@ -39,7 +39,7 @@ def routes() -> list[Route]:
 
 
 def _rest(request: Request) -> str:
-    """The address after its first part; to its end, while a pattern of Starlette's leaves out a line end there."""
+    """The address after its first part, to its end: a pattern of Starlette's leaves out a last line end."""
     return str(request.scope["path"]).split("/", 2)[2]
 
 

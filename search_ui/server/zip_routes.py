@@ -1,4 +1,4 @@
-"""Pictures as one ZIP file that is made while it is sent: never whole in memory, and not on the disk at all."""
+"""Pictures as one ZIP file that is made while it is sent: never whole in memory, and never on disk."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _shown(library: Library, content_id: int) -> str:
 
 
 class _Names:
-    """Names that were not given yet."""
+    """Names that were not used yet in an archive."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
@@ -114,7 +114,7 @@ class _Names:
 
 
 class _Sink:
-    """Where the archive is written to: what was written is taken out again at once. Has no place to go back to."""
+    """The file that the archive is written to: what was written is taken out at once. It can't seek."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []

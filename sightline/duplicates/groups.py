@@ -1,4 +1,4 @@
-"""Groups of duplicates in a library: exact copies (the same bytes in several files) and near-duplicates."""
+"""Groups of duplicates in a library: exact copies (several files of the same bytes), near-duplicates."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Group:
 
 
 def selection_ids(library: Library, name: str | None) -> Ids | None:
-    """Return the content ids of a saved selection, sorted, int64 (n,); None without a name, for the whole library.
+    """Return the content ids of a saved selection, sorted, int64 (n,); None without a name: all pictures.
 
     Raises:
         SightlineError: the library has no selection of this name any more.
@@ -145,7 +145,7 @@ def near(
 
 
 def group_pairs(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:
-    """Group rows greedily: the row with most neighbours first, with those of its neighbours that are in no group yet.
+    """Group rows greedily: the row with most neighbours first, with its neighbours not yet in a group.
 
     Every group has at least two rows, and no row is in two groups. All rows of a group are neighbours of its first
     row. Joining the neighbours of neighbours would chain pictures that have nothing in common.
@@ -205,7 +205,7 @@ def _sorted_groups(library: Library, groups: Sequence[Ids], report: Report) -> G
 
 
 def load_groups(library: Library, groups: Groups, first: int, count: int) -> list[Group]:
-    """Load the facts of `count` groups from place `first` (from 0) on, without those that have one photo left."""
+    """Load the facts of `count` groups from place `first` (from 0) on, without those left with one photo."""
     numbers = range(first, min(first + count, len(groups)))
     ids = [int(id_) for number in numbers for id_ in groups[number]]
     rows = library.catalog.photos(ids)

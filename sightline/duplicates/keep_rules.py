@@ -1,4 +1,4 @@
-"""Rules that suggest which of several versions of a picture to keep, and say how the others differ from it.
+"""Rules that suggest which version of a picture to keep, and say how the others differ from it.
 
 They are plain functions of the facts of the photos. A person decides.
 """
@@ -138,7 +138,7 @@ def suggest(versions: Sequence[Version]) -> Suggestion:
 
 
 def spared(versions: Sequence[Version], kept: Version) -> list[Version]:
-    """Return the photos that stay when the rest is set aside: the kept one, and favourites of other contents."""
+    """Return the photos not set aside with the rest: the kept one, and favourites of other contents."""
     return [v for v in versions if v == kept or (v.is_favourite and v.content_id != kept.content_id)]
 
 
@@ -147,7 +147,7 @@ def _sort_key(version: Version) -> tuple[Any, ...]:
 
 
 def _deciding_rule(kept: Version, other: Version) -> int:
-    """The number of the first rule whose values differ; the last always does, as no two photos have the same path."""
+    """The number of the first rule whose values differ; the last always does, as paths are unique."""
     return next(number for number, rule in enumerate(_RULES) if rule.value(kept) != rule.value(other))
 
 

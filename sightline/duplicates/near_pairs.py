@@ -60,7 +60,7 @@ class Pairs:
 def find_pairs(
     index: VectorEngine, ids: Ids, min_cosine: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
 ) -> Pairs:
-    """Find the pairs with a cosine of at least `min_cosine`: all of them, or beyond `exact` pictures nearly all.
+    """Find the pairs with a cosine of at least `min_cosine`: all, or beyond `exact` pictures nearly all.
 
     Args:
         index: the vectors.
@@ -143,7 +143,7 @@ def _nearest_pivots(index: VectorEngine, ids: Ids, report: Report) -> Rows:
 
 
 class _PairBuffer:
-    """The pairs found so far: the `limit` with the highest cosines. `min_cosine` rises when others are dropped."""
+    """The `limit` pairs with the highest cosines so far. `min_cosine` rises when others are dropped."""
 
     def __init__(self, min_cosine: float, limit: int) -> None:
         self.min_cosine = min_cosine

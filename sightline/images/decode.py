@@ -51,7 +51,7 @@ pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_image
 
 
 class DecodeError(SightlineError):
-    """A file gave no picture. `stage` is how far it came, `reason` one sentence for the person who owns it."""
+    """A file gave no picture. `stage`: how far it came; `reason`: a sentence for the person who owns it."""
 
     def __init__(self, stage: Literal["read", "open", "decode"], reason: str) -> None:
         super().__init__(reason)
@@ -206,13 +206,13 @@ def _upright_at(
 
 
 def _in_rgb(image: ImageFile.ImageFile) -> bool:
-    """Whether a JPEG of 8-bit colour may hold RGB, as libjpeg tells it (jdapimin.c): nvJPEG takes all for YCbCr."""
+    """Whether an 8-bit colour JPEG may hold RGB, by libjpeg's rules (jdapimin.c): nvJPEG assumes YCbCr."""
     components = bytes(layer[0] for layer in getattr(image, "layer", ()))
     return components == b"RGB" or image.info.get("adobe_transform", 1) == 0
 
 
 def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.uint8]:
-    """RGB at 1 / `scale`, turned only where the plugin does it; the plugin shrinks by up to `most` while decoding."""
+    """RGB at 1 / `scale`, turned only where the plugin does it; its draft mode shrinks by up to `most`."""
     size, drafted = image.size, min(scale, most)
     if drafted > 1:
         # Pillow picks the largest scale that leaves at least this; rounding down makes that exactly `drafted`.

@@ -162,7 +162,7 @@ def _get(table: Mapping[int, Any], tag: int) -> Any:
 
 
 def _without_make(model: str | None, make: str | None) -> str | None:
-    """Shorten "NIKON D90" by "NIKON CORPORATION" to "D90", "KODAK Z1012" by "EASTMAN KODAK COMPANY" to "Z1012"."""
+    """Remove leading words of the make: "KODAK Z1012" by "EASTMAN KODAK COMPANY" becomes "Z1012"."""
     if model is None or make is None:
         return model
     known = set(make.casefold().split())

@@ -85,7 +85,7 @@ class GpuJpegDecoder:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gpu-jpeg")
 
     def decode(self, data: bytes, size: tuple[int, int], scale: int) -> _Pixels:
-        """Decode a JPEG of grey or YCbCr; the caller holds a permit of `cores`. Arguments as for `jpeg.pixels_of`.
+        """Decode a grey or YCbCr JPEG; the caller holds a permit of `cores`. Arguments: `jpeg.pixels_of`.
 
         Returns:
             RGB, not turned: uint8 (height, width, 3) of `rounded_size`, contiguous and writable. None where a batch
@@ -156,7 +156,7 @@ def _pinned(image: torch.Tensor) -> torch.Tensor:
 
 
 def _shrunk(image: torch.Tensor, request: _Request) -> torch.Tensor | None:
-    """A decoded picture (3, height, width), shrunk to what was asked for: (h, w, 3); None if it is another."""
+    """A decoded picture (3, height, width), shrunk as requested: (h, w, 3); None if its size is another."""
     height, width = image.shape[1:]
     if (width, height) != request.size or image.dtype != torch.uint8:
         return None

@@ -60,9 +60,9 @@ def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint
 
 
 def bare(data: bytes) -> bytearray | None:
-    """The file without its APP1 segments, which say how the picture is to be turned; None where its end is missing.
+    """The file without its APP1 segments, which hold its orientation; None where its end is missing.
 
-    For decoders that turn by their own reading of them, and that make the rest of a picture grey and say nothing.
+    For decoders that turn by their own reading of them, and silently fill the rest of a truncated picture with grey.
     """
     made = bytearray(data[:2])
     place = 2

@@ -15,7 +15,7 @@ _SAME_COLOUR: Final = 4  # of 255 levels; an sRGB profile, whatever its name, mo
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow picture as RGB, 8 bits, transparent parts over white; 16-bit and CMYK as they should look."""
+    """Any Pillow picture as 8-bit RGB, transparent parts over white; 16-bit and CMYK as they should look."""
     image = reducible(image)
     if image.mode == "La":
         image = image.convert("LA")  # Pillow knows no direct way
@@ -79,7 +79,7 @@ def _eight_bits(values: NDArray[np.uint16] | NDArray[np.float64], white: float) 
 
 @lru_cache(maxsize=16)
 def to_srgb(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from an embedded ICC profile to sRGB; None where there is none, it is broken or changes nothing.
+    """The transform from an embedded ICC profile to sRGB; None if absent, broken or without effect.
 
     Cached by the profile's bytes: building takes 3 ms, and one camera has one profile. LittleCMS transforms may be
     used by several threads at once (its documentation, "cmsDoTransform").

@@ -1,4 +1,4 @@
-"""Maps of a library: laid out in the background, saved, and updated without moving the pictures that were there."""
+"""Maps of a library: laid out in the background, saved, and updated without moving old pictures."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def words(library: Library, space: SpaceState) -> list[str]:
 
 
 def contrasts(of_words: Floats, means: Floats, sample: Floats) -> NDArray[np.float64]:
-    """Score how much better words fit the pictures of a cluster than those of the library: float64 (clusters, words).
+    """Score how much better words fit a cluster's pictures than the library's: float64 (clusters, words).
 
     The score is (w·m_g - w·m) / s_w, where w is the word's vector, m_g and m are the mean vectors of the cluster and of
     the library, and s_w is the standard deviation of w·v over the pictures v. The dot product with a mean is the mean
@@ -88,7 +88,7 @@ def contrasts(of_words: Floats, means: Floats, sample: Floats) -> NDArray[np.flo
 
 
 def assign_names(names: Sequence[str], scores: NDArray[np.float64], min_score: float) -> tuple[str, ...]:
-    """Assign a name to each cluster, each name once, with the highest sum of scores; empty below `min_score`."""
+    """Assign a name to each cluster, each once, with the highest sum of scores; empty below `min_score`."""
     from scipy.optimize import linear_sum_assignment
 
     labels = [""] * len(scores)

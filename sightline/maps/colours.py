@@ -80,7 +80,7 @@ class Colouring:
 
 
 def by_cluster(clusters: Bytes, labels: Sequence[str], places: Floats) -> Colouring:
-    """Colour by cluster. There are more clusters than distinguishable colours, so distant clusters share one.
+    """Colour by cluster. Clusters outnumber distinguishable colours, so distant clusters share one.
 
     Args:
         clusters: uint8 (n,), below `len(labels)`.
@@ -102,7 +102,7 @@ def by_cluster(clusters: Bytes, labels: Sequence[str], places: Floats) -> Colour
 
 
 def by_folder(library: Library, ids: Ids) -> Colouring:
-    """Colour by the largest folders of the first level that has several; the rest is grey. `ids`: int64 (n,)."""
+    """Colour by the largest folders of the first level with several; the rest is grey. `ids`: int64 (n,)."""
     folders = library.catalog.facets(limit=_FOLDERS_READ)["folders"]
     level = [(name, count) for name, count in folders if "/" not in name]
     while len(level) == 1:
@@ -118,7 +118,7 @@ def by_folder(library: Library, ids: Ids) -> Colouring:
 
 
 def by_year(library: Library, ids: Ids) -> Colouring:
-    """Colour by the year a picture was taken, from dark to light; without a date it is grey. `ids`: int64 (n,)."""
+    """Colour by the year taken, from dark to light; without a date it is grey. `ids`: int64 (n,)."""
     years = sorted(year for year, _ in library.catalog.facets(limit=1)["years"] if year.isascii() and year.isdigit())
     years = years[-REST:]
     of = np.full(len(ids), REST, np.uint8)

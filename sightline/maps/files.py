@@ -1,4 +1,4 @@
-"""A layout on disk: `space-N.npz` with its arrays, and `space-N.json` with its facts and a SHA-256 of both.
+"""A layout on disk: arrays in `space-N.npz`, facts and a SHA-256 of both in `space-N.json`.
 
 A layout is derived from the vectors. A file that is damaged, older, or of another space is made anew.
 """
@@ -62,7 +62,7 @@ def path_of(library: Path, space_id: int) -> Path:
 
 
 def save(layout: Layout, path: Path) -> None:
-    """Write a layout to `path` and the JSON file beside it. Where they can't be written, it stays in memory only."""
+    """Write a layout to `path` and the JSON file beside it. Where that fails, it stays in memory only."""
     buffer = io.BytesIO()
     np.savez(buffer, ids=layout.ids, places=layout.places, clusters=layout.clusters)
     data = buffer.getvalue()
@@ -81,7 +81,7 @@ def save(layout: Layout, path: Path) -> None:
 
 
 def load(path: Path, space: str) -> Layout | None:
-    """Read the layout at `path`; None where there is none, it is of another space, or a file is damaged or older."""
+    """Read the layout at `path`; None where a file is missing, damaged or older, or of another space."""
     try:
         data, text = path.read_bytes(), path.with_suffix(".json").read_bytes()
     except OSError:

@@ -33,7 +33,7 @@ def corners(given: Any) -> NDArray[np.float64]:
 
 
 def inside(polygon: NDArray[np.float64] | Sequence[Sequence[float]], places: Floats) -> NDArray[np.bool_]:
-    """Find the positions inside a polygon, by the even-odd rule: bool (n,). The last corner is joined to the first.
+    """Find positions inside a polygon by the even-odd rule: bool (n,). The last corner meets the first.
 
     A position is inside where a ray to the right crosses an odd number of edges. As in W. R. Franklin's PNPOLY, an edge
     includes its lower end and not its upper one, so a corner is never counted twice.

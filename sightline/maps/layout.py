@@ -50,7 +50,7 @@ _GOLDEN: Final = math.pi * (3 - math.sqrt(5))
 def principal_components(
     vectors_of: VectorsOf, ids: Ids, report: Callable[[float], None] = lambda done: None
 ) -> Floats:
-    """Project unit vectors to their principal components, the strongest first: float32 (n, at most `DIMENSIONS`).
+    """Project unit vectors to principal components, strongest first: float32 (n, at most `DIMENSIONS`).
 
     For unit vectors |a - b|² = 2 - 2 cos(a, b), so Euclidean neighbours are neighbours by cosine. The components are
     those of at most 20,000 vectors, evenly spread over `ids`.
@@ -120,7 +120,7 @@ def umap_positions(points: Floats, start: Floats, learning_rate: float = 1.0, se
 
 
 def _selves_first(rows: NDArray[np.int64], distances: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Put each point first among its own neighbours, as UMAP expects; among equal vectors another may come first."""
+    """Put each point first among its own neighbours, as UMAP expects: an equal vector may precede it."""
     own = np.arange(len(rows))
     is_self = rows == own[:, None]
     absent = ~is_self.any(axis=1)
@@ -160,7 +160,7 @@ def interpolated(points: Floats, base: Floats, places: Floats) -> Floats:
 
 
 def fit_to_screen(places: Floats, like: tuple[Rows, Floats] | None = None) -> Floats:
-    """Rotate and scale positions to fit a screen: float32 (n, 2), centred on (0, 0), the largest coordinate 1.
+    """Rotate and scale positions to fit a screen: float32 (n, 2), centred on (0, 0), largest coordinate 1.
 
     The longer axis becomes the horizontal one, and is stretched by `ASPECT`: directions have no meaning on the map, and
     UMAP preserves neighbourhoods, not distances.
@@ -191,7 +191,7 @@ def fit_to_screen(places: Floats, like: tuple[Rows, Floats] | None = None) -> Fl
 
 
 def separated(places: Floats, step: float = 0.004) -> Floats:
-    """Move apart positions that are the same, like the seeds of a sunflower around the common position: float32 (n, 2).
+    """Move apart equal positions, like sunflower seeds around the common position: float32 (n, 2).
 
     Args:
         places: float32 (n, 2), -1 to 1.

@@ -1,4 +1,4 @@
-"""Crops of pictures to search with, taken from the original file, so that small things keep their detail."""
+"""Crops of pictures to search with, from the original file, so that small things keep their detail."""
 
 from __future__ import annotations
 

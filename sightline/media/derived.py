@@ -17,7 +17,7 @@ _THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thum
 
 
 def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
-    """Return the thumbnail (JPEG, at most 512 px) of a content; None where it is missing and no photo can be read."""
+    """Return the thumbnail (JPEG, at most 512 px) of a content; None if missing and no photo is readable."""
     data = library.thumbnails.read(content_hash)
     if data is None:
         with DECODES:
@@ -26,7 +26,7 @@ def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
 
 
 def preview(library: Library, content_hash: bytes) -> bytes | None:
-    """Return the preview (JPEG, at most 1600 px) of a content; None where it is missing and no photo can be read."""
+    """Return the preview (JPEG, at most 1600 px) of a content; None if missing and no photo is readable."""
     data = library.previews.read(content_hash)
     if data is None:
         with DECODES:

@@ -78,7 +78,7 @@ def export(
 
 
 def inside_roots(library: Library, folder: Path) -> list[Path]:
-    """Return the indexed folders that `folder` is or lies in: files exported there are indexed in the next run."""
+    """Return the indexed folders that `folder` is or lies in: the next run indexes files exported there."""
     target = folder.expanduser().resolve()
     roots = [to_path(root.path) for root in library.catalog.roots()]
     return [root for root in roots if target.is_relative_to(root.resolve())]

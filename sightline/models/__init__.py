@@ -39,7 +39,7 @@ def load(
         texts: whether texts will be encoded. Without, the model takes less memory, and `cuda` is every GPU.
 
     Raises:
-        SpaceError: the model is unknown or can't be loaded, or the device or precision is not to be had here.
+        SpaceError: the model is unknown or can't be loaded, or the device or precision is not available here.
     """
     from sightline.models.devices import choose_devices
     from sightline.models.encoder import Encoder

@@ -1,4 +1,4 @@
-"""The fastest way to run a model on this CPU: measured on the model itself, checked against float32, and remembered.
+"""The fastest way to run a model on this CPU: measured, checked against float32, and remembered.
 
 Nothing here is assumed of a processor. bfloat16 is several times as fast where it has AVX-512 BF16 or AMX, and emulated
 where it has not; packed weights win where MKL is slow. The numbers are in docs/benchmarks.md.
@@ -90,7 +90,7 @@ class Probe:
     clock: Callable[[], float] = time.perf_counter
 
     def speedup(self, slow: Work, fast: Work) -> float:
-        """How many times faster `fast` is: turn about, and of the fastest turns, as other work may share the cores."""
+        """How many times faster `fast` is, by the fastest of alternating runs: other work may share the cores."""
         of_slow, of_fast = float("inf"), float("inf")
         end = self.clock() + self.seconds
         while of_slow == float("inf") or self.clock() < end:
@@ -109,7 +109,7 @@ DEFAULT_PROBE: Final = Probe()
 
 
 def recall(key: str) -> Backend | None:
-    """The back end that was found fastest here for the model of the space with this `key`; None where none was yet."""
+    """The back end found fastest here for the space with this `key`; None where none was found yet."""
     known = _read(_memory()).get(f"{_machine()} | {key}")
     return next((backend for backend in (REFERENCE, *CANDIDATES) if backend.name == known), None)
 
@@ -177,10 +177,10 @@ def measure(tower: nn.Module, run: Run, size: tuple[int, int], probe: Probe = DE
 
 
 def _run_with_block(tower: nn.Module, run: Run, pixels: torch.Tensor) -> tuple[torch.Tensor, Work]:
-    """Run a network on pixels; returns its features, and how to run one of its blocks on the same input again.
+    """Run a network on pixels; returns its features, and a call that runs one of its blocks again.
 
-    The block is of the longest list of modules, as a transformer's or a stage's: its second, as the first may be of
-    another shape. A network without such a list is its own block.
+    The call repeats the block's own input. The block is the second of the longest list of modules, as of a transformer
+    or a stage: the first may be of another shape. A network without such a list is its own block.
     """
     lists = (module for module in tower.modules() if isinstance(module, nn.ModuleList | nn.Sequential))
     longest: Any = max(lists, key=len, default=())
@@ -196,7 +196,7 @@ def _run_with_block(tower: nn.Module, run: Run, pixels: torch.Tensor) -> tuple[t
 
 
 def least_cosine(made: torch.Tensor, expected: torch.Tensor) -> float:
-    """The least cosine of features (n, any) to those of float32, row by row; NaN where either is not finite."""
+    """The least cosine of features (n, any) to float32's, row by row; NaN where either is not finite."""
     return float(functional.cosine_similarity(made.float(), expected.float(), dim=-1).min())
 
 
@@ -209,7 +209,7 @@ def _pictures(count: int, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _machine() -> str:
-    """What the choice depends on besides the model: processor, threads, and the versions and limits of what runs it."""
+    """What the choice depends on besides the model: processor, threads, torch's version, oneDNN's limits."""
     limits = ",".join(os.environ.get(name, "") for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"))
     return " | ".join(
         (_processor(), torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads()), torch.__version__, limits)
@@ -230,7 +230,7 @@ def _processor() -> str:
 
 
 def _memory() -> Path:
-    """Where choices are remembered: in the folder `SIGHTLINE_CACHE` names, else in the user's cache folder."""
+    """The file of remembered choices: in the folder of `SIGHTLINE_CACHE`, else in the user's cache folder."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("SIGHTLINE_CACHE")

@@ -32,7 +32,7 @@ class PendingBatch:
 
 
 class CopyStream:
-    """Copies to one device and back. On CUDA nothing here waits; elsewhere each step is done when it returns.
+    """Copies to one device and back. On CUDA nothing waits; elsewhere a step is done when it returns.
 
     Computing is on the thread's current stream, which torch lets all threads share. Pictures are copied on a stream of
     their own, so that the next batch crosses while the last one is computed.

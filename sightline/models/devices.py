@@ -13,7 +13,7 @@ PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name; `auto` is the first of CUDA, MPS and the CPU that is here. `cuda` is one GPU.
+    """The device of this name; `auto` is the first of CUDA, MPS and the CPU found here; `cuda` is one GPU.
 
     Raises:
         SpaceError: the device is not here.
@@ -46,7 +46,7 @@ def choose_devices(name: str) -> list[str]:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
-    """The type of the weights; `auto` is half precision on a GPU, and None on a CPU, which has to be measured.
+    """The type of the weights; `auto`: half precision on a GPU, None on a CPU, which has to be measured.
 
     Raises:
         SpaceError: the precision is unknown, or the device has none such.

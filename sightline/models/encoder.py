@@ -1,4 +1,4 @@
-"""Encoding of pixels and texts as unit vectors. An `Encoder` loads a model, runs it under a lock, and releases it."""
+"""Encoding of pixels and texts as unit vectors: a model is loaded, run under a lock, and released."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Encoder:
             probe: how the fastest way to run it on a CPU is measured, where that is not known yet.
 
         Raises:
-            SpaceError: the files can't be loaded, or the device or precision is not to be had here.
+            SpaceError: the files can't be loaded, or the device or precision is not available here.
         """
         self.model = model
         self.device = choose_device(device)
@@ -127,7 +127,7 @@ class Encoder:
         return cpu_backends.choose(self.model.identity().key, visual, run, self.preprocess.size, probe)
 
     def _apply_measured(self) -> None:
-        """Apply the fastest back end, but keep the text tower in float32 if its cosine falls below `MIN_COSINE`."""
+        """Apply the fastest back end; the text tower stays float32 if its cosine falls below `MIN_COSINE`."""
         tokens = self._tokenizer([_A_TEXT])
         expected = self._text_features(tokens)
         try:

@@ -29,7 +29,7 @@ class Encoders:
         """The encoder of a space; whoever asks while it is being loaded waits for it.
 
         Raises:
-            SpaceError: the model is not to be had, or is no longer the one the vectors were made with.
+            SpaceError: the model is not available, or is no longer the one the vectors were made with.
         """
         with self._lock:
             if self._encoder is None or self._key != space.key:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MultiDeviceEncoder:
-    """One `Encoder` for each device; a batch of pictures goes to whichever is free. Safe for use from several threads.
+    """One `Encoder` per device; each batch goes to a free one. Safe for use from several threads.
 
     Attributes:
         model: what they were loaded from.
@@ -48,7 +48,7 @@ class MultiDeviceEncoder:
         return min((encoder.batch_limit for encoder in self._encoders if encoder.batch_limit), default=None)
 
     def submit(self, batch: torch.Tensor) -> PendingBatch:
-        """Submit a batch as to `Encoder.submit`, but don't change it afterwards; errors are raised by `vectors`."""
+        """Submit a batch as to `Encoder.submit`, not to be changed afterwards; `vectors` raises its errors."""
         return PendingBatch(self._pool.submit(self._encode, batch).result)
 
     def _encode(self, batch: torch.Tensor) -> tuple[Floats, float]:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 
 class PackedLinear(nn.Linear):
-    """`nn.Linear` with its weight packed: same shapes, same type in and out. One itself, as open_clip asks for that."""
+    """`nn.Linear` with its weight packed: same shapes and types. A subclass, as open_clip checks for one."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         """Pack `weight` (out, in) and `bias` (out,), float32 or bfloat16.
@@ -38,7 +38,7 @@ class PackedLinear(nn.Linear):
 
 
 class PackedAttention(nn.Module):
-    """Self-attention of an `nn.MultiheadAttention` with its batch first, which reads weights past their layers."""
+    """Self-attention of a batch-first `nn.MultiheadAttention`, which reads weights past their layers."""
 
     def __init__(self, attention: nn.MultiheadAttention) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class PackedAttention(nn.Module):
     def forward(
         self, x: torch.Tensor, *_same: torch.Tensor, attn_mask: torch.Tensor | None = None, **_unused: Any
     ) -> tuple[torch.Tensor, None]:
-        """(n, length, width) to the same; called as open_clip calls the original, with key and value equal to `x`."""
+        """Map (n, length, width) to the same; called as open_clip does, with key and value equal to `x`."""
         count, length, width = x.shape
         joined = self.qkv(x).view(count, length, 3, self.heads, width // self.heads)
         query, key, value = joined.permute(2, 0, 3, 1, 4).unbind(0)
@@ -59,7 +59,7 @@ class PackedAttention(nn.Module):
 
 
 def pack(module: nn.Module) -> None:
-    """Replace the linear layers inside `module`, and the self-attention of open_clip's blocks, by packed ones.
+    """Replace the linear layers inside `module`, and open_clip's self-attention, by packed ones.
 
     Raises:
         RuntimeError, AttributeError: as `PackedLinear`; some layers are packed by then, the module is of no more use.

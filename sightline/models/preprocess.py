@@ -139,7 +139,7 @@ class Preprocess:
         return tensor[:, :, top : top + height, left : left + width]
 
     def _trim(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The middle of a very long picture: the rest would be resized, at gigabytes a time, only to be cropped off."""
+        """The middle of a very long picture: resizing the rest takes gigabytes, and it is cropped off anyway."""
         height, width = pixels.shape[:2]
         if self.resize != "shortest" or max(height, width) <= LONG * min(height, width):
             return pixels

@@ -104,6 +104,6 @@ def preset_of(model: str) -> Preset | None:
 
 
 def templates_of(model: str) -> tuple[str, ...]:
-    """The prompts for short texts in a space, from its preset's name or model; none for models that have no preset."""
+    """The prompts for short texts in a space, by its preset's name or model; none without a preset."""
     preset = preset_of(model)
     return () if preset is None else preset.templates

@@ -58,7 +58,7 @@ class Model:
         return self.spec if self.spec in PRESETS else self.spec.rstrip("/").rsplit("/", 1)[-1]
 
     def identity(self) -> SpaceIdentity:
-        """What makes this model's space itself: weights and preprocessing, never the folder they happen to lie in."""
+        """The identity of this model's space: weights and preprocessing, never the folder that they lie in."""
         preprocess = self.preprocess.to_json()
         digest = hashlib.sha256(f"{self.weights}\n{preprocess}".encode()).hexdigest()
         return SpaceIdentity(
@@ -72,7 +72,7 @@ def resolve(spec: str, *, offline: bool = False) -> Model:
     Files that are not here yet are downloaded once, unless `offline` or HF_HUB_OFFLINE says not to.
 
     Raises:
-        SpaceError: the name is unknown, the folder holds no model, or the files are neither here nor to be had.
+        SpaceError: the name is unknown, the folder holds no model, or the files are neither here nor downloadable.
     """
     spec = spec.strip()
     if spec == DEMO:

@@ -1,4 +1,4 @@
-"""What open_clip does not say of the texts it reads: how long one is, and which of its towers need no padding."""
+"""What open_clip does not tell of a text tower: how long a text is, and whether it needs its padding."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import nn
 
 
 def causal_text(tower: Any) -> Any:
-    """The part that reads words, where it reads them one after the other and ends at the last one; else None.
+    """The text tower, if it is causal and pools at the last token, as CLIP's does; else None.
 
-    So does CLIP's (Radford et al., 2021, section 2.4). What follows the end of a text then changes nothing.
+    See Radford et al., 2021, section 2.4. What follows the end of a text then changes nothing.
     """
     from open_clip.model import CLIP
     from open_clip.transformer import TextTransformer

@@ -1,4 +1,4 @@
-"""Weights from a model's folder into a network: all of it, or of a joint model only what sees pictures."""
+"""Weights from a model's folder into a network: all, or only the image tower of a joint model."""
 
 from __future__ import annotations
 

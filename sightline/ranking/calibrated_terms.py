@@ -33,7 +33,7 @@ class CalibratedTerm:
     calibration: TermCalibration
 
     def clamp_self_similarity(self, ids: Ids, cosines: Floats) -> None:
-        """Set the cosine of a picture to itself to 1, in place: half-precision vectors give a little less or more."""
+        """Set the cosine of a picture to itself to 1, in place: in half precision it is a little less or more."""
         if self.content_id is not None:
             cosines[ids == self.content_id] = 1.0
 

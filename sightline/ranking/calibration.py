@@ -51,7 +51,7 @@ _UNKNOWN: Final = NullStats(0.1, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class TermCalibration:
-    """Turns one term's cosines into z-scores: 0 at the relevance threshold, in standard deviations of the term.
+    """Turns one term's cosines into z-scores, in its standard deviations above the relevance threshold.
 
     z = (cosine - threshold) / scale, with
 
@@ -60,10 +60,10 @@ class TermCalibration:
 
     Both halves of the threshold are needed. The first asks a picture to stand out among the library's: a text that the
     model does not understand is about as near to all of them, and so is a text that suits all of them. The second
-    asks it to be about as near as right descriptions are: of a subject that the library lacks something is always the
-    nearest, and stands out. Median, and deviation below it, because what matches the term, up to half of the
+    asks it to be about as near as right descriptions are: even for a subject that the library lacks, some picture is
+    the nearest, and stands out. Median, and deviation below it, because what matches the term, up to half of the
     library, must not move the threshold that it is measured by. The scale is the geometric mean of the term's own
-    deviation and the usual one: the own one alone is very small for texts that mean nothing, and their noise would
+    deviation and the usual one: the term's alone is very small for texts that mean nothing, and their noise would
     stand out by any number of deviations. Where the library's median itself passes the second half, most of it
     matches, and the first half has nothing to say.
 
@@ -142,7 +142,7 @@ def calibrate(cosines: Floats, nulls: NullStats) -> TermCalibration:
 
 
 def null_stats(cosines: Floats) -> NullStats:
-    """The statistics of null queries, from cosines to a sample, float32 (queries, n); NaN where one must not count."""
+    """The statistics of null queries, from cosines to a sample, float32 (queries, n); NaN is left out."""
     medians = np.nanmedian(cosines, axis=1)
     std = float(np.median(medians - np.nanquantile(cosines, _SIGMA, axis=1)))
     # Pictures that are all alike, or a single one, have no deviation; that of the queries on one picture remains.

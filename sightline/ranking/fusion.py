@@ -86,7 +86,7 @@ def fuse(query: Query, terms: Sequence[CalibratedTerm], ids: Ids, cosines: Float
 
 
 def fuse_rest(query: Query, terms: Sequence[CalibratedTerm], scores: Callable[[], tuple[Ids, Floats]]) -> Ranked:
-    """The pictures outside of the shortlist. All are below the threshold, as they were not counted above it."""
+    """The pictures outside the shortlist, all below the threshold, as they were not counted above it."""
     ranked = fuse(query, terms, *scores())
     ranked.bands[:] = BELOW
     return ranked
@@ -142,7 +142,7 @@ def fuse_z_scores(
 
 
 def band(groups: Sequence[Group], met: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The band of each picture, uint8 (n,): that of the group it meets least, terms of minor weight left out.
+    """The band of each picture, uint8 (n,): that of the group it meets least, minor terms left out.
 
     Minor beside what is looked for: however much an exclusion weighs, a hit still has to match the rest.
     """
@@ -166,6 +166,6 @@ def _bands(z_scores: Floats, soft_z: Sequence[float], rows: range) -> NDArray[np
 
 
 def _log_probability(x: Floats) -> Floats:
-    """log(sigmoid(x)) + LEAK x, in single precision and without overflow: a million pictures are scored at once."""
+    """log(sigmoid(x)) + LEAK x, in float32 without overflow: a million pictures are scored at once."""
     made: Floats = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))) + np.float32(LEAK) * x
     return made

@@ -17,7 +17,7 @@ WINDOW: Final = 500
 
 @dataclass(slots=True)
 class Fold:
-    """One place among the hits: the rank of the hit that stands for it, and of those folded into it, in their order."""
+    """One place among the hits: the rank of the hit shown, and of those folded into it, in order."""
 
     rank: int
     folded: list[int] = field(default_factory=list)

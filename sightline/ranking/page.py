@@ -23,7 +23,7 @@ def page(catalog: Catalog, query: Query, found: RankedList, offset: int, limit: 
 
 
 def matches(catalog: Catalog, query: Query, found: RankedList) -> Iterator[Hit]:
-    """All hits above the relevance threshold or near it, in order; every picture where nothing was looked for."""
+    """All hits above or near the relevance threshold, in order; all pictures where the query has no terms."""
     above = found.ranked.count(STRONG) + found.ranked.count(MAYBE)
     first, more = 0, above > 0
     while more:

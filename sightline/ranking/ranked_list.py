@@ -1,4 +1,4 @@
-"""The pictures of a query in their order, near-duplicates folded: worked out as far as it is asked for."""
+"""The pictures of a query in order, near-duplicates folded: computed lazily."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK: Final = 256
 
 
 class RankedList:
-    """What a query finds in one generation of a library, lazily ordered. Safe for use from several threads.
+    """The hits of a query in one generation, lazily ordered. Safe for use from several threads.
 
     Attributes:
         generation: of the library, see `Result.generation`.

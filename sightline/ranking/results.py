@@ -1,4 +1,4 @@
-"""What a search gives: hits, what made them hits, and what they are a page of."""
+"""Results of a search: a page of hits, and how each of them suits the query."""
 
 from __future__ import annotations
 

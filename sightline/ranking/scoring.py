@@ -32,7 +32,7 @@ def score_terms(
 
 
 def _thresholds(query: Query, terms: Sequence[CalibratedTerm]) -> tuple[list[int], list[list[Threshold]]]:
-    """The rows of the terms that hits are near to, and the thresholds of each group that a hit has to reach."""
+    """The rows of terms that are not excluded, and the thresholds of each group that hits must reach."""
     towards: list[int] = []
     groups: list[list[Threshold]] = []
     row = 0

@@ -1,4 +1,4 @@
-"""The terms of a query as unit vectors: words and pictures from the model, pictures of the library from its index."""
+"""Query terms as unit vectors: words and given pictures by the model, library pictures by the index."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_TEMPLATE_WORDS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class TermVector:
-    """A term in a space: a unit vector float32 (dim,), and the content id where it is a picture of the library."""
+    """A term in a space: a unit vector float32 (dim,), and the content id of a picture of the library."""
 
     vector: Floats
     content_id: int | None = None

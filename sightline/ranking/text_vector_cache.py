@@ -1,7 +1,6 @@
-"""Vectors of texts that were searched for, kept in the library's folder: a saved search then needs no model.
+"""A cache of text vectors, in the library's folder: a saved search then needs no model.
 
-This is a cache: the model can always make its content again. Texts are not written down: a file is named by the hash of
-the space and the text.
+The model can always make its content again. Texts are not written down: the hash of space and text names a file.
 """
 
 from __future__ import annotations

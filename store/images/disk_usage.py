@@ -32,14 +32,14 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def flat_bytes(folder: Path, starts: str = "") -> int:
-    """Bytes of the files in a folder, but not of those in its sub-folders, whose names start so."""
+    """Bytes of the files directly in a folder whose names begin with `starts`."""
     return sum(entry.size for entry in _files(str(folder)) if os.path.basename(entry.path).startswith(starts))  # noqa: PTH119
 
 
 def fanned_bytes(folder: Path, enough: int = ENOUGH) -> int:
-    """Bytes of the files in the sub-folders of `folder`: exact up to some `enough` of them, else estimated from those.
+    """Bytes of the files in the sub-folders of `folder`, estimated from about `enough` if there are more.
 
-    For folders in which files are laid by their hashes. A million files take as long as `enough` of them, 50 ms.
+    For files laid out by their hashes, which spread evenly. A million files take as long as `enough` of them, 50 ms.
     """
     total = count = 0
     folders = _folders(folder)

@@ -1,7 +1,6 @@
-"""Pictures as large as a screen shows them, by the hash of their content: a cache that keeps to a limit.
+"""Screen-sized pictures by the hash of their content: a cache of limited size.
 
-A preview takes as long to make as its photo takes to decode, so those that were looked at lately are kept; of the rest
-none is missed.
+Making a preview takes as long as decoding its photo, so those used lately are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _MEASURED_EACH: Final = 0.05
 
 
 class Previews:
-    """JPEG files of at most 1600 px under `folder`, as `Thumbnails` lays them out, of at most `limit_bytes` together.
+    """JPEG files of at most 1600 px under `folder`, laid out as in `Thumbnails`, within `limit_bytes`.
 
     Several processes may share the folder: each may pass the limit by a twentieth before it looks. The time of a file
     is when it was last read here. Safe for use from several threads.

@@ -1,4 +1,4 @@
-"""Small pictures, by the hash of the content they show. A cache: each can be made again from its photo."""
+"""Small pictures by the hash of their content. A cache: each can be made again from its photo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from store.files import replace_file
 
 
 class Thumbnails:
-    """JPEG files of at most 512 px under `folder`, fanned out over 256 sub-folders by the first byte of the hash."""
+    """JPEG files of at most 512 px under `folder`, in 256 sub-folders by the first byte of the hash."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

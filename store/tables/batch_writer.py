@@ -1,4 +1,4 @@
-"""Writing one batch of what the indexer found out, in the transaction at hand.
+"""Writes of one batch of the indexer's results, in the current transaction.
 
 SQLAlchemy's statements took more than half of a commit: it made `IN` lists and parameters anew for each batch. Here all
 SQL is static, so SQLite's statements are prepared once a connection, and rows go to the driver as they are.

@@ -1,6 +1,6 @@
-"""What the page of the library lists beside the catalog's totals: runs, failures by kind, what a prune would forget.
+"""Lists for the Library page: runs, failures by kind, what a prune would forget.
 
-Reads of the tables, each by SQL and by the page: a library may have 100,000 files that failed.
+Each is read by SQL, a page at a time: a library may have 100,000 files that failed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBER: Final = re.compile(r"\d[\d.,x]*\d|\d")
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run of the indexer, as the library keeps it. `summary` is None while it is at work, or where it was killed."""
+    """A run of the indexer. `summary` is None while it is at work, or where it was killed."""
 
     started_at: str
     finished_at: str | None
@@ -67,7 +67,7 @@ class FailedPlace:
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """What a prune would forget: photos, pictures that no photo would be left of, and those of them with marks."""
+    """What a prune would forget: photos, pictures left without a photo, and those of them with marks."""
 
     photos: int
     pictures: int

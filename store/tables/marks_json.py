@@ -28,7 +28,7 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class MarksError(SightlineError, ValueError):
-    """A mark that can't be: a bad name, an unknown picture, or a file of marks that is none."""
+    """An invalid mark: a bad name, an unknown picture, or a file that is no file of marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def check_search_text(text: str) -> str:
     """The text of a search, as it is.
 
     Raises:
-        MarksError: blank, longer than 8,000 characters, or with half a character in it.
+        MarksError: blank, longer than 8,000 characters, or with a lone surrogate in it.
     """
     if not text.strip() or len(text) > MAX_SEARCH:
         raise MarksError(f"A search has 1 to {MAX_SEARCH} characters that are not all blank; this has {len(text)}.")
@@ -104,7 +104,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came of restoring marks.
+    """The result of restoring marks.
 
     Attributes:
         tags: how many times a picture was given a tag that it did not have.

@@ -23,7 +23,7 @@ class KnownPhoto(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KnownFailure:
-    """What a file that failed looked like then."""
+    """The size and time of a file when it failed, and the stage."""
 
     id: int
     stage: str

@@ -15,7 +15,7 @@ class Base(DeclarativeBase):
 
 
 class LibraryRow(Base):
-    """One row: what the whole library is at."""
+    """One row: the state of the whole library."""
 
     __tablename__ = "library"
 
@@ -182,7 +182,7 @@ class Run(Base):
 
 
 class TagRow(Base):
-    """A tag: its name as first typed, and the folded one that makes it itself."""
+    """A tag: its name as first typed, and its folded name, which identifies it."""
 
     __tablename__ = "tags"
 

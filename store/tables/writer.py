@@ -22,7 +22,7 @@ __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
 
 @dataclass(frozen=True, slots=True)
 class SpaceIdentity:
-    """What makes a space itself. Vectors of two identities never meet."""
+    """The identity of a space. Vectors of two identities never meet."""
 
     key: str
     name: str

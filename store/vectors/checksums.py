@@ -47,7 +47,7 @@ def of_rows(matrix: Halves, rows: Rows | None = None) -> NDArray[np.uint32]:
 
 
 def weights(count: int) -> NDArray[np.uint32]:
-    """The factor of each of so many words in a checksum, uint32 (count,)."""
+    """The factors of `count` words in a checksum, uint32 (count,)."""
     return (np.arange(1, count + 1, dtype=np.uint64) * _KNUTH % 2**32 | 1).astype(np.uint32)
 
 

@@ -161,7 +161,7 @@ class VectorEngines(Protocol):
         """
 
     def is_current(self, space_id: int) -> bool:
-        """Whether what is kept of a space is undamaged, every vector of it, and all that is committed by now."""
+        """Whether the saved files of a space are undamaged and hold every vector that is committed by now."""
 
     def facts(self, space_id: int) -> EngineFacts | None:
         """What is known of a space's engine without making it; None where nothing is kept."""

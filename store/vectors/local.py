@@ -318,7 +318,7 @@ class LocalEngine:
             four_bit_codes.prepare()
 
     def _read(self, read: Callable[[Snapshot], _Result]) -> _Result:
-        """What is read from the snapshot of the moment; from another one where it turns out to be damaged."""
+        """The result of `read` on the current snapshot; on a rebuilt one where that turns out damaged."""
         while True:
             snapshot = self._snapshot
             try:

@@ -58,7 +58,7 @@ class Policy:
     unmapped_rows: int = 32_768
 
     def tier(self, rows: int) -> Tier:
-        """The tier of a space of so many rows, once its codes are made."""
+        """The tier of a space of `rows` rows, once its codes are made."""
         return "exact" if rows <= self.exact_rows else "compressed"
 
     def candidates(self, rows: int, wanted: int, *, filtered: bool) -> int:

@@ -21,7 +21,7 @@ GROWTH: Final = 1.25  # measured again when the space has grown so much
 
 
 def text_like(pictures: Floats, number: int, seed: int = 0) -> Floats:
-    """Queries that lie to pictures as texts do, float32 (number, dim): not where the pictures are.
+    """Queries that lie as far from the pictures as texts do, float32 (number, dim).
 
     In CLIP's spaces texts and pictures lie in two narrow cones, with about 0.8 between their centres (V. Liang et al.,
     "Mind the Gap", NeurIPS 2022), so an index that is measured with pictures does worse with texts. Here each query

@@ -96,7 +96,7 @@ def shortlist(
 
 
 def _evenly(total: int, most: int) -> Rows:
-    """Places spread evenly over 0 to `total`, as many as there are or `most`."""
+    """Up to `most` places, spread evenly over 0 to `total`."""
     count = min(total, most)
     return np.arange(count) * total // count if count else np.empty(0, np.int64)
 

@@ -228,7 +228,7 @@ def test_the_panel_opens_and_closes(app: AppTest) -> None:
 def test_a_set_that_is_gone_is_one_sentence_in_the_panel_too(app: AppTest) -> None:
     app.session_state["filters_open"] = True
     asked(app, "set:0123456789ab")
-    assert "There is no set" in said(app)
+    assert "There is no selection" in said(app)
 
 
 # -- in a browser ---------------------------------------------------------------------------------------------------

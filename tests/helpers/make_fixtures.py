@@ -1,4 +1,4 @@
-"""Draw the awkward files of tests/fixtures/awkward again: `python tests/make_fixtures.py`.
+"""Draw the awkward files of tests/fixtures/awkward again: `python tests/helpers/make_fixtures.py`.
 
 Each is small and each is a real way in which a picture in somebody's folder is not a plain sRGB JPEG. The bytes depend
 on the versions of the encoders; what the files say does not.

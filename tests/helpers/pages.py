@@ -162,7 +162,8 @@ def opened(app: AppTest, content_id: int) -> AppTest:
     # The address is read when a session begins, and never again.
     app.query_params["photo"] = str(content_id)
     app.session_state["photo"] = content_id
-    return asked(app, app.query_params.get("q", [""])[0] if "q" in app.query_params else "")
+    query = app.query_params.get("q", "")  # a text or a list of texts
+    return asked(app, query if isinstance(query, str) else query[0])
 
 
 @pytest.fixture(scope="module")

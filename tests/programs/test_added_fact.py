@@ -23,6 +23,7 @@ from sightline.query.types import Query
 from sightline.records import CSV_HEADER
 from store.library import DATABASE, Library
 from store.tables.fact_table import FACT_FILTERS, FACTS, FACTS_VERSION, HEADER_NAMES
+from store.tables.migrations import STEPS
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description xmp:Rating="%d"/></x:xmpmeta>'
 
@@ -45,11 +46,15 @@ def rated(tmp_path: Path) -> Path:
 
 
 def as_before(library: Path) -> None:
-    """The library in the layout that came before versions of facts, and ratings."""
+    """The library in the layout that came before versions of facts, and all facts that were added since."""
     with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as connection:
-        for name in ("rating", "facts_version"):
-            connection.execute(f"DROP INDEX ix_contents_{name}")
-            connection.execute(f"ALTER TABLE contents DROP COLUMN {name}")
+        for statement in reversed([statement for step in STEPS[3:] for statement in step]):
+            words = statement.split()
+            if words[:2] == ["CREATE", "INDEX"]:
+                connection.execute(f"DROP INDEX {words[2]}")
+            else:
+                assert words[:5] == ["ALTER", "TABLE", "contents", "ADD", "COLUMN"], statement
+                connection.execute(f"ALTER TABLE contents DROP COLUMN {words[5]}")
         connection.execute("PRAGMA user_version = 3")
 
 

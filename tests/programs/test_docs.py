@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 
@@ -106,6 +107,22 @@ def test_what_ci_runs_are_make_targets() -> None:
     for path in [ROOT / ".ci" / "run", *(ROOT / ".github" / "workflows").glob("*.yml")]:
         for target in re.findall(r"(?:^|run: )make ([a-z-]+)", path.read_text(encoding="utf-8"), re.M):
             assert re.search(rf"^{target}:", makefile, re.M), f"{path.name}: make {target}"
+
+
+@pytest.mark.parametrize("folder", ["store", "sightline", "indexer", "search_ui", "benchmarks"])
+def test_docstrings_begin_with_a_line_of_at_most_100_characters(folder: str) -> None:
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    seen, wrong = 0, []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            docstring = ast.get_docstring(node) if isinstance(node, documented) else None
+            if docstring:
+                seen += 1
+                first = docstring.splitlines()[0]
+                if len(first) > 100 or not first.endswith("."):
+                    wrong.append(f"{path.relative_to(ROOT)}: {first}")
+    assert seen > 50
+    assert not wrong
 
 
 def test_every_finding_has_the_form_that_its_readme_asks_for() -> None:

@@ -72,7 +72,7 @@ def test_siglip_like_text_is_canonicalised_and_padded(spaces: dict[str, str]) ->
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_a_text_that_does_not_fit_is_named_and_not_cut(spaces: dict[str, str], kind: str) -> None:
     encoder = Encoder(resolve(spaces[kind]), precision="fp32")
-    with pytest.raises(TextTooLongError, match=r"boat.*tokens; space .* reads 16"):
+    with pytest.raises(TextTooLongError, match=r"boat.*tokens; the model .* reads 16"):
         encoder.encode_texts(["boat " * 40])
     encoder.encode_texts(["two boats"])
 

@@ -72,7 +72,7 @@ def test_a_run_indexes_a_folder_and_says_in_words_what_came_of_it(
     assert (run.state, run.code) == ("done", 1)
     count = sum(1 for _ in photos.rglob("*.*")) - 1
     assert pictures(library) == count
-    assert f"Done: {count} added, 1 failed; {count} pictures encoded in" in outcome(run)
+    assert outcome(run) == f"Done: {count} new, 1 unreadable."
     run = runner.verify()
     assert runner.wait(LONG)
     assert outcome(run) == "Verified: all is well."
@@ -163,7 +163,7 @@ def test_a_run_that_can_not_be_done_says_why(runner: Runner, tmp_path: Path, lib
     run = runner.index([tmp_path / "nowhere"], space="demo")
     assert runner.wait(LONG)
     assert (run.state, run.code) == ("failed", 2)
-    assert outcome(run) == f"It could not be done. There is no folder {tmp_path / 'nowhere'}."
+    assert outcome(run) == f"It failed. There is no folder {tmp_path / 'nowhere'}."
     assert not library.exists() or not is_indexing(library)
 
 
@@ -294,4 +294,5 @@ def test_times_and_summaries_in_words() -> None:
         "0 seconds", "1 second", "89 seconds", "about 2 minutes", "about 2 hours",
     ]  # fmt: skip
     assert summary({}) == "no pictures found"
-    assert summary({"added": 1200, "unchanged": 3}) == "1,200 added, 3 unchanged"
+    assert summary({"added": 1200, "unchanged": 3}) == "1,200 new"
+    assert summary({"unchanged": 3}) == "nothing new"

@@ -20,7 +20,7 @@ _facets: Final = st.components.v2.component(
 
 
 class Years(TypedDict):
-    """Years with pictures, oldest first, each with their number; the first and the last chosen one, 0 for none."""
+    """Years with pictures and their numbers, oldest first; the first and last chosen one, 0 for none."""
 
     bars: list[tuple[int, int]]
     first: int

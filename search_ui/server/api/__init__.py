@@ -1,4 +1,4 @@
-"""The JSON interface under `/api/v1/`, for programs: a FastAPI application, built when it is first asked for.
+"""The JSON interface under `/api/v1/`, for programs: a FastAPI application, built on first use.
 
 FastAPI and the models take 0.3 s of processor time and 20 MB. A server whose visitors only open pages saves both.
 """

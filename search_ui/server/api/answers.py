@@ -1,4 +1,4 @@
-"""Answers of the interface, as pydantic models: for the OpenAPI document. Answers are not checked against them."""
+"""Answers of the interface, as pydantic models: for the OpenAPI document, not to validate answers."""
 
 from __future__ import annotations
 

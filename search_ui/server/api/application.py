@@ -37,7 +37,7 @@ def _document(request: Request) -> Response:
 
 
 def build() -> FastAPI:
-    """The application, without FastAPI's own pages (they load scripts from elsewhere) and without its telemetry."""
+    """The application, without FastAPI's own pages (their scripts come from elsewhere) and telemetry."""
     routes = [route for part in (search, photos, library, label) for route in part.router.routes]
     return _Api(
         routes=[*routes, *router.routes],

@@ -1,4 +1,4 @@
-"""What requests give, as pydantic models: what comes in is checked against them, and the document is made of them."""
+"""Inputs of requests, as pydantic models: they validate requests and make the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 class Input(BaseModel):
-    """What a request gives, without unknown names and without conversions but the ones that are written here."""
+    """An input of a request: no unknown names, and no conversions but those written here."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -1,4 +1,4 @@
-"""The library as a whole: its state, its spaces, what can be narrowed by, the tags and searches people keep."""
+"""The library as a whole: its state, its spaces, facets, tags and saved searches."""
 
 from __future__ import annotations
 

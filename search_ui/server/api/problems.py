@@ -61,7 +61,7 @@ def of_space(error: SpaceError, space: SpaceState, encoders: Encoders) -> Proble
 
 
 def problem(error: Exception) -> Problem:
-    """The problem that an error is to who asked. What nobody foresaw is logged, and only said to have happened."""
+    """The problem for the client of an error. An unforeseen one is logged, and its text is not shown."""
     match error:
         case Problem():
             return error

@@ -1,4 +1,4 @@
-"""What all routes of the interface share: strict reading of requests, errors as problems, answers that are not kept."""
+"""What all routes of the interface share: strict reading of requests, errors as problems, no caching."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class ApiRoute(APIRoute):
-    """A route that takes no unknown or repeated parameters and no large body, and says in a problem what is wrong."""
+    """A route that refuses unknown and repeated parameters and large bodies, with a problem that says why."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -119,7 +119,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _check_names(request: Request, *, takes_none: bool) -> None:
-    """Refuse a parameter that is given twice, and any where none is known. Models refuse unknown names themselves."""
+    """Refuse repeated parameters, and any where none is known. Models refuse unknown names themselves."""
     given = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in given.items():
         if times > 1:

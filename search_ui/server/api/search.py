@@ -25,7 +25,7 @@ router = api_router()
 
 
 async def _read_search(request: Request) -> tuple[SearchRequest | SearchForm, Mapping[str, bytes]]:
-    """The body of a search and its picture files by name: FastAPI takes a body as JSON or as a form, not as either."""
+    """The body of a search and its picture files by name: FastAPI can't take both JSON and a form."""
     if media_type(request, JSON, FORM) == JSON:
         return SearchRequest.model_validate(await request.json()), {}
     fields, pictures = await read_form(request.headers["content-type"], request.stream())

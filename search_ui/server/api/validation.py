@@ -27,7 +27,7 @@ _MESSAGES: Final = {
 
 
 def invalid(error: RequestValidationError | ValidationError) -> Problem:
-    """The problem that a request is: 404 where its path is wrong, 400 else. Of several mistakes the outermost."""
+    """The problem of a bad request: 404 where its path is wrong, else 400 for the outermost mistake."""
     found = list(error.errors())
     if isinstance(error, RequestValidationError):
         if in_path := [each for each in found if each["loc"][0] == "path"]:
