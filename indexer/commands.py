@@ -289,7 +289,7 @@ def _set_up_logging(verbose: int, quiet: bool) -> None:
 @library_option
 @json_option
 def status(library_path: Path | None, as_lines: bool) -> None:
-    """What the library holds: folders, pictures, spaces, the last run, and where it lies."""
+    """What the library holds: folders, pictures, models, the last run, and where it lies."""
     from indexer.reports import print_status
 
     print_status(_open(library_path), as_lines)

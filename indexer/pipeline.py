@@ -279,7 +279,7 @@ class Pipeline:
                 if np.isfinite(vector).all():
                     self._accept(result, vector)
                 else:
-                    reason = f"the model of space {self._model.name!r} gave no finite vector"
+                    reason = f"the model {self._model.name!r} gave no finite vector"
                     self._progress.done -= 1
                     self._take(replace(result, failed=Failed(result.file, "encode", reason)))
 

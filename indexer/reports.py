@@ -124,7 +124,7 @@ def print_spaces(path: Path, as_lines: bool) -> None:
 
 
 _HEADINGS = (
-    "space", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
+    "model", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
 )  # fmt: skip
 
 

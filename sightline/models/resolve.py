@@ -151,7 +151,7 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
 
 def _unreachable(spec: str, repository: str, reason: str) -> str:
     return (
-        f"Space {spec!r} can't be loaded: {reason}. Three ways out: connect once and run again (it downloads "
+        f"The model {spec!r} can't be loaded: {reason}. Three ways out: connect once and run again (it downloads "
         f"{repository}); say --space {LOCAL}FOLDER with a folder that holds the model; or say --space {DEMO} to try "
         "Sightline with the small model it ships."
     )
