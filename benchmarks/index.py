@@ -45,7 +45,7 @@ from weights import random_model
 
 from indexer.batcher import BATCH_CPU, BATCH_GPU
 from indexer.pipeline import Options, Pipeline
-from indexer.walk import Found, WalkCounts, WalkOptions, walk
+from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
 from sightline import models
 from sightline.images.decode import DecodeError, decode
 from sightline.models.device_queue import PendingBatch
@@ -75,7 +75,7 @@ class Bench:
     def __init__(self, folder: Path, model: Model, workers: int) -> None:
         self.folder, self.model, self.workers = folder, model, workers
         found = walk(folder, WalkOptions(), WalkCounts())
-        paths = [to_path(os.fsencode(folder), item.path) for item in found if isinstance(item, Found)]
+        paths = [to_path(os.fsencode(folder), item.path) for item in found if isinstance(item, WalkedFile)]
         with ThreadPoolExecutor(workers) as pool:
             prepared = list(pool.map(self._prepare, paths))
         self.paths = [path for path, pixels in zip(paths, prepared, strict=True) if pixels is not None]

@@ -18,7 +18,7 @@ NAMES: Final = ("zip",)
 KEPT: Final = 64
 
 
-class Bundles:
+class ZipRegistry:
     """Pictures of a library to fetch as an archive, by names that can't be guessed. In memory only."""
 
     def __init__(self, kept: int = KEPT) -> None:
@@ -35,6 +35,6 @@ class Bundles:
 
 
 @cache
-def bundles() -> Bundles:
+def zip_registry() -> ZipRegistry:
     """Those of this process."""
-    return Bundles()
+    return ZipRegistry()
