@@ -2,8 +2,8 @@
 
     python benchmarks/index.py FOLDER [--space NAME] [--rounds 5] [--precision fp32 --precision auto]
 
-Where decoding and encoding share the same cores, the floor is 1 / (1/decode + 1/encode), each measured alone on all
-cores; with GPUs, all of which work as in a run, it is the slower of the two. End to end includes the walk, the hash,
+Where decoding and encoding share the same cores, the upper bound is 1 / (1/decode + 1/encode), each measured alone on
+all cores; with GPUs, all of which work as in a run, it is the slower of the two. End to end includes the walk, the hash,
 the thumbnail and the commits; it does not include loading the weights, those that see pictures, which is printed apart.
 All three are measured in every round, one after another on the same pictures, and the ratio is the median of the
 rounds' ratios: on a shared machine only those mean anything. The last ratio is of processor time, decoding's and
@@ -57,8 +57,8 @@ from store.lock import locked
 from store.paths import to_path
 
 HEADERS = (
-    "precision", "decode", "decode + thumbnail", "encode", "end to end", "floor", "ratio by the clock",
-    "of processor time", "load, s",
+    "precision", "decode", "decode + thumbnail", "encode", "end to end", "upper bound", "ratio (wall clock)",
+    "ratio (CPU time)", "load, s",
 )  # fmt: skip
 
 
@@ -190,9 +190,9 @@ def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "library"
             whole, whole_cpu = rate(count, lambda: bench.end_to_end(encoder, path))  # noqa: B023 - called at once
-        floor = 1 / (1 / decoding + 1 / encoding) if shared else min(decoding, encoding)
+        bound = 1 / (1 / decoding + 1 / encoding) if shared else min(decoding, encoding)
         work = whole_cpu * (1 / decoding_cpu + 1 / encoding_cpu)
-        rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor, work))
+        rows.append((decoding, thumbnails, encoding, whole, bound, whole / bound, work))
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
     # Only a CPU has a choice of back ends.
     measured = precision == "auto" and shared

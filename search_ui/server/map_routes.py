@@ -1,9 +1,4 @@
-"""What the page of the map fetches: points, the land, and what a picture is called.
-
-Points are one block of numbers that goes to the GPU as it is: JSON of a million would be fifty times the work
-for the browser. All little-endian: "SLPT", the number of the format, the number of points n, 0, each uint32; x and y of
-each, float32; content ids, uint32 (n,); categories, uint8 (n,).
-"""
+"""What the page of the map fetches: points, the land, and what a picture is called."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MIN_DIST: Final = 0.1
 """The least distance of points in UMAP's units: its default. At 0 groups become threads, above 0.3 they merge."""
 LANDMARKS: Final = 50_000
 """The most pictures that UMAP lays out; the others are interpolated between their neighbours. That takes about 20 s of
-one core, see docs/benchmarks.md. Four times as many would take minutes and look the same."""
+one core, see docs/decisions/map-by-umap.md. Four times as many would take minutes and look the same."""
 ASPECT: Final = 1.4
 """Width to height of a map: that of a window below a page's head."""
 UPDATE_LEARNING_RATE: Final = 0.25
