@@ -4,7 +4,8 @@
 
 Where decoding and encoding share the same cores, the upper bound is 1 / (1/decode + 1/encode), each measured alone on
 all cores; with GPUs, all of which work as in a run, it is the slower of the two. End to end includes the walk, the
-hash, the thumbnail and the commits; it does not include loading the weights, those that see pictures, which is printed apart.
+hash, the thumbnail and the commits; it does not include loading the weights, those that see pictures, which is printed
+apart.
 All three are measured in every round, one after another on the same pictures, and the ratio is the median of the
 rounds' ratios: on a shared machine only those mean anything. The last ratio is of processor time, decoding's and
 encoding's over that of end to end: other programs hardly move it, but it does not see a core that stands idle.

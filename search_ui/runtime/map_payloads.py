@@ -19,13 +19,8 @@ from store.arrays import Bytes, Floats, Ids
 NAMES: Final = ("points",)
 """The first parts of the addresses of these routes; `/map` is the page."""
 
-
 MAGIC: Final = b"SLPT"
-
-
 FORMAT: Final = 1
-
-
 _MOST_BYTES: Final = 96 * 2**20
 
 

@@ -13,7 +13,6 @@ from store.library import Library
 NAMES: Final = ("zip",)
 """The first parts of the addresses of these routes."""
 
-
 # Archives that can be fetched, the newest of all visitors.
 KEPT: Final = 64
 
