@@ -147,7 +147,7 @@ bench-scale: install  ## measure searching at SIZES="1000000 10000000"; SCRATCH=
 	  $(WRITE) scale-$$size -- $(BIN)/python benchmarks/scale.py --sizes $$size --record \
 	    $(if $(SCRATCH),--scratch "$(SCRATCH)") || exit; done
 
-bench-search: install  ## measure searching, maps and duplicates at large sizes, and how right the relevance line is
+bench-search: install  ## measure searching, maps and duplicates at large sizes, and how right the threshold is
 	@$(BIN)/python benchmarks/relevance.py
 	@$(WRITE) search-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000
 	@$(WRITE) whole-1000000 -- $(BIN)/python benchmarks/search.py --sizes 1000000 --dims 512 --repeat 21 --searcher

@@ -2,9 +2,10 @@
 
     python benchmarks/index.py FOLDER [--space NAME] [--rounds 5] [--precision fp32 --precision auto]
 
-Where decoding and encoding share the same cores, the floor is 1 / (1/decode + 1/encode), each measured alone on all
-cores; with GPUs, all of which work as in a run, it is the slower of the two. End to end includes the walk, the hash,
-the thumbnail and the commits; it does not include loading the weights, those that see pictures, which is printed apart.
+Where decoding and encoding share the same cores, the upper bound is 1 / (1/decode + 1/encode), each measured alone on
+all cores; with GPUs, all of which work as in a run, it is the slower of the two. End to end includes the walk, the
+hash, the thumbnail and the commits; it does not include loading the weights, those that see pictures, which is printed
+apart.
 All three are measured in every round, one after another on the same pictures, and the ratio is the median of the
 rounds' ratios: on a shared machine only those mean anything. The last ratio is of processor time, decoding's and
 encoding's over that of end to end: other programs hardly move it, but it does not see a core that stands idle.
@@ -45,7 +46,7 @@ from weights import random_model
 
 from indexer.batcher import BATCH_CPU, BATCH_GPU
 from indexer.pipeline import Options, Pipeline
-from indexer.walk import Found, WalkCounts, WalkOptions, walk
+from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
 from sightline import models
 from sightline.images.decode import DecodeError, decode
 from sightline.models.device_queue import PendingBatch
@@ -57,8 +58,8 @@ from store.lock import locked
 from store.paths import to_path
 
 HEADERS = (
-    "precision", "decode", "decode + thumbnail", "encode", "end to end", "floor", "ratio by the clock",
-    "of processor time", "load, s",
+    "precision", "decode", "decode + thumbnail", "encode", "end to end", "upper bound", "ratio (wall clock)",
+    "ratio (CPU time)", "load, s",
 )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ class Bench:
     def __init__(self, folder: Path, model: Model, workers: int) -> None:
         self.folder, self.model, self.workers = folder, model, workers
         found = walk(folder, WalkOptions(), WalkCounts())
-        paths = [to_path(os.fsencode(folder), item.path) for item in found if isinstance(item, Found)]
+        paths = [to_path(os.fsencode(folder), item.path) for item in found if isinstance(item, WalkedFile)]
         with ThreadPoolExecutor(workers) as pool:
             prepared = list(pool.map(self._prepare, paths))
         self.paths = [path for path, pixels in zip(paths, prepared, strict=True) if pixels is not None]
@@ -190,9 +191,9 @@ def report(bench: Bench, precision: str, rounds: int) -> tuple[str, ...]:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "library"
             whole, whole_cpu = rate(count, lambda: bench.end_to_end(encoder, path))  # noqa: B023 - called at once
-        floor = 1 / (1 / decoding + 1 / encoding) if shared else min(decoding, encoding)
+        bound = 1 / (1 / decoding + 1 / encoding) if shared else min(decoding, encoding)
         work = whole_cpu * (1 / decoding_cpu + 1 / encoding_cpu)
-        rows.append((decoding, thumbnails, encoding, whole, floor, whole / floor, work))
+        rows.append((decoding, thumbnails, encoding, whole, bound, whole / bound, work))
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
     # Only a CPU has a choice of back ends.
     measured = precision == "auto" and shared

@@ -151,7 +151,7 @@ def main(count: int, seed: int, without: str) -> None:
         known = [ask(searcher, question) for question in questions(scenes)]
         lacking = [ask(searcher, question) for question in absent(left_out)]
     print(f"\n{len(scenes)} pictures, {len(known)} queries with answers, {len(lacking)} without\n")
-    print("| query | queries | precision above the line | recall at the line |\n| --- | ---: | ---: | ---: |")
+    print("| query | queries | precision above the threshold | recall at the threshold |\n| --- | ---: | ---: | ---: |")
     for make, answers in by_make(known).items():
         precision, recall = mean(a.precision for a in answers), mean(a.recall for a in answers)
         print(f"| {make} | {len(answers)} | {precision:.3f} | {recall:.3f} |")

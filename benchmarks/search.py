@@ -8,7 +8,7 @@ is written: the faster of numpy's copy of as many bytes (1 GB at most) and the s
 tier it has to read every row in half precision, or every row that a filter keeps; in the compressed one their codes, an
 eighth of a byte a dimension and 8 bytes a row. Copies and searches are measured in every round, one after another, and
 the ratio is the median of the rounds' ratios: on a shared machine only those mean anything. Up to some tens of
-megabytes the copy runs in the processor's cache, and a search that reads little is bound by its fixed cost, some tens
+megabytes the copy runs in the processor's cache, and a search that reads little is limited by its fixed cost, some tens
 of microseconds.
 
 Vectors are random, of unit length, in half precision; a filter keeps random ones of them. Speed does not depend on

@@ -177,7 +177,8 @@ def index(
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         model = resolve(spec, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, prune)
-        with Library.create(path) as library, RunScreen(sys.stderr, quiet=quiet or as_lines) as screen:
+        screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
+        with Library.create(path) as library, screen:
             library.sweep()
             pipeline = Pipeline(library, model, options, screen.show, gpu=gpu)
             with _stop_on_signals(pipeline.stop.set, screen.note) as received:
@@ -187,7 +188,7 @@ def index(
             json.dumps({**summary.to_dict(), "library": display(os.fsencode(path)), "interrupted": bool(received)})
         )
     elif not quiet:
-        print_summary(sys.stderr, summary, path, model.name)
+        print_summary(sys.stderr, summary, path, model.name, verbose=bool(verbose))
     if received:
         click.echo("Stopped after the batch at hand. Run the same command to go on where it left off.", err=True)
         return received[0]
@@ -288,7 +289,7 @@ def _set_up_logging(verbose: int, quiet: bool) -> None:
 @library_option
 @json_option
 def status(library_path: Path | None, as_lines: bool) -> None:
-    """What the library holds: folders, pictures, spaces, the last run, and where it lies."""
+    """What the library holds: folders, pictures, models, the last run, and where it lies."""
     from indexer.reports import print_status
 
     print_status(_open(library_path), as_lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from indexer.roots import Target, find_targets
 from indexer.scanner import RootScan, changes
-from indexer.walk import Found, WalkCounts, WalkOptions, walk
+from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
 from store.library import DATABASE, Library
 from store.tables.catalog import Catalog
 
@@ -28,7 +28,7 @@ def plan(
     if not (library_path / DATABASE).exists():
         for target in find_targets(folders, None, options, skip):
             for item in walk(target.root, options, WalkCounts(), skip, target.start):
-                if isinstance(item, Found):
+                if isinstance(item, WalkedFile):
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:

@@ -1,7 +1,8 @@
 """Walk, read, encode, commit: overlapped, bounded, and safe to kill at any moment.
 
 The walk runs ahead in a thread. Worker threads read and decode files: they release the GIL where the time goes, and
-pass pixels on without a copy (processes measured no faster, docs/benchmarks.md). This thread encodes and commits.
+pass pixels on without a copy (processes measured no faster, docs/decisions/threads-that-decode.md). This thread encodes
+and commits.
 """
 
 from __future__ import annotations
@@ -279,7 +280,7 @@ class Pipeline:
                 if np.isfinite(vector).all():
                     self._accept(result, vector)
                 else:
-                    reason = f"the model of space {self._model.name!r} gave no finite vector"
+                    reason = f"the model {self._model.name!r} gave no finite vector"
                     self._progress.done -= 1
                     self._take(replace(result, failed=Failed(result.file, "encode", reason)))
 

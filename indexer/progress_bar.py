@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class RunScreen:
-    """A progress bar with pictures per second, bottleneck and time left; silent when not a terminal."""
+    """A progress bar with pictures per second and the time left; silent when not a terminal."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+    def __init__(self, stream: TextIO, *, quiet: bool, verbose: bool) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -28,6 +28,7 @@ class RunScreen:
         )
 
         self._live = not quiet and stream.isatty()
+        self._verbose = verbose
         self._console = Console(file=stream, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
@@ -44,11 +45,12 @@ class RunScreen:
     def show(self, state: State) -> None:
         """Draw the state of a run."""
         failed = f", {state.failed} failed" if state.failed else ""
+        limit = _limit(state.bound_by) if self._verbose else ""
         self._progress.update(
             self._task,
             completed=state.done,
             total=state.total,
-            speed=f"{state.rate:.1f} pictures/s, bound by {BOUND_BY[state.bound_by]}{failed}",
+            speed=f"{state.rate:.1f} pictures/s{limit}{failed}",
         )
 
     def note(self, text: str) -> None:
@@ -65,8 +67,8 @@ class RunScreen:
         self._progress.stop()
 
 
-def print_summary(stream: TextIO, summary: Summary, library: Path, space: str) -> None:
-    """The end of a run in a few lines."""
+def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *, verbose: bool) -> None:
+    """The end of a run in a few lines; `verbose` adds what limited its speed."""
     counts = ", ".join(
         f"{value} {name}"
         for name, value in (
@@ -84,9 +86,10 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str) -
     )
     lines = [counts + "."]
     if summary.encoded:
+        limit = _limit(summary.bound_by) if verbose else ""
         lines.append(
             f"{summary.encoded} pictures encoded in {summary.seconds - summary.loading:.1f} s "
-            f"({summary.rate:.1f} pictures/s), bound by {BOUND_BY[summary.bound_by]}; "
+            f"({summary.rate:.1f} pictures/s){limit}; "
             f"loading the model took {summary.loading:.1f} s."
         )
     if not summary.pictures:
@@ -100,3 +103,8 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str) -
         lines.append("Why files failed: python -m indexer failures")
     lines.append(f"Library {library}, model {space}.")
     stream.write("\n".join(lines) + "\n")
+
+
+def _limit(bound_by: str) -> str:
+    """What limits the speed of a run, to go on a line with it."""
+    return f", limited by: {BOUND_BY[bound_by]}"

@@ -60,7 +60,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         )
     for space in spaces:
         mark = "  (active)" if default and space.id == default.id else ""
-        click.echo(f"Model     {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}{mark}")
+        click.echo(f"Model     {space.name}  {space.count} pictures{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
@@ -120,11 +120,11 @@ def print_spaces(path: Path, as_lines: bool) -> None:
     if held:
         click.echo(f"\nIn the library {path}:")
     for space in held:
-        click.echo(f"  {space.name}  {space.count} vectors of {space.dim} numbers, {space.key}, from {space.model}")
+        click.echo(f"  {space.name}  {space.count} pictures, from {space.model}")
 
 
 _HEADINGS = (
-    "space", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
+    "model", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
 )  # fmt: skip
 
 

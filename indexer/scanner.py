@@ -15,7 +15,7 @@ from typing import Literal
 
 from indexer.roots import Target
 from indexer.summary import Summary
-from indexer.walk import Found, WalkCounts, WalkOptions, walk_folders
+from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk_folders
 from store.tables.catalog import CHUNK, Catalog, KnownFailure, KnownPhoto
 from store.tables.writer import Failed, File
 
@@ -189,7 +189,7 @@ Change = Literal["failed", "new", "back", "changed", "unencoded", "outdated"]
 
 def changes(
     catalog: Catalog, scan: RootScan, space_id: int, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path]
-) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
+) -> Iterator[tuple[int, list[tuple[Change, WalkedFile, KnownPhoto | None]]]]:
     """Walk a target: compare sizes and times with what the library knows; note in `scan` what is there.
 
     Yields:
@@ -211,7 +211,7 @@ def changes(
 
 def _compare(
     catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[tuple[bytes, int, int]]
-) -> Iterator[tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]]:
+) -> Iterator[tuple[int, list[tuple[Change, WalkedFile, KnownPhoto | None]]]]:
     failed: list[tuple[bytes, int, int]] = []
     if scan.failures:  # such as the raw files beside a camera's JPEGs: each of these is looked at
         failed = [file for file in files if file[0] in scan.failures]
@@ -233,19 +233,19 @@ def _compare(
 
 def _compare_each(
     catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[tuple[bytes, int, int]]
-) -> tuple[int, list[tuple[Change, Found, KnownPhoto | None]]]:
+) -> tuple[int, list[tuple[Change, WalkedFile, KnownPhoto | None]]]:
     rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_id, older=older)
     known = {row[0]: row for row in rows}
     scan.see([row[1] for row in rows])
     scan.files += len(files)
     scan.present += len(rows)
-    others: list[tuple[Change, Found, KnownPhoto | None]] = []
+    others: list[tuple[Change, WalkedFile, KnownPhoto | None]] = []
     for path, size, mtime_ns in files:
         row = known.get(path)
         # Of a `KnownPhoto`: time, size, missing, encoded, older.
         is_known = row is not None and row[4] == mtime_ns and row[3] == size and not row[5] and row[6] and not row[7]
         if not is_known or path in scan.failures:
-            file, photo = Found(path, size, mtime_ns), None if row is None else KnownPhoto._make(row)
+            file, photo = WalkedFile(path, size, mtime_ns), None if row is None else KnownPhoto._make(row)
             change = _change(scan, file, photo)
             if change is not None:
                 others.append((change, file, photo))
@@ -254,7 +254,7 @@ def _compare_each(
     return len(files) - len(others), others
 
 
-def _change(scan: RootScan, file: Found, photo: KnownPhoto | None) -> Change | None:
+def _change(scan: RootScan, file: WalkedFile, photo: KnownPhoto | None) -> Change | None:
     """What a file is by its size and time; None where nothing can have changed."""
     failure = scan.failures.get(file.path)
     looks = (file.size, file.mtime_ns)

@@ -33,7 +33,7 @@ _DOT = ord(".")
 _path = attrgetter("path")
 
 
-class Found(NamedTuple):
+class WalkedFile(NamedTuple):
     """A regular file that may be a picture: its path relative to the root as bytes, its size and time."""
 
     path: bytes
@@ -68,10 +68,10 @@ class WalkCounts:
 
 def walk(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
-) -> Iterator[Found | Unreadable]:
+) -> Iterator[WalkedFile | Unreadable]:
     """Every file under `root` that may be a picture, in byte order of their paths: see `walk_folders`."""
     for files, unreadable in walk_folders(root, options, counts, skip, start):
-        yield from map(Found._make, files)
+        yield from map(WalkedFile._make, files)
         yield from unreadable
 
 
@@ -95,7 +95,7 @@ def walk_folders(
         start: a folder inside `root` to walk instead of all of it.
 
     Yields:
-        The fields of `Found`, as bare tuples: making them is most of the cost of walking an unchanged folder.
+        The fields of `WalkedFile`, as bare tuples: making them is most of the cost of walking an unchanged folder.
     """
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}

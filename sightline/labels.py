@@ -212,11 +212,11 @@ def _labelled(
     top: int,
 ) -> Iterator[Labelled]:
     names = [*labels, None] if none else list(labels)
-    index = library.vectors.get(space.id)
+    engine = library.vectors.get(space.id)
     wanted = library.catalog.matching(filters)
     step = min(_PICTURES, _LOGITS // len(vectors))
     for start in range(0, len(wanted), step):
-        ids, cosines = index.scores(vectors, only=wanted[start : start + step])
+        ids, cosines = engine.scores(vectors, only=wanted[start : start + step])
         found = probabilities(cosines, head, none=none)
         order = _top_k(found, top)
         photos = library.catalog.photos(ids.tolist(), filters)

@@ -19,6 +19,7 @@ from sightline.labels import label
 from sightline.media.derived import thumbnail
 from sightline.model_input import ImageSource, encode_images, encode_texts, file_bytes
 from sightline.models.loaded import Encoders
+from sightline.models.offline import is_offline
 from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
 from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
@@ -55,7 +56,7 @@ class Library:
         """
         self.path = (default_library() if path is None else Path(path)).expanduser().absolute()
         if offline is None:
-            offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+            offline = is_offline()
         self._offline = offline
         self._encoders = Encoders(offline=offline)
         self._lock = threading.Lock()

@@ -19,7 +19,7 @@ def changes(mine: Sequence[int], theirs: Sequence[int]) -> list[int | None]:
     return [places[item] - place if item in places else None for place, item in enumerate(mine)]
 
 
-def said(change: int | None) -> str:
+def formatted_change(change: int | None) -> str:
     """A change of rank in words as short as they get: `↑2`, `↓1`, `=`, `new`."""
     if change is None:
         return "new"

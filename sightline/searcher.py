@@ -148,7 +148,7 @@ class Searcher:
         self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], state: tuple[int, int]
     ) -> RankedList:
         generation, marks = state
-        index = self.library.vectors.get(space.id)
+        engine = self.library.vectors.get(space.id)
         by_score = _sort(query) == "score"
 
         embedded = self._term_encoder.encode(query, space, pictures)
@@ -158,14 +158,14 @@ class Searcher:
         text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if _has_words(query) else None
         terms = calibrate_terms(query, embedded, calibration, text_nulls)
 
-        scored = score_terms(self.library, index, query, terms, vectors, by_score=by_score)
+        scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
 
         ranked = fuse(query, terms, scored.ids, scored.cosines)
 
         if any(isinstance(each, Tag | Favourite) for each in query.filters):
             generation += marks  # neither ever falls, so the sum is another one whenever either is
         return RankedList(
-            generation, terms, vectors, index, ranked,
+            generation, terms, vectors, engine, ranked,
             order=None if by_score or not len(scored.ids) else self._order_by_facts(query, ranked),
             duplicates=calibration.duplicates if query.dedup else None,
             total=scored.total,

@@ -26,15 +26,15 @@ def similar(library: Library, space_id: int, content_id: int, count: int = 12) -
         content_id: the picture.
         count: how many at most.
     """
-    index = library.vectors.get(space_id)
+    engine = library.vectors.get(space_id)
     try:
-        own = index.vectors_of(np.array([content_id], np.int64))
+        own = engine.vectors_of(np.array([content_id], np.int64))
     except KeyError:
         return []
-    scored = score(library, index, own, towards=[0], wanted=count * _DEPTH + 1)
+    scored = score(library, engine, own, towards=[0], wanted=count * _DEPTH + 1)
     nearest = scored.ids[top_k(scored.ids, scored.cosines[0], count * _DEPTH + 1)]
     nearest = np.concatenate([[content_id], nearest[nearest != content_id]]).astype(np.int64)
-    sample = index.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
-    folding = Folding(index.dim, duplicate_threshold(sample))
-    folding.extend(index.vectors_of(nearest))
+    sample = engine.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
+    folding = Folding(engine.dim, duplicate_threshold(sample))
+    folding.extend(engine.vectors_of(nearest))
     return [int(nearest[place.rank]) for place in folding.places[1 : count + 1]]

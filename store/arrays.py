@@ -11,7 +11,7 @@ Rows = NDArray[np.int64]  # places in an array of vectors
 
 Mask = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint64]
+CodeWords = NDArray[np.uint64]  # of one-bit codes, 64 signs each
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]

@@ -15,7 +15,7 @@ from store.files import sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
-from store.lock import FORMER, _between_runs, _unwritable, make_folder
+from store.lock import FORMER, between_runs, make_folder, unwritable_message
 from store.tables.catalog import Catalog
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
@@ -80,7 +80,7 @@ class Library:
         """
         make_folder(path)
         if (path / DATABASE).exists() and not writable(path / DATABASE):
-            raise LibraryError(_unwritable(path / DATABASE))
+            raise LibraryError(unwritable_message(path / DATABASE))
         return cls(path, readonly=False)._checked(migrating=True)
 
     def _checked(self, *, migrating: bool) -> Library:
@@ -96,7 +96,7 @@ class Library:
                 )
             if found < VERSION:
                 with (
-                    nullcontext() if migrating else _between_runs(self.path),
+                    nullcontext() if migrating else between_runs(self.path),
                     self._engine.execution_options(write=True).connect() as connection,
                 ):
                     migrate(connection, where)

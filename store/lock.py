@@ -54,10 +54,11 @@ def make_folder(path: Path) -> None:
             f"The library folder {path} can't be made ({error.strerror}). Choose another with --library."
         ) from error
     if not writable(path):
-        raise LibraryError(_unwritable(path))
+        raise LibraryError(unwritable_message(path))
 
 
-def _unwritable(path: Path) -> str:
+def unwritable_message(path: Path) -> str:
+    """What an error says of a library, or a file of it, that this user may not write."""
     return (
         f"{path} is read-only for this user, so nothing can be indexed into it; searching still works. "
         "Change its permissions, or choose another library with --library."
@@ -81,7 +82,7 @@ def locked(path: Path) -> Iterator[None]:
             f"Another indexer is at work on {path}{_holder(path)}. Wait for it, or stop it, and run again."
         ) from None
     except OSError as error:
-        raise LibraryError(_unwritable(path)) from error
+        raise LibraryError(unwritable_message(path)) from error
     try:
         write_run(path, os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), None)
         yield
@@ -91,7 +92,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _between_runs(path: Path) -> Iterator[None]:
+def between_runs(path: Path) -> Iterator[None]:
     """Keep indexers away while the tables change: one of an older version would write the old tables.
 
     Raises:

@@ -14,7 +14,7 @@ Phase = Literal["looking", "loading", "indexing", "finishing"]
 
 BOUND_BY: Final = {
     "decode": "reading and decoding",
-    "encode": "the model",
+    "encode": "model",
     "write": "writing to the library",
     "walk": "walking the folders",
 }

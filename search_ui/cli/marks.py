@@ -202,7 +202,7 @@ def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
         raise QueryError(f"There is no picture {shown} in this library. Ids are those that `query --json` gives.")
     chosen = dict.fromkeys(ids)
     if text is not None:
-        # One by one: in an order of dates a hit that is only near the line can have one above it folded into it.
+        # One by one: in an order of dates a hit that is only near the threshold can have one above it folded into it.
         wanted = replace(check_something(query_of([text])[0]), dedup=False)
         chosen |= dict.fromkeys(hit.photo.content_id for hit in searcher.matches(wanted) if hit.band == "strong")
     return searcher.library, list(chosen)

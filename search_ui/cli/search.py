@@ -101,7 +101,8 @@ def query(
         return
     result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
     printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0)
-    found = f"{printed} of {result.total} pictures, {result.strong} strong, {result.maybe} maybe"
+    matches = count(result.strong, "match", "matches")
+    found = f"{printed} of {result.total} pictures, {matches}, {result.maybe} possible"
     click.echo(f"{found}, {result.seconds * 1000:.0f} ms", err=True)
     _say_why(result.why_empty)
 

@@ -18,7 +18,7 @@ def land() -> bytes:
 def globe(latitude: float, longitude: float) -> str:
     """Return HTML that shows a place, in degrees north and east; style.css puts the dot on the drawing."""
     left, top = (longitude + 180) / 3.6, (90 - latitude) / 1.8
-    text = f"On the earth, at {coordinates(latitude, longitude)}"
+    text = f"On a world map, at {coordinates(latitude, longitude)}"
     return (
         f'<div class="globe"><img src="{ADDRESS}" alt="{text}">'
         f'<span style="left: {left:.2f}%; top: {top:.2f}%"></span></div>'

@@ -18,7 +18,7 @@ from sightline.humanize import ago, count, size
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 from store.tables import library_reports
-from store.tables.library_reports import FailedFile, Kind, RunRow
+from store.tables.library_reports import FailedFile, FailureKind, RunRow
 from store.tables.records import RootState, SpaceState
 
 PAGE: Final = 20
@@ -107,7 +107,7 @@ def runs(rows: Sequence[RunRow]) -> None:
 def failures(library: Library, total: int) -> None:
     """Draw the files that failed, by kind and text, a page at a time. The rest of the page stays."""
     kinds = library_reports.kinds(library.catalog)
-    by_text: dict[str, Kind] = {kind.text: kind for kind in kinds}
+    by_text: dict[str, FailureKind] = {kind.text: kind for kind in kinds}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox(
             "Reason", ["", *by_text], key="failed_kind", on_change=_first_page,

@@ -15,9 +15,9 @@ import streamlit as st
 
 from search_ui.parts import page_state
 from search_ui.parts.messages import caption, catch_errors, message, run_handler
-from search_ui.parts.tiles import asked
+from search_ui.parts.tiles import preferences_of
 from search_ui.runtime.services import services
-from search_ui.runtime.zip_registry import bundles
+from search_ui.runtime.zip_registry import zip_registry
 from sightline.humanize import count, size
 from sightline.media.export import Exported, export, inside_roots
 from sightline.query.edits import liked
@@ -125,9 +125,9 @@ def search_with(searcher: Searcher, query: Query, ids: Sequence[int]) -> None:
     Raises:
         QueryError: not even one fits.
     """
-    new = [id_ for id_ in ids if asked(query).get(id_) != "liked"]
+    new = [id_ for id_ in ids if preferences_of(query).get(id_) != "liked"]
     # One that is disliked takes no more place than it has; at least one, so that a full query says that it is full.
-    room = max(1, MAX_TERMS - len(query.terms) + sum(id_ in asked(query) for id_ in new))
+    room = max(1, MAX_TERMS - len(query.terms) + sum(id_ in preferences_of(query) for id_ in new))
     if len(new) > room:
         index = searcher.library.vectors.get(searcher.space(query.space).id)
         new = nearest_to_mean(index, new, room)
@@ -192,7 +192,7 @@ def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -
     photos = _photos(library, ids, hits)
     caption(f"{count(len(photos), 'picture')}, {size(sum(photo.facts['size'] for photo in photos))}.")
     with st.container(horizontal=True, gap="small"):
-        address = escape(bundles().offer(library, ids))
+        address = escape(zip_registry().offer(library, ids))
         st.html(f'<a class="download" href="{address}" download>ZIP of the files</a>', width="content")
         st.download_button(
             "CSV", lambda: table(library, ids, hits), "sightline.csv", "text/csv", key="export-csv", on_click="ignore"

@@ -11,12 +11,12 @@ from sightline.query.types import Like, Query
 from sightline.ranking.results import Band, Hit, Result
 from store.tables.catalog import PhotoRow
 
-Asked = Mapping[int, Literal["liked", "disliked"]]
+Preferences = Mapping[int, Literal["liked", "disliked"]]
 
 _TITLES: Final[Mapping[Band, str]] = {"strong": "Matches", "maybe": "Possible matches"}
 
 
-def asked(query: Query) -> Asked:
+def preferences_of(query: Query) -> Preferences:
     """Return the pictures that a query wants more, or less, like; alternatives in an OR are neither."""
     return {
         group.any_of[0].subject.id: "disliked" if group.excluded else "liked"
@@ -25,7 +25,7 @@ def asked(query: Query) -> Asked:
     }
 
 
-def tile(photo: PhotoRow, hit: Hit | None, asked: Asked, favourites: Collection[int]) -> Tile:
+def tile(photo: PhotoRow, hit: Hit | None, preferences: Preferences, favourites: Collection[int]) -> Tile:
     """Return the tile of a picture."""
     colour = photo.facts.get("colour")
     return {
@@ -39,7 +39,7 @@ def tile(photo: PhotoRow, hit: Hit | None, asked: Asked, favourites: Collection[
         "colour": "" if colour is None else f"#{colour:06x}",
         "folded": len(hit.folded) if hit else 0,
         "favourite": photo.content_id in favourites,
-        "asked": asked.get(photo.content_id, ""),
+        "asked": preferences.get(photo.content_id, ""),
     }
 
 
@@ -48,12 +48,12 @@ def sections(result: Result, query: Query, favourites: Collection[int]) -> list[
 
     Hits below the threshold are folded away, unless there are no others.
     """
-    likes = asked(query)
+    preferences = preferences_of(query)
     tiles: dict[str, list[Tile]] = {}
     is_sorted = query.sort in ("date", "name")
     for hit in result.hits:
         band = "sorted" if is_sorted and hit.band != "below" else hit.band
-        tiles.setdefault(band, []).append(tile(hit.photo, hit, likes, favourites))
+        tiles.setdefault(band, []).append(tile(hit.photo, hit, preferences, favourites))
     made: list[Section] = []
     if "sorted" in tiles:
         made.append(

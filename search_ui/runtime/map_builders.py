@@ -12,8 +12,6 @@ from sightline.searcher import Searcher
 from store.library import Library
 
 _all: Final[WeakKeyDictionary[Library, Maps]] = WeakKeyDictionary()
-
-
 _lock: Final = threading.Lock()
 
 

@@ -1,4 +1,9 @@
-"""The points of a map as one block of numbers, and those that pages were told the address of."""
+"""The points of a map as one block of numbers, and those that pages were told the address of.
+
+The block goes to the GPU as it is: JSON of a million points would be fifty times the work for the browser. All
+little-endian: "SLPT", the number of the format, the number of points n, 0, each uint32; x and y of each, float32;
+content ids, uint32 (n,); categories, uint8 (n,).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +19,8 @@ from store.arrays import Bytes, Floats, Ids
 NAMES: Final = ("points",)
 """The first parts of the addresses of these routes; `/map` is the page."""
 
-
 MAGIC: Final = b"SLPT"
-
-
 FORMAT: Final = 1
-
-
 _MOST_BYTES: Final = 96 * 2**20
 
 
@@ -41,13 +41,13 @@ def packed(ids: Ids, places: Floats, categories: Bytes) -> bytes:
     return b"".join([head, places.astype("<f4").tobytes(), ids.astype("<u4").tobytes(), categories.tobytes()])
 
 
-class Offered:
+class MapPayloads:
     """Points that pages were told the address of: the newest ones. Safe for use from several threads."""
 
     def __init__(self) -> None:
         self._kept: Lru[str, bytes] = Lru(max_cost=_MOST_BYTES, cost=len)
 
-    def put(self, space_id: int, data: bytes) -> str:
+    def register(self, space_id: int, data: bytes) -> str:
         """The address of some points, which says what they are: others have another."""
         name = f"{space_id}-{hashlib.sha256(data).hexdigest()[:32]}.bin"
         self._kept.put(name, data)
@@ -59,6 +59,6 @@ class Offered:
 
 
 @cache
-def offered() -> Offered:
+def map_payloads() -> MapPayloads:
     """Those of this process."""
-    return Offered()
+    return MapPayloads()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from search_ui.runtime.index_runs import Runner
 from search_ui.runtime.uploads import UploadCache
 from sightline.jobs import Background
 from sightline.models.loaded import Encoders
+from sightline.models.offline import is_offline
 from sightline.searcher import Searcher
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library
@@ -115,5 +115,4 @@ def _services(path: Path, offline: bool) -> Services:
 
 def services() -> Services:
     """The services of this process: the library by SIGHTLINE_LIBRARY, offline by HF_HUB_OFFLINE."""
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    return _services(default_library(), offline)
+    return _services(default_library(), is_offline())

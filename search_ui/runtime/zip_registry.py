@@ -13,12 +13,11 @@ from store.library import Library
 NAMES: Final = ("zip",)
 """The first parts of the addresses of these routes."""
 
-
 # Archives that can be fetched, the newest of all visitors.
 KEPT: Final = 64
 
 
-class Bundles:
+class ZipRegistry:
     """Pictures of a library to fetch as an archive, by names that can't be guessed. In memory only."""
 
     def __init__(self, kept: int = KEPT) -> None:
@@ -35,6 +34,6 @@ class Bundles:
 
 
 @cache
-def bundles() -> Bundles:
+def zip_registry() -> ZipRegistry:
     """Those of this process."""
-    return Bundles()
+    return ZipRegistry()

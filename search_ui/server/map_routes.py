@@ -1,9 +1,4 @@
-"""What the page of the map fetches: points, the land, and what a picture is called.
-
-Points are one block of numbers that goes to the graphics card as it is: JSON of a million would be fifty times the work
-for the browser. All little-endian: "SLPT", the number of the format, the number of points n, 0, each uint32; x and y of
-each, float32; content ids, uint32 (n,); categories, uint8 (n,).
-"""
+"""What the page of the map fetches: points, the land, and what a picture is called."""
 
 from __future__ import annotations
 
@@ -17,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from search_ui.runtime.map_payloads import offered
+from search_ui.runtime.map_payloads import map_payloads
 from search_ui.runtime.services import services
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import IMMUTABLE, REVALIDATE, error_response, is_known
@@ -39,7 +34,7 @@ def routes() -> list[Route]:
 def _points(request: Request) -> Response:
     """GET /points/SPACE-DIGEST.bin."""
     name = request.path_params["name"]
-    data = offered().get(name)
+    data = map_payloads().get(name)
     if data is None:
         return error_response(404, "There is no such map any more. Reload the page.")
     return _bytes(request, data, etag=f'"{name}"', keep=IMMUTABLE)

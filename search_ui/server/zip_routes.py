@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from search_ui.runtime.zip_registry import bundles
+from search_ui.runtime.zip_registry import zip_registry
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import error_response
 from sightline.media.originals import Original, disposition, original
@@ -144,7 +144,7 @@ def routes() -> list[Route]:
 
 def _zip(request: Request) -> Response:
     match = re.fullmatch(r"([0-9a-f]{32})\.zip", request.path_params["name"])
-    offered = bundles().get(match[1]) if match is not None else None
+    offered = zip_registry().get(match[1]) if match is not None else None
     if offered is None:
         return error_response(404, "This archive is not here any more. Choose the pictures again.")
     library, ids = offered

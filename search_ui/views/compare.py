@@ -22,7 +22,7 @@ from sightline.humanize import count, file_name, number
 from sightline.models.presets import DEMO, PRESETS
 from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
-from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
+from sightline.rank_overlap import changes, formatted_change, jaccard, rank_biased_overlap, shared
 from sightline.ranking.results import Hit, Result
 from sightline.searcher import Searcher
 from store.errors import SightlineError
@@ -160,7 +160,7 @@ def _tile(hit: Hit, rank: int, change: int | None, other: str) -> Ranked:
         "href": f"/?{urlencode({'q': f'like:{hit.photo.content_id}'})}",
         "name": file_name(hit.photo),
         "rank": rank,
-        "change": said(change),
+        "change": formatted_change(change),
         "meaning": meaning,
         "way": "new" if change is None else "same" if change == 0 else "up" if change > 0 else "down",
         "score": number(hit),

@@ -14,7 +14,7 @@ from search_ui.parts import page_state
 from search_ui.parts.messages import caption, escape_markdown, handler_error, message, run_handler
 from search_ui.parts.page_frame import with_library
 from search_ui.runtime.map_builders import maps_of
-from search_ui.runtime.map_payloads import offered, packed
+from search_ui.runtime.map_payloads import map_payloads, packed
 from sightline.humanize import count
 from sightline.maps import colours, lasso
 from sightline.maps.builder import Look
@@ -133,7 +133,7 @@ def _draw(
     ]
     choose = partial(choose_pictures, searcher, ids, places, colouring)
     draw_map(
-        offered().put(space.id, packed(ids, places, colouring.of)), key=_KEY, kind=tab,
+        map_payloads().register(space.id, packed(ids, places, colouring.of)), key=_KEY, kind=tab,
         view=f"{tab} {space.id}", about=about, legend=legend, names=names, quiet=colours.QUIET,
         reach=(1.0, 0.5) if tab == "earth" else reach_of(places),
         on_open=lambda: run_handler(lambda: open_picture(st.session_state[_KEY].opened)),

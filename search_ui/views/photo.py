@@ -13,7 +13,7 @@ from search_ui.components.viewer import Picture, cutter, viewer
 from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
 from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title
-from search_ui.parts.tiles import asked, tile
+from search_ui.parts.tiles import preferences_of, tile
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name
@@ -218,7 +218,7 @@ def _if_current(key: str, change: Callable[[], object]) -> None:
 
 def _actions(photo: PhotoRow, content_id: int) -> None:
     try:
-        now = asked(parse(page_state.text())).get(content_id)
+        now = preferences_of(parse(page_state.text())).get(content_id)
     except QueryError:
         now = None
     with st.container(horizontal=True, gap="small"):

@@ -126,13 +126,13 @@ def near(
         report: called with the share that is done, 0 to 1, and what is being done.
         among: content ids to look among; None for all.
     """
-    index, absent = library.vectors.get(space.id), library.catalog.absent_contents()
-    usual = Calibration.of(index, absent).duplicates
-    ids = np.setdiff1d(index.ids, absent)
+    engine, absent = library.vectors.get(space.id), library.catalog.absent_contents()
+    usual = Calibration.of(engine, absent).duplicates
+    ids = np.setdiff1d(engine.ids, absent)
     if among is not None:
         ids = ids[np.isin(ids, among)]
     thresholds = [1 - times * (1 - usual) for times in DISTANCE_STEPS]
-    found = find_pairs(index, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
+    found = find_pairs(engine, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
     made = []
     for step, threshold in enumerate(thresholds):
         report(0.9 + 0.1 * step / len(thresholds), "Putting them into groups")

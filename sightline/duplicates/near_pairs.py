@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import Ids
+from store.arrays import Floats, Ids
 from store.vectors.engine import VectorEngine
 
 EXACT: Final = 50_000
@@ -36,7 +36,7 @@ BLOCK: Final = 4_096  # rows; a block of cosines takes 64 MB
 # of empty pages, make this many pairs.
 MAX_PAIRS: Final = 8_000_000
 
-Rows = NDArray[np.int32]
+Rows32 = NDArray[np.int32]
 Report = Callable[[float, str], None]
 
 
@@ -51,20 +51,20 @@ class Pairs:
         min_cosine: no pair with a higher cosine was dropped to save memory. At least the `min_cosine` asked for.
     """
 
-    left: Rows
-    right: Rows
-    cosines: NDArray[np.float32]
+    left: Rows32
+    right: Rows32
+    cosines: Floats
     min_cosine: float
 
 
 def find_pairs(
-    index: VectorEngine, ids: Ids, min_cosine: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
+    engine: VectorEngine, ids: Ids, min_cosine: float, report: Report, *, exact: int = EXACT, limit: int = MAX_PAIRS
 ) -> Pairs:
     """Find the pairs with a cosine of at least `min_cosine`: all, or beyond `exact` pictures nearly all.
 
     Args:
-        index: the vectors.
-        ids: content ids int64 (n,), each once, each with a vector in `index`.
+        engine: the vectors.
+        ids: content ids int64 (n,), each once, each with a vector in `engine`.
         min_cosine: the least cosine of a pair; near 0 most pairs pass.
         report: called with the share that is done, 0 to 1, and what is being done.
         exact: the most pictures of which every pair is compared.
@@ -72,20 +72,20 @@ def find_pairs(
     """
     buffer = _PairBuffer(min_cosine, limit)
     search = _exact_pairs if len(ids) <= exact else _approximate_pairs
-    for left, right, cosines in search(index, ids, buffer, report):
+    for left, right, cosines in search(engine, ids, buffer, report):
         buffer.add(left, right, cosines)
     return buffer.pairs()
 
 
-def _exact_pairs(index: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Report) -> Iterator[tuple[Any, Any, Any]]:
+def _exact_pairs(engine: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Report) -> Iterator[tuple[Any, Any, Any]]:
     starts = range(0, len(ids), BLOCK)
     done, total = 0, max(1, len(starts) * (len(starts) + 1) // 2)
     for start in starts:
-        mine = index.vectors_of(ids[start : start + BLOCK])
+        mine = engine.vectors_of(ids[start : start + BLOCK])
         for other in range(start, len(ids), BLOCK):
             report(done / total, f"Comparing {len(ids):,} pictures with each other")
             done += 1
-            theirs = mine if other == start else index.vectors_of(ids[other : other + BLOCK])
+            theirs = mine if other == start else engine.vectors_of(ids[other : other + BLOCK])
             cosines = mine @ theirs.T
             rows, columns = np.nonzero(cosines >= buffer.min_cosine)
             if other == start:
@@ -95,9 +95,9 @@ def _exact_pairs(index: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Rep
 
 
 def _approximate_pairs(
-    index: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Report
+    engine: VectorEngine, ids: Ids, buffer: _PairBuffer, report: Report
 ) -> Iterator[tuple[Any, Any, Any]]:
-    nearest = _nearest_pivots(index, ids, report)
+    nearest = _nearest_pivots(engine, ids, report)
     # For each pivot, the pictures that belong to it and those that are compared with them.
     order = np.argsort(nearest[:, 0], kind="stable")
     cells = np.arange(nearest.max() + 2)
@@ -112,10 +112,10 @@ def _approximate_pairs(
         probes = probing[probe_bounds[cell] : probe_bounds[cell + 1]]
         for start in range(0, len(members), BLOCK):
             theirs_rows = members[start : start + BLOCK]
-            theirs = index.vectors_of(ids[theirs_rows])
+            theirs = engine.vectors_of(ids[theirs_rows])
             for first in range(0, len(probes), BLOCK):
                 mine_rows = probes[first : first + BLOCK]
-                cosines = index.vectors_of(ids[mine_rows]) @ theirs.T
+                cosines = engine.vectors_of(ids[mine_rows]) @ theirs.T
                 rows, columns = np.nonzero(cosines >= buffer.min_cosine)
                 left, right = mine_rows[rows], theirs_rows[columns]
                 other = left != right
@@ -124,15 +124,15 @@ def _approximate_pairs(
                 )  # fmt: skip
 
 
-def _nearest_pivots(index: VectorEngine, ids: Ids, report: Report) -> Rows:
+def _nearest_pivots(engine: VectorEngine, ids: Ids, report: Report) -> Rows32:
     """The pivots nearest to each picture, nearest first: int32 (n, probes)."""
     count = int(PIVOTS * np.sqrt(len(ids)))
     chosen = np.random.default_rng(0).choice(len(ids), count, replace=False)
-    pivots = index.vectors_of(ids[np.sort(chosen)]).T.copy()
+    pivots = engine.vectors_of(ids[np.sort(chosen)]).T.copy()
     nearest = np.empty((len(ids), PROBES), np.int32)
     for start in range(0, len(ids), BLOCK):
         report(0.5 * start / len(ids), f"Sorting {len(ids):,} pictures by what they are like")
-        cosines = index.vectors_of(ids[start : start + BLOCK]) @ pivots
+        cosines = engine.vectors_of(ids[start : start + BLOCK]) @ pivots
         rows = np.arange(len(cosines))
         for probe in range(PROBES):
             # This many passes over a row take less time than partitioning it.
@@ -148,10 +148,10 @@ class _PairBuffer:
     def __init__(self, min_cosine: float, limit: int) -> None:
         self.min_cosine = min_cosine
         self._limit = limit
-        self._parts: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        self._parts: list[tuple[NDArray[np.int64], Floats]] = []
         self._count = 0
 
-    def add(self, left: NDArray[np.int64], right: NDArray[np.int64], cosines: NDArray[np.float32]) -> None:
+    def add(self, left: NDArray[np.int64], right: NDArray[np.int64], cosines: Floats) -> None:
         """Add rows int64 (p,), `left` less than `right`, and cosines float32 (p,)."""
         for start in range(0, len(left), self._limit):
             part = slice(start, start + self._limit)

@@ -13,7 +13,7 @@ from sightline.maps import cluster_names, files
 from sightline.maps import layout as map_layout
 from sightline.maps.files import Layout
 from sightline.models.loaded import Encoders
-from store.arrays import Floats, Ids
+from store.arrays import Floats, Ids, Rows
 from store.library import Library
 from store.tables.catalog import SpaceState
 
@@ -87,8 +87,8 @@ class Maps:
     def _build(self, space: SpaceState, report: Report) -> Layout:
         """Load, update or make the layout of a space, and save it."""
         report(0.0, "Reading the vectors")
-        index = self._library.vectors.get(space.id)
-        ids = np.sort(index.ids)
+        engine = self._library.vectors.get(space.id)
+        ids = np.sort(engine.ids)
         path = files.path_of(self._library.path, space.id)
         with self._lock:
             old = self._latest.get(space.id)
@@ -99,7 +99,7 @@ class Maps:
                 return self._publish(space, old)
             self._publish(space, old)
         points = map_layout.principal_components(
-            index.vectors_of, ids, lambda done: report(0.15 * done, "Reading the vectors")
+            engine.vectors_of, ids, lambda done: report(0.15 * done, "Reading the vectors")
         )
         layout = _update(old, ids, points) if old is not None else None
         if layout is None:
@@ -150,7 +150,7 @@ def _umap_places(points: Floats, start: Floats, learning_rate: float, report: Re
     return places
 
 
-def _common_rows(old: Layout, ids: Ids) -> tuple[map_layout.Rows, map_layout.Rows]:
+def _common_rows(old: Layout, ids: Ids) -> tuple[Rows, Rows]:
     """Return the rows of the contents that both have: those in `ids`, and those in the old layout."""
     _, rows, old_rows = np.intersect1d(ids, old.ids, assume_unique=True, return_indices=True)
     return rows, old_rows

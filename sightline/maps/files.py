@@ -15,14 +15,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from store.arrays import Floats, Ids
+from store.arrays import Bytes, Floats, Ids, Mask
 from store.files import replace_file
 
 log = logging.getLogger(__name__)
-
-Bytes = NDArray[np.uint8]
 
 _FORMAT: Final = 2
 
@@ -51,7 +48,7 @@ class Layout:
     labels: tuple[str, ...]
     since: int = 0
 
-    def only(self, keep: NDArray[np.bool_]) -> Layout:
+    def only(self, keep: Mask) -> Layout:
         """Return the layout of some of the pictures: bool (n,)."""
         return replace(self, ids=self.ids[keep], places=self.places[keep], clusters=self.clusters[keep])
 

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from store.arrays import Floats, Ids
+from store.arrays import Floats, Ids, Rows
 
-Rows = NDArray[np.intp]
 VectorsOf = Callable[[Ids], Floats]
 """Gives unit vectors float32 (m, dim) for content ids int64 (m,)."""
 
@@ -30,7 +28,7 @@ MIN_DIST: Final = 0.1
 """The least distance of points in UMAP's units: its default. At 0 groups become threads, above 0.3 they merge."""
 LANDMARKS: Final = 50_000
 """The most pictures that UMAP lays out; the others are interpolated between their neighbours. That takes about 20 s of
-one core, see docs/benchmarks.md. Four times as many would take minutes and look the same."""
+one core, see docs/decisions/map-by-umap.md. Four times as many would take minutes and look the same."""
 ASPECT: Final = 1.4
 """Width to height of a map: that of a window below a page's head."""
 UPDATE_LEARNING_RATE: Final = 0.25
@@ -78,7 +76,7 @@ def principal_components(
     return points
 
 
-def nearest_neighbours(base: Floats, points: Floats, count: int) -> tuple[NDArray[np.int64], Floats]:
+def nearest_neighbours(base: Floats, points: Floats, count: int) -> tuple[Rows, Floats]:
     """Find the nearest rows of `base` to each point, exactly.
 
     Args:
@@ -119,7 +117,7 @@ def umap_positions(points: Floats, start: Floats, learning_rate: float = 1.0, se
         return np.asarray(model.fit_transform(points), np.float32)
 
 
-def _selves_first(rows: NDArray[np.int64], distances: Floats) -> tuple[NDArray[np.int64], Floats]:
+def _selves_first(rows: Rows, distances: Floats) -> tuple[Rows, Floats]:
     """Put each point first among its own neighbours, as UMAP expects: an equal vector may precede it."""
     own = np.arange(len(rows))
     is_self = rows == own[:, None]

@@ -1,7 +1,8 @@
 """The fastest way to run a model on this CPU: measured, checked against float32, and remembered.
 
 Nothing here is assumed of a processor. bfloat16 is several times as fast where it has AVX-512 BF16 or AMX, and emulated
-where it has not; packed weights win where MKL is slow. The numbers are in docs/benchmarks.md.
+where it has not; packed weights win where MKL is slow. The numbers are in
+docs/decisions/bfloat16-and-packed-weights.md.
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ class Encoder:
             TextTooLongError: a text has more tokens than the model reads.
         """
         if not self.model.has_text:
-            raise SpaceError(f"Space {self.model.name!r} knows pictures only, no words; search it with a picture.")
+            raise SpaceError(f"The model {self.model.name!r} knows pictures only, no words; search it with a picture.")
         if not self._reads:
             raise SpaceError(f"The model {self.model.name!r} was loaded for pictures only.")
         if not texts:

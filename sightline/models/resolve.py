@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
 from store.errors import SpaceError
@@ -127,7 +127,7 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
         valid = False
     if not valid:
         raise SpaceError(f"{spec!r} does not name a hub repository; say {HUB}ORG/NAME")
-    offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    offline = offline or is_offline()
     try:
         # Weights that are here are used as they are: no network once they are cached, and no surprise revision.
         folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
@@ -151,7 +151,7 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
 
 def _unreachable(spec: str, repository: str, reason: str) -> str:
     return (
-        f"Space {spec!r} can't be loaded: {reason}. Three ways out: connect once and run again (it downloads "
+        f"The model {spec!r} can't be loaded: {reason}. Three ways out: connect once and run again (it downloads "
         f"{repository}); say --space {LOCAL}FOLDER with a folder that holds the model; or say --space {DEMO} to try "
         "Sightline with the small model it ships."
     )

@@ -45,7 +45,7 @@ def liked(query: Query, content_id: int) -> Query:
 def disliked(query: Query, content_id: int) -> Query:
     """The query with less like a picture of the library; without that, where it asks for it already.
 
-    Beside words it has a minor weight, as with `liked`: pictures like it go to the back, itself below the line.
+    Beside words it has a minor weight, as with `liked`: pictures like it go to the back, itself below the threshold.
 
     Raises:
         QueryError: no picture has such an id, or there are too many terms.

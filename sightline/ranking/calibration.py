@@ -107,9 +107,9 @@ class Calibration:
         self.duplicates = duplicate_threshold(sample)
 
     @classmethod
-    def of(cls, index: VectorEngine, absent: Ids) -> Calibration:
+    def of(cls, engine: VectorEngine, absent: Ids) -> Calibration:
         """From a sample of an index, without the contents that no photo holds."""
-        return cls(index.sample(SAMPLE, without=absent)[1])
+        return cls(engine.sample(SAMPLE, without=absent)[1])
 
     def text_nulls(self, vectors: Floats) -> NullStats:
         """The statistics of texts as null queries, from their vectors, float32 (queries, dim)."""

@@ -20,10 +20,10 @@ class CalibrationCache:
         known, basis, calibration = self._cached.get(space.id, (-1, (), None))
         if calibration is not None and known == generation:
             return calibration
-        absent, index = self._library.catalog.absent_contents(), self._library.vectors.get(space.id)
+        absent, engine = self._library.catalog.absent_contents(), self._library.vectors.get(space.id)
         # Commits of an indexer to another space change none of these.
-        now = (index.epoch, index.last_id, len(index), absent.tobytes())
+        now = (engine.epoch, engine.last_id, len(engine), absent.tobytes())
         if calibration is None or basis != now:
-            calibration = Calibration.of(index, absent)
+            calibration = Calibration.of(engine, absent)
         self._cached[space.id] = (generation, now, calibration)
         return calibration

@@ -53,7 +53,7 @@ def _hits(catalog: Catalog, query: Query, found: RankedList, places: Sequence[Fo
     ids = ranked.ids[rows]
     photos = catalog.photos(ids.tolist(), query.filters)
     # By the same sums as the ranking's, which are the same to the bit whatever rows they are taken over.
-    _, cosines = found.index.scores(found.vectors, only=ids)
+    _, cosines = found.engine.scores(found.vectors, only=ids)
     for term, own in zip(found.terms, cosines, strict=True):
         term.clamp_self_similarity(ids, own)
     for column, (row, place) in enumerate(zip(rows.tolist(), places, strict=True)):

@@ -25,12 +25,12 @@ class RankedList:
     Attributes:
         generation: of the library, see `Result.generation`.
         terms, vectors: the query's terms, and their vectors, float32 (terms, dim).
-        index: the vectors, as they were then or more: it outlives what a prune puts in its place.
+        engine: the vectors, as they were then or more: it outlives what a prune puts in its place.
         ranked: the pictures; of a large library the shortlist first, and all when more are asked for.
     """
 
     def __init__(
-        self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, index: VectorEngine, ranked: Ranked,
+        self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, engine: VectorEngine, ranked: Ranked,
         *, order: Ids | None = None, duplicates: float | None, total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
         """Take what a search ranked.
@@ -44,7 +44,7 @@ class RankedList:
         self.generation = generation
         self.terms = terms
         self.vectors = vectors
-        self.index = index
+        self.engine = engine
         self.ranked = ranked
         self._order = order
         self._total = total
@@ -52,7 +52,7 @@ class RankedList:
         self._make_rest = rest
         self._rest: Ranked | None = None
         self._rows = np.empty(0, np.int64)
-        self._folding = None if duplicates is None else Folding(index.dim, duplicates)
+        self._folding = None if duplicates is None else Folding(engine.dim, duplicates)
         self._lock = threading.Lock()
 
     @property
@@ -73,7 +73,7 @@ class RankedList:
                 ranks = range(folding.done, min(folding.done + _BLOCK, total))
                 rows = self._first(ranks.stop)[ranks.start :]
                 total = self.total
-                folding.extend(self.index.vectors_of(self.ranked.ids[rows]))
+                folding.extend(self.engine.vectors_of(self.ranked.ids[rows]))
             return folding.places[first:last], len(folding.places) > last
 
     def rows(self, ranks: Sequence[int]) -> NDArray[np.int64]:

@@ -14,21 +14,21 @@ from store.vectors.engine import Threshold, VectorEngine
 
 
 def score_terms(
-    library: Library, index: VectorEngine, query: Query, terms: Sequence[CalibratedTerm], vectors: Floats,
+    library: Library, engine: VectorEngine, query: Query, terms: Sequence[CalibratedTerm], vectors: Floats,
     *, by_score: bool,
 ) -> Scored:  # fmt: skip
     """Cosines of the pictures that pass the filters to each term of a query.
 
     Args:
         library: the library.
-        index: the vectors of the space.
+        engine: the vectors of the space.
         query: the query.
         terms: its terms, in order.
         vectors: theirs, float32 (terms, dim).
         by_score: whether scores order the hits: then a large library gives its shortlist first; else every picture.
     """
     towards, groups = _thresholds(query, terms) if by_score else ([], [])
-    return score(library, index, vectors, query.filters, towards=towards, groups=groups)
+    return score(library, engine, vectors, query.filters, towards=towards, groups=groups)
 
 
 def _thresholds(query: Query, terms: Sequence[CalibratedTerm]) -> tuple[list[int], list[list[Threshold]]]:

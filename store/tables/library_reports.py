@@ -34,7 +34,7 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FailureKind:
     """Failures of one kind: a text with … for numbers, how many, and how the reasons of this kind begin."""
 
     text: str
@@ -84,7 +84,7 @@ def runs(catalog: Catalog, limit: int) -> list[RunRow]:
         return [RunRow(*row[:4], json.loads(row[4]) if row[4] else None) for row in connection.execute(query)]
 
 
-def kinds(catalog: Catalog) -> list[Kind]:
+def kinds(catalog: Catalog) -> list[FailureKind]:
     """The kinds of failures, most first."""
     query = select(_HEAD, func.count()).group_by(_HEAD)
     found: dict[str, list[tuple[str, int]]] = {}
@@ -92,14 +92,14 @@ def kinds(catalog: Catalog) -> list[Kind]:
         for head, count in connection.execute(query):
             found.setdefault(_NUMBER.sub("…", head), []).append((head, count))
     made = [
-        Kind(text if len(of) > 1 else of[0][0], sum(count for _, count in of), tuple(head for head, _ in of))
+        FailureKind(text if len(of) > 1 else of[0][0], sum(count for _, count in of), tuple(head for head, _ in of))
         for text, of in found.items()
     ]
     return sorted(made, key=lambda kind: (-kind.count, kind.text))
 
 
 def failed(
-    catalog: Catalog, kind: Kind | None, text: str, limit: int, offset: int
+    catalog: Catalog, kind: FailureKind | None, text: str, limit: int, offset: int
 ) -> tuple[list[FailedFile], int]:  # fmt: skip
     """A page of the files that failed, by root and path, and how many there are on all pages.
 

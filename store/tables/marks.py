@@ -189,7 +189,7 @@ class Marks:
             return id_sets.find(connection, name)
 
     def set_aside(self, photo_ids: Iterable[int], yes: bool) -> None:
-        """Mark photos as superfluous, or take that back.
+        """Mark photos as not needed, or take that back.
 
         Searches find them as before; their files are not touched.
 

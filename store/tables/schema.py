@@ -212,7 +212,7 @@ class FavouriteRow(Base):
 
 
 class SetAsideRow(Base):
-    """A photo that a person marked as superfluous. Its file stays where it is."""
+    """A photo that a person marked as not needed. Its file stays where it is."""
 
     __tablename__ = "set_asides"
 

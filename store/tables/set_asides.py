@@ -1,4 +1,4 @@
-"""Photos that a person set aside as superfluous: a mark on a path and the bytes it holds.
+"""Photos that a person marked as not needed: a mark on a path and the bytes it holds.
 
 No file is ever touched.
 

@@ -34,7 +34,7 @@ class SpaceIdentity:
 
 
 class Writer:
-    """Writes of the one indexer; hold `store.library.locked` meanwhile."""
+    """Writes of the one indexer; hold `store.lock.locked` meanwhile."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(write=True)

@@ -6,7 +6,7 @@ that it may write.
 Measured on 2 cores of an AMD EPYC with AVX-512 and 1M x 512, 1 GB, whose copy took 49 ms, and looking for its greatest
 number with both cores 23 ms: one query 25 ms, three 26, eight 46. FAISS's scan took 30 ms for one query and 63 for
 three; torch, in chunks turned into float32 by two threads, 43 and 73; numpy the same way 870 and 930.
-docs/benchmarks.md has more.
+docs/decisions/details-of-the-exact-kernel.md has more.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A row in half precision takes four times as much, and rows lie apart on the disk: where they do not all fit into memory,
 those that are read decide how long a search takes. Four bits leave a hundredth of them for the ten nearest, and some
-thousands for a page (docs/benchmarks.md).
+thousands for a page (docs/decisions/four-bit-codes.md).
 
 A row is rotated and centred as for its code of one bit, and each dimension rounded to one of 16 levels between plus and
 minus `REACH` deviations; one factor a row makes the estimate of its own length right, as in RaBitQ (see

@@ -34,7 +34,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import Bytes, Halves, Rows, Words
+from store.arrays import Bytes, CodeWords, Halves, Rows
 from store.files import replace_file, sync
 from store.vectors.four_bit_codes import width
 
@@ -102,7 +102,7 @@ class IndexContents:
     manifest: Manifest
     rows: Halves
     entries: NDArray[Any]
-    codes: Words
+    codes: CodeWords
     fine: Bytes
     deleted: Rows
 
@@ -208,8 +208,8 @@ class IndexFiles:
             return False
 
     def write(
-        self, manifest: Manifest, rows: Iterable[Halves], entries: NDArray[Any], codes: Words, fine: Iterable[Bytes],
-        deleted: Rows, *, kept: Kept,
+        self, manifest: Manifest, rows: Iterable[Halves], entries: NDArray[Any], codes: CodeWords,
+        fine: Iterable[Bytes], deleted: Rows, *, kept: Kept,
     ) -> Manifest:  # fmt: skip
         """Append rows, then replace the manifest; returns it as written, with checksums and token.
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from store.arrays import Floats, Halves, Ids, VectorIds, Words
+from store.arrays import CodeWords, Floats, Halves, Ids, VectorIds
 from store.vectors import exact, four_bit_codes, one_bit_codes, persistence
 from store.vectors.engine import Threshold
 from store.vectors.growable_array import GrowableArray
@@ -156,7 +156,7 @@ class LocalEngine:
                 if not self._extend_codes(snapshot, quantizer, quantizer.encode(vectors)):
                     return
 
-    def _extend_codes(self, snapshot: Snapshot, quantizer: Quantizer, words: Words) -> bool:
+    def _extend_codes(self, snapshot: Snapshot, quantizer: Quantizer, words: CodeWords) -> bool:
         """Append codes of rows that have none in a snapshot; False where the codes changed meanwhile."""
         with self._writing:
             now = self._snapshot

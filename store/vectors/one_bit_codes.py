@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import Floats, Halves, Rows, Words
+from store.arrays import CodeWords, Floats, Halves, Rows
 from store.vectors.kernels import compiling, in_pieces
 
 _Kernel = Callable[..., int]
@@ -65,7 +65,7 @@ class Quantizer:
         index.is_trained = True
         return index
 
-    def encode(self, rows: Halves) -> Words:
+    def encode(self, rows: Halves) -> CodeWords:
         """Codes uint64 (n, words) of rows (n, dim): the signs, then the two factors as float32."""
         codes = np.empty((len(rows), self.words), np.uint64)
         for start in range(0, len(rows), BLOCK):
@@ -104,7 +104,7 @@ class QuantizedQuery:
         scale, shift, base: what turns a count of bits into a cosine.
     """
 
-    planes: Words
+    planes: CodeWords
     scale: float
     shift: float
     base: float
@@ -115,7 +115,7 @@ class OneBitCodes:
     """The codes of the first rows of an engine, uint64 (n, words)."""
 
     quantizer: Quantizer
-    words: Words
+    words: CodeWords
 
     def __len__(self) -> int:
         return len(self.words)
@@ -129,7 +129,7 @@ class OneBitCodes:
         return _scan(self.words, query, rows, floor)[0]
 
 
-def _scan(codes: Words, query: QuantizedQuery, rows: Rows | None, floor: float) -> tuple[Rows, Floats]:
+def _scan(codes: CodeWords, query: QuantizedQuery, rows: Rows | None, floor: float) -> tuple[Rows, Floats]:
     """The rows, and the estimates of those, that reach a floor."""
     count = len(codes) if rows is None else len(rows)
     listed = np.empty(0, np.int64) if rows is None else np.ascontiguousarray(rows, np.int64)

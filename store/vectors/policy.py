@@ -1,11 +1,11 @@
-"""How a space is searched, by its size. Every number here was measured (docs/benchmarks.md).
+"""How a space is searched, by its size. Every number here was measured (docs/decisions).
 
 1. **Exact**, up to `exact_rows`: the cosines of every row, by our own kernel (`store.vectors.exact`).
 2. **Compressed**, above: codes of one bit and of four bits a dimension (`one_bit_codes`, `four_bit_codes`) give a
    shortlist, and that alone is scored exactly. The codes need no training but a mean, so a space grows into this tier
    and out of it without a pause.
 
-A third tier with inverted lists (IVF) was measured and is not here: docs/benchmarks.md says why.
+A third tier with inverted lists (IVF) was measured and is not here: docs/decisions/no-inverted-lists.md says why.
 """
 
 from __future__ import annotations

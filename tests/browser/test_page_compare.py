@@ -21,8 +21,7 @@ from indexer.demo.pictures import write_pictures
 from search_ui.views.compare import LIMIT
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
-from sightline.rank_overlap import changes, jaccard, rank_biased_overlap
-from sightline.rank_overlap import said as change_said
+from sightline.rank_overlap import changes, formatted_change, jaccard, rank_biased_overlap
 from sightline.searcher import Searcher
 from store.library import Library
 
@@ -83,7 +82,9 @@ def test_each_side_has_the_hits_of_its_space_with_what_became_of_their_ranks(app
     for side, own, other in ((left, mine, theirs), (right, theirs, mine)):
         assert [tile["id"] for tile in side["tiles"]] == own
         assert [tile["rank"] for tile in side["tiles"]] == list(range(1, LIMIT + 1))
-        assert [tile["change"] for tile in side["tiles"]] == [change_said(change) for change in changes(own, other)]
+        assert [tile["change"] for tile in side["tiles"]] == [
+            formatted_change(change) for change in changes(own, other)
+        ]
         assert re.fullmatch(r"\d+ match(es)? in \d+ ms", side["about"])
         assert not side["problem"]
     assert {tile["way"] for tile in left["tiles"]} >= {"up", "down", "new"}

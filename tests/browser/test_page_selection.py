@@ -29,7 +29,7 @@ from support import DEMO
 
 from search_ui.__main__ import cli
 from search_ui.parts.selection_bar import nearest_to_mean, table
-from search_ui.runtime.zip_registry import KEPT, Bundles
+from search_ui.runtime.zip_registry import KEPT, ZipRegistry
 from search_ui.server.zip_routes import NOT_INCLUDED, archive
 from sightline.query.parser import parse
 from sightline.query.types import MAX_TERMS
@@ -143,7 +143,7 @@ def test_who_stops_ends_the_reading(own: Library, monkeypatch: pytest.MonkeyPatc
 
 
 def test_archives_have_names_that_can_not_be_guessed_and_the_oldest_go(own: Library) -> None:
-    offers = Bundles()
+    offers = ZipRegistry()
     addresses = [offers.offer(own, [number]) for number in range(1, KEPT + 2)]
     assert len(set(addresses)) == KEPT + 1
     assert all(re.fullmatch(r"/zip/[0-9a-f]{32}\.zip", address) for address in addresses)

@@ -143,6 +143,29 @@ def test_the_status_says_how_far_a_run_is(
     assert index("status", space=None).progress is None
 
 
+def test_the_summary_says_what_limited_a_run_with_v_only(
+    photos: Path, tmp_path: Path, tiny_space: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for more, said in (((), False), (("-v",), True)):
+        assert run([str(photos), "--library", str(tmp_path / f"of{len(more)}"), "--space", tiny_space, *more]) == 0
+        shown = capfd.readouterr().err
+        assert "24 pictures encoded in" in shown
+        assert (", limited by: " in shown) is said
+
+
+def test_status_and_spaces_count_pictures_and_leave_keys_to_json(
+    photos: Path, index: Index, library: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    index(photos)
+    with Library.open(library) as opened:
+        (space,) = opened.catalog.spaces()
+    for command in ("status", "spaces"):
+        assert run([command, "--library", str(library)]) == 0
+        shown = capfd.readouterr().out
+        assert f"{space.name}  24 pictures" in shown
+        assert space.key not in shown
+
+
 def test_a_run_that_cant_say_how_far_it_is_runs_all_the_same(photos: Path, library: Path, tiny_space: str) -> None:
     (library / RUN).mkdir(parents=True)  # nothing can be renamed to its name
     with Library.create(library) as opened:

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import as_nobody
 
-from indexer.walk import Found, Unreadable, WalkCounts, WalkOptions, may_be_picture, walk
+from indexer.walk import Unreadable, WalkCounts, WalkedFile, WalkOptions, may_be_picture, walk
 
 PICTURE = b"\xff\xd8\xff\xe0 picture"
 
 
 def names(root: Path, **options: object) -> list[str]:
     found = walk(root, WalkOptions(**options), WalkCounts())  # type: ignore[arg-type]
-    return [os.fsdecode(item.path) for item in found if isinstance(item, Found)]
+    return [os.fsdecode(item.path) for item in found if isinstance(item, WalkedFile)]
 
 
 def put(root: Path, *paths: str) -> None:
@@ -101,14 +101,14 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_walk_goes_on(public_tm
     with as_nobody():
         found = list(walk(public_tmp, WalkOptions(), WalkCounts()))
     assert [item.path for item in found if isinstance(item, Unreadable)] == [b"closed"]
-    assert [item.path for item in found if isinstance(item, Found)] == [b"a.jpg", b"open/c.jpg"]
+    assert [item.path for item in found if isinstance(item, WalkedFile)] == [b"a.jpg", b"open/c.jpg"]
 
 
 def test_names_are_bytes(tmp_path: Path) -> None:
     strange = [b"latin-\xe9.jpg", "n\u0303.jpg".encode(), "\u00f1.jpg".encode(), b"new\nline.jpg", b"-dash.jpg"]
     for name in strange:
         (tmp_path / os.fsdecode(name)).write_bytes(PICTURE)
-    found = [item.path for item in walk(tmp_path, WalkOptions(), WalkCounts()) if isinstance(item, Found)]
+    found = [item.path for item in walk(tmp_path, WalkOptions(), WalkCounts()) if isinstance(item, WalkedFile)]
     assert sorted(found) == sorted(strange)
 
 

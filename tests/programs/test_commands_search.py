@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def test_the_plain_listing_is_score_band_and_path(sightline: Sightline, photos: 
     score, band, first = done.rows[0]
     assert (band, first) == ("strong", str(photos / "sea" / "02.jpg"))
     assert float(score) == max(float(row[0]) for row in done.rows)
-    assert "3 of 9 pictures" in done.err
+    assert re.fullmatch(r"3 of 9 pictures, \d+ match(es)?, \d+ possible, \d+ ms\n", done.err)
 
 
 def test_every_form_gives_the_same_hits_in_the_same_order(sightline: Sightline) -> None:
@@ -570,7 +571,7 @@ def test_only_what_is_above_the_line_is_marked(sightline: Sightline, photos: Pat
             kept = sightline("query", "favourite:yes dedup:off", "--json").records
             assert {hit["id"] for hit in kept} == strong
             sightline("favourite", "--query", "favourite:yes", "--remove")
-    assert both, "some query should have hits that are only near its line"
+    assert both, "some query should have hits that are only near its threshold"
 
 
 def test_favourites(sightline: Sightline) -> None:

@@ -27,7 +27,7 @@ from sightline.duplicates import near_pairs
 from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, Groups, group_pairs
 from sightline.duplicates.keep_rules import Version, differences, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, find_pairs
-from sightline.rank_overlap import changes, jaccard, rank_biased_overlap, said, shared
+from sightline.rank_overlap import changes, formatted_change, jaccard, rank_biased_overlap, shared
 from store.arrays import Floats
 from store.errors import SightlineError
 from store.library import Library
@@ -435,7 +435,7 @@ def test_a_photo_that_went_missing_leaves_its_group(library: Library, pictures: 
 
 def test_changes_of_rank_are_counted_from_the_other_ranking() -> None:
     assert changes([7, 8, 9, 5], [8, 7, 5]) == [1, -1, None, -1]
-    assert [said(change) for change in (2, -1, 0, None)] == ["↑2", "↓1", "=", "new"]
+    assert [formatted_change(change) for change in (2, -1, 0, None)] == ["↑2", "↓1", "=", "new"]
     assert changes([], [1]) == []
 
 

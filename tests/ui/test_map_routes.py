@@ -24,11 +24,11 @@ def test_points_are_packed_as_the_page_reads_them() -> None:
 
 def test_the_newest_points_are_kept_and_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_payloads, "_MOST_BYTES", 250)
-    offered = map_payloads.Offered()
-    addresses = [offered.put(1, bytes([number]) * 100) for number in range(3)]
-    held = [offered.get(address.rsplit("/", 1)[1]) is not None for address in addresses]
+    payloads = map_payloads.MapPayloads()
+    addresses = [payloads.register(1, bytes([number]) * 100) for number in range(3)]
+    held = [payloads.get(address.rsplit("/", 1)[1]) is not None for address in addresses]
     assert held == [False, True, True]
-    assert offered.put(1, b"\x02" * 100) == addresses[2], "the address says what it leads to"
+    assert payloads.register(1, b"\x02" * 100) == addresses[2], "the address says what it leads to"
 
 
 def test_land_is_where_land_is() -> None:

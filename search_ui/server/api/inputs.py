@@ -176,7 +176,7 @@ class LabelRequest(Input):
     templates: Annotated[
         Annotated[list[Name], Field(min_length=1, max_length=MAX_TEMPLATES)] | None,
         _given("list_type"),
-        Field(description="Those of the space where there are none.", json_schema_extra=without_null),
+        Field(description="Those of the model where there are none.", json_schema_extra=without_null),
     ] = None
     q: Annotated[Filters, Field(description="Filters only: which pictures.")] = ""
     none: Annotated[bool, Field(description="Whether a picture may be none of these.")] = True
