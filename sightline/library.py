@@ -55,10 +55,8 @@ class Library:
             LibraryError: the library is damaged, or was made by a newer version.
         """
         self.path = (default_library() if path is None else Path(path)).expanduser().absolute()
-        if offline is None:
-            offline = is_offline()
-        self._offline = offline
-        self._encoders = Encoders(offline=offline)
+        self._offline = is_offline() if offline is None else offline
+        self._encoders = Encoders(offline=self._offline)
         self._lock = threading.Lock()
         self._opened: Searcher | None = None
         if (self.path / DATABASE).exists():
