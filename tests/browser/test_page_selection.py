@@ -344,7 +344,7 @@ def test_tags_are_given_and_taken(page: Page, searcher: Searcher) -> None:
     expect(page.locator(".picked")).to_have_text("2 selected")
     assert marks.tags_of(ids) == dict.fromkeys(ids, (HOSTILE_NAME,))
     page.get_by_role("button", name="Tags").click()
-    dialog.get_by_label("Remove").click()
+    dialog.get_by_role("combobox", name="Remove", exact=True).click()
     page.get_by_role("option").first.click()
     dialog.get_by_text("Of 2 pictures.").click()
     dialog.get_by_role("button", name="Save").click()
