@@ -233,7 +233,10 @@ def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = 
     return [
         rank, photo.content_id, f"{hit.score:.6f}", hit.band, path.get("path", ""), path.get("path_b64", ""),
         photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
-        "yes" if favourite else "no", *(photo.facts.get(name) for name in GIVEN_NAMES),
+        "yes" if favourite else "no", *(
+            CSV_SEPARATOR.join(value) if isinstance(value := photo.facts.get(name), tuple) else value
+            for name in GIVEN_NAMES
+        ),
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 
 from sightline.images import jpeg
 from sightline.images.dominant_colour import dominant
-from sightline.images.exif import TURNED_BY_PLUGIN, Facts, png_without_pixels, read_facts
+from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
 from sightline.images.scaling import THUMBNAIL_SIDE, decode_scale, power_of_two, rounded_size
 from sightline.images.to_rgb import reducible, to_rgb, to_srgb
 from store.errors import SightlineError
@@ -81,7 +81,7 @@ class Decoded:
 
 def decode(
     source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS,
-    gpu: GpuJpegDecoder | None = None,
+    gpu: GpuJpegDecoder | None = None, beside: Beside = NOTHING_BESIDE,
 ) -> Decoded:  # fmt: skip
     """Decode one picture, shrunk as far as its use allows.
 
@@ -96,20 +96,20 @@ def decode(
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
     image = _open(source, max_pixels)
     try:
-        return _decode(image, source, need, thumbnail, gpu)
+        return _decode(image, source, need, thumbnail, gpu, beside)
     # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
     except Exception as error:  # BLE001 does not mind, as it is raised again
         raise _explained(error, image.size) from error
 
 
-def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS) -> Facts:
+def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
     """Read the facts of one picture, and none of its pixels.
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
     image = _open(source, max_pixels)
     try:
-        return read_facts(_open(png_without_pixels(source), max_pixels) if image.format == "PNG" else image)
+        return read_facts(_open(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside)
     except Exception as error:  # as in decode
         raise _explained(error, image.size) from error
 
@@ -173,9 +173,10 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _decode(
-    image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, gpu: GpuJpegDecoder | None
-) -> Decoded:
-    pixels, facts = _upright_at(image, source, decode_scale(image.size, need, thumbnail), gpu)
+    image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, gpu: GpuJpegDecoder | None,
+    beside: Beside,
+) -> Decoded:  # fmt: skip
+    pixels, facts = _upright_at(image, source, decode_scale(image.size, need, thumbnail), gpu, beside)
     if not thumbnail:
         return Decoded(pixels, facts, None)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE)
@@ -183,12 +184,16 @@ def _decode(
 
 
 def _upright_at(
-    image: ImageFile.ImageFile, source: BinaryIO, scale: int, gpu: GpuJpegDecoder | None = None
+    image: ImageFile.ImageFile,
+    source: BinaryIO,
+    scale: int,
+    gpu: GpuJpegDecoder | None = None,
+    beside: Beside = NOTHING_BESIDE,
 ) -> tuple[NDArray[np.uint8], Facts]:
     """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
     if image.format == "PNG":
         image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
-    facts = read_facts(image)
+    facts = read_facts(image, beside)
     is_jpeg = image.format in ("JPEG", "MPO")
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpeg.SCALES:

@@ -48,28 +48,57 @@ _HIGHEST: Final = 100_000.0  # metres; above it "altitude" is a damaged tag, not
 class Facts:
     """What the file says about its picture. Sizes are pixels of the original, upright as displayed.
 
-    `taken_at` is the camera's wall clock, "YYYY-MM-DDTHH:MM:SS"; `taken_offset` minutes east of UTC. `latitude` and
+    `taken_at` is the camera's wall clock, "YYYY-MM-DDTHH:MM:SS", or as much of it as is known, from "YYYY" on;
+    `taken_from` says what told it; `taken_offset` is minutes east of UTC. `iso` is the sensitivity, `aperture` the
+    f-number, `exposure` in seconds, `focal` the focal length in millimetres. `latitude` and
     `longitude` are WGS84 degrees, north and east positive, both there or neither; `altitude` metres above the sea.
     `orientation` is the file's own EXIF value, 1 to 8, already accounted for in width and height. `rating` is 1
-    to 5 stars.
+    to 5 stars, `label` a colour label, `keywords` have their levels separated by "|", `people` are names.
     """
 
     width: int
     height: int
     format: str
     taken_at: str | None = None
+    taken_from: str | None = None
     taken_offset: int | None = None
     camera_make: str | None = None
     camera_model: str | None = None
     lens: str | None = None
+    iso: int | None = None
+    aperture: float | None = None
+    exposure: float | None = None
+    focal: float | None = None
     latitude: float | None = None
     longitude: float | None = None
     altitude: float | None = None
+    town: str | None = None
+    region: str | None = None
+    country: str | None = None
     orientation: int = 1
     rating: int | None = None
+    label: str | None = None
+    title: str | None = None
+    caption: str | None = None
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
 
 
-def read_facts(image: Image.Image) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies beside a file's bytes and tells of its picture.
+
+    `name` is the file's own name, without folders. `sidecars` are its XMP sidecars, the most trusted first.
+    """
+
+    name: str = ""
+    sidecars: tuple[bytes, ...] = ()
+
+
+NOTHING_BESIDE: Final = Beside()
+
+
+def read_facts(image: Image.Image, beside: Beside = NOTHING_BESIDE) -> Facts:
     """Read the facts of an opened picture, before its pixels are loaded or drafted.
 
     Before, because loading a TIFF forgets its orientation and a draft forgets the original size; but a PNG, whose EXIF

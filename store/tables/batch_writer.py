@@ -6,8 +6,9 @@ SQL is static, so SQLite's statements are prepared once a connection, and rows g
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -165,14 +166,21 @@ def _put_contents(
         if item.facts is None:
             continue
         if item.hash in ids:
-            known.append((FACTS_VERSION, *map(item.facts.get, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
+            known.append((FACTS_VERSION, *_column_values(item.facts, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
         else:
             ids[item.hash] = first + len(new)
-            facts = map(item.facts.get, READ_NAMES)
+            facts = _column_values(item.facts, READ_NAMES)
             new.append((first + len(new), item.hash, item.file.size, counts[item.hash], FACTS_VERSION, *facts))
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
     return ids, set(range(first, first + len(new)))
+
+
+def _column_values(facts: Mapping[str, Any], names: Sequence[str]) -> Iterator[Any]:
+    """Values of facts as columns hold them: several texts as a JSON array, or NULL where there are none."""
+    for name in names:
+        value = facts.get(name)
+        yield (json.dumps(value, ensure_ascii=False) if value else None) if isinstance(value, tuple) else value
 
 
 def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.engine import Connection, Row
 
 from store.tables import filter_sql, listings
-from store.tables.fact_table import GIVEN_NAMES
+from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
 from store.tables.records import (
@@ -172,6 +172,8 @@ class Catalog(KnownFiles):
                 where, values = filter_sql.photos_of(connection, ids, filters)
                 for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
                     facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=True))
+                    for name in LIST_NAMES:
+                        facts_of[name] = tuple(json.loads(facts_of[name] or "[]"))
                     found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
         return found
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-FACTS_VERSION: Final = 2
+FACTS_VERSION: Final = 3
 """Version of what `sightline.images.exif` reads from headers. A run reads the headers of older pictures again."""
 
 LARGEST: Final = 2**63 - 1
@@ -25,7 +25,7 @@ class Fact:
 
     Attributes:
         name: of the column, in JSON and CSV, and of the attribute of `sightline.images.exif.Facts`.
-        type: of its values: int, float or str.
+        type: of its values: int, float, str, or tuple for several texts, which the column holds as a JSON array.
         about: what it is, with its unit, for people who read the JSON schema.
         source: where it comes from: the file's header, its pixels, the file itself, or other columns.
         required: whether it is known of every picture.
@@ -35,7 +35,7 @@ class Fact:
     """
 
     name: str
-    type: type[int] | type[float] | type[str]
+    type: type[int] | type[float] | type[str] | type[tuple[str, ...]]
     about: str
     source: Literal["header", "pixels", "file", "computed"] = "header"
     required: bool = False
@@ -49,15 +49,32 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("height", int, "Pixels from top to bottom, upright as displayed.", required=True),
     Fact("format", str, "The file's format, such as JPEG or HEIF.", required=True),
     Fact("orientation", int, "The EXIF orientation, 1 to 8; width and height account for it.", required=True),
-    Fact("taken_at", str, "When it was taken, by the camera's own clock: YYYY-MM-DDTHH:MM:SS."),
+    Fact(
+        "taken_at", str,
+        "When it was taken, by the camera's own clock: YYYY-MM-DDTHH:MM:SS, or what is known of it: at least YYYY.",
+    ),
+    Fact("taken_from", str, "What told when it was taken: a kind of tag, or the name of the file."),
     Fact("taken_offset", int, "How far that clock is east of UTC, in minutes."),
     Fact("camera_make", str, "Who made the camera."),
     Fact("camera_model", str, "The camera's model, without the make."),
     Fact("lens", str, "The lens, as the camera names it.", label="Lens"),
+    Fact("iso", int, "The sensitivity, ISO."),
+    Fact("aperture", float, "The aperture, as an f-number."),
+    Fact("exposure", float, "The exposure time in seconds."),
+    Fact("focal", float, "The focal length of the lens in millimetres."),
     Fact("latitude", float, "Where it was taken: degrees, WGS84, north positive."),
     Fact("longitude", float, "Where it was taken: degrees, WGS84, east positive."),
     Fact("altitude", float, "Metres above the sea."),
+    Fact("town", str, "The town, as written in the file, or the one nearest to the position."),
+    Fact("region", str, "The state or province."),
+    Fact("country", str, "The country."),
     Fact("rating", int, "Stars that a program gave it, 1 to 5.", label="Rating", shown="{} of 5"),
+    Fact("label", str, "The colour label that a program gave it, such as Red."),
+    Fact("title", str, "The title that a person wrote."),
+    Fact("caption", str, "The caption that a person wrote."),
+    Fact("keywords", tuple[str, ...], "Keywords that a person gave it; the levels of one are separated by |."),
+    Fact("people", tuple[str, ...], "Names of people in it."),
+    Fact("remark", str, "What was wrong with the file, though there is a picture.", source="pixels"),
     Fact("colour", int, "The dominant colour, 0xRRGGBB as a number.", source="pixels"),
     Fact("size", int, "The file's size in bytes.", source="file", required=True),
     Fact(
@@ -74,6 +91,9 @@ GIVEN: Final = tuple(fact for fact in FACTS if fact.source != "computed")
 """The facts that are handed out with a picture, in the order of JSON and CSV."""
 
 GIVEN_NAMES: Final = tuple(fact.name for fact in GIVEN)
+LIST_NAMES: Final = tuple(fact.name for fact in FACTS if fact.type not in (int, float, str))
+"""The facts that are several texts."""
+
 HEADER_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source == "header")
 READ_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source in ("header", "pixels"))
 """The facts that a reader of files finds out."""

@@ -210,7 +210,27 @@ _FIFTH: Final = (
     "CREATE INDEX ix_contents_rating ON contents (rating) WHERE rating IS NOT NULL",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+# What people and cameras wrote, how a root is walked, and what a file was when it was read.
+_SIXTH: Final = (
+    *(
+        f"ALTER TABLE contents ADD COLUMN {column}"
+        for column in (
+            "taken_from TEXT", "iso INTEGER", "aperture FLOAT", "exposure FLOAT", "focal FLOAT", "town TEXT",
+            "region TEXT", "country TEXT", "label TEXT", "title TEXT", "caption TEXT", "keywords TEXT", "people TEXT",
+            "remark TEXT",
+        )
+    ),
+    "ALTER TABLE roots ADD COLUMN options TEXT",
+    "ALTER TABLE roots ADD COLUMN device INTEGER",
+    "ALTER TABLE photos ADD COLUMN device INTEGER",
+    "ALTER TABLE photos ADD COLUMN inode INTEGER",
+    "ALTER TABLE photos ADD COLUMN ctime_ns INTEGER",
+    "ALTER TABLE photos ADD COLUMN sidecar_ns INTEGER",
+    "ALTER TABLE failures ADD COLUMN inode INTEGER",
+    "ALTER TABLE failures ADD COLUMN ctime_ns INTEGER",
+)  # fmt: skip
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 VERSION: Final = len(STEPS)
 
 

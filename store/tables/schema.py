@@ -40,6 +40,10 @@ class Root(Base):
     last_walked_at: Mapped[str | None] = mapped_column(Text)
     # Photos with id > settled_photo_id were added since the last complete scan: the possible targets of a move.
     settled_photo_id: Mapped[int]
+    # How it is walked, as a JSON object; NULL before it was first kept.
+    options: Mapped[str | None] = mapped_column(Text)
+    # The file system that it lay on when it was last walked to its end (st_dev).
+    device: Mapped[int | None]
 
 
 class Content(Base):
@@ -80,7 +84,7 @@ class Content(Base):
 for _fact in FACTS:
     # A computed column that is added to a table can't be NOT NULL.
     _computed = [Computed(_fact.sql, persisted=False)] if _fact.sql else []
-    _kind = {int: Integer, float: Float, str: Text}[_fact.type]
+    _kind = {int: Integer, float: Float}.get(_fact.type, Text)
     setattr(Content, _fact.name, mapped_column(_kind, *_computed, nullable=bool(_fact.sql) or not _fact.required))
 
 
@@ -111,6 +115,12 @@ class Photo(Base):
     size: Mapped[int]
     mtime_ns: Mapped[int]
     missing_since: Mapped[str | None] = mapped_column(Text)
+    # What the file was when it was read: st_dev, st_ino, st_ctime_ns. NULL in photos last read before these were kept.
+    device: Mapped[int | None]
+    inode: Mapped[int | None]
+    ctime_ns: Mapped[int | None]
+    # The time of its newest XMP sidecar; NULL where it has none.
+    sidecar_ns: Mapped[int | None]
     # From the root's own name down, as displayed, with `/` before, between and after.
     folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
     # The file's own name and what follows its last dot, both by `filters.casefolded`: SQLite knows ASCII only.
@@ -165,6 +175,8 @@ class Failure(Base):
     reason: Mapped[str] = mapped_column(Text)
     size: Mapped[int]
     mtime_ns: Mapped[int]
+    inode: Mapped[int | None]
+    ctime_ns: Mapped[int | None]
     failed_at: Mapped[str] = mapped_column(Text)
 
 

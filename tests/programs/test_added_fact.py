@@ -53,8 +53,8 @@ def as_before(library: Path) -> None:
             if words[:2] == ["CREATE", "INDEX"]:
                 connection.execute(f"DROP INDEX {words[2]}")
             else:
-                assert words[:5] == ["ALTER", "TABLE", "contents", "ADD", "COLUMN"], statement
-                connection.execute(f"ALTER TABLE contents DROP COLUMN {words[5]}")
+                assert (words[:2], words[3:5]) == (["ALTER", "TABLE"], ["ADD", "COLUMN"]), statement
+                connection.execute(f"ALTER TABLE {words[2]} DROP COLUMN {words[5]}")
         connection.execute("PRAGMA user_version = 3")
 
 

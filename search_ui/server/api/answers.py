@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from search_ui.server.api.inputs import MAX_ID, Name, without_null
 from store.progress import Phase
-from store.tables.fact_table import FACET_NAMES, GIVEN
+from store.tables.fact_table import FACET_NAMES, GIVEN, LIST_NAMES
 
 T = TypeVar("T")
 Absent = Annotated[T | None, Field(json_schema_extra=without_null)]
@@ -52,8 +52,9 @@ class Where(Answer):
 
 
 _fact_fields: dict[str, Any] = {
-    fact.name: (Annotated[fact.type if fact.required else fact.type | None, Field(description=fact.about)], ...)
+    fact.name: (Annotated[type_, Field(description=fact.about)], ...)
     for fact in GIVEN
+    for type_ in (fact.type if fact.required or fact.name in LIST_NAMES else fact.type | None,)
 }
 Facts = create_model("Facts", __base__=Answer, **_fact_fields)
 
