@@ -10,23 +10,21 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, ImageFile
 
 _BITFIELDS: Final = frozenset({3, 6})  # BI_BITFIELDS, BI_ALPHABITFIELDS
+_KNOWN_TO_PILLOW: Final = frozenset({
+    (0xFF0000, 0xFF00, 0xFF, 0), (0xFF000000, 0xFF0000, 0xFF00, 0), (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
+    (0xF800, 0x7E0, 0x1F, 0), (0x7C00, 0x3E0, 0x1F, 0), (0, 0, 0, 0),
+})  # fmt: skip
 _WITH_ALPHA: Final = 56  # bytes of the first header that has a mask for it
 
 
 def open_bmp(source: BinaryIO, filename: str = "") -> ImageFile.ImageFile:
     """Open a BMP, by Pillow where it knows its layout; raises whatever Pillow does for a damaged file."""
     source.seek(0)
-    try:
-        return BmpImagePlugin.BmpImageFile(source, filename)
-    except OSError as error:
-        source.seek(0)
-        if _masks(source) is None:
-            raise
-        source.seek(0)
-        try:
-            return _MaskedBmp(source, filename)
-        except SyntaxError:
-            raise error from None
+    masks = _masks(source)
+    source.seek(0)
+    if masks is not None and masks not in _KNOWN_TO_PILLOW:
+        return _MaskedBmp(source, filename)
+    return BmpImagePlugin.BmpImageFile(source, filename)
 
 
 def _masks(source: Any) -> tuple[int, ...] | None:

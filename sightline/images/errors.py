@@ -19,7 +19,8 @@ _UNSUPPORTED: Final = (
     "unsupported", "not supported", "not yet supported", "cannot handle", "unknown pixel mode", "not available",
     "not implemented", "not configured", "not installed", "no codec", "no decoder",
 )  # fmt: skip
-_TRUNCATED: Final = ("truncated", "end of file", "eof", "cut short", "incomplete", "bytes of", "ran out of data")
+_TRUNCATED: Final = ("truncated", "end of file", "eof", "cut short", "incomplete", "bytes of", "ran out of data",
+              "read error on", "io error during reading")  # fmt: skip
 
 
 class DecodeError(SightlineError):

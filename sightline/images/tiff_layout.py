@@ -122,11 +122,15 @@ def layout_of(tags: Any) -> Layout:
     kinds = {kind if kind in _FORMAT_NAMES else UNSIGNED if kind == 4 else kind for kind in numbers(tags, _FORMAT)}
     photometric, compression = number(tags, _PHOTOMETRIC, 0), number(tags, _COMPRESSION, NONE)
     if photometric not in CHANNELS:
-        raise NotSupportedError(f"a TIFF of {_OTHER_COLOURS.get(photometric, f'colour type {photometric}')}")
+        if photometric in _OTHER_COLOURS:
+            raise NotSupportedError(f"a TIFF of {_OTHER_COLOURS[photometric]}")
+        raise ValueError(f"unknown colour type {photometric}")
     if photometric == CMYK and number(tags, _INK_SET, 1) != 1:
         raise NotSupportedError("a TIFF of other inks than CMYK")
     if compression not in _READ:
-        codec = _OTHER_CODECS.get(compression, f"method {compression}")
+        if compression not in _OTHER_CODECS:
+            raise ValueError(f"unknown compression {compression}")
+        codec = _OTHER_CODECS[compression]
         raise NotSupportedError(f"a TIFF compressed by {codec} with {_about(bits, kinds, samples)}")
     if len(set(bits[:samples])) > 1 or len(kinds) > 1:
         raise NotSupportedError("a TIFF whose samples have different sizes or types")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageFile
+from PIL import Image, ImageFile
 
 from sightline.images import jpeg, jpeg_damage, jpeg_markers
 from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, read_facts
@@ -124,12 +124,7 @@ def _by_pillow(image: ImageFile.ImageFile, scale: int, drafted: int = 1) -> NDAr
     image.load()
     if drafted == 1:
         size = image.size  # TIFF turns the picture while loading
-    shown: Image.Image = image
-    if frame is not None:
-        shown = outside_is_clear(image, frame)
-    elif image.format in ("JPEG", "MPO") and image.mode == "CMYK" and "adobe" not in image.info:
-        shown = ImageChops.invert(image)  # only Adobe stores it inverted, which Pillow takes for granted
-        shown.info = image.info
+    shown = image if frame is None else outside_is_clear(image, frame)
     return np.array(to_rgb(_shrink(reducible(shown), rounded_size(size, scale), scale // drafted)))
 
 
