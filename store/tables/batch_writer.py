@@ -25,12 +25,18 @@ from store.tables.records import now
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A path under a root and what it looked like when it was read."""
+    """A path under a root and what it looked like when it was read.
+
+    `device`, `inode` and `ctime_ns` are st_dev, st_ino and st_ctime_ns, or None where they were not asked for.
+    """
 
     root_id: int
     path: bytes
     size: int
     mtime_ns: int
+    device: int | None = None
+    inode: int | None = None
+    ctime_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +79,19 @@ _PUT_FACTS: Final = (
 )
 _ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _ADD_PHOTO: Final = (
-    "INSERT INTO photos (root_id, path, display, folder, name, ext, content_id, size, mtime_ns) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO photos "
+    "(root_id, path, display, folder, name, ext, content_id, size, mtime_ns, device, inode, ctime_ns) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PUT_PHOTO: Final = (
-    "UPDATE photos SET folder = ?, name = ?, ext = ?, content_id = ?, size = ?, mtime_ns = ?, missing_since = NULL "
-    "WHERE id = ?"
+    "UPDATE photos SET folder = ?, name = ?, ext = ?, content_id = ?, size = ?, mtime_ns = ?, device = ?, inode = ?, "
+    "ctime_ns = ?, missing_since = NULL WHERE id = ?"
 )
 _PUT_FAILURE: Final = (
-    "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, failed_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id, path) DO UPDATE SET stage = excluded.stage, "
-    "reason = excluded.reason, size = excluded.size, mtime_ns = excluded.mtime_ns, failed_at = excluded.failed_at"
+    "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, inode, ctime_ns, failed_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id, path) DO UPDATE SET stage = excluded.stage, "
+    "reason = excluded.reason, size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, "
+    "ctime_ns = excluded.ctime_ns, failed_at = excluded.failed_at"
 )
 _RECOUNT: Final = (
     "UPDATE contents SET photo_count = (SELECT count(*) FROM photos "
@@ -210,7 +218,8 @@ def _put_photos(
         file, content_id = item.file, ids[item.hash]
         shown = display(file.path)
         # No such root: the foreign key says so below.
-        values = (*place(roots.get(file.root_id, ""), shown), content_id, file.size, file.mtime_ns)
+        seen = (file.size, file.mtime_ns, _signed(file.device), _signed(file.inode), file.ctime_ns)
+        values = (*place(roots.get(file.root_id, ""), shown), content_id, *seen)
         if (known := held.get(where)) is None:
             new.append((*where, shown, *values))
         else:
@@ -225,12 +234,17 @@ def _put_photos(
         _each(connection, "DELETE FROM failures WHERE root_id = ? AND path = ?", list(items))
 
 
+def _signed(number: int | None) -> int | None:
+    """Bring a number of 64 bits without a sign, as file systems of networks give them, into those that SQLite has."""
+    return number - 2**64 if number is not None and number >= 2**63 else number
+
+
 def _put_failures(connection: Connection, failed: Sequence[Failed]) -> set[int]:
     """Write failures; returns the contents of photos that are missing for it."""
     stamp = now()
     rows = [
         (item.file.root_id, item.file.path, display(item.file.path), item.stage, item.reason, item.file.size,
-         item.file.mtime_ns, stamp)
+         item.file.mtime_ns, _signed(item.file.inode), item.file.ctime_ns, stamp)
         for item in failed
     ]  # fmt: skip
     _each(connection, _PUT_FAILURE, rows)
