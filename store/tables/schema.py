@@ -233,6 +233,16 @@ class SetAsideRow(Base):
     )
 
 
+class LeftMarkRow(Base):
+    """A content with marks that a photo held before it came to hold another picture."""
+
+    __tablename__ = "left_marks"
+    __table_args__ = (Index("ix_left_marks_content", "content_id"), {"sqlite_with_rowid": False})
+
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+
+
 class SetRow(Base):
     """Contents that were chosen on a page: sorted int64 ids, little-endian. `name` comes from them."""
 
