@@ -16,6 +16,7 @@ from store.tables.batch_writer import Failed, File, Indexed, folder, place, reco
 from store.tables.catalog import CHUNK, raise_generation
 from store.tables.records import now
 from store.tables.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+from store.tables.written import drop_unused_words
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
 
@@ -182,6 +183,7 @@ class Writer:
                 spaces = select(Vector.space_id).join(Content, Content.id == Vector.content_id).where(orphan)
                 connection.execute(update(Space).where(Space.id.in_(spaces)).values(epoch=Space.epoch + 1))
                 connection.execute(delete(Content).where(orphan))
+                drop_unused_words(connection)
             if photo_ids or hashes:
                 raise_generation(connection)
         return hashes
