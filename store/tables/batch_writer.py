@@ -22,6 +22,7 @@ from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
 from store.tables.records import now
+from store.tables.written import add, renew
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def _put_contents(
     first = connection.exec_driver_sql(query).scalar_one() + 1
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
+    added: dict[int, Mapping[str, Any]] = {}
     for item in indexed:
         if item.facts is None:
             continue
@@ -193,10 +195,13 @@ def _put_contents(
             known.append((FACTS_VERSION, *_column_values(item.facts, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
         else:
             ids[item.hash] = first + len(new)
+            added[ids[item.hash]] = item.facts
             facts = _column_values(item.facts, READ_NAMES)
             new.append((first + len(new), item.hash, item.file.size, counts[item.hash], FACTS_VERSION, *facts))
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
+    add(connection, added)
+    renew(connection, [row[-2] for row in known])
     return ids, set(range(first, first + len(new)))
 
 
