@@ -192,12 +192,14 @@ def _put_contents(
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
     added: dict[int, Mapping[str, Any]] = {}
+    renewed: list[int] = []
     for item in indexed:
         if item.facts is None:
             continue
         if item.hash in ids:
             values = _column_values(item.facts, HEADER_NAMES)
             known.append((FACTS_VERSION, *values, ids[item.hash], FACTS_VERSION, item.replaces_facts))
+            renewed.append(ids[item.hash])
         else:
             ids[item.hash] = first + len(new)
             added[ids[item.hash]] = item.facts
@@ -206,7 +208,7 @@ def _put_contents(
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
     add(connection, added)
-    renew(connection, [row[-2] for row in known])
+    renew(connection, renewed)
     return ids, set(range(first, first + len(new)))
 
 
