@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.batcher import Batches
+from indexer.edits import Edits
 from indexer.finish import Finisher
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
@@ -128,6 +129,7 @@ class Pipeline:
         skip = [self._library.path]
         targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
         self._space_id = self._writer.add_space(self._model.identity())
+        self._edits = Edits(self._library, self._space_id)
         run_id = self._writer.start_run(self._space_id)
         state = "failed"
         try:
@@ -262,6 +264,7 @@ class Pipeline:
                 self._linked += 1
         elif content != task.old_content:
             self.summary.changed += 1
+            self._edits.note(self._ready[-1])
         elif task.was_missing:
             self.summary.restored += 1
         else:
@@ -322,7 +325,9 @@ class Pipeline:
 
     def _commit(self) -> None:
         with self._progress.waiting("write"):
-            self._writer.commit(self._space_id, self._ready, self._failed)
+            outcome = self._writer.commit(self._space_id, self._edits.judged(self._ready), self._failed)
+        self.summary.marks_carried += outcome.carried
+        self.summary.marks_left += outcome.left
         for item in self._ready:
             self._get_reader().in_flight.remove(item.hash)
         self._ready, self._failed = [], []
