@@ -32,6 +32,7 @@ from sightline.models.resolve import Model
 from store.library import Library
 from store.paths import display, to_bytes
 from store.progress import Progress
+from store.tables.losses import Losses
 from store.tables.writer import Failed, Indexed, Writer
 from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
@@ -88,6 +89,7 @@ class Pipeline:
         report: Callable[[Progress], None] = lambda progress: None,
         encoder: ImageEncoder | None = None,
         gpu: GpuJpegDecoder | None = None,
+        may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
     ) -> None:
         """Prepare a run.
 
@@ -98,6 +100,7 @@ class Pipeline:
             report: called with the progress after every file.
             encoder: of the same model, if it is loaded already; else the run loads it when it first needs it.
             gpu: decodes JPEGs too; it then says how many threads read.
+            may_lose: whether a prune that forgets so many photos may lose marks; asked only where it would.
         """
         self.summary = Summary()
         self.stop = threading.Event()
@@ -109,6 +112,7 @@ class Pipeline:
         self._encoder = encoder
         self._owns_encoder = encoder is None
         self._gpu = gpu
+        self._may_lose = may_lose
         self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
         self._reader: FileReader | None = None
         self._batches = Batches(options.batch_size)
@@ -160,7 +164,7 @@ class Pipeline:
             if self._reader is not None:
                 self._reader.close()
         self._progress.enter("finishing")
-        finisher = Finisher(self._library, self._writer, self._space_id, self.summary)
+        finisher = Finisher(self._library, self._writer, self._space_id, self.summary, self._may_lose)
         if not self.stop.is_set():
             self._failed.extend(finisher.mark_missing(scans))
             self._commit()

@@ -17,8 +17,9 @@ BLOCK: Final = 8
 MOST_DIFFERENT: Final = 16.0
 """The greatest mean difference, of 255 levels, between two blocks of 8 x 8 pixels of thumbnails that look the same.
 
-Measured on 30 photographs: turned by a tag, saved anew with a quality of 60, or made 5 % brighter, their blocks differ by
-15 at most. Shifted by 1 % of the width, or with a dot of 1/40 of the width drawn in, some block differs by 32 and more.
+Measured on 30 photographs: turned by a tag, saved anew with a quality of 60, or made 5 % brighter, their blocks differ
+by 15 at most. Shifted by 1 % of the width, or with a dot of 1/40 of the width drawn in, some block differs by 32 or
+more.
 """
 
 _SAME_SHAPE: Final = 0.02  # two shares of height to width that differ by less are one
