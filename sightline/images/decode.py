@@ -21,9 +21,9 @@ from PIL import Image, ImageFile
 
 from sightline.images import jpeg
 from sightline.images.dominant_colour import dominant
-from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
 from sightline.images.scaling import THUMBNAIL_SIDE, decode_scale, power_of_two, rounded_size
 from sightline.images.to_rgb import reducible, to_rgb, to_srgb
+from sightline.metadata.facts import NOTHING_BESIDE, Beside, Facts, is_turned, read_facts
 from store.errors import SightlineError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
     """
     image = _open(source, max_pixels)
     try:
-        return read_facts(_open(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside)
+        return read_facts(image, source, beside)
     except Exception as error:  # as in decode
         raise _explained(error, image.size) from error
 
@@ -191,9 +191,8 @@ def _upright_at(
     beside: Beside = NOTHING_BESIDE,
 ) -> tuple[NDArray[np.uint8], Facts]:
     """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
-    if image.format == "PNG":
-        image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
-    facts = read_facts(image, beside)
+    facts = read_facts(image, source, beside)
+    turned = is_turned(image, facts.orientation)
     is_jpeg = image.format in ("JPEG", "MPO")
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpeg.SCALES:
@@ -207,7 +206,7 @@ def _upright_at(
     else:
         width, height = rounded_size(image.size, scale)
         pixels = np.ascontiguousarray(pixels[:height, :width])
-    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
+    return (pixels if turned else _upright(pixels, facts.orientation)), facts
 
 
 def _in_rgb(image: ImageFile.ImageFile) -> bool:
