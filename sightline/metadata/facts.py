@@ -20,6 +20,9 @@ from sightline.metadata.said import Said
 from sightline.metadata.trust import CONTAINER, EXIF, IPTC, SIDECAR, XMP, chosen
 from sightline.metadata.xmp_said import xmp_said
 
+TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "TIFF"})
+"""Formats whose plugin turns the pixels upright itself: turning them by EXIF again would be once too often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -97,7 +100,7 @@ def read_facts(image: Image.Image, source: BinaryIO, beside: Beside = NOTHING_BE
         if kind == "HEIF":  # whose plugin has set the one in EXIF to 1
             written = info.get("original_orientation")
         orientation = written if isinstance(written, int) and 1 <= written <= 8 else 1
-        if orientation >= 5 and not is_turned(image, orientation):
+        if orientation >= 5 and kind not in TURNED_BY_PLUGIN:
             width, height = height, width
         return facts_of(width, height, kind, blocks, beside, orientation)
     finally:
@@ -120,12 +123,3 @@ def facts_of(
     if blocks.container is not None:
         sources[CONTAINER] = [blocks.container]
     return Facts(width, height, kind, orientation=orientation, **chosen(sources, date_in_name(beside.name)))
-
-
-def is_turned(image: Image.Image, orientation: int) -> bool:
-    """Whether the plugin turns the pixels by this orientation itself.
-
-    Turning them again would be once too often. Of a TIFF it does where the tag has the right type.
-    """
-    tags: Any = getattr(image, "tag_v2", None)
-    return image.format == "HEIF" or (tags is not None and tags.get(0x0112) == orientation)
