@@ -19,7 +19,7 @@ from indexer import sidecars
 from indexer.scanner import Task
 from indexer.walk import inode_of
 from sightline.images.decode import DecodeError, decode, decode_header
-from sightline.images.exif import Beside
+from sightline.metadata.facts import Beside
 from sightline.models.preprocess import Preprocess
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails

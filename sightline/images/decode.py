@@ -22,7 +22,6 @@ from sightline.images import jpeg
 from sightline.images.arrays import array_of
 from sightline.images.dominant_colour import dominant
 from sightline.images.errors import DecodeError, explained
-from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
 from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture
 from sightline.images.scaling import (
     PREVIEW_LEAST,
@@ -35,6 +34,7 @@ from sightline.images.scaling import (
     screen_size,
 )  # fmt: skip
 from sightline.images.to_rgb import reducible, to_rgb, to_srgb
+from sightline.metadata.facts import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, read_facts
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
@@ -107,9 +107,7 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
     """
     image = open_picture(source, max_pixels)
     try:
-        return read_facts(
-            open_picture(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside
-        )
+        return read_facts(image, source, beside)
     except Exception as error:  # as in decode
         raise explained(error, image.size) from error
 
@@ -179,9 +177,7 @@ def _stored_at(
     beside: Beside = NOTHING_BESIDE,
 ) -> tuple[NDArray[np.uint8], Facts]:
     """As `_upright_at`, turned only where the plugin does it."""
-    if image.format == "PNG":
-        image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
-    facts = read_facts(image, beside)
+    facts = read_facts(image, source, beside)
     is_jpeg = image.format in ("JPEG", "MPO")
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpeg.SCALES:

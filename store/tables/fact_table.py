@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 FACTS_VERSION: Final = 3
-"""Version of what `sightline.images.exif` reads from headers. A run reads the headers of older pictures again."""
+"""Version of what `sightline.metadata` reads from headers. A run reads the headers of older pictures again."""
 
 LARGEST: Final = 2**63 - 1
 """SQLite's largest integer: a larger one can't even be compared with."""
@@ -24,7 +24,7 @@ class Fact:
     """A column of `contents`.
 
     Attributes:
-        name: of the column, in JSON and CSV, and of the attribute of `sightline.images.exif.Facts`.
+        name: of the column, in JSON and CSV, and of the attribute of `sightline.metadata.facts.Facts`.
         type: of its values: int, float, str, or tuple for several texts, which the column holds as a JSON array.
         about: what it is, with its unit, for people who read the JSON schema.
         source: where it comes from: the file's header, its pixels, the file itself, or other columns.
