@@ -207,7 +207,7 @@ def saved_text(query: Query) -> str:
         QueryError: it asks for nothing.
     """
     if query.is_empty:
-        raise QueryError("There is nothing to save: give the search some words, a picture or a filter.")
+        raise QueryError("There is nothing to save: give the search some words, a picture, a filter or an order.")
     return str(query)
 
 
