@@ -147,8 +147,8 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
-    batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool,
-    prune: bool, yes: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool, prune: bool,
+    yes: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -238,7 +238,6 @@ def _default_space(path: Path, device: str) -> str:
 
 def _dry_run(
     folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool, prune: bool
-) -> int:  # fmt: skip
     from indexer.dry_run import plan
     from indexer.forget import say_what_goes
 
