@@ -246,13 +246,21 @@ _SIXTH: Final = (
     "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
     "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
     "ALTER TABLE roots ADD COLUMN options TEXT",
-    "ALTER TABLE roots ADD COLUMN device INTEGER",
+    "ALTER TABLE roots ADD COLUMN drives TEXT",
     "ALTER TABLE photos ADD COLUMN device INTEGER",
     "ALTER TABLE photos ADD COLUMN inode INTEGER",
     "ALTER TABLE photos ADD COLUMN ctime_ns INTEGER",
-    "ALTER TABLE photos ADD COLUMN sidecar_ns INTEGER",
+    "ALTER TABLE photos ADD COLUMN sidecars BLOB",
     "ALTER TABLE failures ADD COLUMN inode INTEGER",
     "ALTER TABLE failures ADD COLUMN ctime_ns INTEGER",
+    """CREATE TABLE left_marks (
+      photo_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      PRIMARY KEY (photo_id, content_id),
+      FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    ) WITHOUT ROWID""",
+    "CREATE INDEX ix_left_marks_content ON left_marks (content_id)",
 )  # fmt: skip
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
