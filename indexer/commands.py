@@ -238,6 +238,7 @@ def _default_space(path: Path, device: str) -> str:
 
 def _dry_run(
     folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool, prune: bool
+) -> int:
     from indexer.dry_run import plan
     from indexer.forget import say_what_goes
 
