@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
-import pillow_heif
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
@@ -22,7 +21,9 @@ from PIL import Image, ImageCms, ImageFile
 from sightline.images import jpeg
 from sightline.images.arrays import array_of
 from sightline.images.dominant_colour import dominant
+from sightline.images.errors import DecodeError, explained
 from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
+from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture
 from sightline.images.scaling import (
     PREVIEW_LEAST,
     PREVIEW_SIDE,
@@ -34,38 +35,14 @@ from sightline.images.scaling import (
     screen_size,
 )  # fmt: skip
 from sightline.images.to_rgb import reducible, to_rgb, to_srgb
-from store.errors import SightlineError
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
 
-ALLOWED_FORMATS: Final[tuple[str, ...]] = (
-    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000",
-)  # fmt: skip
-"""Pillow plugins that may see a file, tried in this order. JPEG includes MPO. AVIF goes before HEIF, because both
-claim the brand "mif1" and the HEIF plugin would open an AVIF it cannot decode."""
-
-DEFAULT_MAX_PIXELS: Final = 200_000_000
-"""The largest phone sensors give 16320 x 12240, 199.8 megapixels. As RGB in memory that is 0.8 GB."""
+__all__ = ["ALLOWED_FORMATS", "DEFAULT_MAX_PIXELS", "DecodeError", "Decoded", "decode", "decode_header", "preview"]
 
 _THUMBNAIL_QUALITY: Final = 82  # about 35 kB for a photograph; below 80 skies begin to band
 _PREVIEW_QUALITY: Final = 85  # about 300 kB; it is looked at alone, and large
-
-_KNOWN: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG 2000"
-
-# All plugins now, on one thread: Pillow would import them on the first open, in whichever thread gets there.
-Image.init()
-# One decoder thread a picture: the callers' threads already keep every core busy. Only the picture itself is wanted.
-pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
-
-
-class DecodeError(SightlineError):
-    """A file gave no picture. `stage`: how far it came; `reason`: a sentence for the person who owns it."""
-
-    def __init__(self, stage: Literal["read", "open", "decode"], reason: str) -> None:
-        super().__init__(reason)
-        self.stage: Literal["read", "open", "decode"] = stage
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +92,12 @@ def decode(
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    image = _open(source, max_pixels)
+    image = open_picture(source, max_pixels)
     try:
         return _decode(image, source, need, thumbnail, gpu, beside)
     # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
     except Exception as error:  # BLE001 does not mind, as it is raised again
-        raise _explained(error, image.size) from error
+        raise explained(error, image.size) from error
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
@@ -128,11 +105,13 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-    image = _open(source, max_pixels)
+    image = open_picture(source, max_pixels)
     try:
-        return read_facts(_open(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside)
+        return read_facts(
+            open_picture(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside
+        )
     except Exception as error:  # as in decode
-        raise _explained(error, image.size) from error
+        raise explained(error, image.size) from error
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
@@ -145,14 +124,14 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
     """
     if side < 1:
         raise ValueError(f"side is {side}; it is the longest side of a preview in pixels, at least 1")
-    image = _open(source, max_pixels)
+    image = open_picture(source, max_pixels)
     try:
         least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
         (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
         pixels, _ = _upright_at(image, source, power_of_two(min(longer // wanted, shorter)))
         return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
     except Exception as error:  # as in decode
-        raise _explained(error, image.size) from error
+        raise explained(error, image.size) from error
 
 
 def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Whole:
@@ -160,52 +139,13 @@ def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) ->
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-    image = _open(source, max_pixels)
+    image = open_picture(source, max_pixels)
     try:
         pixels, facts = _stored_at(image, source, scale)
         turn = _TURNS.get(1 if facts.format in TURNED_BY_PLUGIN else facts.orientation)
         return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
     except Exception as error:  # as in decode
-        raise _explained(error, image.size) from error
-
-
-def _open(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
-    """Open by content with the first plugin that can.
-
-    Image.open would refuse by a process-wide limit, below what phones make, and warn through `warnings`, which is not
-    safe among threads. So the registered plugins are called directly and the size is checked here.
-    """
-    try:
-        source.seek(0)
-        prefix = source.read(16)
-    except OSError as error:
-        raise DecodeError("read", f"the file could not be read: {error.strerror or error}") from error
-    if not prefix:
-        raise DecodeError("open", "the file is empty")
-    problem = DecodeError("open", f"not a picture format Sightline reads ({_KNOWN})")
-    for name in ALLOWED_FORMATS:
-        factory, accept = Image.OPEN[name]
-        verdict = accept is None or accept(prefix)
-        if isinstance(verdict, str) or not verdict:
-            continue  # a string says that this build of Pillow lacks the codec
-        try:
-            source.seek(0)
-            image = factory(source, "")
-        except Exception as error:  # noqa: BLE001 - as in decode: plugins raise anything
-            problem = _explained(error, None, name)
-            continue
-        _check_size(image.size, max_pixels)
-        return image
-    raise problem
-
-
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        raise DecodeError("open", f"the picture has no pixels ({width}x{height})")
-    if width * height > max_pixels:
-        megapixels = f"{width * height / 1e6:,.1f} megapixels; the limit is {max_pixels / 1e6:,.1f}"
-        raise DecodeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")
+        raise explained(error, image.size) from error
 
 
 def _decode(
@@ -328,25 +268,3 @@ def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, leas
 def _to_srgb(origin: Image.Image) -> ImageCms.ImageCmsTransform | None:
     # CMYK is in sRGB already; its profile does not describe these pixels.
     return None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")
-
-
-def _explained(error: Exception, size: tuple[int, int] | None, name: str = "") -> DecodeError:
-    """Any exception of a plugin as a sentence. `size` is known once a header was read, `name` until then."""
-    stage: Literal["open", "decode"] = "decode" if size else "open"
-    detail = "".join(c for c in " ".join(str(error).split()) if c.isprintable())[:200]
-    if isinstance(error, DecodeError):
-        return error
-    if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none: this one is the disk's
-        return DecodeError("read", f"the file could not be read: {error.strerror}")
-    if isinstance(error, Image.DecompressionBombError):
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6  # GIF frames and TIFFs are also held to Pillow's own limit
-        return DecodeError(
-            stage, f"the picture has more than {limit:,.1f} megapixels, the most Pillow opens of its kind"
-        )
-    if isinstance(error, MemoryError):
-        measure = f" {size[0]}x{size[1]} pixels" if size else ""
-        return DecodeError(stage, f"not enough memory to decode the picture{measure and ':' + measure}")
-    if any(word in detail.lower() for word in ("truncated", "end of file", "eof", "cut short", "incomplete")):
-        return DecodeError(stage, f"the file is cut short: {detail}")
-    what = f"it begins like a {name} file, but its header is damaged" if name else "the picture data is damaged"
-    return DecodeError(stage, f"{what}: {detail}" if any(c.isalpha() for c in detail) else what)
