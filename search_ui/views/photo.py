@@ -121,7 +121,7 @@ def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favou
     """Return a picture for the viewer; without addresses where it is not there any more."""
     if photo is None:
         return {
-            "id": at.id, "name": "", "small": "", "large": "", "width": 1, "height": 1, "colour": "",
+            "id": at.id, "name": "", "small": "", "large": "", "tiles": "", "width": 1, "height": 1, "colour": "",
             "position": at.position, "favourite": False,
         }  # fmt: skip
     width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
@@ -130,6 +130,7 @@ def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favou
         "name": file_name(photo),
         "small": thumbnail_address(photo),
         "large": preview_address(photo) if max(width, height) > _THUMBNAIL_SIDE else "",
+        "tiles": f"/tile/{photo.hash.hex()}",
         "width": width,
         "height": height,
         "colour": "" if colour is None else f"#{colour:06x}",
@@ -166,8 +167,8 @@ def crop_dropped(name: str) -> None:
 
     address = f"/picture/{name}.jpg"
     cutter(
-        {"id": 1, "name": "your picture", "small": address, "large": "", "width": width, "height": height,
-         "colour": "", "position": "", "favourite": False},
+        {"id": 1, "name": "your picture", "small": address, "large": "", "tiles": "", "width": width,
+         "height": height, "colour": "", "position": "", "favourite": False},
         key=key, on_part=lambda: run_handler(take),
     )  # fmt: skip
 
