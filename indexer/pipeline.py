@@ -13,25 +13,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexer.batcher import Batches
+from indexer.edits import Edits
 from indexer.finish import Finisher
 from indexer.progress_writer import ProgressWriter
+from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
-from indexer.scanner import RootScan, Scanner
+from indexer.scanner import Scanner
 from indexer.summary import Summary
-from indexer.walk import WalkOptions
 from sightline import models
 from sightline.models.resolve import Model
 from store.library import Library
 from store.paths import display, to_bytes
 from store.progress import Progress
+from store.tables.losses import Losses
 from store.tables.writer import Failed, Indexed, Writer
+from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,18 +48,29 @@ COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
 # Seconds to wait for the walk to find something: with files being read, and with nothing else to do.
 SOON, PATIENCE = 0.005, 0.2
+# Rows whose inode and ctime are written at once.
+LOOKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a run. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
+    """The options of a run.
 
-    walk: WalkOptions = field(default_factory=WalkOptions)
+    Attributes:
+        walk: what is chosen of how the folders are walked, which their roots then keep.
+        device, precision: as of `sightline.models.load`.
+        batch_size, workers: None: chosen by what is measured and by the cores.
+        prune: forget photos that are missing.
+        rescan: read every file, whatever it looks like.
+    """
+
+    walk: WalkChoice = NOTHING_CHOSEN
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
     workers: int | None = None
     prune: bool = False
+    rescan: bool = False
 
 
 class Pipeline:
@@ -75,6 +89,7 @@ class Pipeline:
         report: Callable[[Progress], None] = lambda progress: None,
         encoder: ImageEncoder | None = None,
         gpu: GpuJpegDecoder | None = None,
+        may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
     ) -> None:
         """Prepare a run.
 
@@ -85,6 +100,7 @@ class Pipeline:
             report: called with the progress after every file.
             encoder: of the same model, if it is loaded already; else the run loads it when it first needs it.
             gpu: decodes JPEGs too; it then says how many threads read.
+            may_lose: whether a prune that forgets so many photos may lose marks; asked only where it would.
         """
         self.summary = Summary()
         self.stop = threading.Event()
@@ -96,6 +112,7 @@ class Pipeline:
         self._encoder = encoder
         self._owns_encoder = encoder is None
         self._gpu = gpu
+        self._may_lose = may_lose
         self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
         self._reader: FileReader | None = None
         self._batches = Batches(options.batch_size)
@@ -116,6 +133,7 @@ class Pipeline:
         skip = [self._library.path]
         targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
         self._space_id = self._writer.add_space(self._model.identity())
+        self._edits = Edits(self._library, self._space_id)
         run_id = self._writer.start_run(self._space_id)
         state = "failed"
         try:
@@ -136,7 +154,7 @@ class Pipeline:
 
     def _run(self, targets: Sequence[Target], skip: Sequence[Path]) -> None:
         scans = [self._start_scan(target) for target in targets]
-        scanner = Scanner(self._library.catalog, self._space_id, scans, self._options.walk, skip, self.summary)
+        scanner = Scanner(self._library.catalog, self._space_id, scans, skip, self.summary)
         self._progress.scanner = scanner
         try:
             scanner.start()
@@ -146,7 +164,7 @@ class Pipeline:
             if self._reader is not None:
                 self._reader.close()
         self._progress.enter("finishing")
-        finisher = Finisher(self._library, self._writer, self._space_id, self.summary)
+        finisher = Finisher(self._library, self._writer, self._space_id, self.summary, self._may_lose)
         if not self.stop.is_set():
             self._failed.extend(finisher.mark_missing(scans))
             self._commit()
@@ -155,9 +173,10 @@ class Pipeline:
         finisher.save_vectors()
 
     def _start_scan(self, target: Target) -> RootScan:
-        root_id = self._writer.add_root(to_bytes(target.root))
+        root_id = self._writer.add_root(to_bytes(target.root), target.options)
         catalog = self._library.catalog
-        return RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
+        failures, last = catalog.known_failures(root_id), catalog.last_photo_id()
+        return RootScan(target, root_id, failures, last, rescan=self._options.rescan)
 
     def _index(self, scanner: Scanner) -> None:
         """Read, encode and commit what the scanner finds."""
@@ -172,7 +191,9 @@ class Pipeline:
                 self._collect()
             if self._is_due():
                 self._commit()
+            scanner.keep_looks(self._writer, LOOKS)
             self._progress.update()
+        scanner.keep_looks(self._writer, 1)
         if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
             self._duplicates_in_flight.clear()
         # Again while there is something: duplicates wait for what the commit before wrote.
@@ -237,7 +258,8 @@ class Pipeline:
             self._accept(result, None)
 
     def _accept(self, result: ReadResult, vector: NDArray[np.float32] | None) -> None:
-        self._ready.append(Indexed(result.file, result.hash, result.facts, vector))
+        replaces = result.task.facts_first
+        self._ready.append(Indexed(result.file, result.hash, result.facts, vector, replaces_facts=replaces))
         task, content = result.task, result.known_content
         if task.old_content is None:
             if content is None:
@@ -246,6 +268,7 @@ class Pipeline:
                 self._linked += 1
         elif content != task.old_content:
             self.summary.changed += 1
+            self._edits.note(self._ready[-1])
         elif task.was_missing:
             self.summary.restored += 1
         else:
@@ -306,7 +329,9 @@ class Pipeline:
 
     def _commit(self) -> None:
         with self._progress.waiting("write"):
-            self._writer.commit(self._space_id, self._ready, self._failed)
+            outcome = self._writer.commit(self._space_id, self._edits.judged(self._ready), self._failed)
+        self.summary.marks_carried += outcome.carried
+        self.summary.marks_left += outcome.left
         for item in self._ready:
             self._get_reader().in_flight.remove(item.hash)
         self._ready, self._failed = [], []

@@ -16,16 +16,24 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from sightline.images import jpeg
 from sightline.images.dominant_colour import dominant
 from sightline.images.errors import DecodeError, TooLargeError, explained
-from sightline.images.exif import NOTHING_BESIDE, Beside, Facts, png_without_pixels, read_facts
 from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, without_rest
-from sightline.images.scaling import THUMBNAIL_SIDE, decode_scale, power_of_two
+from sightline.images.scaling import (
+    PREVIEW_LEAST,
+    PREVIEW_SIDE,
+    THUMBNAIL_LEAST,
+    THUMBNAIL_SIDE,
+    decode_scale,
+    power_of_two,
+    screen_size,
+)  # fmt: skip
 from sightline.images.to_rgb import to_srgb
-from sightline.images.upright import upright
+from sightline.images.upright import TURNS, stored, turned
+from sightline.metadata.facts import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, read_facts
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
@@ -35,7 +43,6 @@ _T = TypeVar("_T")
 __all__ = ["ALLOWED_FORMATS", "DEFAULT_MAX_PIXELS", "DecodeError", "Decoded", "decode", "decode_header", "preview"]
 
 _THUMBNAIL_QUALITY: Final = 82  # about 35 kB for a photograph; below 80 skies begin to band
-PREVIEW_SIDE: Final = 1600
 _PREVIEW_QUALITY: Final = 85  # about 300 kB; it is looked at alone, and large
 
 
@@ -61,6 +68,18 @@ class Decoded:
         return self.facts.height, self.facts.width
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole picture, to cut parts out of.
+
+    `pixels`: as of `Decoded`, but of any strides: turned without a copy. `to_srgb`: makes sRGB of parts of them; None
+    where they are in it.
+    """
+
+    pixels: NDArray[np.uint8]
+    to_srgb: ImageCms.ImageCmsTransform | None
+
+
 def decode(
     source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS,
     gpu: GpuJpegDecoder | None = None, beside: Beside = NOTHING_BESIDE,
@@ -68,7 +87,7 @@ def decode(
     """Decode one picture, shrunk as far as its use allows.
 
     `source` is open, binary and seekable; it is read, and left open. The shorter side of the pixels keeps at least
-    2 * `need` px where the original has them, and with a thumbnail the longer side at least 512. Twice the model's
+    2 * `need` px where the original has them, and with a thumbnail both sides at least those of it. Twice the model's
     input, because shrinking by DCT to that leaves at least 52 dB to the full path (to once it: 25 to 43 dB). With
     `gpu`, of whose `cores` the caller holds one, a JPEG may be decoded on a GPU.
 
@@ -76,7 +95,7 @@ def decode(
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    return _tried(source, max_pixels, lambda image, file: _decode(image, file, need, thumbnail, gpu, beside))
+    return _tried(source, max_pixels, lambda image, file: _decode(image, file, source, need, thumbnail, gpu, beside))
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
@@ -84,32 +103,48 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-
-    def read(image: ImageFile.ImageFile, file: BinaryIO) -> Facts:
-        if image.format == "PNG":
-            image = open_picture(png_without_pixels(file), max_pixels)
-        return read_facts(image, beside)
-
-    return _tried(source, max_pixels, read)
+    return _tried(source, max_pixels, lambda image, _: read_facts(image, source, beside))
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
     """A picture to be looked at: upright, a baseline JPEG in sRGB without any metadata.
 
-    Its longest side has at most `side` px; it is never larger than the original. `source` and errors are as for
-    `decode`; safe to call from many threads. A JPEG is shrunk while decoding to no less than `side`: of 27 photographs
-    of 8 to 20 megapixels that takes 42 ms where the full path takes 95, and is 40 to 66 dB from it, half of them above
-    49 dB; the JPEG that comes of it is farther from either.
+    Its longest side has at most `side` px, that of a long picture more (see `screen_size`); it is never larger than the
+    original. `source` and errors are as for `decode`; safe to call from many threads. A JPEG is shrunk while decoding
+    to no less than that: of 27 photographs of 8 to 20 megapixels that takes 42 ms where the full path takes 95, and is
+    40 to 66 dB from it, half of them above 49 dB; the JPEG that comes of it is farther from either.
     """
     if side < 1:
         raise ValueError(f"side is {side}; it is the longest side of a preview in pixels, at least 1")
 
     def make(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
-        shorter, longer = sorted(image.size)
-        pixels = upright(image, file, power_of_two(min(longer // side, shorter))).pixels
-        return jpeg.encoded(_for_screens(pixels, image, side), _PREVIEW_QUALITY)
+        least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
+        (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
+        scale = power_of_two(min(longer // wanted, shorter))
+        turn = _turn(facts := read_facts(image, source))
+        pixels = turned(stored(image, file, scale, facts.orientation).pixels, turn)
+        return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
 
     return _tried(source, max_pixels, make)
+
+
+def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Whole:
+    """All of a picture, upright, at 1 / `scale` of its size, a power of two.
+
+    `source` and errors are as for `decode`; safe to call from many threads.
+    """
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> Whole:
+        turn = TURNS.get(_turn(facts := read_facts(image, source)))
+        pixels = stored(image, file, scale, facts.orientation).pixels
+        return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
+
+    return _tried(source, max_pixels, make)
+
+
+def _turn(facts: Facts) -> int:
+    """The orientation that the pixels are still to be turned by."""
+    return 1 if facts.format in TURNED_BY_PLUGIN else facts.orientation
 
 
 def _tried(source: BinaryIO, max_pixels: int, work: Callable[[ImageFile.ImageFile, BinaryIO], _T]) -> _T:
@@ -137,28 +172,32 @@ def _problem(error: Exception, image: ImageFile.ImageFile | None, source: Binary
 
 
 def _decode(
-    image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, gpu: GpuJpegDecoder | None,
-    beside: Beside,
+    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
+    gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
-    scale = decode_scale(image.size, need, thumbnail)
-    pixels, facts, remark = upright(image, source, scale, gpu, beside)
+    """Decode what was opened from `file`; the facts are those of `source`, which it may be a part of."""
+    facts = read_facts(image, source, beside)
+    pixels, remark = stored(image, file, decode_scale(image.size, need, thumbnail), facts.orientation, gpu)
+    pixels = turned(pixels, _turn(facts))
     if not thumbnail:
         return Decoded(pixels, facts, None, remark=remark)
-    picture = _for_screens(pixels, image, THUMBNAIL_SIDE)
+    picture = _for_screens(pixels, image, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
     return Decoded(pixels, facts, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture), remark)
 
 
-def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int) -> NDArray[np.uint8]:
-    """The pixels in sRGB, their longest side at most `side`; `origin` knows their colour profile."""
-    height, width, _ = pixels.shape
-    if max(height, width) > side:
-        ratio = side / max(height, width)
-        size = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, least: int) -> NDArray[np.uint8]:
+    """The pixels in sRGB, at the `screen_size` of them; `origin` knows their colour profile."""
+    size = screen_size((pixels.shape[0], pixels.shape[1]), side, least)
+    if size != pixels.shape[:2]:
         # Pillow's filter, vectorised: 0.5 ms where Pillow's bicubic takes 2.4 (640x480), equal to one level. The batch
         # axis goes on first: only so does torch see "channels last", which is twice as fast and needs no copy back.
         batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
         batch = torch.nn.functional.interpolate(batch, size, mode="bicubic", antialias=True)
         pixels = batch[0].permute(1, 2, 0).numpy()
-    # CMYK is in sRGB already; its profile does not describe these pixels.
-    transform = None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")
+    transform = _to_srgb(origin)
     return pixels if transform is None else np.asarray(transform.apply(Image.fromarray(pixels)))
+
+
+def _to_srgb(origin: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    # CMYK is in sRGB already; its profile does not describe these pixels.
+    return None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")

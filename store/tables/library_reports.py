@@ -16,7 +16,8 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from store.tables.catalog import Catalog
-from store.tables.schema import Content, Failure, FavouriteRow, Photo, Root, Run, Space, TaggedRow
+from store.tables.losses import Losses, losses
+from store.tables.schema import Content, Failure, Photo, Root, Run, Space
 
 # What most reasons begin with; what follows the colon is of one file only.
 _HEAD: Final = func.substr(Failure.reason, 1, func.instr(Failure.reason + literal(":"), ":") - 1)
@@ -68,11 +69,11 @@ class FailedPlace:
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """What a prune would forget: photos, pictures left without a photo, and those of them with marks."""
+    """What a prune would forget: photos, pictures left without a photo, and marks that are lost with them."""
 
     photos: int
     pictures: int
-    marked: int
+    losses: Losses
 
 
 def runs(catalog: Catalog, limit: int) -> list[RunRow]:
@@ -143,10 +144,11 @@ def place_of_failure(catalog: Catalog, failure_id: int) -> FailedPlace | None:
 
 def remarks(catalog: Catalog) -> Iterator[tuple[bytes, str]]:
     """Yield the path of each file that was indexed though something of it is amiss, and what, by root and path."""
+    remark_of = Content.__table__.c["remark"]  # columns of facts are no attributes that a type checker knows
     query = (
-        select(Root.path, Photo.path, Content.remark)
+        select(Root.path, Photo.path, remark_of)
         .join(Photo, Photo.root_id == Root.id).join(Content, Content.id == Photo.content_id)
-        .where(Content.remark.is_not(None), Photo.missing_since.is_(None)).order_by(Photo.root_id, Photo.path)
+        .where(remark_of.is_not(None), Photo.missing_since.is_(None)).order_by(Photo.root_id, Photo.path)
     )  # fmt: skip
     with catalog.engine.connect() as connection:
         for root, path, remark in connection.execute(query):
@@ -161,17 +163,11 @@ def prunable(catalog: Catalog, root_ids: Collection[int]) -> Prunable:
     lost = select(Content.id).where(
         Content.photo_count == 0, Content.id.in_(select(Photo.content_id).where(*gone)), ~stays
     )  # fmt: skip
-    marked = lost.where(
-        select(TaggedRow.tag_id).where(TaggedRow.content_id == Content.id).exists()
-        | select(FavouriteRow.content_id).where(FavouriteRow.content_id == Content.id).exists()
-    )
-    photos = select(func.count()).select_from(Photo).where(*gone)
+    photos = select(Photo.id).where(*gone)
     with catalog.engine.connect() as connection:
-        return Prunable(
-            connection.execute(photos).scalar_one(),
-            connection.execute(select(func.count()).select_from(lost.subquery())).scalar_one(),
-            connection.execute(select(func.count()).select_from(marked.subquery())).scalar_one(),
-        )
+        photo_ids = list(connection.execute(photos).scalars())
+        pictures = connection.execute(select(func.count()).select_from(lost.subquery())).scalar_one()
+    return Prunable(len(photo_ids), pictures, losses(catalog.engine, photo_ids))
 
 
 def newest(catalog: Catalog) -> int:
