@@ -97,8 +97,7 @@ class Library:
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
-            space: the model: the name of a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's
-                own; in a new library the one that suits this machine.
+            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's, else by the machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`.
             prune: forget photos of these folders that are missing.
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from search_ui.components.groups import Card, Fact, Picture, Place
+from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from sightline.duplicates.groups import Group
 from sightline.duplicates.keep_rules import Fact as Differing
 from sightline.duplicates.keep_rules import Version, differences
-from sightline.humanize import count, size
+from sightline.humanize import count, date, size
 from store.paths import display, to_bytes, to_path
 
 # At most so many of one group, of one picture in it, and other names of one file: nobody looks through more. The
@@ -58,8 +59,8 @@ def _picture(group: Group, places: Sequence[Version]) -> Picture:
     differing = {} if places[0].content_id == kept.content_id else differences(kept, places[0])
     hidden = len(places) - MAX_PLACES
     return {
-        "src": f"/thumb/{photo.hash.hex()}.jpg",
-        "large": f"/preview/{photo.hash.hex()}.jpg",
+        "src": thumbnail_address(photo),
+        "large": preview_address(photo),
         "name": places[0].name,
         "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
         "facts": _facts(places[0], differing),
@@ -104,11 +105,11 @@ def _differences(differing: Mapping[Differing, str], *about: Differing) -> list[
 
 
 def _date(taken_at: str | None, differs: list[str]) -> list[Fact]:
-    try:
-        taken = datetime.fromisoformat(taken_at or "")
-    except ValueError:
-        return [{"text": "", "differs": differs}] if differs else []
-    return [{"text": f"{_day(taken)}, {taken:%H:%M}", "differs": differs}]
+    text = date(taken_at)
+    if not text and not differs:
+        return []
+    time = (taken_at or "")[11:16]
+    return [{"text": f"{text}, {time}" if time else text, "differs": differs}]
 
 
 def _day(time: datetime) -> str:

@@ -170,7 +170,9 @@ def _deciding_rule(kept: Version, other: Version) -> int:
 
 def _metadata_count(version: Version) -> int:
     facts = version.facts
-    return (facts["taken_at"] is not None) + bool(facts["camera_make"] or facts["camera_model"])
+    # Each copy may have a name of its own: a date in it is no reason.
+    is_dated = facts["taken_at"] is not None and facts.get("taken_from") != "file name"
+    return is_dated + bool(facts["camera_make"] or facts["camera_model"])
 
 
 # -- differences ----------------------------------------------------------------------------------------------------
@@ -207,14 +209,11 @@ def _times(share: float) -> str:
 def _date(kept: str | None, other: str | None) -> str:
     if kept == other:
         return ""
-    try:
-        taken = datetime.fromisoformat(other or "")
-    except ValueError:
+    if not (date := humanize.date(other)):
         return "no date"
-    try:
-        apart = taken - datetime.fromisoformat(kept or "")
-    except ValueError:
-        return f"taken {taken.day} {taken:%B %Y}"
+    if kept is None or other is None or len(kept) != len(other) or len(other) < 10:
+        return f"taken {date}"  # one is known to the day, or not even that
+    apart = datetime.fromisoformat(other) - datetime.fromisoformat(kept)
     return f"taken {_span(abs(apart))} {'later' if apart > timedelta() else 'earlier'}"
 
 

@@ -9,54 +9,41 @@ process may count on them, and two threads may want different limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 import numpy as np
-import pillow_heif
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from sightline.images import jpeg
 from sightline.images.dominant_colour import dominant
-from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
-from sightline.images.scaling import THUMBNAIL_SIDE, decode_scale, power_of_two, rounded_size
-from sightline.images.to_rgb import reducible, to_rgb, to_srgb
-from store.errors import SightlineError
+from sightline.images.errors import DecodeError, TooLargeError, explained
+from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, without_rest
+from sightline.images.scaling import (
+    PREVIEW_LEAST,
+    PREVIEW_SIDE,
+    THUMBNAIL_LEAST,
+    THUMBNAIL_SIDE,
+    decode_scale,
+    power_of_two,
+    screen_size,
+)  # fmt: skip
+from sightline.images.to_rgb import to_srgb
+from sightline.images.upright import as_stored, turn_of, upright
+from sightline.metadata.facts import NOTHING_BESIDE, Beside, Facts, read_facts
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
 
-ALLOWED_FORMATS: Final[tuple[str, ...]] = (
-    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000",
-)  # fmt: skip
-"""Pillow plugins that may see a file, tried in this order. JPEG includes MPO. AVIF goes before HEIF, because both
-claim the brand "mif1" and the HEIF plugin would open an AVIF it cannot decode."""
+_T = TypeVar("_T")
 
-DEFAULT_MAX_PIXELS: Final = 200_000_000
-"""The largest phone sensors give 16320 x 12240, 199.8 megapixels. As RGB in memory that is 0.8 GB."""
+__all__ = ["ALLOWED_FORMATS", "DEFAULT_MAX_PIXELS", "DecodeError", "Decoded", "decode", "decode_header", "preview"]
 
 _THUMBNAIL_QUALITY: Final = 82  # about 35 kB for a photograph; below 80 skies begin to band
-PREVIEW_SIDE: Final = 1600
 _PREVIEW_QUALITY: Final = 85  # about 300 kB; it is looked at alone, and large
-
-_KNOWN: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG 2000"
-
-# All plugins now, on one thread: Pillow would import them on the first open, in whichever thread gets there.
-Image.init()
-# One decoder thread a picture: the callers' threads already keep every core busy. Only the picture itself is wanted.
-pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
-
-
-class DecodeError(SightlineError):
-    """A file gave no picture. `stage`: how far it came; `reason`: a sentence for the person who owns it."""
-
-    def __init__(self, stage: Literal["read", "open", "decode"], reason: str) -> None:
-        super().__init__(reason)
-        self.stage: Literal["read", "open", "decode"] = stage
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +53,31 @@ class Decoded:
     `pixels`: (height, width, 3) uint8, upright, contiguous and writable, in the file's own RGB space: the models were
     trained on pictures whose colour profile was ignored. `thumbnail`: a baseline JPEG in sRGB without any metadata.
     `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail.
+    `remark`: what was wrong with the file, though there is a picture, in words for the person who owns it.
     """
 
     pixels: NDArray[np.uint8]
     facts: Facts
     thumbnail: bytes | None
     colour: int | None = None
+    remark: str | None = None
 
     @property
     def original(self) -> tuple[int, int]:
         """Height and width of the whole picture, upright: what `pixels` are a power of two smaller than."""
         return self.facts.height, self.facts.width
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole picture, to cut parts out of.
+
+    `pixels`: as of `Decoded`, but of any strides: turned without a copy. `to_srgb`: makes sRGB of parts of them; None
+    where they are in it.
+    """
+
+    pixels: NDArray[np.uint8]
+    to_srgb: ImageCms.ImageCmsTransform | None
 
 
 def decode(
@@ -86,7 +87,7 @@ def decode(
     """Decode one picture, shrunk as far as its use allows.
 
     `source` is open, binary and seekable; it is read, and left open. The shorter side of the pixels keeps at least
-    2 * `need` px where the original has them, and with a thumbnail the longer side at least 512. Twice the model's
+    2 * `need` px where the original has them, and with a thumbnail both sides at least those of it. Twice the model's
     input, because shrinking by DCT to that leaves at least 52 dB to the full path (to once it: 25 to 43 dB). With
     `gpu`, of whose `cores` the caller holds one, a JPEG may be decoded on a GPU.
 
@@ -94,12 +95,7 @@ def decode(
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    image = _open(source, max_pixels)
-    try:
-        return _decode(image, source, need, thumbnail, gpu, beside)
-    # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
-    except Exception as error:  # BLE001 does not mind, as it is raised again
-        raise _explained(error, image.size) from error
+    return _tried(source, max_pixels, lambda image, file: _decode(image, file, source, need, thumbnail, gpu, beside))
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
@@ -107,196 +103,92 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-    image = _open(source, max_pixels)
-    try:
-        return read_facts(_open(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside)
-    except Exception as error:  # as in decode
-        raise _explained(error, image.size) from error
+    return _tried(source, max_pixels, lambda image, file: read_facts(image, source, beside))
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
     """A picture to be looked at: upright, a baseline JPEG in sRGB without any metadata.
 
-    Its longest side has at most `side` px; it is never larger than the original. `source` and errors are as for
-    `decode`; safe to call from many threads. A JPEG is shrunk while decoding to no less than `side`: of 27 photographs
-    of 8 to 20 megapixels that takes 42 ms where the full path takes 95, and is 40 to 66 dB from it, half of them above
-    49 dB; the JPEG that comes of it is farther from either.
+    Its longest side has at most `side` px, that of a long picture more (see `screen_size`); it is never larger than the
+    original. `source` and errors are as for `decode`; safe to call from many threads. A JPEG is shrunk while decoding
+    to no less than that: of 27 photographs of 8 to 20 megapixels that takes 42 ms where the full path takes 95, and is
+    40 to 66 dB from it, half of them above 49 dB; the JPEG that comes of it is farther from either.
     """
     if side < 1:
         raise ValueError(f"side is {side}; it is the longest side of a preview in pixels, at least 1")
-    image = _open(source, max_pixels)
-    try:
-        shorter, longer = sorted(image.size)
-        pixels, _ = _upright_at(image, source, power_of_two(min(longer // side, shorter)))
-        return jpeg.encoded(_for_screens(pixels, image, side), _PREVIEW_QUALITY)
-    except Exception as error:  # as in decode
-        raise _explained(error, image.size) from error
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
+        least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
+        (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
+        pixels = upright(image, file, power_of_two(min(longer // wanted, shorter))).pixels
+        return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
+
+    return _tried(source, max_pixels, make)
 
 
-def _open(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
-    """Open by content with the first plugin that can.
+def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Whole:
+    """All of a picture, upright, at 1 / `scale` of its size, a power of two.
 
-    Image.open would refuse by a process-wide limit, below what phones make, and warn through `warnings`, which is not
-    safe among threads. So the registered plugins are called directly and the size is checked here.
+    `source` and errors are as for `decode`; safe to call from many threads.
     """
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> Whole:
+        pixels, facts, _ = as_stored(image, file, scale)
+        turn = turn_of(facts)
+        return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
+
+    return _tried(source, max_pixels, make)
+
+
+def _tried(source: BinaryIO, max_pixels: int, work: Callable[[ImageFile.ImageFile, BinaryIO], _T]) -> _T:
+    """What `work` makes of the opened picture; where that fails, of the file without what lies beside its pixels."""
+    image = None
     try:
-        source.seek(0)
-        prefix = source.read(16)
-    except OSError as error:
-        raise DecodeError("read", f"the file could not be read: {error.strerror or error}") from error
-    if not prefix:
-        raise DecodeError("open", "the file is empty")
-    problem = DecodeError("open", f"not a picture format Sightline reads ({_KNOWN})")
-    for name in ALLOWED_FORMATS:
-        factory, accept = Image.OPEN[name]
-        verdict = accept is None or accept(prefix)
-        if isinstance(verdict, str) or not verdict:
-            continue  # a string says that this build of Pillow lacks the codec
-        try:
-            source.seek(0)
-            image = factory(source, "")
-        except Exception as error:  # noqa: BLE001 - as in decode: plugins raise anything
-            problem = _explained(error, None, name)
-            continue
-        _check_size(image.size, max_pixels)
-        return image
-    raise problem
+        image = open_picture(source, max_pixels)
+        return work(image, source)
+    except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into
+        problem, cause = _problem(error, image, source), error
+    if not isinstance(cause, MemoryError | TooLargeError) and problem.stage != "read":
+        bare = without_rest(source, image is not None)
+        if bare is not None:
+            image = None
+            try:
+                image = open_picture(bare, max_pixels)
+                return work(image, bare)
+            except Exception as error:  # noqa: BLE001 - as above
+                problem, cause = _problem(error, image, source), error
+    raise problem from cause
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        raise DecodeError("open", f"the picture has no pixels ({width}x{height})")
-    if width * height > max_pixels:
-        megapixels = f"{width * height / 1e6:,.1f} megapixels; the limit is {max_pixels / 1e6:,.1f}"
-        raise DecodeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")
+def _problem(error: Exception, image: ImageFile.ImageFile | None, source: BinaryIO) -> DecodeError:
+    return explained(error, None, None, source) if image is None else explained(error, image.size, image.format, source)
 
 
 def _decode(
-    image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, gpu: GpuJpegDecoder | None,
-    beside: Beside,
+    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
+    gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
-    pixels, facts = _upright_at(image, source, decode_scale(image.size, need, thumbnail), gpu, beside)
+    scale = decode_scale(image.size, need, thumbnail)
+    pixels, facts, remark = upright(image, file, scale, source, gpu, beside)
     if not thumbnail:
-        return Decoded(pixels, facts, None)
-    picture = _for_screens(pixels, image, THUMBNAIL_SIDE)
-    return Decoded(pixels, facts, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture))
+        return Decoded(pixels, facts, None, remark=remark)
+    picture = _for_screens(pixels, image, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
+    return Decoded(pixels, facts, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture), remark)
 
 
-def _upright_at(
-    image: ImageFile.ImageFile,
-    source: BinaryIO,
-    scale: int,
-    gpu: GpuJpegDecoder | None = None,
-    beside: Beside = NOTHING_BESIDE,
-) -> tuple[NDArray[np.uint8], Facts]:
-    """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
-    if image.format == "PNG":
-        image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
-    facts = read_facts(image, beside)
-    is_jpeg = image.format in ("JPEG", "MPO")
-    pixels = None
-    if is_jpeg and image.mode in ("L", "RGB") and scale in jpeg.SCALES:
-        data = jpeg.data_of(source)
-        if gpu is not None and not _in_rgb(image):
-            pixels = gpu.decode(data, image.size, scale)
-        if pixels is None:
-            pixels = jpeg.pixels_of(data, image.size, scale)
-    if pixels is None:
-        pixels = _by_pillow(image, scale, max(jpeg.SCALES) if is_jpeg else 1)
-    else:
-        width, height = rounded_size(image.size, scale)
-        pixels = np.ascontiguousarray(pixels[:height, :width])
-    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
-
-
-def _in_rgb(image: ImageFile.ImageFile) -> bool:
-    """Whether an 8-bit colour JPEG may hold RGB, by libjpeg's rules (jdapimin.c): nvJPEG assumes YCbCr."""
-    components = bytes(layer[0] for layer in getattr(image, "layer", ()))
-    return components == b"RGB" or image.info.get("adobe_transform", 1) == 0
-
-
-def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.uint8]:
-    """RGB at 1 / `scale`, turned only where the plugin does it; its draft mode shrinks by up to `most`."""
-    size, drafted = image.size, min(scale, most)
-    if drafted > 1:
-        # Pillow picks the largest scale that leaves at least this; rounding down makes that exactly `drafted`.
-        image.draft(None, (size[0] // drafted, size[1] // drafted))
-    image.load()
-    if drafted == 1:
-        size = image.size  # TIFF turns the picture while loading
-    return np.array(to_rgb(_shrink(reducible(image), rounded_size(size, scale), scale // drafted)))
-
-
-def _shrink(image: Image.Image, size: tuple[int, int], factor: int) -> Image.Image:
-    """Box-average by `factor`, what the draft left over, to `size`.
-
-    For 12 megapixels it takes 5 ms and saves 20 in the copy and resize that follow.
-    """
-    box = (0, 0, min(image.width, size[0] * factor), min(image.height, size[1] * factor))
-    if factor > 1:
-        return image.reduce(factor, box)
-    return image.crop(box) if box[2:] != image.size else image
-
-
-_TURNS: Final[Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]] = {
-    2: lambda plane: plane[:, ::-1],
-    3: lambda plane: plane[::-1, ::-1],
-    4: lambda plane: plane[::-1],
-    5: lambda plane: plane.T,
-    6: lambda plane: plane[::-1].T,
-    7: lambda plane: plane[::-1, ::-1].T,
-    8: lambda plane: plane[:, ::-1].T,
-}
-
-
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """As ImageOps.exif_transpose, by an EXIF that was read before.
-
-    Channel by channel: a quarter turn of 972x648 takes 0.7 ms so, and 4.2 when numpy copies pixels of three bytes.
-    """
-    turn = _TURNS.get(orientation)
-    if turn is None:
-        return pixels
-    turned = np.empty((*turn(pixels[..., 0]).shape, 3), np.uint8)
-    for channel in range(3):
-        turned[..., channel] = turn(pixels[..., channel])
-    return turned
-
-
-def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int) -> NDArray[np.uint8]:
-    """The pixels in sRGB, their longest side at most `side`; `origin` knows their colour profile."""
-    height, width, _ = pixels.shape
-    if max(height, width) > side:
-        ratio = side / max(height, width)
-        size = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, least: int) -> NDArray[np.uint8]:
+    """The pixels in sRGB, at the `screen_size` of them; `origin` knows their colour profile."""
+    size = screen_size((pixels.shape[0], pixels.shape[1]), side, least)
+    if size != pixels.shape[:2]:
         # Pillow's filter, vectorised: 0.5 ms where Pillow's bicubic takes 2.4 (640x480), equal to one level. The batch
         # axis goes on first: only so does torch see "channels last", which is twice as fast and needs no copy back.
         batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
         batch = torch.nn.functional.interpolate(batch, size, mode="bicubic", antialias=True)
         pixels = batch[0].permute(1, 2, 0).numpy()
-    # CMYK is in sRGB already; its profile does not describe these pixels.
-    transform = None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")
+    transform = _to_srgb(origin)
     return pixels if transform is None else np.asarray(transform.apply(Image.fromarray(pixels)))
 
 
-def _explained(error: Exception, size: tuple[int, int] | None, name: str = "") -> DecodeError:
-    """Any exception of a plugin as a sentence. `size` is known once a header was read, `name` until then."""
-    stage: Literal["open", "decode"] = "decode" if size else "open"
-    detail = "".join(c for c in " ".join(str(error).split()) if c.isprintable())[:200]
-    if isinstance(error, DecodeError):
-        return error
-    if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none: this one is the disk's
-        return DecodeError("read", f"the file could not be read: {error.strerror}")
-    if isinstance(error, Image.DecompressionBombError):
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6  # GIF frames and TIFFs are also held to Pillow's own limit
-        return DecodeError(
-            stage, f"the picture has more than {limit:,.1f} megapixels, the most Pillow opens of its kind"
-        )
-    if isinstance(error, MemoryError):
-        measure = f" {size[0]}x{size[1]} pixels" if size else ""
-        return DecodeError(stage, f"not enough memory to decode the picture{measure and ':' + measure}")
-    if any(word in detail.lower() for word in ("truncated", "end of file", "eof", "cut short", "incomplete")):
-        return DecodeError(stage, f"the file is cut short: {detail}")
-    what = f"it begins like a {name} file, but its header is damaged" if name else "the picture data is damaged"
-    return DecodeError(stage, f"{what}: {detail}" if any(c.isalpha() for c in detail) else what)
+def _to_srgb(origin: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    # CMYK is in sRGB already; its profile does not describe these pixels.
+    return None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from store.tables import id_sets
 from store.tables.batch_writer import recount
 from store.tables.edits import marked
+from store.tables.written import drop_unused_words
 
 _IDS: Final = "(SELECT value FROM json_each(?))"
 # What photos hold, or left marks on.
@@ -90,4 +91,5 @@ def forget(connection: Connection, photo_ids: list[int]) -> list[bytes]:
     spaces = f"SELECT space_id FROM vectors WHERE content_id IN {_IDS}"
     connection.exec_driver_sql(f"UPDATE spaces SET epoch = epoch + 1 WHERE id IN ({spaces})", (ids,))
     connection.exec_driver_sql(f"DELETE FROM contents WHERE id IN {_IDS}", (ids,))
+    drop_unused_words(connection)
     return list(orphans.values())

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, Float, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import (
+    DDL,
+    Computed,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from store.tables.fact_table import FACT_FILTERS, FACTS
@@ -42,8 +54,8 @@ class Root(Base):
     settled_photo_id: Mapped[int]
     # How it is walked, as a JSON object; NULL before it was first kept.
     options: Mapped[str | None] = mapped_column(Text)
-    # The file system that it lay on when it was last walked to its end (st_dev).
-    device: Mapped[int | None]
+    # Folders in it, a JSON array of paths, that lay on other devices than what is around them, and hold photos.
+    drives: Mapped[str | None] = mapped_column(Text)
 
 
 class Content(Base):
@@ -119,8 +131,8 @@ class Photo(Base):
     device: Mapped[int | None]
     inode: Mapped[int | None]
     ctime_ns: Mapped[int | None]
-    # The time of its newest XMP sidecar; NULL where it has none.
-    sidecar_ns: Mapped[int | None]
+    # Names, times and sizes of its XMP sidecars, see `indexer.sidecars`; NULL where it has none.
+    sidecars: Mapped[bytes | None] = mapped_column(LargeBinary)
     # From the root's own name down, as displayed, with `/` before, between and after.
     folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
     # The file's own name and what follows its last dot, both by `filters.casefolded`: SQLite knows ASCII only.
@@ -211,6 +223,43 @@ class TaggedRow(Base):
 
     tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+
+
+class WordRow(Base):
+    """A keyword, or a person's name, that files give their pictures.
+
+    `kind` is the fact that lists it. `name` is written as it was first, `key` is its folded form. Of a keyword with
+    levels, each level is a word, and so is the whole of it.
+    """
+
+    __tablename__ = "words"
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text)
+
+
+class WordedRow(Base):
+    """A content has a word."""
+
+    __tablename__ = "content_words"
+    __table_args__ = (Index("ix_content_words_content", "content_id", "word_id"), {"sqlite_with_rowid": False})
+
+    word_id: Mapped[int] = mapped_column(ForeignKey("words.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+
+
+# Full text of what people wrote, a row for each content that has any: see `store.tables.written`. SQLAlchemy knows
+# neither virtual tables nor triggers.
+for _statement in (
+    'CREATE VIRTUAL TABLE texts USING fts5(title, caption, keywords, people, tokenize="unicode61 remove_diacritics 2")',
+    "CREATE TRIGGER texts_removed AFTER DELETE ON contents "
+    "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
+    "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
+):
+    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 
 
 class FavouriteRow(Base):

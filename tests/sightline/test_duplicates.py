@@ -166,7 +166,8 @@ def test_no_pairs_make_no_groups() -> None:
 # -- which to keep --------------------------------------------------------------------------------------------------
 
 FACTS: dict[str, Any] = {
-    "width": 400, "height": 300, "format": "JPEG", "taken_at": None, "camera_make": None, "camera_model": None,
+    "width": 400, "height": 300, "format": "JPEG", "taken_at": None, "taken_from": None, "camera_make": None,
+    "camera_model": None,
 }  # fmt: skip
 
 
@@ -187,6 +188,8 @@ def version(photo_id: int = 1, path: str = "a/b.jpg", **changes: Any) -> Version
         ({"width": 401}, {"size": 9999}, "it has more pixels", "has fewer pixels"),
         ({"taken_at": "2020-01-01T00:00:00"}, {"format": "PNG", "size": 9999}, "it has the date or the camera",
          "lacks the date or the camera"),
+        ({"taken_at": "2020-01-01", "taken_from": "modified"}, {"taken_at": "2020-01-01", "taken_from": "file name"},
+         "it has the date or the camera", "lacks the date or the camera"),
         ({"camera_model": "X"}, {"size": 9999}, "it has the date or the camera", "lacks the date or the camera"),
         ({"format": "PNG"}, {"size": 9999}, "its format loses less", "its format loses more"),
         ({"format": "WEBP", "size": 10}, {"format": "GIF"}, "its format loses less", "its format loses more"),
@@ -275,6 +278,9 @@ def test_there_is_nothing_to_suggest_among_nothing() -> None:
         ({"taken_at": "2020-05-03T13:30:00"}, {"date": "taken 1 day later"}),
         ({"taken_at": "2020-05-02T10:30:00"}, {"date": "taken 2 hours earlier"}),
         ({"taken_at": "2020-05-02T12:30:01"}, {"date": "taken 1 second later"}),
+        ({"taken_at": "2020-05-02"}, {"date": "taken 2 May 2020"}),
+        ({"taken_at": "2020-05"}, {"date": "taken May 2020"}),
+        ({"taken_at": "2020"}, {"date": "taken 2020"}),
         ({"path": "c/b.jpg"}, {"folder": "in r/c"}),
     ],
 )
@@ -286,6 +292,12 @@ def test_differences_are_said_in_words(other: dict[str, Any], said: dict[str, st
 def test_a_date_that_only_the_other_has_is_said() -> None:
     dated = version(2, taken_at="2020-05-02T12:30:00")
     assert differences(version(), dated) == {"date": "taken 2 May 2020"}
+
+
+def test_dates_without_times_are_compared_by_days() -> None:
+    kept = version(taken_at="2020-05-02")
+    assert differences(kept, version(2, taken_at="2020-05-04")) == {"date": "taken 2 days later"}
+    assert differences(version(taken_at="1978"), version(2, taken_at="1980")) == {"date": "taken 1980"}
 
 
 # -- of a library ---------------------------------------------------------------------------------------------------
