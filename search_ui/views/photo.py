@@ -12,7 +12,7 @@ from search_ui.components.gallery import thumbnails
 from search_ui.components.viewer import Picture, cutter, viewer
 from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
-from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title
+from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title, words
 from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from search_ui.parts.tiles import preferences_of, tile
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of
@@ -78,6 +78,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
         _marks(library, content_id)
         _actions(photo, content_id)
         fact_list(photo, hit)
+        words(photo)
         if hit is not None and hit.parts:
             parts_table(hit.parts)
         place(photo)
