@@ -1,4 +1,4 @@
-"""Looking closer at a picture: its own pixels come, by keys, mouse and fingers, and only those in view."""
+"""Looking closer at a picture: its own pixels come, by keys, mouse and fingers, and only what is seen."""
 
 from __future__ import annotations
 
