@@ -44,7 +44,7 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "progress": None if now is None else asdict(now),
                 "space": default.name if default else None,
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
-                           "last_walked_at": root.last_walked_at} for root in roots],
+                           "last_walked_at": root.last_walked_at, "options": root.options.to_dict()} for root in roots],
                 "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
                             "index": library.vectors.facts(space.id)} for space in spaces],
                 "last_run": last,

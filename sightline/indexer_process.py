@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.walk_options import WalkChoice
 
 _STOP_SECONDS: Final = 60.0  # that an interrupted run has to finish its batch
 _LOCKED: Final = LibraryLockedError.exit_code
 
 
 def index_folders(
-    library: Path, folders: Iterable[str | os.PathLike[str]], *, space: str | None, exclude: Iterable[str],
+    library: Path, folders: Iterable[str | os.PathLike[str]], *, space: str | None, walk: WalkChoice,
     prune: bool, yes: bool, offline: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Run `python -m indexer` and wait for its end; it ends when this process does.
@@ -27,7 +28,8 @@ def index_folders(
     Args:
         library: the folder of the library.
         folders: absolute, or relative to the working directory.
-        space, exclude, prune, yes, offline: as the options of the same names; None for the default.
+        walk: what is chosen of how the folders are walked.
+        space, prune, yes, offline: as the options of the same names; None for the default.
 
     Returns:
         The summary of the run.
@@ -37,7 +39,7 @@ def index_folders(
         LibraryError: the run could not start or finish; the message is the indexer's own.
         KeyboardInterrupt: after the run has committed the batch at hand.
     """
-    options = [f"--exclude={pattern}" for pattern in exclude]
+    options = walk.as_arguments()
     options += [f"--space={space}"] if space is not None else []
     options += [name for name, given in (("--prune", prune), ("--yes", yes)) if given]
     options += ["--offline"] if offline else []
@@ -64,9 +66,11 @@ def index_folders(
                 raise
         messages.seek(0)
         said = messages.read().decode("utf-8", "replace")
-    if code not in (0, 1):  # 1: done, but some files can't be indexed
+    done = json.loads(printed.splitlines()[-1]) if printed.strip() else {}
+    # 1: done, but some files can't be indexed. 2 with folders that were doubted: done, but for these.
+    if code not in (0, 1) and not (code == 2 and done.get("doubted")):
         raise (LibraryLockedError if code == _LOCKED else LibraryError)(_reason(said, code))
-    summary: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    summary: dict[str, Any] = done
     return summary
 
 

@@ -28,6 +28,16 @@ class WalkChoice:
         """Leave out what is given."""
         return WalkChoice(*(None if _get(given, name) is not None else _get(self, name) for name in NAMES))
 
+    def as_arguments(self) -> list[str]:
+        """Options of `python -m indexer index` that say the same."""
+        arguments = [f"--exclude={pattern}" for pattern in self.exclude or ()]
+        arguments += ["--no-exclude"] if self.exclude == () else []
+        for name, value in (
+            ("hidden", self.hidden), ("follow-symlinks", self.follow_symlinks), ("caches", self.caches)
+        ):  # fmt: skip
+            arguments += [] if value is None else [f"--{name}" if value else f"--no-{name}"]
+        return arguments
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is chosen."""
