@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.doubt import Prune
-from indexer.finish import missing_for_good
+from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import changes
 from indexer.walk import WalkCounts, WalkedFile, walk
 from store.library import DATABASE, Library
+from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog
 from store.walk_options import WalkChoice
 
@@ -72,4 +73,5 @@ def _plan_target(
         missing = list(missing_for_good(catalog, scan))
         for _, path in missing:
             yield "missing", target.root, path
-        prune.take(scan, gone + missing)
+        root = to_bytes(target.root)
+        prune.take(scan, [(photo_id, path) for photo_id, path in gone if is_gone(to_path(root, path))] + missing)

@@ -119,7 +119,7 @@ class Finisher:
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
     """Yield the id and path of each photo that is missing where a scan looked, and whose file is really gone."""
     for photo_id, path in catalog.missing_photos(scan.root_id):
-        if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path)):
+        if scan.covers(path) and is_gone(to_path(to_bytes(scan.target.root), path)):
             yield photo_id, path
 
 
@@ -130,7 +130,8 @@ def _drives(scan: RootScan, missing: Sequence[bytes]) -> list[bytes]:
     return scan.drives + [drive for drive in away if any(path.startswith(drive + b"/") for path in missing)]
 
 
-def _is_gone(path: Path) -> bool:
+def is_gone(path: Path) -> bool:
+    """Whether there is no file at a path; False where that can't be told."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -106,8 +106,7 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
             f"{count(number, 'folder')} of other programs, bins and caches, {'was' if number == 1 else 'were'} left "
             f"out: {named}; --caches takes them."
         )
-    for pattern in summary.unmatched:
-        lines.append(f"Warning: --exclude {pattern} left nothing out.")
+    lines += [f"Warning: --exclude {pattern} left nothing out." for pattern in summary.unmatched]
     if summary.not_in_space:
         lines.append(
             f"Searches use the old model: {space} has not seen {summary.not_in_space} pictures of the library "

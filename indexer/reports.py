@@ -61,6 +61,8 @@ def print_status(library: Library, as_lines: bool) -> None:
         click.echo(
             f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}"
         )
+        if words := root.options.in_words():
+            click.echo(f"          walked with: {'; '.join(words)}")
     for space in spaces:
         mark = "  (active)" if default and space.id == default.id else ""
         click.echo(f"Model     {space.name}  {space.count} pictures{mark}")

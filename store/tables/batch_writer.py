@@ -51,17 +51,17 @@ class Indexed:
         facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
             version read, those of the header take their place.
         vector: unit, any float type; where the library lacks it.
+        replaces_facts: whether the facts take the place of those that this version read, too: a sidecar tells more.
         same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
             for this content, too.
-        replaces_facts: whether the facts take the place of those that this version read, too: a sidecar tells more.
     """
 
     file: File
     hash: bytes
     facts: Mapping[str, Any] | None = None
     vector: NDArray[np.floating[Any]] | None = None
-    same: tuple[int, ...] = ()
     replaces_facts: bool = False
+    same: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +192,12 @@ def _put_contents(
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
     added: dict[int, Mapping[str, Any]] = {}
-    renewed: list[int] = []
     for item in indexed:
         if item.facts is None:
             continue
         if item.hash in ids:
             values = _column_values(item.facts, HEADER_NAMES)
             known.append((FACTS_VERSION, *values, ids[item.hash], FACTS_VERSION, item.replaces_facts))
-            renewed.append(ids[item.hash])
         else:
             ids[item.hash] = first + len(new)
             added[ids[item.hash]] = item.facts
@@ -208,7 +206,7 @@ def _put_contents(
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
     add(connection, added)
-    renew(connection, renewed)
+    renew(connection, [row[-3] for row in known])
     return ids, set(range(first, first + len(new)))
 
 
