@@ -315,14 +315,15 @@ def spaces(library_path: Path | None, as_lines: bool) -> None:
 @cli.command()
 @library_option
 @json_option
-def verify(library_path: Path | None, as_lines: bool) -> int:
+@click.option("--files", is_flag=True, help="Read every file, too, and list those that are not what was indexed.")
+def verify(library_path: Path | None, as_lines: bool, files: bool) -> int:
     """Check the library: database, vectors, index file, thumbnails. Repairs what can be remade.
 
     Exit codes: 0 all well, or repaired; 1 something is wrong that a new run or a backup must mend.
     """
     from indexer.reports import print_verification
 
-    return print_verification(_open(library_path), as_lines)
+    return print_verification(_open(library_path), as_lines, files)
 
 
 @cli.command()
