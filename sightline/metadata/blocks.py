@@ -16,6 +16,7 @@ _MOST_PARTS: Final = 2000
 
 _EXIF: Final = b"Exif\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_END: Final = _XMP[4:]  # websites put "XMP" and a zero over the first four bytes, which hides it from most readers
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP: Final = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
 
@@ -91,7 +92,7 @@ def _in_jpeg(source: BinaryIO) -> Blocks:
     for marker, data in _segments(source):
         if marker == 0xE1 and data.startswith(_EXIF):
             exif += data if not exif else data[6:]
-        elif marker == 0xE1 and data.startswith(_XMP):
+        elif marker == 0xE1 and data[4 : len(_XMP)] == _XMP_END:
             xmp = xmp or data[len(_XMP) :]
         elif marker == 0xE1 and data.startswith(_MORE_XMP):
             head = len(_MORE_XMP)
