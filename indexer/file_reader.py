@@ -184,7 +184,7 @@ class FileReader:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)
-        facts = {**asdict(decoded.facts), "colour": decoded.colour}
+        facts = {**asdict(decoded.facts), "colour": decoded.colour, "remark": decoded.remark}
         content_id = None if known is None else known[0]
         try:
             pixels = self._preprocess.apply(decoded.pixels, decoded.original)

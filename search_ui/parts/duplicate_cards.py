@@ -14,9 +14,11 @@ from sightline.duplicates.keep_rules import Version, differences
 from sightline.humanize import count, date, size
 from store.paths import display, to_bytes, to_path
 
-# At most so many of one group, and of one picture in it: nobody looks through more. The exported list has all.
+# At most so many of one group, of one picture in it, and other names of one file: nobody looks through more. The
+# exported list has all.
 MAX_PICTURES: Final = 40
 MAX_PLACES: Final = 20
+MAX_NAMES: Final = 3
 
 
 def card(group: Group) -> Card:
@@ -74,11 +76,19 @@ def _place(group: Group, version: Version, *, is_one: bool) -> Place:
         "path": display(to_bytes(to_path(version.root, version.path))),
         "where": version.folder if is_one else version.display,
         "differs": is_one and version.folder != kept.folder,
-        "note": "" if is_one else f"written {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}",
+        "note": ", ".join(_notes(version, is_one=is_one)),
         "is_kept": version == kept,
         "is_aside": version.is_aside,
         "is_rest": version.photo_id in group.rest,
     }
+
+
+def _notes(version: Version, *, is_one: bool) -> list[str]:
+    """When the file was written, where the places differ by it, and what else it is called."""
+    notes = [] if is_one else [f"written {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}"]
+    notes += [f"the same file as {name.display}" for name in version.also[:MAX_NAMES]]
+    hidden = len(version.also) - MAX_NAMES
+    return [*notes, f"and {count(hidden, 'more name')} of it"] if hidden > 0 else notes
 
 
 def _facts(version: Version, differing: Mapping[Differing, str]) -> list[Fact]:

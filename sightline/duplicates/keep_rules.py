@@ -24,8 +24,18 @@ _LOSSY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """A photo that is another name of a file. Attributes as of `Version`."""
+
+    photo_id: int
+    root: bytes
+    path: bytes
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
-    """A photo of a group of duplicates.
+    """A file of a group of duplicates, by one of its names.
 
     Attributes:
         photo_id: of the photo, which is a path; several of them may hold the same content.
@@ -38,7 +48,8 @@ class Version:
         facts: of the content; see `store.tables.fact_table.FACTS`.
         is_favourite: a person made it one.
         tags: those that a person gave it.
-        is_aside: a person set it aside.
+        is_aside: a person set it aside, under all its names.
+        also: other photos that are the same file, such as links to it.
     """
 
     photo_id: int
@@ -52,6 +63,12 @@ class Version:
     is_favourite: bool = False
     tags: tuple[str, ...] = ()
     is_aside: bool = False
+    also: tuple[Name, ...] = ()
+
+    @property
+    def photo_ids(self) -> tuple[int, ...]:
+        """The photos that are this file."""
+        return (self.photo_id, *(name.photo_id for name in self.also))
 
     @property
     def pixels(self) -> int:
