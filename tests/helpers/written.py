@@ -13,7 +13,7 @@ from PIL import Image
 Entry = tuple[int, bytes | tuple[float, ...]]
 """The type of a tag, and its bytes or numbers. Of rationals each two numbers are one."""
 
-_CODES = {1: "B", 3: "H", 4: "I", 5: "I", 9: "i", 10: "i"}
+_CODES = {1: "B", 3: "H", 4: "I", 5: "I", 9: "i", 10: "i", 13: "I"}
 POINTERS = (0x8769, 0x8825)
 
 
