@@ -96,7 +96,7 @@ def test_dates_count_by_what_they_are_and_then_by_where_they_stand() -> None:
     block = exif("2001:01:01 01:01:01", "2005:01:01 01:01:01", "2009:01:01 01:01:01")
     sidecar = written.xmp('photoshop:DateCreated="2000-01-01"')
     assert taken(written.jpeg(block, packet, records), "IMG_20110304_050607.jpg", sidecar)[0] == "2000-01-01"
-    found = []
+    found: list[Written] = []
     for tag in ("sidecar", 0x9003, "exif:DateTimeOriginal", b"\x1c\x02\x37", "photoshop:DateCreated", 0x9004,
                 "exif:DateTimeDigitized", b"\x1c\x02\x3e", "xmp:CreateDate", 0x0132, "xmp:ModifyDate"):  # fmt: skip
         if isinstance(tag, int):
