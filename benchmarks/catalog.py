@@ -42,6 +42,7 @@ from store.tables.filters import (
     Name,
     Near,
     Number,
+    Place,
     Set,
     Tag,
     Text,
@@ -70,6 +71,8 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
     "size:<20kB": (Number("size", None, 20_000),),
     "orientation:square": (Choice("orientation", ("square",)),),
     "rating:>=4": (Number("rating", 4, None),),
+    "place:kyoto": (Place("place", ("kyoto",)),),
+    "country:japan": (Place("country", ("japan",)),),
     "near:48.2,16.4,50": (Near(48.2, 16.4, 50),),
     "near:0,180,500": (Near(0, 180, 500),),
     "tag:best": (Tag(("BEST",)),),
@@ -82,11 +85,12 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
 
 COLUMNS: Final = (
     "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens",
-    "latitude", "longitude", "photo_count", "rating",
+    "latitude", "longitude", "photo_count", "rating", "town", "country",
 )  # fmt: skip
 """What `contents` makes."""
 
 _MAKES: Final = ("SONY", "Canon", "NIKON CORPORATION", "FUJIFILM", "Apple", "samsung")
+_TOWNS: Final = (("Kyoto", "Japan"), ("Köln", "Germany"), ("Paris", "France"), (None, "Norway"), ("Oslo", "Norway"))
 _WORDS: Final = ("Größe", "été", "写真", "naïve")
 _EXTENSIONS: Final = ["jpg"] * 70 + ["JPG"] * 15 + ["heic"] * 12 + ["png"] * 2 + ["tif"]
 _SIZES: Final = ((4000, 3000), (3000, 4000), (6000, 4000), (1080, 1080))
@@ -101,7 +105,10 @@ def build(folder: Path, rows: int, seed: int = 0) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -1000000")
         connection.execute("BEGIN")
-        connection.execute("INSERT INTO roots VALUES (1, x'2f70686f746f73', '/photos', '2026', NULL, 0)")
+        connection.execute(
+            "INSERT INTO roots (id, path, display, added_at, settled_photo_id) "
+            "VALUES (1, x'2f70686f746f73', '/photos', '2026', 0)"
+        )
         _insert(connection, "contents", contents(rows, pick), COLUMNS)
         _insert(connection, "photos", _photos(pick, rows), (
             "root_id", "path", "display", "content_id", "size", "mtime_ns", "missing_since", "folder", "name", "ext",
@@ -141,6 +148,7 @@ def contents(rows: int, pick: random.Random | None = None) -> Iterator[tuple[Any
             taken if pick.random() < 0.9 else None, make, model,
             f"lens {pick.randrange(60)}" if pick.random() < 0.5 else None,
             latitude if placed else None, longitude if placed else None, 1, id_ % 9 if 1 <= id_ % 9 <= 5 else None,
+            *(_TOWNS[id_ % len(_TOWNS)] if placed else (None, None)),
         )  # fmt: skip
 
 

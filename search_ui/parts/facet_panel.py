@@ -21,13 +21,14 @@ from sightline.query.parser import parse
 from sightline.query.types import Query
 from sightline.searcher import Searcher
 from store.library import Library
+from store.places.names import wanted_in
 from store.tables.facets import Counted, Facets
-from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, TextKey
+from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, PlaceKey, TextKey
 from store.tables.filter_sql import one_spelling
-from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Number, Tag, Text, casefolded
+from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Number, Place, Tag, Text, casefolded
 from store.tables.patterns import folder_pattern
 
-Named = Ext | Folder | Tag | Text | Choice
+Named = Ext | Folder | Tag | Text | Choice | Place
 
 # Of each fact so many values are read, the most frequent, and so many are offered.
 _READ: Final = 2_000
@@ -126,6 +127,11 @@ def _with_words(name: str, values: Counted) -> int:
     )
 
 
+def _of_place(fact: str, name: str, values: Counted) -> int:
+    wanted = wanted_in(fact, name)
+    return sum(number for value, number in values if wanted.suits(fact, value))
+
+
 def _inside(name: str, values: Counted) -> int:
     # A folder's number has those of the folders in it: the topmost that are found have all. They end with the name.
     wanted = folder_pattern((name,))
@@ -165,6 +171,8 @@ def _filter_of(row: FilterKey, name: str) -> Filter:
     match row:
         case TextKey():
             return Text(row.key, (name,))
+        case PlaceKey():
+            return Place(row.key, (name,))
         case ChoiceKey():
             return Choice(row.key, (name,))
         case NumberKey():
@@ -176,6 +184,8 @@ def _number_of(row: FilterKey, name: str, values: Counted) -> int:
     """How many pictures that filter finds, of all values of the fact and their numbers."""
     if isinstance(row, TextKey):
         return _with_words(name, values)
+    if isinstance(row, PlaceKey):
+        return _of_place(row.column, name, values)
     return _inside(name, values) if row.key == Folder.key else _same(name, values)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -28,12 +28,16 @@ from store.tables.filters import (
     Near,
     Number,
     PhotoFilter,
+    Place,
     Set,
     Tag,
     Text,
     casefolded,
 )
 from store.tables.patterns import Condition, folder_pattern, name_condition
+
+if TYPE_CHECKING:
+    from store.places.names import Wanted
 
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
@@ -174,6 +178,8 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
         case Choice():
             where, values = _one_of(filter_.row.column, list(filter_.names))
             return column(connection, f"SELECT id FROM contents WHERE {where}", values)
+        case Place():
+            return _in_places(connection, filter_)
         case Near():
             return _near(connection, filter_)
         case Tag():
@@ -226,6 +232,34 @@ def distinct(connection: Connection, table: str, name: str) -> list[str]:
         "WHERE seen.value IS NOT NULL) SELECT value FROM seen WHERE value IS NOT NULL"
     )
     return [row[0] for row in connection.exec_driver_sql(query)]
+
+
+def _in_places(connection: Connection, place: Place) -> Ids:
+    from store.places.names import wanted_in, wanted_places  # they bring numpy arrays of all the world's towns
+
+    if place.column is not None:
+        return _named(connection, place.column, [wanted_in(place.column, name) for name in place.names])
+    found = []
+    for name in place.names:
+        whole, *parts = wanted_places(name)
+        found.append(_of_any(connection, whole))
+        if parts:
+            size = room(connection, "contents")
+            in_all = np.logical_and.reduce([mask(_of_any(connection, part), size) for part in parts])
+            found.append(np.flatnonzero(in_all))
+    return np.concatenate(found)
+
+
+def _of_any(connection: Connection, wanted: Wanted) -> Ids:
+    return np.concatenate([_named(connection, fact, [wanted]) for fact in ("town", "region", "country")])
+
+
+def _named(connection: Connection, fact: str, wanted: Sequence[Wanted]) -> Ids:
+    values = [
+        value for value in distinct(connection, "contents", fact) if any(each.suits(fact, value) for each in wanted)
+    ]
+    where, bound = _one_of(fact, values)
+    return column(connection, f"SELECT id FROM contents WHERE {where}", bound)
 
 
 def _near(connection: Connection, near: Near) -> Ids:

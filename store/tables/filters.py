@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final, TypeVar
 
-from store.tables.fact_table import FILTERS, LARGEST, ChoiceKey, FactKey, NumberKey, TextKey
+from store.tables.fact_table import FILTERS, LARGEST, ChoiceKey, FactKey, NumberKey, PlaceKey, TextKey
 
 _LONGEST: Final = 1_000
 # Characters of a value that a message repeats.
@@ -239,6 +239,7 @@ class Near:
         longitude: degrees, east positive, -180 to 180.
         kilometres: along the surface, more than 0.
         negated: keep what was taken farther away, or nobody knows where.
+        name: what the place was called, where it was asked for by name.
 
     Raises:
         ValueError: no such place, or no such distance.
@@ -249,6 +250,7 @@ class Near:
     longitude: float
     kilometres: float
     negated: bool = False
+    name: str = ""
 
     def __post_init__(self) -> None:
         # Written so that a NaN is refused too.
@@ -258,6 +260,34 @@ class Near:
             raise ValueError(f"A longitude is -180 to 180 degrees, east positive; not {self.longitude:g}.")
         if not (self.kilometres > 0 and math.isfinite(self.kilometres)):
             raise ValueError(f"A distance is more than 0 kilometres; not {self.kilometres:g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """In one of these towns, regions or countries; see `store.places.names` for what is found by a name.
+
+    Attributes:
+        key: of a row of `fact_table.FILTERS`: "town", "region" or "country"; or "place" for any of the three, where
+            a comma stands before what the place lies in, as in "springfield, illinois".
+        names: one is enough.
+        negated: keep the others, and those that nobody knows where they were taken.
+
+    Raises:
+        ValueError: no fact of this key that is the name of a place, no name, or a blank one.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    negated: bool = False
+
+    @property
+    def column(self) -> str | None:
+        """The fact that it asks for; None for any of the three."""
+        return None if self.key == "place" else _row(self.key, PlaceKey, "place").column
+
+    def __post_init__(self) -> None:
+        _ = self.column
+        _check_names(self.key, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +335,7 @@ class Set:
 
 
 PhotoFilter = Folder | Name | Ext
-ContentFilter = Date | Text | Number | Choice | Near | Tag | Favourite | Set
+ContentFilter = Date | Text | Number | Choice | Place | Near | Tag | Favourite | Set
 Filter = PhotoFilter | ContentFilter
 
 

@@ -220,6 +220,10 @@ _SIXTH: Final = (
             "remark TEXT",
         )
     ),
+    *(
+        f"CREATE INDEX ix_contents_{column} ON contents ({column}) WHERE {column} IS NOT NULL"
+        for column in ("town", "region", "country")
+    ),
     "ALTER TABLE roots ADD COLUMN options TEXT",
     "ALTER TABLE roots ADD COLUMN device INTEGER",
     "ALTER TABLE photos ADD COLUMN device INTEGER",

@@ -47,6 +47,7 @@ from store.tables.filters import (
     Name,
     Near,
     Number,
+    Place,
     Set,
     Tag,
     Text,
@@ -220,6 +221,16 @@ def test_terms(text: str, groups: tuple[Group, ...]) -> None:
         ("-rating:3..5", [Number("rating", 3, 5, negated=True)]),
         ("near:48.86,2.35,5", [Near(48.86, 2.35, 5)]),
         ("-near:-33.9,-151,.5", [Near(-33.9, -151, 0.5, negated=True)]),
+        ("near:kyoto", [Near(35.0211, 135.7538, 20, name="kyoto")]),
+        ("near:Kyoto,5", [Near(35.0211, 135.7538, 5, name="Kyoto")]),
+        ('-near:"san francisco",20', [Near(37.7749, -122.4194, 20, negated=True, name="san francisco")]),
+        ('near:"san francisco",7.5km', [Near(37.7749, -122.4194, 7.5, name="san francisco")]),
+        ("near:springfield,illinois", [Near(39.8017, -89.6437, 20, name="springfield, illinois")]),
+        ('near:"springfield, illinois, 8 km"', [Near(39.8017, -89.6437, 8, name="springfield, illinois")]),
+        ('place:kyoto,"new york"', [Place("place", ("kyoto", "new york"))]),
+        ('-place:"springfield, illinois"', [Place("place", ("springfield, illinois",), negated=True)]),
+        ("country:japan town:köln", [Place("country", ("japan",)), Place("town", ("köln",))]),
+        ("region:bavaria", [Place("region", ("bavaria",))]),
         ('tag:best,"to print"', [Tag(("best", "to print"))]),
         ("favourite:yes", [Favourite()]),
         ("favorite:NO", [Favourite(negated=True)]),
@@ -324,6 +335,13 @@ def test_the_example_of_the_issue_becomes_this_query() -> None:
         ("near:48,«east»,5", 'takes numbers, as in near:48.86,2.35,5; "east" is none', None),
         ("near:48,«nan»,5", "takes numbers", None),
         ("near:«91,2,5»", "A latitude is -90 to 90", None),
+        ("near:«kyotto»", 'knows no place called "kyotto". Did you mean Kyoto', "kyoto"),
+        ("near:«kyotto,5»", "Did you mean Kyoto", "kyoto,5"),
+        ("near:«zzyzx»", "A place may be given in degrees, as in near:48.86,2.35,5", None),
+        ("near:«paris,japan»", "The largest place of this name is Paris, Île-de-France, France.", None),
+        ("near:«bavaria»", "Write place:bavaria.", None),
+        ("near:«japan,20»", "Write place:japan.", None),
+        ("near:«kyoto,0»", "more than 0 kilometres", None),
         ("near:«48,2,0»", "more than 0 kilometres", None),
         ("near:«48,2,1e999»", "more than 0 kilometres", None),
         ("sort:«dat»", "Did you mean date? It takes score, date, name.", "date"),
@@ -529,7 +547,7 @@ counts = st.one_of(
     st.builds(lambda n, unit: n * unit + 1, st.integers(0, 9), st.sampled_from([1000, 1024, 10**6])),
 )  # fmt: skip
 BY_NAMES = (Folder, Name, Ext, Tag, Set)
-FILTER_TYPES = (*BY_NAMES, Date, Text, Number, Choice, Near, Favourite)
+FILTER_TYPES = (*BY_NAMES, Date, Text, Number, Choice, Place, Near, Favourite)
 filters = st.one_of(
     *(valid(kind, names, st.booleans()) for kind in BY_NAMES),
     valid(Date, st.none() | days, st.none() | days, st.booleans()),
@@ -548,6 +566,10 @@ filters = st.one_of(
         st.floats(-180, 180),
         st.floats(0, exclude_min=True, allow_infinity=False),
         st.booleans(),
+    ),
+    valid(Place, st.sampled_from(["place", "town", "region", "country"]), names, st.booleans()),
+    st.sampled_from(
+        [Near(35.0211, 135.7538, 5, name="kyoto"), Near(39.8017, -89.6437, 8, True, "springfield, illinois")]
     ),
     st.builds(Favourite, st.booleans()),
 )
@@ -672,6 +694,13 @@ def test_long_texts_are_read_or_refused_without_blowing_up() -> None:
         ("size:<=77", "only", "in a file of at most 77 bytes"),
         ("size:<1MiB", "only", "in a file of at most 1048575 bytes"),
         ("folder:a,b,c", "only", "in a folder called a, b or c"),
+        ("near:48.86,2.35,5", "only", "taken within 5 km of 48.86, 2.35"),
+        ("near:springfield,5", "only", "taken within 5 km of Springfield, Missouri, United States"),
+        ('near:"springfield, illinois"', "only", "taken within 20 km of Springfield, Illinois, United States"),
+        ("place:kyoto", "only", "taken in kyoto"),
+        ("-country:japan,usa", "not", "not taken in the country japan or usa"),
+        ("region:bavaria", "only", "taken in the region bavaria"),
+        ("town:kyoto", "only", "taken in the town kyoto"),
         ("tag:a,b", "only", "tagged a or b"),
         ("-like:12^2", "exclude", "pictures that match picture 12 of the library (counts 2 times) count less"),
     ],
