@@ -9,13 +9,15 @@ import streamlit as st
 
 from search_ui.components.globe import coordinates, globe
 from search_ui.parts import page_state
-from search_ui.parts.messages import caption
+from search_ui.parts.messages import caption, escape_markdown
 from search_ui.parts.result_text import facts
 from sightline.humanize import count, file_name, number
+from sightline.query.formatting import printed_filter
 from sightline.ranking.results import Hit, Part
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
+from store.tables.filters import Place
 
 MAX_COPIES: Final = 50
 # What "near here" searches: a walk around.
@@ -66,7 +68,14 @@ def _path(root: bytes, path: bytes) -> None:
 
 
 def place(photo: PhotoRow) -> None:
-    """Draw where it was taken, with a button that finds pictures near there; nothing where unknown."""
+    """Draw where it was taken, with buttons that find pictures of there; nothing where unknown."""
+    town, country = photo.facts["town"], photo.facts["country"]
+    if town or country:
+        names = tuple(name.replace(",", " ") for name in (town, country) if name)
+        st.button(
+            f"Pictures in {escape_markdown(town or country)}", key="in-place", type="tertiary",
+            on_click=page_state.set_query, args=[printed_filter(Place("place", (", ".join(names),)))],
+        )  # fmt: skip
     latitude, longitude = photo.facts["latitude"], photo.facts["longitude"]
     if latitude is None or longitude is None:
         return
