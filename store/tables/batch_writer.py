@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from store.paths import display
+from store.tables import edits
 from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
 from store.tables.records import now
+from store.tables.written import add, renew
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,15 @@ class Indexed:
         facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
             version read, those of the header take their place.
         vector: unit, any float type; where the library lacks it.
+        same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
+            for this content, too.
     """
 
     file: File
     hash: bytes
     facts: Mapping[str, Any] | None = None
     vector: NDArray[np.floating[Any]] | None = None
+    same: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,14 @@ _RECOUNT: Final = (
 )
 
 
-def write(connection: Connection, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> None:
-    """Write contents, vectors, photos and failures, and keep the counts of photos by content."""
+def write(
+    connection: Connection, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]
+) -> edits.Outcome:  # fmt: skip
+    """Write contents, vectors, photos and failures, and keep the counts of photos by content.
+
+    Returns:
+        What became of the marks of pictures whose file holds other bytes now.
+    """
     last = {(item.file.root_id, item.file.path): item for item in indexed}
     held = _held(connection, last)
     ids, new = _put_contents(connection, last.values(), indexed)
@@ -108,6 +119,12 @@ def write(connection: Connection, space_id: int, indexed: Sequence[Indexed], fai
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
     recount(connection, touched | _put_failures(connection, failed))
+    changed = [
+        edits.Edit(held[where][0], held[where][1], ids[item.hash], item.same)
+        for where, item in last.items()
+        if where in held and held[where][1] != ids[item.hash]
+    ]
+    return edits.apply(connection, changed) if changed else edits.Outcome()
 
 
 def recount(connection: Connection, content_ids: Iterable[int]) -> None:
@@ -170,6 +187,7 @@ def _put_contents(
     first = connection.exec_driver_sql(query).scalar_one() + 1
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
+    added: dict[int, Mapping[str, Any]] = {}
     for item in indexed:
         if item.facts is None:
             continue
@@ -177,10 +195,13 @@ def _put_contents(
             known.append((FACTS_VERSION, *_column_values(item.facts, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
         else:
             ids[item.hash] = first + len(new)
+            added[ids[item.hash]] = item.facts
             facts = _column_values(item.facts, READ_NAMES)
             new.append((first + len(new), item.hash, item.file.size, counts[item.hash], FACTS_VERSION, *facts))
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
+    add(connection, added)
+    renew(connection, [row[-2] for row in known])
     return ids, set(range(first, first + len(new)))
 
 
@@ -224,9 +245,9 @@ def _put_photos(
             new.append((*where, shown, *values))
         else:
             old.append((*values, known[0]))
-            if known[1] != content_id:
+            if known[1] != content_id and known[1] not in item.same:
                 other.append((known[0],))
-    # What was set aside were the bytes that the file held.
+    # What was set aside was the picture that the file held.
     _each(connection, "DELETE FROM set_asides WHERE photo_id = ?", other)
     _each(connection, _ADD_PHOTO, new)
     _each(connection, _PUT_PHOTO, old)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
 from store.tables import id_sets
+from store.tables.fact_filters import LEVEL
 from store.tables.filters import (
     Choice,
     ContentFilter,
@@ -29,15 +31,16 @@ from store.tables.filters import (
     Number,
     PhotoFilter,
     Place,
+    Real,
     Set,
     Tag,
     Text,
+    Word,
+    Written,
     casefolded,
 )
-from store.tables.patterns import Condition, folder_pattern, name_condition
-
-if TYPE_CHECKING:
-    from store.places.names import Wanted
+from store.tables.patterns import Condition, folder_pattern, is_plain, name_condition, word_pattern
+from store.tables.written import expression
 
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
@@ -169,8 +172,9 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
     """Contents that satisfy a filter, without its negation; in any order, and maybe twice."""
     match filter_:
         case Date():
-            return column(connection, "SELECT id FROM contents WHERE taken_at >= ? AND taken_at < ?", filter_.bounds)
-        case Number():
+            dated = f"SELECT id FROM contents WHERE taken_at >= ? AND taken_at < ? AND taken_at NOT IN {_VALUES}"
+            return column(connection, dated, (*filter_.bounds, json.dumps(filter_.undecided)))
+        case Number() | Real():
             where = f"{filter_.row.column} BETWEEN ? AND ?"
             return column(connection, f"SELECT id FROM contents WHERE {where}", filter_.bounds)
         case Text():
@@ -179,13 +183,20 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
             where, values = _one_of(filter_.row.column, list(filter_.names))
             return column(connection, f"SELECT id FROM contents WHERE {where}", values)
         case Place():
-            return _in_places(connection, filter_)
+            from store.tables.place_sql import place_query  # it brings numpy arrays of all the world's towns
+
+            return column(connection, *place_query(filter_, partial(distinct, connection, "contents")))
         case Near():
             return _near(connection, filter_)
         case Tag():
             where, values = _one_of("key", [casefolded(" ".join(name.split())) for name in filter_.names])
             of_tags = f"SELECT id FROM tags WHERE {where}"
             return column(connection, f"SELECT content_id AS id FROM content_tags WHERE tag_id IN ({of_tags})", values)
+        case Word():
+            return _with_word(connection, filter_.row.kind, filter_.names)
+        case Written():
+            asked = (expression(filter_.row.columns, filter_.names),)
+            return column(connection, "SELECT rowid AS id FROM texts WHERE texts MATCH ?", asked)
         case Favourite():
             return column(connection, "SELECT content_id AS id FROM favourites")
         case Set():
@@ -216,6 +227,19 @@ def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
     return column(connection, f"SELECT id FROM contents WHERE {where}", bound)
 
 
+def _with_word(connection: Connection, kind: str, names: Sequence[str]) -> Ids:
+    tidy = [LEVEL.join(" ".join(level.split()) for level in name.split(LEVEL)) for name in names]
+    keys = [casefolded(name) for name in tidy if is_plain(name) and LEVEL not in name]
+    if len(keys) < len(tidy):
+        wanted = word_pattern(tidy)
+        known = connection.exec_driver_sql("SELECT key FROM words WHERE kind = ?", (kind,)).scalars()
+        keys = [key for key in known if wanted.search(f"{LEVEL}{key}{LEVEL}")]
+    where, values = _one_of("key", keys)
+    of_words = f"SELECT id FROM words WHERE kind = ? AND {where}"
+    having = f"SELECT content_id AS id FROM content_words WHERE word_id IN ({of_words})"
+    return column(connection, having, (kind, *values))
+
+
 def _one_of(name: str, values: Sequence[str]) -> Condition:
     return f"{name} IN {_VALUES}", (json.dumps(values),)
 
@@ -232,34 +256,6 @@ def distinct(connection: Connection, table: str, name: str) -> list[str]:
         "WHERE seen.value IS NOT NULL) SELECT value FROM seen WHERE value IS NOT NULL"
     )
     return [row[0] for row in connection.exec_driver_sql(query)]
-
-
-def _in_places(connection: Connection, place: Place) -> Ids:
-    from store.places.names import wanted_in, wanted_places  # they bring numpy arrays of all the world's towns
-
-    if place.column is not None:
-        return _named(connection, place.column, [wanted_in(place.column, name) for name in place.names])
-    found = []
-    for name in place.names:
-        whole, *parts = wanted_places(name)
-        found.append(_of_any(connection, whole))
-        if parts:
-            size = room(connection, "contents")
-            in_all = np.logical_and.reduce([mask(_of_any(connection, part), size) for part in parts])
-            found.append(np.flatnonzero(in_all))
-    return np.concatenate(found)
-
-
-def _of_any(connection: Connection, wanted: Wanted) -> Ids:
-    return np.concatenate([_named(connection, fact, [wanted]) for fact in ("town", "region", "country")])
-
-
-def _named(connection: Connection, fact: str, wanted: Sequence[Wanted]) -> Ids:
-    values = [
-        value for value in distinct(connection, "contents", fact) if any(each.suits(fact, value) for each in wanted)
-    ]
-    where, bound = _one_of(fact, values)
-    return column(connection, f"SELECT id FROM contents WHERE {where}", bound)
 
 
 def _near(connection: Connection, near: Near) -> Ids:
