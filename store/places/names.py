@@ -131,7 +131,8 @@ def wanted_places(value: str) -> list[Wanted]:
     """What a value of `place:` may be as a whole, and, where it has commas, each part of it."""
     whole, parts = folded(value), parts_of(value)
     # Codes of two letters are words of names of towns more often than countries.
-    country = country_called(whole) if len(whole) > 2 or whole in _CODES else None
+    is_code = len(whole) == 2 and whole.isascii() and whole not in _CODES
+    country = None if is_code else country_called(whole)
     made = [Wanted(whole, _towns_called(whole), country=country)]
     if len(parts) > 1:
         made.append(Wanted(parts[0], _towns_called(parts[0]), country=country_called(parts[0])))
