@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
-from indexer.scanner import RootScan
 from indexer.summary import Summary
 from store.library import Library
 from store.marks_backup import back_up_marks
@@ -75,7 +75,7 @@ class Finisher:
         self._summary.missing = len(set(self._gone) - replaced)
         for scan in scans:
             if not scan.target.prefix:
-                self._writer.finish_root(scan.root_id)
+                self._writer.finish_root(scan.root_id, scan.drives)
         if prune:
             self._prune(scans)
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from sightline.images import jpeg
+from sightline.images.arrays import array_of
 from sightline.images.dominant_colour import dominant
 from sightline.images.errors import DecodeError, explained
 from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
@@ -62,6 +63,18 @@ class Decoded:
     def original(self) -> tuple[int, int]:
         """Height and width of the whole picture, upright: what `pixels` are a power of two smaller than."""
         return self.facts.height, self.facts.width
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole picture, to cut parts out of.
+
+    `pixels`: as of `Decoded`, but of any strides: turned without a copy. `to_srgb`: makes sRGB of parts of them; None
+    where they are in it.
+    """
+
+    pixels: NDArray[np.uint8]
+    to_srgb: ImageCms.ImageCmsTransform | None
 
 
 def decode(
@@ -121,6 +134,20 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
         raise explained(error, image.size) from error
 
 
+def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Whole:
+    """All of a picture, upright, at 1 / `scale` of its size, a power of two.
+
+    `source` and errors are as for `decode`; safe to call from many threads.
+    """
+    image = open_picture(source, max_pixels)
+    try:
+        pixels, facts = _stored_at(image, source, scale)
+        turn = _TURNS.get(1 if facts.format in TURNED_BY_PLUGIN else facts.orientation)
+        return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
+    except Exception as error:  # as in decode
+        raise explained(error, image.size) from error
+
+
 def _decode(
     image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, gpu: GpuJpegDecoder | None,
     beside: Beside,
@@ -140,6 +167,18 @@ def _upright_at(
     beside: Beside = NOTHING_BESIDE,
 ) -> tuple[NDArray[np.uint8], Facts]:
     """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
+    pixels, facts = _stored_at(image, source, scale, gpu, beside)
+    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
+
+
+def _stored_at(
+    image: ImageFile.ImageFile,
+    source: BinaryIO,
+    scale: int,
+    gpu: GpuJpegDecoder | None = None,
+    beside: Beside = NOTHING_BESIDE,
+) -> tuple[NDArray[np.uint8], Facts]:
+    """As `_upright_at`, turned only where the plugin does it."""
     if image.format == "PNG":
         image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
     facts = read_facts(image, beside)
@@ -156,7 +195,7 @@ def _upright_at(
     else:
         width, height = rounded_size(image.size, scale)
         pixels = np.ascontiguousarray(pixels[:height, :width])
-    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
+    return pixels, facts
 
 
 def _in_rgb(image: ImageFile.ImageFile) -> bool:
@@ -174,7 +213,7 @@ def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.
     image.load()
     if drafted == 1:
         size = image.size  # TIFF turns the picture while loading
-    return np.array(to_rgb(_shrink(reducible(image), rounded_size(size, scale), scale // drafted)))
+    return array_of(to_rgb(_shrink(reducible(image), rounded_size(size, scale), scale // drafted)))
 
 
 def _shrink(image: Image.Image, size: tuple[int, int], factor: int) -> Image.Image:
@@ -192,10 +231,10 @@ _TURNS: Final[Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]] = 
     2: lambda plane: plane[:, ::-1],
     3: lambda plane: plane[::-1, ::-1],
     4: lambda plane: plane[::-1],
-    5: lambda plane: plane.T,
-    6: lambda plane: plane[::-1].T,
-    7: lambda plane: plane[::-1, ::-1].T,
-    8: lambda plane: plane[:, ::-1].T,
+    5: lambda plane: plane.swapaxes(0, 1),
+    6: lambda plane: plane[::-1].swapaxes(0, 1),
+    7: lambda plane: plane[::-1, ::-1].swapaxes(0, 1),
+    8: lambda plane: plane[:, ::-1].swapaxes(0, 1),
 }
 
 
@@ -222,6 +261,10 @@ def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, leas
         batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
         batch = torch.nn.functional.interpolate(batch, size, mode="bicubic", antialias=True)
         pixels = batch[0].permute(1, 2, 0).numpy()
-    # CMYK is in sRGB already; its profile does not describe these pixels.
-    transform = None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")
+    transform = _to_srgb(origin)
     return pixels if transform is None else np.asarray(transform.apply(Image.fromarray(pixels)))
+
+
+def _to_srgb(origin: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    # CMYK is in sRGB already; its profile does not describe these pixels.
+    return None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")
