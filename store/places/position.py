@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from store.places.gazetteer import CELLS, Towns, cell_of, political, towns
 
-FARTHEST: Final = 25.0
+_FARTHEST: Final = 25.0
 """Kilometres: what lies farther from the nearest town is in no town."""
 
 # Where zones overlap, or one is for several countries, the nearest town says which, if it is so near, in kilometres.
 _FARTHEST_OF_ZONE: Final = 100.0
+# Degrees: Antarctic Treaty, article VI. Zones there are for countries that claim a part, or the open sea.
+_ANTARCTIC: Final = -60.0
 _ALMOST_180, _ALMOST_90 = 179.9999999, 89.9999999
 _KILOMETRES: Final = 111.195  # a degree on a globe of the radius in store.tables.geo
 # Distances are divided by this power of the population, and of so many people more.
@@ -50,13 +52,15 @@ def place_at(latitude: float, longitude: float) -> Place:
         longitude: degrees, east positive, -180 to 180.
     """
     of = political()
+    if latitude < _ANTARCTIC:
+        return Place(country=of.countries["AQ"].name)
     # The date line and the poles belong to no zone: a centimetre beside them there is one.
     zones = tzfpy.get_tzs(min(max(longitude, -_ALMOST_180), _ALMOST_180), min(max(latitude, -_ALMOST_90), _ALMOST_90))
     codes = [code for zone in zones for code in of.zones.get(zone, ())]
     if not codes:
         return NOWHERE
     known = towns()
-    rows, away = _around(known, latitude, longitude, FARTHEST if len(codes) == 1 else _FARTHEST_OF_ZONE)
+    rows, away = _around(known, latitude, longitude, _FARTHEST if len(codes) == 1 else _FARTHEST_OF_ZONE)
     of_rows = of.region_codes[known.region[rows]]
     code = codes[0]
     if len(codes) > 1:
@@ -64,7 +68,7 @@ def place_at(latitude: float, longitude: float) -> Place:
         if not possible.any():
             return NOWHERE
         code = str(of_rows[np.where(possible, away, np.inf).argmin()])
-    mine = (of_rows == code) & (away <= FARTHEST)
+    mine = (of_rows == code) & (away <= _FARTHEST)
     country = of.countries[code].name
     if not mine.any():
         return Place(country=country)

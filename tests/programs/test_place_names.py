@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 import serving
 from PIL import ExifTags, Image
@@ -17,6 +18,7 @@ from support import Index
 
 from search_ui.parts.facet_panel import contents
 from search_ui.parts.result_text import facts
+from search_ui.views.map import town_names
 from sightline.query.parser import parse
 from sightline.query.types import Query
 from store.library import DATABASE, Library
@@ -74,6 +76,13 @@ def test_pictures_are_found_by_the_names_of_their_places(
         assert ("town:Kyoto", 2) in [(value["text"], value["count"]) for value in panel["Towns"]]
         for value in (*panel["Countries"], *panel["Towns"]):
             assert len(found(opened, value["text"])) == value["count"]
+
+        ids, latitudes, longitudes = opened.catalog.located()
+        names = town_names(opened, ids, np.stack([longitudes, latitudes], axis=1).astype(np.float32))
+        assert {name["name"] for name in names} == {"Kyoto", "Munich", "Konstanz", "Kreuzlingen"}
+        assert [(round(name["x"], 1), round(name["y"], 1)) for name in names if name["name"] == "Kyoto"] == [
+            (135.8, 35.0)
+        ]
 
         shown = {photo.display: photo for photo in opened.catalog.photos(range(1, len(TAKEN) + 1)).values()}
         assert ("Place", "Munich, Bavaria, Germany") in facts(shown["square.jpg"])
