@@ -1,4 +1,4 @@
-"""Makes the files in store/places/ from GeoNames, CLDR and the time zone database, as packages on PyPI carry them.
+"""Makes the files in store/places/ from GeoNames, CLDR and the time zone database, by way of PyPI.
 
 Usage, in a new environment:
 

@@ -55,7 +55,7 @@ def _bytes(request: Request, data: bytes, *, etag: str, keep: str) -> Response:
 
 
 def _picture(request: Request) -> Response:
-    """GET /points/picture/ID: the `name` of a picture, the `hash` of its content, its `date` and its `place`."""
+    """GET /points/picture/ID: the `name`, `date` and `place` of a picture, the `hash` of its content."""
     match = re.fullmatch(r"[1-9][0-9]{0,17}", request.path_params["id"], re.ASCII)
     try:
         id_ = int(match[0]) if match is not None else 0

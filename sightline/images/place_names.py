@@ -1,4 +1,4 @@
-"""Names of the place where a picture was taken, from its position, where nobody wrote them into the file."""
+"""Names of the place where a picture was taken, from its position, where none are written."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class UnknownPlace(ValueError):
 
 
 def near_name(values: Sequence[str]) -> Near:
-    """The filter of a name, of what it lies in, if that is said, and of a distance in kilometres, if that is.
+    """The filter of a name, maybe with what it lies in, and maybe with a distance in kilometres.
 
     Raises:
         UnknownPlace: no place has this name, or none there.

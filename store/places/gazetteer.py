@@ -25,7 +25,7 @@ _ROW: Final = 360 * CELLS
 
 
 class _Once(Generic[_T]):
-    """A value that is made when it is first asked for; `functools.cache` may make it twice, in two threads."""
+    """A value that is made when it is first asked for, once: `functools.cache` may do it in two threads."""
 
     def __init__(self, make: Callable[[], _T]) -> None:
         self._make, self._lock, self._made = make, threading.Lock(), list[_T]()
@@ -45,7 +45,7 @@ def cell_of(latitude: float, longitude: float) -> int:
 
 @dataclass(frozen=True)
 class Region:
-    """The largest part of a country, such as a state; `code` is GeoNames' own, and `name` empty where none is known."""
+    """A state, a province and the like. `code` is that of GeoNames; `name` is empty where none is known."""
 
     country: str
     code: str

@@ -1,4 +1,4 @@
-"""What people call places: names, other names and codes, to the names that a library has, or to a position.
+"""What people call places, to the names that a library has, or to a position.
 
 A name is compared without case, accents and punctuation. "Cologne" finds Köln, and "USA" the United States.
 """
@@ -44,7 +44,10 @@ def country_called(text: str) -> Country | None:
 
 @lru_cache(64)
 def town_called(text: str) -> Town | None:
-    """The most populous place of a name, which its region, country or both may follow: "springfield, illinois"."""
+    """The most populous place of a name, as in "springfield".
+
+    Behind commas may follow what it lies in, region or country or both: "springfield, illinois".
+    """
     wanted, *within = parts_of(text) or [""]
     rows = [row for row in names().rows(wanted) if all(_is_in(row, part) for part in within)]
     if not rows:

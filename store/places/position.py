@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from store.places.gazetteer import CELLS, Towns, cell_of, political, towns
 
+# What lies farther from the nearest town is in no town: kilometres.
 _FARTHEST: Final = 25.0
-"""Kilometres: what lies farther from the nearest town is in no town."""
 
 # Where zones overlap, or one is for several countries, the nearest town says which, if it is so near, in kilometres.
 _FARTHEST_OF_ZONE: Final = 100.0
