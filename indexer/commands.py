@@ -282,11 +282,15 @@ def status(library_path: Path | None, as_lines: bool) -> None:
 @cli.command()
 @library_option
 @json_option
-def failures(library_path: Path | None, as_lines: bool) -> None:
+@click.option("--remarks", is_flag=True, help="List the files that were indexed though something of them is amiss.")
+def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
     """Every file that could not be indexed, and why. A file is tried again when it changes."""
-    from indexer.reports import print_failures
+    from indexer.reports import print_failures, print_remarks
 
-    print_failures(_open(library_path), as_lines)
+    if remarks:
+        print_remarks(_open(library_path), as_lines)
+    else:
+        print_failures(_open(library_path), as_lines)
 
 
 @cli.command()

@@ -19,8 +19,8 @@ from indexer import sidecars
 from indexer.scanner import Task
 from indexer.walk import inode_of
 from sightline.images.decode import DecodeError, decode, decode_header
-from sightline.images.exif import Beside
 from sightline.images.place_names import with_place_names
+from sightline.metadata.facts import Beside
 from sightline.models.preprocess import Preprocess
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
@@ -186,7 +186,7 @@ class FileReader:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)
-        facts = {**asdict(decoded.facts), "colour": decoded.colour}
+        facts = {**asdict(decoded.facts), "colour": decoded.colour, "remark": decoded.remark}
         content_id = None if known is None else known[0]
         try:
             pixels = self._preprocess.apply(decoded.pixels, decoded.original)

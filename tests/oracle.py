@@ -34,7 +34,7 @@ from PIL import Image
 
 from indexer.walk import WalkCounts, WalkedFile, walk
 from sightline.images.decode import DecodeError, decode
-from sightline.images.exif import Beside, Facts
+from sightline.metadata.facts import Beside, Facts
 from store.paths import to_path
 from store.walk_options import WalkOptions
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final
 
 import pillow_heif
 from PIL import Image, ImageFile
 
-from sightline.images.errors import DecodeError, explained
+from sightline.images import jpeg_markers, png_chunks
+from sightline.images.avif import open_avif
+from sightline.images.bmp import open_bmp
+from sightline.images.errors import DecodeError, TooLargeError, explained
+from sightline.images.tiff import open_tiff
+from sightline.images.transparency import correct_key
 
 ALLOWED_FORMATS: Final[tuple[str, ...]] = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000",
@@ -25,12 +32,20 @@ Image.init()
 # One decoder thread a picture: the callers' threads already keep every core busy. Only the picture itself is wanted.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
+_OPENERS: Final[Mapping[str, Callable[[BinaryIO, str], ImageFile.ImageFile]]] = {
+    "TIFF": open_tiff, "BMP": open_bmp, "AVIF": open_avif,
+}  # fmt: skip
+"""Ours, where Pillow's own plugin would give wrong pixels or none."""
+
 
 def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     """Open by content with the first plugin that can.
 
     Image.open would refuse by a process-wide limit, below what phones make, and warn through `warnings`, which is not
     safe among threads. So the registered plugins are called directly and the size is checked here.
+
+    Raises:
+        DecodeError: none can; says why.
     """
     try:
         source.seek(0)
@@ -43,17 +58,41 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     for name in ALLOWED_FORMATS:
         factory, accept = Image.OPEN[name]
         verdict = accept is None or accept(prefix)
-        if isinstance(verdict, str) or not verdict:
-            continue  # a string says that this build of Pillow lacks the codec
+        if isinstance(verdict, str):  # this build of Pillow lacks the codec
+            problem = DecodeError("open", f"not supported by this installation: Pillow was built without {name}")
+            continue
+        if not verdict:
+            continue
         try:
             source.seek(0)
-            image = factory(source, "")
-        except Exception as error:  # noqa: BLE001 - as in decode: plugins raise anything
-            problem = explained(error, None, name)
+            image = _OPENERS.get(name, factory)(source, "")
+            if name == "PNG":
+                correct_key(image, source)
+        except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into
+            problem = explained(error, None, name, source)
             continue
         _check_size(image.size, max_pixels)
         return image
     raise problem
+
+
+def without_rest(source: BinaryIO, opened: bool) -> io.BytesIO | None:
+    """The file without what lies beside its pixels and may be to blame, for a second try; None where that's no help.
+
+    `opened`: whether its header could be read. The pixels of a JPEG are decoded without a look at the rest.
+    """
+    try:
+        source.seek(0)
+        start = source.read(len(png_chunks.SIGNATURE))
+        if start == png_chunks.SIGNATURE:
+            made = png_chunks.without_rest(start + source.read())
+        elif start.startswith(b"\xff\xd8\xff") and not opened:
+            made = jpeg_markers.without_rest(start + source.read())
+        else:
+            return None
+    except OSError:
+        return None
+    return None if made is None else io.BytesIO(made)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -62,4 +101,4 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise DecodeError("open", f"the picture has no pixels ({width}x{height})")
     if width * height > max_pixels:
         megapixels = f"{width * height / 1e6:,.1f} megapixels; the limit is {max_pixels / 1e6:,.1f}"
-        raise DecodeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")
+        raise TooLargeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")

@@ -99,7 +99,10 @@ class PhotoRow:
 
 @dataclass(frozen=True, slots=True)
 class PlacedPhoto:
-    """A photo that is there: where it lies, and what its file looked like when it was read."""
+    """A photo that is there: where it lies, and what its file looked like when it was read.
+
+    `device` and `inode` are None where it was read before these were kept.
+    """
 
     photo_id: int
     content_id: int
@@ -108,6 +111,8 @@ class PlacedPhoto:
     display: str
     size: int
     mtime_ns: int
+    device: int | None
+    inode: int | None
 
 
 @dataclass(frozen=True, slots=True)
