@@ -74,6 +74,18 @@ def visit(page: Page) -> Visit:
     return made
 
 
+def test_the_grid_shows_the_head_of_a_long_picture_in_a_full_tile(chromium: Browser, url: str) -> None:
+    with browser.visiting(chromium, url) as page:
+        page.goto("/")
+        tile = page.locator(".tile.loaded", has=page.locator('.open[data-id="1"]'))
+        expect(tile.locator("img")).to_have_css("object-fit", "cover")
+        expect(tile.locator("img")).to_have_css("object-position", "50% 0%")
+        expect(tile.locator("img")).to_have_js_property("naturalWidth", 170)
+        frame = tile.bounding_box()
+        assert frame is not None
+        assert frame["width"] / frame["height"] == pytest.approx(0.5, abs=0.01)
+
+
 @pytest.mark.parametrize("ratio", [1, 2])
 def test_each_pixel_of_the_file_is_one_of_the_screen(chromium: Browser, url: str, ratio: int) -> None:
     with browser.visiting(chromium, url, device_scale_factor=ratio) as page:
