@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from store.tables import id_sets
 from store.tables.known_files import CHUNK
+from store.tables.liked_pictures import follow, liked
 
 MARKED: Final = (
     "(EXISTS (SELECT 1 FROM content_tags WHERE content_id = contents.id) "
@@ -76,7 +77,7 @@ def formers(engine: Engine, root_id: int, paths: Sequence[bytes]) -> dict[bytes,
                 f"WHERE root_id = ? AND path IN ({', '.join('?' * len(chunk))}) ORDER BY contents.id DESC"
             )
             rows = connection.exec_driver_sql(query, (root_id, *chunk)).all()
-            chosen = id_sets.members(connection, [row[1] for row in rows]) if rows else set()
+            chosen = (id_sets.members(connection, [row[1] for row in rows]) | liked(connection)) if rows else set()
             for path, id_, hash_, is_marked in rows:
                 if is_marked or id_ in chosen:
                     found.setdefault(path, []).append(Former(id_, hash_))
@@ -98,6 +99,7 @@ def _carry(connection: Connection, photo_id: int, old: int, new: int) -> int:
     """Give a content the marks of another, which keeps them while a photo holds it; 1 if it had any."""
     changed = _give(connection, old, new)
     if not _is_held(connection, old):
+        changed += follow(connection, old, new)
         _take(connection, old)
     _let_go(connection, photo_id, old)
     return changed > 0
@@ -216,6 +218,7 @@ def move_left(connection: Connection, wanted: Sequence[LeftMarks]) -> int:
     pairs = [(each.content_id, each.now) for each in wanted if each.now is not None]
     for old, new in pairs:
         _give(connection, old, new)
+        follow(connection, old, new)
     return drop_left(connection, [old for old, _ in pairs])
 
 
