@@ -117,7 +117,7 @@ class Finisher:
 
 
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
-    """Yield the id and path of each photo that is missing where a scan looked, and whose file is really gone."""
+    """Yield the id and path of each photo that is missing where a scan looked, its file really gone."""
     for photo_id, path in catalog.missing_photos(scan.root_id):
         if scan.covers(path) and is_gone(to_path(to_bytes(scan.target.root), path)):
             yield photo_id, path
