@@ -77,7 +77,6 @@ def chosen(sources: Mapping[str, list[Said]], name_date: Date | None) -> dict[st
 
     `sources` are by the names in `ORDER`; of sidecars there may be several. `name_date` is that of the file's name.
     """
-
     if not sources and name_date is None:
         return {}
 
