@@ -39,7 +39,7 @@ class Made:
         self.writer.commit(self.space, items, [])
 
     def found(self, given: Filter) -> list[int]:
-        return self.library.catalog.matching([given]).tolist()
+        return [int(id_) for id_ in self.library.catalog.matching([given])]
 
 
 @pytest.fixture
