@@ -223,7 +223,10 @@ def plans(engine: Engine, call: Callable[[], object]) -> list[tuple[str, list[st
 
 
 def reads_table(line: str) -> bool:
-    """Whether a line of a plan scans photos or contents otherwise than in a covering index, or all full text."""
+    """Whether a line of a plan reads a whole table: photos, contents, or the full text.
+
+    A covering index may be read from end to end.
+    """
     if line.startswith("SCAN texts"):
         return line.endswith("INDEX 0:")
     return line.startswith(("SCAN photos", "SCAN contents")) and "COVERING INDEX" not in line

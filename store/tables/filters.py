@@ -79,9 +79,9 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """In a folder of one of these names, at any depth; `*` and `?` are wildcards, `\\*` and `\\?` the characters.
+    """In a folder of one of these names, at any depth.
 
-    "trips" is one name, "trips/2023" are consecutive ones.
+    `*` and `?` are wildcards, `\\*` and `\\?` the characters. "trips" is one name, "trips/2023" are consecutive ones.
 
     The root's own name counts as the first folder; what lies above the root does not count.
 
