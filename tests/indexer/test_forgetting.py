@@ -111,7 +111,7 @@ def test_a_file_of_marks_is_never_overwritten(photos: Path, library: Path, index
     index(photos, "--prune", "--yes")
     (first,) = backups(library)
     before = first.read_bytes()
-    file = min(photos.rglob("*.jpg"))
+    file = max(photos.rglob("*.jpg"))
     mark(library, file)
     file.unlink()
     index(photos, "--prune", "--yes")
