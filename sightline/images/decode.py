@@ -32,8 +32,8 @@ from sightline.images.scaling import (
     screen_size,
 )  # fmt: skip
 from sightline.images.to_rgb import to_srgb
-from sightline.images.upright import as_stored, turn_of, upright
-from sightline.metadata.facts import NOTHING_BESIDE, Beside, Facts, read_facts
+from sightline.images.upright import TURNS, stored, turned
+from sightline.metadata.facts import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, read_facts
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
@@ -103,7 +103,7 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-    return _tried(source, max_pixels, lambda image, file: read_facts(image, source, beside))
+    return _tried(source, max_pixels, lambda image, _: read_facts(image, source, beside))
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
@@ -120,7 +120,9 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
     def make(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
         least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
         (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
-        pixels = upright(image, file, power_of_two(min(longer // wanted, shorter))).pixels
+        scale = power_of_two(min(longer // wanted, shorter))
+        turn = _turn(facts := read_facts(image, source))
+        pixels = turned(stored(image, file, scale, facts.orientation).pixels, turn)
         return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
 
     return _tried(source, max_pixels, make)
@@ -133,11 +135,16 @@ def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     """
 
     def make(image: ImageFile.ImageFile, file: BinaryIO) -> Whole:
-        pixels, facts, _ = as_stored(image, file, scale)
-        turn = turn_of(facts)
+        turn = TURNS.get(_turn(facts := read_facts(image, source)))
+        pixels = stored(image, file, scale, facts.orientation).pixels
         return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
 
     return _tried(source, max_pixels, make)
+
+
+def _turn(facts: Facts) -> int:
+    """The orientation that the pixels are still to be turned by."""
+    return 1 if facts.format in TURNED_BY_PLUGIN else facts.orientation
 
 
 def _tried(source: BinaryIO, max_pixels: int, work: Callable[[ImageFile.ImageFile, BinaryIO], _T]) -> _T:
@@ -168,8 +175,10 @@ def _decode(
     image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
     gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
-    scale = decode_scale(image.size, need, thumbnail)
-    pixels, facts, remark = upright(image, file, scale, source, gpu, beside)
+    """Decode what was opened from `file`; the facts are those of `source`, which it may be a part of."""
+    facts = read_facts(image, source, beside)
+    pixels, remark = stored(image, file, decode_scale(image.size, need, thumbnail), facts.orientation, gpu)
+    pixels = turned(pixels, _turn(facts))
     if not thumbnail:
         return Decoded(pixels, facts, None, remark=remark)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
