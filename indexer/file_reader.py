@@ -195,7 +195,7 @@ class FileReader:
         return ReadResult(task, file, digest, content_id, facts=facts, pixels=pixels)
 
     def _facts_again(self, task: Task, source: _Source) -> Mapping[str, Any] | None:
-        """The facts of a known content from this file's header and sidecars; None where it has no header to read."""
+        """The facts of a known content from this file's header and sidecars; None without a header."""
         source.seek(0)
         with suppress(DecodeError):
             return asdict(decode_header(source, beside=_beside(task)))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
-from indexer.sidecars import ENDING, with_sidecars
+from indexer.sidecars import ENDING, Walked, with_sidecars
 from sightline.images.formats import EXTENSIONS
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
@@ -39,7 +39,7 @@ _HAS_INODES = os.name != "nt"  # Windows tells them of open files only
 
 
 class WalkedFile(NamedTuple):
-    """A regular file that may be a picture: its path relative to the root as bytes, and what it looks like.
+    """A regular file that may be a picture: its path from the root as bytes, and what it looks like.
 
     `sidecars` are its XMP sidecars, see `indexer.sidecars`; `inode` is None where a listing of a folder gives none.
     """
@@ -50,10 +50,6 @@ class WalkedFile(NamedTuple):
     inode: int | None
     ctime_ns: int
     sidecars: bytes | None
-
-
-Walked = tuple[bytes, int, int, int | None, int, bytes | None]
-"""The fields of a `WalkedFile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +249,7 @@ def _between(files: list[Walked], folders: list[tuple[bytes, Path]], device: int
 def _look(
     entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: _Scope, counts: WalkCounts
 ) -> Walked | Unreadable | Path | None:
-    """One entry: a file that may be a picture, or a sidecar, a folder to go into, a failure, or nothing of interest.
+    """One entry: a possible picture, a sidecar, a folder to go into, a failure, or nothing.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
     """
