@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.exclusions import as_meant
-from indexer.walk import Unreadable, WalkCounts, walk
+from indexer.walk import Unreadable, WalkCounts, is_passed_over, walk
 from store.errors import RootUnavailableError, SightlineError
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog, RootState
@@ -65,6 +65,9 @@ def find_targets(
         if root not in options:
             options[root] = known.options if known else WalkOptions(parts=_parts(root, inside))
         options[root] = options[root].chosen(_for_folder(choice, path, resolved), prefix)
+        if prefix and is_passed_over(root, prefix, options[root]):
+            # It is asked for: the next run of the root is to come by it, too.
+            options[root] = options[root].chosen(WalkChoice(exclude=()), prefix)
         _refuse_if_emptied(Target(root, prefix, known, options[root]), catalog, skip)
         for inner in inside:
             # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.

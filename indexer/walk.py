@@ -193,6 +193,22 @@ def walk_folders(
             counts.matched |= scope.exclusions.matched
 
 
+def is_passed_over(root: Path, prefix: bytes, options: WalkOptions) -> bool:
+    """Whether a walk of `root` would not come to the folder `prefix` in it, a path that ends with a slash."""
+    below = b""
+    for name in prefix.rstrip(b"/").split(b"/"):
+        here = options.at(below)
+        exclusions = Exclusions(options.patterns_at(below))
+        is_left_out = exclusions.leave_out(below + name, name, is_folder=True) or (name[0] == _DOT and not here.hidden)
+        around = to_bytes(to_path(to_bytes(root), below))
+        below += name + b"/"
+        if below in options.parts:
+            continue
+        if is_left_out or (not here.caches and is_other_programs_folder(around, name)):
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """A folder of the root, by its path with a slash at the end, and what is passed over in it."""

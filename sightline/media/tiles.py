@@ -50,7 +50,7 @@ class BusyError(SightlineError):
 
 
 class Held:
-    """Decoded pictures, those used last: at most `limit_bytes`, dropped `seconds` after the last use of any.
+    """Decoded pictures, those used last: at most `limit_bytes`, dropped `seconds` after the last use.
 
     One is decoded at a time, after room was made for that. Safe for use from several threads.
     """
@@ -193,7 +193,7 @@ def _decode(library: Library, content_hash: bytes, scale: int) -> Whole | None:
 
 
 def _part(pixels: NDArray[np.uint8], size: tuple[int, int], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """A part of a picture that should have `size`. It has less where a RAW file holds only a smaller preview."""
+    """A part of a picture that should have `size`; it has less where a RAW holds only a small preview."""
     (height, width, _), (left, top, right, bottom) = pixels.shape, box
     if (width, height) == size:
         return pixels[top:bottom, left:right]

@@ -133,6 +133,11 @@ def test_settings_of_the_camera(endian: str) -> None:
     assert (found.exposure, found.aperture, found.iso, found.focal) == (0.004, 2.8, 200, 85.0)
 
 
+def test_tags_are_found_in_the_directory_of_another_standard() -> None:
+    found = facts(jpeg(tiff({0x9003: text("2004:06:21 23:37:53"), 0x829D: (5, (28, 10))})))
+    assert (found.taken_at, found.taken_from, found.aperture) == ("2004-06-21T23:37:53", "original", 2.8)
+
+
 @pytest.mark.parametrize(
     ("details", "expected"),
     [
