@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.root_scan import RootScan
+from indexer.sidecars import Walked
 from indexer.summary import Summary
-from indexer.walk import WalkCounts, Walked, WalkedFile, walk_folders
+from indexer.walk import WalkCounts, WalkedFile, walk_folders
 from store.paths import display
 from store.tables.catalog import CHUNK, Catalog, KnownPhoto
 from store.tables.writer import Failed, File, Writer
@@ -104,7 +105,7 @@ class Scanner:
         counts, summary = self._counts, self._summary
         summary.other_files, summary.links = counts.other_files, counts.links
         summary.caches = {display(name): number for name, number in sorted(counts.caches.items())}
-        summary.unmatched = sorted(counts.patterns - counts.matched)
+        summary.unmatched = sorted({pattern for _, pattern in counts.patterns - counts.matched})
 
     def keep_looks(self, writer: Writer, least: int) -> None:
         """Write what files look like now that are else what they were, of each root that has so many of them."""
@@ -168,7 +169,7 @@ Others = list[tuple[Change, WalkedFile, KnownPhoto | None]]
 def changes(
     catalog: Catalog, scan: RootScan, space_id: int, counts: WalkCounts, skip: Sequence[Path]
 ) -> Iterator[tuple[int, Others]]:
-    """Walk a target: compare what files look like with what the library knows; note in `scan` what is there.
+    """Walk a target: compare files with what the library knows; note in `scan` what is there.
 
     Yields:
         For many files at a time: how many are unchanged, and all others with what they are.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
-from indexer.sidecars import ENDING, with_sidecars
+from indexer.sidecars import ENDING, Walked, with_sidecars
 from sightline.images.formats import EXTENSIONS
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
@@ -39,7 +39,7 @@ _HAS_INODES = os.name != "nt"  # Windows tells them of open files only
 
 
 class WalkedFile(NamedTuple):
-    """A regular file that may be a picture: its path relative to the root as bytes, and what it looks like.
+    """A regular file that may be a picture: its path from the root as bytes, and what it looks like.
 
     `sidecars` are its XMP sidecars, see `indexer.sidecars`; `inode` is None where a listing of a folder gives none.
     """
@@ -50,10 +50,6 @@ class WalkedFile(NamedTuple):
     inode: int | None
     ctime_ns: int
     sidecars: bytes | None
-
-
-Walked = tuple[bytes, int, int, int | None, int, bytes | None]
-"""The fields of a `WalkedFile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class WalkCounts:
         other_files: files that are no pictures.
         links: that were not followed, or lead nowhere.
         caches: how many bins and caches of other programs, by name.
-        patterns: exclude patterns that could have left something out.
+        patterns: exclude patterns that could have left something out, and where they begin.
         matched: those of them that did.
         drives: folders, by path, that lie on another device than the folder they are in.
     """
@@ -80,8 +76,8 @@ class WalkCounts:
     other_files: int = 0
     links: int = 0
     caches: dict[bytes, int] = field(default_factory=dict)
-    patterns: set[str] = field(default_factory=set)
-    matched: set[str] = field(default_factory=set)
+    patterns: set[tuple[bytes, str]] = field(default_factory=set)
+    matched: set[tuple[bytes, str]] = field(default_factory=set)
     drives: list[bytes] = field(default_factory=list)
 
 
@@ -193,6 +189,22 @@ def walk_folders(
             counts.matched |= scope.exclusions.matched
 
 
+def is_passed_over(root: Path, prefix: bytes, options: WalkOptions) -> bool:
+    """Whether a walk of `root` would not come to the folder `prefix` in it, a path that ends with a slash."""
+    below = b""
+    for name in prefix.rstrip(b"/").split(b"/"):
+        here = options.at(below)
+        exclusions = Exclusions(options.patterns_at(below))
+        is_left_out = exclusions.leave_out(below + name, name, is_folder=True) or (name[0] == _DOT and not here.hidden)
+        around = to_bytes(to_path(to_bytes(root), below))
+        below += name + b"/"
+        if below in options.parts:
+            continue
+        if is_left_out or (not here.caches and is_other_programs_folder(around, name)):
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """A folder of the root, by its path with a slash at the end, and what is passed over in it."""
@@ -204,15 +216,12 @@ class _Scope:
 
 def _scopes(options: WalkOptions, counts: WalkCounts, start: bytes) -> list[_Scope]:
     """The scopes of a walk that starts at `start`, the innermost first."""
-    made: dict[tuple[bytes, tuple[str, ...]], Exclusions] = {}
     scopes = []
     for prefix in sorted({b"", *options.parts}, key=len, reverse=True):
-        base, here = options.at(prefix)
-        if here.exclude and base.startswith(start):  # else a pattern may be meant for what is not walked
-            counts.patterns.update(here.exclude)
-        key = (base, here.exclude)
-        exclusions = made.setdefault(key, Exclusions(here.exclude, len(base))) if here.exclude else None
-        scopes.append(_Scope(prefix, here, exclusions))
+        patterns = options.patterns_at(prefix)
+        # Others may be meant for what is not walked.
+        counts.patterns.update(pattern for pattern in patterns if pattern[0].startswith(start))
+        scopes.append(_Scope(prefix, options.at(prefix), Exclusions(patterns) if patterns else None))
     return scopes
 
 
@@ -240,7 +249,7 @@ def _between(files: list[Walked], folders: list[tuple[bytes, Path]], device: int
 def _look(
     entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: _Scope, counts: WalkCounts
 ) -> Walked | Unreadable | Path | None:
-    """One entry: a file that may be a picture, or a sidecar, a folder to go into, a failure, or nothing of interest.
+    """One entry: a possible picture, a sidecar, a folder to go into, a failure, or nothing.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
     """

@@ -9,25 +9,44 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.walk_options import WalkChoice
 
 _STOP_SECONDS: Final = 60.0  # that an interrupted run has to finish its batch
 _LOCKED: Final = LibraryLockedError.exit_code
 
 
-def index_folders(
-    library: Path, folders: Iterable[str | os.PathLike[str]], *, space: str | None, exclude: Iterable[str],
-    prune: bool, yes: bool, offline: bool,
-) -> dict[str, Any]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of the indexer, as those of its command line; `space` None for the default."""
+
+    space: str | None
+    walk: WalkChoice
+    prune: bool
+    yes: bool
+    offline: bool
+
+    def as_arguments(self) -> list[str]:
+        """Return them as the command line has them."""
+        flags = [("--prune", self.prune), ("--yes", self.yes), ("--offline", self.offline)]
+        return [
+            *self.walk.as_arguments(),
+            *([f"--space={self.space}"] if self.space is not None else []),
+            *(name for name, given in flags if given),
+        ]
+
+
+def index_folders(library: Path, folders: Iterable[str | os.PathLike[str]], options: Options) -> dict[str, Any]:
     """Run `python -m indexer` and wait for its end; it ends when this process does.
 
     Args:
         library: the folder of the library.
         folders: absolute, or relative to the working directory.
-        space, exclude, prune, yes, offline: as the options of the same names; None for the default.
+        options: of the run.
 
     Returns:
         The summary of the run.
@@ -37,10 +56,6 @@ def index_folders(
         LibraryError: the run could not start or finish; the message is the indexer's own.
         KeyboardInterrupt: after the run has committed the batch at hand.
     """
-    options = [f"--exclude={pattern}" for pattern in exclude]
-    options += [f"--space={space}"] if space is not None else []
-    options += [name for name, given in (("--prune", prune), ("--yes", yes)) if given]
-    options += ["--offline"] if offline else []
     # After `--` nothing is an option, whatever a folder is called.
     places = [os.fspath(Path(folder).expanduser().absolute()) for folder in folders]
     command = [sys.executable, "-m", "indexer.supervised", "index", f"--library={library}", "--json"]
@@ -49,7 +64,7 @@ def index_folders(
     with tempfile.TemporaryFile() as messages:
         try:
             process = subprocess.Popen(
-                [*command, *options, "--", *places],
+                [*command, *options.as_arguments(), "--", *places],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages, cwd=folder, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:
@@ -64,9 +79,11 @@ def index_folders(
                 raise
         messages.seek(0)
         said = messages.read().decode("utf-8", "replace")
-    if code not in (0, 1):  # 1: done, but some files can't be indexed
+    done = json.loads(printed.splitlines()[-1]) if printed.strip() else {}
+    # 1: done, but some files can't be indexed. 2 with folders that were doubted: done, but for these.
+    if code not in (0, 1) and not (code == 2 and done.get("doubted")):
         raise (LibraryLockedError if code == _LOCKED else LibraryError)(_reason(said, code))
-    summary: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    summary: dict[str, Any] = done
     return summary
 
 

@@ -261,7 +261,7 @@ def _put_photos(
 
 
 def _signed(number: int | None) -> int | None:
-    """Bring a number of 64 bits without a sign, as file systems of networks give them, into those that SQLite has."""
+    """Give a number of 64 bits the sign that SQLite needs; network folders give large inodes."""
     return number - 2**64 if number is not None and number >= 2**63 else number
 
 

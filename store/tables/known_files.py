@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, bindparam, func, select
 
@@ -15,6 +15,16 @@ from store.tables.schema import Content, Failure, Photo, Vector
 CHUNK: Final = 500
 
 
+class IndexedFile(NamedTuple):
+    """A photo that is not missing: its hash, and what its file looked like when it was read."""
+
+    path: bytes
+    hash: bytes
+    size: int
+    mtime_ns: int
+    ctime_ns: int | None
+
+
 class KnownFiles:
     """Reads of one library's tables by path and by hash. Each call is a transaction of its own."""
 
@@ -24,7 +34,7 @@ class KnownFiles:
     def known_between(
         self, root_id: int, first: bytes, last: bytes, space_id: int, most: int, *, older: bool
     ) -> list[tuple[Any, ...]]:
-        """What the photos of a root looked like, from one path to another, both included, in byte order of paths.
+        """What photos of a root looked like, from one path to another, both included, in byte order.
 
         The fields are those of `indexer.walk.WalkedFile`. Without photos that are missing; without a time where a photo
         is not encoded in the space, or with `older` where its facts are. At most one more than `most` of them.
@@ -94,6 +104,17 @@ class KnownFiles:
             cursor: Any = connection.exec_driver_sql(query, (root_id,)).cursor
             yield from cursor
 
+    def indexed_files(self, root_id: int) -> Iterator[IndexedFile]:
+        """The photos of a root that are not missing, by path; no transaction stays open meanwhile."""
+        last = b""
+        while True:
+            with self.engine.connect() as connection:
+                rows = connection.exec_driver_sql(_INDEXED, (root_id, last, CHUNK)).all()
+            if not rows:
+                return
+            yield from (IndexedFile(*row) for row in rows)
+            last = rows[-1][0]
+
     def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
         """The id of a content and whether it has a vector in the space; None where the content is unknown."""
         with self.engine.connect() as connection:
@@ -117,6 +138,10 @@ _BETWEEN: Final = tuple(
     FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
     for condition in ("", f" AND NOT {_IS_OLDER}")
 )
+
+_INDEXED: Final = """SELECT path, hash, photos.size, mtime_ns, ctime_ns
+    FROM photos JOIN contents ON contents.id = content_id
+    WHERE root_id = ? AND path > ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
 
 # Asked once for every file that is read: built once.
 _BY_HASH = select(

@@ -222,7 +222,7 @@ _SIXTH: Final = (
     ),
     *(
         f"CREATE INDEX ix_contents_{column} ON contents ({column}) WHERE {column} IS NOT NULL"
-        for column in ("iso", "aperture", "exposure", "focal", "label")
+        for column in ("iso", "aperture", "exposure", "focal", "label", "town", "region", "country")
     ),
     """CREATE TABLE words (
       id INTEGER NOT NULL,
@@ -261,6 +261,7 @@ _SIXTH: Final = (
       FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
     ) WITHOUT ROWID""",
     "CREATE INDEX ix_left_marks_content ON left_marks (content_id)",
+    "CREATE INDEX ix_vectors_content ON vectors (content_id)",
 )  # fmt: skip
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
