@@ -79,7 +79,14 @@ def test_colour_maps_of_8_and_of_16_bits(bits: int, scale: int) -> None:
     entries[: len(known)] = known
     indices = np.asarray(palette)
     data = tiff(
-        [packed(indices, bits)], WIDTH, HEIGHT, t258=bits, t259=1, t262=3, t277=1, t320=(entries * scale).T.ravel()
+        [packed(indices, bits)],
+        WIDTH,
+        HEIGHT,
+        t258=bits,
+        t259=1,
+        t262=3,
+        t277=1,
+        t320=(entries * scale).T.ravel().tolist(),
     )
     assert off_by(decoded(data), entries[indices]) == 0
 
@@ -144,11 +151,11 @@ def test_ink_and_transparency_in_planes(bits: int, planar: int) -> None:
     most = 2**bits - 1
     ink = np.dstack([255 - RGB, np.zeros((HEIGHT, WIDTH), np.uint8)]) / 255 * most
     clear = np.dstack([RGB, np.where(np.arange(WIDTH) < 24, 255, 0)[None].repeat(HEIGHT, 0)]) / 255 * most
-    for values, photometric, extra in ((ink, 5, {}), (clear, 2, {"t338": [2]})):
+    for values, photometric, extra in ((ink, 5, [0]), (clear, 2, [2])):
         stored = np.rint(values).astype(f"<u{bits // 8}")
         parts = planes(stored) if planar == 2 else [stored.tobytes()]
         data = tiff(
-            parts, WIDTH, HEIGHT, t258=[bits] * 4, t259=1, t262=photometric, t277=4, t284=planar, **extra
+            parts, WIDTH, HEIGHT, t258=[bits] * 4, t259=1, t262=photometric, t277=4, t284=planar, t338=extra
         )  # fmt: skip
         result = decoded(data)
         assert off_by(result, RGB) <= 2 if photometric == 5 else (result.pixels[:, 24:] == 255).all()
