@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from sightline.images.formats import EXTENSIONS
+from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
 from store.paths import to_bytes
 
 # Common beside pictures and never pictures, where the system's type tables are silent.
@@ -22,12 +22,6 @@ _OTHER = frozenset(
     .md .modd .moff .npy .npz .nfo .onnx .parquet .part .pickle .pkl .plist .pp3 .properties .pt .pth .py .safetensors
     .sqlite .srt .thm .tmp .toml .txt .url .vcf .xmp .yaml .yml""".split()
 )
-# Pictures Sightline can't read: worth a line among the failures, so that nobody wonders where they went.
-_FOREIGN = frozenset(
-    """.3fr .arw .cr2 .cr3 .dng .eps .exr .hdr .ico .jxl .nef .nrw .orf .pcx .pef .pgm .ppm .psd .qoi .raf .raw .rw2
-    .srw .svg .tga .xcf""".split()
-)
-_SNIFF = 32
 _USUAL = frozenset(map(os.fsencode, EXTENSIONS))
 _DOT = ord(".")
 _path = attrgetter("path")
@@ -203,7 +197,7 @@ def _look(
 def may_be_picture(path: Path) -> bool:
     """Whether a file is worth reading: by its extension in any case, or without one by its first bytes."""
     extension = path.suffix.lower()
-    if extension in EXTENSIONS or extension in _FOREIGN:
+    if extension in EXTENSIONS or extension in UNREAD_EXTENSIONS:
         return True
     if not extension:
         return _has_picture_bytes(path)
@@ -214,11 +208,10 @@ def may_be_picture(path: Path) -> bool:
 def _has_picture_bytes(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(_SNIFF)
+            head = file.read(SNIFF)
     except OSError:
         return True  # the reader will say why it can't be read
-    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")
-    return head.startswith(starts) or head[8:12] == b"WEBP" or head[4:8] == b"ftyp"
+    return begins_like_picture(head)
 
 
 def _excluded(name: str, relative: bytes, patterns: Sequence[str]) -> bool:

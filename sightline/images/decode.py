@@ -22,7 +22,8 @@ from sightline.images import jpeg
 from sightline.images.dominant_colour import dominant
 from sightline.images.errors import DecodeError, explained
 from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
-from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture
+from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, open_shown, raw_facts
+from sightline.images.raw import Rendered
 from sightline.images.scaling import THUMBNAIL_SIDE, decode_scale, power_of_two, rounded_size
 from sightline.images.to_rgb import reducible, to_rgb, to_srgb
 
@@ -41,19 +42,17 @@ class Decoded:
     """A decoded picture.
 
     `pixels`: (height, width, 3) uint8, upright, contiguous and writable, in the file's own RGB space: the models were
-    trained on pictures whose colour profile was ignored. `thumbnail`: a baseline JPEG in sRGB without any metadata.
-    `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail.
+    trained on pictures whose colour profile was ignored. `original`: height and width of the whole picture, upright,
+    which `pixels` are a power of two smaller than: that of the facts, but for a raw file, whose preview it is.
+    `thumbnail`: a baseline JPEG in sRGB without any metadata. `colour`: the dominant colour of the thumbnail, 0xRRGGBB
+    in sRGB; None without a thumbnail.
     """
 
     pixels: NDArray[np.uint8]
     facts: Facts
+    original: tuple[int, int]
     thumbnail: bytes | None
     colour: int | None = None
-
-    @property
-    def original(self) -> tuple[int, int]:
-        """Height and width of the whole picture, upright: what `pixels` are a power of two smaller than."""
-        return self.facts.height, self.facts.width
 
 
 def decode(
@@ -71,9 +70,9 @@ def decode(
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    image = open_picture(source, max_pixels)
+    image, source, raw = open_shown(source, max_pixels, beside)
     try:
-        return _decode(image, source, need, thumbnail, gpu, beside)
+        return _decode(image, source, raw, need, thumbnail, gpu, beside)
     # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
     except Exception as error:  # BLE001 does not mind, as it is raised again
         raise explained(error, image.size) from error
@@ -84,6 +83,8 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
+    if (facts := raw_facts(source, max_pixels, beside)) is not None:
+        return facts
     image = open_picture(source, max_pixels)
     try:
         return read_facts(
@@ -103,37 +104,40 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
     """
     if side < 1:
         raise ValueError(f"side is {side}; it is the longest side of a preview in pixels, at least 1")
-    image = open_picture(source, max_pixels)
+    image, source, raw = open_shown(source, max_pixels)
     try:
         shorter, longer = sorted(image.size)
-        pixels, _ = _upright_at(image, source, power_of_two(min(longer // side, shorter)))
+        pixels, _ = _upright_at(image, source, power_of_two(min(longer // side, shorter)), raw)
         return jpeg.encoded(_for_screens(pixels, image, side), _PREVIEW_QUALITY)
     except Exception as error:  # as in decode
         raise explained(error, image.size) from error
 
 
 def _decode(
-    image: ImageFile.ImageFile, source: BinaryIO, need: int, thumbnail: bool, gpu: GpuJpegDecoder | None,
-    beside: Beside,
+    image: ImageFile.ImageFile, source: BinaryIO, raw: Rendered | None, need: int, thumbnail: bool,
+    gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
-    pixels, facts = _upright_at(image, source, decode_scale(image.size, need, thumbnail), gpu, beside)
+    size = image.size
+    pixels, facts = _upright_at(image, source, decode_scale(size, need, thumbnail), raw, gpu, beside)
+    original = (facts.height, facts.width) if raw is None else raw.upright(size)
     if not thumbnail:
-        return Decoded(pixels, facts, None)
+        return Decoded(pixels, facts, original, None)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE)
-    return Decoded(pixels, facts, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture))
+    return Decoded(pixels, facts, original, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture))
 
 
 def _upright_at(
     image: ImageFile.ImageFile,
     source: BinaryIO,
     scale: int,
+    raw: Rendered | None = None,
     gpu: GpuJpegDecoder | None = None,
     beside: Beside = NOTHING_BESIDE,
 ) -> tuple[NDArray[np.uint8], Facts]:
     """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
     if image.format == "PNG":
         image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
-    facts = read_facts(image, beside)
+    facts = read_facts(image, beside) if raw is None else raw.facts
     is_jpeg = image.format in ("JPEG", "MPO")
     pixels = None
     if is_jpeg and image.mode in ("L", "RGB") and scale in jpeg.SCALES:
@@ -147,7 +151,8 @@ def _upright_at(
     else:
         width, height = rounded_size(image.size, scale)
         pixels = np.ascontiguousarray(pixels[:height, :width])
-    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, facts.orientation)), facts
+    turn = facts.orientation if raw is None else raw.turn
+    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, turn)), facts
 
 
 def _in_rgb(image: ImageFile.ImageFile) -> bool:

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, Final
 
 from PIL import ExifTags, Image
 
-TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "TIFF"})
-"""Formats whose plugin turns the pixels upright itself: turning them by EXIF again would be once too often."""
+TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "JXL", "PSD", "TIFF"})
+"""Formats whose pixels come upright from their readers: turning them by EXIF again would be once too often."""
 
 MAX_TEXT: Final = 200
 

@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Final
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, Final, TypeVar
 
 import pillow_heif
 from PIL import Image, ImageFile
 
+from sightline.images import ico, jxl, pnm, psd, raw, tga
 from sightline.images.errors import DecodeError, explained
+from sightline.images.exif import NOTHING_BESIDE, Beside, Facts
+from sightline.images.formats import not_read
 
 ALLOWED_FORMATS: Final[tuple[str, ...]] = (
-    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000",
+    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "PSD", "JXL",
+    "ICO", "PPM", "PCX", "TGA",
 )  # fmt: skip
-"""Pillow plugins that may see a file, tried in this order. JPEG includes MPO. AVIF goes before HEIF, because both
-claim the brand "mif1" and the HEIF plugin would open an AVIF it cannot decode."""
+"""Readers that may see a file, tried in this order. JPEG includes MPO. AVIF goes before HEIF, because both claim the
+brand "mif1" and the HEIF plugin would open an AVIF it cannot decode. TGA is last: it has no magic number."""
 
 DEFAULT_MAX_PIXELS: Final = 200_000_000
 """The largest phone sensors give 16320 x 12240, 199.8 megapixels. As RGB in memory that is 0.8 GB."""
 
-_KNOWN: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG 2000"
+# Readers of our own, in the form of Pillow's plugins; not in its registry, which is of the whole process.
+_OWN: Final[Mapping[str, tuple[Callable[[BinaryIO, str], ImageFile.ImageFile], Callable[[bytes], bool]]]] = {
+    "PSD": (psd.PsdImageFile, psd.accept),
+    "JXL": (jxl.JxlImageFile, jxl.accept),
+    "ICO": (ico.IcoImageFile, ico.accept),
+    "PPM": (pnm.PnmImageFile, pnm.accept),
+    "TGA": (tga.TgaImageFile, tga.accept),
+}
+_T = TypeVar("_T")
+_PREFIX: Final = 16  # what Pillow gives its plugins
+_SNIFF: Final = 512
 
 # All plugins now, on one thread: Pillow would import them on the first open, in whichever thread gets there.
 Image.init()
 # One decoder thread a picture: the callers' threads already keep every core busy. Only the picture itself is wanted.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+
+
+def open_shown(
+    source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE
+) -> tuple[ImageFile.ImageFile, BinaryIO, raw.Rendered | None]:
+    """Open a picture, or what a camera shows of its raw file; with the source of that, and the raw file's own facts.
+
+    Raises:
+        DecodeError: it can't be opened.
+    """
+    shown = _raw(lambda: raw.rendered(source, max_pixels, beside))
+    source = source if shown is None else shown.source
+    return open_picture(source, max_pixels), source, shown
+
+
+def raw_facts(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE) -> Facts | None:
+    """Read the facts of a raw file, and its picture only where nothing else tells its size; None for any other file.
+
+    Raises:
+        DecodeError: it can't be opened.
+    """
+    return _raw(lambda: raw.header_facts(source, max_pixels, beside))
+
+
+def _raw(read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except raw.RawError as error:
+        raise DecodeError("open", str(error)) from error
+    except Exception as error:
+        raise explained(error, None, "RAW") from error
 
 
 def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
@@ -34,14 +80,14 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     """
     try:
         source.seek(0)
-        prefix = source.read(16)
+        head = source.read(_SNIFF)
     except OSError as error:
         raise DecodeError("read", f"the file could not be read: {error.strerror or error}") from error
-    if not prefix:
+    if not head:
         raise DecodeError("open", "the file is empty")
-    problem = DecodeError("open", f"not a picture format Sightline reads ({_KNOWN})")
+    prefix, problem = head[:_PREFIX], DecodeError("open", not_read(head))
     for name in ALLOWED_FORMATS:
-        factory, accept = Image.OPEN[name]
+        factory, accept = _OWN.get(name) or Image.OPEN[name]
         verdict = accept is None or accept(prefix)
         if isinstance(verdict, str) or not verdict:
             continue  # a string says that this build of Pillow lacks the codec
