@@ -101,7 +101,10 @@ def build(folder: Path, rows: int, seed: int = 0) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -1000000")
         connection.execute("BEGIN")
-        connection.execute("INSERT INTO roots VALUES (1, x'2f70686f746f73', '/photos', '2026', NULL, 0)")
+        connection.execute(
+            "INSERT INTO roots (id, path, display, added_at, settled_photo_id) "
+            "VALUES (1, x'2f70686f746f73', '/photos', '2026', 0)"
+        )
         _insert(connection, "contents", contents(rows, pick), COLUMNS)
         _insert(connection, "photos", _photos(pick, rows), (
             "root_id", "path", "display", "content_id", "size", "mtime_ns", "missing_since", "folder", "name", "ext",

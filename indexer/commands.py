@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
+from indexer.signals import INTERRUPTED, stop_on_signals
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
 
-DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, SOME_FAILED, COULD_NOT = 0, 1, 2
 log = logging.getLogger("indexer")
 
 
@@ -69,6 +69,7 @@ library_option = click.option(
     "--library", "library_path", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR",
     help="The library's folder. Default: SIGHTLINE_LIBRARY, else the user's data folder.",
 )  # fmt: skip
+yes_option = click.option("--yes", is_flag=True, help="Forget without asking, also where marks are lost.")
 json_option = click.option("--json", "as_lines", is_flag=True, help="Print JSON on stdout: one object a line.")
 
 
@@ -141,8 +142,9 @@ def cli() -> None:
     "--prune",
     is_flag=True,
     help="Forget photos of these folders that are missing. A picture that no photo is left of loses its tags and its "
-    "being a favourite for good.",
+    "being a favourite for good; that is asked first.",
 )
+@yes_option
 @click.option("--offline", is_flag=True, help="Use no network, even where weights are missing.")
 @json_option
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
@@ -150,13 +152,15 @@ def cli() -> None:
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
     batch_size: int | None, workers: int | None, decode_on: str, exclude: tuple[str, ...], hidden: bool,
-    follow_symlinks: bool, dry_run: bool, prune: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    follow_symlinks: bool, dry_run: bool, prune: bool, yes: bool, offline: bool, as_lines: bool, verbose: int,
+    quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
     Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
     is at work on the library, 130 or 143 interrupted.
     """
+    from indexer.asking import Question
     from indexer.pipeline import Options, Pipeline
     from indexer.progress_bar import RunScreen, print_summary
     from indexer.walk import WalkOptions
@@ -168,7 +172,7 @@ def index(
     path = (library_path or default_library()).expanduser().absolute()
     walk = WalkOptions(exclude, hidden, follow_symlinks)
     if dry_run:
-        return _dry_run(folders, path, walk, space, offline, as_lines)
+        return _dry_run(folders, path, walk, space, offline, as_lines, prune)
     _check_before_creating(folders, path, walk)
     spec = space or _default_space(path, device)
     from store.library import Library
@@ -180,8 +184,9 @@ def index(
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
-            pipeline = Pipeline(library, model, options, screen.show, gpu=gpu)
-            with _stop_on_signals(pipeline.stop.set, screen.note) as received:
+            question = Question(yes=yes, before=screen.hide)
+            pipeline = Pipeline(library, model, options, screen.show, gpu=gpu, may_lose=question)
+            with stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:
         click.echo(
@@ -192,6 +197,8 @@ def index(
     if received:
         click.echo("Stopped after the batch at hand. Run the same command to go on where it left off.", err=True)
         return received[0]
+    if question.refusal is not None:
+        raise question.refusal
     return SOME_FAILED if summary.failed else DONE
 
 
@@ -234,44 +241,26 @@ def _default_space(path: Path, device: str) -> str:
     return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
 
 
-def _dry_run(folders: Sequence[Path], path: Path, walk: Any, space: str | None, offline: bool, as_lines: bool) -> int:
+def _dry_run(
+    folders: Sequence[Path], path: Path, walk: Any, space: str | None, offline: bool, as_lines: bool, prune: bool
+) -> int:  # fmt: skip
     from indexer.dry_run import plan
+    from indexer.forget import say_what_goes
 
     key = None
     if space is not None:
         from sightline.models.resolve import resolve
 
         key = resolve(space, offline=offline).identity().key
-    for change, target, relative in plan(folders, path, walk, key):
+    forgotten: list[int] | None = [] if prune else None
+    for change, target, relative in plan(folders, path, walk, key, forgotten):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:
             click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
+    if forgotten is not None:
+        say_what_goes(path, forgotten, as_lines)
     return DONE
-
-
-@contextmanager
-def _stop_on_signals(stop: Callable[[], None], note: Callable[[str], None]) -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM asks for a stop after the batch; the second SIGINT stops now.
-
-    Yields:
-        A list that receives the exit code when a signal came.
-    """
-    received: list[int] = []
-
-    def handle(number: int, _frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(INTERRUPTED if number == signal.SIGINT else TERMINATED)
-        stop()
-        note("Stopping after this batch; once more to stop now.")
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _set_up_logging(verbose: int, quiet: bool) -> None:
@@ -332,14 +321,18 @@ def verify(library_path: Path | None, as_lines: bool) -> int:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @library_option
-def forget(folder: Path, library_path: Path | None) -> None:
+@yes_option
+@click.option("--dry-run", is_flag=True, help="Say what would be forgotten and lost; change nothing.")
+def forget(folder: Path, library_path: Path | None, yes: bool, dry_run: bool) -> None:
     """Remove FOLDER and its photos from the library. The pictures themselves are never touched.
 
-    Tags and favourites of pictures that lie nowhere else go for good; `python -m search_ui export-marks` keeps them.
+    Tags, favourites and other marks of pictures that lie nowhere else go for good. That is asked first, and all marks
+    are written to `marks-before-DATE.json` in the library's folder, which `python -m search_ui import-marks` reads.
     """
     from indexer.forget import forget_folder
 
-    forget_folder((library_path or default_library()).expanduser().absolute(), folder)
+    path = (library_path or default_library()).expanduser().absolute()
+    forget_folder(path, folder, yes=yes, dry_run=dry_run)
 
 
 def _open(library_path: Path | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from indexer.finish import missing_for_good
 from indexer.roots import Target, find_targets
 from indexer.scanner import RootScan, changes
 from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
@@ -13,13 +14,20 @@ from store.tables.catalog import Catalog
 
 
 def plan(
-    folders: Sequence[Path], library_path: Path, options: WalkOptions, key: str | None = None
+    folders: Sequence[Path],
+    library_path: Path,
+    options: WalkOptions,
+    key: str | None = None,
+    forgotten: list[int] | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
     """What would be read or is gone, for the space with this identity `key`; None is the library's own.
 
+    Where `forgotten` is a list, it receives the ids of photos that a prune would forget.
+
     Yields:
-        (`new`, `changed`, `back`, `unencoded`, `outdated` or `gone`, root, path under it). A new path may turn out to
-        hold a known content; unencoded ones have no vector in the space; of outdated ones the header is read again.
+        (`new`, `changed`, `back`, `unencoded`, `outdated`, `gone` or `missing`, root, path under it). A new path may
+        turn out to hold a known content; unencoded ones have no vector in the space; of outdated ones the header is
+        read again; missing ones, which only a prune asks for, were gone before.
 
     Raises:
         FolderError, RootUnavailableError: as the run itself would.
@@ -34,7 +42,7 @@ def plan(
     with Library.open(library_path) as library:
         space_id = _space_id(library.catalog, key)
         for target in find_targets(folders, library.catalog, options, skip):
-            yield from _plan_target(library.catalog, target, space_id, options, skip)
+            yield from _plan_target(library.catalog, target, space_id, options, skip, forgotten)
 
 
 def _space_id(catalog: Catalog, key: str | None) -> int:
@@ -46,7 +54,12 @@ def _space_id(catalog: Catalog, key: str | None) -> int:
 
 
 def _plan_target(
-    catalog: Catalog, target: Target, space_id: int, options: WalkOptions, skip: Sequence[Path]
+    catalog: Catalog,
+    target: Target,
+    space_id: int,
+    options: WalkOptions,
+    skip: Sequence[Path],
+    forgotten: list[int] | None,
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
@@ -57,3 +70,9 @@ def _plan_target(
     for photo_id, path in catalog.present_photos(root_id):
         if scan.lacks(photo_id, path):
             yield "gone", target.root, path
+            if forgotten is not None:
+                forgotten.append(photo_id)
+    if forgotten is not None:
+        for photo_id, path in missing_for_good(catalog, scan):
+            yield "missing", target.root, path
+            forgotten.append(photo_id)

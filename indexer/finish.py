@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from indexer.roots import emptied_root_error
 from indexer.scanner import RootScan
 from indexer.summary import Summary
 from store.library import Library
-from store.paths import to_bytes, to_path
+from store.marks_backup import back_up_marks
+from store.paths import display, to_bytes, to_path
+from store.tables.catalog import Catalog
+from store.tables.losses import Losses, losses
 from store.tables.writer import Failed, Writer
 
 log = logging.getLogger(__name__)
@@ -20,11 +23,16 @@ log = logging.getLogger(__name__)
 class Finisher:
     """Finishes a run whose walks came to their end; only `save_vectors` is for every run."""
 
-    def __init__(self, library: Library, writer: Writer, space_id: int, summary: Summary) -> None:
+    def __init__(
+        self, library: Library, writer: Writer, space_id: int, summary: Summary,
+        may_lose: Callable[[Losses, int], bool],
+    ) -> None:  # fmt: skip
+        """`may_lose`: asked, with how many photos a prune would forget, whether marks may be lost with them."""
         self._library = library
         self._writer = writer
         self._space_id = space_id
         self._summary = summary
+        self._may_lose = may_lose
         self._gone: list[int] = []
 
     def mark_missing(self, scans: Sequence[RootScan]) -> list[Failed]:
@@ -73,12 +81,13 @@ class Finisher:
 
     def _prune(self, scans: Sequence[RootScan]) -> None:
         """Forget what is missing below this run's folders; not what is only unreadable, excluded or hidden."""
-        photo_ids = [
-            photo_id
-            for scan in scans
-            for photo_id, path in self._library.catalog.missing_photos(scan.root_id)
-            if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path))
-        ]
+        catalog = self._library.catalog
+        photo_ids = [photo_id for scan in scans for photo_id, _ in missing_for_good(catalog, scan)]
+        if lost := losses(catalog.engine, photo_ids):
+            if not self._may_lose(lost, len(photo_ids)):
+                self._summary.not_forgotten = len(photo_ids)
+                return
+            self._summary.marks_file = display(to_bytes(back_up_marks(self._library)))
         self._library.forget_pictures(self._writer.prune(photo_ids))
         self._summary.forgotten = len(photo_ids)
 
@@ -98,6 +107,13 @@ class Finisher:
             self._library.vectors.save(self._space_id)
         except OSError as error:  # a cache: searches make it again
             log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+
+
+def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
+    """Yield the id and path of each photo that is missing where a scan looked, and whose file is really gone."""
+    for photo_id, path in catalog.missing_photos(scan.root_id):
+        if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path)):
+            yield photo_id, path
 
 
 def _is_gone(path: Path) -> bool:

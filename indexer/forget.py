@@ -1,36 +1,83 @@
-"""Removal of a folder from a library: `forget`."""
+"""Forgetting: a folder of a library (`forget`), and what a `--prune` would forget."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from indexer.asking import Question, what_goes
+from sightline.humanize import count
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library
 from store.lock import locked
+from store.marks_backup import back_up_marks
 from store.paths import to_bytes
+from store.tables.losses import losses
+from store.tables.records import RootState
 from store.tables.writer import Writer
 
 
-def forget_folder(path: Path, folder: Path) -> None:
+def forget_folder(path: Path, folder: Path, *, yes: bool, dry_run: bool) -> None:
     """Remove a root, and what only it held, from the library at `path`.
 
+    Args:
+        path: the library's folder.
+        folder: the root.
+        yes: without asking where marks would be lost.
+        dry_run: only say what would be lost.
+
     Raises:
-        SightlineError: the library has no such root.
+        SightlineError: the library has no such root, or marks would be lost and nobody can be asked.
     """
     if not (path / DATABASE).exists():
         raise LibraryError(f"There is no library in {path}.")
+    if dry_run:
+        with Library.open(path) as library:
+            ids = library.catalog.photo_ids(_root(library, folder).id)
+        say_what_goes(path, ids, as_lines=False)
+        return
     with locked(path), Library.create(path) as library:
-        wanted = {to_bytes(folder.absolute()), to_bytes(folder.resolve())}
-        roots = library.catalog.roots()
-        found = next((root for root in roots if root.path in wanted), None)
-        if found is None:
-            names = ", ".join(root.display for root in roots) or "none"
-            raise SightlineError(f"The library {path} has no folder {folder}; it has: {names}")
-        writer = Writer(library.catalog.engine)
-        count = writer.forget_root(found.id)
-        library.forget_pictures(writer.prune([]))
+        root = _root(library, folder)
+        ids = library.catalog.photo_ids(root.id)
+        lost, question = losses(library.catalog.engine, ids), Question(yes=yes)
+        if lost:
+            if not question(lost, len(ids)):
+                if question.refusal is not None:
+                    raise question.refusal
+                click.echo("Nothing was forgotten.", err=True)
+                return
+            click.echo(f"All marks are kept in {back_up_marks(library)}", err=True)
+        library.forget_pictures(Writer(library.catalog.engine).forget_root(root.id))
         for space in library.catalog.spaces():
             library.vectors.save(space.id)
-    click.echo(f"Forgot {found.display} and its {count} photos. The files themselves were not touched.", err=True)
+    click.echo(
+        f"Forgot {root.display} and its {count(len(ids), 'photo')}. The files themselves were not touched.", err=True
+    )
+
+
+def _root(library: Library, folder: Path) -> RootState:
+    wanted = {to_bytes(folder.absolute()), to_bytes(folder.resolve())}
+    roots = library.catalog.roots()
+    found = next((root for root in roots if root.path in wanted), None)
+    if found is None:
+        names = ", ".join(root.display for root in roots) or "none"
+        raise SightlineError(f"The library {library.path} has no folder {folder}; it has: {names}")
+    return found
+
+
+def say_what_goes(path: Path, photo_ids: list[int], as_lines: bool) -> None:
+    """Say what would be lost with photos, for `--dry-run`; as JSON on stdout, else on stderr.
+
+    A file that moved is among them, as nothing was read that could tell: it keeps its marks.
+    """
+    if not (path / DATABASE).exists():
+        return
+    with Library.open(path) as library:
+        lost = losses(library.catalog.engine, photo_ids)
+    if as_lines:
+        click.echo(json.dumps({"would_forget": len(photo_ids), "would_lose": asdict(lost)}))
+    else:
+        click.echo(what_goes(lost, len(photo_ids)), err=True)

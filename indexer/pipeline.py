@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.batcher import Batches
+from indexer.edits import Edits
 from indexer.finish import Finisher
 from indexer.progress_writer import ProgressWriter
 from indexer.roots import Target, find_targets
@@ -31,6 +32,7 @@ from sightline.models.resolve import Model
 from store.library import Library
 from store.paths import display, to_bytes
 from store.progress import Progress
+from store.tables.losses import Losses
 from store.tables.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Pipeline:
         report: Callable[[Progress], None] = lambda progress: None,
         encoder: ImageEncoder | None = None,
         gpu: GpuJpegDecoder | None = None,
+        may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
     ) -> None:
         """Prepare a run.
 
@@ -85,6 +88,7 @@ class Pipeline:
             report: called with the progress after every file.
             encoder: of the same model, if it is loaded already; else the run loads it when it first needs it.
             gpu: decodes JPEGs too; it then says how many threads read.
+            may_lose: whether a prune that forgets so many photos may lose marks; asked only where it would.
         """
         self.summary = Summary()
         self.stop = threading.Event()
@@ -96,6 +100,7 @@ class Pipeline:
         self._encoder = encoder
         self._owns_encoder = encoder is None
         self._gpu = gpu
+        self._may_lose = may_lose
         self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
         self._reader: FileReader | None = None
         self._batches = Batches(options.batch_size)
@@ -116,6 +121,7 @@ class Pipeline:
         skip = [self._library.path]
         targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
         self._space_id = self._writer.add_space(self._model.identity())
+        self._edits = Edits(self._library, self._space_id)
         run_id = self._writer.start_run(self._space_id)
         state = "failed"
         try:
@@ -146,7 +152,7 @@ class Pipeline:
             if self._reader is not None:
                 self._reader.close()
         self._progress.enter("finishing")
-        finisher = Finisher(self._library, self._writer, self._space_id, self.summary)
+        finisher = Finisher(self._library, self._writer, self._space_id, self.summary, self._may_lose)
         if not self.stop.is_set():
             self._failed.extend(finisher.mark_missing(scans))
             self._commit()
@@ -246,6 +252,7 @@ class Pipeline:
                 self._linked += 1
         elif content != task.old_content:
             self.summary.changed += 1
+            self._edits.note(self._ready[-1])
         elif task.was_missing:
             self.summary.restored += 1
         else:
@@ -306,7 +313,9 @@ class Pipeline:
 
     def _commit(self) -> None:
         with self._progress.waiting("write"):
-            self._writer.commit(self._space_id, self._ready, self._failed)
+            outcome = self._writer.commit(self._space_id, self._edits.judged(self._ready), self._failed)
+        self.summary.marks_carried += outcome.carried
+        self.summary.marks_left += outcome.left
         for item in self._ready:
             self._get_reader().in_flight.remove(item.hash)
         self._ready, self._failed = [], []

@@ -57,6 +57,10 @@ class RunScreen:
         """A line above the bar."""
         self._console.print(text, markup=False)
 
+    def hide(self) -> None:
+        """Take the bar away for good, so that something can be asked."""
+        self._progress.stop()
+
     def __enter__(self) -> RunScreen:
         self._progress.start()
         return self
@@ -99,6 +103,17 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
             f"Searches use the old model: {space} has not seen {summary.not_in_space} pictures of the library "
             "yet. Index their folders with the same --space."
         )
+    if summary.marks_left:
+        changed = "1 marked picture" if summary.marks_left == 1 else f"{summary.marks_left} marked pictures"
+        theirs = "its" if summary.marks_left == 1 else "their"
+        lines.append(
+            f"{changed} changed; {theirs} marks stayed with the old version. `status` lists them, and "
+            "`python -m search_ui left-marks` moves or deletes them."
+        )
+    if summary.marks_file:
+        lines.append(f"All marks as they were before are in {summary.marks_file}")
+    if summary.not_forgotten:
+        lines.append(f"{summary.not_forgotten} missing photos were not forgotten.")
     if summary.failed:
         lines.append("Why files failed: python -m indexer failures")
     lines.append(f"Library {library}, model {space}.")

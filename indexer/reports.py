@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sightline.left_marks import left_marks_record, left_marks_text
 from store import progress
 from store.library import DATABASE, Library
 from store.lock import is_indexing
@@ -32,6 +33,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         default = catalog.default_space()
         counts = catalog.counts(default.id if default else None)
         roots, spaces, last = catalog.roots(), catalog.spaces(), catalog.last_run()
+        left = library.marks.left()
     running, now = is_indexing(library.path), progress.read(library.path)
     if as_lines:
         _print_json(
@@ -46,6 +48,7 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
                             "index": library.vectors.facts(space.id)} for space in spaces],
                 "last_run": last,
+                "left_marks": [left_marks_record(each) for each in left],
             }
         )  # fmt: skip
         return
@@ -64,6 +67,8 @@ def print_status(library: Library, as_lines: bool) -> None:
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
+    for each in left:
+        click.echo(f"Left      {left_marks_text(each)}")
 
 
 def _index(facts: EngineFacts | None) -> str:

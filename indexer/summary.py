@@ -21,6 +21,10 @@ class Summary:
         failed_now: those of them that failed in this run.
         missing: photos that this run found gone.
         forgotten: photos that `--prune` removed.
+        not_forgotten: photos that it would have removed, but nobody said yes to what would be lost with them.
+        marks_carried: pictures whose file changed and that kept their tags, being a favourite, or selections.
+        marks_left: pictures with marks whose file holds another picture now; the marks stayed with the old one.
+        marks_file: where marks were written before any were lost; empty where none were.
         encoded: pictures that went through the model.
         not_in_space: pictures of the library without a vector in this space, for which searches keep to their old one.
         other_files: files passed over as no pictures.
@@ -40,6 +44,10 @@ class Summary:
     failed_now: int = 0
     missing: int = 0
     forgotten: int = 0
+    not_forgotten: int = 0
+    marks_carried: int = 0
+    marks_left: int = 0
+    marks_file: str = ""
     encoded: int = 0
     not_in_space: int = 0
     other_files: int = 0

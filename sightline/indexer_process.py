@@ -20,14 +20,14 @@ _LOCKED: Final = LibraryLockedError.exit_code
 
 def index_folders(
     library: Path, folders: Iterable[str | os.PathLike[str]], *, space: str | None, exclude: Iterable[str],
-    prune: bool, offline: bool,
+    prune: bool, yes: bool, offline: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Run `python -m indexer` and wait for its end; it ends when this process does.
 
     Args:
         library: the folder of the library.
         folders: absolute, or relative to the working directory.
-        space, exclude, prune, offline: as the options of the same names; None for the default.
+        space, exclude, prune, yes, offline: as the options of the same names; None for the default.
 
     Returns:
         The summary of the run.
@@ -39,7 +39,7 @@ def index_folders(
     """
     options = [f"--exclude={pattern}" for pattern in exclude]
     options += [f"--space={space}"] if space is not None else []
-    options += ["--prune"] if prune else []
+    options += [name for name, given in (("--prune", prune), ("--yes", yes)) if given]
     options += ["--offline"] if offline else []
     # After `--` nothing is an option, whatever a folder is called.
     places = [os.fspath(Path(folder).expanduser().absolute()) for folder in folders]

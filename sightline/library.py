@@ -89,7 +89,7 @@ class Library:
 
     def index(
         self, folders: Iterable[str | os.PathLike[str]], *, space: str | None = None, exclude: Iterable[str] = (),
-        prune: bool = False,
+        prune: bool = False, yes: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         """Index folders of pictures: run the indexer as a process of its own and wait for it.
 
@@ -100,17 +100,22 @@ class Library:
             space: the model: the name of a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's
                 own; in a new library the one recommended for this machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`.
-            prune: forget photos of these folders that are missing, and the tags of pictures without any photo left.
+            prune: forget photos of these folders that are missing, and pictures without any photo left.
+            yes: also where tags, favourites or other marks are lost with them; `marks_file` of the counts then says
+                where they were written before.
 
         Returns:
             The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...
 
         Raises:
-            LibraryError: the run could not start or finish, or another indexer is at work; the message says why.
+            LibraryError: the run could not start or finish, another indexer is at work, or `prune` would lose marks
+                without `yes`; the message says why.
 
         Example: `library.index(["photos"])["added"]`
         """
-        return index_folders(self.path, folders, space=space, exclude=exclude, prune=prune, offline=self._offline)
+        return index_folders(
+            self.path, folders, space=space, exclude=exclude, prune=prune, yes=yes, offline=self._offline
+        )
 
     # -- searching ----------------------------------------------------------------------------------------------
 

@@ -112,6 +112,47 @@ def searches(deleted: Sequence[str], as_json: bool) -> None:
     )
 
 
+@click.command("left-marks")
+@_ids_argument
+@click.option("--all", "everything", is_flag=True, help="All of them, not only IDs.")
+@click.option("--move", is_flag=True, help="Give them to the picture that lies at their path now.")
+@click.option("--delete", is_flag=True, help="Delete them.")
+@json_option
+@library_option
+def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, as_json: bool) -> None:
+    """List marks of pictures whose file holds another picture now, move them to that one, or delete them.
+
+    IDs are those of the old pictures, as this command and `python -m indexer status` list them.
+    """
+    from search_ui.runtime.services import services
+    from sightline.humanize import count
+    from sightline.left_marks import left_marks_record, left_marks_text
+    from store.tables.marks import MarksError
+
+    if move and delete:
+        raise click.UsageError("--move and --delete can't go together: say one of them.")
+    if (move or delete) and bool(ids) == everything:
+        raise click.UsageError("Say which marks: IDs, or --all.")
+    marks = services().library().marks
+    left = marks.left()
+    if unknown := set(ids) - {each.content_id for each in left}:
+        shown = ", ".join(map(str, sorted(unknown)))
+        raise MarksError(f"No marks were left behind by picture {shown}. `left-marks` without IDs lists who did.")
+    chosen = [each for each in left if not ids or each.content_id in ids]
+    if move:
+        done = marks.move_left(chosen)
+        click.echo(f"Marks of {count(done, 'picture')} moved", err=True)
+        if still := {each.content_id for each in chosen if each.now is None}:
+            click.echo(f"Left: marks of {count(len(still), 'picture')} whose file is missing or not known", err=True)
+    elif delete:
+        click.echo(f"Marks of {count(marks.drop_left(chosen), 'picture')} deleted", err=True)
+    else:
+        write_lines(
+            json.dumps(left_marks_record(each), ensure_ascii=False) if as_json else left_marks_text(each)
+            for each in chosen
+        )
+
+
 @click.command("export-marks")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @library_option
@@ -121,13 +162,13 @@ def export_marks(file: Path) -> None:
     Pictures are named by their content, photos by their place too.
     """
     from search_ui.runtime.services import services
-    from store.files import replace_file
+    from store.marks_backup import write_marks
 
-    text = json.dumps(services().library().marks.export(), ensure_ascii=False, indent=1)
+    marks = services().library().marks.export()
     if str(file) == "-":
-        write_lines([text])
+        write_lines([json.dumps(marks, ensure_ascii=False, indent=1)])
     else:
-        replace_file(file.absolute(), lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
+        write_marks(file.absolute(), marks)
 
 
 @click.command("import-marks")
@@ -152,10 +193,13 @@ def import_marks(file: Path) -> int:
         count(done.favourites, "favourite"),
         f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
         count(done.set_aside, "photo set aside", "photos set aside"),
+        *([count(done.selected, "picture of a selection", "pictures of selections")] if done.selected else []),
     )
     click.echo(f"{', '.join(added)} added", err=True)
     for name in done.kept:
         click.echo(f"Kept: the saved search {name!r} has another text here", err=True)
+    for name in done.other_selections:
+        click.echo(f"Kept: the selection {name} has other pictures here", err=True)
     if done.unknown:
         click.echo(
             f"Left out: marks of {count(len(done.unknown), 'picture')} not in this library, by SHA-256:", err=True
@@ -208,4 +252,4 @@ def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
     return searcher.library, list(chosen)
 
 
-COMMANDS: Final = (tag, favourite, tags, save, searches, export_marks, import_marks)
+COMMANDS: Final = (tag, favourite, tags, save, searches, left_marks, export_marks, import_marks)

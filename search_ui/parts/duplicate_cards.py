@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from search_ui.components.groups import Card, Fact, Picture, Place
+from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from sightline.duplicates.groups import Group
 from sightline.duplicates.keep_rules import Fact as Differing
 from sightline.duplicates.keep_rules import Version, differences
@@ -56,8 +57,8 @@ def _picture(group: Group, places: Sequence[Version]) -> Picture:
     differing = {} if places[0].content_id == kept.content_id else differences(kept, places[0])
     hidden = len(places) - MAX_PLACES
     return {
-        "src": f"/thumb/{photo.hash.hex()}.jpg",
-        "large": f"/preview/{photo.hash.hex()}.jpg",
+        "src": thumbnail_address(photo),
+        "large": preview_address(photo),
         "name": places[0].name,
         "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
         "facts": _facts(places[0], differing),

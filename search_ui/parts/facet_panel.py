@@ -22,12 +22,25 @@ from sightline.query.types import Query
 from sightline.searcher import Searcher
 from store.library import Library
 from store.tables.facets import Counted, Facets
-from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, TextKey
+from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, TextKey, WordKey
 from store.tables.filter_sql import one_spelling
-from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Number, Tag, Text, casefolded
-from store.tables.patterns import folder_pattern
+from store.tables.filters import (
+    Choice,
+    Date,
+    Ext,
+    Favourite,
+    Filter,
+    Folder,
+    Number,
+    Real,
+    Tag,
+    Text,
+    Word,
+    casefolded,
+)
+from store.tables.patterns import folder_pattern, is_plain, literal, word_pattern
 
-Named = Ext | Folder | Tag | Text | Choice
+Named = Ext | Folder | Tag | Text | Choice | Word
 
 # Of each fact so many values are read, the most frequent, and so many are offered.
 _READ: Final = 2_000
@@ -57,7 +70,7 @@ def toggle(query: Query, wanted: Filter) -> Query:
         return replace(query, filters=_toggled(query.filters, wanted))
     if wanted in query.filters:
         return replace(query, filters=tuple(each for each in query.filters if each != wanted))
-    if isinstance(wanted, Date | Number):
+    if isinstance(wanted, Date | Number | Real):
         others = [each for each in query.filters if each.key != wanted.key or each.negated]
     elif isinstance(wanted, Favourite):
         others = [each for each in query.filters if not isinstance(each, Favourite)]
@@ -126,11 +139,17 @@ def _with_words(name: str, values: Counted) -> int:
     )
 
 
+def _like(name: str, values: Counted) -> int:
+    # Of a name with wildcards this is too much where a picture has several of them, and right for one that is literal.
+    wanted = word_pattern((name,))
+    return sum(number for value, number in values if wanted.search(f"|{casefolded(value)}|"))
+
+
 def _inside(name: str, values: Counted) -> int:
     # A folder's number has those of the folders in it: the topmost that are found have all. They end with the name.
     wanted = folder_pattern((name,))
     last = casefolded(name).strip("/").rpartition("/")[2]
-    if any(char in last for char in "*?"):
+    if not is_plain(last):
         ends = [pair for pair in values if wanted.search(f"/{casefolded(pair[0])}/")]
     else:
         ends = [pair for pair in _by_last(values).get(last, ()) if wanted.search(f"/{casefolded(pair[0])}/")]
@@ -154,15 +173,17 @@ _GROUPS: Final = sorted(
     (
         (row.facet, row)
         for row in FILTERS.values()
-        if row.facet is not None and (isinstance(row, FactKey) or row.key in _SPECIAL)
+        if row.facet is not None and (isinstance(row, FactKey | WordKey) or row.key in _SPECIAL)
     ),
     key=lambda pair: pair[0].place,
 )
 
 
 def _filter_of(row: FilterKey, name: str) -> Filter:
-    """The filter of one value of a fact."""
+    """The filter of one value of a fact, as a filter names it."""
     match row:
+        case WordKey():
+            return Word(row.key, (name,))
         case TextKey():
             return Text(row.key, (name,))
         case ChoiceKey():
@@ -176,6 +197,8 @@ def _number_of(row: FilterKey, name: str, values: Counted) -> int:
     """How many pictures that filter finds, of all values of the fact and their numbers."""
     if isinstance(row, TextKey):
         return _with_words(name, values)
+    if isinstance(row, WordKey):
+        return _same(name, values) if is_plain(name) else _like(name, values)
     return _inside(name, values) if row.key == Folder.key else _same(name, values)
 
 
@@ -235,14 +258,17 @@ def _group(facet: Facet, row: FilterKey, query: Query, known: Counted) -> Group:
     offered = _as_tree(known[:_OFFERED]) if is_folders else known[:_OFFERED]
     # A camera that was named by half its name can be taken out here too.
     typed = [name for each in query.filters if each.key == key and isinstance(each, Named) for name in each.names]
-    there = {_spelling(key, value) for value, _ in offered} if typed else set()
+    # In a folder's name of a filter `*` is a wildcard; in the name of a folder it is none.
+    has_wildcards = is_folders or isinstance(row, WordKey)
+    named = [(value, literal(value) if has_wildcards else value) for value, _ in offered]
+    there = {_spelling(key, name) for _, name in named} if typed else set()
     values: list[Value] = []
-    for name in [*(name for name in typed if _spelling(key, name) not in there), *(value for value, _ in offered)]:
+    for label, name in [*((name, name) for name in typed if _spelling(key, name) not in there), *named]:
         try:
             wanted = _filter_of(row, name)
         except ValueError:
             continue  # such as a folder with a control character in its name, which no filter can name
-        values.append(_value(name, wanted, _number_of(row, name, known), query))
+        values.append(_value(label, wanted, _number_of(row, name, known), query))
     if is_folders:
         for value in values:
             value["depth"] = value["label"].count("/")

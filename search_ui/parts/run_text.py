@@ -68,6 +68,11 @@ def summary(of: Mapping[str, Any]) -> str:
     """Return what a run did, from its summary: `1 new, 4 duplicates, 2 unreadable`."""
     counted = [count(of[name], one, many) for name, one, many in _COUNTED if of.get(name)]
     text = ", ".join(counted) or ("nothing new" if of.get("unchanged") else "no pictures found")
+    if of.get("marks_left"):
+        pictures = count(of["marks_left"], "marked picture")
+        text += f". {pictures} changed; the marks stayed with the old version, which `left-marks` lists"
+    if of.get("marks_file"):
+        text += f". All marks as they were before are in {of['marks_file']}"
     if of.get("not_in_space"):
         text += (
             f". Searches use the old model: the new one has not seen {count(of['not_in_space'], 'picture')} of the "

@@ -95,12 +95,12 @@ class Runner:
         Args:
             folders: absolute.
             space: as `--space` takes it; None: the library's own.
-            prune: forget the photos of these folders that are missing.
+            prune: forget the photos of these folders that are missing, and marks with them: whoever calls has asked.
 
         Raises:
             RunError: a run is going on, here or elsewhere, or it can't be started.
         """
-        options = ([f"--space={space}"] if space else []) + (["--prune"] if prune else [])
+        options = ([f"--space={space}"] if space else []) + (["--prune", "--yes"] if prune else [])
         options += ["--offline"] if self._offline else []
         # After `--` nothing is an option, and after `index` nothing a command, whatever folders are called.
         arguments = ["index", *options, "--", *(os.fspath(folder.absolute()) for folder in folders)]

@@ -17,6 +17,7 @@ import streamlit as st
 from search_ui.components.ranks import Ranked, Side, ranks
 from search_ui.parts.messages import caption, message, named_library
 from search_ui.parts.page_frame import with_library
+from search_ui.parts.picture_addresses import thumbnail_address
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name, number
 from sightline.models.presets import DEMO, PRESETS
@@ -156,7 +157,7 @@ def _tile(hit: Hit, rank: int, change: int | None, other: str) -> Ranked:
         meaning = f"the same rank as in {other}"
     return {
         "id": hit.photo.content_id,
-        "src": f"/thumb/{hit.photo.hash.hex()}.jpg",
+        "src": thumbnail_address(hit.photo),
         "href": f"/?{urlencode({'q': f'like:{hit.photo.content_id}'})}",
         "name": file_name(hit.photo),
         "rank": rank,

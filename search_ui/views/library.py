@@ -20,6 +20,7 @@ from search_ui.runtime.folder_input import FolderError, Presence, folder, presen
 from search_ui.runtime.index_runs import Run
 from search_ui.runtime.services import services
 from sightline.humanize import count
+from sightline.lost_marks import in_words
 from sightline.models.presets import PRESETS
 from store import progress
 from store.errors import LibraryError, SightlineError
@@ -265,14 +266,15 @@ def _forgets(library: Library, roots: Sequence[RootState]) -> str:
     of = library_reports.prunable(library.catalog, [root.id for root in roots])
     text = f"{count(of.photos, 'file')} missing from {count(len(roots), 'folder')} will be forgotten. "
     if not of.pictures:
-        return f"{text}Every picture of them is still in another place, so none goes from the library."
-    text += f"{count(of.pictures, 'picture')} of them {'is' if of.pictures == 1 else 'are'} in no other place and "
-    text += f"{'goes' if of.pictures == 1 else 'go'} from the library. "
-    if of.marked:
-        text += f"{of.marked:,} of those {'has' if of.marked == 1 else 'have'} tags or "
-        text += f"{'is a favourite' if of.marked == 1 else 'are favourites'}: that is lost for good. "
+        text += "Every picture of them is still in another place, so none goes from the library. "
     else:
-        text += "None of those has tags or is a favourite. "
+        text += f"{count(of.pictures, 'picture')} of them {'is' if of.pictures == 1 else 'are'} in no other place and "
+        text += f"{'goes' if of.pictures == 1 else 'go'} from the library. "
+    if of.losses:
+        text += f"Lost for good with them: {in_words(of.losses)}. All marks are first written to a file beside the "
+        text += "library, marks-before-DATE.json, which `import-marks` reads. "
+    else:
+        text += "No tag, favourite or other mark is lost. "
     return text + "The folders are checked first: files that are back by then stay."
 
 

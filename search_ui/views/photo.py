@@ -13,6 +13,7 @@ from search_ui.components.viewer import Picture, cutter, viewer
 from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
 from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title
+from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from search_ui.parts.tiles import preferences_of, tile
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of
 from search_ui.runtime.services import services
@@ -126,8 +127,8 @@ def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favou
     return {
         "id": at.id,
         "name": file_name(photo),
-        "small": f"/thumb/{photo.hash.hex()}.jpg",
-        "large": f"/preview/{photo.hash.hex()}.jpg" if max(width, height) > _THUMBNAIL_SIDE else "",
+        "small": thumbnail_address(photo),
+        "large": preview_address(photo) if max(width, height) > _THUMBNAIL_SIDE else "",
         "width": width,
         "height": height,
         "colour": "" if colour is None else f"#{colour:06x}",

@@ -59,6 +59,15 @@ def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint
     return pixels if pixels.shape == (height, width, 3) else None
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of a JPEG as it is stored, by its header; (0, 0) where it is none."""
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    except (ValueError, RuntimeError, LookupError):
+        return 0, 0
+    return width, height
+
+
 def bare(data: bytes) -> bytearray | None:
     """The file without its APP1 segments, which hold its orientation; None where its end is missing.
 

@@ -1,10 +1,36 @@
-"""The size at which a picture is decoded: small, but large enough for the model and the thumbnail."""
+"""Sizes: at which a picture is decoded, small but large enough for its use, and of what is shown on screens."""
 
 from __future__ import annotations
 
 from typing import Final
 
 THUMBNAIL_SIDE: Final = 512
+PREVIEW_SIDE: Final = 1600
+
+# A picture of more than 20:9 keeps 720 px of its shorter side in a preview, so that the text of a long screenshot can
+# be told; one of more than 3:1 keeps 170 in a thumbnail, of which the grid shows a part. All others are as long as
+# their side says.
+PREVIEW_LEAST: Final = 720
+THUMBNAIL_LEAST: Final = 170
+# Within these, times the square of the side and the side: 10 megapixels and 32,000 px of a preview. A JPEG ends at
+# 65,500 px, and what is drawn on screens at 32,767.
+_AREA: Final = 4
+_LENGTH: Final = 20
+
+
+def screen_size(size: tuple[int, int], side: int, least: int) -> tuple[int, int]:
+    """The width and height at which a picture of `size` is shown; never larger than it.
+
+    The longer side has `side` px, or the shorter one `least` where that is more: a strip would be unreadable. Yet at
+    most 4 * side^2 pixels, and 20 * side px in length.
+    """
+    shorter, longer = sorted(size)
+    most = min(side * (_AREA / (longer * shorter)) ** 0.5, side * _LENGTH / longer)
+    ratio = max(side / longer, min(least / shorter, most))
+    if ratio >= 1:
+        return size
+    width, height = (max(1, round(each * ratio)) for each in size)
+    return width, height
 
 
 def decode_scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
@@ -12,7 +38,7 @@ def decode_scale(size: tuple[int, int], need: int, thumbnail: bool) -> int:
     shorter, longer = sorted(size)
     limit = shorter // (2 * need)
     if thumbnail:
-        limit = min(limit, longer // THUMBNAIL_SIDE)
+        limit = min(limit, longer // max(screen_size(size, THUMBNAIL_SIDE, THUMBNAIL_LEAST)))
     return power_of_two(limit)
 
 

@@ -1,13 +1,15 @@
-"""Thumbnails and previews of contents, made again from their photos where they are missing."""
+"""Thumbnails and previews of contents, made again from their photos where they are missing or too small."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from sightline.images.scaling import PREVIEW_LEAST, PREVIEW_SIDE, THUMBNAIL_LEAST, THUMBNAIL_SIDE
 from store.library import Library
 from store.paths import to_path
 
@@ -17,21 +19,50 @@ _THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thum
 
 
 def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
-    """Return the thumbnail (JPEG, at most 512 px) of a content; None if missing and no photo is readable."""
-    data = library.thumbnails.read(content_hash)
-    if data is None:
-        with DECODES:
-            data = library.thumbnails.read(content_hash) or _make_thumbnail(library, content_hash)
-    return data
+    """Return the thumbnail (JPEG, see `screen_size`) of a content; None if missing and no photo is readable."""
+
+    def is_good(data: bytes | None) -> bool:
+        return data is not None and not _is_sliver(library, content_hash, data, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
+
+    return _kept(library, content_hash, library.thumbnails.read, is_good, _make_thumbnail)
 
 
 def preview(library: Library, content_hash: bytes) -> bytes | None:
-    """Return the preview (JPEG, at most 1600 px) of a content; None if missing and no photo is readable."""
-    data = library.previews.read(content_hash)
-    if data is None:
+    """Return the preview (JPEG, see `screen_size`) of a content; None if missing and no photo is readable."""
+
+    def is_good(data: bytes | None) -> bool:
+        return data is not None and not _is_sliver(library, content_hash, data, PREVIEW_SIDE, PREVIEW_LEAST)
+
+    return _kept(library, content_hash, library.previews.read, is_good, _make_preview)
+
+
+def _kept(
+    library: Library,
+    content_hash: bytes,
+    read: Callable[[bytes], bytes | None],
+    is_good: Callable[[bytes | None], bool],
+    make: Callable[[Library, bytes], bytes | None],
+) -> bytes | None:
+    """What is kept if it is good, else what is made; where that can't be, what is kept."""
+    data = read(content_hash)
+    if not is_good(data):
         with DECODES:
-            data = library.previews.read(content_hash) or _make_preview(library, content_hash)
+            data = read(content_hash)
+            if not is_good(data):
+                data = make(library, content_hash) or data
     return data
+
+
+def _is_sliver(library: Library, content_hash: bytes, data: bytes, side: int, least: int) -> bool:
+    """Whether a picture was made by versions up to 0.2, which let the shorter side of a strip become a few pixels."""
+    from sightline.images.jpeg import size_of
+
+    shorter, longer = sorted(size_of(data))
+    if longer != side or shorter >= least:
+        return False
+    known = library.catalog.content_by_hash(content_hash, 0)
+    facts = library.catalog.photos([known[0]])[known[0]].facts if known is not None else {}
+    return max(facts.get("width", 0), facts.get("height", 0)) > side
 
 
 def _make_preview(library: Library, content_hash: bytes) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from sightline.query.formatting import printed_limits, printed_number, quoted
 from sightline.query.types import TEMPLATE_OFF, Group, Like, Query, Subject, Term, Words
 from store.tables.fact_table import FILTERS
-from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Name, Near, Number
+from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Name, Near, Number, Real, Written
 
 # Longest first.
 _SIGNS: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
@@ -95,6 +95,8 @@ def _values(given: Filter) -> str:
             return _days(first, last)
         case Number():
             return _limits(given)
+        case Real():
+            return _limits(given)
         case Near(latitude, longitude, kilometres):
             place = f"{printed_number(latitude)}, {printed_number(longitude)}"
             return f"{printed_number(kilometres)} km of {place}"
@@ -104,6 +106,8 @@ def _values(given: Filter) -> str:
             return _any([_pattern(pattern) for pattern in patterns])
         case Ext(names):
             return _any([f".{name}" for name in names])
+        case Written(_, names):
+            return _any([" and ".join(name.split()) for name in names])
         case Choice(_, names):
             return _any([given.row.choices[name] for name in names])
     return _any(given.names)
@@ -113,17 +117,21 @@ def _pattern(text: str) -> str:
     return f"like {text}" if _GLOB & set(text) else f"that has {' and '.join(text.split())} in it"
 
 
-def _limits(given: Number) -> str:
+def _limits(given: Number | Real) -> str:
     """A number's limits as they print, in words: `>5MB` is more than 5 MB, not 5,000,001 bytes or more."""
     text = printed_limits(given)
     for sign, words in _SIGNS.items():
         if text.startswith(sign):
             return f"{words} {_amount(given, text.removeprefix(sign))}"
     first, dots, last = text.partition("..")
-    return f"{_amount(given, first)} to {_amount(given, last)}" if dots else f"exactly {_amount(given, text)}"
+    if dots:
+        return f"{_amount(given, first)} to {_amount(given, last)}"
+    return f"{'about' if isinstance(given, Real) else 'exactly'} {_amount(given, text)}"
 
 
-def _amount(given: Number, text: str) -> str:
+def _amount(given: Number | Real, text: str) -> str:
+    if isinstance(given, Real):
+        return f"{given.row.prefix}{text}{given.row.unit and ' '}{given.row.unit}"
     if not given.row.is_bytes:
         return text
     digits = text.rstrip("BGKMik")

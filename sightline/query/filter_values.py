@@ -5,21 +5,45 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, Literal
 
 from sightline.query.formatting import UNITS
+from sightline.query.keyboards import narrow
 from sightline.query.types import QueryError
-from store.tables.fact_table import FILTERS, ChoiceKey, NumberKey, TextKey
-from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Near, Number, Set, Tag, Text
+from store.tables.fact_table import FILTERS, ChoiceKey, NumberKey, RealKey, TextKey, WordKey, WrittenKey
+from store.tables.filters import (
+    Choice,
+    Date,
+    Ext,
+    Favourite,
+    Filter,
+    Folder,
+    Name,
+    Near,
+    Number,
+    Real,
+    Set,
+    Tag,
+    Text,
+    Word,
+    Written,
+)
 
 _LIMIT: Final = re.compile(r"(?P<sign>>=|<=|>|<)(?P<only>.*)|(?P<first>.*?)\.\.(?P<last>.*)", re.DOTALL)
 # As many digits as SQLite's largest integer has.
 _NUMBER: Final = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _DEGREES: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_ALMOST_DATE: Final = re.compile(r"(\d{4})[-./](\d{1,2})(?:[-./](\d{1,2}))?", re.ASCII)
+_REAL: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(?:e([+-]?\d{1,4}))?(?:/(\d+(?:\.\d+)?))?", re.ASCII | re.IGNORECASE)
+# Two numbers or dates with a dash between them.
+_DASH: Final = re.compile(r"(?P<first>[^-~]+)[-~](?P<last>[^-~]+)")
+_DASHED_DATES: Final = re.compile(r"(?P<first>\d{4}(?:-\d{1,2}){0,2})[-~](?P<last>\d{4}(?:-\d{1,2}){0,2})", re.ASCII)
+# Year first; with dots and the year last, as much of Europe writes it; in words of Chinese characters.
+_ALMOST_DATE: Final = re.compile(r"(?P<y>\d{4})[-./](?P<m>\d{1,2})(?:[-./](?P<d>\d{1,2}))?", re.ASCII)
+_DAY_FIRST: Final = re.compile(r"(?:(?P<d>\d{1,2})\.)?(?P<m>\d{1,2})\.(?P<y>\d{4})", re.ASCII)
+_IN_CHARACTERS: Final = re.compile(r"(?P<y>\d{4})[年년](?:(?P<m>\d{1,2})[月월](?:(?P<d>\d{1,2})[日일])?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +53,11 @@ class Value:
     text: str
     start: int
     end: int
+    is_quoted: bool = False
+
+    def narrowed(self) -> Value:
+        """The value with letters, digits and signs as ASCII writes them, unless it was in quotes."""
+        return self if self.is_quoted else replace(self, text=narrow(self.text))
 
     def wrong(self, why: str, suggestion: str | None = None) -> QueryError:
         """The error that this value is."""
@@ -45,9 +74,17 @@ def read_filter(key: str, values: Sequence[Value]) -> Filter:
     Raises:
         QueryError, ValueError: they are wrong.
     """
+    if key not in _OWN_NAMES:
+        values = [value.narrowed() for value in values]
     match FILTERS[key]:
         case NumberKey() as row:
             return _number(row, values)
+        case RealKey() as row:
+            return _real(row, values)
+        case WordKey():
+            return Word(key, _texts(values))
+        case WrittenKey():
+            return Written(key, _texts(values))
         case TextKey():
             return Text(key, _texts(values))
         case ChoiceKey(choices=choices):
@@ -128,6 +165,8 @@ def _degrees(value: Value) -> float:
 def _date(values: Sequence[Value]) -> Filter:
     value = single_value("date", values)
     match = _LIMIT.fullmatch(value.text)
+    if match is None and (dashed := _DASHED_DATES.fullmatch(value.text)):
+        return Date(_day(value, dashed["first"]), _day(value, dashed["last"]))
     if match is None:
         day = _day(value, value.text)
         return Date(day, day)
@@ -149,8 +188,8 @@ def _day(value: Value, text: str) -> str:
     try:
         Date(text, text)
     except ValueError as error:
-        almost = _ALMOST_DATE.fullmatch(text)
-        near = "-".join(part.zfill(2) for part in almost.groups() if part) if almost else None
+        almost = next(filter(None, (form.fullmatch(text) for form in (_ALMOST_DATE, _DAY_FIRST, _IN_CHARACTERS))), None)
+        near = "-".join(part.zfill(2) for part in map(almost.group, "ymd") if part) if almost else None
         if near is not None and near != text and _is_date(near):
             raise value.wrong(f"{error} Did you mean {near}?", value.text.replace(text, near, 1)) from None
         raise value.wrong(str(error)) from None
@@ -189,11 +228,11 @@ def _checked(day: str) -> str:
 
 def _number(row: NumberKey, values: Sequence[Value]) -> Filter:
     value = single_value(row.key, values)
-    match = _LIMIT.fullmatch(value.text)
+    match = _LIMIT.fullmatch(value.text) or _DASH.fullmatch(value.text)
     if match is None:
         number = _amount(row, value, value.text)
         return Number(row.key, _up(number), _down(number))
-    if match["sign"] is None:
+    if match.re is _DASH or match["sign"] is None:
         low, high = (_amount(row, value, text) if text else None for text in (match["first"], match["last"]))
         return Number(row.key, None if low is None else _up(low), None if high is None else _down(high))
     number = _amount(row, value, match["only"])
@@ -231,6 +270,46 @@ def _amount(row: NumberKey, value: Value, text: str) -> Decimal:
     return Decimal(match[1]) * UNITS[units[(match[2] or "B").lower()]]
 
 
+def _real(row: RealKey, values: Sequence[Value]) -> Filter:
+    value = single_value(row.key, values)
+    match = _LIMIT.fullmatch(value.text)
+    if match is None and _real_amount(row, value.text) is None:
+        match = _DASH.fullmatch(value.text)
+    if match is None:
+        number = _checked_amount(row, value, value.text)
+        return Real(row.key, number, number)
+    if match.re is _DASH or match["sign"] is None:
+        low, high = ((_checked_amount(row, value, text) if text else None) for text in (match["first"], match["last"]))
+        return Real(row.key, low, high)
+    number, strict = _checked_amount(row, value, match["only"]), len(match["sign"]) == 1
+    return Real(row.key, None, number, strict) if match["sign"][0] == "<" else Real(row.key, number, None, strict)
+
+
+def _checked_amount(row: RealKey, value: Value, text: str) -> float:
+    number = _real_amount(row, text)
+    if number is None:
+        raise value.wrong(f"{row.key}: takes {row.takes}; not {excerpt(value.text)}.")
+    return number
+
+
+def _real_amount(row: RealKey, text: str) -> float | None:
+    """A number, also as a fraction, with or without its prefix and unit; None for anything else."""
+    bare = text.strip().lower()
+    if row.prefix:
+        bare = bare.removeprefix(row.prefix[0]).removeprefix(row.prefix[1:])
+    bare = re.sub(f"\\s*(?:{row.units})$", "", bare) if row.units else bare
+    match = _REAL.fullmatch(bare)
+    if match is None:
+        return None
+    number = float(f"{match[1]}e{match[2] or 0}")
+    below = float(match[3] or 1)
+    return number / below if below else None
+
+
+# Filters on names that people gave: they are looked for as they were typed, in whatever width.
+_OWN_NAMES: Final = frozenset(
+    {Folder.key, Name.key, Tag.key, *(key for key, row in FILTERS.items() if isinstance(row, WordKey | WrittenKey))}
+)
 _BY_NAMES: Final[Mapping[str, Callable[[tuple[str, ...]], Filter]]] = {
     kind.key: kind for kind in (Folder, Name, Ext, Tag, Set)
 }

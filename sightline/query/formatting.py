@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from store.tables.filters import Date, Favourite, Filter, Name, Near, Number
+from sightline.query.keyboards import CARET, COLON, COMMA, MINUS, OR, QUOTES, SPACE, narrow
+from store.tables.fact_table import RealKey
+from store.tables.filters import Date, Favourite, Filter, Name, Near, Number, Real
 
 # Largest first. Powers of 1000 and of 1024: IEC 80000-13.
 UNITS: Final = {
@@ -14,9 +16,10 @@ UNITS: Final = {
 
 # What the grammar takes for a word that stands for itself: _BARE of grammar.lark.
 _WORD: Final = re.compile(
-    r"(?!OR$)(?![^\W\d_][^\s\x00-\x1f\x7f-\x9f\":^“”„]*:)[^\s\x00-\x1f\x7f-\x9f\"^“”„-][^\s\x00-\x1f\x7f-\x9f\"^“”„]*"
+    rf"(?!(?:{OR})$)(?![^\W\d_][^{SPACE}{QUOTES}{COLON}{CARET}]*[{COLON}])"
+    rf"[^{SPACE}{QUOTES}{CARET}{MINUS}][^{SPACE}{QUOTES}{CARET}]*"
 )
-_VALUE: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\",^“”„]+")
+_VALUE: Final = re.compile(rf"[^{SPACE}{QUOTES}{COMMA}{CARET}]+")
 
 
 def is_word(text: str) -> bool:
@@ -36,8 +39,8 @@ def quoted(text: str) -> str:
 
 
 def printed_value(text: str) -> str:
-    """A filter's value, in quotes where it needs them."""
-    return text if _VALUE.fullmatch(text) else quoted(text)
+    """A filter's value, in quotes where it needs them: letters of full width are read as ASCII without."""
+    return text if _VALUE.fullmatch(text) and narrow(text) == text else quoted(text)
 
 
 def printed_number(value: float) -> str:
@@ -51,6 +54,13 @@ def printed_size(count: int) -> str:
     return f"{count // UNITS[unit]}{unit if unit != 'B' else ''}"
 
 
+def printed_real(row: RealKey, value: float) -> str:
+    """A number that need not be whole, such as `2.8`, or `1/250` where that is the same number."""
+    if row.is_fraction and 0 < value < 1 and 1 / round(1 / value) == value:
+        return f"1/{round(1 / value)}"
+    return printed_number(value)
+
+
 def printed_filter(given: Filter) -> str:
     """A filter in the query language, such as `-camera:sony,"canon eos"`."""
     if isinstance(given, Favourite):
@@ -58,8 +68,20 @@ def printed_filter(given: Filter) -> str:
     return f"{'-' if given.negated else ''}{given.key}:{_printed_values(given)}"
 
 
-def printed_limits(given: Number) -> str:
-    """A number's limits, such as `>=4000` or `1..5MB`."""
+def printed_limits(given: Number | Real) -> str:
+    """A number's limits, such as `>=4000`, `1..5MB` or `<1/500`."""
+    return _real_limits(given) if isinstance(given, Real) else _whole_limits(given)
+
+
+def _real_limits(given: Real) -> str:
+    low, high = (None if end is None else printed_real(given.row, end) for end in (given.low, given.high))
+    equal = "" if given.strict else "="
+    if low is not None and high is not None:
+        return low if low == high else f"{low}..{high}"
+    return f"<{equal}{high}" if low is None else f">{equal}{low}"
+
+
+def _whole_limits(given: Number) -> str:
     is_bytes = given.row.is_bytes
     printed = printed_size if is_bytes else str
     match given.low, given.high:
@@ -77,7 +99,7 @@ def _printed_values(given: Filter) -> str:
     match given:
         case Date(first, last):
             return f"{first}" if first == last else f"{first or ''}..{last or ''}"
-        case Number():
+        case Number() | Real():
             return printed_limits(given)
         case Near(latitude, longitude, kilometres):
             return ",".join(map(printed_number, (latitude, longitude, kilometres)))

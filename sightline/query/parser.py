@@ -12,6 +12,7 @@ from typing import TypeVar
 from lark import Lark, UnexpectedToken
 
 from sightline.query.explain import Line, explain
+from sightline.query.keyboards import SIGNS
 from sightline.query.transformer import QueryBuilder, syntax_error
 from sightline.query.types import MAX_QUERY, Query, QueryError
 
@@ -62,4 +63,6 @@ def _placed(error: QueryError) -> QueryError:
 @cache
 def _parser() -> Lark:
     grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
+    for name, signs in SIGNS.items():
+        grammar = grammar.replace(f"<{name}>", signs.replace("/", r"\/"))
     return Lark(grammar, parser="lalr", lexer="contextual", transformer=QueryBuilder())

@@ -14,6 +14,7 @@ from typing import Final, NoReturn, TypeVar
 from lark import Token, Transformer, UnexpectedToken, v_args
 
 from sightline.query.filter_values import Value, close_match, excerpt, one_of, read_filter, single_value
+from sightline.query.keyboards import COLON, OR, QUOTES, narrow, ungrouped, value_of
 from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
 from store.tables.fact_table import FILTERS
 from store.tables.filters import Filter
@@ -32,7 +33,7 @@ _MEANT: Final = {
 }  # fmt: skip
 # float() takes more: 1_0, nan, digits of other scripts.
 _WEIGHT: Final = re.compile(r"\^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_ESCAPE: Final = re.compile(r'\\([\\"“”„])')
+_ESCAPE: Final = re.compile(rf"\\([\\{QUOTES}])")
 _ID: Final = re.compile(r"\d{1,19}", re.ASCII)
 
 _WEIGHT_PLACE: Final = (
@@ -103,24 +104,26 @@ class QueryBuilder(Transformer[Token, Query]):
         start, end = _span(weight)
         if start != thing.end:
             raise QueryError(_WEIGHT_PLACE, start=start, end=end)
-        if not _WEIGHT.fullmatch(weight):
+        number = narrow(weight)
+        if not _WEIGHT.fullmatch(number):
             raise QueryError(
                 f"{excerpt(weight)} is no weight: write a number right behind ^, as in boat^2 or boat^0.5. In quotes "
                 'it is text: "a^b".',
                 start=start, end=end,
             )  # fmt: skip
-        return _Term(thing.start, end, _at(start, end, lambda: Term(thing.term.subject, float(weight[1:]))))
+        return _Term(thing.start, end, _at(start, end, lambda: Term(thing.term.subject, float(number[1:]))))
 
     def value(self, token: Token) -> Value:
-        return Value(_unquoted(token) if token.type == "QUOTED_VALUE" else str(token), *_span(token))
+        is_quoted = token.type == "QUOTED_VALUE"
+        return Value(_unquoted(token) if is_quoted else str(token), *_span(token), is_quoted)
 
     @v_args(inline=False)
     def values(self, made: list[Value | Token]) -> list[Value | Token]:
         return made
 
     def picked(self, token: Token, made: list[Value | Token]) -> _Term:
-        name = token[:-1].lower()
-        value = single_value(name, _filled(token, name, made))
+        name = narrow(token[:-1]).lower()
+        value = single_value(name, _filled(token, name, made)).narrowed()
 
         def subject() -> Subject:
             if name == "picture":
@@ -136,6 +139,8 @@ class QueryBuilder(Transformer[Token, Query]):
         if name is None:
             raise _unknown(token)
         values = _filled(token, name, made)
+        if name in OPTIONS:
+            values = [value.narrowed() for value in values]
         first, end = values[0].start, values[-1].end
         if name in FILTERS:
             return _Filter(start, end, _at(first, end, lambda: read_filter(name, values)))
@@ -146,6 +151,14 @@ class QueryBuilder(Transformer[Token, Query]):
         if name == "template" and (prompt := single_value(name, values).text).casefold() not in ("on", "off"):
             return _Option(start, end, name, _at(first, end, lambda: Query(template=prompt)).template or "")
         return _Option(start, end, name, one_of(name, values, SORTS if name == "sort" else ("on", "off")))
+
+    def measured(self, token: Token) -> _Filter:
+        start, end = _span(token)
+        colon = next(at for at, char in enumerate(token) if char in COLON)
+        name = narrow(token[:colon]).lower()
+        text = ungrouped(name, value_of(token[colon + 1 :]))
+        value = Value(text, start + colon + 1, end)
+        return _Filter(start, end, _at(value.start, end, lambda: read_filter(name, [value])))
 
     def excluded(self, minus: Token, made: _Term | _Filter | _Option) -> _Part:
         start = _span(minus)[0]
@@ -202,11 +215,11 @@ def syntax_error(error: UnexpectedToken, text: str) -> QueryError:
         return QueryError(_WEIGHT_PLACE, start=start, end=end)
     if error.token.type == "FILTER" and _filter_name(error.token) is None:
         return _unknown(error.token)
-    if text[start - 1 : start] == "-":
+    if start and narrow(text[start - 1]) == "-":
         return QueryError(_NOT_EXCLUDABLE, start=start - 1, end=end)
     if error.token.type not in ("OR", "$END"):
         # It stands behind an OR: nothing else needs something behind it. The end has the place of the last token.
-        start = text.rindex("OR", 0, start)
+        start = max(text.rfind(word, 0, start) for word in OR.split("|"))
         end = start + 2
     return QueryError(_OR_PLACE, start=start, end=end)
 
@@ -243,14 +256,14 @@ def _query(made: Sequence[_Part]) -> Query:
 
 def _filter_name(token: Token) -> str | None:
     """The name of a filter or option that a token has, if there is one of that name."""
-    typed = token[:-1].lower()
+    typed = narrow(token[:-1]).lower()
     name = _ALIASES.get(typed, typed)
     return name if name in FILTERS or name in OPTIONS else None
 
 
 def _unknown(token: Token) -> QueryError:
     start, end = _span(token)
-    typed = token[:-1].lower()
+    typed = narrow(token[:-1]).lower()
     near = _MEANT.get(typed) or close_match(typed, (*_EXAMPLES, *_ALIASES))
     hint = f"Did you mean {near}:? " if near else f"There are {', '.join(f'{known}:' for known in _EXAMPLES)}. "
     return QueryError(

@@ -17,20 +17,28 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from store.paths import display
+from store.tables import edits
 from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
 from store.tables.records import now
+from store.tables.written import add, renew
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A path under a root and what it looked like when it was read."""
+    """A path under a root and what it looked like when it was read.
+
+    `device`, `inode` and `ctime_ns` are st_dev, st_ino and st_ctime_ns, or None where they were not asked for.
+    """
 
     root_id: int
     path: bytes
     size: int
     mtime_ns: int
+    device: int | None = None
+    inode: int | None = None
+    ctime_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,15 @@ class Indexed:
         facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
             version read, those of the header take their place.
         vector: unit, any float type; where the library lacks it.
+        same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
+            for this content, too.
     """
 
     file: File
     hash: bytes
     facts: Mapping[str, Any] | None = None
     vector: NDArray[np.floating[Any]] | None = None
+    same: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +84,19 @@ _PUT_FACTS: Final = (
 )
 _ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _ADD_PHOTO: Final = (
-    "INSERT INTO photos (root_id, path, display, folder, name, ext, content_id, size, mtime_ns) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO photos "
+    "(root_id, path, display, folder, name, ext, content_id, size, mtime_ns, device, inode, ctime_ns) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PUT_PHOTO: Final = (
-    "UPDATE photos SET folder = ?, name = ?, ext = ?, content_id = ?, size = ?, mtime_ns = ?, missing_since = NULL "
-    "WHERE id = ?"
+    "UPDATE photos SET folder = ?, name = ?, ext = ?, content_id = ?, size = ?, mtime_ns = ?, device = ?, inode = ?, "
+    "ctime_ns = ?, missing_since = NULL WHERE id = ?"
 )
 _PUT_FAILURE: Final = (
-    "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, failed_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id, path) DO UPDATE SET stage = excluded.stage, "
-    "reason = excluded.reason, size = excluded.size, mtime_ns = excluded.mtime_ns, failed_at = excluded.failed_at"
+    "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, inode, ctime_ns, failed_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id, path) DO UPDATE SET stage = excluded.stage, "
+    "reason = excluded.reason, size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, "
+    "ctime_ns = excluded.ctime_ns, failed_at = excluded.failed_at"
 )
 _RECOUNT: Final = (
     "UPDATE contents SET photo_count = (SELECT count(*) FROM photos "
@@ -91,8 +104,14 @@ _RECOUNT: Final = (
 )
 
 
-def write(connection: Connection, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> None:
-    """Write contents, vectors, photos and failures, and keep the counts of photos by content."""
+def write(
+    connection: Connection, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]
+) -> edits.Outcome:  # fmt: skip
+    """Write contents, vectors, photos and failures, and keep the counts of photos by content.
+
+    Returns:
+        What became of the marks of pictures whose file holds other bytes now.
+    """
     last = {(item.file.root_id, item.file.path): item for item in indexed}
     held = _held(connection, last)
     ids, new = _put_contents(connection, last.values(), indexed)
@@ -100,6 +119,12 @@ def write(connection: Connection, space_id: int, indexed: Sequence[Indexed], fai
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
     recount(connection, touched | _put_failures(connection, failed))
+    changed = [
+        edits.Edit(held[where][0], held[where][1], ids[item.hash], item.same)
+        for where, item in last.items()
+        if where in held and held[where][1] != ids[item.hash]
+    ]
+    return edits.apply(connection, changed) if changed else edits.Outcome()
 
 
 def recount(connection: Connection, content_ids: Iterable[int]) -> None:
@@ -162,6 +187,7 @@ def _put_contents(
     first = connection.exec_driver_sql(query).scalar_one() + 1
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
+    added: dict[int, Mapping[str, Any]] = {}
     for item in indexed:
         if item.facts is None:
             continue
@@ -169,10 +195,13 @@ def _put_contents(
             known.append((FACTS_VERSION, *_column_values(item.facts, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
         else:
             ids[item.hash] = first + len(new)
+            added[ids[item.hash]] = item.facts
             facts = _column_values(item.facts, READ_NAMES)
             new.append((first + len(new), item.hash, item.file.size, counts[item.hash], FACTS_VERSION, *facts))
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
+    add(connection, added)
+    renew(connection, [row[-2] for row in known])
     return ids, set(range(first, first + len(new)))
 
 
@@ -210,14 +239,15 @@ def _put_photos(
         file, content_id = item.file, ids[item.hash]
         shown = display(file.path)
         # No such root: the foreign key says so below.
-        values = (*place(roots.get(file.root_id, ""), shown), content_id, file.size, file.mtime_ns)
+        seen = (file.size, file.mtime_ns, _signed(file.device), _signed(file.inode), file.ctime_ns)
+        values = (*place(roots.get(file.root_id, ""), shown), content_id, *seen)
         if (known := held.get(where)) is None:
             new.append((*where, shown, *values))
         else:
             old.append((*values, known[0]))
-            if known[1] != content_id:
+            if known[1] != content_id and known[1] not in item.same:
                 other.append((known[0],))
-    # What was set aside were the bytes that the file held.
+    # What was set aside was the picture that the file held.
     _each(connection, "DELETE FROM set_asides WHERE photo_id = ?", other)
     _each(connection, _ADD_PHOTO, new)
     _each(connection, _PUT_PHOTO, old)
@@ -225,12 +255,17 @@ def _put_photos(
         _each(connection, "DELETE FROM failures WHERE root_id = ? AND path = ?", list(items))
 
 
+def _signed(number: int | None) -> int | None:
+    """Bring a number of 64 bits without a sign, as file systems of networks give them, into those that SQLite has."""
+    return number - 2**64 if number is not None and number >= 2**63 else number
+
+
 def _put_failures(connection: Connection, failed: Sequence[Failed]) -> set[int]:
     """Write failures; returns the contents of photos that are missing for it."""
     stamp = now()
     rows = [
         (item.file.root_id, item.file.path, display(item.file.path), item.stage, item.reason, item.file.size,
-         item.file.mtime_ns, stamp)
+         item.file.mtime_ns, _signed(item.file.inode), item.file.ctime_ns, stamp)
         for item in failed
     ]  # fmt: skip
     _each(connection, _PUT_FAILURE, rows)

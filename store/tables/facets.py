@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
-from store.tables.fact_table import FACET_NAMES, FACT_FILTERS, ChoiceKey, NumberKey
+from store.tables.fact_filters import LEVEL
+from store.tables.fact_table import FACET_NAMES, FACT_FILTERS, FILTERS, ChoiceKey, NumberKey, WordKey
 from store.tables.filter_sql import FEW, column, columns, distinct, mask, matching, one_spelling, room
 
 Counted = tuple[tuple[str, int], ...]
@@ -25,8 +26,9 @@ class Facets:
 
     Attributes:
         values: by the names of `fact_table.FACET_NAMES`; the most frequent first, years and numbers from the greatest.
-            A picture counts once for each folder that it lies in, at any depth, as in "photos/trips/2023", and once for
-            each extension. Two spellings of one format are one, as for the filter `ext:`, under the more usual of them.
+            A picture counts once for each folder that it lies in, at any depth, as in "photos/trips/2023", once for
+            each extension, and once for each level of its keywords. Two spellings of one format are one, as for the
+            filter `ext:`, under the more usual of them.
         favourites: how many are.
     """
 
@@ -41,6 +43,11 @@ class Facets:
 _FEW_VALUES: Final = {row.facet.name for row in FACT_FILTERS if row.facet is not None and isinstance(row, ChoiceKey)}
 _BY_VALUE: Final = {row.facet.name for row in FACT_FILTERS if row.facet is not None and isinstance(row, NumberKey)}
 _COLUMNS: Final = {row.facet.name: row.column for row in FACT_FILTERS if row.facet is not None}
+_KINDS: Final = {
+    row.kind: row.facet.name for row in FILTERS.values() if isinstance(row, WordKey) and row.facet is not None
+}
+# Keywords with several levels are counted by each of them.
+_LEVELS: Final = f"instr(name, '{LEVEL}') = 0"
 
 
 def facets(connection: Connection, only: Ids | None, limit: int) -> Facets:
@@ -86,9 +93,14 @@ def _of_few(connection: Connection, ids: str) -> tuple[_Kinds, int]:
         f"SELECT name, count(*) FROM content_tags JOIN tags ON tags.id = tag_id WHERE content_id {mine} GROUP BY tag_id"
     )
     tags = Counter({row[0]: row[1] for row in connection.exec_driver_sql(tagged, (ids,))})
+    having = (
+        f"SELECT kind, name, count(*) FROM content_words JOIN words ON words.id = word_id WHERE content_id {mine} "
+        f"AND {_LEVELS} GROUP BY word_id"
+    )
+    words = _by_kind(connection.exec_driver_sql(having, (ids,)))
     favourites = f"SELECT count(*) FROM favourites WHERE content_id {mine}"
     found = {name: Counter({str(value): number for value, number in of.items()}) for name, of in of_contents.items()}
-    found |= {"folders": _sizes(folders), "exts": _sizes(exts), "tags": tags}
+    found |= {"folders": _sizes(folders), "exts": _sizes(exts), "tags": tags, **words}
     return found, int(connection.exec_driver_sql(favourites, (ids,)).scalar_one())
 
 
@@ -98,6 +110,7 @@ def _of_many(connection: Connection, wanted: Mask) -> tuple[_Kinds, int]:
         "folders": _folders(connection, wanted),
         "exts": _exts(connection, wanted),
         "tags": _tags(connection, wanted),
+        **_words(connection, wanted),
         **{name: _values(connection, fact, wanted) for name, fact in _COLUMNS.items()},
     }
     return found, _count(column(connection, "SELECT content_id AS id FROM favourites"), wanted)
@@ -140,6 +153,21 @@ def _tags(connection: Connection, wanted: Mask) -> Counter[str]:
     counts = np.bincount(tags[wanted[contents]])
     named = connection.exec_driver_sql("SELECT id, name FROM tags").all()
     return Counter({name: int(counts[id_]) for id_, name in named if id_ < len(counts)})
+
+
+def _words(connection: Connection, wanted: Mask) -> _Kinds:
+    having = "SELECT word_id, content_id FROM content_words"
+    words, contents = columns(connection, having, (), ("word_id", "content_id"))
+    counts = np.bincount(words[wanted[contents]])
+    named = connection.exec_driver_sql(f"SELECT kind, name, id FROM words WHERE {_LEVELS}")
+    return _by_kind((kind, name, int(counts[id_])) for kind, name, id_ in named if id_ < len(counts))
+
+
+def _by_kind(rows: Iterable[Sequence[Any]]) -> _Kinds:
+    found: _Kinds = {name: Counter() for name in _KINDS.values()}
+    for kind, name, number in rows:
+        found[_KINDS[kind]][name] = number
+    return found
 
 
 def _count(ids: Ids, wanted: Mask) -> int:

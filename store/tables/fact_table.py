@@ -94,6 +94,9 @@ GIVEN_NAMES: Final = tuple(fact.name for fact in GIVEN)
 LIST_NAMES: Final = tuple(fact.name for fact in FACTS if fact.type not in (int, float, str))
 """The facts that are several texts."""
 
+TEXT_NAMES: Final = ("title", "caption", "keywords", "people")
+"""The facts that people write about a picture: what full text is kept of."""
+
 HEADER_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source == "header")
 READ_NAMES: Final = tuple(fact.name for fact in FACTS if fact.source in ("header", "pixels"))
 """The facts that a reader of files finds out."""
@@ -152,6 +155,28 @@ class NumberKey(FactKey):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RealKey(FactKey):
+    """A number that need not be whole, or a range of them: `store.tables.filters.Real`.
+
+    Attributes:
+        takes: what it takes, with examples, for error messages.
+        ratio: a single value stands for all from the value divided by this to the value times this; None: for all that
+            are the same when rounded to as many digits.
+        prefix: what is written before a value, such as `f/`.
+        unit: what is written behind it, such as `mm`.
+        units: a regular expression for what is read there.
+        is_fraction: whether values below 1 are written as 1/250.
+    """
+
+    takes: str
+    ratio: float | None = None
+    prefix: str = ""
+    unit: str = ""
+    units: str = ""
+    is_fraction: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextKey(FactKey):
     """Words that are all in a text: `store.tables.filters.Text`."""
 
@@ -161,6 +186,20 @@ class ChoiceKey(FactKey):
     """One of a few values, each with how it is explained: `store.tables.filters.Choice`."""
 
     choices: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordKey(FilterKey):
+    """One of the words that the fact `kind`, a list of texts, has: `store.tables.filters.Word`."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenKey(FilterKey):
+    """Words that are all in what people wrote, in these facts together: `store.tables.filters.Written`."""
+
+    columns: tuple[str, ...]
 
 
 _ROWS: Final = (
@@ -206,10 +245,47 @@ _ROWS: Final = (
         key="rating", column="rating", example="rating:>=4", meaning="rated {} of 5 stars", meant=("stars",), highest=5,
         takes="whole numbers of stars, as in rating:5, rating:>=4 or rating:3..4", facet=Facet("ratings", "Rating", 25),
     ),
-    FilterKey(key="near", example="near:48.86,2.35,5", meaning="taken within {}", meant=("place", "gps")),
-    FilterKey(
-        key="tag", example="tag:best", meaning="tagged {}", meant=("label", "keyword"), facet=Facet("tags", "Tags", 20)
+    TextKey(
+        key="label", column="label", example="label:red", meaning="with a label called {}", meant=("colour", "color"),
+        facet=Facet("labels", "Labels", 26),
     ),
+    WordKey(
+        key="keyword", kind="keywords", example='keyword:"new york"', meaning="with the keyword {}",
+        meant=("keywords", "subject", "category"), facet=Facet("keywords", "Keywords", 21),
+    ),
+    WordKey(
+        key="person", kind="people", example="person:ann", meaning="with a person called {}",
+        meant=("people", "face", "who", "with"), facet=Facet("people", "People", 22),
+    ),
+    WrittenKey(key="title", columns=("title",), example="title:harbour", meaning="with {} in the title"),
+    WrittenKey(
+        key="caption", columns=("caption",), example='caption:"red boat"', meaning="with {} in the caption",
+        meant=("description", "comment"),
+    ),
+    WrittenKey(
+        key="text", columns=TEXT_NAMES, example="text:invoice",
+        meaning="with {} in the title, the caption, the keywords or the names", meant=("words", "contains", "fulltext"),
+    ),
+    NumberKey(
+        key="iso", column="iso", example="iso:>=3200", meaning="with a sensitivity of {} ISO", meant=("sensitivity",),
+        takes="whole numbers, as in iso:100, iso:>=3200 or iso:100..400",
+    ),
+    RealKey(
+        key="aperture", column="aperture", example="aperture:<2.8", meaning="with an aperture of {}", ratio=1.03,
+        prefix="f/", meant=("fnumber", "f", "fstop"),
+        takes="f-numbers, as in aperture:2.8, aperture:<f/4 or aperture:2..5.6",
+    ),
+    RealKey(
+        key="exposure", column="exposure", example="exposure:<1/500", meaning="exposed for {}", ratio=2 ** (1 / 6),
+        unit="s", units="s|secs?|seconds?", is_fraction=True, meant=("shutter", "speed"),
+        takes="seconds, as in exposure:1/250, exposure:>2s or exposure:1/60..1/15",
+    ),
+    RealKey(
+        key="focal", column="focal", example="focal:85", meaning="with a focal length of {}", unit="mm", units="mm",
+        meant=("length", "zoom"), takes="millimetres, as in focal:85, focal:>=200mm or focal:24..70",
+    ),
+    FilterKey(key="near", example="near:48.86,2.35,5", meaning="taken within {}", meant=("place", "gps")),
+    FilterKey(key="tag", example="tag:best", meaning="tagged {}", facet=Facet("tags", "Tags", 20)),
     FilterKey(
         key="favourite", example="favourite:yes", meaning="among the favourites", meant=("star",),
         aliases=("favorite",), facet=Facet("favourites", "Marked", 10),

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
 from store.tables import id_sets
+from store.tables.fact_filters import LEVEL
 from store.tables.filters import (
     Choice,
     ContentFilter,
@@ -28,12 +29,16 @@ from store.tables.filters import (
     Near,
     Number,
     PhotoFilter,
+    Real,
     Set,
     Tag,
     Text,
+    Word,
+    Written,
     casefolded,
 )
-from store.tables.patterns import Condition, folder_pattern, name_condition
+from store.tables.patterns import Condition, folder_pattern, is_plain, name_condition, word_pattern
+from store.tables.written import expression
 
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
@@ -165,8 +170,9 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
     """Contents that satisfy a filter, without its negation; in any order, and maybe twice."""
     match filter_:
         case Date():
-            return column(connection, "SELECT id FROM contents WHERE taken_at >= ? AND taken_at < ?", filter_.bounds)
-        case Number():
+            dated = f"SELECT id FROM contents WHERE taken_at >= ? AND taken_at < ? AND taken_at NOT IN {_VALUES}"
+            return column(connection, dated, (*filter_.bounds, json.dumps(filter_.undecided)))
+        case Number() | Real():
             where = f"{filter_.row.column} BETWEEN ? AND ?"
             return column(connection, f"SELECT id FROM contents WHERE {where}", filter_.bounds)
         case Text():
@@ -180,6 +186,11 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
             where, values = _one_of("key", [casefolded(" ".join(name.split())) for name in filter_.names])
             of_tags = f"SELECT id FROM tags WHERE {where}"
             return column(connection, f"SELECT content_id AS id FROM content_tags WHERE tag_id IN ({of_tags})", values)
+        case Word():
+            return _with_word(connection, filter_.row.kind, filter_.names)
+        case Written():
+            asked = (expression(filter_.row.columns, filter_.names),)
+            return column(connection, "SELECT rowid AS id FROM texts WHERE texts MATCH ?", asked)
         case Favourite():
             return column(connection, "SELECT content_id AS id FROM favourites")
         case Set():
@@ -208,6 +219,19 @@ def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
     ]
     where, bound = _one_of(fact, values)
     return column(connection, f"SELECT id FROM contents WHERE {where}", bound)
+
+
+def _with_word(connection: Connection, kind: str, names: Sequence[str]) -> Ids:
+    tidy = [LEVEL.join(" ".join(level.split()) for level in name.split(LEVEL)) for name in names]
+    keys = [casefolded(name) for name in tidy if is_plain(name) and LEVEL not in name]
+    if len(keys) < len(tidy):
+        wanted = word_pattern(tidy)
+        known = connection.exec_driver_sql("SELECT key FROM words WHERE kind = ?", (kind,)).scalars()
+        keys = [key for key in known if wanted.search(f"{LEVEL}{key}{LEVEL}")]
+    where, values = _one_of("key", keys)
+    of_words = f"SELECT id FROM words WHERE kind = ? AND {where}"
+    having = f"SELECT content_id AS id FROM content_words WHERE word_id IN ({of_words})"
+    return column(connection, having, (kind, *values))
 
 
 def _one_of(name: str, values: Sequence[str]) -> Condition:

@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
-from store.tables.fact_table import FILTERS, LARGEST, ChoiceKey, FactKey, NumberKey, TextKey
+from store.tables.fact_filters import Choice, Number, Real, Text, Word, Written
+from store.tables.filter_checks import abbreviated, check_names
 
-_LONGEST: Final = 1_000
-# Characters of a value that a message repeats.
-_SHOWN: Final = 80
-_REPR: Final = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = _REPR.maxlong = _SHOWN
+__all__ = [
+    "Choice", "ContentFilter", "Date", "Ext", "Favourite", "Filter", "Folder", "Name", "Near", "Number", "PhotoFilter",
+    "Real", "Set", "Tag", "Text", "Word", "Written", "abbreviated", "casefolded",
+]  # fmt: skip
+
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 # Sorts after everything that may follow a year, a month or a day in a time.
 _AFTER: Final = "~"
-
-_Row = TypeVar("_Row", bound=FactKey)
 
 
 def casefolded(text: str) -> str:
@@ -39,18 +37,11 @@ def casefolded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
-def abbreviated(value: object) -> str:
-    """Return a value as a message repeats it: as Python writes it, in at most 80 characters.
-
-    However long or deep the value is.
-    """
-    text = _REPR.repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-
-
 @dataclass(frozen=True, slots=True)
 class Date:
     """Taken between two days of the camera's own clock, both included: "2023", "2023-06" or "2023-06-15".
+
+    A picture of which only the year or the month is known has to lie between them with the whole of it.
 
     Attributes:
         first: the first year, month or day; None for the beginning of time.
@@ -80,10 +71,15 @@ class Date:
         """Texts between which the times of these days lie: ISO 8601 sorts by time."""
         return self.first or "", (self.last or "") + _AFTER
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Times between the bounds of which too little is known: 2023 may be after June 2023."""
+        return tuple((self.last or "")[:length] for length in (4, 7) if length < len(self.last or ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """In a folder of one of these names, at any depth; `*` and `?` are wildcards.
+    """In a folder of one of these names, at any depth; `*` and `?` are wildcards, `\\*` and `\\?` the characters.
 
     "trips" is one name, "trips/2023" are consecutive ones.
 
@@ -98,7 +94,7 @@ class Folder:
     negated: bool = False
 
     def __post_init__(self) -> None:
-        _check_names("folder", self.names)
+        check_names("folder", self.names)
         for name in self.names:
             if not name.replace("/", " ").strip():
                 raise ValueError(f"folder needs a name; {abbreviated(name)} is blank between its slashes.")
@@ -119,7 +115,7 @@ class Name:
     negated: bool = False
 
     def __post_init__(self) -> None:
-        _check_names("name", self.patterns)
+        check_names("name", self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,96 +134,13 @@ class Ext:
 
     def __post_init__(self) -> None:
         names = tuple(name.strip().removeprefix(".").lower() for name in self.names)
-        _check_names("ext", names)
+        check_names("ext", names)
         for name in names:
             if "." in name or "/" in name:
                 raise ValueError(
                     f"ext takes what follows the last dot of a file name, as in ext:heic; not {abbreviated(name)}."
                 )
         object.__setattr__(self, "names", names)
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Words that are all in a text fact, such as the camera's make and model.
-
-    Raises:
-        ValueError: no text fact of this key, no name, or a blank one.
-    """
-
-    key: str
-    names: tuple[str, ...]
-    negated: bool = False
-
-    @property
-    def row(self) -> TextKey:
-        """Its row in the table of filters."""
-        return _row(self.key, TextKey, "text")
-
-    def __post_init__(self) -> None:
-        _row(self.key, TextKey, "text")
-        _check_names(self.key, self.names)
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A whole number between two others, both included: pixels, bytes and the like.
-
-    Raises:
-        ValueError: no number fact of this key, no limit, or limits that are negative, too large or the wrong way round.
-    """
-
-    key: str
-    low: int | None
-    high: int | None
-    negated: bool = False
-
-    @property
-    def row(self) -> NumberKey:
-        """Its row in the table of filters."""
-        return _row(self.key, NumberKey, "measure")
-
-    def __post_init__(self) -> None:
-        highest = self.row.highest
-        if self.low is None and self.high is None:
-            raise ValueError(f"{self.key} needs a least value, a greatest, or both.")
-        for given in (self.low, self.high):
-            if given is not None and not 0 <= given <= highest:
-                # Python refuses to write out a number of more than 4,300 digits.
-                value = given if given.bit_length() <= 64 else f"a number of {given.bit_length()} bits"
-                raise ValueError(f"{self.key} takes 0 to {highest}; not {value}.")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"{self.key} can't be at least {self.low} and at most {self.high}.")
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The least and the greatest value."""
-        return 0 if self.low is None else self.low, LARGEST if self.high is None else self.high
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few values, such as the orientations landscape, portrait and square.
-
-    Raises:
-        ValueError: no fact of this key that has choices, no value, or one that is not among them.
-    """
-
-    key: str
-    names: tuple[str, ...]
-    negated: bool = False
-
-    @property
-    def row(self) -> ChoiceKey:
-        """Its row in the table of filters."""
-        return _row(self.key, ChoiceKey, "choice")
-
-    def __post_init__(self) -> None:
-        choices = self.row.choices
-        _check_names(self.key, self.names)
-        for name in self.names:
-            if name not in choices:
-                raise ValueError(f"There is no {self.key} {abbreviated(name)}; there are {', '.join(choices)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +186,7 @@ class Tag:
     negated: bool = False
 
     def __post_init__(self) -> None:
-        _check_names("tag", self.names)
+        check_names("tag", self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,33 +213,13 @@ class Set:
 
     def __post_init__(self) -> None:
         names = tuple(name.strip().lower() for name in self.names)
-        _check_names("set", names)
+        check_names("set", names)
         object.__setattr__(self, "names", names)
 
 
 PhotoFilter = Folder | Name | Ext
-ContentFilter = Date | Text | Number | Choice | Near | Tag | Favourite | Set
+ContentFilter = Date | Text | Number | Real | Word | Written | Choice | Near | Tag | Favourite | Set
 Filter = PhotoFilter | ContentFilter
-
-
-def _row(key: str, kind: type[_Row], what: str) -> _Row:
-    row = FILTERS.get(key)
-    if not isinstance(row, kind):
-        known = ", ".join(each.key for each in FILTERS.values() if isinstance(each, kind))
-        raise ValueError(f"There is no {what} {abbreviated(key)}; there are {known}.")
-    return row
-
-
-def _check_names(what: str, names: tuple[str, ...]) -> None:
-    if not names:
-        raise ValueError(f"{what} needs at least one name.")
-    for name in names:
-        if not name.strip():
-            raise ValueError(f"{what} needs a name; {abbreviated(name)} is blank.")
-        if len(name) > _LONGEST:
-            raise ValueError(f"{what} takes up to {_LONGEST} characters; {name[:20]!r}... has {len(name)}.")
-        if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
-            raise ValueError(f"{what} takes printable text; {abbreviated(name)} has a control character in it.")
 
 
 def _check_date(text: str) -> None:

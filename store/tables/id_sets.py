@@ -1,12 +1,14 @@
 """Sets: pictures that were chosen on a page, under a name that a query can say.
 
 A name comes from the ids themselves, so it never means anything else: the same choice has the same name, and a set that
-was forgotten comes back by choosing again.
+was forgotten comes back by choosing again. Where the file of a picture was edited, its new id takes the place of the
+old one under the same name.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -48,6 +50,16 @@ def keep(connection: Connection, ids: Ids) -> tuple[str, int]:
     return name, forgotten.rowcount
 
 
+def restore(connection: Connection, name: str, ids: Sequence[int]) -> int:
+    """Let the set of a name hold these ids, as it did before; returns how many it holds."""
+    data = np.unique(np.array(ids, np.int64))
+    connection.exec_driver_sql(
+        "INSERT INTO sets (name, ids, made_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET ids = excluded.ids",
+        (name, data.astype("<i8").tobytes(), now()),
+    )
+    return len(data)
+
+
 def find(connection: Connection, name: str) -> Ids | None:
     """The ids of a set, sorted, int64 (n,); None where there is none of this name, any more or ever."""
     data = connection.exec_driver_sql("SELECT ids FROM sets WHERE name = ?", (name,)).scalar_one_or_none()
@@ -66,3 +78,51 @@ def get(connection: Connection, name: str) -> Ids:
             f"There is no selection {name!r} any more: the newest {KEPT} are kept. Select the pictures again."
         )
     return found
+
+
+def named_by_searches(connection: Connection) -> dict[str, Ids]:
+    """The sets that a saved search asks for, by name: sorted ids, int64 (n,)."""
+    query = (
+        "SELECT name, ids FROM sets WHERE EXISTS "
+        "(SELECT 1 FROM saved_searches WHERE instr(lower(query), sets.name) > 0) ORDER BY sets.id"
+    )
+    rows = connection.exec_driver_sql(query).all()
+    return {name: np.frombuffer(data, "<i8").astype(np.int64) for name, data in rows}
+
+
+def members(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Which of these contents are in any set."""
+    wanted, found = np.array(ids, np.int64), set[int]()
+    for (data,) in connection.exec_driver_sql("SELECT ids FROM sets"):
+        found.update(wanted[np.isin(wanted, np.frombuffer(data, "<i8"))].tolist())
+    return found
+
+
+def add_beside(connection: Connection, content_id: int, new: int) -> int:
+    """Put a content into every set that another one is in; returns how many it was not in."""
+    changed = 0
+    for set_id, ids in _with(connection, content_id):
+        if new not in ids:
+            put(connection, set_id, np.append(ids, new))
+            changed += 1
+    return changed
+
+
+def remove(connection: Connection, content_id: int) -> None:
+    """Take a content out of every set; one that has nothing left goes."""
+    for set_id, ids in _with(connection, content_id):
+        put(connection, set_id, ids[ids != content_id])
+    connection.exec_driver_sql("DELETE FROM sets WHERE length(ids) = 0")
+
+
+def _with(connection: Connection, content_id: int) -> list[tuple[int, Ids]]:
+    """The sets that a content is in: their row and ids."""
+    rows = connection.exec_driver_sql("SELECT id, ids FROM sets").all()
+    sets = [(id_, np.frombuffer(data, "<i8")) for id_, data in rows]
+    return [(id_, ids.astype(np.int64)) for id_, ids in sets if content_id in ids]
+
+
+def put(connection: Connection, set_id: int, ids: Ids) -> None:
+    """Let a set hold these ids, int64 (n,), in any order."""
+    data = np.unique(ids).astype("<i8").tobytes()
+    connection.exec_driver_sql("UPDATE sets SET ids = ? WHERE id = ?", (data, set_id))

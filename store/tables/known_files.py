@@ -78,6 +78,11 @@ class KnownFiles:
         with self.engine.connect() as connection:
             return [(row[0], row[1]) for row in connection.execute(query)]
 
+    def photo_ids(self, root_id: int) -> list[int]:
+        """Ids of all photos of a root, those that are missing too."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(Photo.id).where(Photo.root_id == root_id)).scalars())
+
     def last_photo_id(self) -> int:
         """The highest id a photo ever had; 0 in an empty library."""
         with self.engine.connect() as connection:

@@ -15,7 +15,8 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from store.tables.catalog import Catalog
-from store.tables.schema import Content, Failure, FavouriteRow, Photo, Root, Run, Space, TaggedRow
+from store.tables.losses import Losses, losses
+from store.tables.schema import Content, Failure, Photo, Root, Run, Space
 
 # What most reasons begin with; what follows the colon is of one file only.
 _HEAD: Final = func.substr(Failure.reason, 1, func.instr(Failure.reason + literal(":"), ":") - 1)
@@ -67,11 +68,11 @@ class FailedPlace:
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """What a prune would forget: photos, pictures left without a photo, and those of them with marks."""
+    """What a prune would forget: photos, pictures left without a photo, and marks that are lost with them."""
 
     photos: int
     pictures: int
-    marked: int
+    losses: Losses
 
 
 def runs(catalog: Catalog, limit: int) -> list[RunRow]:
@@ -148,17 +149,11 @@ def prunable(catalog: Catalog, root_ids: Collection[int]) -> Prunable:
     lost = select(Content.id).where(
         Content.photo_count == 0, Content.id.in_(select(Photo.content_id).where(*gone)), ~stays
     )  # fmt: skip
-    marked = lost.where(
-        select(TaggedRow.tag_id).where(TaggedRow.content_id == Content.id).exists()
-        | select(FavouriteRow.content_id).where(FavouriteRow.content_id == Content.id).exists()
-    )
-    photos = select(func.count()).select_from(Photo).where(*gone)
+    photos = select(Photo.id).where(*gone)
     with catalog.engine.connect() as connection:
-        return Prunable(
-            connection.execute(photos).scalar_one(),
-            connection.execute(select(func.count()).select_from(lost.subquery())).scalar_one(),
-            connection.execute(select(func.count()).select_from(marked.subquery())).scalar_one(),
-        )
+        photo_ids = list(connection.execute(photos).scalars())
+        pictures = connection.execute(select(func.count()).select_from(lost.subquery())).scalar_one()
+    return Prunable(len(photo_ids), pictures, losses(catalog.engine, photo_ids))
 
 
 def newest(catalog: Catalog) -> int:

@@ -1,6 +1,6 @@
 """What a person decided: tags, favourites, saved searches.
 
-They belong to contents, and so follow a file that moves.
+They belong to contents, and so follow a file that moves. Where a file is edited, see `store.tables.edits`.
 
 Beside them what pages keep: sets of pictures that were chosen, and photos that were set aside.
 
@@ -21,11 +21,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from store.errors import LibraryError
-from store.paths import display
-from store.tables import id_sets, set_asides
+from store.tables import edits, id_sets, mark_rows, marks_transfer, set_asides
+from store.tables.edits import LeftMarks
 from store.tables.filters import casefolded
 from store.tables.marks_json import (
-    Decided,
     MarksError,
     Restored,
     SavedSearch,
@@ -37,7 +36,7 @@ from store.tables.marks_json import (
 )
 from store.tables.records import now
 
-__all__ = ["Marks", "MarksError", "Restored", "SavedSearch"]
+__all__ = ["LeftMarks", "Marks", "MarksError", "Restored", "SavedSearch"]
 
 _IDS: Final = "(SELECT value FROM json_each(?))"
 
@@ -77,8 +76,8 @@ class Marks:
         with self._write() as connection:
             if added:
                 _check_known(connection, ids)
-            changed = sum(_tag(connection, ids, key, name) for key, name in added.items())
-            _tidy(connection, changed + _untag(connection, ids, removed))
+            changed = sum(mark_rows.tag(connection, ids, key, name) for key, name in added.items())
+            mark_rows.tidy(connection, changed + mark_rows.untag(connection, ids, removed))
 
     def tags(self) -> list[tuple[str, int]]:
         """Every tag, by name, and how many pictures `tag:` finds with it: those that a present photo holds."""
@@ -114,12 +113,12 @@ class Marks:
         with self._write() as connection:
             if yes:
                 _check_known(connection, ids)
-                changed = _favourite(connection, ids)
+                changed = mark_rows.favourite(connection, ids)
             else:
                 changed = connection.exec_driver_sql(
                     f"DELETE FROM favourites WHERE content_id IN {_IDS}", (ids,)
                 ).rowcount
-            _raise_generation(connection, changed)
+            mark_rows.raise_generation(connection, changed)
 
     def favourites_of(self, content_ids: Iterable[int]) -> set[int]:
         """Which of the contents are favourites."""
@@ -177,7 +176,7 @@ class Marks:
             _check_known(connection, json.dumps(ids.tolist()))
             name, forgotten = id_sets.keep(connection, ids)
             # Names never change their meaning; only what asks for one that is gone finds something else now.
-            _raise_generation(connection, forgotten)
+            mark_rows.raise_generation(connection, forgotten)
         return name
 
     def set_ids(self, name: str) -> NDArray[np.int64] | None:
@@ -193,7 +192,7 @@ class Marks:
 
         Searches find them as before; their files are not touched.
 
-        The mark is on a path and what it holds: it goes when the file moves or changes.
+        The mark is on a path and the picture it holds: it goes when the file moves, or holds another picture.
 
         Raises:
             MarksError: a photo that the library does not have is to be set aside.
@@ -207,28 +206,47 @@ class Marks:
         with self._engine.connect() as connection:
             return set_asides.set_aside_of(connection, None if photo_ids is None else _array(photo_ids))
 
+    # -- marks that were left behind ----------------------------------------------------------------------------
+
+    def left(self) -> list[LeftMarks]:
+        """Marks of contents that no photo holds any more, by path: what lies there is another picture now."""
+        with self._engine.connect() as connection:
+            return edits.left(connection)
+
+    def move_left(self, wanted: Sequence[LeftMarks]) -> int:
+        """Give marks that were left behind to what lies at their path now; returns of how many pictures.
+
+        Those stay whose path is missing or not known.
+
+        Raises:
+            LibraryError: the library may not be written.
+        """
+        with self._write() as connection:
+            moved = edits.move_left(connection, wanted)
+            mark_rows.raise_generation(connection, moved)
+        return moved
+
+    def drop_left(self, wanted: Sequence[LeftMarks]) -> int:
+        """Delete marks that were left behind; returns of how many pictures.
+
+        Raises:
+            LibraryError: the library may not be written.
+        """
+        with self._write() as connection:
+            dropped = edits.drop_left(connection, [each.content_id for each in wanted])
+            mark_rows.tidy(connection, dropped)
+        return dropped
+
     # -- to a file and back -------------------------------------------------------------------------------------
 
     def export(self) -> dict[str, Any]:
-        """Return every mark but sets, as `json.dumps` takes it.
+        """Return every mark, as `json.dumps` takes it; of sets those that a saved search asks for.
 
         Contents are named by the SHA-256 of their bytes, so that another library of the same pictures can have the
         marks; photos that are set aside by their place too.
         """
-        decided = Decided()
         with self._engine.connect() as connection:
-            pairs = (
-                "SELECT tags.name, hash FROM tags JOIN content_tags ON tag_id = tags.id "
-                "JOIN contents ON contents.id = content_id ORDER BY tags.key, content_id"
-            )
-            for name, hash_ in connection.exec_driver_sql(pairs):
-                decided.tags.setdefault(name, []).append(hash_)
-            favourites = "SELECT hash FROM favourites JOIN contents ON contents.id = content_id ORDER BY content_id"
-            decided.favourites.extend(connection.exec_driver_sql(favourites).scalars())
-            searches = "SELECT name, query, saved_at FROM saved_searches ORDER BY name"
-            decided.searches.extend(SavedSearch(*row) for row in connection.exec_driver_sql(searches))
-            decided.set_aside.extend(set_asides.places(connection))
-        return as_json(decided)
+            return as_json(marks_transfer.gather(connection))
 
     def restore(self, data: Mapping[str, Any]) -> Restored:
         """Add what `export` gave to what is there, all of it or none. What is there stays as it is.
@@ -243,32 +261,7 @@ class Marks:
         """
         decided = read(data)
         with self._write() as connection:
-            ids = _ids_of(connection, {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)})
-            tagged = sum(
-                _tag(connection, _array(ids[hash_] for hash_ in hashes if hash_ in ids), casefolded(name), name)
-                for name, hashes in decided.tags.items()
-            )
-            liked = _favourite(connection, _array(ids[hash_] for hash_ in decided.favourites if hash_ in ids))
-            _tidy(connection, tagged + liked)
-            rows = connection.exec_driver_sql("SELECT name, query FROM saved_searches").all()
-            known: dict[str, str] = {row[0]: row[1] for row in rows}
-            new = [search for search in decided.searches if search.name not in known]
-            for search in new:
-                connection.exec_driver_sql(
-                    "INSERT INTO saved_searches (name, query, saved_at) VALUES (?, ?, ?)",
-                    (search.name, search.query, search.saved_at),
-                )
-            aside, elsewhere = set_asides.restore(connection, decided.set_aside)
-        unknown = {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)} - ids.keys()
-        return Restored(
-            tags=tagged,
-            favourites=liked,
-            searches=len(new),
-            unknown=tuple(sorted(hash_.hex() for hash_ in unknown)),
-            kept=tuple(s.name for s in decided.searches if known.get(s.name, s.query) != s.query),
-            set_aside=aside,
-            elsewhere=tuple(display(place.root.rstrip(b"/") + b"/" + place.path) for place in elsewhere),
-        )
+            return marks_transfer.restore(connection, decided)
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -297,47 +290,3 @@ def _check_known(connection: Connection, ids: str) -> None:
     unknown = [str(id_) for id_ in connection.exec_driver_sql(query, (ids,)).scalars()]
     if unknown:
         raise MarksError(f"There is no picture {', '.join(unknown)} in this library; nothing was changed.")
-
-
-def _ids_of(connection: Connection, hashes: set[bytes]) -> dict[bytes, int]:
-    found: dict[bytes, int] = {}
-    for hash_ in hashes:
-        row = connection.exec_driver_sql("SELECT id FROM contents WHERE hash = ?", (hash_,)).first()
-        if row is not None:
-            found[hash_] = row[0]
-    return found
-
-
-def _tag(connection: Connection, ids: str, key: str, name: str) -> int:
-    """Give contents a tag; returns how many did not have it."""
-    connection.exec_driver_sql("INSERT OR IGNORE INTO tags (name, key) VALUES (?, ?)", (name, key))
-    return connection.exec_driver_sql(
-        "INSERT OR IGNORE INTO content_tags (tag_id, content_id) "
-        "SELECT tags.id, value FROM tags CROSS JOIN json_each(?) WHERE tags.key = ?",
-        (ids, key),
-    ).rowcount
-
-
-def _untag(connection: Connection, ids: str, keys: Iterable[str]) -> int:
-    """Take tags from contents; returns how many had them."""
-    return connection.exec_driver_sql(
-        f"DELETE FROM content_tags WHERE tag_id IN (SELECT id FROM tags WHERE key IN {_IDS}) AND content_id IN {_IDS}",
-        (json.dumps(list(keys)), ids),
-    ).rowcount
-
-
-def _favourite(connection: Connection, ids: str) -> int:
-    return connection.exec_driver_sql(
-        "INSERT OR IGNORE INTO favourites (content_id) SELECT value FROM json_each(?)", (ids,)
-    ).rowcount
-
-
-def _tidy(connection: Connection, changed: int) -> None:
-    """Forget tags that nothing has, so that their names can be written anew; and note a change."""
-    connection.exec_driver_sql("DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM content_tags WHERE tag_id = tags.id)")
-    _raise_generation(connection, changed)
-
-
-def _raise_generation(connection: Connection, changed: int) -> None:
-    if changed:
-        connection.exec_driver_sql("UPDATE library SET marks_generation = marks_generation + 1")

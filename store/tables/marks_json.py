@@ -18,13 +18,14 @@ from store.paths import as_json as path_as_json
 from store.tables.filters import abbreviated
 
 FORMAT: Final = "sightline-marks"
-VERSION: Final = 2
-"""1 had no `set_aside`."""
+VERSION: Final = 3
+"""1 had no `set_aside`, 2 no `selections`."""
 MAX_TAG: Final = 64
 MAX_SEARCH_NAME: Final = 200
 MAX_SEARCH: Final = 8_000
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+_SET_NAME: Final = re.compile(r"[0-9a-f]{12}")
 
 
 class MarksError(SightlineError, ValueError):
@@ -94,12 +95,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """All marks of a library: contents by their SHA-256, 32 bytes."""
+    """All marks of a library: contents by their SHA-256, 32 bytes.
+
+    `selections` are the sets that a saved search asks for, by name.
+    """
 
     tags: dict[str, list[bytes]] = field(default_factory=dict)
     favourites: list[bytes] = field(default_factory=list)
     searches: list[SavedSearch] = field(default_factory=list)
     set_aside: list[Place] = field(default_factory=list)
+    selections: dict[str, list[bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Restored:
         kept: names of searches that have another text here, which they kept.
         set_aside: how many photos were set aside.
         elsewhere: paths, as displayed, of photos set aside that the library does not have there, or with other bytes.
+        selected: how many pictures came back into selections of saved searches.
+        other_selections: names of selections that have other pictures here, which they kept.
     """
 
     tags: int
@@ -123,17 +130,21 @@ class Restored:
     kept: tuple[str, ...]
     set_aside: int = 0
     elsewhere: tuple[str, ...] = ()
+    selected: int = 0
+    other_selections: tuple[str, ...] = ()
 
 
 def as_json(decided: Decided) -> dict[str, Any]:
-    """Marks as `json.dumps` takes them."""
+    """Marks as `json.dumps` takes them, in the lowest version that has room for them."""
+    selections = {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.selections.items()}
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if selections else 2,
         "tags": {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.tags.items()},
         "favourites": [hash_.hex() for hash_ in decided.favourites],
         "searches": [asdict(search) for search in decided.searches],
         "set_aside": [_place_as_json(place) for place in decided.set_aside],
+        **({"selections": selections} if selections else {}),
     }
 
 
@@ -143,7 +154,7 @@ def _place_as_json(place: Place) -> dict[str, str]:
 
 
 def read(data: object) -> Decided:
-    """Marks from what `as_json` gave, now or when it knew of no photos set aside (version 1).
+    """Marks from what `as_json` gave, now or when it knew of no selections (version 2) or photos set aside (1).
 
     Names that are one once white space is collapsed have their pictures together.
 
@@ -152,12 +163,13 @@ def read(data: object) -> Decided:
     """
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise _wrong("the file", f'an object with "format": "{FORMAT}"', data)
-    version, names = data.get("version"), {"format", "version", "tags", "favourites", "searches"}
-    fields = _object(data, "the file", names if version == 1 else {*names, "set_aside"})
-    if isinstance(version, bool) or version not in (1, VERSION):
+    version = data.get("version")
+    if type(version) is not int or version not in range(1, VERSION + 1):
         raise MarksError(
-            f"These marks have version {abbreviated(version)}; this program reads 1 and {VERSION}. Update it."
+            f"These marks have version {abbreviated(version)}; this program reads 1 to {VERSION}. Update it."
         )
+    names = {"format", "version", "tags", "favourites", "searches"}
+    fields = _object(data, "the file", {*names, *("set_aside", "selections")[: version - 1]})
     tags = fields["tags"]
     if not isinstance(tags, Mapping):
         raise _wrong("tags", "an object from names to lists", tags)
@@ -169,6 +181,11 @@ def read(data: object) -> Decided:
     decided = Decided({}, _hashes(fields["favourites"], "favourites"), searches, set_aside)
     for name, hashes in tags.items():
         decided.tags.setdefault(tag_name(str(name)), []).extend(_hashes(hashes, f"tags[{abbreviated(name)}]"))
+    selections = fields.get("selections", {})
+    if not isinstance(selections, Mapping) or not all(_SET_NAME.fullmatch(str(name)) for name in selections):
+        raise _wrong("selections", "an object from names of 12 hexadecimal digits to lists", selections)
+    for name, hashes in selections.items():
+        decided.selections[str(name)] = _hashes(hashes, f"selections[{abbreviated(name)}]")
     return decided
 
 

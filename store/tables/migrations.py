@@ -220,6 +220,31 @@ _SIXTH: Final = (
             "remark TEXT",
         )
     ),
+    *(
+        f"CREATE INDEX ix_contents_{column} ON contents ({column}) WHERE {column} IS NOT NULL"
+        for column in ("iso", "aperture", "exposure", "focal", "label")
+    ),
+    """CREATE TABLE words (
+      id INTEGER NOT NULL,
+      kind TEXT NOT NULL,
+      name TEXT NOT NULL,
+      "key" TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE (kind, "key")
+    )""",
+    """CREATE TABLE content_words (
+      word_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      PRIMARY KEY (word_id, content_id),
+      FOREIGN KEY(word_id) REFERENCES words (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    ) WITHOUT ROWID""",
+    "CREATE INDEX ix_content_words_content ON content_words (content_id, word_id)",
+    """CREATE VIRTUAL TABLE texts USING fts5(title, caption, keywords, people,
+      tokenize="unicode61 remove_diacritics 2")""",
+    "CREATE TRIGGER texts_removed AFTER DELETE ON contents "
+    "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
+    "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
     "ALTER TABLE roots ADD COLUMN options TEXT",
     "ALTER TABLE roots ADD COLUMN device INTEGER",
     "ALTER TABLE photos ADD COLUMN device INTEGER",
@@ -228,6 +253,14 @@ _SIXTH: Final = (
     "ALTER TABLE photos ADD COLUMN sidecar_ns INTEGER",
     "ALTER TABLE failures ADD COLUMN inode INTEGER",
     "ALTER TABLE failures ADD COLUMN ctime_ns INTEGER",
+    """CREATE TABLE left_marks (
+      photo_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      PRIMARY KEY (photo_id, content_id),
+      FOREIGN KEY(photo_id) REFERENCES photos (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    ) WITHOUT ROWID""",
+    "CREATE INDEX ix_left_marks_content ON left_marks (content_id)",
 )  # fmt: skip
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from store.tables.fact_filters import LEVEL
 from store.tables.filters import casefolded
 
 Condition = tuple[str, tuple[Any, ...]]
@@ -17,11 +18,42 @@ Condition = tuple[str, tuple[Any, ...]]
 
 def folder_pattern(names: Sequence[str]) -> re.Pattern[str]:
     """Finds any of the names, as whole consecutive folders, in a folded folder with `/` at both ends."""
+    return _pattern(names, "/")
+
+
+def word_pattern(names: Sequence[str]) -> re.Pattern[str]:
+    """Finds any of the names, as whole consecutive levels, in a folded keyword with `|` at both ends."""
+    return _pattern(names, LEVEL)
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name of a folder or word stands for itself alone: no wildcard, no backslash."""
+    return not any(char in name for char in r"*?\\")
+
+
+def literal(name: str) -> str:
+    """The name that stands for a folder or word of exactly this name."""
+    return _SPECIAL_OF_NAMES.sub(r"\\\g<0>", name)
+
+
+_SPECIAL_OF_NAMES: Final = re.compile(r"[*?\\]")
+_PIECE: Final = re.compile(r"\\(?P<itself>[*?\\])|(?P<many>\*)|(?P<one>\?)|(?P<char>.)", re.DOTALL)
+
+
+def _pattern(names: Sequence[str], between: str) -> re.Pattern[str]:
+    other = f"[^{re.escape(between)}]"
+
+    def written(found: re.Match[str]) -> str:
+        if found["many"]:
+            return f"{other}*"
+        return other if found["one"] else re.escape(found["itself"] or found["char"])
+
+    bar = re.escape(between)
     any_of = []
     for name in names:
-        parts = [part for part in casefolded(name).split("/") if part.strip()]
-        any_of.append("/".join(re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in parts))
-    return re.compile(f"/(?:{'|'.join(any_of)})/")
+        parts = [part for part in casefolded(name).split(between) if part.strip()]
+        any_of.append(bar.join(_PIECE.sub(written, part) for part in parts))
+    return re.compile(f"{bar}(?:{'|'.join(any_of)}){bar}")
 
 
 def name_condition(pattern: str) -> Condition:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, Float, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import (
+    DDL,
+    Computed,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from store.tables.fact_table import FACT_FILTERS, FACTS
@@ -213,6 +225,43 @@ class TaggedRow(Base):
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
 
 
+class WordRow(Base):
+    """A keyword, or a person's name, that files give their pictures.
+
+    `kind` is the fact that lists it. `name` is written as it was first, `key` is its folded form. Of a keyword with
+    levels, each level is a word, and so is the whole of it.
+    """
+
+    __tablename__ = "words"
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text)
+
+
+class WordedRow(Base):
+    """A content has a word."""
+
+    __tablename__ = "content_words"
+    __table_args__ = (Index("ix_content_words_content", "content_id", "word_id"), {"sqlite_with_rowid": False})
+
+    word_id: Mapped[int] = mapped_column(ForeignKey("words.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+
+
+# Full text of what people wrote, a row for each content that has any: see `store.tables.written`. SQLAlchemy knows
+# neither virtual tables nor triggers.
+for _statement in (
+    'CREATE VIRTUAL TABLE texts USING fts5(title, caption, keywords, people, tokenize="unicode61 remove_diacritics 2")',
+    "CREATE TRIGGER texts_removed AFTER DELETE ON contents "
+    "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
+    "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
+):
+    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+
+
 class FavouriteRow(Base):
     """A content is a favourite."""
 
@@ -231,6 +280,16 @@ class SetAsideRow(Base):
     photo_id: Mapped[int] = mapped_column(
         ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
+
+
+class LeftMarkRow(Base):
+    """A content with marks that a photo held before it came to hold another picture."""
+
+    __tablename__ = "left_marks"
+    __table_args__ = (Index("ix_left_marks_content", "content_id"), {"sqlite_with_rowid": False})
+
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
 
 
 class SetRow(Base):

@@ -14,8 +14,10 @@ from sqlalchemy.engine import Connection
 from store.paths import display
 from store.tables.batch_writer import Failed, File, Indexed, folder, place, recount, write
 from store.tables.catalog import CHUNK, raise_generation
+from store.tables.edits import Outcome
+from store.tables.losses import forget
 from store.tables.records import now
-from store.tables.schema import Content, Failure, LibraryRow, Photo, Root, Run, Space, Vector
+from store.tables.schema import Failure, LibraryRow, Photo, Root, Run, Space
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
 
@@ -61,17 +63,18 @@ class Writer:
                     _absorb(connection, root_id, inner_id, path, inner_path)
             return int(root_id)
 
-    def forget_root(self, root_id: int) -> int:
-        """Remove a root and its photos from the library; returns how many photos.
+    def forget_root(self, root_id: int) -> list[bytes]:
+        """Remove a root from the library, its photos, and the contents that only they held.
 
-        Their contents go with `prune`.
+        Returns:
+            The hashes of the contents that went; their thumbnails are the caller's to remove.
         """
         with self._engine.begin() as connection:
-            ids = connection.execute(select(Photo.content_id).where(Photo.root_id == root_id)).scalars().all()
+            ids = connection.execute(select(Photo.id).where(Photo.root_id == root_id)).scalars().all()
+            hashes = forget(connection, list(ids))
             connection.execute(delete(Root).where(Root.id == root_id))
-            recount(connection, ids)
             raise_generation(connection)
-            return len(ids)
+        return hashes
 
     def add_space(self, identity: SpaceIdentity) -> int:
         """The id of a space, added if it is new; the library's first one is what searches use from the start."""
@@ -111,13 +114,18 @@ class Writer:
 
     # -- pictures -----------------------------------------------------------------------------------------------
 
-    def commit(self, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> None:
-        """Write one batch: contents, vectors, photos and failures together, and a new generation."""
+    def commit(self, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> Outcome:
+        """Write one batch: contents, vectors, photos and failures together, and a new generation.
+
+        Returns:
+            What became of the marks of pictures whose file holds other bytes now.
+        """
         if not indexed and not failed:
-            return
+            return Outcome()
         with self._engine.begin() as connection:
-            write(connection, space_id, indexed, failed)
+            outcome = write(connection, space_id, indexed, failed)
             raise_generation(connection)
+        return outcome
 
     def mark_missing(self, photo_ids: Sequence[int]) -> int:
         """Take photos out of the results; returns how many.
@@ -168,20 +176,13 @@ class Writer:
             )
 
     def prune(self, photo_ids: Sequence[int]) -> list[bytes]:
-        """Forget these photos, and every content that no photo holds any more.
+        """Forget these photos, and every content that no photo holds any more; see `store.tables.losses`.
 
         Returns:
             The hashes of the contents that went; their thumbnails are the caller's to remove.
         """
         with self._engine.begin() as connection:
-            for chunk in _chunks(photo_ids):
-                connection.execute(delete(Photo).where(Photo.id.in_(chunk)))
-            orphan = ~select(Photo.id).where(Photo.content_id == Content.id).exists()
-            hashes = list(connection.execute(select(Content.hash).where(orphan)).scalars())
-            if hashes:
-                spaces = select(Vector.space_id).join(Content, Content.id == Vector.content_id).where(orphan)
-                connection.execute(update(Space).where(Space.id.in_(spaces)).values(epoch=Space.epoch + 1))
-                connection.execute(delete(Content).where(orphan))
+            hashes = forget(connection, list(photo_ids))
             if photo_ids or hashes:
                 raise_generation(connection)
         return hashes

@@ -164,7 +164,7 @@ def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
         press(app, "Forget what is missing …")
         assert (
             "4 files missing from 1 folder will be forgotten. 3 pictures of them are in no other place and go from "
-            "the library. 1 of those has tags or is a favourite: that is lost for good."
+            "the library. Lost for good with them: 1 picture with tags and 1 favourite. All marks are first written"
         ) in said(app)
         press(app, "Keep them")
         assert "Forget them" not in buttons(app)
@@ -173,6 +173,8 @@ def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
         assert services().runner.wait(120)
         app.run()
         assert "4 forgotten" in said(app)
+        (kept,) = (tmp_path / "library").glob("marks-before-*.json")
+        assert str(kept) in said(app)
         assert "Forget what is missing …" not in buttons(app)
     with Library.open(tmp_path / "library") as library:
         assert (library.catalog.counts().missing, library.marks.tags()) == (0, [("holiday", 1)])

@@ -50,8 +50,9 @@ def as_before(library: Path) -> None:
     with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as connection:
         for statement in reversed([statement for step in STEPS[3:] for statement in step]):
             words = statement.split()
-            if words[:2] == ["CREATE", "INDEX"]:
-                connection.execute(f"DROP INDEX {words[2]}")
+            if words[0] == "CREATE":
+                kind, name = words[1:3] if words[1] != "VIRTUAL" else words[2:4]
+                connection.execute(f"DROP {kind} {name}")
             else:
                 assert (words[:2], words[3:5]) == (["ALTER", "TABLE"], ["ADD", "COLUMN"]), statement
                 connection.execute(f"ALTER TABLE {words[2]} DROP COLUMN {words[5]}")

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pictures import TURNS, distance, encoded, oriented, photo, swapped_profile
 from PIL import ExifTags, Image, ImageDraw
 from support import AWKWARD
 
 from sightline.images.decode import DecodeError, decode, preview
+from sightline.images.scaling import PREVIEW_LEAST, PREVIEW_SIDE, THUMBNAIL_LEAST, THUMBNAIL_SIDE, screen_size
 
 
 def shown(data: bytes, **options: Any) -> Image.Image:
@@ -53,8 +56,8 @@ def test_a_preview_is_upright(orientation: int) -> None:
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((640, 480), (640, 480)), ((1, 1), (1, 1)), ((1600, 1600), (1600, 1600)), ((3200, 10), (1600, 5)),
-     ((5000, 1), (1600, 1)), ((1601, 1200), (1600, 1199))],
+    [((640, 480), (640, 480)), ((1, 1), (1, 1)), ((1600, 1600), (1600, 1600)), ((3200, 10), (3200, 10)),
+     ((5000, 1), (5000, 1)), ((1601, 1200), (1600, 1199)), ((3000, 1000), (2160, 720))],
 )  # fmt: skip
 def test_a_preview_is_never_larger_than_asked_or_than_the_original(
     size: tuple[int, int], expected: tuple[int, int]
@@ -62,6 +65,51 @@ def test_a_preview_is_never_larger_than_asked_or_than_the_original(
     for kind in ("PNG", "JPEG"):
         assert shown(encoded(photo(*size), kind)).size == expected
         assert shown(encoded(photo(*size).transpose(Image.Transpose.ROTATE_90), kind)).size == expected[::-1]
+
+
+@given(st.integers(1, 100_000), st.integers(1, 100_000))
+def test_what_is_shown_of_a_picture_is_bounded_and_of_its_shape(width: int, height: int) -> None:
+    for side, least in ((PREVIEW_SIDE, PREVIEW_LEAST), (THUMBNAIL_SIDE, THUMBNAIL_LEAST)):
+        made = screen_size((width, height), side, least)
+        assert made[0] <= width
+        assert made[1] <= height
+        shorter, longer = sorted(made)
+        assert longer <= 20 * side
+        assert shorter * longer <= 4 * side * side + longer or longer <= side
+        for one, other, at in zip(made, reversed(made), (width / height, height / width), strict=True):
+            assert abs(one - other * at) <= max(1, at) or one == 1 or other == 1
+        # No longer than before, unless the shorter side would lose what makes it readable.
+        assert longer <= side or shorter <= least
+        # And readable, unless that would take too much.
+        is_bounded = longer >= 20 * side - 1 or shorter * longer >= 4 * side * side - longer
+        assert shorter >= min(least, width, height) or longer <= side or is_bounded
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 4), (4, 3), (3, 2), (16, 9), (2, 1), (39, 18), (20, 9)])
+def test_an_ordinary_picture_is_shown_as_before(shape: tuple[int, int]) -> None:
+    for unit in (7, 40, 119, 120, 331, 700):
+        width, height = shape[0] * unit, shape[1] * unit
+        for side, least in ((1600, PREVIEW_LEAST), (512, THUMBNAIL_LEAST)):
+            ratio = min(1, side / width)
+            before = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+            assert screen_size((width, height), side, least) == before
+            assert screen_size((height, width), side, least) == before[::-1]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((1080, 16000), (720, 10667)), ((12000, 900), (9600, 720)), ((200, 40000), (200, 32000))]
+)
+def test_a_long_picture_keeps_what_makes_it_readable(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    made = shown(encoded(Image.new("RGB", size, "teal"), "JPEG"))
+    assert abs(made.size[0] - expected[0]) <= 40
+    assert made.size[1] == expected[1]
+
+
+def test_a_long_picture_has_a_thumbnail_that_fills_a_tile() -> None:
+    for size, expected in (((1080, 16000), (170, 2519)), ((3000, 1000), (512, 171)), ((9000, 900), (1700, 170))):
+        decoded = decode(io.BytesIO(encoded(photo(*size), "JPEG")), need=224)
+        assert decoded.thumbnail is not None
+        assert Image.open(io.BytesIO(decoded.thumbnail)).size == expected
 
 
 def test_a_preview_of_a_large_photo_is_what_the_full_path_gives() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import math
+import re
 import tempfile
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,12 +36,16 @@ from store.tables.filters import (
     Near,
     Number,
     PhotoFilter,
+    Real,
     Set,
     Tag,
     Text,
+    Word,
+    Written,
     casefolded,
 )
 from store.tables.marks import MarksError
+from store.tables.patterns import literal
 from store.tables.records import KnownPhoto
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
@@ -147,7 +153,9 @@ def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) 
     match filter_:
         case Date(first, last):
             taken = facts.get("taken_at")
-            return taken is not None and (first or "") <= taken and (last is None or taken[: len(last)] <= last)
+            if taken is None or (last is not None and last.startswith(taken) and last != taken):
+                return False
+            return (first or "") <= taken and (last is None or taken[: len(last)] <= last)
         case Folder(names):
             parents = [casefolded(part) for part in [picture.root.rsplit("/", 1)[1], *picture.path.split("/")[:-1]]]
             return any(in_folders(casefolded(name).strip("/").split("/"), parents) for name in names)
@@ -166,12 +174,30 @@ def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) 
         case Text("camera", names):
             camera = casefolded(f"{facts.get('camera_make') or ''} {facts.get('camera_model') or ''}".strip())
             return bool(camera) and any(all(word in camera for word in casefolded(name).split()) for name in names)
-        case Text(_, names):
-            lens = casefolded(facts.get("lens") or "")
-            return bool(lens) and any(all(word in lens for word in casefolded(name).split()) for name in names)
+        case Text(fact, names):
+            whole = casefolded(facts.get(fact) or "")
+            return bool(whole) and any(all(word in whole for word in casefolded(name).split()) for name in names)
         case Number(fact, low, high):
             value = picture.size if fact == "size" else facts.get(fact)
             return value is not None and (low is None or value >= low) and (high is None or value <= high)
+        case Real(fact, low, high, strict):
+            value = facts.get(fact)
+            if value is None:
+                return False
+            if low is not None and low == high:
+                return ABOUT[fact](value, low)
+            return (low is None or value > low or (value == low and not strict)) and (
+                high is None or value < high or (value == high and not strict)
+            )
+        case Word(key, names):
+            words = [casefolded(word) for word in facts.get({"keyword": "keywords", "person": "people"}[key], ())]
+            return any(in_folders(casefolded(name).split("|"), word.split("|")) for name in names for word in words)
+        case Written(key, names):
+            asked = ("title", "caption", "keywords", "people") if key == "text" else (key,)
+            texts = [facts.get(fact) or "" for fact in asked]
+            whole = " ".join(text if isinstance(text, str) else " ".join(text) for text in texts)
+            tokens = re.findall(r"\w+", plain_letters(whole))
+            return any(all(has_word(tokens, word) for word in plain_letters(name).split()) for name in names)
         case Choice(_, names):
             across, up = facts["width"], facts["height"]
             return ("square" if across == up else "landscape" if across > up else "portrait") in names
@@ -188,7 +214,24 @@ def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) 
             return any(ids[picture.content] in CHOSEN[name] for name in names)
 
 
+def plain_letters(text: str) -> str:
+    apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(char for char in apart if not unicodedata.combining(char))
+
+
+def has_word(tokens: list[str], word: str) -> bool:
+    return any(token.startswith(word[:-1]) if word.endswith("*") else token == word for token in tokens)
+
+
+ABOUT: dict[str, Callable[[float, float], bool]] = {
+    "aperture": lambda value, asked: asked / 1.03 <= value <= asked * 1.03,
+    "exposure": lambda value, asked: abs(math.log2(value / asked)) <= 1 / 6,
+    "focal": lambda value, asked: asked - 0.5 <= value <= asked + 0.5,
+}
+
+
 def in_folders(wanted: list[str], parents: list[str]) -> bool:
+    wanted = [name.replace("[", "[[]").replace(r"\*", "[*]").replace(r"\?", "[?]") for name in wanted]
     return any(
         all(fnmatch.fnmatchcase(part, name) for part, name in zip(parents[at : at + len(wanted)], wanted, strict=True))
         for at in range(len(parents) - len(wanted) + 1)
@@ -206,7 +249,7 @@ def apart(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 # -- made up at random ----------------------------------------------------------------------------------------------
 
-FOLDERS = ("", "Trips/", "trips/2023/", "TRIPS/2023/Été/", "a.b/", "trip/x/")
+FOLDERS = ("", "Trips/", "trips/2023/", "TRIPS/2023/Été/", "a.b/", "trip/x/", "a*b/", "[x]/")
 NAMES = (
     "IMG_1",
     "img_2",
@@ -223,6 +266,9 @@ NAMES = (
 )
 EXTS = (".jpg", ".JPEG", ".heic", ".HEIF", ".tif", ".tiff", ".png", "", ".Ä")
 DAYS = (
+    "2023",
+    "2023-06",
+    "2023-06-15",
     "2022-12-31T23:59:59",
     "2023-01-01T00:00:00",
     "2023-06-15T12:00:00",
@@ -242,6 +288,9 @@ PLACES = (
     (-90.0, 12.0),
 )
 TAGS = ("best", "Été", "old")
+KEYWORDS = ("Places|USA|New York", "new york", "Été", "sea", "a*b", "sea|Deep", "C\\d")
+PEOPLE = ("Ann", "ann lee", "Zoë")
+TEXTS = ("A red Boat", "Größe, red-hot", "invoice 2023", "été à la mer", "\uff32\uff25\uff24")
 
 facts = st.fixed_dictionaries(
     {"width": st.sampled_from([30, 40, 41]), "height": st.sampled_from([30, 40])},
@@ -251,6 +300,15 @@ facts = st.fixed_dictionaries(
         "camera_model": st.sampled_from(MODELS),
         "lens": st.sampled_from(["FE 24-70mm", "RF50mm"]),
         "rating": st.sampled_from([1, 4, 5]),
+        "iso": st.sampled_from([100, 3200]),
+        "aperture": st.sampled_from([2.0, 2.8, 2.828, 4.0]),
+        "exposure": st.sampled_from([1 / 250, 0.0005, 1 / 60, 2.0]),
+        "focal": st.sampled_from([84.6, 85.0, 85.4, 24.0]),
+        "label": st.sampled_from(["Red", "Dark red", "Grün"]),
+        "title": st.sampled_from(TEXTS),
+        "caption": st.sampled_from(TEXTS),
+        "keywords": st.lists(st.sampled_from(KEYWORDS), max_size=3).map(tuple),
+        "people": st.lists(st.sampled_from(PEOPLE), max_size=2).map(tuple),
     },
 )
 placed = st.builds(
@@ -298,7 +356,9 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
         st.builds(lambda days, no: Date(days[0], days[1], no), dates, yes),
         st.builds(
             Folder,
-            some_of("trips", "TRIPS/2023", "t*s", "t?ip", "2023/été", "photos", "/photos/trips/", "a*b", "x"),
+            some_of(
+                "trips", "TRIPS/2023", "t*s", "t?ip", "2023/été", "photos", "/photos/trips/", "a*b", "x", r"a\*b", "[x]"
+            ),
             yes,
         ),
         st.builds(
@@ -315,6 +375,28 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
             Number, st.sampled_from(["width", "height", "size"]), st.just(40), st.sampled_from([None, 40, 1000]), yes
         ),
         st.builds(Number, st.just("rating"), st.sampled_from([0, 2, 4]), st.sampled_from([None, 4, 5]), yes),
+        st.builds(Number, st.just("iso"), st.sampled_from([None, 100, 101]), st.just(3200), yes),
+        st.builds(Real, st.just("aperture"), st.just(2.8), st.sampled_from([2.8, 4]), st.just(False), yes),
+        st.builds(
+            Real, st.sampled_from(["aperture", "focal", "exposure"]), st.sampled_from([2, 85]), st.none(), yes, yes
+        ),
+        st.builds(Real, st.just("exposure"), st.none(), st.sampled_from([1 / 250, 1 / 60]), yes, yes),
+        st.builds(lambda at, no: Real("exposure", at, at, negated=no), st.sampled_from([1 / 240, 1 / 50]), yes),
+        st.builds(lambda at, no: Real("focal", at, at, negated=no), st.sampled_from([85, 86]), yes),
+        st.builds(Text, st.just("label"), some_of("RED", "grün", "dark"), yes),
+        st.builds(
+            Word,
+            st.just("keyword"),
+            some_of("New York", "usa|new york", "places", "ÉTÉ", "*ea", "de?p", r"a\*b", r"c\d"),
+            yes,
+        ),
+        st.builds(Word, st.just("person"), some_of("ANN", "ann*", "zoë"), yes),
+        st.builds(
+            Written,
+            st.sampled_from(["text", "title", "caption"]),
+            some_of("red", "RED boat", "grösse", "gro*", "invo*", "ete mer", "york", "zoe"),
+            yes,
+        ),
         st.builds(Choice, st.just("orientation"), some_of("landscape", "portrait", "square"), yes),
         st.builds(
             lambda place, far, no: Near(place[0], place[1], far, no),
@@ -375,6 +457,8 @@ def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted
                 "exts": lambda name: Ext((name,)),
                 "shapes": lambda name: Choice("orientation", (name,)),
                 "tags": lambda name: Tag((name,)),
+                "keywords": lambda name: Word("keyword", (literal(name),)),
+                "people": lambda name: Word("person", (name,)),
             }
             for kind, filter_of in kinds.items():
                 counts = dict(facets[kind])
@@ -383,7 +467,7 @@ def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted
                     assert len(np.intersect1d(ids, catalog.matching([filter_of(name)]))) == count
             assert sum(count for _, count in facets["shapes"]) == len(ids)
             assert facets.favourites == len(np.intersect1d(ids, catalog.matching([Favourite()])))
-            for kind, fact in (("lenses", lens), ("cameras", camera)):
+            for kind, fact in (("lenses", lens), ("cameras", camera), ("labels", label)):
                 every = Counter(fact(row.facts) for row in catalog.photos(ids.tolist()).values())
                 del every[""]
                 assert dict(facets[kind]) == every
@@ -400,6 +484,10 @@ def ext_of(path: str) -> str:
 
 def lens(facts: Mapping[str, Any]) -> str:
     return facts["lens"] or ""
+
+
+def label(facts: Mapping[str, Any]) -> str:
+    return facts["label"] or ""
 
 
 def camera(facts: Mapping[str, Any]) -> str:

@@ -330,7 +330,10 @@ def _saved(saved_at: str) -> dict[str, str]:
     [
         ([], "the file should be an object"),
         ({"format": "other"}, "the file should be an object"),
-        (_file(version=3), "version 3; this program reads 1 and 2"),
+        (_file(version=4), "version 4; this program reads 1 to 3"),
+        (_file(version=3), "see 'selections'"),
+        (_file(version=3, selections={"a": []}), "selections should be an object from names of 12"),
+        (_file(version=3, selections={"0" * 12: ["00"]}), r"selections\['0{12}'\]\[0\] should be a SHA-256"),
         (_file(version=True, set_aside=...), "version True"),
         (_file(set_aside=[{"root": "/a", "path": "b"}]), r"set_aside\[0\] has hash, path, root, each once; see 'hash'"),
         (_file(set_aside=[_place(path=1)]), r"set_aside\[0\].path should be text; it is 1"),

@@ -78,13 +78,15 @@ def _rows(library: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(library / DATABASE)) as connection:
         columns = {
             table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            for (table,) in connection.execute(
+                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND wr = 0 "
+                "AND name NOT LIKE 'sqlite_schema' ORDER BY name"
+            )
         }
         return {
             f"{table}.{column}": connection.execute(f"SELECT rowid, {column} FROM {table} ORDER BY rowid").fetchall()
             for table, names in columns.items()
             for column in names
-            if table != "content_tags"
         }
 
 

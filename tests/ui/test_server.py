@@ -225,6 +225,32 @@ def test_a_preview_outlives_its_file_and_is_not_made_of_another(client: TestClie
     assert client.get(f"/preview/{content_hash.hex()}.jpg").status_code == 404
 
 
+def test_a_sliver_that_an_older_version_made_is_made_again(client: TestClient, own: Own) -> None:
+    long, short = own.add("long.png", (300, 4500)), own.add("short.png", (30, 512))
+    library = services().library()
+    long_hash, short_hash = (library.catalog.photos([id_])[id_].hash for id_ in (long, short))
+    for store, kind, sliver, expected in (
+        (library.previews, "preview", (107, 1600), (300, 4500)),
+        (library.thumbnails, "thumb", (34, 512), (170, 2550)),
+    ):
+        buffer = io.BytesIO()
+        Image.new("RGB", sliver).save(buffer, "JPEG")
+        store.write(long_hash, buffer.getvalue())
+        answer = client.get(f"/{kind}/{long_hash.hex()}.jpg")
+        assert Image.open(io.BytesIO(answer.content)).size == expected
+        assert store.read(long_hash) == answer.content
+        # Where the file is not there, a sliver is better than nothing.
+        store.write(long_hash, buffer.getvalue())
+        (own.folder / "long.png").rename(own.folder / "away")
+        assert client.get(f"/{kind}/{long_hash.hex()}.jpg").content == buffer.getvalue()
+        (own.folder / "away").rename(own.folder / "long.png")
+    # What is no larger itself is whole as it is.
+    small = client.get(f"/thumb/{short_hash.hex()}.jpg").content
+    assert Image.open(io.BytesIO(small)).size == (30, 512)
+    (own.folder / "short.png").unlink()
+    assert client.get(f"/thumb/{short_hash.hex()}.jpg").content == small
+
+
 def test_previews_of_a_library_that_may_not_be_written_are_shown_and_not_kept(
     client: TestClient, public_tmp: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,7 @@ function unpacked(data) {
     const colour = data.colours.slice(at * 6, at * 6 + 6)
     return {
       id: Number(id),
-      src: `/thumb/${hash}.jpg`,
+      src: `/thumb/${hash}.jpg${isLong(Number(ratios[at])) ? "?2" : ""}`, // see picture_addresses.py
       name: names[at],
       score: scores[at] === "-" ? "" : scores[at],
       title: [data.folders[folders[at]] + names[at], ...parts].join("\n"),

@@ -3,7 +3,8 @@
 const NARROWEST = 0.5
 const WIDEST = 3
 
-// Panoramas and strips keep their proportions inside a frame that still fits a row.
+// Panoramas and strips have a frame that still fits a row; those that would leave much of it empty fill it with a part.
+const isLong = (ratio) => ratio < 1 / WIDEST || ratio > WIDEST
 const clamped = (ratio) => Math.min(Math.max(ratio, NARROWEST), WIDEST)
 
 // Rows of even height, each as wide as the page: a row ends where its height comes nearest to `target`. The last one is

@@ -59,6 +59,8 @@ function fill(tile, picture, place, count) {
   const part = (name) => tile.querySelector(name)
   const image = part("img")
   part(".frame").style.backgroundColor = picture.colour
+  part(".frame").classList.toggle("long", isLong(picture.ratio))
+  part(".frame").classList.toggle("tall", picture.ratio < 1)
   write(part(".name"), picture.name)
   write(part(".score"), picture.score)
   set(part(".open"), "title", picture.title)

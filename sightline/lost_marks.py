@@ -1,0 +1,21 @@
+"""What would be lost with photos that are forgotten, in words."""
+
+from __future__ import annotations
+
+from sightline.humanize import count
+from store.tables.losses import Losses
+
+
+def in_words(losses: Losses) -> str:
+    """Return the counts as `2 pictures with tags, 1 favourite and 3 photos set aside`; empty where there is none."""
+    parts = [
+        count(number, *words)
+        for number, words in (
+            (losses.tagged, ("picture with tags", "pictures with tags")),
+            (losses.favourites, ("favourite",)),
+            (losses.set_aside, ("photo set aside", "photos set aside")),
+            (losses.selected, ("picture of a saved selection", "pictures of saved selections")),
+        )
+        if number
+    ]
+    return " and ".join([part for part in (", ".join(parts[:-1]), *parts[-1:]) if part])
