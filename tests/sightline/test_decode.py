@@ -31,7 +31,6 @@ from sightline.images.decode import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, Decoded
 from sightline.images.formats import EXTENSIONS
 from sightline.models.preprocess import Preprocess
 
-
 # Those that Pillow can write as they are; the others have tests of their own (test_formats.py, test_raw.py).
 KINDS = tuple(kind for kind in ALLOWED_FORMATS if kind not in ("PSD", "JXL", "ICO"))
 
