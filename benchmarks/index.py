@@ -46,7 +46,7 @@ from weights import random_model
 
 from indexer.batcher import BATCH_CPU, BATCH_GPU
 from indexer.pipeline import Options, Pipeline
-from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
+from indexer.walk import WalkCounts, WalkedFile, walk
 from sightline import models
 from sightline.images.decode import DecodeError, decode
 from sightline.models.device_queue import PendingBatch
@@ -56,6 +56,7 @@ from sightline.models.resolve import Model, resolve
 from store.library import Library
 from store.lock import locked
 from store.paths import to_path
+from store.walk_options import WalkOptions
 
 HEADERS = (
     "precision", "decode", "decode + thumbnail", "encode", "end to end", "upper bound", "ratio (wall clock)",

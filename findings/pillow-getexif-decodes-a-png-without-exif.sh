@@ -3,7 +3,7 @@
 #
 # Expected: a look at the header of the file.
 # Seen with Pillow 13.0.0: all pixels are decoded, since EXIF may stand behind them; Image.Image.getexif(image) does not.
-# Relied on by sightline/images/exif.py, which reads the chunks of a PNG without its pixels.
+# One reason why sightline/metadata/png.py reads the chunks of a PNG itself.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -16,11 +16,13 @@ import click
 import sqlalchemy.exc
 
 from indexer.signals import INTERRUPTED, stop_on_signals
+from indexer.walk_arguments import walk_options
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
+    from store.walk_options import WalkChoice
 
 DONE, SOME_FAILED, COULD_NOT = 0, 1, 2
 log = logging.getLogger("indexer")
@@ -129,14 +131,7 @@ def cli() -> None:
     show_default=True,
     help="What decodes JPEGs: the processor's cores, or a GPU (CUDA, with torchcodec) beside them.",
 )
-@click.option(
-    "--exclude",
-    multiple=True,
-    metavar="GLOB",
-    help="Leave out names, or paths from the folder where it holds a /, that match. May be repeated.",
-)
-@click.option("--hidden", is_flag=True, help="Take files and folders whose name starts with a dot, too.")
-@click.option("--follow-symlinks", is_flag=True, help="Follow links to files and folders; loops are walked once.")
+@walk_options
 @click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
 @click.option(
     "--prune",
@@ -145,15 +140,15 @@ def cli() -> None:
     "being a favourite for good; that is asked first.",
 )
 @yes_option
+@click.option("--rescan", is_flag=True, help="Read every file, also those that look as they did.")
 @click.option("--offline", is_flag=True, help="Use no network, even where weights are missing.")
 @json_option
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
-    batch_size: int | None, workers: int | None, decode_on: str, exclude: tuple[str, ...], hidden: bool,
-    follow_symlinks: bool, dry_run: bool, prune: bool, yes: bool, offline: bool, as_lines: bool, verbose: int,
-    quiet: bool,
+    batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool, prune: bool,
+    yes: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -163,15 +158,15 @@ def index(
     from indexer.asking import Question
     from indexer.pipeline import Options, Pipeline
     from indexer.progress_bar import RunScreen, print_summary
-    from indexer.walk import WalkOptions
     from sightline.models.memory import keep_freed
     from sightline.models.resolve import resolve
 
     keep_freed()
     _set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
-    walk = WalkOptions(exclude, hidden, follow_symlinks)
     if dry_run:
+        if rescan:
+            raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, prune)
     _check_before_creating(folders, path, walk)
     spec = space or _default_space(path, device)
@@ -180,7 +175,7 @@ def index(
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         model = resolve(spec, offline=offline)
-        options = Options(walk, device, precision, batch_size, workers, prune)
+        options = Options(walk, device, precision, batch_size, workers, prune, rescan)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
@@ -217,7 +212,7 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
         decoder.close()
 
 
-def _check_before_creating(folders: Sequence[Path], path: Path, walk: Any) -> None:
+def _check_before_creating(folders: Sequence[Path], path: Path, walk: WalkChoice) -> None:
     """Check the folders first: a mistyped one must not leave an empty library behind."""
     from indexer.roots import find_targets
     from store.library import DATABASE
@@ -242,8 +237,8 @@ def _default_space(path: Path, device: str) -> str:
 
 
 def _dry_run(
-    folders: Sequence[Path], path: Path, walk: Any, space: str | None, offline: bool, as_lines: bool, prune: bool
-) -> int:  # fmt: skip
+    folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool, prune: bool
+) -> int:
     from indexer.dry_run import plan
     from indexer.forget import say_what_goes
 
@@ -287,11 +282,15 @@ def status(library_path: Path | None, as_lines: bool) -> None:
 @cli.command()
 @library_option
 @json_option
-def failures(library_path: Path | None, as_lines: bool) -> None:
+@click.option("--remarks", is_flag=True, help="List the files that were indexed though something of them is amiss.")
+def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
     """Every file that could not be indexed, and why. A file is tried again when it changes."""
-    from indexer.reports import print_failures
+    from indexer.reports import print_failures, print_remarks
 
-    print_failures(_open(library_path), as_lines)
+    if remarks:
+        print_remarks(_open(library_path), as_lines)
+    else:
+        print_failures(_open(library_path), as_lines)
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""The plan of a run by names, sizes and times alone: `--dry-run`. Nothing is read, hashed or written."""
+"""The plan of a run by what files look like alone: `--dry-run`. Nothing is read, hashed or written."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.finish import missing_for_good
+from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
-from indexer.scanner import RootScan, changes
-from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
+from indexer.scanner import changes
+from indexer.walk import WalkCounts, WalkedFile, walk
 from store.library import DATABASE, Library
 from store.tables.catalog import Catalog
+from store.walk_options import WalkChoice
 
 
 def plan(
     folders: Sequence[Path],
     library_path: Path,
-    options: WalkOptions,
+    choice: WalkChoice,
     key: str | None = None,
     forgotten: list[int] | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
@@ -34,15 +36,15 @@ def plan(
     """
     skip = [library_path]
     if not (library_path / DATABASE).exists():
-        for target in find_targets(folders, None, options, skip):
-            for item in walk(target.root, options, WalkCounts(), skip, target.start):
+        for target in find_targets(folders, None, choice, skip):
+            for item in walk(target.root, target.options, WalkCounts(), skip, target.start):
                 if isinstance(item, WalkedFile):
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
         space_id = _space_id(library.catalog, key)
-        for target in find_targets(folders, library.catalog, options, skip):
-            yield from _plan_target(library.catalog, target, space_id, options, skip, forgotten)
+        for target in find_targets(folders, library.catalog, choice, skip):
+            yield from _plan_target(library.catalog, target, space_id, skip, forgotten)
 
 
 def _space_id(catalog: Catalog, key: str | None) -> int:
@@ -54,16 +56,11 @@ def _space_id(catalog: Catalog, key: str | None) -> int:
 
 
 def _plan_target(
-    catalog: Catalog,
-    target: Target,
-    space_id: int,
-    options: WalkOptions,
-    skip: Sequence[Path],
-    forgotten: list[int] | None,
+    catalog: Catalog, target: Target, space_id: int, skip: Sequence[Path], forgotten: list[int] | None
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
-    for _, others in changes(catalog, scan, space_id, options, WalkCounts(), skip):
+    for _, others in changes(catalog, scan, space_id, WalkCounts(), skip):
         for change, file, _ in others:
             if change != "failed":
                 yield change, target.root, file.path

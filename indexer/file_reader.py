@@ -11,12 +11,15 @@ import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from indexer import sidecars
 from indexer.scanner import Task
+from indexer.walk import inode_of
 from sightline.images.decode import DecodeError, decode, decode_header
+from sightline.metadata.facts import Beside
 from sightline.models.preprocess import Preprocess
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
@@ -129,7 +132,9 @@ class FileReader:
                 if result is None:
                     source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
                     result = self._read(task, file, source)
-                if _file(task, opened) == file:
+                after = _file(task, opened)
+                # Its row keeps the ctime from before: if that is another now, the next run reads it again.
+                if (after.size, after.mtime_ns) == (file.size, file.mtime_ns):
                     return result
                 # Its row keeps the old time, so the next run reads it again.
                 return _failed(task, file, "read", "the file changed while it was read", _hash_in_flight(result))
@@ -142,16 +147,17 @@ class FileReader:
 
     def _read_header(self, task: Task, file: File, opened: BinaryIO) -> ReadResult | None:
         """The facts of a file that is still what the library knows; None where all of it must be read."""
-        if task.old_content is None or task.header_only != (file.size, file.mtime_ns):
+        if task.old_content is None or task.header_only != (file.size, file.mtime_ns, file.ctime_ns):
             return None
         digest = self._catalog.hash_of(task.old_content)
         if digest is None:
             return None
         try:
-            return ReadResult(task, file, digest, task.old_content, facts=asdict(decode_header(opened)))
+            facts = asdict(decode_header(opened, beside=_beside(task)))
         except DecodeError:  # its bytes tell whether it is damaged
             opened.seek(0)
             return None
+        return ReadResult(task, file, digest, task.old_content, facts=facts)
 
     def _read(self, task: Task, file: File, source: _Source) -> ReadResult:
         digest = hashlib.file_digest(source, "sha256").digest()
@@ -167,23 +173,31 @@ class FileReader:
     def _read_first(self, task: Task, file: File, source: _Source, digest: bytes) -> ReadResult:
         known = self._catalog.content_by_hash(digest, self._space_id)
         if known is not None and known[1]:
+            facts = self._facts_again(task, source) if task.facts_due else None
             self.in_flight.remove(digest)
-            return ReadResult(task, file, digest, known[0])
+            return ReadResult(task, file, digest, known[0], facts=facts)
         source.seek(0)
         try:
             wanted = known is None or not self._thumbnails.path(digest).exists()
-            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, gpu=self._gpu)
+            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, gpu=self._gpu, beside=_beside(task))
         except DecodeError as error:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)
-        facts = {**asdict(decoded.facts), "colour": decoded.colour}
+        facts = {**asdict(decoded.facts), "colour": decoded.colour, "remark": decoded.remark}
         content_id = None if known is None else known[0]
         try:
             pixels = self._preprocess.apply(decoded.pixels, decoded.original)
         except (RuntimeError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
         return ReadResult(task, file, digest, content_id, facts=facts, pixels=pixels)
+
+    def _facts_again(self, task: Task, source: _Source) -> Mapping[str, Any] | None:
+        """The facts of a known content from this file's header and sidecars; None where it has no header to read."""
+        source.seek(0)
+        with suppress(DecodeError):
+            return asdict(decode_header(source, beside=_beside(task)))
+        return None
 
     def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
         try:
@@ -197,7 +211,15 @@ class FileReader:
 
 def _file(task: Task, opened: BinaryIO) -> File:
     facts = os.fstat(opened.fileno())
-    return File(task.root_id, task.path, facts.st_size, facts.st_mtime_ns)
+    return File(
+        task.root_id, task.path, facts.st_size, facts.st_mtime_ns, facts.st_dev, inode_of(facts), facts.st_ctime_ns,
+        task.sidecars,
+    )  # fmt: skip
+
+
+def _beside(task: Task) -> Beside:
+    picture = to_path(os.fsencode(task.root), task.path)
+    return Beside(picture.name, sidecars.read(picture, task.sidecars))
 
 
 def _hash_in_flight(result: ReadResult | None) -> bytes:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
-from indexer.scanner import RootScan
 from indexer.summary import Summary
 from store.library import Library
 from store.marks_backup import back_up_marks
@@ -75,7 +75,7 @@ class Finisher:
         self._summary.missing = len(set(self._gone) - replaced)
         for scan in scans:
             if not scan.target.prefix:
-                self._writer.finish_root(scan.root_id)
+                self._writer.finish_root(scan.root_id, scan.drives)
         if prune:
             self._prune(scans)
 
@@ -110,7 +110,7 @@ class Finisher:
 
 
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
-    """Yield the id and path of each photo that is missing where a scan looked, and whose file is really gone."""
+    """Yield the id and path of each photo that is missing where a scan looked, its file really gone."""
     for photo_id, path in catalog.missing_photos(scan.root_id):
         if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path)):
             yield photo_id, path

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,10 @@ from indexer.batcher import Batches
 from indexer.edits import Edits
 from indexer.finish import Finisher
 from indexer.progress_writer import ProgressWriter
+from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
-from indexer.scanner import RootScan, Scanner
+from indexer.scanner import Scanner
 from indexer.summary import Summary
-from indexer.walk import WalkOptions
 from sightline import models
 from sightline.models.resolve import Model
 from store.library import Library
@@ -34,6 +34,7 @@ from store.paths import display, to_bytes
 from store.progress import Progress
 from store.tables.losses import Losses
 from store.tables.writer import Failed, Indexed, Writer
+from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,18 +48,29 @@ COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
 # Seconds to wait for the walk to find something: with files being read, and with nothing else to do.
 SOON, PATIENCE = 0.005, 0.2
+# Rows whose inode and ctime are written at once.
+LOOKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a run. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
+    """The options of a run.
 
-    walk: WalkOptions = field(default_factory=WalkOptions)
+    Attributes:
+        walk: what is chosen of how the folders are walked, which their roots then keep.
+        device, precision: as of `sightline.models.load`.
+        batch_size, workers: None: chosen by what is measured and by the cores.
+        prune: forget photos that are missing.
+        rescan: read every file, whatever it looks like.
+    """
+
+    walk: WalkChoice = NOTHING_CHOSEN
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
     workers: int | None = None
     prune: bool = False
+    rescan: bool = False
 
 
 class Pipeline:
@@ -142,7 +154,7 @@ class Pipeline:
 
     def _run(self, targets: Sequence[Target], skip: Sequence[Path]) -> None:
         scans = [self._start_scan(target) for target in targets]
-        scanner = Scanner(self._library.catalog, self._space_id, scans, self._options.walk, skip, self.summary)
+        scanner = Scanner(self._library.catalog, self._space_id, scans, skip, self.summary)
         self._progress.scanner = scanner
         try:
             scanner.start()
@@ -161,9 +173,10 @@ class Pipeline:
         finisher.save_vectors()
 
     def _start_scan(self, target: Target) -> RootScan:
-        root_id = self._writer.add_root(to_bytes(target.root))
+        root_id = self._writer.add_root(to_bytes(target.root), target.options)
         catalog = self._library.catalog
-        return RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
+        failures, last = catalog.known_failures(root_id), catalog.last_photo_id()
+        return RootScan(target, root_id, failures, last, rescan=self._options.rescan)
 
     def _index(self, scanner: Scanner) -> None:
         """Read, encode and commit what the scanner finds."""
@@ -178,7 +191,9 @@ class Pipeline:
                 self._collect()
             if self._is_due():
                 self._commit()
+            scanner.keep_looks(self._writer, LOOKS)
             self._progress.update()
+        scanner.keep_looks(self._writer, 1)
         if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
             self._duplicates_in_flight.clear()
         # Again while there is something: duplicates wait for what the commit before wrote.
@@ -243,7 +258,8 @@ class Pipeline:
             self._accept(result, None)
 
     def _accept(self, result: ReadResult, vector: NDArray[np.float32] | None) -> None:
-        self._ready.append(Indexed(result.file, result.hash, result.facts, vector))
+        replaces = result.task.facts_first
+        self._ready.append(Indexed(result.file, result.hash, result.facts, vector, replaces_facts=replaces))
         task, content = result.task, result.known_content
         if task.old_content is None:
             if content is None:

@@ -16,6 +16,7 @@ from store.library import DATABASE, Library
 from store.lock import is_indexing
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
+from store.tables.library_reports import remarks
 from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
@@ -99,6 +100,16 @@ def print_failures(library: Library, as_lines: bool) -> None:
             else:
                 path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes
                 click.echo(f"{failure.stage}\t{display(path)}\t{failure.reason}")
+
+
+def print_remarks(library: Library, as_lines: bool) -> None:
+    """Every file that was indexed with a remark: path and remark."""
+    with library:
+        for path, remark in remarks(library.catalog):
+            if as_lines:
+                _print_json({**as_json(path), "remark": remark})
+            else:
+                click.echo(f"{display(path)}\t{remark}")
 
 
 def print_spaces(path: Path, as_lines: bool) -> None:

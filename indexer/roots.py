@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexer.walk import Unreadable, WalkCounts, WalkOptions, walk
+from indexer.exclusions import as_meant
+from indexer.walk import Unreadable, WalkCounts, walk
 from store.errors import RootUnavailableError, SightlineError
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog, RootState
+from store.walk_options import WalkChoice, WalkOptions
 
 
 class FolderError(SightlineError):
@@ -18,11 +20,15 @@ class FolderError(SightlineError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A folder to walk: a root, or a folder inside one (`prefix` ends with `/`; empty for the whole root)."""
+    """A folder to walk: a root, or a folder inside one (`prefix` ends with `/`; empty for the whole root).
+
+    `options` are of the whole root: how it is walked in this run, and kept.
+    """
 
     root: Path
     prefix: bytes
     known: RootState | None
+    options: WalkOptions
 
     @property
     def start(self) -> Path:
@@ -31,36 +37,61 @@ class Target:
 
 
 def find_targets(
-    folders: Sequence[Path], catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]
+    folders: Sequence[Path], catalog: Catalog | None, choice: WalkChoice, skip: Sequence[Path]
 ) -> list[Target]:
     """Match folders with known roots, and refuse those that seem emptied, before anything is changed.
 
     A folder inside a known root, or inside another given one, is walked as part of it. Folders given twice count once.
+    What is chosen of a walk is for the folders given; for all else, a root is walked as it was. A root that becomes
+    part of another one stays as it was, too.
 
     Raises:
         FolderError: a folder is missing, is a file, or can't be read.
         RootUnavailableError: the library holds photos of a folder that is now missing or holds no picture at all.
     """
     roots = catalog.roots() if catalog else []
-    targets: dict[tuple[Path, bytes], Target] = {}
+    places: dict[tuple[Path, bytes], RootState | None] = {}
+    options: dict[Path, WalkOptions] = {}
     resolved = sorted({_checked(folder, roots) for folder in folders}, key=lambda path: len(path.parts))
     for path in resolved:
-        outer = [to_path(root.path) for root in roots] + [target.root for target in targets.values()]
+        outer = [to_path(root.path) for root in roots] + [root for root, _ in places]
         around = [candidate for candidate in outer if path.is_relative_to(candidate)]
         root = min(around, key=lambda candidate: len(candidate.parts), default=path)
         prefix = b"" if path == root else to_bytes(path.relative_to(root)) + b"/"
-        if any(key[0] == root and prefix.startswith(key[1]) for key in targets):
+        if any(known_root == root and prefix.startswith(known) for known_root, known in places):
             continue
         known = next((state for state in roots if state.path == to_bytes(root)), None)
-        target = Target(root, prefix, known)
-        _refuse_if_emptied(target, catalog, options, skip)
-        for inner in roots:
-            if to_path(inner.path) != root and to_path(inner.path).is_relative_to(target.start):
-                # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.
-                _checked(to_path(inner.path), roots)
-                _refuse_if_emptied(Target(to_path(inner.path), b"", inner), catalog, options, skip)
-        targets[root, prefix] = target
-    return list(targets.values())
+        inside = [state for state in roots if state.path != to_bytes(root) and to_path(state.path).is_relative_to(path)]
+        if root not in options:
+            options[root] = known.options if known else WalkOptions(parts=_parts(root, inside))
+        options[root] = options[root].chosen(_for_folder(choice, path, resolved), prefix)
+        _refuse_if_emptied(Target(root, prefix, known, options[root]), catalog, skip)
+        for inner in inside:
+            # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.
+            _checked(to_path(inner.path), roots)
+            _refuse_if_emptied(Target(to_path(inner.path), b"", inner, inner.options), catalog, skip)
+        places[root, prefix] = known
+    return [Target(root, prefix, known, options[root]) for (root, prefix), known in places.items()]
+
+
+def _parts(root: Path, inside: Sequence[RootState]) -> dict[bytes, WalkChoice]:
+    parts: dict[bytes, WalkChoice] = {}
+    for inner in inside:
+        parts |= inner.options.as_part(to_bytes(to_path(inner.path).relative_to(root)) + b"/")
+    return parts
+
+
+def _for_folder(choice: WalkChoice, folder: Path, folders: Sequence[Path]) -> WalkChoice:
+    """The choice for one of the given folders: without patterns that are paths in another one."""
+    if choice.exclude is None:
+        return choice
+    elsewhere = {
+        pattern for pattern in choice.exclude for other in folders if as_meant(pattern, other) != pattern
+    }  # fmt: skip
+    meant = [(pattern, as_meant(pattern, folder)) for pattern in choice.exclude]
+    return replace(
+        choice, exclude=tuple(kept for given, kept in meant if kept != given or given not in elsewhere)
+    )  # fmt: skip
 
 
 def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
@@ -85,14 +116,31 @@ def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
     raise FolderError(f"There is no folder {path}.")
 
 
-def _refuse_if_emptied(target: Target, catalog: Catalog | None, options: WalkOptions, skip: Sequence[Path]) -> None:
-    first = next(walk(target.root, options, WalkCounts(), skip, target.start), None)
+def _refuse_if_emptied(target: Target, catalog: Catalog | None, skip: Sequence[Path]) -> None:
+    first = next(walk(target.root, target.options, WalkCounts(), skip, target.start), None)
     if isinstance(first, Unreadable) and first.path == target.prefix.rstrip(b"/"):
         raise FolderError(f"The folder {target.start} can't be read ({first.reason}). Change its permissions.")
     if first is not None or catalog is None or target.known is None:
         return
     if held := catalog.count_present(target.known.id, target.prefix):
+        everything = WalkOptions(hidden=True, follow_symlinks=True, caches=True)
+        if next(walk(target.root, everything, WalkCounts(), skip, target.start), None) is not None:
+            raise FolderError(
+                f"All pictures in {target.start} would be left out ({left_out_by(target)}); the library holds {held} "
+                f"photos of it. Nothing was changed. Choose less to leave out, or forget it: python -m indexer forget "
+                f"{target.root}"
+            )
         raise emptied_root_error(target.start, held)
+
+
+def left_out_by(target: Target) -> str:
+    """What makes a walk of a target pass over files, in words."""
+    options = target.options.at(target.prefix)[1]
+    left = [f"what matches {pattern}" for pattern in options.exclude]
+    left += [] if options.hidden else ["hidden files"]
+    left += [] if options.follow_symlinks else ["links"]
+    left += [] if options.caches else ["bins and caches of other programs"]
+    return ", ".join(left)
 
 
 def emptied_root_error(folder: Path, photos: int) -> RootUnavailableError:

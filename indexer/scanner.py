@@ -5,19 +5,19 @@ Runs ahead of the reading in a thread of its own, so that the progress bar soon 
 
 from __future__ import annotations
 
-import bisect
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from indexer.roots import Target
+from indexer.root_scan import RootScan
 from indexer.summary import Summary
-from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk_folders
-from store.tables.catalog import CHUNK, Catalog, KnownFailure, KnownPhoto
-from store.tables.writer import Failed, File
+from indexer.walk import WalkCounts, Walked, WalkedFile, walk_folders
+from store.paths import display
+from store.tables.catalog import CHUNK, Catalog, KnownPhoto
+from store.tables.writer import Failed, File, Writer
 
 # Tasks the walk may run ahead: some 200 bytes each.
 AHEAD = 100_000
@@ -30,7 +30,11 @@ class Task:
     """A file to read: under which root, where, and what the library knew of its path.
 
     Attributes:
-        header_only: the size and time with which only its header is to be read again; with others all of it is.
+        header_only: the size and times (mtime, ctime) with which only its header is to be read again; with others all
+            of it is.
+        sidecars: its XMP sidecars, as `indexer.sidecars` notes them.
+        facts_due: whether its header and sidecars are to be read even if the library knows its content.
+        facts_first: whether they go before those of other files with the same bytes: it has, or had, sidecars.
     """
 
     root: Path
@@ -38,57 +42,10 @@ class Task:
     path: bytes
     old_content: int | None
     was_missing: bool
-    header_only: tuple[int, int] | None = None
-
-
-@dataclass(slots=True)
-class RootScan:
-    """What the walk of one target has seen. Complete only when the walk came to its end."""
-
-    target: Target
-    root_id: int
-    failures: dict[bytes, KnownFailure]
-    last_photo_id: int  # photos above it were added by this run
-    files: int = 0
-    news: int = 0  # files that are not what the library knows of them
-    present: int = 0  # photos that were seen and that the library did not take for missing
-    seen: bytearray = field(default_factory=bytearray)  # a flag per photo id: a set would take 60 bytes an id
-    # The first and the last path of what was walked and known, without a gap and without news: both in order.
-    firsts: list[bytes] = field(default_factory=list)
-    lasts: list[bytes] = field(default_factory=list)
-    seen_failures: set[bytes] = field(default_factory=set)
-    unreadable: list[Failed] = field(default_factory=list)
-
-    def see(self, photo_ids: Sequence[int]) -> None:
-        """Note that known photos are still there."""
-        last = max(photo_ids, default=0)
-        if last >= len(self.seen):
-            self.seen.extend(bytes(max(last + 1 - len(self.seen), len(self.seen))))
-        for photo_id in photo_ids:
-            self.seen[photo_id] = 1
-
-    def gone(self, catalog: Catalog) -> list[int]:
-        """The known photos that a complete walk could have found, and did not."""
-        # Where nothing is new, all that was seen is all that is there: no need to look at each.
-        if not self.news and self.present == catalog.count_present(self.root_id, self.target.prefix):
-            return []
-        return [photo_id for photo_id, path in catalog.present_photos(self.root_id) if self.lacks(photo_id, path)]
-
-    def lacks(self, photo_id: int, path: bytes) -> bool:
-        """Whether the walk could have found this photo, and did not."""
-        seen = photo_id > self.last_photo_id or (photo_id < len(self.seen) and bool(self.seen[photo_id]))
-        return not seen and not self._is_within(path) and self.covers(path)
-
-    def _is_within(self, path: bytes) -> bool:
-        at = bisect.bisect_right(self.firsts, path) - 1
-        return at >= 0 and path <= self.lasts[at]
-
-    def covers(self, path: bytes) -> bool:
-        """Whether the walk could have seen this path: inside the target and not below an unreadable folder."""
-        if not path.startswith(self.target.prefix):
-            return False
-        blind = (failed.file.path for failed in self.unreadable)
-        return not any(not folder or path == folder or path.startswith(folder + b"/") for folder in blind)
+    header_only: tuple[int, int, int] | None = None
+    sidecars: bytes | None = None
+    facts_due: bool = False
+    facts_first: bool = False
 
 
 class Scanner:
@@ -106,7 +63,6 @@ class Scanner:
         catalog: Catalog,
         space_id: int,
         scans: Sequence[RootScan],
-        options: WalkOptions,
         skip: Sequence[Path],
         summary: Summary,
     ) -> None:
@@ -116,7 +72,6 @@ class Scanner:
         self.ended = False
         self._catalog = catalog
         self._space_id = space_id
-        self._options = options
         self._skip = skip
         self._summary = summary
         self._counts = WalkCounts()
@@ -142,8 +97,23 @@ class Scanner:
             raise item
         if item is None:
             self.ended = True
-            self._summary.other_files, self._summary.links = self._counts.other_files, self._counts.links
+            self._summarise()
         return item
+
+    def _summarise(self) -> None:
+        counts, summary = self._counts, self._summary
+        summary.other_files, summary.links = counts.other_files, counts.links
+        summary.caches = {display(name): number for name, number in sorted(counts.caches.items())}
+        summary.unmatched = sorted(counts.patterns - counts.matched)
+
+    def keep_looks(self, writer: Writer, least: int) -> None:
+        """Write what files look like now that are else what they were, of each root that has so many of them."""
+        for scan in self.scans:
+            if len(scan.looks) + len(scan.failed_looks) >= least:
+                photos, failures = (
+                    [looks.popleft() for _ in range(len(looks))] for looks in (scan.looks, scan.failed_looks)
+                )
+                writer.keep_looks(photos, failures)
 
     def stop(self) -> None:
         """End the walk where it is."""
@@ -169,7 +139,7 @@ class Scanner:
             self._queue.put(None)
 
     def _scan(self, scan: RootScan) -> Iterator[Task]:
-        walked = changes(self._catalog, scan, self._space_id, self._options, self._counts, self._skip)
+        walked = changes(self._catalog, scan, self._space_id, self._counts, self._skip)
         for unchanged, others in walked:
             if self._stopped.is_set():
                 return
@@ -180,24 +150,34 @@ class Scanner:
                     continue
                 old = None if photo is None else photo.content_id
                 missing = photo is not None and bool(photo.missing)
-                header_only = (file.size, file.mtime_ns) if change == "outdated" else None
-                yield Task(scan.target.root, scan.root_id, file.path, old, missing, header_only)
+                header_only = (file.size, file.mtime_ns, file.ctime_ns) if change == "outdated" else None
+                differ = file.sidecars != (None if photo is None else photo.sidecars)
+                yield Task(
+                    scan.target.root, scan.root_id, file.path, old, missing, header_only, file.sidecars,
+                    facts_due=differ or (photo is not None and bool(photo.older)),
+                    facts_first=differ or file.sidecars is not None,
+                )  # fmt: skip
 
 
 Change = Literal["failed", "new", "back", "changed", "unencoded", "outdated"]
 
 
+Others = list[tuple[Change, WalkedFile, KnownPhoto | None]]
+
+
 def changes(
-    catalog: Catalog, scan: RootScan, space_id: int, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path]
-) -> Iterator[tuple[int, list[tuple[Change, WalkedFile, KnownPhoto | None]]]]:
-    """Walk a target: compare sizes and times with what the library knows; note in `scan` what is there.
+    catalog: Catalog, scan: RootScan, space_id: int, counts: WalkCounts, skip: Sequence[Path]
+) -> Iterator[tuple[int, Others]]:
+    """Walk a target: compare what files look like with what the library knows; note in `scan` what is there.
 
     Yields:
         For many files at a time: how many are unchanged, and all others with what they are.
     """
-    waiting: list[tuple[bytes, int, int]] = []
+    waiting: list[Walked] = []
     older = catalog.has_older_facts()
-    for files, unreadable in walk_folders(scan.target.root, options, counts, skip, scan.target.start):
+    target = scan.target
+    drives = len(counts.drives)
+    for files, unreadable in walk_folders(target.root, target.options, counts, skip, target.start):
         for item in unreadable:
             reason = f"can't be looked into: {item.reason}"
             scan.unreadable.append(Failed(File(scan.root_id, item.path, 0, 0), "walk", reason))
@@ -207,16 +187,21 @@ def changes(
             del waiting[:AT_ONCE]
     if waiting:
         yield from _compare(catalog, scan, space_id, older, waiting)
+    scan.drives = counts.drives[drives:]
+    if scan.other_inodes:
+        # Counted as unchanged before it was known how many there are.
+        scan.news += len(scan.other_inodes)
+        yield -len(scan.other_inodes), [("changed", file, photo) for file, photo in scan.other_inodes]
 
 
 def _compare(
-    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[tuple[bytes, int, int]]
-) -> Iterator[tuple[int, list[tuple[Change, WalkedFile, KnownPhoto | None]]]]:
-    failed: list[tuple[bytes, int, int]] = []
+    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[Walked]
+) -> Iterator[tuple[int, Others]]:
+    failed: list[Walked] = []
     if scan.failures:  # such as the raw files beside a camera's JPEGs: each of these is looked at
         failed = [file for file in files if file[0] in scan.failures]
         files = [file for file in files if file[0] not in scan.failures]
-    if files:
+    if files and not scan.rescan:
         first, last = files[0][0], files[-1][0]
         # One comparison of lists where nothing changed, as nearly everywhere: no word of Python for each file.
         if catalog.known_between(scan.root_id, first, last, space_id, len(files), older=older) == files:
@@ -232,43 +217,57 @@ def _compare(
 
 
 def _compare_each(
-    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[tuple[bytes, int, int]]
-) -> tuple[int, list[tuple[Change, WalkedFile, KnownPhoto | None]]]:
+    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[Walked]
+) -> tuple[int, Others]:
     rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_id, older=older)
     known = {row[0]: row for row in rows}
     scan.see([row[1] for row in rows])
     scan.files += len(files)
     scan.present += len(rows)
-    others: list[tuple[Change, WalkedFile, KnownPhoto | None]] = []
-    for path, size, mtime_ns in files:
-        row = known.get(path)
-        # Of a `KnownPhoto`: time, size, missing, encoded, older.
-        is_known = row is not None and row[4] == mtime_ns and row[3] == size and not row[5] and row[6] and not row[7]
-        if not is_known or path in scan.failures:
-            file, photo = WalkedFile(path, size, mtime_ns), None if row is None else KnownPhoto._make(row)
-            change = _change(scan, file, photo)
-            if change is not None:
-                others.append((change, file, photo))
-                scan.news += change != "failed"
-                scan.present -= photo is not None and bool(photo.missing)
+    others: Others = []
+    for each in files:
+        row = known.get(each[0])
+        if row is not None and _is_the_same(row, each) and not scan.rescan and each[0] not in scan.failures:
+            continue
+        file, photo = WalkedFile._make(each), None if row is None else KnownPhoto._make(row)
+        change = _change(catalog, scan, file, photo)
+        if change is not None:
+            others.append((change, file, photo))
+            scan.news += change != "failed"
+            scan.present -= photo is not None and bool(photo.missing)
     return len(files) - len(others), others
 
 
-def _change(scan: RootScan, file: WalkedFile, photo: KnownPhoto | None) -> Change | None:
-    """What a file is by its size and time; None where nothing can have changed."""
-    failure = scan.failures.get(file.path)
+def _is_the_same(row: tuple[Any, ...], file: Walked) -> bool:
+    """Whether the fields of a `KnownPhoto` are those of a file, and nothing is to be done for it."""
+    return (
+        row[4] == file[2] and row[9] == file[4] and row[3] == file[1] and row[8] == file[3] and row[10] == file[5]
+        and not row[5] and row[6] and not row[7]
+    )  # fmt: skip
+
+
+def _change(catalog: Catalog, scan: RootScan, file: WalkedFile, photo: KnownPhoto | None) -> Change | None:
+    """What a file is by what it looks like; None where nothing can have changed."""
     looks = (file.size, file.mtime_ns)
-    if failure is not None:
+    if (failure := scan.failures.get(file.path)) is not None:
         scan.seen_failures.add(file.path)
+        is_same = (failure.size, failure.mtime_ns) == looks and failure.ctime_ns in (None, file.ctime_ns)
         # What failed in the model is tried again: another space, or precision, may do better.
-        if (failure.size, failure.mtime_ns) == looks and failure.stage != "encode":
+        if is_same and failure.stage != "encode" and not scan.rescan:
+            if failure.ctime_ns is None:
+                scan.failed_looks.append((file.inode, file.ctime_ns, failure.id))
             return "failed"
     if photo is None:
         return "new"
     if photo.missing:
         return "back"
-    if (photo.size, photo.mtime_ns) != looks:
+    # Programs can set every time but that of the last change (ctime): it tells a file that was put in another's place.
+    if scan.rescan or (photo.size, photo.mtime_ns) != looks or photo.ctime_ns not in (None, file.ctime_ns):
         return "changed"
     if not photo.encoded:
         return "unencoded"
-    return "outdated" if photo.older else None
+    if photo.older or photo.sidecars != file.sidecars:
+        return "outdated"
+    if photo.inode != file.inode or photo.ctime_ns is None:
+        scan.take_inode(catalog, file, photo)
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -29,6 +29,8 @@ class Summary:
         not_in_space: pictures of the library without a vector in this space, for which searches keep to their old one.
         other_files: files passed over as no pictures.
         links: links passed over.
+        caches: bins and caches of other programs that were left out: how many, by their names.
+        unmatched: exclude patterns that left nothing out.
         seconds: from the first file to the last commit.
         loading: seconds of those that went into loading the model.
         bound_by: what the run waited for most: decode, encode, write or walk.
@@ -52,6 +54,8 @@ class Summary:
     not_in_space: int = 0
     other_files: int = 0
     links: int = 0
+    caches: dict[str, int] = field(default_factory=dict)
+    unmatched: list[str] = field(default_factory=list)
     seconds: float = 0.0
     loading: float = 0.0
     bound_by: str = "walk"

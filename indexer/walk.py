@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import bisect
-import fnmatch
 import mimetypes
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from indexer.exclusions import Exclusions
+from indexer.other_programs import is_in_a_bin, is_other_programs_folder
+from indexer.sidecars import ENDING, with_sidecars
 from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
-from store.paths import to_bytes
+from store.paths import to_bytes, to_path
+from store.walk_options import WalkOptions
 
 # Common beside pictures and never pictures, where the system's type tables are silent.
 _OTHER = frozenset(
@@ -25,14 +28,26 @@ _OTHER = frozenset(
 _USUAL = frozenset(map(os.fsencode, EXTENSIONS))
 _DOT = ord(".")
 _path = attrgetter("path")
+_LARGEST = 2**63 - 1  # that SQLite keeps
+_HAS_INODES = os.name != "nt"  # Windows tells them of open files only
 
 
 class WalkedFile(NamedTuple):
-    """A regular file that may be a picture: its path relative to the root as bytes, its size and time."""
+    """A regular file that may be a picture: its path relative to the root as bytes, and what it looks like.
+
+    `sidecars` are its XMP sidecars, see `indexer.sidecars`; `inode` is None where a listing of a folder gives none.
+    """
 
     path: bytes
     size: int
     mtime_ns: int
+    inode: int | None
+    ctime_ns: int
+    sidecars: bytes | None
+
+
+Walked = tuple[bytes, int, int, int | None, int, bytes | None]
+"""The fields of a `WalkedFile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +58,25 @@ class Unreadable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class WalkOptions:
-    """What to pass over. `exclude`: shell patterns for a name, or with a `/` for a path from the root."""
-
-    exclude: Sequence[str] = ()
-    hidden: bool = False
-    follow_symlinks: bool = False
-
-
 @dataclass(slots=True)
 class WalkCounts:
-    """What the walk passed over without a word."""
+    """What the walk passed over without a word, and what else it came by.
+
+    Attributes:
+        other_files: files that are no pictures.
+        links: that were not followed, or lead nowhere.
+        caches: how many bins and caches of other programs, by name.
+        patterns: exclude patterns that could have left something out.
+        matched: those of them that did.
+        drives: folders, by path, that lie on another device than the folder they are in.
+    """
 
     other_files: int = 0
     links: int = 0
+    caches: dict[bytes, int] = field(default_factory=dict)
+    patterns: set[str] = field(default_factory=set)
+    matched: set[str] = field(default_factory=set)
+    drives: list[bytes] = field(default_factory=list)
 
 
 def walk(
@@ -71,7 +90,7 @@ def walk(
 
 def walk_folders(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
-) -> Iterator[tuple[list[tuple[bytes, int, int]], list[Unreadable]]]:
+) -> Iterator[tuple[list[Walked], list[Unreadable]]]:
     """Every file under `root` that may be a picture, and what could not be read, a folder at a time.
 
     Paths come in byte order, so what the library knows between two of them can be asked for at once: a folder's files
@@ -86,7 +105,7 @@ def walk_folders(
         options: what to pass over.
         counts: raised as entries are passed over.
         skip: folders to leave out, such as the library's own.
-        start: a folder inside `root` to walk instead of all of it.
+        start: a folder inside `root` to walk instead of all of it; itself it is never passed over.
 
     Yields:
         The fields of `WalkedFile`, as bare tuples: making them is most of the cost of walking an unchanged folder.
@@ -94,13 +113,15 @@ def walk_folders(
     start = start or root
     own = {_identity(path) for path in skip if path.exists()}
     seen: set[tuple[int, int]] = set()
-    waiting: list[Path | list[tuple[bytes, int, int]]] = [start]
-    plain = not options.exclude
+    above = _relative(start, root)
+    scopes = _scopes(options, counts, above + b"/" if above else b"")
+    waiting: list[tuple[Path, int | None] | list[Walked]] = [(start, None)]
     while waiting:
-        folder = waiting.pop()
-        if isinstance(folder, list):
-            yield folder, []
+        item = waiting.pop()
+        if isinstance(item, list):
+            yield item, []
             continue
+        folder, device_around = item
         try:
             identity = _identity(folder)
             if identity in seen or identity in own:
@@ -113,67 +134,117 @@ def walk_folders(
             continue
         # Once a folder, not once a file: a `Path` of each took most of the time of a run that finds nothing new.
         below = _relative(folder, root)
+        if device_around is not None and identity[0] != device_around:
+            counts.drives.append(below)
         below += b"/" if below else b""
-        inner = []
-        files: list[tuple[bytes, int, int]] = []
+        scope = next(scope for scope in scopes if below.startswith(scope.prefix))
+        exclusions = scope.exclusions
+        inner: list[tuple[bytes, Path]] = []
+        files: list[Walked] = []
         unreadable = []
+        sidecars: list[tuple[bytes, int, int]] = []
         for entry in listed:
             name = entry.name
             # Nearly every file of a folder of pictures, without a call of our own. `stat` follows nothing here.
-            if plain and name[0] != _DOT and name[name.rfind(b".") :].lower() in _USUAL:
+            if name[0] != _DOT and name[name.rfind(b".") :].lower() in _USUAL:
                 try:
                     if entry.is_file(follow_symlinks=False):
+                        if exclusions is not None and exclusions.leave_out(below + name, name, is_folder=False):
+                            continue
                         facts = entry.stat(follow_symlinks=False)
-                        files.append((below + name, facts.st_size, facts.st_mtime_ns))
+                        inode = facts.st_ino
+                        if inode > _LARGEST:
+                            inode -= 2**64
+                        files.append(
+                            (below + name, facts.st_size, facts.st_mtime_ns, inode or None, facts.st_ctime_ns, None)
+                        )
                         continue
                 except OSError:
                     pass  # asked again below, where it is told what is wrong
-            found = _look(entry, below, options, counts)
+            found = _look(entry, below, folder, scope, counts)
             if isinstance(found, Path):
                 inner.append((below + name + b"/", found))
             elif isinstance(found, Unreadable):
                 unreadable.append(found)
-            elif found is not None:
+            elif found is None:
+                inner.extend(_parts_below(scopes, root, below + name + b"/"))
+            elif found[0].endswith(ENDING):
+                sidecars.append((name, found[1], found[2]))
+            else:
                 files.append(found)
         files.sort()
+        if sidecars:
+            files = with_sidecars(files, sidecars, len(below))
         unreadable.sort(key=_path)
         if not inner:
             yield files, unreadable
             continue
-        waiting.extend(reversed(_between(files, inner)))
+        waiting.extend(reversed(_between(files, inner, identity[0])))
         if unreadable:
             yield [], unreadable
+    for scope in scopes:
+        if scope.exclusions is not None:
+            counts.matched |= scope.exclusions.matched
 
 
-def _between(
-    files: list[tuple[bytes, int, int]], folders: list[tuple[bytes, Path]]
-) -> list[Path | list[tuple[bytes, int, int]]]:
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """A folder of the root, by its path with a slash at the end, and what is passed over in it."""
+
+    prefix: bytes
+    options: WalkOptions
+    exclusions: Exclusions | None
+
+
+def _scopes(options: WalkOptions, counts: WalkCounts, start: bytes) -> list[_Scope]:
+    """The scopes of a walk that starts at `start`, the innermost first."""
+    made: dict[tuple[bytes, tuple[str, ...]], Exclusions] = {}
+    scopes = []
+    for prefix in sorted({b"", *options.parts}, key=len, reverse=True):
+        base, here = options.at(prefix)
+        if here.exclude and base.startswith(start):  # else a pattern may be meant for what is not walked
+            counts.patterns.update(here.exclude)
+        key = (base, here.exclude)
+        exclusions = made.setdefault(key, Exclusions(here.exclude, len(base))) if here.exclude else None
+        scopes.append(_Scope(prefix, here, exclusions))
+    return scopes
+
+
+def _parts_below(scopes: Sequence[_Scope], root: Path, path: bytes) -> list[tuple[bytes, Path]]:
+    """The folders below one that is passed over, or itself, for which something else was chosen."""
+    if len(scopes) == 1:
+        return []
+    inside = [scope.prefix for scope in scopes if scope.prefix.startswith(path)]
+    return [(prefix, folder) for prefix in inside if (folder := to_path(to_bytes(root), prefix)).is_dir()]
+
+
+def _between(files: list[Walked], folders: list[tuple[bytes, Path]], device: int) -> list[Any]:
     """Sorted folders (paths that end in a slash), and the sorted files before, between and after them."""
-    parts: list[Path | list[tuple[bytes, int, int]]] = []
+    parts: list[Any] = []
     start = 0
     for path, folder in sorted(folders):
         end = bisect.bisect_left(files, (path,), start)
         if end > start:
             parts.append(files[start:end])
-        parts.append(folder)
+        parts.append((folder, device))
         start = end
     return [*parts, files[start:]] if start < len(files) else parts
 
 
 def _look(
-    entry: os.DirEntry[bytes], below: bytes, options: WalkOptions, counts: WalkCounts
-) -> tuple[bytes, int, int] | Unreadable | Path | None:
-    """One entry: a file that may be a picture, a folder to go into, a failure, or nothing of interest.
+    entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: _Scope, counts: WalkCounts
+) -> Walked | Unreadable | Path | None:
+    """One entry: a file that may be a picture, or a sidecar, a folder to go into, a failure, or nothing of interest.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
     """
-    name = entry.name
-    if not options.hidden and name[0] == _DOT:
-        return None
+    name, options = entry.name, scope.options
     relative = below + name
-    if options.exclude and _excluded(os.fsdecode(name), relative, options.exclude):
-        return None
     try:
+        if scope.exclusions is not None and scope.exclusions.leave_out(relative, name, is_folder=_is_folder(entry)):
+            return None
+        if not options.hidden and name[0] == _DOT:
+            return None
         # Inside too: where a file system gives no types, this asks it.
         if entry.is_symlink() and not options.follow_symlinks:
             counts.links += 1
@@ -185,13 +256,34 @@ def _look(
     except OSError as error:
         return Unreadable(relative, _reason(error))
     if stat.S_ISDIR(facts.st_mode):
+        if not options.caches and is_other_programs_folder(to_bytes(folder), name):
+            counts.caches[name] = counts.caches.get(name, 0) + 1
+            return None
         return Path(os.fsdecode(entry.path))
-    if not stat.S_ISREG(facts.st_mode):
+    if not stat.S_ISREG(facts.st_mode) or (not options.caches and is_in_a_bin(name)):
         return None
-    if not may_be_picture(Path(os.fsdecode(entry.path))):
+    is_sidecar = name[-len(ENDING) :].lower() == ENDING
+    if not is_sidecar and not may_be_picture(Path(os.fsdecode(entry.path))):
         counts.other_files += 1
         return None
-    return relative, facts.st_size, facts.st_mtime_ns
+    return (
+        relative[: -len(ENDING)] + ENDING if is_sidecar else relative,
+        facts.st_size, facts.st_mtime_ns, inode_of(facts), facts.st_ctime_ns, None,
+    )  # fmt: skip
+
+
+def inode_of(facts: os.stat_result) -> int | None:
+    """The inode of a file as the library keeps it: with a sign; None where listings of folders give none."""
+    if not _HAS_INODES:
+        return None
+    return (facts.st_ino if facts.st_ino <= _LARGEST else facts.st_ino - 2**64) or None
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # told where it is looked at
+        return False
 
 
 def may_be_picture(path: Path) -> bool:
@@ -212,15 +304,6 @@ def _has_picture_bytes(path: Path) -> bool:
     except OSError:
         return True  # the reader will say why it can't be read
     return begins_like_picture(head)
-
-
-def _excluded(name: str, relative: bytes, patterns: Sequence[str]) -> bool:
-    path = os.fsdecode(relative)
-    for pattern in patterns:
-        bare = pattern.strip("/") if pattern.endswith("/") else pattern
-        if fnmatch.fnmatchcase(path if "/" in bare else name, bare.lstrip("/")):
-            return True
-    return False
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -36,6 +36,17 @@ def size(amount: int) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"
 
 
+def date(taken_at: str | None) -> str:
+    """The date in `taken_at`, as far as it is known: `1978`, `July 1978`, `4 July 1978`; empty where it is none."""
+    text = taken_at or ""
+    try:
+        day = datetime.fromisoformat(f"{text[:10]}{'0000-01-01'[len(text) :]}")
+    except ValueError:
+        return ""
+    year = f"{day.year:04}"
+    return year if len(text) < 7 else f"{day:%B} {year}" if len(text) < 10 else f"{day.day} {day:%B} {year}"
+
+
 def ago(stamp: str, now: datetime | None = None) -> str:
     """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; a date after a month."""
     then = datetime.fromisoformat(stamp)

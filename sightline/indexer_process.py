@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,16 +19,33 @@ _STOP_SECONDS: Final = 60.0  # that an interrupted run has to finish its batch
 _LOCKED: Final = LibraryLockedError.exit_code
 
 
-def index_folders(
-    library: Path, folders: Iterable[str | os.PathLike[str]], *, space: str | None, exclude: Iterable[str],
-    prune: bool, yes: bool, offline: bool,
-) -> dict[str, Any]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of the indexer, as those of its command line; `space` None for the default."""
+
+    space: str | None
+    exclude: Iterable[str]
+    prune: bool
+    yes: bool
+    offline: bool
+
+    def as_arguments(self) -> list[str]:
+        """Return them as the command line has them."""
+        flags = [("--prune", self.prune), ("--yes", self.yes), ("--offline", self.offline)]
+        return [
+            *(f"--exclude={pattern}" for pattern in self.exclude),
+            *([f"--space={self.space}"] if self.space is not None else []),
+            *(name for name, given in flags if given),
+        ]
+
+
+def index_folders(library: Path, folders: Iterable[str | os.PathLike[str]], options: Options) -> dict[str, Any]:
     """Run `python -m indexer` and wait for its end; it ends when this process does.
 
     Args:
         library: the folder of the library.
         folders: absolute, or relative to the working directory.
-        space, exclude, prune, yes, offline: as the options of the same names; None for the default.
+        options: of the run.
 
     Returns:
         The summary of the run.
@@ -37,10 +55,6 @@ def index_folders(
         LibraryError: the run could not start or finish; the message is the indexer's own.
         KeyboardInterrupt: after the run has committed the batch at hand.
     """
-    options = [f"--exclude={pattern}" for pattern in exclude]
-    options += [f"--space={space}"] if space is not None else []
-    options += [name for name, given in (("--prune", prune), ("--yes", yes)) if given]
-    options += ["--offline"] if offline else []
     # After `--` nothing is an option, whatever a folder is called.
     places = [os.fspath(Path(folder).expanduser().absolute()) for folder in folders]
     command = [sys.executable, "-m", "indexer.supervised", "index", f"--library={library}", "--json"]
@@ -49,7 +63,7 @@ def index_folders(
     with tempfile.TemporaryFile() as messages:
         try:
             process = subprocess.Popen(
-                [*command, *options, "--", *places],
+                [*command, *options.as_arguments(), "--", *places],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages, cwd=folder, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:

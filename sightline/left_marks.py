@@ -9,7 +9,7 @@ from store.tables.marks import LeftMarks
 
 
 def left_marks_record(of: LeftMarks) -> dict[str, Any]:
-    """Return them as JSON: `picture`, the id that has the marks, the path, what they are, and the id that is there now.
+    """Return them as JSON: `picture`, the id that has the marks, and `now`, the id that is there now.
 
     `path` is null where the library does not know it; `path_b64` is there instead where it is no valid text.
     """

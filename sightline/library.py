@@ -14,7 +14,7 @@ import numpy as np
 
 from sightline.duplicates import groups as duplicate_groups
 from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, Kind
-from sightline.indexer_process import index_folders
+from sightline.indexer_process import Options, index_folders
 from sightline.labels import label
 from sightline.media.derived import thumbnail
 from sightline.model_input import ImageSource, encode_images, encode_texts, file_bytes
@@ -97,25 +97,21 @@ class Library:
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
-            space: the model: the name of a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's
-                own; in a new library the one recommended for this machine.
+            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's, else by the machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`.
-            prune: forget photos of these folders that are missing, and pictures without any photo left.
-            yes: also where tags, favourites or other marks are lost with them; `marks_file` of the counts then says
-                where they were written before.
+            prune: forget photos of these folders that are missing.
+            yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
         Returns:
             The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...
 
         Raises:
-            LibraryError: the run could not start or finish, another indexer is at work, or `prune` would lose marks
-                without `yes`; the message says why.
+            LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.
 
         Example: `library.index(["photos"])["added"]`
         """
-        return index_folders(
-            self.path, folders, space=space, exclude=exclude, prune=prune, yes=yes, offline=self._offline
-        )
+        given = Options(space=space, exclude=tuple(exclude), prune=prune, yes=yes, offline=self._offline)
+        return index_folders(self.path, folders, given)
 
     # -- searching ----------------------------------------------------------------------------------------------
 

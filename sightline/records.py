@@ -14,7 +14,7 @@ from sightline.query.explain import explain
 from sightline.query.types import Query, QueryError
 from store.paths import as_json, display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
-from store.tables.fact_table import GIVEN_NAMES
+from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +33,9 @@ CSV_HEADER: Final = (
 
 CSV_SEPARATOR: Final = "|"
 """Between the values of a column that holds several: `folded` and `tags`."""
+
+LIST_SEPARATOR: Final = "; "
+"""Between the values of a fact that holds several: `|` is between the levels of a keyword."""
 
 
 class Records(Sequence[Record]):
@@ -117,14 +120,15 @@ def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite:
 def photo_record(photo: PhotoRow, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> Record:
     """A picture without a search: `id`, its place, `copies`, its marks where they are known, its facts.
 
-    `path` is below `root`, `absolute` is both together; each ends in `_b64` instead where it is not valid text.
+    `path` is below `root`, `absolute` is both together; each ends in `_b64` instead where it is not valid text. Facts
+    that are several texts are lists.
     """
     made: dict[str, Any] = {"id": photo.content_id, **_where(photo), "copies": photo.copies}
     if tags is not None:
         made["tags"] = list(tags)
     if favourite is not None:
         made["favourite"] = favourite
-    return made | dict(photo.facts)
+    return made | {name: list(value) if name in LIST_NAMES else value for name, value in photo.facts.items()}
 
 
 def hit_records(library: Library, hits: Iterable[Hit], offset: int) -> list[Record]:
@@ -194,10 +198,13 @@ def _where(photo: PhotoRow) -> dict[str, str]:
 def labelled(picture: Labelled) -> Record:
     """A labelled picture for JSON: `label` (null for none of these), `probability`, `labels`, the picture.
 
-    `labels` lists all that were asked for, best first, as `label` and `probability`; the rest is `photo_record`.
+    `labels` lists all that were asked for, best first, as `label` and `probability`; the rest is `photo_record`, but
+    for the colour label, whose name `label` is taken.
     """
     guesses = [{"label": guess.label, "probability": round(guess.probability, 6)} for guess in picture.guesses]
-    return {**guesses[0], "labels": guesses} | photo_record(picture.photo)
+    about = photo_record(picture.photo)
+    del about["label"]
+    return {**guesses[0], "labels": guesses} | about
 
 
 def saved_text(query: Query) -> str:
@@ -207,7 +214,7 @@ def saved_text(query: Query) -> str:
         QueryError: it asks for nothing.
     """
     if query.is_empty:
-        raise QueryError("There is nothing to save: give the search some words, a picture or a filter.")
+        raise QueryError("There is nothing to save: give the search some words, a picture, a filter or an order.")
     return str(query)
 
 
@@ -234,7 +241,7 @@ def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = 
         rank, photo.content_id, f"{hit.score:.6f}", hit.band, path.get("path", ""), path.get("path_b64", ""),
         photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
         "yes" if favourite else "no", *(
-            CSV_SEPARATOR.join(value) if isinstance(value := photo.facts.get(name), tuple) else value
+            LIST_SEPARATOR.join(value) if isinstance(value := photo.facts.get(name), tuple) else value
             for name in GIVEN_NAMES
         ),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.ranking.calibration import FEW, SAMPLE, duplicate_threshold, strictest_duplicate_threshold
+from sightline.ranking.calibration import FEW, SAMPLE, duplicate_threshold
 from store.arrays import Ids
 from store.vectors.engine import VectorEngine
 
@@ -61,11 +61,13 @@ def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def version_threshold(engine: VectorEngine, absent: Ids) -> float:
     """The cosine from which two pictures of a space are versions of one, as on the Duplicates page.
 
-    Where the engine holds too few pictures to tell how far apart pictures are in this space, the strictest there is.
+    Few pictures tell little of how far apart pictures are in this space. They can make it stricter, but not looser than
+    it is where nothing is known.
 
     Args:
         engine: of the space.
         absent: contents that no photo holds, which don't count.
     """
     sample = engine.sample(SAMPLE, without=absent)[1]
-    return duplicate_threshold(sample) if len(sample) >= FEW else strictest_duplicate_threshold()
+    threshold = duplicate_threshold(sample)
+    return threshold if len(sample) >= FEW else max(threshold, duplicate_threshold(sample[:0]))

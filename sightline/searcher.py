@@ -133,7 +133,7 @@ class Searcher:
 
     def _ranked_list(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> RankedList:
         if query.is_empty:
-            raise QueryError("There is nothing to search for: give some words, a picture, or a filter.")
+            raise QueryError("There is nothing to search for: give some words, a picture, a filter or an order.")
         state = self.library.catalog.state()
         hashes = tuple(
             hashlib.sha256(pictures[term.subject.name]).digest()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -38,6 +40,16 @@ def as_json(path: bytes) -> dict[str, str]:
         return {"path": path.decode("utf-8")}
     except UnicodeDecodeError:
         return {"path_b64": base64.b64encode(path).decode("ascii")}
+
+
+def paths_to_json(paths: Iterable[bytes]) -> str:
+    """A JSON array of paths; what is no valid text in them becomes surrogates."""
+    return json.dumps([path.decode("utf-8", "surrogateescape") for path in paths])
+
+
+def paths_from_json(text: str | None) -> tuple[bytes, ...]:
+    """The paths of `paths_to_json`; none where there is no text."""
+    return tuple(path.encode("utf-8", "surrogateescape") for path in json.loads(text or "[]"))
 
 
 def default_library() -> Path:

@@ -32,10 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.walk import WalkCounts, WalkedFile, WalkOptions, walk
+from indexer.walk import WalkCounts, WalkedFile, walk
 from sightline.images.decode import DecodeError, decode
-from sightline.images.exif import Beside, Facts
+from sightline.metadata.facts import Beside, Facts
 from store.paths import to_path
+from store.walk_options import WalkOptions
 
 LEAST_PSNR: Final = 34.0
 """Decibels. Decoders round, and upsample colours, in different ways: that is above 38 dB on photographs."""

@@ -191,18 +191,18 @@ def whole_library(wanted: Query) -> Query:
     """The query; every picture there is, duplicates not folded, where it asks for nothing."""
     from store.tables.filters import Number
 
-    return replace(wanted, filters=(Number("size", 0, None),), dedup=False) if wanted.is_empty else wanted
+    return replace(wanted, filters=(Number("size", 0, None),), dedup=False) if wanted.is_of_all else wanted
 
 
-def check_something(wanted: Query) -> Query:
-    """The query, unless it asks for nothing.
+def check_something(wanted: Query, *, order_is_enough: bool = False) -> Query:
+    """The query, unless it asks for nothing; an order alone is enough to look at pictures, not to change any.
 
     Raises:
         QueryError: says so.
     """
     from sightline.query.types import QueryError
 
-    if wanted.is_empty:
+    if wanted.is_empty or (wanted.is_of_all and not order_is_enough):
         raise QueryError(
             "There is nothing to search for: give some words, a picture or a filter; --all is the whole library."
         )

@@ -86,7 +86,7 @@ def query(
     if explain:
         _explain(wanted, as_json=as_json)
         return
-    wanted = whole_library(wanted) if everything else check_something(wanted)
+    wanted = whole_library(wanted) if everything else check_something(wanted, order_is_enough=True)
     from search_ui.runtime.services import services
     from sightline.humanize import count
 

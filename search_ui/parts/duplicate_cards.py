@@ -11,12 +11,14 @@ from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from sightline.duplicates.groups import Group
 from sightline.duplicates.keep_rules import Fact as Differing
 from sightline.duplicates.keep_rules import Version, differences
-from sightline.humanize import count, size
+from sightline.humanize import count, date, size
 from store.paths import display, to_bytes, to_path
 
-# At most so many of one group, and of one picture in it: nobody looks through more. The exported list has all.
+# At most so many of one group, of one picture in it, and other names of one file: nobody looks through more. The
+# exported list has all.
 MAX_PICTURES: Final = 40
 MAX_PLACES: Final = 20
+MAX_NAMES: Final = 3
 
 
 def card(group: Group) -> Card:
@@ -74,11 +76,19 @@ def _place(group: Group, version: Version, *, is_one: bool) -> Place:
         "path": display(to_bytes(to_path(version.root, version.path))),
         "where": version.folder if is_one else version.display,
         "differs": is_one and version.folder != kept.folder,
-        "note": "" if is_one else f"written {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}",
+        "note": ", ".join(_notes(version, is_one=is_one)),
         "is_kept": version == kept,
         "is_aside": version.is_aside,
         "is_rest": version.photo_id in group.rest,
     }
+
+
+def _notes(version: Version, *, is_one: bool) -> list[str]:
+    """When the file was written, where the places differ by it, and what else it is called."""
+    notes = [] if is_one else [f"written {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}"]
+    notes += [f"the same file as {name.display}" for name in version.also[:MAX_NAMES]]
+    hidden = len(version.also) - MAX_NAMES
+    return [*notes, f"and {count(hidden, 'more name')} of it"] if hidden > 0 else notes
 
 
 def _facts(version: Version, differing: Mapping[Differing, str]) -> list[Fact]:
@@ -95,11 +105,11 @@ def _differences(differing: Mapping[Differing, str], *about: Differing) -> list[
 
 
 def _date(taken_at: str | None, differs: list[str]) -> list[Fact]:
-    try:
-        taken = datetime.fromisoformat(taken_at or "")
-    except ValueError:
-        return [{"text": "", "differs": differs}] if differs else []
-    return [{"text": f"{_day(taken)}, {taken:%H:%M}", "differs": differs}]
+    text = date(taken_at)
+    if not text and not differs:
+        return []
+    time = (taken_at or "")[11:16]
+    return [{"text": f"{text}, {time}" if time else text, "differs": differs}]
 
 
 def _day(time: datetime) -> str:

@@ -9,15 +9,22 @@ import streamlit as st
 
 from search_ui.components.globe import coordinates, globe
 from search_ui.parts import page_state
-from search_ui.parts.messages import caption
+from search_ui.parts.messages import caption, escape_markdown
 from search_ui.parts.result_text import facts
 from sightline.humanize import count, file_name, number
+from sightline.query.formatting import printed_filter
 from sightline.ranking.results import Hit, Part
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
+from store.tables.fact_filters import LEVEL
+from store.tables.fact_table import FILTERS, WordKey
+from store.tables.filters import Word
+from store.tables.patterns import literal
+from store.tables.written import words_of
 
 MAX_COPIES: Final = 50
+MAX_WORDS: Final = 60
 # What "near here" searches: a walk around.
 KILOMETRES: Final = 5
 
@@ -34,6 +41,23 @@ def fact_list(photo: PhotoRow, hit: Hit | None) -> None:
         rows.append(("Together", number(hit)))
     table = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in rows)
     st.html(f'<dl class="facts">{table}</dl>')
+
+
+def words(photo: PhotoRow) -> None:
+    """Draw its keywords and people, each with a button that finds the pictures that have it too."""
+    for row in (row for row in FILTERS.values() if isinstance(row, WordKey) and photo.facts[row.kind]):
+        caption(row.facet.title if row.facet else row.key)
+        with st.container(key=f"words-{row.key}", horizontal=True, gap="small"):
+            for at, value in enumerate(photo.facts[row.kind][:MAX_WORDS]):
+                levels = words_of(value)
+                if not levels:
+                    continue
+                text = printed_filter(Word(row.key, (literal(levels[-1]),)))
+                shown = " \u203a ".join(levels[-1].split(LEVEL))
+                st.button(
+                    escape_markdown(shown), key=f"word-{row.key}-{at}", type="tertiary",
+                    on_click=page_state.set_query, args=[text],
+                )  # fmt: skip
 
 
 def parts_table(parts: tuple[Part, ...]) -> None:

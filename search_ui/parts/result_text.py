@@ -15,6 +15,14 @@ from sightline.ranking.results import Result
 from store.tables.catalog import PhotoRow
 from store.tables.fact_table import GIVEN
 
+# What told the date, where that was not the camera's tag of the exposure.
+_DATED_BY: Final = {
+    "digitised": "the date it was digitised",
+    "created": "the date the file says it was created",
+    "modified": "the date the file says it was changed",
+    "container": "the date of the file's container",
+    "file name": "the date in the file's name",
+}
 # The other facts are shown in one line with others, or as words.
 _LABELLED: Final = tuple(fact for fact in GIVEN if fact.label)
 
@@ -51,6 +59,7 @@ def facts(photo: PhotoRow) -> list[tuple[str, str]]:
         ("Taken", _taken(known)),
         ("Camera", " ".join(part for part in (known["camera_make"], known["camera_model"]) if part)),
         *((fact.label, "" if known[fact.name] is None else fact.shown.format(known[fact.name])) for fact in _LABELLED),
+        ("Exposure", _exposure(known)),
         ("Place", _place(known)),
         ("Copies", f"the same file is in {photo.copies} places" if photo.copies > 1 else ""),
     ]
@@ -58,13 +67,40 @@ def facts(photo: PhotoRow) -> list[tuple[str, str]]:
 
 
 def _taken(known: Mapping[str, Any]) -> str:
+    """When it was taken, as far as that is known, and what told it where that was no tag of the camera."""
+    text = known["taken_at"] or ""
     try:
-        taken = datetime.fromisoformat(known["taken_at"] or "")
+        taken = datetime.fromisoformat(
+            f"{text}-01-01"[:10] if len(text) < 7 else f"{text}-01" if len(text) < 10 else text
+        )
     except ValueError:
         return ""
-    offset = known["taken_offset"]
-    zone = "" if offset is None else f" (UTC{'+' if offset >= 0 else '-'}{abs(offset) // 60}:{abs(offset) % 60:02})"
-    return f"{taken:%A} {taken.day} {taken:%B %Y, %H:%M}{zone}"
+    words = f"{taken.year}" if len(text) < 7 else f"{taken:%B} {taken.year}"
+    if len(text) >= 10:
+        words = f"{taken:%A} {taken.day} {words}"
+    if len(text) > 10:
+        offset = known["taken_offset"]
+        zone = "" if offset is None else f" (UTC{'+' if offset >= 0 else '-'}{abs(offset) // 60}:{abs(offset) % 60:02})"
+        words += f", {taken:%H:%M}{zone}"
+    source = known["taken_from"]
+    return words if source in (None, "original") else f"{words}; {_DATED_BY.get(source, source)}"
+
+
+def _exposure(known: Mapping[str, Any]) -> str:
+    """Exposure time, aperture, sensitivity and focal length in one line, as far as they are known."""
+    seconds, aperture, focal = known["exposure"], known["aperture"], known["focal"]
+    parts = [
+        "" if seconds is None else f"{_seconds(seconds)} s",
+        "" if aperture is None else f"f/{round(aperture, 1):g}",
+        "" if known["iso"] is None else f"ISO {known['iso']}",
+        "" if focal is None else f"{round(focal, 1):g} mm",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _seconds(seconds: float) -> str:
+    # As cameras show them: 1/4 and below as fractions.
+    return f"1/{round(1 / seconds)}" if 0 < seconds < 0.3 else f"{round(seconds, 1):g}"
 
 
 def _place(known: Mapping[str, Any]) -> str:

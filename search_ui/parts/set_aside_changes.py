@@ -30,7 +30,7 @@ def apply_clicks(library: Library, key: str, groups: Sequence[Group], clicks: An
             clicked = [group for group in groups if group.suggestion.kept.photo_id == click["group"]]
             _change(library, _all_but_suggestions(clicked), steps)
         else:
-            _change(library, {int(click["photo"]): bool(click["yes"])}, steps)
+            _change(library, dict.fromkeys(_names(groups, int(click["photo"])), bool(click["yes"])), steps)
 
     event_queue.apply(key, clicks, handle)
 
@@ -70,8 +70,14 @@ def undo_steps(library: Library) -> list[dict[int, bool]]:
 
 
 def _all_but_suggestions(groups: Sequence[Group]) -> dict[int, bool]:
-    kept = {group.suggestion.kept.photo_id: False for group in groups}
+    kept = {id_: False for group in groups for id_ in group.suggestion.kept.photo_ids}
     return kept | {id_: True for group in groups for id_ in group.rest}
+
+
+def _names(groups: Sequence[Group], photo_id: int) -> tuple[int, ...]:
+    """The photos that are the same file as one: they are set aside together."""
+    versions = (version for group in groups for version in group.versions)
+    return next((version.photo_ids for version in versions if photo_id in version.photo_ids), (photo_id,))
 
 
 def _change(library: Library, wanted: Mapping[int, bool], steps: list[dict[int, bool]]) -> None:

@@ -1,4 +1,4 @@
-"""The routes of pictures: thumbnails, previews, original files, and uploads to search with."""
+"""The routes of pictures: thumbnails, previews, tiles, original files, and uploads to search with."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from search_ui.server.headers import SAFE
 from search_ui.server.responses import IMMUTABLE, REVALIDATE, error_response, is_known, jpeg_response
 from sightline.media.derived import preview, thumbnail
 from sightline.media.originals import disposition, original
+from sightline.media.tiles import BusyError, tile
 from sightline.query.types import MAX_PICTURE_BYTES, QueryError
 from store.errors import LibraryError
 from store.library import Library
 
-NAMES: Final = ("thumb", "preview", "original", "picture", "land.svg")
+NAMES: Final = ("thumb", "preview", "tile", "original", "picture", "land.svg")
 """The first parts of the addresses of these routes."""
 
 
@@ -31,6 +32,7 @@ def routes() -> list[Route]:
     return [
         Route("/thumb/{name:path}", _thumb),
         Route("/preview/{name:path}", _preview),
+        Route("/tile/{name:path}", _tile),
         Route("/original/{name:path}", _original),
         Route("/picture", _put_picture, methods=["POST"]),
         Route("/picture/{name:path}", _dropped),
@@ -48,24 +50,39 @@ def _not_found() -> Response:
 
 
 def _thumb(request: Request) -> Response:
-    """GET /thumb/HASH.jpg: at most 512 px."""
+    """GET /thumb/HASH.jpg: at most 512 px, long pictures more."""
     return _by_hash(request, thumbnail)
 
 
 def _preview(request: Request) -> Response:
-    """GET /preview/HASH.jpg: at most 1600 px, made when first asked for."""
+    """GET /preview/HASH.jpg: at most 1600 px, long pictures more; made when first asked for."""
     return _by_hash(request, preview)
+
+
+def _tile(request: Request) -> Response:
+    """GET /tile/HASH/SCALE/COLUMN-ROW.jpg: a part of the picture as it is in its file; see `sightline.media.tiles`."""
+    match = re.fullmatch(r"([0-9a-f]{64})/([1-9][0-9]?)/(0|[1-9][0-9]{0,5})-(0|[1-9][0-9]{0,5})\.jpg", _rest(request))
+    if match is None:
+        return _not_found()
+    scale, column, row = (int(match[group]) for group in (2, 3, 4))
+    try:
+        return _kept(request, match[1], lambda library, content_hash: tile(library, content_hash, scale, column, row))
+    except BusyError as busy:
+        return error_response(503, str(busy), {"Retry-After": "5"})
 
 
 def _by_hash(request: Request, made: Callable[[Library, bytes], bytes | None]) -> Response:
     match = re.fullmatch(r"([0-9a-f]{64})\.jpg", _rest(request))  # whole, and in one spelling
-    if match is None:
-        return _not_found()
-    headers = {"ETag": f'"{match[1]}"', "Cache-Control": IMMUTABLE}
+    return _not_found() if match is None else _kept(request, match[1], made)
+
+
+def _kept(request: Request, content_hash: str, made: Callable[[Library, bytes], bytes | None]) -> Response:
+    """What is made of a content, to be kept for good; 304 where the client has it."""
+    headers = {"ETag": f'"{content_hash}"', "Cache-Control": IMMUTABLE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     try:
-        data = made(services().library(), bytes.fromhex(match[1]))
+        data = made(services().library(), bytes.fromhex(content_hash))
     except (LibraryError, DatabaseError):
         data = None
     return jpeg_response(data, headers) if data else _not_found()

@@ -257,6 +257,11 @@ def _exports(library: Library, params: Params, groups: Groups, aside: duplicates
     st.download_button(
         "Paths", aside.as_lines, "set-aside.txt", "text/plain", on_click="ignore", disabled=not aside.paths
     )
+    if aside.shared:
+        caption(
+            f"{count(aside.shared, 'photo')} left out: the same file is there under a name that is not set aside, such "
+            "as a link to it, and moving one would free nothing."
+        )
     if aside.with_breaks:
         caption(
             f"{count(aside.with_breaks, 'path')} with a line break in the name left out; CSV and JSON lines have all."

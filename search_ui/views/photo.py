@@ -12,7 +12,7 @@ from search_ui.components.gallery import thumbnails
 from search_ui.components.viewer import Picture, cutter, viewer
 from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
-from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title
+from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title, words
 from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from search_ui.parts.tiles import preferences_of, tile
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of
@@ -78,6 +78,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
         _marks(library, content_id)
         _actions(photo, content_id)
         fact_list(photo, hit)
+        words(photo)
         if hit is not None and hit.parts:
             parts_table(hit.parts)
         place(photo)
@@ -120,7 +121,7 @@ def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favou
     """Return a picture for the viewer; without addresses where it is not there any more."""
     if photo is None:
         return {
-            "id": at.id, "name": "", "small": "", "large": "", "width": 1, "height": 1, "colour": "",
+            "id": at.id, "name": "", "small": "", "large": "", "tiles": "", "width": 1, "height": 1, "colour": "",
             "position": at.position, "favourite": False,
         }  # fmt: skip
     width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
@@ -129,6 +130,7 @@ def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favou
         "name": file_name(photo),
         "small": thumbnail_address(photo),
         "large": preview_address(photo) if max(width, height) > _THUMBNAIL_SIDE else "",
+        "tiles": f"/tile/{photo.hash.hex()}",
         "width": width,
         "height": height,
         "colour": "" if colour is None else f"#{colour:06x}",
@@ -165,8 +167,8 @@ def crop_dropped(name: str) -> None:
 
     address = f"/picture/{name}.jpg"
     cutter(
-        {"id": 1, "name": "your picture", "small": address, "large": "", "width": width, "height": height,
-         "colour": "", "position": "", "favourite": False},
+        {"id": 1, "name": "your picture", "small": address, "large": "", "tiles": "", "width": width,
+         "height": height, "colour": "", "position": "", "favourite": False},
         key=key, on_part=lambda: run_handler(take),
     )  # fmt: skip
 

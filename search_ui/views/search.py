@@ -152,7 +152,7 @@ def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
         if job.is_running:
             model_loading(lambda: job.is_running)
             facts = replace(query, groups=())
-            if facts.is_empty:
+            if facts.is_of_all:
                 return newest(searcher, "Indexed last.")
             return results(searcher, facts)
     return results(searcher, query)

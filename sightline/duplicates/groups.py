@@ -12,8 +12,9 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.duplicates.keep_rules import Suggestion, Version, preferred, spared, suggest
+from sightline.duplicates.keep_rules import Name, Suggestion, Version, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, Report, find_pairs
+from sightline.duplicates.same_files import files_by_content, identity, path_of
 from sightline.ranking.calibration import Calibration
 from sightline.twins import Twins
 from store.arrays import Ids
@@ -45,7 +46,7 @@ class Groups:
     Attributes:
         ids: the contents of all groups, one group after the other, int64 (n,).
         starts: where each group starts in `ids`, and the end of the last, int64 (groups + 1,).
-        photos: how many present photos each group has, int64 (groups,).
+        photos: how many files each group has, int64 (groups,); a file with several names counts once.
         freeable: bytes that each group would free if only its largest file stayed, int64 (groups,).
         min_cosine: the least cosine between the first picture of a group and the others; 1 for exact copies.
         is_cut: there were too many pairs, so `min_cosine` is higher than the step asks for.
@@ -72,7 +73,7 @@ class Group:
 
     Attributes:
         number: its place in the list, from 1.
-        versions: its present photos, the best to keep first.
+        versions: its files that are present, the best to keep first.
         pictures: a row for each content, by id.
         suggestion: which photo to keep.
         rest: ids of the photos that are set aside when only the suggestion is to stay.
@@ -108,7 +109,7 @@ def selection_ids(library: Library, name: str | None) -> Ids | None:
 
 
 def exact(library: Library, report: Report = _no_report, *, among: Ids | None = None) -> Groups:
-    """Find contents that several present photos hold; each is a group. `among`: content ids, None for all."""
+    """Find contents that several files hold; each is a group. `among`: content ids, None for all."""
     report(0, "Reading which files have copies")
     ids = np.array([id_ for id_, _ in library.catalog.copies()], np.int64)
     if among is not None:
@@ -196,17 +197,17 @@ def group_pairs(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:
 
 
 def _sorted_groups(library: Library, groups: Sequence[Ids], report: Report) -> Groups:
-    """Sort groups, see `Groups`, and leave out those with fewer than two present photos."""
+    """Sort groups, see `Groups`, and leave out those with fewer than two files."""
     counts, totals, largest = (np.zeros(len(groups), np.int64) for _ in range(3))
     for start in range(0, len(groups), CHUNK):
         report(start / len(groups), "Reading how large their files are")
         part = groups[start : start + CHUNK]
         numbers = {int(id_): start + at for at, group in enumerate(part) for id_ in group}
-        for photo in library.catalog.photos_of(list(numbers)):
-            number = numbers[photo.content_id]
-            counts[number] += 1
-            totals[number] += photo.size
-            largest[number] = max(largest[number], photo.size)
+        for content_id, found in files_by_content(library.catalog.photos_of(list(numbers))):
+            number = numbers[content_id]
+            counts[number] += len(found)
+            totals[number] += sum(names[0].size for names in found)
+            largest[number] = max(largest[number], *(names[0].size for names in found))
     freeable = totals - largest
     first = np.array([group[0] for group in groups], np.int64)
     order = np.lexsort((first, -freeable, -counts))
@@ -221,7 +222,7 @@ def _sorted_groups(library: Library, groups: Sequence[Ids], report: Report) -> G
 
 
 def load_groups(library: Library, groups: Groups, first: int, count: int) -> list[Group]:
-    """Load the facts of `count` groups from place `first` (from 0) on, without those left with one photo."""
+    """Load the facts of `count` groups from place `first` (from 0) on, without those left with one file."""
     numbers = range(first, min(first + count, len(groups)))
     ids = [int(id_) for number in numbers for id_ in groups[number]]
     rows = library.catalog.photos(ids)
@@ -229,14 +230,19 @@ def load_groups(library: Library, groups: Groups, first: int, count: int) -> lis
     placed = library.catalog.photos_of(ids)
     aside = library.marks.set_aside_of([photo.photo_id for photo in placed])
     held: dict[int, list[Version]] = {}
-    for photo in placed:
-        if (row := rows.get(photo.content_id)) is not None:
+    for content_id, found in files_by_content(placed):
+        if (row := rows.get(content_id)) is None:
+            continue
+        for first_name, *others in found:
+            also = tuple(
+                Name(name.photo_id, name.root, name.path, _from_root(name.root, name.display)) for name in others
+            )
             version = Version(
-                photo.photo_id, photo.content_id, photo.root, photo.path, _from_root(photo.root, photo.display),
-                photo.size, photo.mtime_ns, row.facts, photo.content_id in favourites,
-                tags.get(photo.content_id, ()), photo.photo_id in aside,
+                first_name.photo_id, content_id, first_name.root, first_name.path,
+                _from_root(first_name.root, first_name.display), first_name.size, first_name.mtime_ns, row.facts,
+                content_id in favourites, tags.get(content_id, ()), also=also,
             )  # fmt: skip
-            held.setdefault(photo.content_id, []).append(version)
+            held.setdefault(content_id, []).append(replace(version, is_aside=aside.issuperset(version.photo_ids)))
     made = []
     for number in numbers:
         contents = groups[number].tolist()
@@ -245,7 +251,7 @@ def load_groups(library: Library, groups: Groups, first: int, count: int) -> lis
             continue
         suggestion = suggest(versions)
         left = {version.photo_id for version in spared(versions, suggestion.kept)}
-        rest = tuple(version.photo_id for version in versions if version.photo_id not in left)
+        rest = tuple(id_ for version in versions if version.photo_id not in left for id_ in version.photo_ids)
         pictures = {id_: rows[id_] for id_ in contents if id_ in rows}
         made.append(Group(number + 1, tuple(versions), pictures, suggestion, rest))
     return made
@@ -259,23 +265,26 @@ def group_records(library: Library, groups: Groups) -> Iterator[dict[str, Any]]:
     """Yield a record for each photo of each group, with the keys of `COLUMNS`.
 
     `picture` is the content's id, which `like:` takes. `state` is "keep" for the suggestion, "set aside", or
-    "undecided". `reason` says why to keep the suggestion, or why not to keep the other. A path that is not valid text
-    is in `path_b64` instead of `path`.
+    "undecided". `reason` says why to keep the suggestion, or why not to keep the other. Another name of a file, such as
+    a link to it, has its state and no `bytes` of its own. A path that is not valid text is in `path_b64` instead of
+    `path`.
     """
     for first in range(0, len(groups), CHUNK):
         for group in load_groups(library, groups, first, CHUNK):
             for version in group.versions:
                 is_kept = version == group.suggestion.kept
                 why = group.suggestion.reasons if is_kept else (group.suggestion.why[version.photo_id],)
-                yield {
-                    "group": group.number,
-                    "photo": version.photo_id,
-                    "picture": version.content_id,
-                    "state": "set aside" if version.is_aside else "keep" if is_kept else "undecided",
-                    "reason": ", ".join(why),
-                    "bytes": version.size,
-                    **as_json(to_bytes(to_path(version.root, version.path))),
-                }
+                names: tuple[Version | Name, ...] = (version, *version.also)
+                for name in names:
+                    yield {
+                        "group": group.number,
+                        "photo": name.photo_id,
+                        "picture": version.content_id,
+                        "state": "set aside" if version.is_aside else "keep" if is_kept else "undecided",
+                        "reason": ", ".join(why) if name is version else f"the same file as {version.display}",
+                        "bytes": version.size if name is version else 0,
+                        **as_json(to_bytes(to_path(name.root, name.path))),
+                    }
 
 
 def csv_lines(records: Iterable[dict[str, Any]]) -> str:
@@ -296,17 +305,30 @@ def json_lines(records: Iterable[dict[str, Any]]) -> str:
 class SetAside:
     """The photos of a library that are set aside, in groups or not.
 
+    A photo is left out while its file has another name that is not set aside, such as a link to it: moving one would
+    free nothing, and may take the file away from the other.
+
     Attributes:
         size: bytes of all their files.
         paths: absolute paths as the file system spells them, sorted.
+        shared: how many photos were left out.
+        others: paths of photos with the same bytes that are not set aside.
     """
 
     size: int
     paths: tuple[bytes, ...]
+    shared: int
+    others: tuple[bytes, ...]
 
     def as_lines(self) -> bytes:
-        """Format the paths, one a line. Those with a line break are left out, see `with_breaks`."""
-        return b"".join(path + b"\n" for path in self.paths if b"\n" not in path)
+        """Format the paths, one a line. Those with a line break are left out, see `with_breaks`.
+
+        The disk is asked once more which are one file: since the last run a copy may have become a link.
+        """
+        paths = [path for path in self.paths if b"\n" not in path]
+        if kept := {identity(path) for path in self.others} - {None}:
+            paths = [path for path in paths if identity(path) not in kept]
+        return b"".join(path + b"\n" for path in paths)
 
     @property
     def with_breaks(self) -> int:
@@ -314,9 +336,8 @@ class SetAside:
         return sum(b"\n" in path for path in self.paths)
 
 
-_ASIDE: Final = (
-    "SELECT roots.path, photos.path, photos.size FROM photos JOIN roots ON roots.id = root_id "
-    "WHERE photos.id IN (SELECT value FROM json_each(?)) AND missing_since IS NULL"
+_CONTENTS: Final = (
+    "SELECT DISTINCT content_id FROM photos WHERE id IN (SELECT value FROM json_each(?)) AND missing_since IS NULL"
 )
 
 
@@ -324,6 +345,15 @@ def set_aside(library: Library) -> SetAside:
     """Return the photos that are set aside and still present."""
     ids = library.marks.set_aside_of()
     with library.catalog.engine.connect() as connection:
-        rows = connection.exec_driver_sql(_ASIDE, (json.dumps(sorted(ids)),)).all()
-    paths = sorted(to_bytes(to_path(root, path)) for root, path, _ in rows)
-    return SetAside(sum(size for *_, size in rows), tuple(paths))
+        contents = list(connection.exec_driver_sql(_CONTENTS, (json.dumps(sorted(ids)),)).scalars())
+    size, shared, paths, others = 0, 0, list[bytes](), list[bytes]()
+    for _, found in files_by_content(library.catalog.photos_of(contents)):
+        for names in found:
+            aside = [name for name in names if name.photo_id in ids]
+            if len(aside) == len(names):
+                size += names[0].size
+                paths += map(path_of, names)
+            else:
+                shared += len(aside)
+                others += [path_of(name) for name in names if name not in aside]
+    return SetAside(size, tuple(sorted(paths)), shared, tuple(others))

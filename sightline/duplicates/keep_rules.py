@@ -28,8 +28,18 @@ _LOSSY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """A photo that is another name of a file. Attributes as of `Version`."""
+
+    photo_id: int
+    root: bytes
+    path: bytes
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
-    """A photo of a group of duplicates.
+    """A file of a group of duplicates, by one of its names.
 
     Attributes:
         photo_id: of the photo, which is a path; several of them may hold the same content.
@@ -42,7 +52,8 @@ class Version:
         facts: of the content; see `store.tables.fact_table.FACTS`.
         is_favourite: a person made it one.
         tags: those that a person gave it.
-        is_aside: a person set it aside.
+        is_aside: a person set it aside, under all its names.
+        also: other photos that are the same file, such as links to it.
     """
 
     photo_id: int
@@ -56,6 +67,12 @@ class Version:
     is_favourite: bool = False
     tags: tuple[str, ...] = ()
     is_aside: bool = False
+    also: tuple[Name, ...] = ()
+
+    @property
+    def photo_ids(self) -> tuple[int, ...]:
+        """The photos that are this file."""
+        return (self.photo_id, *(name.photo_id for name in self.also))
 
     @property
     def pixels(self) -> int:
@@ -165,7 +182,9 @@ def _deciding_rule(kept: Version, other: Version) -> int:
 
 def _metadata_count(version: Version) -> int:
     facts = version.facts
-    return (facts["taken_at"] is not None) + bool(facts["camera_make"] or facts["camera_model"])
+    # Each copy may have a name of its own: a date in it is no reason.
+    is_dated = facts["taken_at"] is not None and facts.get("taken_from") != "file name"
+    return is_dated + bool(facts["camera_make"] or facts["camera_model"])
 
 
 # -- differences ----------------------------------------------------------------------------------------------------
@@ -202,14 +221,11 @@ def _times(share: float) -> str:
 def _date(kept: str | None, other: str | None) -> str:
     if kept == other:
         return ""
-    try:
-        taken = datetime.fromisoformat(other or "")
-    except ValueError:
+    if not (date := humanize.date(other)):
         return "no date"
-    try:
-        apart = taken - datetime.fromisoformat(kept or "")
-    except ValueError:
-        return f"taken {taken.day} {taken:%B %Y}"
+    if kept is None or other is None or len(kept) != len(other) or len(other) < 10:
+        return f"taken {date}"  # one is known to the day, or not even that
+    apart = datetime.fromisoformat(other) - datetime.fromisoformat(kept)
     return f"taken {_span(abs(apart))} {'later' if apart > timedelta() else 'earlier'}"
 
 

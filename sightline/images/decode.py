@@ -9,21 +9,19 @@ process may count on them, and two threads may want different limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
-from sightline.images import jpeg
+from sightline.images import jpeg, raw
 from sightline.images.dominant_colour import dominant
-from sightline.images.errors import DecodeError, explained
-from sightline.images.exif import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, png_without_pixels, read_facts
-from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, open_shown, raw_facts
-from sightline.images.raw import Rendered
+from sightline.images.errors import DecodeError, TooLargeError, explained
+from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, without_rest
 from sightline.images.scaling import (
     PREVIEW_LEAST,
     PREVIEW_SIDE,
@@ -31,13 +29,16 @@ from sightline.images.scaling import (
     THUMBNAIL_SIDE,
     decode_scale,
     power_of_two,
-    rounded_size,
     screen_size,
 )  # fmt: skip
-from sightline.images.to_rgb import reducible, to_rgb, to_srgb
+from sightline.images.to_rgb import to_srgb
+from sightline.images.upright import as_stored, turn_of, upright
+from sightline.metadata.facts import NOTHING_BESIDE, Beside, Facts, read_facts
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
+
+_T = TypeVar("_T")
 
 __all__ = ["ALLOWED_FORMATS", "DEFAULT_MAX_PIXELS", "DecodeError", "Decoded", "decode", "decode_header", "preview"]
 
@@ -50,10 +51,11 @@ class Decoded:
     """A decoded picture.
 
     `pixels`: (height, width, 3) uint8, upright, contiguous and writable, in the file's own RGB space: the models were
-    trained on pictures whose colour profile was ignored. `original`: height and width of the whole picture, upright,
-    which `pixels` are a power of two smaller than: that of the facts, but for a raw file, whose preview it is.
-    `thumbnail`: a baseline JPEG in sRGB without any metadata. `colour`: the dominant colour of the thumbnail, 0xRRGGBB
-    in sRGB; None without a thumbnail.
+    trained on pictures whose colour profile was ignored. `thumbnail`: a baseline JPEG in sRGB without any metadata.
+    `original`: height and width of the whole picture, upright, which `pixels` are a power of two smaller than: those of
+    the facts, but for a raw file, whose preview it is.
+    `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail.
+    `remark`: what was wrong with the file, though there is a picture, in words for the person who owns it.
     """
 
     pixels: NDArray[np.uint8]
@@ -61,6 +63,19 @@ class Decoded:
     original: tuple[int, int]
     thumbnail: bytes | None
     colour: int | None = None
+    remark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole picture, to cut parts out of.
+
+    `pixels`: as of `Decoded`, but of any strides: turned without a copy. `to_srgb`: makes sRGB of parts of them; None
+    where they are in it.
+    """
+
+    pixels: NDArray[np.uint8]
+    to_srgb: ImageCms.ImageCmsTransform | None
 
 
 def decode(
@@ -78,12 +93,8 @@ def decode(
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    image, source, raw = open_shown(source, max_pixels, beside)
-    try:
-        return _decode(image, source, raw, need, thumbnail, gpu, beside)
-    # Plugins raise whatever a damaged file leads them into (zlib.error, KeyError, MemoryError ...).
-    except Exception as error:  # BLE001 does not mind, as it is raised again
-        raise explained(error, image.size) from error
+    return _tried(source, max_pixels, lambda image, file: _decode(image, file, source, need, thumbnail, gpu, beside),
+                  beside)  # fmt: skip
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
@@ -91,15 +102,11 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-    if (facts := raw_facts(source, max_pixels, beside)) is not None:
-        return facts
-    image = open_picture(source, max_pixels)
     try:
-        return read_facts(
-            open_picture(png_without_pixels(source), max_pixels) if image.format == "PNG" else image, beside
-        )
-    except Exception as error:  # as in decode
-        raise explained(error, image.size) from error
+        facts = raw.header_facts(source, max_pixels, beside)
+    except Exception as error:
+        raise explained(error, None, None, source) from error
+    return facts or _tried(source, max_pixels, lambda image, file: read_facts(image, source, beside))
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
@@ -112,110 +119,72 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
     """
     if side < 1:
         raise ValueError(f"side is {side}; it is the longest side of a preview in pixels, at least 1")
-    image, source, raw = open_shown(source, max_pixels)
-    try:
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
         least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
         (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
-        pixels, _ = _upright_at(image, source, power_of_two(min(longer // wanted, shorter)), raw)
+        pixels = upright(image, file, power_of_two(min(longer // wanted, shorter))).pixels
         return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
-    except Exception as error:  # as in decode
-        raise explained(error, image.size) from error
+
+    return _tried(source, max_pixels, make)
+
+
+def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Whole:
+    """All of a picture, upright, at 1 / `scale` of its size, a power of two.
+
+    `source` and errors are as for `decode`; safe to call from many threads.
+    """
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> Whole:
+        pixels, facts, _ = as_stored(image, file, scale)
+        turn = turn_of(facts, file)
+        return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
+
+    return _tried(source, max_pixels, make)
+
+
+def _tried(
+    source: BinaryIO, max_pixels: int, work: Callable[[ImageFile.ImageFile, BinaryIO], _T],
+    beside: Beside = NOTHING_BESIDE,
+) -> _T:  # fmt: skip
+    """What `work` makes of the opened picture, of a raw file what its camera shows.
+
+    Where that fails, what it makes of the file without what lies beside its pixels.
+    """
+    image, file = None, source
+    try:
+        file = raw.rendered(source, max_pixels, beside) or source
+        image = open_picture(file, max_pixels)
+        return work(image, file)
+    except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into
+        problem, cause = _problem(error, image, file), error
+    if not isinstance(cause, MemoryError | TooLargeError) and problem.stage != "read" and file is source:
+        bare = without_rest(source, image is not None)
+        if bare is not None:
+            image = None
+            try:
+                image = open_picture(bare, max_pixels)
+                return work(image, bare)
+            except Exception as error:  # noqa: BLE001 - as above
+                problem, cause = _problem(error, image, source), error
+    raise problem from cause
+
+
+def _problem(error: Exception, image: ImageFile.ImageFile | None, source: BinaryIO) -> DecodeError:
+    return explained(error, None, None, source) if image is None else explained(error, image.size, image.format, source)
 
 
 def _decode(
-    image: ImageFile.ImageFile, source: BinaryIO, raw: Rendered | None, need: int, thumbnail: bool,
+    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
     gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
     size = image.size
-    pixels, facts = _upright_at(image, source, decode_scale(size, need, thumbnail), raw, gpu, beside)
-    original = (facts.height, facts.width) if raw is None else raw.upright(size)
+    pixels, facts, remark = upright(image, file, decode_scale(size, need, thumbnail), source, gpu, beside)
+    original = file.upright(size) if isinstance(file, raw.Rendered) else (facts.height, facts.width)
     if not thumbnail:
-        return Decoded(pixels, facts, original, None)
+        return Decoded(pixels, facts, original, None, remark=remark)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
-    return Decoded(pixels, facts, original, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture))
-
-
-def _upright_at(
-    image: ImageFile.ImageFile,
-    source: BinaryIO,
-    scale: int,
-    raw: Rendered | None = None,
-    gpu: GpuJpegDecoder | None = None,
-    beside: Beside = NOTHING_BESIDE,
-) -> tuple[NDArray[np.uint8], Facts]:
-    """The picture, upright, at 1 / `scale` of its size, a power of two; and its facts."""
-    if image.format == "PNG":
-        image.load()  # EXIF may follow the pixels: reading facts would load them, and hide it when that fails
-    facts = read_facts(image, beside) if raw is None else raw.facts
-    is_jpeg = image.format in ("JPEG", "MPO")
-    pixels = None
-    if is_jpeg and image.mode in ("L", "RGB") and scale in jpeg.SCALES:
-        data = jpeg.data_of(source)
-        if gpu is not None and not _in_rgb(image):
-            pixels = gpu.decode(data, image.size, scale)
-        if pixels is None:
-            pixels = jpeg.pixels_of(data, image.size, scale)
-    if pixels is None:
-        pixels = _by_pillow(image, scale, max(jpeg.SCALES) if is_jpeg else 1)
-    else:
-        width, height = rounded_size(image.size, scale)
-        pixels = np.ascontiguousarray(pixels[:height, :width])
-    turn = facts.orientation if raw is None else raw.turn
-    return (pixels if facts.format in TURNED_BY_PLUGIN else _upright(pixels, turn)), facts
-
-
-def _in_rgb(image: ImageFile.ImageFile) -> bool:
-    """Whether an 8-bit colour JPEG may hold RGB, by libjpeg's rules (jdapimin.c): nvJPEG assumes YCbCr."""
-    components = bytes(layer[0] for layer in getattr(image, "layer", ()))
-    return components == b"RGB" or image.info.get("adobe_transform", 1) == 0
-
-
-def _by_pillow(image: ImageFile.ImageFile, scale: int, most: int) -> NDArray[np.uint8]:
-    """RGB at 1 / `scale`, turned only where the plugin does it; its draft mode shrinks by up to `most`."""
-    size, drafted = image.size, min(scale, most)
-    if drafted > 1:
-        # Pillow picks the largest scale that leaves at least this; rounding down makes that exactly `drafted`.
-        image.draft(None, (size[0] // drafted, size[1] // drafted))
-    image.load()
-    if drafted == 1:
-        size = image.size  # TIFF turns the picture while loading
-    return np.array(to_rgb(_shrink(reducible(image), rounded_size(size, scale), scale // drafted)))
-
-
-def _shrink(image: Image.Image, size: tuple[int, int], factor: int) -> Image.Image:
-    """Box-average by `factor`, what the draft left over, to `size`.
-
-    For 12 megapixels it takes 5 ms and saves 20 in the copy and resize that follow.
-    """
-    box = (0, 0, min(image.width, size[0] * factor), min(image.height, size[1] * factor))
-    if factor > 1:
-        return image.reduce(factor, box)
-    return image.crop(box) if box[2:] != image.size else image
-
-
-_TURNS: Final[Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]] = {
-    2: lambda plane: plane[:, ::-1],
-    3: lambda plane: plane[::-1, ::-1],
-    4: lambda plane: plane[::-1],
-    5: lambda plane: plane.T,
-    6: lambda plane: plane[::-1].T,
-    7: lambda plane: plane[::-1, ::-1].T,
-    8: lambda plane: plane[:, ::-1].T,
-}
-
-
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """As ImageOps.exif_transpose, by an EXIF that was read before.
-
-    Channel by channel: a quarter turn of 972x648 takes 0.7 ms so, and 4.2 when numpy copies pixels of three bytes.
-    """
-    turn = _TURNS.get(orientation)
-    if turn is None:
-        return pixels
-    turned = np.empty((*turn(pixels[..., 0]).shape, 3), np.uint8)
-    for channel in range(3):
-        turned[..., channel] = turn(pixels[..., channel])
-    return turned
+    return Decoded(pixels, facts, original, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture), remark)
 
 
 def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, least: int) -> NDArray[np.uint8]:
@@ -227,6 +196,10 @@ def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, leas
         batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
         batch = torch.nn.functional.interpolate(batch, size, mode="bicubic", antialias=True)
         pixels = batch[0].permute(1, 2, 0).numpy()
-    # CMYK is in sRGB already; its profile does not describe these pixels.
-    transform = None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")
+    transform = _to_srgb(origin)
     return pixels if transform is None else np.asarray(transform.apply(Image.fromarray(pixels)))
+
+
+def _to_srgb(origin: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    # CMYK is in sRGB already; its profile does not describe these pixels.
+    return None if origin.mode == "CMYK" else to_srgb(origin.info.get("icc_profile"), "RGB")

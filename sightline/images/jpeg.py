@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 SCALES: Final = (1, 2, 4, 8)
 """What the decoder can shrink by on its way."""
 
+NO_END: Final = "Premature end of JPEG file"
+"""What libjpeg says of a file that ends without the mark for it, whatever else is missing."""
+
 # It is told the least size, takes the least of its eighths that reaches it, and for less than this, px, may take two of
 # them for the same.
 _TOLD_APART: Final = 8
@@ -38,11 +41,12 @@ def data_of(source: BinaryIO) -> bytes:
     return source.read()
 
 
-def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
+def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> tuple[NDArray[np.uint8] | None, str]:
     """A JPEG of 8-bit grey or colour as RGB: (ceil(height / scale), ceil(width / scale), 3), not turned.
 
     None where there is the least doubt about the file: damage that could be decoded around, a size other than the
-    header said. Who asked has to ask Pillow then, which knows what may pass and says what is wrong.
+    header said. Who asked has to ask Pillow then, which knows what may pass and says what is wrong. With it comes what
+    libjpeg has to say of the file, if anything.
 
     Args:
         data: the file.
@@ -50,13 +54,25 @@ def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint
         scale: one of SCALES.
     """
     if max(size) < _TOLD_APART:
-        return None
+        return None, ""
     width, height = (-(-side // scale) for side in size)
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
-    except (ValueError, RuntimeError, LookupError, MemoryError):
-        return None
-    return pixels if pixels.shape == (height, width, 3) else None
+    except (ValueError, RuntimeError, LookupError, MemoryError) as error:
+        return None, str(error) if isinstance(error, ValueError) else ""
+    return pixels if pixels.shape == (height, width, 3) else None, ""
+
+
+def doubt_of(data: bytes, size: tuple[int, int]) -> str:
+    """What libjpeg has to say of a CMYK JPEG, if anything; it is decoded for that, as small as possible."""
+    width, height = (-(-side // max(SCALES)) for side in size)
+    try:
+        simplejpeg.decode_jpeg(data, "CMYK", min_height=height, min_width=width)
+    except ValueError as error:
+        return str(error)
+    except (RuntimeError, LookupError, MemoryError):
+        return ""
+    return ""
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -86,13 +102,13 @@ def bare(data: bytes) -> bytearray | None:
     return made + data[place:]
 
 
-def encoded(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    """RGB pixels as a baseline JPEG, colours at half the resolution, without any metadata.
+def encoded(pixels: NDArray[np.uint8], quality: int, colours: str = "420") -> bytes:
+    """RGB pixels as a baseline JPEG, without any metadata; `colours` at half the resolution, or all of it ("444").
 
     Below quality 96 the library takes its faster DCT, which costs 0.03 dB at 82.
 
     Raises:
         ValueError: a side has more than 65,500 px, which libjpeg does not write.
     """
-    made: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", "420")
+    made: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", colours)
     return made

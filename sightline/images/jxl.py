@@ -18,7 +18,7 @@ from sightline.images.errors import DecodeError
 _CONTAINER: Final = b"\0\0\0\x0cJXL \r\n\x87\n"
 _MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _MOST_BOXES: Final = 4_096
-_LONGEST_BOX: Final = 16 * 2**20
+_LONGEST_BOX: Final = 4 * 2**20
 
 
 def accept(prefix: bytes) -> bool:
@@ -75,7 +75,7 @@ class JxlImageFile(ImageFile.ImageFile):
 
 
 def _metadata(data: bytes) -> dict[str | tuple[int, int], Any]:
-    """EXIF and XMP from the boxes of a container; those that are compressed are left to the decoder, and not read."""
+    """EXIF and XMP from the boxes of a container; those of a JPEG that was packed anew are compressed by Brotli."""
     found: dict[str | tuple[int, int], Any] = {}
     at = len(_CONTAINER) if data.startswith(_CONTAINER) else len(data)
     for _ in range(_MOST_BOXES):
@@ -87,10 +87,23 @@ def _metadata(data: bytes) -> dict[str | tuple[int, int], Any]:
         end = at + size if size else len(data)
         if end < at + head:
             break
-        content = data[at + head : end] if kind in (b"Exif", b"xml ") and end - at <= _LONGEST_BOX else b""
+        content = data[at + head : end] if kind in (b"Exif", b"xml ", b"brob") and end - at <= _LONGEST_BOX else b""
+        if kind == b"brob":
+            kind, content = content[:4], _unpacked(content[4:]) if content[:4] in (b"Exif", b"xml ") else b""
         if kind == b"Exif" and len(content) > 4:
             found.setdefault("exif", b"Exif\0\0" + content[4 + int.from_bytes(content[:4], "big") :])
         elif kind == b"xml ":
             found.setdefault("xmp", content)
         at = end
     return found
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What Brotli packed; nothing where it is damaged or longer than a box may be."""
+    brotli: Any = import_module("brotli")
+    try:
+        unpacker = brotli.Decompressor()
+        unpacked: bytes = unpacker.process(content, output_buffer_limit=_LONGEST_BOX)
+    except brotli.error:
+        return b""
+    return unpacked if unpacker.is_finished() else b""

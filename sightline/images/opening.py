@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 
-import pillow_heif
+import pi_heif
 from PIL import Image, ImageFile
 
-from sightline.images import ico, jxl, pnm, psd, raw, tga
-from sightline.images.errors import DecodeError, explained
-from sightline.images.exif import NOTHING_BESIDE, Beside, Facts
+from sightline.images import ico, jpeg_markers, jxl, png_chunks, pnm, psd, tga
+from sightline.images.avif import open_avif
+from sightline.images.bmp import open_bmp
+from sightline.images.errors import DecodeError, TooLargeError, explained
 from sightline.images.formats import not_read
+from sightline.images.tiff import open_tiff
+from sightline.images.transparency import correct_key
 
 ALLOWED_FORMATS: Final[tuple[str, ...]] = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "PSD", "JXL",
@@ -23,53 +27,24 @@ brand "mif1" and the HEIF plugin would open an AVIF it cannot decode. TGA is las
 DEFAULT_MAX_PIXELS: Final = 200_000_000
 """The largest phone sensors give 16320 x 12240, 199.8 megapixels. As RGB in memory that is 0.8 GB."""
 
-# Readers of our own, in the form of Pillow's plugins; not in its registry, which is of the whole process.
-_OWN: Final[Mapping[str, tuple[Callable[[BinaryIO, str], ImageFile.ImageFile], Callable[[bytes], bool]]]] = {
-    "PSD": (psd.PsdImageFile, psd.accept),
-    "JXL": (jxl.JxlImageFile, jxl.accept),
-    "ICO": (ico.IcoImageFile, ico.accept),
-    "PPM": (pnm.PnmImageFile, pnm.accept),
-    "TGA": (tga.TgaImageFile, tga.accept),
-}
-_T = TypeVar("_T")
-_PREFIX: Final = 16  # what Pillow gives its plugins
-_SNIFF: Final = 512
-
 # All plugins now, on one thread: Pillow would import them on the first open, in whichever thread gets there.
 Image.init()
 # One decoder thread a picture: the callers' threads already keep every core busy. Only the picture itself is wanted.
-pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
+_OPENERS: Final[Mapping[str, Callable[[BinaryIO, str], ImageFile.ImageFile]]] = {
+    "TIFF": open_tiff, "BMP": open_bmp, "AVIF": open_avif, "PSD": psd.PsdImageFile, "JXL": jxl.JxlImageFile,
+    "ICO": ico.IcoImageFile, "PPM": pnm.PnmImageFile, "TGA": tga.TgaImageFile, "HEIF": Image.OPEN["HEIF"][0],
+}  # fmt: skip
+"""Ours, where Pillow's own plugin would give wrong pixels or none."""
 
-def open_shown(
-    source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE
-) -> tuple[ImageFile.ImageFile, BinaryIO, raw.Rendered | None]:
-    """Open a picture, or what a camera shows of its raw file; with the source of that, and the raw file's own facts.
+_ACCEPTS: Final[Mapping[str, Callable[[bytes], bool]]] = {
+    "PSD": psd.accept, "JXL": jxl.accept, "ICO": ico.accept, "PPM": pnm.accept, "TGA": tga.accept,
+}  # fmt: skip
+"""Of readers that are ours alone. Pillow's registry, which is of the whole process, has none of them."""
 
-    Raises:
-        DecodeError: it can't be opened.
-    """
-    shown = _raw(lambda: raw.rendered(source, max_pixels, beside))
-    source = source if shown is None else shown.source
-    return open_picture(source, max_pixels), source, shown
-
-
-def raw_facts(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE) -> Facts | None:
-    """Read the facts of a raw file, and its picture only where nothing else tells its size; None for any other file.
-
-    Raises:
-        DecodeError: it can't be opened.
-    """
-    return _raw(lambda: raw.header_facts(source, max_pixels, beside))
-
-
-def _raw(read: Callable[[], _T]) -> _T:
-    try:
-        return read()
-    except raw.RawError as error:
-        raise DecodeError("open", str(error)) from error
-    except Exception as error:
-        raise explained(error, None, "RAW") from error
+_PREFIX: Final = 16  # what Pillow gives its plugins
+_SNIFF: Final = 512
 
 
 def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
@@ -77,6 +52,9 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
 
     Image.open would refuse by a process-wide limit, below what phones make, and warn through `warnings`, which is not
     safe among threads. So the registered plugins are called directly and the size is checked here.
+
+    Raises:
+        DecodeError: none can; says why.
     """
     try:
         source.seek(0)
@@ -87,19 +65,43 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
         raise DecodeError("open", "the file is empty")
     prefix, problem = head[:_PREFIX], DecodeError("open", not_read(head))
     for name in ALLOWED_FORMATS:
-        factory, accept = _OWN.get(name) or Image.OPEN[name]
+        accept = _ACCEPTS[name] if name in _ACCEPTS else Image.OPEN[name][1]
         verdict = accept is None or accept(prefix)
-        if isinstance(verdict, str) or not verdict:
-            continue  # a string says that this build of Pillow lacks the codec
+        if isinstance(verdict, str):  # this build of Pillow lacks the codec
+            problem = DecodeError("open", f"not supported by this installation: Pillow was built without {name}")
+            continue
+        if not verdict:
+            continue
         try:
             source.seek(0)
-            image = factory(source, "")
-        except Exception as error:  # noqa: BLE001 - as in decode: plugins raise anything
-            problem = explained(error, None, name)
+            image = (_OPENERS.get(name) or Image.OPEN[name][0])(source, "")
+            if name == "PNG":
+                correct_key(image, source)
+        except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into
+            problem = explained(error, None, name, source)
             continue
         _check_size(image.size, max_pixels)
         return image
     raise problem
+
+
+def without_rest(source: BinaryIO, opened: bool) -> io.BytesIO | None:
+    """The file without what lies beside its pixels and may be to blame, for a second try; None where that's no help.
+
+    `opened`: whether its header could be read. The pixels of a JPEG are decoded without a look at the rest.
+    """
+    try:
+        source.seek(0)
+        start = source.read(len(png_chunks.SIGNATURE))
+        if start == png_chunks.SIGNATURE:
+            made = png_chunks.without_rest(start + source.read())
+        elif start.startswith(b"\xff\xd8\xff") and not opened:
+            made = jpeg_markers.without_rest(start + source.read())
+        else:
+            return None
+    except OSError:
+        return None
+    return None if made is None else io.BytesIO(made)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -108,4 +110,4 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise DecodeError("open", f"the picture has no pixels ({width}x{height})")
     if width * height > max_pixels:
         megapixels = f"{width * height / 1e6:,.1f} megapixels; the limit is {max_pixels / 1e6:,.1f}"
-        raise DecodeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")
+        raise TooLargeError("open", f"{width}x{height} is {megapixels}. Save it smaller to have it indexed")

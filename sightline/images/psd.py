@@ -138,8 +138,6 @@ class PsdImageFile(ImageFile.ImageFile):
             else:
                 # Of CMYK, 0 means full ink here and 255 means full ink in Pillow.
                 shown = [255 - band for band in bands] if self.mode == "CMYK" else bands
-                if self.mode == "LAB":  # signed in Pillow
-                    shown = [shown[0], *(np.bitwise_xor(band, np.uint8(128)) for band in shown[1:])]
                 if self.mode in ("RGBA", "LA"):
                     shown = [*(_without_white(band, shown[-1]) for band in shown[:-1]), shown[-1]]
                 picture = Image.merge(self.mode, [Image.fromarray(band) for band in shown])

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from sightline.images.exif import NOTHING_BESIDE, Beside, Facts, read_facts
+from sightline.images.errors import DecodeError, TooLargeError
 from sightline.images.raw_files import find
 from sightline.images.raw_previews import Preview, RawFile
+from sightline.metadata.blocks import blocks_of
+from sightline.metadata.facts import NOTHING_BESIDE, Beside, Facts, facts_of
 
 _ENOUGH: Final = 1_000
 """Pixels of a preview's longer side with which it stands for the picture, whatever the size of the raw file."""
@@ -29,20 +29,16 @@ _TURNS: Final[Mapping[int, int]] = {0: 1, 3: 3, 5: 8, 6: 6}
 _QUARTER: Final = 5  # from this orientation on, width and height change places
 
 
-class RawError(ValueError):
-    """A raw file gave no picture, in a sentence for the person who owns it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A raw file as a picture: `source` is a JPEG or PPM file, to be turned by the EXIF orientation `turn`.
+class Rendered(io.BytesIO):
+    """A raw file as a picture: a JPEG or PPM file, to be turned by the EXIF orientation `turn`.
 
     `facts` are those of the raw file, upright.
     """
 
-    source: BinaryIO
-    facts: Facts
-    turn: int
+    def __init__(self, data: bytes, facts: Facts, turn: int) -> None:
+        super().__init__(data)
+        self.facts = facts
+        self.turn = turn
 
     def upright(self, size: tuple[int, int]) -> tuple[int, int]:
         """Height and width, upright, of a picture of this width and height."""
@@ -54,7 +50,7 @@ def rendered(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE)
     """What a camera shows of its raw file; None for a file that is none.
 
     Raises:
-        RawError: there is no picture in it that is large enough, or it can't be made.
+        DecodeError: there is no picture in it that is large enough, or it can't be made.
         OSError: the disk fails.
     """
     raw = find(source)
@@ -70,8 +66,7 @@ def rendered(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE)
         raw.width, raw.height = size
     turn = raw.orientation or _TURNS.get(flip, 1)
     height, width, _ = pixels.shape
-    file = io.BytesIO(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
-    return Rendered(file, _facts(raw, turn, beside), turn)
+    return Rendered(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes(), _facts(raw, turn, beside), turn)
 
 
 def header_facts(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE) -> Facts | None:
@@ -105,32 +100,23 @@ def _turn_of(preview: Preview, raw: RawFile, orientation: int) -> int:
 
 def _facts(raw: RawFile, orientation: int, beside: Beside) -> Facts:
     """The facts of a raw file; its size is told upright."""
-    # Read as any EXIF is, from a picture that has nothing else.
-    bare = Image.new("L", (1, 1))
-    bare.format = raw.format
-    bare.info = {"exif": raw.exif, "xmp": raw.xmp}
     width, height = (raw.height, raw.width) if orientation >= _QUARTER else (raw.width, raw.height)
-    return replace(read_facts(bare, beside), width=width, height=height, orientation=orientation)
+    return facts_of(width, height, raw.format, raw.blocks, beside, orientation)
 
 
-def _bytes_of(source: BinaryIO, preview: Preview) -> io.BytesIO:
+def _bytes_of(source: BinaryIO, preview: Preview) -> bytes:
     parts = []
     for offset, length in preview.parts:
         source.seek(offset)
         parts.append(source.read(length))
     head = b"" if preview.is_jpeg else b"P6 %d %d 255\n" % (preview.width, preview.height)
-    return io.BytesIO(head + b"".join(parts))
+    return head + b"".join(parts)
 
 
-def _own_orientation(data: io.BytesIO) -> int:
+def _own_orientation(data: bytes) -> int:
     """The orientation in the EXIF of a JPEG; 1 where there is none."""
-    factory, _ = Image.OPEN["JPEG"]
-    try:
-        found = factory(data, "").getexif().get(0x0112)
-    except Exception:  # noqa: BLE001 - a plugin raises anything; the decoder will say what is wrong
-        found = 1
-    data.seek(0)
-    return found if isinstance(found, int) and found in range(1, 9) else 1
+    exif = blocks_of("JPEG", io.BytesIO(data), {}).exif
+    return (exif and exif.orientation) or 1
 
 
 def _develop(
@@ -145,21 +131,23 @@ def _develop(
         rawpy: Any = import_module("rawpy")
     except ImportError as error:
         inside = f"the picture inside has only {best.width}x{best.height} pixels" if best else "it has no preview"
-        raise RawError(
-            f"it is a RAW file ({raw.format}), and {inside}. To have it read: pip install 'sightline[raw]'"
+        raise DecodeError(
+            "open", f"it is a RAW file ({raw.format}), and {inside}. To have it read: pip install 'sightline[raw]'"
         ) from error
     source.seek(0)
     try:
         with rawpy.imread(source) as opened:
             size = (int(opened.sizes.width), int(opened.sizes.height))
             if size[0] * size[1] > max_pixels:
-                raise RawError(
+                raise TooLargeError(
+                    "open",
                     f"{size[0]}x{size[1]} is {size[0] * size[1] / 1e6:,.1f} megapixels; the limit is "
-                    f"{max_pixels / 1e6:,.1f}"
+                    f"{max_pixels / 1e6:,.1f}",
                 )
             half = max(size) >= 2 * _ENOUGH
             pixels = opened.postprocess(half_size=half, use_camera_wb=True, output_bps=8, user_flip=0)
             return np.ascontiguousarray(pixels), size, int(opened.sizes.flip)
     except rawpy.LibRawError as error:
-        detail = error.args[0].decode("ascii", "replace") if error.args and isinstance(error.args[0], bytes) else ""
-        raise RawError(f"it is a RAW file ({raw.format}) that LibRaw can't read: {detail or error}") from error
+        said = error.args[0] if error.args else ""
+        detail = said.decode("ascii", "replace") if isinstance(said, bytes) else said
+        raise DecodeError("open", f"it is a RAW file ({raw.format}) that LibRaw can't read: {detail}") from error

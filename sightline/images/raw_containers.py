@@ -12,10 +12,11 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from PIL import Image
-
 from sightline.images.raw_previews import Preview, RawFile, jpeg_at
-from sightline.images.tiff_directories import Damaged, Directory, Tiff, exif_block
+from sightline.images.tiff_directories import Damaged
+from sightline.metadata.blocks import Blocks, blocks_of
+from sightline.metadata.exif import Exif
+from sightline.metadata.tiff import Directory, in_file
 
 _RAF_SIZES: Final = (0x111, 0x100)  # of the picture, of the sensor: height, width
 _RAF_ENTRIES: Final = 256
@@ -37,7 +38,7 @@ def fujifilm(source: BinaryIO) -> RawFile:
     raw = RawFile("RAF", previews=list(jpeg_at(source, at, length)))
     if raw.previews:
         source.seek(at)
-        raw.exif, raw.xmp = _exif_of_jpeg(source.read(min(length, 2**20)))
+        raw.blocks = blocks_of("JPEG", io.BytesIO(source.read(min(length, _LONGEST_BOX))), {})
     sizes: dict[int, tuple[int, int]] = {}
     (count,) = struct.unpack(">I", _read(source, table, 4))
     table += 4
@@ -51,17 +52,6 @@ def fujifilm(source: BinaryIO) -> RawFile:
     return raw
 
 
-def _exif_of_jpeg(head: bytes) -> tuple[bytes, bytes]:
-    """EXIF and XMP of a JPEG, by its beginning."""
-    factory, _ = Image.OPEN["JPEG"]
-    try:
-        info = factory(io.BytesIO(head), "").info
-    except Exception:  # noqa: BLE001 - a plugin raises anything; the preview itself will say what is wrong
-        return b"", b""
-    exif, xmp = info.get("exif"), info.get("xmp")
-    return (exif or b"").removeprefix(b"Exif\0\0"), xmp if isinstance(xmp, bytes) else b""
-
-
 def canon(source: BinaryIO) -> RawFile:
     """What is in a CR3 file.
 
@@ -70,6 +60,7 @@ def canon(source: BinaryIO) -> RawFile:
     """
     raw = RawFile("CR3")
     tables: dict[bytes, Directory] = {}
+    xmp: tuple[bytes, ...] = ()
     source.seek(0, io.SEEK_END)
     end = source.tell()
     for kind, start, stop in _boxes(source, 0, end):
@@ -77,15 +68,17 @@ def canon(source: BinaryIO) -> RawFile:
         if kind == b"moov":
             _movie(source, start, stop, raw, tables)
         elif own == _XMP and stop - start <= _LONGEST_BOX:
-            raw.xmp = _read(source, start + 16, stop - start - 16)
+            xmp = (_read(source, start + 16, stop - start - 16),)
         elif own == _PREVIEW:
             # A header of 8 bytes, then a box PRVW: 16 bytes (width and height among them), then the JPEG.
             raw.previews += _jpeg_in(source, start + 16, min(stop, start + 128), stop)
-    main = tables.get(b"CMT1")
-    if main is not None:
-        raw.orientation = main.orientation()
-        raw.exif = exif_block(main, tables.get(b"CMT2"), tables.get(b"CMT4"))
-        raw.width, raw.height = main.number(0x100) or 0, main.number(0x101) or 0
+    if b"CMT1" in tables:
+        main, details, gps = (tables.get(name) or tables[b"CMT1"].inner(0) for name in (b"CMT1", b"CMT2", b"CMT4"))
+        exif = Exif(main, details, gps)
+        raw.orientation, raw.blocks = exif.orientation, Blocks(exif, xmp)
+        width, height = main.number(0x100), main.number(0x101)
+        if isinstance(width, int) and isinstance(height, int):
+            raw.width, raw.height = width, height
     return raw
 
 
@@ -95,7 +88,9 @@ def _movie(source: BinaryIO, start: int, stop: int, raw: RawFile, tables: dict[b
         if kind == b"uuid" and _read(source, first, 16) == _CANON:
             for name, inner, _ in _boxes(source, first + 16, last):
                 if name in (b"CMT1", b"CMT2", b"CMT4"):
-                    tables[name] = Tiff(source, inner).chain()[0]
+                    tiff = in_file(source, inner)
+                    if tiff is not None:
+                        tables[name] = tiff.directory(tiff.first)
         elif kind == b"trak":
             found = {name: inner for name, inner, _ in _inside(source, first, last)}
             if b"co64" in found and b"stsz" in found:

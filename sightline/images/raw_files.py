@@ -13,7 +13,9 @@ from typing import BinaryIO, Final
 
 from sightline.images import raw_containers
 from sightline.images.raw_previews import Preview, RawFile, jpeg_at
-from sightline.images.tiff_directories import EXIF, GPS, Damaged, Directory, Tiff, every, exif_block
+from sightline.images.tiff_directories import EXIF, Damaged, Directory, Tiff, every
+from sightline.metadata.blocks import in_tiff
+from sightline.metadata.tiff import in_file
 
 _TIFF_HEADS: Final = (b"II*\0", b"MM\0*")
 # Makers that put another number where TIFF has 42, and files that LibRaw alone takes apart: where the bytes stand.
@@ -35,7 +37,7 @@ FORMATS: Final = frozenset({
 # TIFF 6.0, section 8, TIFF/EP (ISO 12234-2) and DNG: what the pixels are, and how makers compress those of a sensor.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 0x100, 0x101, 0x102, 0x103, 0x106
 _MAKE, _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANES = 0x10F, 0x111, 0x115, 0x117, 0x11C
-_JPEG_AT, _JPEG_BYTES, _XMP, _DNG_VERSION, _CROP_SIZE = 0x201, 0x202, 0x2BC, 0xC612, 0xC620
+_JPEG_AT, _JPEG_BYTES, _DNG_VERSION, _CROP_SIZE = 0x201, 0x202, 0xC612, 0xC620
 _PIXELS_X, _PIXELS_Y, _MAKER_NOTE = 0xA002, 0xA003, 0x927C
 _SENSOR: Final = frozenset({32803, 34892})  # a colour filter array, LinearRaw
 _SENSOR_COMPRESSIONS: Final = frozenset({32767, 32770, 34713, 65000, 65535})
@@ -72,9 +74,8 @@ def _of_directories(source: BinaryIO, head: bytes) -> RawFile | None:
     name = _format(head, main, found)
     if name is None:
         return None
-    exif, gps = (next(iter(main.below.get(tag, [])), None) for tag in (EXIF, GPS))
-    raw = RawFile(name, orientation=main.orientation(), xmp=main.raw(_XMP))
-    raw.exif = exif_block(main, exif, gps)
+    exif = next(iter(main.below.get(EXIF, [])), None)
+    raw = RawFile(name, orientation=main.orientation(), blocks=in_tiff(in_file(source)))
     raw.previews = [preview for directory in found for preview in _previews(source, directory)]
     if name == "ORF" and exif is not None:
         raw.previews += _of_olympus(source, exif)

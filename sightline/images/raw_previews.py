@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from sightline.metadata.blocks import NO_BLOCKS, Blocks
+
 _LONGEST: Final = 128 * 2**20
 
 
@@ -24,15 +26,15 @@ class Preview:
 class RawFile:
     """A raw file's format, its size in pixels before it is turned (0 where unknown), its facts and its previews.
 
-    `orientation` is that of EXIF, None where only the preview may know it. `exif` is a TIFF file of its own.
+    `orientation` is that of EXIF, None where only the preview may know it. `blocks` are its metadata, read
+    from the file when they are asked for.
     """
 
     format: str
     width: int = 0
     height: int = 0
     orientation: int | None = None
-    exif: bytes = b""
-    xmp: bytes = b""
+    blocks: Blocks = NO_BLOCKS
     previews: list[Preview] = field(default_factory=list)
 
 

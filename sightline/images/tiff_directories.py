@@ -17,9 +17,7 @@ _CODES: Final[Mapping[int, str]] = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "
 _MOST_DIRECTORIES: Final = 64
 _MOST_ENTRIES: Final = 2_000
 _LONGEST: Final = 4 * 2**20  # of a value that is read
-_LONGEST_COPIED: Final = 2**16  # of one that is copied to an EXIF block: a curve of the sensor's is longer
 _ORIENTATION: Final = 0x112
-_MAKER_NOTE: Final = 0x927C
 
 SUB_DIRECTORIES: Final = 0x14A
 EXIF: Final = 0x8769
@@ -168,54 +166,3 @@ def every(directories: Iterable[Directory]) -> Iterator[Directory]:
         yield directory
         for below in directory.below.values():
             yield from every(below)
-
-
-def exif_block(main: Directory, exif: Directory | None, gps: Directory | None) -> bytes:
-    """The tags of three directories as a TIFF file of their own, as JPEG files hold EXIF after its six bytes.
-
-    Values that can't be read are left out, and so are maker's notes: what they point to would not come along.
-    """
-    order = main.tiff.order
-    parts: list[tuple[int, list[tuple[int, int, int, bytes]]]] = []
-    for pointer, directory in ((0, main), (EXIF, exif), (GPS, gps)):
-        if directory is not None:
-            # A directory of another byte order: its numbers would be read the wrong way round.
-            values = list(_values(directory)) if directory.tiff.order == order else []
-            if values or not pointer:
-                parts.append((pointer, values))
-    pointers = [pointer for pointer, _ in parts if pointer]
-    block = bytearray(b"II*\0\x08\0\0\0" if order == "<" else b"MM\0*\0\0\0\x08")
-    slots: dict[int, int] = {}
-    for pointer, values in parts:
-        if pointer:
-            struct.pack_into(f"{order}I", block, slots[pointer], len(block))
-        added = [] if pointer else [(tag, 4, 1, bytes(4)) for tag in pointers]
-        _append(block, order, sorted([*values, *added]), slots)
-    return bytes(block)
-
-
-def _values(directory: Directory) -> Iterator[tuple[int, int, int, bytes]]:
-    for tag, entry in directory.entries.items():
-        if tag in (SUB_DIRECTORIES, EXIF, GPS, _MAKER_NOTE) or not (entry.count > 0 and entry.kind in _SIZES):
-            continue
-        try:
-            data = directory.raw(tag)
-        except Damaged:
-            continue
-        if 0 < len(data) <= _LONGEST_COPIED:
-            yield tag, entry.kind, entry.count, data
-
-
-def _append(block: bytearray, order: str, values: list[tuple[int, int, int, bytes]], slots: dict[int, int]) -> None:
-    start = len(block)
-    block += struct.pack(f"{order}H", len(values)) + bytes(12 * len(values) + 4)
-    for at, (tag, kind, count, data) in enumerate(values):
-        slot = start + 2 + 12 * at
-        struct.pack_into(f"{order}HHI", block, slot, tag, kind, count)
-        if tag in (EXIF, GPS):
-            slots[tag] = slot + 8
-        if len(data) <= 4:
-            block[slot + 8 : slot + 8 + len(data)] = data
-        else:
-            struct.pack_into(f"{order}I", block, slot + 8, len(block))
-            block += data + bytes(len(data) % 2)

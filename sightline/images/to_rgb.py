@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-_WHITE: Final = (255, 255, 255)  # what viewers show behind a transparent picture
+from sightline.images.transparency import ground
+
+_USUAL_WHITES: Final = {"F": (1.0, 255.0, 65535.0), "I": (255.0, 65535.0)}  # of pictures without a fixed one
 _SAME_COLOUR: Final = 4  # of 255 levels; an sRGB profile, whatever its name, moves no colour further
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow picture as 8-bit RGB, transparent parts over white; 16-bit and CMYK as they should look."""
+    """Any Pillow picture as 8-bit RGB, transparent parts over a ground; 16-bit and CMYK as they should look."""
     image = reducible(image)
     if image.mode == "La":
         image = image.convert("LA")  # Pillow knows no direct way
     if image.mode in ("LA", "RGBA", "RGBa"):
         image = image.convert("RGBA")
-        canvas = Image.new("RGB", image.size, _WHITE)
+        canvas = Image.new("RGB", image.size, ground(image))
         canvas.paste(image, mask=image)
         return canvas
     if image.mode == "CMYK":
@@ -34,9 +36,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def reducible(image: Image.Image) -> Image.Image:
     """The picture in a mode whose pixels may be averaged: no palette, no key colour, 8 bits a channel."""
     if image.mode.startswith("I;16"):
-        return _grey_from_16_bits(image)
+        grey = _grey_from_16_bits(image)
+        if isinstance(key := image.info.get("transparency"), int):
+            grey.putalpha(Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)))
+        return grey
     if image.mode in ("I", "F"):
-        return _grey_by_range(image)
+        return Image.fromarray(grey_by_range(np.asarray(image), _USUAL_WHITES[image.mode]))
     # "transparency" is a key colour or a palette's alpha; averaging would blend the key away.
     if image.mode in ("P", "PA") or (image.mode in ("1", "L", "RGB") and "transparency" in image.info):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -47,19 +52,18 @@ def _grey_from_16_bits(image: Image.Image) -> Image.Image:
     """Scaled by the full range; Pillow's own convert clips instead, and shows such pictures nearly white."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(258, (16,))[0]  # BitsPerSample: a TIFF may hold 12 bits in 16
-    grey = _eight_bits(np.asarray(image), float((1 << min(max(bits, 8), 16)) - 1))
+    grey = eight_bits(np.asarray(image), float((1 << min(max(bits, 8), 16)) - 1))
     inverted = tags.get(262) == 0  # PhotometricInterpretation WhiteIsZero, which Pillow leaves as it is at 16 bits
     return Image.fromarray(255 - grey if inverted else grey)
 
 
-def _grey_by_range(image: Image.Image) -> Image.Image:
-    """32-bit and floating grey has no fixed white: take the smallest usual one that holds the values."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-    return Image.fromarray(_eight_bits(values, next((w for w in usual if values.max() <= w), 0.0)))
+def grey_by_range(values: NDArray[Any], usual: tuple[float, ...]) -> NDArray[np.uint8]:
+    """Numbers that have no fixed white as grey: take the smallest of the `usual` ones that holds the values."""
+    values = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
+    return eight_bits(values, next((white for white in usual if values.max() <= white), 0.0))
 
 
-def _eight_bits(values: NDArray[np.uint16] | NDArray[np.float64], white: float) -> NDArray[np.uint8]:
+def eight_bits(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
     """0 to `white` as 0 to 255; stretched to what is there where that range is wrong.
 
     Below zero, above every usual white, or within a sixteenth of it: heights, temperatures, or 12 bits of a sensor

@@ -61,8 +61,8 @@ def _is_sliver(library: Library, content_hash: bytes, data: bytes, side: int, le
     if longer != side or shorter >= least:
         return False
     known = library.catalog.content_by_hash(content_hash, 0)
-    facts = library.catalog.photos([known[0]])[known[0]].facts if known is not None else {}
-    return max(facts.get("width", 0), facts.get("height", 0)) > side
+    photo = library.catalog.photos([known[0]]).get(known[0]) if known is not None else None
+    return photo is not None and max(photo.facts["width"], photo.facts["height"]) > side
 
 
 def _make_preview(library: Library, content_hash: bytes) -> bytes | None:

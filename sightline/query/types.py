@@ -225,7 +225,12 @@ class Query:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is asked for: no term and no filter."""
+        """Whether nothing is asked for: no term, no filter and no order."""
+        return self.is_of_all and self.sort is None
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether every picture suits it: there is no term and no filter. An order may be asked for."""
         return not self.groups and not self.filters
 
     def with_pictures(self, names: Iterable[str]) -> Query:

@@ -30,6 +30,7 @@ class File:
     """A path under a root and what it looked like when it was read.
 
     `device`, `inode` and `ctime_ns` are st_dev, st_ino and st_ctime_ns, or None where they were not asked for.
+    `sidecars` are its XMP sidecars, as `indexer.sidecars` notes them.
     """
 
     root_id: int
@@ -39,6 +40,7 @@ class File:
     device: int | None = None
     inode: int | None = None
     ctime_ns: int | None = None
+    sidecars: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Indexed:
         facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
             version read, those of the header take their place.
         vector: unit, any float type; where the library lacks it.
+        replaces_facts: whether the facts take the place of those that this version read, too: a sidecar tells more.
         same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
             for this content, too.
     """
@@ -57,6 +60,7 @@ class Indexed:
     hash: bytes
     facts: Mapping[str, Any] | None = None
     vector: NDArray[np.floating[Any]] | None = None
+    replaces_facts: bool = False
     same: tuple[int, ...] = ()
 
 
@@ -80,17 +84,17 @@ _ADD_CONTENT: Final = (
 )
 _PUT_FACTS: Final = (
     f"UPDATE contents SET facts_version = ?, {', '.join(f'{name} = ?' for name in HEADER_NAMES)} "
-    "WHERE id = ? AND facts_version < ?"
+    "WHERE id = ? AND (facts_version < ? OR ?)"
 )
 _ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _ADD_PHOTO: Final = (
     "INSERT INTO photos "
-    "(root_id, path, display, folder, name, ext, content_id, size, mtime_ns, device, inode, ctime_ns) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "(root_id, path, display, folder, name, ext, content_id, size, mtime_ns, device, inode, ctime_ns, sidecars) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PUT_PHOTO: Final = (
     "UPDATE photos SET folder = ?, name = ?, ext = ?, content_id = ?, size = ?, mtime_ns = ?, device = ?, inode = ?, "
-    "ctime_ns = ?, missing_since = NULL WHERE id = ?"
+    "ctime_ns = ?, sidecars = ?, missing_since = NULL WHERE id = ?"
 )
 _PUT_FAILURE: Final = (
     "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, inode, ctime_ns, failed_at) "
@@ -192,7 +196,8 @@ def _put_contents(
         if item.facts is None:
             continue
         if item.hash in ids:
-            known.append((FACTS_VERSION, *_column_values(item.facts, HEADER_NAMES), ids[item.hash], FACTS_VERSION))
+            values = _column_values(item.facts, HEADER_NAMES)
+            known.append((FACTS_VERSION, *values, ids[item.hash], FACTS_VERSION, item.replaces_facts))
         else:
             ids[item.hash] = first + len(new)
             added[ids[item.hash]] = item.facts
@@ -201,7 +206,7 @@ def _put_contents(
     _each(connection, _ADD_CONTENT, new)
     _each(connection, _PUT_FACTS, known)
     add(connection, added)
-    renew(connection, [row[-2] for row in known])
+    renew(connection, [row[-3] for row in known])
     return ids, set(range(first, first + len(new)))
 
 
@@ -239,7 +244,7 @@ def _put_photos(
         file, content_id = item.file, ids[item.hash]
         shown = display(file.path)
         # No such root: the foreign key says so below.
-        seen = (file.size, file.mtime_ns, _signed(file.device), _signed(file.inode), file.ctime_ns)
+        seen = (file.size, file.mtime_ns, _signed(file.device), _signed(file.inode), file.ctime_ns, file.sidecars)
         values = (*place(roots.get(file.root_id, ""), shown), content_id, *seen)
         if (known := held.get(where)) is None:
             new.append((*where, shown, *values))
@@ -256,7 +261,7 @@ def _put_photos(
 
 
 def _signed(number: int | None) -> int | None:
-    """Bring a number of 64 bits without a sign, as file systems of networks give them, into those that SQLite has."""
+    """Give a number of 64 bits the sign that SQLite needs; network folders give large inodes."""
     return number - 2**64 if number is not None and number >= 2**63 else number
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.engine import Connection, Row
 
+from store import walk_options
+from store.paths import paths_from_json
 from store.tables import filter_sql, listings
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
@@ -50,7 +53,7 @@ class Catalog(KnownFiles):
     def roots(self) -> list[RootState]:
         """Every root with its counts, in the order they were added."""
         with self.engine.connect() as connection:
-            return [RootState(*row) for row in connection.exec_driver_sql(_ROOTS)]
+            return [_root(row) for row in connection.exec_driver_sql(_ROOTS)]
 
     def spaces(self) -> list[SpaceState]:
         """Every space the library has vectors in, or once meant to, oldest first."""
@@ -278,7 +281,7 @@ class Catalog(KnownFiles):
 
 _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
     count(photos.id) - count(photos.missing_since), count(photos.missing_since),
-    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id)
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives
     FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
 
 # Vectors are counted before they are joined: that takes half as long as counting what was joined.
@@ -286,6 +289,12 @@ _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_t
     coalesce(last, 0), coalesce(many, 0) FROM spaces LEFT JOIN
     (SELECT space_id, max(id) AS last, count(*) AS many FROM vectors {only} GROUP BY space_id) AS held
     ON held.space_id = spaces.id"""
+
+
+def _root(row: Row[Any]) -> RootState:
+    values: tuple[Any, ...] = tuple(row)
+    state = RootState(*values[:7])
+    return replace(state, options=walk_options.from_json(values[7]), drives=paths_from_json(values[8]))
 
 
 def _space(row: Row[Any]) -> SpaceState:

@@ -1,4 +1,4 @@
-"""Marks of files that were edited: they go on to the new content where the picture is still the same one.
+"""Marks of files that were edited: they go on to the new content where the picture is the same.
 
 Where it is another picture, they stay with the old content. `left_marks` then says which photo held it.
 """
@@ -53,7 +53,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of edits: pictures whose marks went on to the new content, and whose marks stayed with the old one."""
+    """How many pictures' marks went on to the new content, and how many stayed with the old one."""
 
     carried: int = 0
     left: int = 0
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def formers(engine: Engine, root_id: int, paths: Sequence[bytes]) -> dict[bytes, list[Former]]:
-    """The contents with marks that paths of a root hold, or left their marks on, by path; others are left out."""
+    """The contents with marks that paths of a root hold, or left their marks on, by path."""
     found: dict[bytes, list[Former]] = {}
     with engine.connect() as connection:
         for start in range(0, len(paths), CHUNK):
@@ -95,7 +95,7 @@ def apply(connection: Connection, edits: Sequence[Edit]) -> Outcome:
 
 
 def _carry(connection: Connection, photo_id: int, old: int, new: int) -> int:
-    """Give a content the marks of another, which keeps its own where a photo holds it; whether there were any."""
+    """Give a content the marks of another, which keeps them while a photo holds it; 1 if it had any."""
     changed = _give(connection, old, new)
     if not _is_held(connection, old):
         _take(connection, old)
@@ -173,7 +173,10 @@ class LeftMarks:
 
 
 def left(connection: Connection) -> list[LeftMarks]:
-    """The marks that no photo holds any more, by path; of a content that several photos held, once for each."""
+    """The marks of contents that no photo holds any more, by path.
+
+    A content that several photos held is there once for each.
+    """
     sets = id_sets.named_by_searches(connection)
     chosen: dict[int, list[str]] = {}
     if sets:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 FACTS_VERSION: Final = 3
-"""Version of what `sightline.images.exif` reads from headers. A run reads the headers of older pictures again."""
+"""Version of what `sightline.metadata` reads from headers. A run reads the headers of older pictures again."""
 
 LARGEST: Final = 2**63 - 1
 """SQLite's largest integer: a larger one can't even be compared with."""
@@ -24,7 +24,7 @@ class Fact:
     """A column of `contents`.
 
     Attributes:
-        name: of the column, in JSON and CSV, and of the attribute of `sightline.images.exif.Facts`.
+        name: of the column, in JSON and CSV, and of the attribute of `sightline.metadata.facts.Facts`.
         type: of its values: int, float, str, or tuple for several texts, which the column holds as a JSON array.
         about: what it is, with its unit, for people who read the JSON schema.
         source: where it comes from: the file's header, its pixels, the file itself, or other columns.
@@ -69,12 +69,12 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("region", str, "The state or province."),
     Fact("country", str, "The country."),
     Fact("rating", int, "Stars that a program gave it, 1 to 5.", label="Rating", shown="{} of 5"),
-    Fact("label", str, "The colour label that a program gave it, such as Red."),
-    Fact("title", str, "The title that a person wrote."),
-    Fact("caption", str, "The caption that a person wrote."),
+    Fact("label", str, "The colour label that a program gave it, such as Red.", label="Label"),
+    Fact("title", str, "The title that a person wrote.", label="Title"),
+    Fact("caption", str, "The caption that a person wrote.", label="Caption"),
     Fact("keywords", tuple[str, ...], "Keywords that a person gave it; the levels of one are separated by |."),
     Fact("people", tuple[str, ...], "Names of people in it."),
-    Fact("remark", str, "What was wrong with the file, though there is a picture.", source="pixels"),
+    Fact("remark", str, "What was wrong with the file, though there is a picture.", source="pixels", label="Remark"),
     Fact("colour", int, "The dominant colour, 0xRRGGBB as a number.", source="pixels"),
     Fact("size", int, "The file's size in bytes.", source="file", required=True),
     Fact(

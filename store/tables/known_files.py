@@ -23,16 +23,16 @@ class KnownFiles:
 
     def known_between(
         self, root_id: int, first: bytes, last: bytes, space_id: int, most: int, *, older: bool
-    ) -> list[tuple[bytes, int, int | None]]:
-        """Path, size and time of the photos of a root from one path to another, both included, in byte order.
+    ) -> list[tuple[Any, ...]]:
+        """What the photos of a root looked like, from one path to another, both included, in byte order of paths.
 
-        Without those that are missing; without a time where a photo is not encoded in the space, or with `older` where
-        its facts are. At most one more than `most` of them.
+        The fields are those of `indexer.walk.WalkedFile`. Without photos that are missing; without a time where a photo
+        is not encoded in the space, or with `older` where its facts are. At most one more than `most` of them.
         """
         with self.engine.connect() as connection:
             given = (space_id, root_id, first, last, most + 1)
             cursor: Any = connection.exec_driver_sql(_BETWEEN[older], given).cursor
-            rows: list[tuple[bytes, int, int | None]] = cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
     def known_rows(
@@ -58,9 +58,8 @@ class KnownFiles:
 
     def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
         """Failures of a root by path."""
-        query = select(Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns).where(
-            Failure.root_id == root_id
-        )
+        columns = (Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns, Failure.ctime_ns)
+        query = select(*columns).where(Failure.root_id == root_id)
         with self.engine.connect() as connection:
             return {row[0]: KnownFailure(*row[1:]) for row in connection.execute(query)}
 
@@ -108,12 +107,13 @@ _HAS_VECTOR: Final = "EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vecto
 _IS_OLDER: Final = f"(SELECT facts_version < {FACTS_VERSION} FROM contents WHERE contents.id = photos.content_id)"
 
 _KNOWN: Final = tuple(
-    f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_HAS_VECTOR}, {older}
+    f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_HAS_VECTOR}, {older},
+    inode, ctime_ns, sidecars
     FROM photos WHERE root_id = ? AND path IN"""
     for older in ("0", _IS_OLDER)
 )
 _BETWEEN: Final = tuple(
-    f"""SELECT path, size, CASE WHEN {_HAS_VECTOR}{condition} THEN mtime_ns END
+    f"""SELECT path, size, CASE WHEN {_HAS_VECTOR}{condition} THEN mtime_ns END, inode, ctime_ns, sidecars
     FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
     for condition in ("", f" AND NOT {_IS_OLDER}")
 )

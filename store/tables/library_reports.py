@@ -6,8 +6,9 @@ Each is read by SQL, a page at a time: a library may have 100,000 files that fai
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -139,6 +140,19 @@ def place_of_failure(catalog: Catalog, failure_id: int) -> FailedPlace | None:
     with catalog.engine.connect() as connection:
         row = connection.execute(query).first()
     return None if row is None else FailedPlace(*row)
+
+
+def remarks(catalog: Catalog) -> Iterator[tuple[bytes, str]]:
+    """Yield the path of each file that was indexed though something of it is amiss, and what, by root and path."""
+    remark_of = Content.__table__.c["remark"]
+    query = (
+        select(Root.path, Photo.path, remark_of)
+        .join(Photo, Photo.root_id == Root.id).join(Content, Content.id == Photo.content_id)
+        .where(remark_of.is_not(None), Photo.missing_since.is_(None)).order_by(Photo.root_id, Photo.path)
+    )  # fmt: skip
+    with catalog.engine.connect() as connection:
+        for root, path, remark in connection.execute(query):
+            yield os.path.join(root, path), remark  # noqa: PTH118 - bytes, which pathlib does not take
 
 
 def prunable(catalog: Catalog, root_ids: Collection[int]) -> Prunable:

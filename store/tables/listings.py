@@ -22,8 +22,8 @@ def photos_of(connection: Connection, ids: Ids) -> list[PlacedPhoto]:
     """Every present photo of these contents, by content id, then the oldest first."""
     # +: the index on contents alone is what helps, whatever SQLite thinks of the one on what is missing.
     query = (
-        "SELECT photos.id, content_id, roots.path, photos.path, photos.display, size, mtime_ns FROM photos "
-        f"JOIN roots ON roots.id = root_id WHERE content_id {_MINE} AND +missing_since IS NULL "
+        "SELECT photos.id, content_id, roots.path, photos.path, photos.display, size, mtime_ns, photos.device, inode "
+        f"FROM photos JOIN roots ON roots.id = root_id WHERE content_id {_MINE} AND +missing_since IS NULL "
         "ORDER BY content_id, photos.id"
     )
     return [PlacedPhoto(*row) for row in connection.exec_driver_sql(query, (json.dumps(ids.tolist()),))]

@@ -1,4 +1,4 @@
-"""Forgetting of photos, and of contents that nothing holds then: what is lost for good by it, and doing it.
+"""Forgetting of photos, and of contents that nothing holds then, and what is lost for good by it.
 
 Marks are lost only with photos that are forgotten: those of what they hold, and those that were left behind at their
 paths. Other contents with marks stay, though no photo holds them.

@@ -1,4 +1,7 @@
-"""Single changes of tags and favourites, in the current transaction. Contents are given as a JSON array of ids."""
+"""Changes of tags and favourites, in the current transaction.
+
+Contents are given as a JSON array of ids.
+"""
 
 from __future__ import annotations
 

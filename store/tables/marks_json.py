@@ -154,7 +154,7 @@ def _place_as_json(place: Place) -> dict[str, str]:
 
 
 def read(data: object) -> Decided:
-    """Marks from what `as_json` gave, now or when it knew of no selections (version 2) or photos set aside (1).
+    """Marks from what `as_json` gave, now or as version 1 or 2.
 
     Names that are one once white space is collapsed have their pictures together.
 

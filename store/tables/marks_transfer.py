@@ -1,4 +1,7 @@
-"""All marks of a library, as they go to a file and come back: contents by their SHA-256, photos by their place."""
+"""All marks of a library, as they go to a file and come back.
+
+Contents are named by their SHA-256, photos by their place.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ def restore(connection: Connection, decided: Decided) -> Restored:
 
 
 def _restore_selection(connection: Connection, name: str, ids: list[int]) -> int | None:
-    """Put pictures back into a set; returns how many, or None where the set of this name has other pictures.
+    """Put pictures back into a set; returns how many, or None where it has other pictures.
 
     Sets are named after ids, so two libraries may have one name for two choices.
     """

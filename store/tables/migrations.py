@@ -246,11 +246,11 @@ _SIXTH: Final = (
     "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
     "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
     "ALTER TABLE roots ADD COLUMN options TEXT",
-    "ALTER TABLE roots ADD COLUMN device INTEGER",
+    "ALTER TABLE roots ADD COLUMN drives TEXT",
     "ALTER TABLE photos ADD COLUMN device INTEGER",
     "ALTER TABLE photos ADD COLUMN inode INTEGER",
     "ALTER TABLE photos ADD COLUMN ctime_ns INTEGER",
-    "ALTER TABLE photos ADD COLUMN sidecar_ns INTEGER",
+    "ALTER TABLE photos ADD COLUMN sidecars BLOB",
     "ALTER TABLE failures ADD COLUMN inode INTEGER",
     "ALTER TABLE failures ADD COLUMN ctime_ns INTEGER",
     """CREATE TABLE left_marks (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from store.walk_options import WalkOptions
 
 
 class KnownPhoto(NamedTuple):
@@ -19,16 +21,20 @@ class KnownPhoto(NamedTuple):
     missing: int  # 0 or 1
     encoded: int  # likewise, whether its content has a vector in the space asked for
     older: int  # likewise, whether its content's facts were read by an older version; 0 where that is not asked for
+    inode: int | None  # None where it was not kept yet, as ctime_ns
+    ctime_ns: int | None
+    sidecars: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFailure:
-    """The size and time of a file when it failed, and the stage."""
+    """The size and times of a file when it failed, and the stage."""
 
     id: int
     stage: str
     size: int
     mtime_ns: int
+    ctime_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class RootState:
     photos: int
     missing: int
     failed: int
+    options: WalkOptions = field(default_factory=WalkOptions)  # how it is walked
+    drives: tuple[bytes, ...] = ()  # folders in it, by path, that lay on other devices than what is around them
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,10 @@ class PhotoRow:
 
 @dataclass(frozen=True, slots=True)
 class PlacedPhoto:
-    """A photo that is there: where it lies, and what its file looked like when it was read."""
+    """A photo that is there: where it lies, and what its file looked like when it was read.
+
+    `device` and `inode` are None where it was read before these were kept.
+    """
 
     photo_id: int
     content_id: int
@@ -100,6 +111,8 @@ class PlacedPhoto:
     display: str
     size: int
     mtime_ns: int
+    device: int | None
+    inode: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class Root(Base):
     settled_photo_id: Mapped[int]
     # How it is walked, as a JSON object; NULL before it was first kept.
     options: Mapped[str | None] = mapped_column(Text)
-    # The file system that it lay on when it was last walked to its end (st_dev).
-    device: Mapped[int | None]
+    # Folders in it, a JSON array of paths, that lay on other devices than what is around them, and hold photos.
+    drives: Mapped[str | None] = mapped_column(Text)
 
 
 class Content(Base):
@@ -131,8 +131,8 @@ class Photo(Base):
     device: Mapped[int | None]
     inode: Mapped[int | None]
     ctime_ns: Mapped[int | None]
-    # The time of its newest XMP sidecar; NULL where it has none.
-    sidecar_ns: Mapped[int | None]
+    # Names, times and sizes of its XMP sidecars, see `indexer.sidecars`; NULL where it has none.
+    sidecars: Mapped[bytes | None] = mapped_column(LargeBinary)
     # From the root's own name down, as displayed, with `/` before, between and after.
     folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
     # The file's own name and what follows its last dot, both by `filters.casefolded`: SQLite knows ASCII only.

@@ -11,13 +11,14 @@ from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
-from store.paths import display
+from store.paths import display, paths_from_json, paths_to_json
 from store.tables.batch_writer import Failed, File, Indexed, folder, place, recount, write
 from store.tables.catalog import CHUNK, raise_generation
 from store.tables.edits import Outcome
 from store.tables.losses import forget
 from store.tables.records import now
 from store.tables.schema import Failure, LibraryRow, Photo, Root, Run, Space
+from store.walk_options import WalkOptions
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
 
@@ -43,18 +44,21 @@ class Writer:
 
     # -- roots, spaces, runs ------------------------------------------------------------------------------------
 
-    def add_root(self, path: bytes) -> int:
-        """The id of the root at this absolute path, added if it is new.
+    def add_root(self, path: bytes, options: WalkOptions | None = None) -> int:
+        """The id of the root at this absolute path, added if it is new; it keeps the options, if given.
 
         Known roots inside it become part of it: their photos keep their contents under longer paths.
         """
+        kept = {} if options is None else {"options": json.dumps(options.to_dict())}
         with self._engine.begin() as connection:
             found = connection.execute(select(Root.id).where(Root.path == path)).scalar_one_or_none()
             if found is not None:
+                if kept:
+                    connection.execute(update(Root).where(Root.id == found).values(**kept))
                 return found
             root_id = connection.execute(
                 insert(Root)
-                .values(path=path, display=display(path), added_at=now(), settled_photo_id=0)
+                .values(path=path, display=display(path), added_at=now(), settled_photo_id=0, **kept)
                 .returning(Root.id)
             ).scalar_one()
             prefix = path.rstrip(b"/") + b"/"
@@ -167,12 +171,25 @@ class Writer:
             for chunk in _chunks(failure_ids):
                 connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
 
-    def finish_root(self, root_id: int) -> None:
-        """Note that the whole of a root was walked to its end, and what moved in it was settled."""
+    def keep_looks(self, photos: Sequence[tuple[Any, ...]], failures: Sequence[tuple[Any, ...]]) -> None:
+        """Keep the inode and ctime of files that are otherwise what the library knows: each with the id of its row."""
+        with self._engine.begin() as connection:
+            for table, rows in (("photos", photos), ("failures", failures)):
+                if rows:
+                    query = f"UPDATE {table} SET inode = ?, ctime_ns = ? WHERE id = ?"
+                    connection.exec_driver_sql(query, list(rows))
+
+    def finish_root(self, root_id: int, drives: Sequence[bytes]) -> None:
+        """Note that the whole of a root was walked to its end, and what moved in it was settled.
+
+        `drives` are the folders in it that lie on other devices, by path.
+        """
         newest = select(func.coalesce(func.max(Photo.id), 0)).scalar_subquery()
         with self._engine.begin() as connection:
             connection.execute(
-                update(Root).where(Root.id == root_id).values(last_walked_at=now(), settled_photo_id=newest)
+                update(Root)
+                .where(Root.id == root_id)
+                .values(last_walked_at=now(), settled_photo_id=newest, drives=paths_to_json(drives))
             )
 
     def prune(self, photo_ids: Sequence[int]) -> list[bytes]:
@@ -219,5 +236,11 @@ def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, 
     settled = select(Root.settled_photo_id).where(Root.id == inner_id).scalar_subquery()
     greatest = func.max(Root.settled_photo_id, settled)
     connection.execute(update(Root).where(Root.id == outer_id).values(settled_photo_id=greatest))
+    held, taken = (
+        paths_from_json(connection.execute(select(Root.drives).where(Root.id == id_)).scalar_one())
+        for id_ in (outer_id, inner_id)
+    )
+    drives = paths_to_json([*held, *(prefix + drive for drive in taken)])
+    connection.execute(update(Root).where(Root.id == outer_id).values(drives=drives))
     connection.execute(delete(Root).where(Root.id == inner_id))
     raise_generation(connection)

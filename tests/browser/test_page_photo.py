@@ -45,6 +45,8 @@ from search_ui.views.photo import open_folder
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
 from store.library import Library
+from store.tables.filters import Word
+from store.tables.written import renew
 
 
 def ids(searcher: Searcher, text: str) -> list[int]:
@@ -142,7 +144,7 @@ def test_small_pictures_have_no_larger_one(app: AppTest, searcher: Searcher) -> 
         opened(app, id_)
         shown = next(each for each in component(app, "viewer")["pictures"] if each["id"] == id_)
         assert (shown["large"] != "") == is_large
-        assert shown["small"] == f"/thumb/{shown['small'][7:71]}.jpg"
+        assert re.fullmatch(r"/thumb/[0-9a-f]{64}\.jpg(\?2)?", shown["small"])
 
 
 def test_a_picture_that_is_gone_is_said_to_be(app: AppTest) -> None:
@@ -185,6 +187,28 @@ def test_the_place_of_a_picture_leads_to_those_near_it(
     press(app, "Pictures near here")
     assert query_box(app).value == "near:48.89250,-2.23333,5"
     assert "1 picture" in [caption.value for caption in app.caption]
+
+
+def test_the_words_of_a_picture_lead_to_those_that_have_them_too(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 48), "teal").save(tmp_path / "photos" / "a.jpg")
+    indexing.add(tmp_path / "library", tmp_path / "photos", "demo")
+    with Library.open(tmp_path / "library") as library, library.catalog.engine.begin() as connection:
+        keywords = json.dumps(["Places|New *York*"])
+        connection.exec_driver_sql("UPDATE contents SET keywords = ?, people = ?", (keywords, '["Ann Lee"]'))
+        renew(connection, [1])
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
+    opened(app, 1)
+    assert "Keywords" in said(app)
+    assert "People" in said(app)
+    press(app, "Places \u203a New \\*York\\*")
+    assert parse(query_box(app).value or "").filters == (Word("keyword", (r"Places|New \*York\*",)),)
+    assert "1 picture" in [caption.value for caption in app.caption]
+    opened(app, 1)
+    press(app, "Ann Lee")
+    assert query_box(app).value == 'person:"Ann Lee"'
 
 
 # -- with a browser -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support import ROOT, Index
+from support import ROOT, Index, Outcome
 
 from store.library import Library
 from store.tables.edits import LeftMarks
@@ -34,7 +34,11 @@ class Shelf:
     """A folder with the file `a.jpg`, and its library."""
 
     def __init__(self, photos: Path, library: Path, index: Index) -> None:
-        self.photos, self.library, self.index, self.file = photos, library, index, photos / "a.jpg"
+        self.photos, self.library, self._index, self.file = photos, library, index, photos / "a.jpg"
+
+    def index(self, *arguments: str | Path, space: str | None = "demo") -> Outcome:
+        """Run the indexer, in a space that tells drawn pictures apart unless told otherwise."""
+        return self._index(*arguments, space=space)
 
     def picture(self, name: str = "a.jpg") -> int:
         """The content that a path holds."""
@@ -87,7 +91,7 @@ def shelf(tmp_path: Path, library: Path, index: Index) -> Shelf:
     for number in range(3):
         Image.new("RGB", (64, 48), ("red", "green", "blue")[number]).save(photos / f"{number}.png")
     made = Shelf(photos, library, index)
-    assert index(photos).added == 4
+    assert made.index(photos).added == 4
     return made
 
 
@@ -165,10 +169,10 @@ def test_marks_wait_for_the_picture_to_come_back_after_another_one(shelf: Shelf)
     assert shelf.left() == []
 
 
-def test_marks_go_on_in_a_space_that_has_no_vector_of_the_old_file(shelf: Shelf, other_space: str) -> None:
+def test_marks_go_on_in_a_space_that_has_no_vector_of_the_old_file(shelf: Shelf, tiny_space: str) -> None:
     shelf.mark()
     other_date(shelf.file)
-    assert shelf.index(shelf.photos, space=other_space).marks_carried == 1
+    assert shelf.index(shelf.photos, space=tiny_space).marks_carried == 1
     assert shelf.marks() == ALL
 
 
@@ -233,8 +237,8 @@ def test_two_crops_of_a_photograph_are_two_pictures(tmp_path: Path, library: Pat
     photos.mkdir()
     whole = Image.effect_mandelbrot((640, 480), (-2, -1.5, 1, 1.5), 50).convert("RGB")
     save(photos / "a.jpg", whole.crop((0, 0, 320, 480)))
-    index(photos, space="demo")
     shelf = Shelf(photos, library, index)
+    shelf.index(photos)
     shelf.mark()
     save(photos / "a.jpg", whole.crop((320, 0, 640, 480)))
-    assert index(photos, space="demo").marks_left == 1
+    assert shelf.index(photos).marks_left == 1

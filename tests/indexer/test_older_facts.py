@@ -44,6 +44,7 @@ def forget_lenses(library: Path) -> None:
     """As an older version that knew no lenses would have left the library."""
     with closing(sqlite3.connect(library / DATABASE)) as connection:
         connection.execute("UPDATE contents SET lens = NULL, facts_version = ?", (FACTS_VERSION - 1,))
+        connection.execute("UPDATE photos SET device = NULL, inode = NULL, ctime_ns = NULL")
         connection.commit()
 
 
@@ -58,7 +59,7 @@ def versions(library: Path) -> set[int]:
 
 
 def kept_time(path: Path, change: Callable[[bytes], bytes]) -> None:
-    """Change a file's bytes, and not what a look at its folder shows."""
+    """Change a file's bytes, and not its size and time, which are all that older versions looked at."""
     before = path.stat()
     path.write_bytes(change(path.read_bytes()))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -82,13 +83,21 @@ def test_a_run_reads_older_headers_and_neither_pixels_nor_bytes(
     assert (found(library), versions(library)) == (6, {FACTS_VERSION})
 
 
-def test_what_is_not_older_is_not_read(photos: Path, library: Path, index: Index) -> None:
+def test_rows_of_older_libraries_are_filled_in_and_no_file_is_read(photos: Path, library: Path, index: Index) -> None:
     index(photos)
     with Library.open(library) as opened:
         assert not opened.catalog.has_older_facts()
-    for path in photos.rglob("*.jpg"):
+    with closing(sqlite3.connect(library / DATABASE)) as connection:
+        connection.execute("UPDATE photos SET device = NULL, inode = NULL, ctime_ns = NULL")
+        connection.commit()
+    first, *others = sorted(photos.rglob("*.jpg"))
+    for path in others:
         kept_time(path, lambda data: bytes(len(data)))
     assert index(photos).unchanged == 24
+    # From now on another file in the place of one is noticed, and none of the others is looked at again.
+    kept_time(first, lambda data: bytes(len(data)))
+    assert (again := index(photos)).failed == 1
+    assert again.unchanged == 23
 
 
 def test_an_older_picture_that_changed_or_broke_goes_the_ordinary_way(

@@ -17,7 +17,7 @@ from support import DEMO, Index
 
 from search_ui.parts.facet_panel import contents
 from search_ui.parts.result_text import facts
-from sightline.images.exif import Facts
+from sightline.metadata.facts import Facts
 from sightline.query.parser import explain, parse, to_text
 from sightline.query.types import Query
 from sightline.records import CSV_HEADER

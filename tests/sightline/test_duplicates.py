@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from examples import examples
+from indexer.commands import run as run_indexer
 from indexer.demo.pictures import write_pictures
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates import near_pairs
@@ -165,7 +166,8 @@ def test_no_pairs_make_no_groups() -> None:
 # -- which to keep --------------------------------------------------------------------------------------------------
 
 FACTS: dict[str, Any] = {
-    "width": 400, "height": 300, "format": "JPEG", "taken_at": None, "camera_make": None, "camera_model": None,
+    "width": 400, "height": 300, "format": "JPEG", "taken_at": None, "taken_from": None, "camera_make": None,
+    "camera_model": None,
 }  # fmt: skip
 
 
@@ -186,6 +188,8 @@ def version(photo_id: int = 1, path: str = "a/b.jpg", **changes: Any) -> Version
         ({"width": 401}, {"size": 9999}, "it has more pixels", "has fewer pixels"),
         ({"taken_at": "2020-01-01T00:00:00"}, {"format": "PNG", "size": 9999}, "it has the date or the camera",
          "lacks the date or the camera"),
+        ({"taken_at": "2020-01-01", "taken_from": "modified"}, {"taken_at": "2020-01-01", "taken_from": "file name"},
+         "it has the date or the camera", "lacks the date or the camera"),
         ({"camera_model": "X"}, {"size": 9999}, "it has the date or the camera", "lacks the date or the camera"),
         ({"format": "PNG"}, {"size": 9999}, "its format loses less", "its format loses more"),
         ({"format": "WEBP", "size": 10}, {"format": "GIF"}, "its format loses less", "its format loses more"),
@@ -274,6 +278,9 @@ def test_there_is_nothing_to_suggest_among_nothing() -> None:
         ({"taken_at": "2020-05-03T13:30:00"}, {"date": "taken 1 day later"}),
         ({"taken_at": "2020-05-02T10:30:00"}, {"date": "taken 2 hours earlier"}),
         ({"taken_at": "2020-05-02T12:30:01"}, {"date": "taken 1 second later"}),
+        ({"taken_at": "2020-05-02"}, {"date": "taken 2 May 2020"}),
+        ({"taken_at": "2020-05"}, {"date": "taken May 2020"}),
+        ({"taken_at": "2020"}, {"date": "taken 2020"}),
         ({"path": "c/b.jpg"}, {"folder": "in r/c"}),
     ],
 )
@@ -285,6 +292,12 @@ def test_differences_are_said_in_words(other: dict[str, Any], said: dict[str, st
 def test_a_date_that_only_the_other_has_is_said() -> None:
     dated = version(2, taken_at="2020-05-02T12:30:00")
     assert differences(version(), dated) == {"date": "taken 2 May 2020"}
+
+
+def test_dates_without_times_are_compared_by_days() -> None:
+    kept = version(taken_at="2020-05-02")
+    assert differences(kept, version(2, taken_at="2020-05-04")) == {"date": "taken 2 days later"}
+    assert differences(version(taken_at="1978"), version(2, taken_at="1980")) == {"date": "taken 1980"}
 
 
 # -- of a library ---------------------------------------------------------------------------------------------------
@@ -471,3 +484,100 @@ def test_rank_biased_overlap_of_a_worked_example() -> None:
 def test_agreeing_at_the_top_counts_more_than_at_the_end(order: list[int]) -> None:
     top, end = [order[0], *range(100, 109)], [*range(100, 109), order[9]]
     assert rank_biased_overlap(order, top) > rank_biased_overlap(order, end)
+
+
+# -- one file under several names -----------------------------------------------------------------------------------
+
+
+def shelf(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with one picture in a deep folder, and where its library goes."""
+    photos = tmp_path / "photos"
+    (picture,) = write_pictures(photos / "2019" / "summer-in-brighton", 1, 4, (320, 240))
+    return photos / "2019" / "summer-in-brighton" / picture.path, tmp_path / "library"
+
+
+def index_with_links(library: Path, photos: Path) -> None:
+    given = ["--library", str(library), "--space", "demo", "--follow-symlinks", "--quiet"]
+    assert run_indexer([str(photos), *given]) == 0
+
+
+def forget_inodes(library: Library) -> None:
+    """Make a library one of before inodes were kept."""
+    with library.catalog.engine.execution_options(write=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE photos SET device = NULL, inode = NULL, ctime_ns = NULL")
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "hard link in another folder"])
+@pytest.mark.parametrize("is_older", [True, False])
+def test_one_file_under_two_names_is_no_copy_of_itself(tmp_path: Path, kind: str, is_older: bool) -> None:
+    file, path = shelf(tmp_path)
+    roots = [tmp_path / "photos"]
+    if kind == "hard link in another folder":
+        roots.append(tmp_path / "other")
+        roots[1].mkdir()
+    if kind == "link":
+        (roots[-1] / "a.jpg").symlink_to(file)
+    else:
+        os.link(file, roots[-1] / "a.jpg")
+    for root in roots:
+        index_with_links(path, root)
+    with Library.open(path) as library:
+        if is_older:
+            forget_inodes(library)
+        assert library.catalog.counts().photos == 2
+        assert len(duplicates.exact(library)) == 0
+        assert all(len(groups) == 0 for groups in duplicates.near(library, space(library)))
+
+
+def test_the_file_itself_is_kept_and_all_its_names_with_it(tmp_path: Path) -> None:
+    file, path = shelf(tmp_path)
+    link, copy = tmp_path / "photos" / "a.jpg", tmp_path / "photos" / "copy of it, made later.jpg"
+    link.symlink_to(file)
+    shutil.copy(file, copy)
+    index_with_links(path, tmp_path / "photos")
+    with Library.open(path) as library:
+        groups = duplicates.exact(library)
+        (group,) = duplicates.load_groups(library, groups, 0, 20)
+        assert (groups.photos.tolist(), groups.freeable.tolist()) == ([2], [file.stat().st_size])
+        assert group.freeable == file.stat().st_size
+        assert group.suggestion.kept.name == file.name
+        assert [name.display for name in group.suggestion.kept.also] == ["photos/a.jpg"]
+        library.marks.set_aside(group.rest, True)
+        assert duplicates.set_aside(library).as_lines() == os.fsencode(copy) + b"\n"
+        records = {Path(record["path"]).name: record for record in duplicates.group_records(library, groups)}
+        assert [records[each.name]["state"] for each in (file, link, copy)] == ["keep", "keep", "set aside"]
+        assert records["a.jpg"]["reason"] == f"the same file as {group.suggestion.kept.display}"
+        # A file is set aside by all of its names.
+        library.marks.set_aside(group.rest, False)
+        library.marks.set_aside(group.suggestion.kept.photo_ids, True)
+        (group,) = duplicates.load_groups(library, groups, 0, 20)
+        assert group.suggestion.kept.name == copy.name
+        aside = duplicates.set_aside(library)
+        assert aside.size == file.stat().st_size
+        assert set(aside.as_lines().splitlines()) == {os.fsencode(file), os.fsencode(link)}
+
+
+def test_what_is_set_aside_under_one_of_two_names_is_in_no_list(tmp_path: Path) -> None:
+    file, path = shelf(tmp_path)
+    (tmp_path / "photos" / "a.jpg").symlink_to(file)
+    index_with_links(path, tmp_path / "photos")
+    with Library.open(path) as library:
+        (one, _) = library.catalog.photos_of([1])
+        library.marks.set_aside([one.photo_id], True)
+        aside = duplicates.set_aside(library)
+        assert (aside.size, aside.paths, aside.shared, aside.as_lines()) == (0, (), 1, b"")
+
+
+def test_a_copy_that_became_a_link_since_the_last_run_does_not_take_the_file_along(tmp_path: Path) -> None:
+    file, path = shelf(tmp_path)
+    copy = tmp_path / "photos" / "copy.jpg"
+    shutil.copy(file, copy)
+    index_with_links(path, tmp_path / "photos")
+    with Library.open(path) as library:
+        (group,) = duplicates.load_groups(library, duplicates.exact(library), 0, 20)
+        library.marks.set_aside(group.rest, True)
+        kept, other = (file, copy) if group.suggestion.kept.name == file.name else (copy, file)
+        assert duplicates.set_aside(library).as_lines() == os.fsencode(other) + b"\n"
+        kept.unlink()
+        kept.symlink_to(other)
+        assert duplicates.set_aside(library).as_lines() == b""

@@ -1,5 +1,7 @@
 """The query language: operators and filters read as documented, mistakes have a place, printing loses nothing."""
 
+# ruff: noqa: RUF001  signs that look like others are read as those
+
 from __future__ import annotations
 
 import random
@@ -47,12 +49,16 @@ from store.tables.filters import (
     Name,
     Near,
     Number,
+    Real,
     Set,
     Tag,
     Text,
+    Word,
+    Written,
 )
 
 PAGE = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+KEYBOARDS = re.findall(r"^\| (`.+`) \| `([^`]+)`(?:: .*)? \|$", PAGE.partition("## What keyboards write")[2], re.M)
 ROWS = re.findall(r"^\| .* \| `(.+)` \| ((?:look for|any of|exclude|only|not|option): .*) \|$", PAGE, re.M)
 MISTAKES = re.findall(r"^\| `(.+)` \| (.* \(Character \d+\.\)) \|$", PAGE, re.M)
 
@@ -239,6 +245,79 @@ def test_filters(text: str, filters: list[Filter] | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "plain"), [(typed, plain) for cell, plain in KEYBOARDS for typed in re.findall("`([^`]+)`", cell)]
+)
+def test_signs_of_other_keyboards_are_read_as_documented(typed: str, plain: str) -> None:
+    assert len(KEYBOARDS) == 9
+    assert parse(typed) == parse(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "filters"),
+    [
+        ("iso:>=3200", [Number("iso", 3200, None)]),
+        ("iso:100..1,600", [Number("iso", 100, 1600)]),
+        ("aperture:2.8", [Real("aperture", 2.8, 2.8)]),
+        ("aperture:<2.8", [Real("aperture", None, 2.8, strict=True)]),
+        ("aperture:<=f/2.8", [Real("aperture", None, 2.8)]),
+        ("aperture:>F2.8", [Real("aperture", 2.8, None, strict=True)]),
+        ("aperture:ƒ/2..ｆ／５.６", [Real("aperture", 2, 5.6)]),
+        ("exposure:1/250", [Real("exposure", 1 / 250, 1 / 250)]),
+        ("exposure:<1/500s", [Real("exposure", None, 1 / 500, strict=True)]),
+        ("exposure:> 2 s", [Real("exposure", 2, None, strict=True)]),
+        ("exposure:.5..1.5", [Real("exposure", 0.5, 1.5)]),
+        ("exposure:1e-3", [Real("exposure", 0.001, 0.001)]),
+        ("-focal:85mm", [Real("focal", 85, 85, negated=True)]),
+        ("focal:24–70 mm", [Real("focal", 24, 70)]),
+        ("label:red,Blue", [Text("label", ("red", "Blue"))]),
+        ('keyword:"new york",sea*', [Word("keyword", ("new york", "sea*"))]),
+        ("-person:ann", [Word("person", ("ann",), negated=True)]),
+        ('text:"red boat",invo*', [Written("text", ("red boat", "invo*"))]),
+        ('text:"\\"x AND (y"', [Written("text", ('"x AND (y',))]),
+        ("title:a caption:b", [Written("title", ("a",)), Written("caption", ("b",))]),
+        (r"folder:a\*b", [Folder((r"a\*b",))]),
+        (r'folder:"a \*b"', [Folder((r"a \*b",))]),
+        ("width:4\u00a0000", [Number("width", 4000, 4000)]),
+        ("width:>4\u202f000\u3000height:5", [Number("width", 4001, None), Number("height", 5, 5)]),
+        ("width:>4’000", [Number("width", 4001, None)]),
+        ("size:1 500 kB..2 GB", [Number("size", 1_500_000, 2_000_000_000)]),
+        ("date:> 2013", [Date("2014", None)]),
+        ("date:2013 .. 2014", [Date("2013", "2014")]),
+        ("date:2013-06–2013-08", [Date("2013-06", "2013-08")]),
+        ("date:2023–06–15", [Date("2023-06-15", "2023-06-15")]),
+        ("date:٢٠٢٣", [Date("2023", "2023")]),
+        ("−date:2023", [Date("2023", "2023", negated=True)]),
+        ("ｆａｖｏｕｒｉｔｅ：ｙｅｓ", [Favourite()]),
+        ("near:４８．８６，２．３５，５", [Near(48.86, 2.35, 5)]),
+        ("camera:ｓｏｎｙ", [Text("camera", ("sony",))]),
+        ("folder:ＡＢＣ", [Folder(("ＡＢＣ",))]),
+    ],
+)
+def test_what_keyboards_write_is_read(text: str, filters: list[Filter]) -> None:
+    assert parse(text) == Query(filters=tuple(filters))
+    assert parse(to_text(parse(text))) == parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rock–paper–scissors",
+        "black-and-white",
+        "10：30",
+        "５ boats",
+        "size:>5MB boats 300",
+        "sea\u3000side",
+        "don’t, 4’000",
+    ],
+)
+def test_signs_inside_of_words_are_text(text: str) -> None:
+    query = parse(text)
+    assert not any(group.excluded for group in query.groups)
+    assert len(query.filters) == text.count("size:")
+    assert parse(to_text(query)) == query
+
+
+@pytest.mark.parametrize(
     ("text", "query"),
     [
         ("space:fast", Query(space="fast")),
@@ -326,6 +405,23 @@ def test_the_example_of_the_issue_becomes_this_query() -> None:
         ("near:«91,2,5»", "A latitude is -90 to 90", None),
         ("near:«48,2,0»", "more than 0 kilometres", None),
         ("near:«48,2,1e999»", "more than 0 kilometres", None),
+        ("date:«15.6.2023»", "Did you mean 2023-06-15?", "2023-06-15"),
+        ("date:«2023/06/15»", "Did you mean 2023-06-15?", "2023-06-15"),
+        ("date:«15/06/2023»", "as in 2023, 2023-06 or 2023-06-15", None),
+        ("date:«2014-2013»", "give the earlier date first", None),
+        ("«note：»red", "put it in quotes", None),
+        ("size:«>5 MBs»", 'no unit "MBs"', ">5MB"),
+        ("size:«>5 Mo»", 'no unit "Mo". It takes B, kB', None),
+        ("width:«>4000 px»", "whole numbers of pixels", None),
+        ("width:4«,»", "both sides of the comma", None),
+        ("aperture:«wide»", "aperture: takes f-numbers, as in aperture:2.8", None),
+        ("aperture:2,«8»", "aperture: takes one value", None),
+        ("exposure:«1/0»", "exposure: takes seconds", None),
+        ("focal:«70..24»", "can't be at least 70 and at most 24", None),
+        ("text:«–»", "no letter and no digit", None),
+        ("«keywords:»x", "Did you mean keyword:?", "keyword:"),
+        ("sunset «–» people", "This minus excludes nothing", None),
+        ("near:48.86,2.35,«5km»", "near: takes numbers", None),
         ("sort:«dat»", "Did you mean date? It takes score, date, name.", "date"),
         ("dedup:«maybe»", "It takes on, off.", None),
         ("template:«drawing»", "template: takes on, off, or a prompt with {}", None),
@@ -503,7 +599,8 @@ def test_a_term_by_itself_prints_as_it_would_be_typed() -> None:
 ODD = [
     "OR", "-x", "-", "a:b", "camera:sony", "camera:", "^2", "x^2", "10:30", "3", "like:3", '"', "“", "”", "„", "\\",
     '\\"', "\\\\", "\u00a0", "\u2028", "\x85", "\x1c", "\u200b", "e\u0301:x", "ﬁ:x", "²:x", "_a:b", ",", "..", "👩‍🚀",
-    "٣", "İ:",
+    "٣", "İ:", "–", "−x", "rock–paper", "date：2023", "ｓｉｚｅ：５", "＂", "«", "»", "、", "，", "＾2", "ＯＲ",
+    "\u3000", r"\*", "…",
 ]  # fmt: skip
 texts = st.lists(st.one_of(st.text(max_size=12), st.sampled_from(ODD)), max_size=6).flatmap(
     lambda parts: st.sampled_from([" ".join(parts), "".join(parts)])
@@ -528,8 +625,11 @@ counts = st.one_of(
     st.integers(0, 10_000), st.integers(0, 2**63 - 1),
     st.builds(lambda n, unit: n * unit + 1, st.integers(0, 9), st.sampled_from([1000, 1024, 10**6])),
 )  # fmt: skip
+sizes = st.one_of(
+    st.none(), st.sampled_from([2.8, 85, 1 / 250, 0.3, 1 / 3, 2.5]), st.floats(0, allow_infinity=False),
+)  # fmt: skip
 BY_NAMES = (Folder, Name, Ext, Tag, Set)
-FILTER_TYPES = (*BY_NAMES, Date, Text, Number, Choice, Near, Favourite)
+FILTER_TYPES = (*BY_NAMES, Date, Text, Number, Real, Word, Written, Choice, Near, Favourite)
 filters = st.one_of(
     *(valid(kind, names, st.booleans()) for kind in BY_NAMES),
     valid(Date, st.none() | days, st.none() | days, st.booleans()),
@@ -550,6 +650,9 @@ filters = st.one_of(
         st.booleans(),
     ),
     st.builds(Favourite, st.booleans()),
+    valid(Real, st.sampled_from(["aperture", "exposure", "focal"]), sizes, sizes, st.booleans(), st.booleans()),
+    valid(Word, st.sampled_from(["keyword", "person"]), names, st.booleans()),
+    valid(Written, st.sampled_from(["title", "caption", "text"]), names, st.booleans()),
 )
 subjects = st.one_of(
     valid(Words, texts),
@@ -574,7 +677,9 @@ fragments = st.one_of(
     texts,
     st.sampled_from([
         "a", "b c", " OR ", "OR", "-", '"', '"x y"', "“x”", "^2", "^", "like:", "like:3", "picture:a", "folder:",
-        "date:2023", "size:>5MB", "ext:a,b", ",", "sort:date", "dedup:off", "space:x", "near:1,2,3", "favourite:no",
+        "date:2023", "size:>5MB", "width:>4 000", "focal:", "f/2.8", "1/250s", "–", "：", "≥", "text:", "*",
+        "size:> 5 MB",
+        "2013", "ext:a,b", ",", "sort:date", "dedup:off", "space:x", "near:1,2,3", "favourite:no",
         ":", " ", "\n",
     ]),
 )  # fmt: skip
@@ -709,7 +814,9 @@ def test_terms_and_emptiness() -> None:
     query = parse('a OR "b" -c ext:jpg')
     assert [str(term) for term in query.terms] == ['"a"', '"b"', '"c"']
     assert not query.is_empty
-    assert parse("sort:date dedup:off space:x").is_empty
+    assert parse("dedup:off space:x").is_empty
+    assert not parse("sort:date dedup:off space:x").is_empty
+    assert parse("sort:date dedup:off space:x").is_of_all
     assert not parse("-people").is_empty
     assert not parse("ext:jpg").is_empty
     with pytest.raises(IndexError):

@@ -416,7 +416,7 @@ def test_the_null_queries_are_encoded_once_for_a_library(path: Path, searcher: S
     ("text", "said"),
     [
         ("", "nothing to search for"),
-        ("sort:name", "nothing to search for"),
+        ("dedup:off", "nothing to search for"),
         ("like:1000000000000000", "There is no picture 1000000000000000"),
         ("picture:gone", "'gone' is not here any more"),
         ("word " * 390, "tokens"),
@@ -445,6 +445,14 @@ def test_pictures_that_cant_be_searched_with_say_why(searcher: Searcher, data: b
 def test_pages_out_of_range_say_what_is_in_range(searcher: Searcher, limit: int, offset: int, said: str) -> None:
     with pytest.raises(QueryError, match=said):
         searcher.search(parse("boat"), limit=limit, offset=offset)
+
+
+def test_an_order_alone_is_that_of_the_whole_library(searcher: Searcher) -> None:
+    every = searcher.library.catalog.matching(())
+    for order in ("name", "date"):
+        result = searcher.search(parse(f"sort:{order} dedup:off"), limit=500)
+        assert [hit.photo.content_id for hit in result.hits] == searcher.library.catalog.ordered(every, order).tolist()
+        assert (result.total, result.why_empty) == (len(every), None)
 
 
 def test_an_empty_query_is_told_apart_from_one_that_finds_nothing(searcher: Searcher) -> None:

@@ -43,7 +43,11 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
         # The JPEG as its camera made it: so far from the preview that their vectors alone would not fold them.
         ImageEnhance.Brightness(picture).enhance(0.35).save(shots / f"IMG_{number}.JPG", quality=90)
         (shots / f"img_{number}.DNG").write_bytes(raw_of(picture))
-    (folder / "photos" / "alone.dng").write_bytes(raw_of(photo(320, 240)))
+    # And one that is its preview to the last pixel but for its bytes: a near-duplicate for sure.
+    same = photo(320, 240)
+    same.save(folder / "photos" / "shots" / "IMG_9.jpg", quality=90)
+    (folder / "photos" / "shots" / "IMG_9.dng").write_bytes(raw_of(same))
+    (folder / "photos" / "alone.dng").write_bytes(raw_of(photo(320, 240).rotate(180)))
     indexing.add(folder / "library", folder / "photos", "demo")
     with Library.open(folder / "library") as library:
         yield Searcher(library, Encoders(offline=True))

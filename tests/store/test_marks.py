@@ -67,7 +67,7 @@ def test_marks_follow_a_file_that_moves(photos: Path, index: Index, library: Pat
         (photos / "elsewhere" / "moved.jpg").unlink()
         index(photos)
         assert opened.marks.tags() == [("Summer", 0)]
-        index(photos, "--prune")
+        index(photos, "--prune", "--yes")
         assert opened.marks.tags() == []
         assert opened.marks.export()["favourites"] == []
 

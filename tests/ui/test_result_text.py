@@ -22,3 +22,9 @@ def test_facts_in_words(tmp_path: Path, photos: Path, tiny_space: str) -> None:
     assert humanize.size(250_000_000) == "250 MB"
     assert humanize.count(1, "picture") == "1 picture"
     assert humanize.count(1200, "picture") == "1,200 pictures"
+
+
+def test_dates_are_said_as_far_as_they_are_known() -> None:
+    said = {"1978": "1978", "1978-07": "July 1978", "1978-07-04": "4 July 1978", "1978-07-04T10:20": "4 July 1978"}
+    assert {text: humanize.date(text) for text in said} == said
+    assert humanize.date(None) == humanize.date("soon") == ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import indexing
+import numpy as np
 import pytest
 import serving
 from PIL import Image
@@ -24,6 +25,8 @@ from support import ROOT, as_nobody
 from search_ui.runtime.services import services
 from search_ui.runtime.uploads import UploadCache
 from search_ui.server import asgi
+from sightline.media import tiles
+from sightline.media.derived import DECODES
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS
 from store.paths import default_library
 
@@ -132,6 +135,11 @@ def test_a_thumbnail_is_served_by_hash_to_be_kept(client: TestClient) -> None:
         f"/preview/{'0' * 64}.jpg",
         f"/preview/{'A' * 64}.jpg",
         f"/preview/{'0' * 64}.jpg/x",
+        "/tile",
+        f"/tile/{'0' * 64}.jpg",
+        f"/tile/{'0' * 64}/1/0-0.jpg",
+        f"/tile/{'0' * 64}/1/0-0.jpg%0a",
+        "/tile/..%2f..%2fetc%2fpasswd/1/0-0.jpg",
         "/original",
         "/original/",
         "/original/0",
@@ -249,6 +257,58 @@ def test_a_sliver_that_an_older_version_made_is_made_again(client: TestClient, o
     assert Image.open(io.BytesIO(small)).size == (30, 512)
     (own.folder / "short.png").unlink()
     assert client.get(f"/thumb/{short_hash.hex()}.jpg").content == small
+
+
+def test_a_tile_is_a_part_of_the_file_itself_to_be_kept(client: TestClient, own: Own) -> None:
+    id_ = own.add("a.png", (2500, 1200))
+    content_hash = services().library().catalog.photos([id_])[id_].hash.hex()
+    pixels = np.asarray(Image.open(own.folder / "a.png")).astype(int)
+    for column, row, box in ((0, 0, (0, 0, 1025, 1025)), (2, 1, (2048, 1024, 2500, 1200))):
+        answer = client.get(f"/tile/{content_hash}/1/{column}-{row}.jpg")
+        assert answer.status_code == 200
+        left, top, right, bottom = box
+        shown = np.asarray(Image.open(io.BytesIO(answer.content)))
+        assert np.abs(shown - pixels[top:bottom, left:right]).mean() < 3
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    address = f"/tile/{content_hash}/2/1-0.jpg"
+    answer = client.get(address)
+    assert Image.open(io.BytesIO(answer.content)).size == (1250 - 1024, 600)
+    assert client.get(address, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    for wrong in (
+        "1/3-0",
+        "1/0-2",
+        "1/0-00",
+        "1/-1-0",
+        "3/0-0",
+        "01/0-0",
+        "0/0-0",
+        "128/0-0",
+        "1/0-0-0",
+        "1/0",
+        "0-0",
+        "1/999999-0",
+    ):
+        refused = client.get(f"/tile/{content_hash}/{wrong}.jpg")
+        assert (refused.status_code, refused.json()) == (404, {"error": "There is no such picture."}), wrong
+        assert refused.headers["cache-control"] == "private, no-store"
+    assert client.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client.get(address, headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_who_waits_too_long_for_a_tile_is_asked_to_come_again(
+    client: TestClient, own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = own.add("a.png", (1700, 1200))
+    address = f"/tile/{services().library().catalog.photos([id_])[id_].hash.hex()}/1/0-0.jpg"
+    monkeypatch.setattr(tiles, "WAIT_SECONDS", 0.05)
+    with DECODES, DECODES:
+        answer = client.get(address)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Try again" in answer.json()["error"]
+    assert client.get(address).status_code == 200
 
 
 def test_previews_of_a_library_that_may_not_be_written_are_shown_and_not_kept(

@@ -14,21 +14,23 @@ from search_ui.components.event_queue import acknowledged
 _HERE: Final = Path(__file__).parent
 
 _viewer: Final = st.components.v2.component(
-    "sightline_viewer", js=javascript(_HERE, "frame", "crop", "viewer", events=True), css=css(_HERE, "viewer")
+    "sightline_viewer", js=javascript(_HERE, "frame", "tiles", "crop", "viewer", events=True), css=css(_HERE, "viewer")
 )
 
 
 class Picture(TypedDict):
     """A picture to go to.
 
-    `small` and `large` are addresses, `large` empty where the small one shows all there is; `width` and `height` are
-    those of the upright picture; `colour` is `#rrggbb` or empty; `position` is its place, as in "3 of 120".
+    `small` and `large` are addresses, `large` empty where the small one shows all there is; `tiles` is what those of
+    its tiles begin with, or empty; `width` and `height` are those of the upright picture; `colour` is `#rrggbb` or
+    empty; `position` is its place, as in "3 of 120".
     """
 
     id: int
     name: str
     small: str
     large: str
+    tiles: str
     width: int
     height: int
     colour: str

@@ -1,6 +1,7 @@
 // The frame of a picture: the stage with its buttons, and the zoom.
 
-const LARGEST = 8
+const LARGEST = 8 // times as large as it fits, or twice its own pixels where that is more
+const TALL = 1 / 2.2 // such a picture is read from its top
 
 const icon = (paths) => `<svg viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`
 const ICONS = {
@@ -39,7 +40,8 @@ class Frame {
     this.area = element("div", "area", { tabindex: "0", role: "application", "aria-roledescription": "part of the picture" })
     this.area.hidden = true
     this.area.append(...["nw", "ne", "sw", "se"].map((corner) => element("span", `corner ${corner}`, { "data-corner": corner })))
-    this.canvas.append(this.small, this.area)
+    this.tiles = new Tiles(() => (this.notice.textContent = "Only its preview: its own pixels can't be read now."))
+    this.canvas.append(this.small, this.tiles.root, this.area)
     this.gone = element("div", "gone", {}, "This picture is no longer where it was.")
     this.previous = button("go previous", "Previous picture", "Left", ICONS.previous)
     this.next = button("go next", "Next picture", "Right", ICONS.next)
@@ -50,6 +52,8 @@ class Frame {
     this.said = element("span", "said", { "aria-live": "polite" })
     this.out = button("tool step", "Smaller", "-", ICONS.out)
     this.in = button("tool step", "Larger", "+", ICONS.in)
+    this.actual = button("tool", "Actual pixels", "1")
+    this.actual.textContent = "1:1"
     this.full = button("tool", "Whole screen", "", ICONS.full)
     this.crop = element("button", "tool begin", { type: "button", title: "Draw a rectangle, and find pictures of what is in it" })
     this.crop.innerHTML = ICONS.part
@@ -58,7 +62,7 @@ class Frame {
     this.leave = button("tool leave", "Cancel", "Esc")
     this.full.hidden = !document.fullscreenEnabled
     this.bar = element("div", "bar")
-    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.full, this.crop, this.leave, this.take)
+    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.actual, this.full, this.crop, this.leave, this.take)
     this.root.append(this.stage, this.bar)
     parentElement.append(this.root)
 
@@ -79,10 +83,43 @@ class Frame {
     this.place()
   }
 
+  // How wide the picture is where it fits: with its fraction of a pixel, which becomes many when it is scaled.
+  fitWidth() {
+    return parseFloat(getComputedStyle(this.canvas).width)
+  }
+
+  // The scale at which a pixel of the picture is one of the screen.
+  actualScale() {
+    return this.here.width / (this.fitWidth() * devicePixelRatio)
+  }
+
+  // From where it fits to where it can be read: as wide, or high, as there is room for, if it has the pixels.
+  closer(point) {
+    const { clientWidth, clientHeight } = this.stage
+    const width = this.fitWidth()
+    const filling = Math.max(clientWidth / width, (clientHeight * this.here.width) / (width * this.here.height))
+    this.zoom(Math.max(2.5, Math.min(filling, this.actualScale())), point)
+  }
+
+  toActual() {
+    const wasWhole = this.scale <= 1
+    this.zoom(this.actualScale() / this.scale)
+    if (wasWhole && this.here.width / this.here.height < TALL) this.pan(-Infinity, -Infinity)
+  }
+
+  // By parts of what is in view.
+  pan(across, down) {
+    if (across) this.x -= across * this.stage.clientWidth
+    if (down) this.y -= down * this.stage.clientHeight
+    this.place()
+  }
+
   // Around a point of the screen, which stays where it is; the middle where none is given.
   zoom(by, point) {
+    if (!this.here.small) return
     const stage = this.stage.getBoundingClientRect()
-    const scale = clamp(this.scale * by, 1, LARGEST)
+    const least = Math.min(1, this.actualScale())
+    const scale = clamp(this.scale * by, least, Math.max(LARGEST, (2 * this.here.width) / this.fitWidth()))
     const dx = point ? point.clientX - stage.left - stage.width / 2 : 0
     const dy = point ? point.clientY - stage.top - stage.height / 2 : 0
     this.x = dx - ((dx - this.x) * scale) / this.scale
@@ -92,23 +129,27 @@ class Frame {
   }
 
   place() {
+    this.root.classList.toggle("zoomed", this.scale > 1)
+    if (!this.here?.small) return
     const limit = (side, whole) => Math.max(0, (side * this.scale - whole) / 2)
     const { clientWidth, clientHeight } = this.stage
-    const across = limit(this.canvas.offsetWidth, clientWidth)
-    const down = limit(this.canvas.offsetHeight, clientHeight)
+    const width = this.fitWidth()
+    const across = limit(width, clientWidth)
+    const down = limit((width * this.here.height) / this.here.width, clientHeight)
     this.x = clamp(this.x, -across, across)
     this.y = clamp(this.y, -down, down)
     this.canvas.style.transform = this.scale === 1 ? "" : `translate(${this.x}px, ${this.y}px) scale(${this.scale})`
     this.canvas.style.setProperty("--scale", this.scale)
-    this.root.classList.toggle("zoomed", this.scale > 1)
-    this.out.setAttribute("aria-disabled", String(this.scale === 1))
+    this.out.setAttribute("aria-disabled", String(this.scale <= Math.min(1, this.actualScale())))
+    const { left, top } = this.canvas.getBoundingClientRect()
+    this.tiles.place({ left, top, width, scale: this.scale, stage: this.stage.getBoundingClientRect() })
   }
 
   wheel(event) {
     const isIn = event.deltaY < 0
     // Where there is nothing to make smaller, or the dialog is scrolled down, the wheel scrolls as everywhere.
     const isScrolled = this.stage.getBoundingClientRect().top < 0
-    if (!event.ctrlKey && ((!isIn && this.scale === 1) || (isScrolled && this.scale === 1))) return
+    if (!event.ctrlKey && this.scale <= 1 && (!isIn || isScrolled)) return
     event.preventDefault()
     this.zoom(Math.exp(-clamp(event.deltaY, -120, 120) / 400), event)
   }

@@ -4,6 +4,13 @@
 const REST = 120 // ms on a picture before its preview is requested: going through quickly makes none
 const SWIPE = 48 // px
 
+// Keys that move an enlarged picture, by parts of what is in view across and down.
+const PANS = {
+  ArrowUp: [0, -0.2], ArrowDown: [0, 0.2], "Shift+ArrowUp": [0, -0.2], "Shift+ArrowDown": [0, 0.2],
+  "Shift+ArrowLeft": [-0.2, 0], "Shift+ArrowRight": [0.2, 0],
+  PageUp: [0, -0.9], PageDown: [0, 0.9], Home: [0, -Infinity], End: [0, Infinity],
+}
+
 // Where these have the focus, keys belong to them: typing, tags, small pictures.
 const OWN_KEYS = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox], .tile"
 const keysAreTaken = (event) => event.composedPath().some((node) => node.matches?.(OWN_KEYS))
@@ -14,6 +21,7 @@ class Viewer extends PartFrame {
     this.next.onclick = () => this.step(1)
     this.out.onclick = () => this.zoom(1 / 1.5)
     this.in.onclick = () => this.zoom(1.5)
+    this.actual.onclick = () => this.toActual()
     this.full.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen())
     this.crop.onclick = () => this.startCrop()
     this.leave.onclick = () => this.endCrop()
@@ -21,8 +29,10 @@ class Viewer extends PartFrame {
     this.stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false })
     this.stage.ondblclick = (event) => {
       if (this.box || event.target.closest("button")) return
-      this.scale > 1 ? this.reset() : this.zoom(2.5, event)
+      this.scale > 1 ? this.reset() : this.closer(event)
     }
+    this.resized = new ResizeObserver(() => this.place())
+    this.resized.observe(this.stage)
     this.stage.onpointerdown = (event) => this.down(event)
     this.stage.onpointermove = (event) => this.move(event)
     this.stage.onpointerup = this.stage.onpointercancel = (event) => this.up(event)
@@ -34,6 +44,7 @@ class Viewer extends PartFrame {
   remove() {
     window.removeEventListener("keydown", this.onkeydown, true)
     clearTimeout(this.timer)
+    this.resized.disconnect()
     this.root.remove()
   }
 
@@ -97,7 +108,7 @@ class Viewer extends PartFrame {
 
   show(picture) {
     this.here = picture
-    this.reset()
+    this.tiles.show(picture)
     clearTimeout(this.timer)
     this.large?.remove()
     this.large = undefined
@@ -106,11 +117,12 @@ class Viewer extends PartFrame {
     this.gone.hidden = !isGone
     this.canvas.hidden = isGone
     this.crop.hidden = isGone || this.isOnlyForParts
-    if (isGone) return
+    if (isGone) return this.reset()
     this.canvas.style.setProperty("--ratio", (picture.width / picture.height).toFixed(5))
     this.canvas.style.setProperty("--width", `${picture.width}px`)
     this.canvas.style.backgroundColor = picture.colour
     this.stage.style.setProperty("--colour", picture.colour || "transparent")
+    this.reset()
     this.small.removeAttribute("src") // else the old picture stands in the new one's place until that is there
     this.small.src = picture.small
     this.small.alt = picture.name
@@ -130,6 +142,8 @@ class Viewer extends PartFrame {
     this.small.after(large)
     this.large = large
     requestAnimationFrame(() => large.classList.add("there"))
+    this.tiles.preview = large.naturalWidth
+    this.place()
     const at = this.at(picture.id)
     for (const by of [this.direction, -this.direction]) {
       const neighbour = this.pictures[at + by]
@@ -188,6 +202,8 @@ class Viewer extends PartFrame {
   }
 
   viewKey(event) {
+    const pan = this.scale > 1 && PANS[event.shiftKey ? `Shift+${event.key}` : event.key]
+    if (pan) return () => this.pan(...pan)
     if (event.shiftKey && event.key !== "+") return undefined
     return {
       ArrowLeft: () => this.step(-1),
@@ -196,6 +212,7 @@ class Viewer extends PartFrame {
       "=": () => this.zoom(1.5),
       "-": () => this.zoom(1 / 1.5),
       0: () => this.reset(),
+      1: () => this.toActual(),
       f: () => event.repeat || this.isOnlyForParts || this.star(),
     }[event.key]
   }

@@ -143,8 +143,8 @@ class Guess(Answer):
     probability: Annotated[float, Field(ge=0, le=1)]
 
 
-class Labelled(Picture, Guess):
-    """A picture with its best label, and the next ones."""
+class Labelled(Guess, Picture):
+    """A picture with its best label, and the next ones. The colour label that its file has is not in it."""
 
     labels: list[Guess]
 

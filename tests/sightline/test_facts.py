@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +15,18 @@ from support import AWKWARD
 
 from examples import examples
 from sightline.images.decode import decode_header
-from sightline.images.exif import Facts, clean_text, read_facts
+from sightline.metadata.facts import Facts, read_facts
+from sightline.metadata.text import clean_text
+from sightline.metadata.trust import DATES, ORDER
 
 TAG = ExifTags.Base
 GPS = ExifTags.GPS
 
 
 def facts_of(data: bytes) -> Facts:
-    with Image.open(io.BytesIO(data)) as image:
-        return read_facts(image)
+    source = io.BytesIO(data)
+    with Image.open(source) as image:
+        return read_facts(image, source)
 
 
 def jpeg(
@@ -42,6 +46,14 @@ def jpeg(
 def place(north: tuple[Any, ...], ns: str, east: tuple[Any, ...], ew: str, **more: Any) -> dict[int, Any]:
     table = {GPS.GPSLatitudeRef: ns, GPS.GPSLatitude: north, GPS.GPSLongitudeRef: ew, GPS.GPSLongitude: east}
     return table | {GPS.__members__[name]: value for name, value in more.items()}
+
+
+def described(attributes: bytes, elements: bytes = b"") -> bytes:
+    """A packet of XMP without declarations of the usual prefixes."""
+    return (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description %s>%s</rdf:Description></rdf:RDF></x:xmpmeta>'
+        % (attributes, elements)
+    )
 
 
 def test_everything_at_once() -> None:
@@ -94,7 +106,8 @@ def test_a_date_prefers_the_shutter_and_takes_its_own_offset() -> None:
     "text",
     [
         "0000:00:00 00:00:00", "    :  :     :  :  ", "2020:13:01 00:00:00", "2020:02:30 00:00:00",
-        "2020:01:01 24:00:00", "2020:01:01 00:00:60", "2020:01:01", "", "yesterday", "٢٠٢٠:01:01 00:00:00",
+        "9999:12:31 23:59:59", "99:06:15 10:20:30", "", "yesterday", "٢٠٢٠:01:01 00:00:00", "1970:01:01 00:00:00",
+        "1904:01:01 00:00:00",
     ],
 )  # fmt: skip
 def test_dates_that_are_none(text: str) -> None:
@@ -154,16 +167,17 @@ def test_the_equator_is_a_place() -> None:
 
 
 @pytest.mark.parametrize("bad", [(0, 0), (5, 0)])
-def test_rationals_over_zero(bad: tuple[int, int]) -> None:
+def test_a_rational_over_zero_in_the_seconds_does_not_lose_the_place(bad: tuple[int, int]) -> None:
     """Pillow does not write such rationals, cameras do: patched into the bytes."""
     seconds = TiffImagePlugin.IFDRational(4115, 2263)
     data = jpeg(gps=place((10.0, 20.0, seconds), "N", (30.0, 40.0, 50.0), "E"))
     good, patched = facts_of(data), data
+    assert good.latitude is not None
     for endian in "<>":
         patched = patched.replace(struct.pack(endian + "LL", 4115, 2263), struct.pack(endian + "LL", *bad))
-    assert good.latitude is not None
     assert patched != data
-    assert facts_of(patched).latitude is None
+    assert facts_of(patched).latitude == pytest.approx(10 + 20 / 60)  # without its seconds: 31 m at the most
+    assert facts_of(patched).longitude == good.longitude
 
 
 def test_camera_and_lens_are_clean() -> None:
@@ -197,9 +211,11 @@ def test_huge_and_empty_text() -> None:
     ("packet", "tag", "stars"),
     [
         (b"", 4, 4), (b"", 0, None), (b"", 6, None), (b"", "4", None), (b"", (3, 3), None),
-        (b'<rdf:Description xmp:Rating="5"/>', None, 5), (b"<xmp:Rating>3</xmp:Rating>", 1, 3),
-        (b"<rdf:Description xmp:Rating = '2.0' />", None, 2), (b'x xmp:Rating="-1"', None, None),
-        (b'x xmp:Rating="0"', 4, None), (b'x xmp:Rating="45"', 4, 4), (b'\xff\x00 xmp:Rating="', 2, 2),
+        (described(b'xmp:Rating="5"'), None, 5), (described(b"", b"<xmp:Rating>3</xmp:Rating>"), 1, 3),
+        (described(b"xmp:Rating = '2.0'"), None, 2), (described(b'xmp:Rating="-1"'), None, None),
+        (described(b'xmp:Rating="0"'), 4, None), (described(b'xmp:Rating="45"'), 4, 4), (b'\xff xmp:Rating="', 2, 2),
+        (described(b'r:Rating="4" xmlns:r="http://ns.adobe.com/xap/1.0/"'), None, 4), (b"", 3, 3),
+        (described(b'xmp:Rating="4" xmlns:xmp="http://example.org/"'), None, None),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -225,8 +241,8 @@ def test_ratings_are_one_to_five_stars_by_xmp_or_else_exif(
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (b"caf\xc3\xa9", "café"), (b"caf\xe9 \xff", "caf\ufffd \ufffd"), ("caf\xc3\xa9", "café"), ("caf\xe9", "café"),
-        ("\x01\x02\x7f\x9b", None), (7, None), (None, None), ("\ud800a", "a"),
+        (b"caf\xc3\xa9", "café"), (b"caf\xe9 \xff", "café ÿ"), (b"caf\xc3\xa9 \xe6", "café"), ("caf\xe9", "café"),
+        ("\x01\x02\x7f\x9b", None), (7, None), (None, None), ("\ud800a", "a"), ("null", None),
     ],
 )  # fmt: skip
 def test_clean_text(value: object, expected: str | None) -> None:
@@ -252,3 +268,21 @@ def test_damaged_exif_never_raises(data: st.DataObject) -> None:
     assert {facts.width, facts.height} == {160, 120}
     assert 1 <= facts.orientation <= 8
     assert (facts.latitude is None) == (facts.longitude is None)
+
+
+def ordered(section: str) -> dict[str, tuple[str, ...]]:
+    """The first two columns of a table, the second as a list."""
+    cells = [[cell.strip() for cell in line.split("|")] for line in section.splitlines() if line.startswith("| ")]
+    return {row[1]: tuple(row[2].split(", ")) for row in cells}
+
+
+def test_the_page_on_facts_gives_the_order_of_trust() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")
+    of_facts, of_dates = page.split("## Order of trust")[1].split("## When it was taken")
+    rows = ordered(of_facts)
+    assert [*rows.items()][1:] == [*ORDER.items()]
+    rows = ordered(of_dates)
+    assert [*rows][1:] == [*DATES]
+    for name, ranks in DATES.items():
+        sources = [source for source, _ in ranks]
+        assert list(rows[name]) == [name for at, name in enumerate(sources) if sources[at - 1 : at] != [name]]

@@ -1,0 +1,69 @@
+"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`, with the ending in any case.
+
+The library keeps them with each photo as one value: names, times and sizes. It differs when a sidecar comes, goes or
+is written.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from store.paths import display, to_bytes, to_path
+
+if TYPE_CHECKING:
+    from indexer.walk import Walked
+
+log = logging.getLogger(__name__)
+
+ENDING: Final = b".xmp"
+# Far above what programs write; a sidecar that is larger is no sidecar.
+LARGEST: Final = 16 * 2**20
+
+
+def with_sidecars(files: list[Walked], sidecars: list[tuple[bytes, int, int]], start: int) -> list[Walked]:
+    """Add to the files of one folder their sidecars.
+
+    Args:
+        files: of the folder; their names begin at `start` in their paths.
+        sidecars: name, size and time of each.
+        start: where names begin.
+    """
+    by_base: dict[bytes, list[bytes]] = {}
+    for name, size, mtime_ns in sorted(sidecars):
+        by_base.setdefault(name[: -len(ENDING)], []).append(b"%s:%d:%d" % (name, mtime_ns, size))
+    names = {file[0][start:] for file in files}
+    found = []
+    for file in files:
+        name = file[0][start:]
+        stem = name[: name.rfind(b".")] if b"." in name else name
+        # The first is the one that names the file whole. `a.jpg.xmp` beside `a.jpg` is no sidecar of `a.jpg.png`.
+        own = by_base.get(name, []) + (by_base.get(stem, []) if stem not in names else [])
+        found.append((*file[:5], b"/".join(own)) if own else file)
+    return found
+
+
+def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
+    """The bytes of the sidecars of a picture, from what `with_sidecars` noted; unreadable ones are left out."""
+    if sidecars is None:
+        return ()
+    found = []
+    for noted in sidecars.split(b"/"):
+        path = to_path(to_bytes(picture.parent), noted.rsplit(b":", 2)[0])
+        try:
+            with path.open("rb") as file:
+                data = file.read(LARGEST + 1)
+        except OSError as error:
+            log.warning("the sidecar %s can't be read (%s); its picture is read without it", _shown(path), error)
+            continue
+        if len(data) > LARGEST:
+            most = LARGEST >> 20
+            log.warning("the sidecar %s is over %d MB; its picture is read without it", _shown(path), most)
+        else:
+            found.append(data)
+    return tuple(found)
+
+
+def _shown(path: Path) -> str:
+    return display(to_bytes(path))
