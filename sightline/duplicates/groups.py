@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sightline.duplicates.keep_rules import Name, Suggestion, Version, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, Report, find_pairs
 from sightline.duplicates.same_files import files_by_content, identity, path_of
+from sightline.duplicates.twin_pairs import without_twins
 from sightline.ranking.calibration import Calibration
-from sightline.twins import Twins
 from store.arrays import Ids
 from store.errors import SightlineError
 from store.library import Library
@@ -135,7 +135,7 @@ def near(
         ids = ids[np.isin(ids, among)]
     thresholds = [1 - times * (1 - usual) for times in DISTANCE_STEPS]
     found = find_pairs(engine, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
-    found = _without_twins(library, ids, found)
+    found = without_twins(library.catalog, ids, found)
     made = []
     for step, threshold in enumerate(thresholds):
         report(0.9 + 0.1 * step / len(thresholds), "Putting them into groups")
@@ -145,20 +145,6 @@ def near(
             replace(_sorted_groups(library, groups, _no_report), min_cosine=min_cosine, is_cut=min_cosine > threshold)
         )
     return tuple(made)
-
-
-def _without_twins(library: Library, ids: Ids, found: Pairs) -> Pairs:
-    """Leave out pairs of a RAW file and a picture that was made of it: they are kept together on purpose."""
-    twins = Twins(library.catalog)
-    is_raw = np.isin(ids, twins.raw_ids())
-    mixed = np.flatnonzero(is_raw[found.left] != is_raw[found.right])
-    rows = np.unique(np.concatenate([found.left[mixed], found.right[mixed]]))
-    shots = dict(zip(rows.tolist(), twins.shots(ids[rows]) or (), strict=False))
-    pairs = zip(mixed.tolist(), found.left[mixed].tolist(), found.right[mixed].tolist(), strict=True)
-    left_out = [at for at, left, right in pairs if shots and shots[left].is_twin_of(shots[right])]
-    keep = np.ones(len(found.left), np.bool_)
-    keep[np.array(left_out, np.int64)] = False
-    return replace(found, left=found.left[keep], right=found.right[keep], cosines=found.cosines[keep])
 
 
 def group_pairs(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:

@@ -159,7 +159,7 @@ def suggest(versions: Sequence[Version]) -> Suggestion:
 
 
 def spared(versions: Sequence[Version], kept: Version) -> list[Version]:
-    """Return the photos not set aside with the rest: the kept one, favourites of other contents, and its twins.
+    """Return the photos not set aside with the rest: the kept one, its twins, other favourites.
 
     A RAW file and its JPEG are no copies of each other: a photographer keeps both on purpose.
     """

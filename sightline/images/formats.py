@@ -1,4 +1,4 @@
-"""The table of formats: which are read, by what, and how their files are named and begin; and which are known and not.
+"""The table of formats: those that are read, and those that are known and not read.
 
 What a file is, its bytes decide (`sightline.images.opening`); a name only makes it worth opening. docs/formats.md shows
 the same table to people.
@@ -78,7 +78,7 @@ page."""
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A format that is known and not read: what it is called, how its files begin and what they are called."""
+    """A format that is known and not read: its name, and how its files are named and begin."""
 
     title: str
     extensions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Windows icons: the largest picture of an ICO file, and of several of its size the one with most colours.
+"""Windows icons: the largest picture, and of several of its size the one with most colours.
 
 Pillow reads the pixels. Format: https://learn.microsoft.com/previous-versions/ms997538(v=msdn.10), "Icons in Win32".
 """
@@ -17,7 +17,10 @@ _LARGEST_SIDE: Final = 4096  # Windows makes them of 256; a PNG inside may claim
 
 
 def accept(prefix: bytes) -> bool:
-    """Whether a file begins like an icon: type 1, 1 to 255 pictures, and the byte of the first that is always 0."""
+    """Whether a file begins like an icon.
+
+    That is type 1, 1 to 255 pictures, and the byte of the first that is always 0.
+    """
     return prefix.startswith(b"\0\0\1\0") and prefix[4:5] != b"\0" and prefix[5:6] == b"\0" and prefix[9:10] == b"\0"
 
 

@@ -75,7 +75,10 @@ class JxlImageFile(ImageFile.ImageFile):
 
 
 def _metadata(data: bytes) -> dict[str | tuple[int, int], Any]:
-    """EXIF and XMP from the boxes of a container; those of a JPEG that was packed anew are compressed by Brotli."""
+    """EXIF and XMP from the boxes of a container.
+
+    Those of a JPEG that was packed anew are compressed by Brotli.
+    """
     found: dict[str | tuple[int, int], Any] = {}
     at = len(_CONTAINER) if data.startswith(_CONTAINER) else len(data)
     for _ in range(_MOST_BOXES):

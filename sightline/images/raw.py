@@ -70,7 +70,7 @@ def rendered(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE)
 
 
 def header_facts(source: BinaryIO, max_pixels: int, beside: Beside = NOTHING_BESIDE) -> Facts | None:
-    """The facts of a raw file, without its picture where its directories tell its size; None for a file that is none.
+    """The facts of a raw file; None for a file that is none. Its picture is made only to know its size.
 
     Raises: as `rendered`.
     """

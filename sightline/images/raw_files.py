@@ -101,7 +101,7 @@ def _is_of_sensor(directory: Directory) -> bool:
 
 
 def _size(name: str, main: Directory, exif: Directory | None, found: Sequence[Directory]) -> tuple[int, int] | None:
-    """Width and height of what the sensor gives, without the borders that nobody sees where a maker says them."""
+    """Width and height of what the sensor gives, without its borders where a maker tells them."""
     if name == "RW2" and all(tag in main.entries for tag in _RW2_BORDERS):
         top, left, bottom, right = (main.number(tag) or 0 for tag in _RW2_BORDERS)
         return (right - left, bottom - top) if right > left and bottom > top else None
@@ -154,7 +154,7 @@ def _previews(source: BinaryIO, directory: Directory) -> Iterator[Preview]:
 
 
 def _of_olympus(source: BinaryIO, exif: Directory) -> list[Preview]:
-    """The preview that the maker's note of an ORF file points to: CameraSettings (0x2020), 0x101 and 0x102."""
+    """The preview that the maker's note of an ORF points to: CameraSettings (0x2020), 0x101, 0x102."""
     note = exif.entries.get(_MAKER_NOTE)
     if note is None:
         return []

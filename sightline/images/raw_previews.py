@@ -14,7 +14,10 @@ _LONGEST: Final = 128 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A picture inside a raw file: a JPEG in one part, or bare RGB of 8 bits in several. Parts: offset and length."""
+    """A picture inside a raw file: a JPEG in one part, or bare RGB of 8 bits in several.
+
+    `parts`: offset and length of each.
+    """
 
     width: int
     height: int
@@ -24,10 +27,10 @@ class Preview:
 
 @dataclass(slots=True)
 class RawFile:
-    """A raw file's format, its size in pixels before it is turned (0 where unknown), its facts and its previews.
+    """A raw file: its format, size, metadata and previews.
 
-    `orientation` is that of EXIF, None where only the preview may know it. `blocks` are its metadata, read
-    from the file when they are asked for.
+    `width` and `height` are pixels before it is turned, 0 where unknown. `orientation` is that of EXIF, None where only
+    the preview may know it. `blocks` are its metadata, read from the file when they are asked for.
     """
 
     format: str
@@ -39,7 +42,7 @@ class RawFile:
 
 
 def jpeg_at(source: BinaryIO, offset: int, length: int) -> Iterator[Preview]:
-    """The JPEG that lies there, if it is one that viewers show: of 8 bits, and not the lossless kind of raw data.
+    """The JPEG that lies there, if viewers show it: of 8 bits, not the lossless kind of raw data.
 
     Segments and frame headers: ITU-T T.81, annex B.
     """

@@ -31,7 +31,7 @@ def accept(prefix: bytes) -> bool:
 
 
 class TgaImageFile(TgaImagePlugin.TgaImageFile):
-    """A TGA file. Its fourth channel is transparency where the header says so, and where it shows anything."""
+    """A TGA file. Its fourth channel is transparency where the header says so, and it shows anything."""
 
     def _open(self) -> None:
         assert self.fp is not None

@@ -79,7 +79,10 @@ class Directory:
 
 
 class Tiff:
-    """A file of directories. `start`: where in `source` its offsets count from; `order`: "<" or ">", of its bytes."""
+    """A file of directories.
+
+    `start`: where in `source` its offsets count from; `order`: "<" or ">", of its bytes.
+    """
 
     def __init__(self, source: BinaryIO, start: int = 0, order: str = "") -> None:
         """Read the byte order at `start`, whatever magic number a maker put behind it, unless it is known.
