@@ -44,6 +44,7 @@ from store.tables.filters import (
     Name,
     Near,
     Number,
+    Place,
     Real,
     Set,
     Tag,
@@ -76,6 +77,8 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
     "size:<20kB": (Number("size", None, 20_000),),
     "orientation:square": (Choice("orientation", ("square",)),),
     "rating:>=4": (Number("rating", 4, None),),
+    "place:kyoto": (Place("place", ("kyoto",)),),
+    "country:japan": (Place("country", ("japan",)),),
     "iso:>=3200": (Number("iso", 3200, None),),
     "aperture:<2.8": (Real("aperture", None, 2.8, strict=True),),
     "exposure:1/250": (Real("exposure", 1 / 250, 1 / 250),),
@@ -99,11 +102,12 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
 COLUMNS: Final = (
     "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens",
     "latitude", "longitude", "photo_count", "rating", "iso", "aperture", "exposure", "focal", "label", "title",
-    "keywords", "people",
+    "keywords", "people", "town", "country",
 )  # fmt: skip
 """What `contents` makes."""
 
 _MAKES: Final = ("SONY", "Canon", "NIKON CORPORATION", "FUJIFILM", "Apple", "samsung")
+_TOWNS: Final = (("Kyoto", "Japan"), ("Köln", "Germany"), ("Paris", "France"), (None, "Norway"), ("Oslo", "Norway"))
 _WORDS: Final = ("Größe", "été", "写真", "naïve")
 _F_NUMBERS: Final = (1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 1.8)
 _EXTENSIONS: Final = ["jpg"] * 70 + ["JPG"] * 15 + ["heic"] * 12 + ["png"] * 2 + ["tif"]
@@ -165,6 +169,7 @@ def contents(rows: int, pick: random.Random | None = None) -> Iterator[tuple[Any
             f"lens {pick.randrange(60)}" if pick.random() < 0.5 else None,
             latitude if placed else None, longitude if placed else None, 1, id_ % 9 if 1 <= id_ % 9 <= 5 else None,
             *_settings(id_), *_written(id_),
+            *(_TOWNS[id_ % len(_TOWNS)] if placed else (None, None)),
         )  # fmt: skip
 
 
@@ -218,7 +223,10 @@ def plans(engine: Engine, call: Callable[[], object]) -> list[tuple[str, list[st
 
 
 def reads_table(line: str) -> bool:
-    """Whether a line of a plan scans photos or contents otherwise than in a covering index, or all full text."""
+    """Whether a line of a plan reads a whole table: photos, contents, or the full text.
+
+    A covering index may be read from end to end.
+    """
     if line.startswith("SCAN texts"):
         return line.endswith("INDEX 0:")
     return line.startswith(("SCAN photos", "SCAN contents")) and "COVERING INDEX" not in line

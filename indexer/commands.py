@@ -21,6 +21,7 @@ from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
 if TYPE_CHECKING:
+    from indexer.doubt import Prune
     from sightline.images.gpu_jpeg import GpuJpegDecoder
     from store.walk_options import WalkChoice
 
@@ -139,6 +140,11 @@ def cli() -> None:
     help="Forget photos of these folders that are missing. A picture that no photo is left of loses its tags and its "
     "being a favourite for good; that is asked first.",
 )
+@click.option(
+    "--prune-emptied",
+    is_flag=True,
+    help="As --prune, and also photos of folders that are gone or empty as a whole, which may be a drive's.",
+)
 @yes_option
 @click.option("--rescan", is_flag=True, help="Read every file, also those that look as they did.")
 @click.option("--offline", is_flag=True, help="Use no network, even where weights are missing.")
@@ -148,7 +154,7 @@ def cli() -> None:
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
     batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool, prune: bool,
-    yes: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    prune_emptied: bool, yes: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -156,6 +162,7 @@ def index(
     is at work on the library, 130 or 143 interrupted.
     """
     from indexer.asking import Question
+    from indexer.doubt import Prune
     from indexer.pipeline import Options, Pipeline
     from indexer.progress_bar import RunScreen, print_summary
     from sightline.models.memory import keep_freed
@@ -164,10 +171,11 @@ def index(
     keep_freed()
     _set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
+    planned = Prune(prune_emptied) if prune or prune_emptied else None
     if dry_run:
         if rescan:
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
-        return _dry_run(folders, path, walk, space, offline, as_lines, prune)
+        return _dry_run(folders, path, walk, space, offline, as_lines, planned)
     _check_before_creating(folders, path, walk)
     spec = space or _default_space(path, device)
     from store.library import Library
@@ -175,7 +183,7 @@ def index(
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         model = resolve(spec, offline=offline)
-        options = Options(walk, device, precision, batch_size, workers, prune, rescan)
+        options = Options(walk, device, precision, batch_size, workers, planned, rescan)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
@@ -194,6 +202,8 @@ def index(
         return received[0]
     if question.refusal is not None:
         raise question.refusal
+    if planned is not None and (refusal := planned.refusal()) is not None:
+        raise refusal
     return SOME_FAILED if summary.failed else DONE
 
 
@@ -237,8 +247,9 @@ def _default_space(path: Path, device: str) -> str:
 
 
 def _dry_run(
-    folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool, prune: bool
-) -> int:
+    folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool,
+    prune: Prune | None,
+) -> int:  # fmt: skip
     from indexer.dry_run import plan
     from indexer.forget import say_what_goes
 
@@ -247,14 +258,15 @@ def _dry_run(
         from sightline.models.resolve import resolve
 
         key = resolve(space, offline=offline).identity().key
-    forgotten: list[int] | None = [] if prune else None
-    for change, target, relative in plan(folders, path, walk, key, forgotten):
+    for change, target, relative in plan(folders, path, walk, key, prune):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:
             click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
-    if forgotten is not None:
-        say_what_goes(path, forgotten, as_lines)
+    if prune is not None:
+        say_what_goes(path, prune.photo_ids, as_lines)
+        if (refusal := prune.refusal()) is not None:
+            raise refusal
     return DONE
 
 
@@ -307,14 +319,15 @@ def spaces(library_path: Path | None, as_lines: bool) -> None:
 @cli.command()
 @library_option
 @json_option
-def verify(library_path: Path | None, as_lines: bool) -> int:
+@click.option("--files", is_flag=True, help="Read every file, too, and list those that are not what was indexed.")
+def verify(library_path: Path | None, as_lines: bool, files: bool) -> int:
     """Check the library: database, vectors, index file, thumbnails. Repairs what can be remade.
 
     Exit codes: 0 all well, or repaired; 1 something is wrong that a new run or a backup must mend.
     """
     from indexer.reports import print_verification
 
-    return print_verification(_open(library_path), as_lines)
+    return print_verification(_open(library_path), as_lines, files)
 
 
 @cli.command()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from indexer.finish import missing_for_good
+from indexer.doubt import Prune
+from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import changes
 from indexer.walk import WalkCounts, WalkedFile, walk
 from store.library import DATABASE, Library
+from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog
 from store.walk_options import WalkChoice
 
@@ -20,11 +22,11 @@ def plan(
     library_path: Path,
     choice: WalkChoice,
     key: str | None = None,
-    forgotten: list[int] | None = None,
+    prune: Prune | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
     """What would be read or is gone, for the space with this identity `key`; None is the library's own.
 
-    Where `forgotten` is a list, it receives the ids of photos that a prune would forget.
+    `prune` receives the photos that it would forget, and those it would doubt.
 
     Yields:
         (`new`, `changed`, `back`, `unencoded`, `outdated`, `gone` or `missing`, root, path under it). A new path may
@@ -44,7 +46,7 @@ def plan(
     with Library.open(library_path) as library:
         space_id = _space_id(library.catalog, key)
         for target in find_targets(folders, library.catalog, choice, skip):
-            yield from _plan_target(library.catalog, target, space_id, skip, forgotten)
+            yield from _plan_target(library.catalog, target, space_id, skip, prune)
 
 
 def _space_id(catalog: Catalog, key: str | None) -> int:
@@ -56,7 +58,7 @@ def _space_id(catalog: Catalog, key: str | None) -> int:
 
 
 def _plan_target(
-    catalog: Catalog, target: Target, space_id: int, skip: Sequence[Path], forgotten: list[int] | None
+    catalog: Catalog, target: Target, space_id: int, skip: Sequence[Path], prune: Prune | None
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
@@ -64,12 +66,12 @@ def _plan_target(
         for change, file, _ in others:
             if change != "failed":
                 yield change, target.root, file.path
-    for photo_id, path in catalog.present_photos(root_id):
-        if scan.lacks(photo_id, path):
-            yield "gone", target.root, path
-            if forgotten is not None:
-                forgotten.append(photo_id)
-    if forgotten is not None:
-        for photo_id, path in missing_for_good(catalog, scan):
+    gone = [(photo_id, path) for photo_id, path in catalog.present_photos(root_id) if scan.lacks(photo_id, path)]
+    for _, path in gone:
+        yield "gone", target.root, path
+    if prune is not None:
+        missing = list(missing_for_good(catalog, scan))
+        for _, path in missing:
             yield "missing", target.root, path
-            forgotten.append(photo_id)
+        root = to_bytes(target.root)
+        prune.take(scan, [(photo_id, path) for photo_id, path in gone if is_gone(to_path(root, path))] + missing)

@@ -19,6 +19,7 @@ _WILD: Final = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
+    base: bytes  # where it begins: a path from the root, with a slash at the end
     pattern: str  # as it was given
     expression: re.Pattern[str]
     by_path: bool
@@ -26,27 +27,24 @@ class _Rule:
 
 
 class Exclusions:
-    """The patterns of a folder; `base` is how long its path from the root is, with the slash.
+    """The patterns of a folder, each with the folder where it begins.
 
     Attributes:
-        matched: the patterns that left something out so far.
+        matched: those that left something out so far.
     """
 
-    def __init__(self, patterns: Sequence[str], base: int = 0) -> None:
-        self._rules = [_rule(pattern) for pattern in patterns]
-        self._base = base
-        self.matched: set[str] = set()
+    def __init__(self, patterns: Sequence[tuple[bytes, str]]) -> None:
+        self._rules = [_rule(base, pattern) for base, pattern in patterns]
+        self.matched: set[tuple[bytes, str]] = set()
 
     def leave_out(self, path: bytes, name: bytes, *, is_folder: bool) -> bool:
         """Whether a file or folder is left out, by its path from the root and its name."""
-        shown, whole = _folded(os.fsdecode(name)), ""
+        shown = _folded(os.fsdecode(name))
         for rule in self._rules:
             if rule.only_folders and not is_folder:
                 continue
-            if rule.by_path and not whole:
-                whole = _folded(os.fsdecode(path[self._base :]))
-            if rule.expression.fullmatch(whole if rule.by_path else shown):
-                self.matched.add(rule.pattern)
+            if rule.expression.fullmatch(_folded(os.fsdecode(path[len(rule.base) :])) if rule.by_path else shown):
+                self.matched.add((rule.base, rule.pattern))
                 return True
         return False
 
@@ -76,7 +74,7 @@ def as_meant(pattern: str, folder: Path) -> str:
     return "/" + "/".join([part for part in inside.parts if part] + parts[wild:]) + slash
 
 
-def _rule(pattern: str) -> _Rule:
+def _rule(base: bytes, pattern: str) -> _Rule:
     only_folders = pattern.endswith("/")
     bare = pattern.rstrip("/")
     is_anchored = bare.startswith(("/", "./"))
@@ -88,7 +86,7 @@ def _rule(pattern: str) -> _Rule:
         expression = re.compile(_expression(folded), re.DOTALL)
     except re.error:  # such as [z-a]
         expression = re.compile(re.escape(folded))
-    return _Rule(pattern, expression, by_path, only_folders)
+    return _Rule(base, pattern, expression, by_path, only_folders)
 
 
 def _expression(pattern: str) -> str:

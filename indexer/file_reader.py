@@ -12,13 +12,14 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from indexer import sidecars
 from indexer.scanner import Task
 from indexer.walk import inode_of
 from sightline.images.decode import DecodeError, decode, decode_header
+from sightline.images.place_names import with_place_names
 from sightline.metadata.facts import Beside
 from sightline.models.preprocess import Preprocess
 from store.errors import LibraryError
@@ -119,7 +120,8 @@ class FileReader:
             LibraryError: the library's disk is full or read-only.
         """
         with nullcontext() if self._gpu is None else self._gpu.cores:
-            return self._read_file(task)
+            result = self._read_file(task)
+            return result if result.facts is None else replace(result, facts=with_place_names(result.facts))
 
     def _read_file(self, task: Task) -> ReadResult:
         path = to_path(os.fsencode(task.root), task.path)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from indexer.doubt import Prune
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
 from indexer.summary import Summary
@@ -61,28 +62,34 @@ class Finisher:
         self._summary.failed_now += len(failed)
         return failed
 
-    def resolve_moves(self, scans: Sequence[RootScan], linked: int, *, prune: bool) -> None:
+    def resolve_moves(self, scans: Sequence[RootScan], linked: int, prune: Prune | None) -> None:
         """Tell moved photos from lost ones, once everything is committed.
 
         Args:
             scans: those that were marked.
             linked: new paths whose content was known.
-            prune: forget what is missing below the folders of this run.
+            prune: to forget what is missing below the folders of this run.
         """
+        catalog = self._library.catalog
+        missing = [catalog.missing_photos(scan.root_id) for scan in scans]
         replaced = self._writer.settle_moves([scan.root_id for scan in scans])
         self._summary.moved = len(replaced)
         self._summary.duplicates = max(0, linked - len(replaced))
         self._summary.missing = len(set(self._gone) - replaced)
-        for scan in scans:
+        for scan, photos in zip(scans, missing, strict=True):
             if not scan.target.prefix:
-                self._writer.finish_root(scan.root_id, scan.drives)
-        if prune:
-            self._prune(scans)
+                self._writer.finish_root(scan.root_id, _drives(scan, [path for _, path in photos]))
+        if prune is None:
+            return
+        for scan, photos in zip(scans, missing, strict=True):
+            moved = [path for photo_id, path in photos if photo_id in replaced]
+            prune.take(scan, list(missing_for_good(catalog, scan)), moved)
+        self._summary.doubted = [doubt.to_dict() for doubt in prune.doubts]
+        self._forget(prune.photo_ids)
 
-    def _prune(self, scans: Sequence[RootScan]) -> None:
+    def _forget(self, photo_ids: list[int]) -> None:
         """Forget what is missing below this run's folders; not what is only unreadable, excluded or hidden."""
         catalog = self._library.catalog
-        photo_ids = [photo_id for scan in scans for photo_id, _ in missing_for_good(catalog, scan)]
         if lost := losses(catalog.engine, photo_ids):
             if not self._may_lose(lost, len(photo_ids)):
                 self._summary.not_forgotten = len(photo_ids)
@@ -112,11 +119,19 @@ class Finisher:
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
     """Yield the id and path of each photo that is missing where a scan looked, its file really gone."""
     for photo_id, path in catalog.missing_photos(scan.root_id):
-        if scan.covers(path) and _is_gone(to_path(to_bytes(scan.target.root), path)):
+        if scan.covers(path) and is_gone(to_path(to_bytes(scan.target.root), path)):
             yield photo_id, path
 
 
-def _is_gone(path: Path) -> bool:
+def _drives(scan: RootScan, missing: Sequence[bytes]) -> list[bytes]:
+    """The folders on other devices that a root has, and those it had that photos are missing from."""
+    known = scan.target.known.drives if scan.target.known else ()
+    away = [drive for drive in known if drive not in scan.drives]
+    return scan.drives + [drive for drive in away if any(path.startswith(drive + b"/") for path in missing)]
+
+
+def is_gone(path: Path) -> bool:
+    """Whether there is no file at a path; False where that can't be told."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

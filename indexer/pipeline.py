@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.batcher import Batches
+from indexer.doubt import Prune
 from indexer.edits import Edits
 from indexer.finish import Finisher
 from indexer.progress_writer import ProgressWriter
@@ -54,23 +55,15 @@ LOOKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a run.
-
-    Attributes:
-        walk: what is chosen of how the folders are walked, which their roots then keep.
-        device, precision: as of `sightline.models.load`.
-        batch_size, workers: None: chosen by what is measured and by the cores.
-        prune: forget photos that are missing.
-        rescan: read every file, whatever it looks like.
-    """
+    """The options of a run. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
 
     walk: WalkChoice = NOTHING_CHOSEN
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
     workers: int | None = None
-    prune: bool = False
-    rescan: bool = False
+    prune: Prune | None = None
+    rescan: bool = False  # read every file, whatever it looks like
 
 
 class Pipeline:
@@ -168,7 +161,7 @@ class Pipeline:
         if not self.stop.is_set():
             self._failed.extend(finisher.mark_missing(scans))
             self._commit()
-            finisher.resolve_moves(scans, self._linked, prune=self._options.prune)
+            finisher.resolve_moves(scans, self._linked, self._options.prune)
             finisher.choose_default()
         finisher.save_vectors()
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from indexer.summary import Summary
+from sightline.humanize import count
 from store.progress import BOUND_BY
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class RunScreen:
 
 def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *, verbose: bool) -> None:
     """The end of a run in a few lines; `verbose` adds what limited its speed."""
-    counts = ", ".join(
+    counted = ", ".join(
         f"{value} {name}"
         for name, value in (
             ("added", summary.added),
@@ -88,7 +89,7 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
         )
         if value or name in ("added", "unchanged", "missing", "failed")
     )
-    lines = [counts + "."]
+    lines = [counted + "."]
     if summary.encoded:
         limit = _limit(summary.bound_by) if verbose else ""
         lines.append(
@@ -98,6 +99,14 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
         )
     if not summary.pictures:
         lines.append("There are no pictures in it.")
+    if summary.caches:
+        number = sum(summary.caches.values())
+        named = ", ".join(list(summary.caches)[:3]) + (", ..." if len(summary.caches) > 3 else "")
+        lines.append(
+            f"{count(number, 'folder')} of other programs, bins and caches, {'was' if number == 1 else 'were'} left "
+            f"out: {named}; --caches takes them."
+        )
+    lines += [f"Warning: --exclude {pattern} left nothing out." for pattern in summary.unmatched]
     if summary.not_in_space:
         lines.append(
             f"Searches use the old model: {space} has not seen {summary.not_in_space} pictures of the library "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ from store.tables.library_reports import remarks
 from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
+    from indexer.verify import Finding
     from sightline.models.presets import Preset
 
 
@@ -45,7 +48,7 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "progress": None if now is None else asdict(now),
                 "space": default.name if default else None,
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
-                           "last_walked_at": root.last_walked_at} for root in roots],
+                           "last_walked_at": root.last_walked_at, "options": root.options.to_dict()} for root in roots],
                 "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
                             "index": library.vectors.facts(space.id)} for space in spaces],
                 "last_run": last,
@@ -62,6 +65,8 @@ def print_status(library: Library, as_lines: bool) -> None:
         click.echo(
             f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}"
         )
+        if words := root.options.in_words():
+            click.echo(f"          walked with: {'; '.join(words)}")
     for space in spaces:
         mark = "  (active)" if default and space.id == default.id else ""
         click.echo(f"Model     {space.name}  {space.count} pictures{mark}")
@@ -156,15 +161,48 @@ def _row(preset: Preset) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def print_verification(library: Library, as_lines: bool) -> int:
-    """Check a library, remake its caches where possible, and print the findings. Returns the exit code."""
+def print_verification(library: Library, as_lines: bool, files: bool) -> int:
+    """Check a library, remake its caches where possible, and print the findings. Returns the exit code.
+
+    With `files`, compare every file with what was indexed, too.
+    """
     from indexer.verify import check
 
     with library:
         findings = check(library)
-    for finding in findings:
-        if as_lines:
-            _print_json(asdict(finding))
-        else:
-            click.echo(f"{finding.state}\t{finding.part}\t{finding.text}")
+        for finding in findings:
+            _print_finding(finding, as_lines)
+        if files:
+            findings.append(_print_files(library, as_lines))
+            _print_finding(findings[-1], as_lines)
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
+
+
+def _print_finding(finding: Finding, as_lines: bool) -> None:
+    if as_lines:
+        _print_json(asdict(finding))
+    else:
+        click.echo(f"{finding.state}\t{finding.part}\t{finding.text}")
+
+
+def _print_files(library: Library, as_lines: bool) -> Finding:
+    """Print the files that are not what was indexed, with a progress bar on stderr; returns what to say of them all."""
+    from indexer.verify import Finding
+    from indexer.verify_files import compare
+
+    total = library.catalog.counts().photos
+    found: Counter[str] = Counter()
+    shows = sys.stderr.isatty()
+    with click.progressbar(
+        length=total, label="Comparing files", file=sys.stderr, hidden=not shows, show_pos=True
+    ) as bar:  # fmt: skip
+        for finding in compare(library, bar.update):
+            found[finding.state] += 1
+            if as_lines:
+                _print_json({"state": finding.state, "part": "file", **as_json(finding.path), "text": finding.text})
+            else:
+                click.echo(f"{finding.state}\t{display(finding.path)}\t{finding.text}")
+    if not found:
+        return Finding("ok", "files", f"{total} as they were indexed")
+    parts = ", ".join(f"{number} {state}" for state, number in sorted(found.items()))
+    return Finding("wrong", "files", f"{total} compared: {parts}. They are listed above.")

@@ -135,8 +135,8 @@ def _refuse_if_emptied(target: Target, catalog: Catalog | None, skip: Sequence[P
 
 def left_out_by(target: Target) -> str:
     """What makes a walk of a target pass over files, in words."""
-    options = target.options.at(target.prefix)[1]
-    left = [f"what matches {pattern}" for pattern in options.exclude]
+    options = target.options.at(target.prefix)
+    left = [f"what matches {pattern}" for _, pattern in target.options.patterns_at(target.prefix)]
     left += [] if options.hidden else ["hidden files"]
     left += [] if options.follow_symlinks else ["links"]
     left += [] if options.caches else ["bins and caches of other programs"]

@@ -104,7 +104,7 @@ class Scanner:
         counts, summary = self._counts, self._summary
         summary.other_files, summary.links = counts.other_files, counts.links
         summary.caches = {display(name): number for name, number in sorted(counts.caches.items())}
-        summary.unmatched = sorted(counts.patterns - counts.matched)
+        summary.unmatched = sorted({pattern for _, pattern in counts.patterns - counts.matched})
 
     def keep_looks(self, writer: Writer, least: int) -> None:
         """Write what files look like now that are else what they were, of each root that has so many of them."""

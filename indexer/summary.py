@@ -30,6 +30,7 @@ class Summary:
         other_files: files passed over as no pictures.
         links: links passed over.
         caches: bins and caches of other programs that were left out: how many, by their names.
+        doubted: folders below which a prune forgot nothing, as `indexer.doubt` tells: path, photos, reason.
         unmatched: exclude patterns that left nothing out.
         seconds: from the first file to the last commit.
         loading: seconds of those that went into loading the model.
@@ -55,6 +56,7 @@ class Summary:
     other_files: int = 0
     links: int = 0
     caches: dict[str, int] = field(default_factory=dict)
+    doubted: list[dict[str, Any]] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     seconds: float = 0.0
     loading: float = 0.0

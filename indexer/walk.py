@@ -66,7 +66,7 @@ class WalkCounts:
         other_files: files that are no pictures.
         links: that were not followed, or lead nowhere.
         caches: how many bins and caches of other programs, by name.
-        patterns: exclude patterns that could have left something out.
+        patterns: exclude patterns that could have left something out, and where they begin.
         matched: those of them that did.
         drives: folders, by path, that lie on another device than the folder they are in.
     """
@@ -74,8 +74,8 @@ class WalkCounts:
     other_files: int = 0
     links: int = 0
     caches: dict[bytes, int] = field(default_factory=dict)
-    patterns: set[str] = field(default_factory=set)
-    matched: set[str] = field(default_factory=set)
+    patterns: set[tuple[bytes, str]] = field(default_factory=set)
+    matched: set[tuple[bytes, str]] = field(default_factory=set)
     drives: list[bytes] = field(default_factory=list)
 
 
@@ -198,15 +198,12 @@ class _Scope:
 
 def _scopes(options: WalkOptions, counts: WalkCounts, start: bytes) -> list[_Scope]:
     """The scopes of a walk that starts at `start`, the innermost first."""
-    made: dict[tuple[bytes, tuple[str, ...]], Exclusions] = {}
     scopes = []
     for prefix in sorted({b"", *options.parts}, key=len, reverse=True):
-        base, here = options.at(prefix)
-        if here.exclude and base.startswith(start):  # else a pattern may be meant for what is not walked
-            counts.patterns.update(here.exclude)
-        key = (base, here.exclude)
-        exclusions = made.setdefault(key, Exclusions(here.exclude, len(base))) if here.exclude else None
-        scopes.append(_Scope(prefix, here, exclusions))
+        patterns = options.patterns_at(prefix)
+        # Others may be meant for what is not walked.
+        counts.patterns.update(pattern for pattern in patterns if pattern[0].startswith(start))
+        scopes.append(_Scope(prefix, options.at(prefix), Exclusions(patterns) if patterns else None))
     return scopes
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.walk_options import WalkChoice
 
 _STOP_SECONDS: Final = 60.0  # that an interrupted run has to finish its batch
 _LOCKED: Final = LibraryLockedError.exit_code
@@ -24,7 +25,7 @@ class Options:
     """Options of the indexer, as those of its command line; `space` None for the default."""
 
     space: str | None
-    exclude: Iterable[str]
+    walk: WalkChoice
     prune: bool
     yes: bool
     offline: bool
@@ -33,7 +34,7 @@ class Options:
         """Return them as the command line has them."""
         flags = [("--prune", self.prune), ("--yes", self.yes), ("--offline", self.offline)]
         return [
-            *(f"--exclude={pattern}" for pattern in self.exclude),
+            *self.walk.as_arguments(),
             *([f"--space={self.space}"] if self.space is not None else []),
             *(name for name, given in flags if given),
         ]
@@ -78,9 +79,11 @@ def index_folders(library: Path, folders: Iterable[str | os.PathLike[str]], opti
                 raise
         messages.seek(0)
         said = messages.read().decode("utf-8", "replace")
-    if code not in (0, 1):  # 1: done, but some files can't be indexed
+    done = json.loads(printed.splitlines()[-1]) if printed.strip() else {}
+    # 1: done, but some files can't be indexed. 2 with folders that were doubted: done, but for these.
+    if code not in (0, 1) and not (code == 2 and done.get("doubted")):
         raise (LibraryLockedError if code == _LOCKED else LibraryError)(_reason(said, code))
-    summary: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    summary: dict[str, Any] = done
     return summary
 
 

@@ -28,6 +28,7 @@ from store.arrays import Floats
 from store.library import DATABASE
 from store.library import Library as Store
 from store.paths import default_library
+from store.walk_options import WalkChoice
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
     from sightline.models.encoder import Encoder
@@ -88,8 +89,9 @@ class Library:
     # -- indexing -----------------------------------------------------------------------------------------------
 
     def index(
-        self, folders: Iterable[str | os.PathLike[str]], *, space: str | None = None, exclude: Iterable[str] = (),
-        prune: bool = False, yes: bool = False,
+        self, folders: Iterable[str | os.PathLike[str]], *, space: str | None = None,
+        exclude: Iterable[str] | None = None, hidden: bool | None = None, follow_symlinks: bool | None = None,
+        caches: bool | None = None, prune: bool = False, yes: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         """Index folders of pictures: run the indexer as a process of its own and wait for it.
 
@@ -98,19 +100,25 @@ class Library:
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
             space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's, else by the machine.
-            exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`.
+            exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
+            hidden: take names that start with a dot.
+            follow_symlinks: follow links to files and folders.
+            caches: take bins, and caches of other programs. This and the three before are kept with the folder; None:
+                as it was walked before.
             prune: forget photos of these folders that are missing.
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
         Returns:
-            The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...
+            The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...; `doubted` has
+                the folders that are gone or empty as a whole, below which `prune` forgot nothing.
 
         Raises:
             LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.
 
         Example: `library.index(["photos"])["added"]`
         """
-        given = Options(space=space, exclude=tuple(exclude), prune=prune, yes=yes, offline=self._offline)
+        walk = WalkChoice(None if exclude is None else tuple(exclude), hidden, follow_symlinks, caches)
+        given = Options(space=space, walk=walk, prune=prune, yes=yes, offline=self._offline)
         return index_folders(self.path, folders, given)
 
     # -- searching ----------------------------------------------------------------------------------------------

@@ -28,6 +28,16 @@ class WalkChoice:
         """Leave out what is given."""
         return WalkChoice(*(None if _get(given, name) is not None else _get(self, name) for name in NAMES))
 
+    def as_arguments(self) -> list[str]:
+        """Options of `python -m indexer index` that say the same."""
+        arguments = [f"--exclude={pattern}" for pattern in self.exclude or ()]
+        arguments += ["--no-exclude"] if self.exclude == () else []
+        for name, value in (
+            ("hidden", self.hidden), ("follow-symlinks", self.follow_symlinks), ("caches", self.caches)
+        ):  # fmt: skip
+            arguments += [] if value is None else [f"--{name}" if value else f"--no-{name}"]
+        return arguments
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is chosen."""
@@ -42,8 +52,8 @@ NOTHING_CHOSEN: Final = WalkChoice()
 class WalkOptions:
     """How a root is walked. Attributes as of `WalkChoice`; patterns with a slash begin at the root.
 
-    `parts` are folders in the root for which something else was chosen, by their paths, which end with a slash; their
-    patterns begin at the part.
+    `parts` are folders in the root for which something else was chosen, by their paths, which end with a slash.
+    Patterns of a part begin there and are added to those around it; no patterns, `()`, are none at all.
     """
 
     exclude: tuple[str, ...] = ()
@@ -56,30 +66,40 @@ class WalkOptions:
         """Change what is chosen: for all of the root, or for the folder `prefix` in it and what lies below."""
         if choice.is_empty:
             return self
-        parts = {
-            part: rest
-            for part, old in self.parts.items()
-            if not (rest := old.without(choice) if part.startswith(prefix) else old).is_empty
-        }
+        parts = {}
+        for part, old in self.parts.items():
+            rest = old.without(choice) if part.startswith(prefix) else old
+            if choice.exclude and old.exclude and part != prefix:
+                rest = replace(rest, exclude=old.exclude)  # what was left out there is not taken by surprise
+            if not rest.is_empty:
+                parts[part] = rest
         if prefix:
-            old = parts.get(prefix, NOTHING_CHOSEN)
-            parts[prefix] = replace(old, **_given(choice))
+            parts[prefix] = replace(parts.get(prefix, NOTHING_CHOSEN), **_given(choice))
             return replace(self, parts=parts)
         return replace(self, **_given(choice), parts=parts)
 
-    def at(self, path: bytes) -> tuple[bytes, WalkOptions]:
-        """The options for a folder, given by its path with a slash at the end, and where their patterns begin."""
-        base, options = b"", replace(self, parts={})
-        for part in sorted(self.parts, key=len):
-            if path.startswith(part):
-                choice = self.parts[part]
-                base = base if choice.exclude is None else part
-                options = options.chosen(choice)
-        return base, options
+    def at(self, path: bytes) -> WalkOptions:
+        """The options for a folder, given by its path with a slash at the end; but for patterns: see `patterns_at`."""
+        options = replace(self, parts={})
+        for choice in self._around(path).values():
+            options = replace(options, **_given(choice))
+        return options
+
+    def patterns_at(self, path: bytes) -> tuple[tuple[bytes, str], ...]:
+        """The patterns for a folder, given by its path with a slash at the end, each with where it begins."""
+        found = [(b"", pattern) for pattern in self.exclude]
+        for part, choice in self._around(path).items():
+            found = [] if choice.exclude == () else found
+            found += [(part, pattern) for pattern in choice.exclude or ()]
+        return tuple(found)
+
+    def _around(self, path: bytes) -> dict[bytes, WalkChoice]:
+        """The parts that a folder lies in, the outermost first."""
+        return {part: self.parts[part] for part in sorted(self.parts, key=len) if path.startswith(part)}
 
     def as_part(self, prefix: bytes) -> dict[bytes, WalkChoice]:
         """The parts that keep these options for a root that becomes the folder `prefix` of another one."""
-        whole = WalkChoice(self.exclude, self.hidden, self.follow_symlinks, self.caches)
+        whole = WalkChoice(self.exclude or None, self.hidden, self.follow_symlinks, self.caches)
         return {prefix: whole, **{prefix + part: choice for part, choice in self.parts.items()}}
 
     def to_dict(self) -> dict[str, Any]:

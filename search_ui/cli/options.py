@@ -195,7 +195,9 @@ def whole_library(wanted: Query) -> Query:
 
 
 def check_something(wanted: Query, *, order_is_enough: bool = False) -> Query:
-    """The query, unless it asks for nothing; an order alone is enough to look at pictures, not to change any.
+    """The query, unless it asks for nothing.
+
+    An order alone is enough to look at pictures (`order_is_enough`), not to change or copy any.
 
     Raises:
         QueryError: says so.

@@ -21,8 +21,9 @@ from sightline.query.parser import parse
 from sightline.query.types import Query
 from sightline.searcher import Searcher
 from store.library import Library
+from store.places.names import wanted_in
 from store.tables.facets import Counted, Facets
-from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, TextKey, WordKey
+from store.tables.fact_table import FILTERS, ChoiceKey, Facet, FactKey, FilterKey, NumberKey, PlaceKey, TextKey, WordKey
 from store.tables.filter_sql import one_spelling
 from store.tables.filters import (
     Choice,
@@ -32,6 +33,7 @@ from store.tables.filters import (
     Filter,
     Folder,
     Number,
+    Place,
     Real,
     Tag,
     Text,
@@ -40,7 +42,7 @@ from store.tables.filters import (
 )
 from store.tables.patterns import folder_pattern, is_plain, literal, word_pattern
 
-Named = Ext | Folder | Tag | Text | Choice | Word
+Named = Ext | Folder | Tag | Text | Choice | Place | Word
 
 # Of each fact so many values are read, the most frequent, and so many are offered.
 _READ: Final = 2_000
@@ -139,6 +141,11 @@ def _with_words(name: str, values: Counted) -> int:
     )
 
 
+def _of_place(fact: str, name: str, values: Counted) -> int:
+    wanted = wanted_in(fact, name)
+    return sum(number for value, number in values if wanted.suits(fact, value))
+
+
 def _like(name: str, values: Counted) -> int:
     # Of a name with wildcards this is too much where a picture has several of them, and right for one that is literal.
     wanted = word_pattern((name,))
@@ -186,6 +193,8 @@ def _filter_of(row: FilterKey, name: str) -> Filter:
             return Word(row.key, (name,))
         case TextKey():
             return Text(row.key, (name,))
+        case PlaceKey():
+            return Place(row.key, (name,))
         case ChoiceKey():
             return Choice(row.key, (name,))
         case NumberKey():
@@ -197,6 +206,8 @@ def _number_of(row: FilterKey, name: str, values: Counted) -> int:
     """How many pictures that filter finds, of all values of the fact and their numbers."""
     if isinstance(row, TextKey):
         return _with_words(name, values)
+    if isinstance(row, PlaceKey):
+        return _of_place(row.column, name, values)
     if isinstance(row, WordKey):
         return _same(name, values) if is_plain(name) else _like(name, values)
     return _inside(name, values) if row.key == Folder.key else _same(name, values)

@@ -40,6 +40,8 @@ def root(of: RootState, presence: Presence) -> None:
     parts += [f"{of.missing:,} missing"] if of.missing else []
     parts += [f"{of.failed:,} failed"] if of.failed else []
     parts += [f"checked {ago(of.last_walked_at)}" if of.last_walked_at else "scan not finished"]
+    if words := of.options.in_words():
+        parts += ["; ".join(words)]
     alert = f'<div class="lib-alert">{escape(_ABSENT[presence])}</div>' if presence != "there" else ""
     st.html(
         f'<div class="lib-root"><div class="lib-path"><span class="quiet">{escape(parent)}/</span>'

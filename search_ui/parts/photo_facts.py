@@ -19,7 +19,7 @@ from store.paths import display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
 from store.tables.fact_filters import LEVEL
 from store.tables.fact_table import FILTERS, WordKey
-from store.tables.filters import Word
+from store.tables.filters import Place, Word
 from store.tables.patterns import literal
 from store.tables.written import words_of
 
@@ -90,7 +90,14 @@ def _path(root: bytes, path: bytes) -> None:
 
 
 def place(photo: PhotoRow) -> None:
-    """Draw where it was taken, with a button that finds pictures near there; nothing where unknown."""
+    """Draw where it was taken, with buttons that find pictures of there; nothing where unknown."""
+    town, country = photo.facts["town"], photo.facts["country"]
+    if town or country:
+        names = tuple(name.replace(",", " ") for name in (town, country) if name)
+        st.button(
+            f"Pictures in {escape_markdown(town or country)}", key="in-place", type="tertiary",
+            on_click=page_state.set_query, args=[printed_filter(Place("place", (", ".join(names),)))],
+        )  # fmt: skip
     latitude, longitude = photo.facts["latitude"], photo.facts["longitude"]
     if latitude is None or longitude is None:
         return

@@ -60,7 +60,8 @@ def facts(photo: PhotoRow) -> list[tuple[str, str]]:
         ("Camera", " ".join(part for part in (known["camera_make"], known["camera_model"]) if part)),
         *((fact.label, "" if known[fact.name] is None else fact.shown.format(known[fact.name])) for fact in _LABELLED),
         ("Exposure", _exposure(known)),
-        ("Place", _place(known)),
+        ("Place", place_names(known)),
+        ("Position", _position(known)),
         ("Copies", f"the same file is in {photo.copies} places" if photo.copies > 1 else ""),
     ]
     return [(label, value) for label, value in rows if value]
@@ -103,7 +104,12 @@ def _seconds(seconds: float) -> str:
     return f"1/{round(1 / seconds)}" if 0 < seconds < 0.3 else f"{round(seconds, 1):g}"
 
 
-def _place(known: Mapping[str, Any]) -> str:
+def place_names(known: Mapping[str, Any]) -> str:
+    """Town, region and country, as far as they are known and not the same: `Kyoto, Japan`."""
+    return ", ".join(dict.fromkeys(name for name in (known["town"], known["region"], known["country"]) if name))
+
+
+def _position(known: Mapping[str, Any]) -> str:
     latitude, longitude, altitude = known["latitude"], known["longitude"], known["altitude"]
     if latitude is None or longitude is None:
         return ""

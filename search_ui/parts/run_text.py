@@ -78,6 +78,10 @@ def summary(of: Mapping[str, Any]) -> str:
             f". Searches use the old model: the new one has not seen {count(of['not_in_space'], 'picture')} of the "
             "library yet"
         )
+    if of.get("caches"):
+        text += f". {count(sum(of['caches'].values()), 'folder')} of other programs, bins and caches, left out"
+    if of.get("unmatched"):
+        text += f". Nothing is called {', '.join(of['unmatched'])}, which was to be left out"
     return text
 
 
@@ -94,7 +98,11 @@ def outcome(run: Run) -> str:
         if wrong:
             return f"Verified: {count(len(wrong), 'part')} of the library must be repaired."
         return "Verified: all is well." + (f" {count(len(repaired), 'part')} repaired." if repaired else "")
-    return f"Done: {summary(run.results[-1])}." if run.results else "Done."
+    done = f"Done: {summary(run.results[-1])}." if run.results else "Done."
+    if photos := sum(doubt["photos"] for doubt in run.doubted):
+        done += f" {count(photos, 'missing file')} {'was' if photos == 1 else 'were'} not forgotten, because "
+        done += f"{count(len(run.doubted), 'whole folder')} may be on a drive that is not mounted."
+    return done
 
 
 def _reason(run: Run) -> str:

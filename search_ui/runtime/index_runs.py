@@ -26,6 +26,7 @@ from store.errors import SightlineError
 from store.lock import indexer_pid, is_indexing
 from store.paths import display
 from store.tables.records import now
+from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +54,26 @@ class Run:
         started: ISO 8601, UTC.
         state: done where it did all it was to do, with or without files that failed.
         code: what it exited with; None before.
+        places: those folders.
         results: the JSON objects that it printed: a summary, or findings of `verify`.
         log: its last messages.
     """
 
     what: Literal["index", "prune", "verify"]
     folders: tuple[str, ...]
+    places: tuple[Path, ...] = ()
     pid: int = 0
     started: str = field(default_factory=now)
     state: State = "running"
     code: int | None = None
     results: list[dict[str, Any]] = field(default_factory=list)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+
+    @property
+    def doubted(self) -> list[dict[str, Any]]:
+        """The folders below which nothing was forgotten, as `indexer.doubt` tells: path, photos, reason."""
+        found = self.results[-1].get("doubted", []) if self.results else []
+        return found if isinstance(found, list) else []
 
     @property
     def is_running(self) -> bool:
@@ -89,23 +98,30 @@ class Runner:
         """The present run, or the last one; None before the first, and after `dismiss`."""
         return self._run
 
-    def index(self, folders: Sequence[Path], *, space: str | None = None, prune: bool = False) -> Run:
+    def index(
+        self, folders: Sequence[Path], *, space: str | None = None, prune: bool = False, emptied: bool = False,
+        walk: WalkChoice = NOTHING_CHOSEN,
+    ) -> Run:  # fmt: skip
         """Start to index folders.
 
         Args:
             folders: absolute.
             space: as `--space` takes it; None: the library's own.
             prune: forget the photos of these folders that are missing, and marks with them: whoever calls has asked.
+            emptied: likewise, and of folders in them that are gone or empty as a whole.
+            walk: what is chosen of how they are walked, from now on.
 
         Raises:
             RunError: a run is going on, here or elsewhere, or it can't be started.
         """
-        options = ([f"--space={space}"] if space else []) + (["--prune", "--yes"] if prune else [])
+        options = ([f"--space={space}"] if space else []) + walk.as_arguments()
+        options += ["--prune-emptied" if emptied else "--prune", "--yes"] if prune or emptied else []
         options += ["--offline"] if self._offline else []
         # After `--` nothing is an option, and after `index` nothing a command, whatever folders are called.
         arguments = ["index", *options, "--", *(os.fspath(folder.absolute()) for folder in folders)]
         names = tuple(display(os.fsencode(folder)) for folder in folders)
-        return self._start(Run("prune" if prune else "index", names), arguments)
+        what: Literal["prune", "index"] = "prune" if prune or emptied else "index"
+        return self._start(Run(what, names, tuple(folders)), arguments)
 
     def verify(self) -> Run:
         """Start to check the library.
@@ -192,7 +208,8 @@ class Runner:
             run.code = code
             # A run that was asked to stop may have ended by itself before.
             was_stopped = code not in (0, 1) and (run.state == "stopping" or code in (130, 143))
-            run.state = "stopped" if was_stopped else "done" if code in (0, 1) else "failed"
+            is_done = code in (0, 1) or (code == 2 and bool(run.doubted))
+            run.state = "stopped" if was_stopped else "done" if is_done else "failed"
             if process.stdin is not None:
                 with suppress(OSError):
                     process.stdin.close()

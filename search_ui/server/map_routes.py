@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from search_ui.parts.result_text import place_names
 from search_ui.runtime.map_payloads import map_payloads
 from search_ui.runtime.services import services
 from search_ui.server.headers import SAFE
@@ -54,7 +55,7 @@ def _bytes(request: Request, data: bytes, *, etag: str, keep: str) -> Response:
 
 
 def _picture(request: Request) -> Response:
-    """GET /points/picture/ID: the `name` of a picture, the `hash` of its content, and its `date`."""
+    """GET /points/picture/ID: the `name`, `date` and `place` of a picture, the `hash` of its content."""
     match = re.fullmatch(r"[1-9][0-9]{0,17}", request.path_params["id"], re.ASCII)
     try:
         id_ = int(match[0]) if match is not None else 0
@@ -63,5 +64,8 @@ def _picture(request: Request) -> Response:
         photo = None
     if photo is None:
         return error_response(404, "There is no such picture.")
-    made = {"name": file_name(photo), "hash": photo.hash.hex(), "date": (photo.facts["taken_at"] or "")[:10]}
+    made = {
+        "name": file_name(photo), "hash": photo.hash.hex(), "date": (photo.facts["taken_at"] or "")[:10],
+        "place": place_names(photo.facts),
+    }  # fmt: skip
     return JSONResponse(made, headers={**SAFE, "Cache-Control": REVALIDATE})

@@ -13,7 +13,7 @@ from typing import Final
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from search_ui.parts import library_lists, run_text
+from search_ui.parts import library_lists, run_text, walk_form
 from search_ui.parts.messages import WRONG, caption, escape_markdown, handler_error, message, run_handler
 from search_ui.parts.run_banner import EACH, PREPARING, STARTING, line, strip
 from search_ui.runtime.folder_input import FolderError, Presence, folder, presences
@@ -29,6 +29,7 @@ from store.lock import is_indexing
 from store.paths import to_path
 from store.tables import library_reports
 from store.tables.records import RootState, SpaceState
+from store.walk_options import WalkOptions
 
 NOT_HERE: Final = (
     "This page does not act on the machine that Sightline runs on, because others may reach it. Who started it can "
@@ -38,6 +39,7 @@ READONLY: Final = "This library is read-only here, so nothing can be indexed int
 RUNS: Final = 6
 _ADDED: Final = "add_space"  # keys of the two select boxes
 _OTHER: Final = "other_space"
+_WALK: Final = "walk_added"  # key of the form of a folder to add
 
 
 def page() -> None:
@@ -162,7 +164,15 @@ def _ended(run: Run) -> None:
         caption(f"{finding.get('part', '')}: {finding.get('text', '')}")
     if not services().manages:
         return  # neither the log, which has paths of this machine, nor a way to dismiss it for others
+    for doubt in run.doubted:
+        where = doubt.get("path", "a folder whose name is no text")
+        caption(f"{where}: {count(doubt['photos'], 'file')} not forgotten, {doubt['reason']}")
     with st.container(horizontal=True, vertical_alignment="center"):
+        if run.doubted:
+            st.button(
+                "They are meant to be gone: forget them", key="prune_doubted", on_click=_act,
+                args=[lambda: services().runner.index(run.places, emptied=True)],
+            )  # fmt: skip
         st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_act, args=[services().runner.dismiss])
     if run.log and run.state != "done":
         with st.expander("Log"):
@@ -187,6 +197,7 @@ def _folders(
                         help=escape_markdown(f"Check {root.display} for new, changed and missing files"),
                         on_click=_index, args=[[to_path(root.path)], None],
                     )  # fmt: skip
+                    _options(root, is_busy=is_busy or there[root.id] != "there")
         if acts and len(roots) > 1:
             st.button(
                 f"Index all {len(present)} that are there" if len(present) < len(roots) else f"Index all {len(roots)}",
@@ -203,6 +214,15 @@ def _folders(
             st.button("Index all with it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
 
 
+def _options(root: RootState, *, is_busy: bool) -> None:
+    """Draw how a folder is walked, to change it."""
+    key = walk_form.key_of(root)
+    with st.popover("What is taken", key=f"{key}_popover"):
+        walk_form.draw(key, root.options)
+        caption("Kept with the folder: every later run takes and leaves out the same.")
+        st.button("Index like this", key=f"{key}_index", disabled=is_busy, on_click=_index_like, args=[root])
+
+
 def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: bool) -> None:
     text = st.text_input(
         "Folder of pictures", key="lib_folder", placeholder=str(Path.home() / "Pictures"),
@@ -215,6 +235,8 @@ def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
             except FolderError as error:
                 message(str(error), role="alert")
     _space(_ADDED, held, has_default=True)
+    with st.popover("What is taken", key="walk_added_popover"):
+        walk_form.draw(_WALK, WalkOptions())
     # Never disabled by an empty input: the click that ends the typing would hit a button that is still disabled.
     st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index_typed)
 
@@ -303,6 +325,11 @@ def _chosen(key: str) -> str | None:
     return st.session_state.get(key) or None
 
 
+def _index_like(root: RootState) -> None:
+    walk = walk_form.chosen(walk_form.key_of(root), root.options)
+    _act(lambda: services().runner.index([to_path(root.path)], walk=walk))
+
+
 def _index_in(folders: Sequence[Path]) -> None:
     _index(folders, _chosen(_OTHER))
 
@@ -314,7 +341,8 @@ def _index_typed() -> None:
         except LibraryError:
             roots = []
         found = folder(st.session_state.get("lib_folder", ""), roots, services().path)
-        services().runner.index([found.path], space=_chosen(_ADDED))
+        walk = walk_form.chosen(_WALK, WalkOptions())
+        services().runner.index([found.path], space=_chosen(_ADDED), walk=walk)
         st.session_state["lib_folder"] = ""
 
     _act(index)

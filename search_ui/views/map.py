@@ -24,7 +24,9 @@ from sightline.maps.layout import separated
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.arrays import Floats, Ids
+from store.library import Library
 from store.tables.catalog import SpaceState
+from store.tables.filters import Place
 
 Tab = Literal["meaning", "earth"]
 TABS: Final[tuple[Tab, ...]] = get_args(Tab)
@@ -32,6 +34,7 @@ TABS: Final[tuple[Tab, ...]] = get_args(Tab)
 _TAB_NAMES: Final[dict[Tab, str]] = {"meaning": "By content", "earth": "World map"}
 _BY_NAMES: Final[dict[By, str]] = {"cluster": "Group", "folder": "Folder", "year": "Year"}
 _KEY: Final = "map"
+_TOWNS: Final = 24  # as many names are tried; those that would hide others are not drawn
 _STEP: Final = 1e-5  # of 180 degrees: 200 m, as far as a telephone's position may be off
 
 
@@ -110,7 +113,10 @@ def _earth(searcher: Searcher, space: SpaceState, layout: Layout | None, by: By)
         colouring = _grouped(layout).picked(layout.ids, ids)
     else:
         colouring = Colouring(np.full(len(ids), colours.REST, np.uint8), ())
-    _draw(searcher, ids, places, colouring, space, "earth", (), about=f"{shown} as points on a world map.")
+    _draw(
+        searcher, ids, places, colouring, space, "earth", town_names(searcher.library, ids, places),
+        about=f"{shown} as points on a world map.",
+    )  # fmt: skip
 
 
 def _coloured(searcher: Searcher, ids: Ids, by: Literal["folder", "year"]) -> Colouring:
@@ -155,6 +161,23 @@ def names_of(layout: Layout) -> list[Name]:
         if name and len(places):
             # The median: a few that lie elsewhere do not draw a name away from the others.
             x, y = np.median(places, axis=0).tolist()
+            names.append({"name": name, "x": x, "y": y})
+    return names
+
+
+def town_names(library: Library, ids: Ids, places: Floats) -> list[Name]:
+    """Return the names of the towns with the most pictures, each at the middle of them, the most first.
+
+    Args:
+        library: tells the towns.
+        ids: content ids, int64 (n,).
+        places: float32 (n, 2).
+    """
+    names: list[Name] = []
+    for name, _ in library.catalog.facets(limit=_TOWNS)["towns"]:
+        there = places[np.isin(ids, library.catalog.matching([Place("town", (name,))]), kind="table")]
+        if len(there):
+            x, y = np.median(there, axis=0).tolist()
             names.append({"name": name, "x": x, "y": y})
     return names
 

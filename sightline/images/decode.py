@@ -32,8 +32,8 @@ from sightline.images.scaling import (
     screen_size,
 )  # fmt: skip
 from sightline.images.to_rgb import to_srgb
-from sightline.images.upright import as_stored, turn_of, upright
-from sightline.metadata.facts import NOTHING_BESIDE, Beside, Facts, read_facts
+from sightline.images.upright import TURNS, stored, turned
+from sightline.metadata.facts import NOTHING_BESIDE, TURNED_BY_PLUGIN, Beside, Facts, read_facts
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
@@ -123,7 +123,9 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
     def make(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
         least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
         (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
-        pixels = upright(image, file, power_of_two(min(longer // wanted, shorter))).pixels
+        scale = power_of_two(min(longer // wanted, shorter))
+        facts = _facts(image, file, source, NOTHING_BESIDE)
+        pixels = turned(stored(image, file, scale, facts.orientation).pixels, _turn(facts, file))
         return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
 
     return _tried(source, max_pixels, make)
@@ -136,11 +138,24 @@ def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     """
 
     def make(image: ImageFile.ImageFile, file: BinaryIO) -> Whole:
-        pixels, facts, _ = as_stored(image, file, scale)
-        turn = turn_of(facts, file)
+        facts = _facts(image, file, source, NOTHING_BESIDE)
+        turn = TURNS.get(_turn(facts, file))
+        pixels = stored(image, file, scale, facts.orientation).pixels
         return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
 
     return _tried(source, max_pixels, make)
+
+
+def _facts(image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, beside: Beside) -> Facts:
+    """The facts of `source`, from `file` of which the picture was opened."""
+    return file.facts if isinstance(file, raw.Rendered) else read_facts(image, source, beside)
+
+
+def _turn(facts: Facts, file: BinaryIO) -> int:
+    """The orientation that the pixels are still to be turned by."""
+    if isinstance(file, raw.Rendered):
+        return file.turn
+    return 1 if facts.format in TURNED_BY_PLUGIN else facts.orientation
 
 
 def _tried(
@@ -178,8 +193,10 @@ def _decode(
     image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
     gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
-    size = image.size
-    pixels, facts, remark = upright(image, file, decode_scale(size, need, thumbnail), source, gpu, beside)
+    """Decode what was opened from `file`; the facts are those of `source`, which it may be a part of."""
+    size, facts = image.size, _facts(image, file, source, beside)
+    pixels, remark = stored(image, file, decode_scale(size, need, thumbnail), facts.orientation, gpu)
+    pixels = turned(pixels, _turn(facts, file))
     original = file.upright(size) if isinstance(file, raw.Rendered) else (facts.height, facts.width)
     if not thumbnail:
         return Decoded(pixels, facts, original, None, remark=remark)

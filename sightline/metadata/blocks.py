@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from sightline.metadata import png, tiff
 from sightline.metadata.exif import Exif
+from sightline.metadata.iptc import IPTC_RESOURCE
 from sightline.metadata.said import Said
 from sightline.metadata.tiff import LONGEST
 
@@ -16,6 +17,7 @@ _MOST_PARTS: Final = 2000
 
 _EXIF: Final = b"Exif\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_END: Final = _XMP[4:]  # websites put "XMP" and a zero over the first four bytes, which hides it from most readers
 _MORE_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP: Final = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
 
@@ -49,7 +51,7 @@ NO_BLOCKS: Final = Blocks()
 def blocks_of(kind: str, source: BinaryIO, info: Mapping[str, Any]) -> Blocks:
     """The blocks of a file of a format as Pillow calls it.
 
-    `info` is what its plugin found: of HEIF, AVIF, WebP and GIF EXIF and XMP are taken from there.
+    `info` is what its plugin found: of HEIF, AVIF, WebP and others than below the blocks are taken from there.
 
     Raises:
         OSError: the file can't be read.
@@ -63,10 +65,12 @@ def blocks_of(kind: str, source: BinaryIO, info: Mapping[str, Any]) -> Blocks:
             return in_tiff(tiff.in_file(source))
         case "JPEG2000":
             return _in_jp2(source)
-    exif, xmp = info.get("exif"), info.get("xmp")
+    exif, xmp, photoshop = info.get("exif"), info.get("xmp"), info.get("photoshop")
+    iptc = photoshop.get(IPTC_RESOURCE) if isinstance(photoshop, dict) else None
     found = Blocks(
         exif=exif_in(exif) if isinstance(exif, bytes) else None,
         xmp=(xmp,) if isinstance(xmp, bytes) else (),
+        iptc=iptc if isinstance(iptc, bytes) else b"",
     )
     return replace(found, container=_dates_of_boxes(source)) if kind in ("HEIF", "AVIF") else found
 
@@ -91,7 +95,7 @@ def _in_jpeg(source: BinaryIO) -> Blocks:
     for marker, data in _segments(source):
         if marker == 0xE1 and data.startswith(_EXIF):
             exif += data if not exif else data[6:]
-        elif marker == 0xE1 and data.startswith(_XMP):
+        elif marker == 0xE1 and data[4 : len(_XMP)] == _XMP_END:
             xmp = xmp or data[len(_XMP) :]
         elif marker == 0xE1 and data.startswith(_MORE_XMP):
             head = len(_MORE_XMP)

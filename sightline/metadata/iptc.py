@@ -8,6 +8,7 @@ from typing import Final
 from sightline.metadata.said import Said
 from sightline.metadata.text import MAX_CAPTION, clean_text, decoded
 
+IPTC_RESOURCE: Final = 0x0404
 _UTF8: Final = b"\x1b%G"
 _MOST_RECORDS: Final = 10_000
 
@@ -31,7 +32,7 @@ def resources(data: bytes) -> dict[int, bytes]:
 def iptc_said(data: bytes) -> Said:
     """What IPTC records say. Bytes in resources of Photoshop are unpacked. Nothing raises."""
     if data[:4] == b"8BIM":
-        data = resources(data).get(0x0404, b"")
+        data = resources(data).get(IPTC_RESOURCE, b"")
     values: dict[int, list[bytes]] = {}
     is_utf8 = False
     for record, number, value in _records(data):

@@ -37,8 +37,9 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start >= len(data) - 3 and error.reason == "unexpected end of data":
-            return data[: error.start].decode("utf-8")
+        whole = data[: error.start]
+        if error.reason == "unexpected end of data" and not whole.isascii():
+            return whole.decode("utf-8")  # no other encoding looks like this by chance
     with contextlib.suppress(UnicodeDecodeError):
         return data.decode("cp1252")
     return data.decode("latin-1")

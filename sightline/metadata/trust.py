@@ -64,7 +64,8 @@ _FILLER: Final = re.compile(
     | digital\ (?:still\ )?camera
     | (?:minolta|konica|samsung|sony|lead|vivitar|hp|camera|image|photo|picture|jpeg|dsc|default)
     | sony\ dsc | exif[_ ]jpeg(?:_picture)? | jpeg[_ ]encoder.* | dcim [\\/] .* | dcf\ ?\d\.\d | <digimax.*> | <kenox.*>
-    | untitled | no\ (?:title|description|comment) | binary\ comment | created\ (?:with|by)\ (?:the\ )?gimp
+    | \{"shape":\ .*\} | untitled | no\ (?:title|description|comment) | binary\ comment
+    | created\ (?:with|by)\ (?:the\ )?gimp
     | (?:cof|dav|hdr|rhdr|mde|sdr|edf|nor|oznor|ozedf|fznor|ptr|gti|btf|rbt|maro|burst)
     """,
     re.I | re.X,

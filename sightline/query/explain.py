@@ -97,6 +97,10 @@ def _values(given: Filter) -> str:
             return _limits(given)
         case Real():
             return _limits(given)
+        case Near(kilometres=kilometres, name=name) if name:
+            from sightline.query.named_places import about_place  # it brings numpy
+
+            return f"{printed_number(kilometres)} km of {about_place(given)}"
         case Near(latitude, longitude, kilometres):
             place = f"{printed_number(latitude)}, {printed_number(longitude)}"
             return f"{printed_number(kilometres)} km of {place}"

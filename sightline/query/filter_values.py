@@ -13,7 +13,7 @@ from typing import Final, Literal
 from sightline.query.formatting import UNITS
 from sightline.query.keyboards import narrow
 from sightline.query.types import QueryError
-from store.tables.fact_table import FILTERS, ChoiceKey, NumberKey, RealKey, TextKey, WordKey, WrittenKey
+from store.tables.fact_table import FILTERS, ChoiceKey, NumberKey, PlaceKey, RealKey, TextKey, WordKey, WrittenKey
 from store.tables.filters import (
     Choice,
     Date,
@@ -24,6 +24,7 @@ from store.tables.filters import (
     Name,
     Near,
     Number,
+    Place,
     Real,
     Set,
     Tag,
@@ -87,13 +88,17 @@ def read_filter(key: str, values: Sequence[Value]) -> Filter:
             return Written(key, _texts(values))
         case TextKey():
             return Text(key, _texts(values))
+        case PlaceKey():
+            return Place(key, _texts(values))
         case ChoiceKey(choices=choices):
             return Choice(key, tuple(_listed_value(key, value, tuple(choices)) for value in values))
     match key:
         case Date.key:
             return _date(values)
         case Near.key:
-            return _near(values)
+            return _near(values) if _DEGREES.fullmatch(values[0].text) else _near_name(values)
+        case "place":
+            return Place(key, _texts(values))
         case Favourite.key:
             return Favourite(negated=one_of(key, values, ("yes", "no")) == "no")
     return _BY_NAMES[key](_texts(values))
@@ -145,12 +150,23 @@ def _texts(values: Sequence[Value]) -> tuple[str, ...]:
 def _near(values: Sequence[Value]) -> Filter:
     if len(values) != 3:
         raise QueryError(
-            f"near: takes three numbers, a latitude, a longitude and a distance in kilometres; {len(values)} "
-            f"{'is' if len(values) == 1 else 'are'} here. Write near:48.86,2.35,5 without spaces.",
+            "near: takes three numbers, a latitude, a longitude and a distance in kilometres, or the name of a place; "
+            f"{len(values)} {'is' if len(values) == 1 else 'are'} here. Write near:48.86,2.35,5 or near:kyoto,20 "
+            "without spaces.",
             start=values[0].start, end=values[-1].end,
         )  # fmt: skip
     latitude, longitude, kilometres = (_degrees(value) for value in values)
     return Near(latitude, longitude, kilometres)
+
+
+def _near_name(values: Sequence[Value]) -> Filter:
+    from sightline.query.named_places import UnknownPlace, near_name  # it brings numpy, which no other filter needs
+
+    try:
+        return near_name(_texts(values))
+    except UnknownPlace as error:
+        start, end = values[0].start, values[-1].end
+        raise QueryError(str(error), start=start, end=end, suggestion=error.suggestion) from None
 
 
 def _degrees(value: Value) -> float:

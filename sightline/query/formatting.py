@@ -101,6 +101,8 @@ def _printed_values(given: Filter) -> str:
             return f"{first}" if first == last else f"{first or ''}..{last or ''}"
         case Number() | Real():
             return printed_limits(given)
+        case Near(name=name, kilometres=kilometres) if name:
+            return f"{printed_value(name)},{printed_number(kilometres)}"
         case Near(latitude, longitude, kilometres):
             return ",".join(map(printed_number, (latitude, longitude, kilometres)))
         case Favourite():

@@ -1,4 +1,4 @@
-"""What keyboards write for the signs of the query language: other widths, dashes, spaces inside of numbers.
+"""What keyboards write for the signs of the query language: other widths, dashes, spaces in numbers.
 
 The grammar and `sightline.query.formatting` take their signs from here, so that what is printed reads back the same.
 In `grammar.lark` the names of `SIGNS`, between angle brackets, stand for them.
@@ -61,7 +61,7 @@ def in_any_width(names: Iterable[str]) -> str:
 
 
 def value_of(text: str) -> str:
-    """A number, a date or a range as the language writes it, of the value that was typed: `>=4000`, `2013-2014`."""
+    """A number, a date or a range without spaces, of the value that was typed: `>=4000`, `2013-2014`."""
     plain = "".join(narrow(text).split()).replace("...", "..")
     sign = plain[: len(plain) - len(plain.lstrip("<>="))]
     return _SAME_SIGN.get(sign, sign) + plain[len(sign) :]

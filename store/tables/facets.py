@@ -156,9 +156,22 @@ def _tags(connection: Connection, wanted: Mask) -> Counter[str]:
 
 
 def _words(connection: Connection, wanted: Mask) -> _Kinds:
-    having = "SELECT word_id, content_id FROM content_words"
-    words, contents = columns(connection, having, (), ("word_id", "content_id"))
-    counts = np.bincount(words[wanted[contents]])
+    others = np.flatnonzero(~wanted)
+    if len(others) <= FEW:
+        # Nearly all: SQLite counts all in a fifth of the time that reading them takes, and the others are taken off.
+        words, numbers = columns(
+            connection, "SELECT word_id, count(*) AS number FROM content_words GROUP BY word_id", (),
+            ("word_id", "number"),
+        )  # fmt: skip
+        of_others = "SELECT word_id AS id FROM content_words WHERE content_id IN (SELECT value FROM json_each(?))"
+        unwanted = column(connection, of_others, (json.dumps(others.tolist()),))
+        counts = np.zeros(int(words.max(initial=0)) + 1, np.int64)
+        counts[words] = numbers
+        counts -= np.bincount(unwanted, minlength=len(counts))
+    else:
+        having = "SELECT word_id, content_id FROM content_words"
+        words, contents = columns(connection, having, (), ("word_id", "content_id"))
+        counts = np.bincount(words[wanted[contents]])
     named = connection.exec_driver_sql(f"SELECT kind, name, id FROM words WHERE {_LEVELS}")
     return _by_kind((kind, name, int(counts[id_])) for kind, name, id_ in named if id_ < len(counts))
 

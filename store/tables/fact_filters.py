@@ -13,6 +13,7 @@ from store.tables.fact_table import (
     ChoiceKey,
     FilterKey,
     NumberKey,
+    PlaceKey,
     RealKey,
     TextKey,
     WordKey,
@@ -202,6 +203,34 @@ class Written:
                 raise ValueError(
                     f"{self.key} takes words, as in {self.row.example}; {abbreviated(name)} has no letter and no digit."
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """In one of these towns, regions or countries; see `store.places.names` for what is found by a name.
+
+    Attributes:
+        key: of a row of `fact_table.FILTERS`: "town", "region" or "country"; or "place" for any of the three, where
+            a comma stands before what the place lies in, as in "springfield, illinois".
+        names: one is enough.
+        negated: keep the others, and those that nobody knows where they were taken.
+
+    Raises:
+        ValueError: no fact of this key that is the name of a place, no name, or a blank one.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    negated: bool = False
+
+    @property
+    def column(self) -> str | None:
+        """The fact that it asks for; None for any of the three."""
+        return None if self.key == "place" else _row(self.key, PlaceKey, "place").column
+
+    def __post_init__(self) -> None:
+        _ = self.column
+        check_names(self.key, self.names)
 
 
 @dataclass(frozen=True, slots=True)

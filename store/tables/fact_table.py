@@ -182,6 +182,11 @@ class TextKey(FactKey):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceKey(FactKey):
+    """A name of a town, region or country, or another name that it has: `store.tables.filters.Place`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceKey(FactKey):
     """One of a few values, each with how it is explained: `store.tables.filters.Choice`."""
 
@@ -284,7 +289,18 @@ _ROWS: Final = (
         key="focal", column="focal", example="focal:85", meaning="with a focal length of {}", unit="mm", units="mm",
         meant=("length", "zoom"), takes="millimetres, as in focal:85, focal:>=200mm or focal:24..70",
     ),
-    FilterKey(key="near", example="near:48.86,2.35,5", meaning="taken within {}", meant=("place", "gps")),
+    FilterKey(key="place", example="place:kyoto", meaning="taken in {}", meant=("location", "where")),
+    PlaceKey(
+        key="country", column="country", example="country:japan", meaning="taken in the country {}", meant=("nation",),
+        facet=Facet("countries", "Countries", 32),
+    ),
+    PlaceKey(key="region", column="region", example="region:tuscany", meaning="taken in the region {}",
+             meant=("state", "province")),
+    PlaceKey(
+        key="town", column="town", example="town:kyoto", meaning="taken in the town {}", meant=("city", "village"),
+        facet=Facet("towns", "Towns", 34),
+    ),
+    FilterKey(key="near", example="near:kyoto,20", meaning="taken within {}", meant=("gps", "around")),
     FilterKey(key="tag", example="tag:best", meaning="tagged {}", facet=Facet("tags", "Tags", 20)),
     FilterKey(
         key="favourite", example="favourite:yes", meaning="among the favourites", meant=("star",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -29,6 +30,7 @@ from store.tables.filters import (
     Near,
     Number,
     PhotoFilter,
+    Place,
     Real,
     Set,
     Tag,
@@ -180,6 +182,10 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
         case Choice():
             where, values = _one_of(filter_.row.column, list(filter_.names))
             return column(connection, f"SELECT id FROM contents WHERE {where}", values)
+        case Place():
+            from store.tables.place_sql import place_query  # it brings numpy arrays of all the world's towns
+
+            return column(connection, *place_query(filter_, partial(distinct, connection, "contents")))
         case Near():
             return _near(connection, filter_)
         case Tag():

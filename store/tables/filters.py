@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
 
-from store.tables.fact_filters import Choice, Number, Real, Text, Word, Written
+from store.tables.fact_filters import Choice, Number, Place, Real, Text, Word, Written
 from store.tables.filter_checks import abbreviated, check_names
 
 __all__ = [
     "Choice", "ContentFilter", "Date", "Ext", "Favourite", "Filter", "Folder", "Name", "Near", "Number", "PhotoFilter",
-    "Real", "Set", "Tag", "Text", "Word", "Written", "abbreviated", "casefolded",
+    "Place", "Real", "Set", "Tag", "Text", "Word", "Written", "abbreviated", "casefolded",
 ]  # fmt: skip
 
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
@@ -79,9 +79,9 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """In a folder of one of these names, at any depth; `*` and `?` are wildcards, `\\*` and `\\?` the characters.
+    """In a folder of one of these names, at any depth.
 
-    "trips" is one name, "trips/2023" are consecutive ones.
+    `*` and `?` are wildcards, `\\*` and `\\?` the characters. "trips" is one name, "trips/2023" are consecutive ones.
 
     The root's own name counts as the first folder; what lies above the root does not count.
 
@@ -152,6 +152,7 @@ class Near:
         longitude: degrees, east positive, -180 to 180.
         kilometres: along the surface, more than 0.
         negated: keep what was taken farther away, or nobody knows where.
+        name: what the place was called, where it was asked for by name.
 
     Raises:
         ValueError: no such place, or no such distance.
@@ -162,6 +163,7 @@ class Near:
     longitude: float
     kilometres: float
     negated: bool = False
+    name: str = ""
 
     def __post_init__(self) -> None:
         # Written so that a NaN is refused too.
@@ -218,7 +220,7 @@ class Set:
 
 
 PhotoFilter = Folder | Name | Ext
-ContentFilter = Date | Text | Number | Real | Word | Written | Choice | Near | Tag | Favourite | Set
+ContentFilter = Date | Text | Number | Real | Word | Written | Choice | Place | Near | Tag | Favourite | Set
 Filter = PhotoFilter | ContentFilter
 
 

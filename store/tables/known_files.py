@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, bindparam, func, select
 
@@ -13,6 +13,16 @@ from store.tables.schema import Content, Failure, Photo, Vector
 
 # Well under SQLite's limit on bound values in one statement.
 CHUNK: Final = 500
+
+
+class IndexedFile(NamedTuple):
+    """A photo that is not missing: the hash of its content, and what its file looked like when it was read."""
+
+    path: bytes
+    hash: bytes
+    size: int
+    mtime_ns: int
+    ctime_ns: int | None
 
 
 class KnownFiles:
@@ -94,6 +104,17 @@ class KnownFiles:
             cursor: Any = connection.exec_driver_sql(query, (root_id,)).cursor
             yield from cursor
 
+    def indexed_files(self, root_id: int) -> Iterator[IndexedFile]:
+        """The photos of a root that are not missing, in byte order of paths. No transaction stays open meanwhile."""
+        last = b""
+        while True:
+            with self.engine.connect() as connection:
+                rows = connection.exec_driver_sql(_INDEXED, (root_id, last, CHUNK)).all()
+            if not rows:
+                return
+            yield from (IndexedFile(*row) for row in rows)
+            last = rows[-1][0]
+
     def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
         """The id of a content and whether it has a vector in the space; None where the content is unknown."""
         with self.engine.connect() as connection:
@@ -117,6 +138,10 @@ _BETWEEN: Final = tuple(
     FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
     for condition in ("", f" AND NOT {_IS_OLDER}")
 )
+
+_INDEXED: Final = """SELECT path, hash, photos.size, mtime_ns, ctime_ns
+    FROM photos JOIN contents ON contents.id = content_id
+    WHERE root_id = ? AND path > ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
 
 # Asked once for every file that is read: built once.
 _BY_HASH = select(

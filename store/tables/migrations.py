@@ -222,7 +222,7 @@ _SIXTH: Final = (
     ),
     *(
         f"CREATE INDEX ix_contents_{column} ON contents ({column}) WHERE {column} IS NOT NULL"
-        for column in ("iso", "aperture", "exposure", "focal", "label")
+        for column in ("iso", "aperture", "exposure", "focal", "label", "town", "region", "country")
     ),
     """CREATE TABLE words (
       id INTEGER NOT NULL,

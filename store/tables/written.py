@@ -30,7 +30,10 @@ _SEPARATOR: Final = "\n"
 
 
 def searchable(text: str) -> str:
-    """A text as the full-text index has it: of one width, casefolded, spaces around characters that are words."""
+    """A text as the full-text index has it.
+
+    Of one width (NFKC), casefolded, with spaces around characters that are words of their own.
+    """
     return _RUNNING.sub(r" \1 ", casefolded(unicodedata.normalize("NFKC", text)))
 
 

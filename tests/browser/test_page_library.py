@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -78,7 +79,8 @@ def test_the_page_lists_folders_models_disk_use_runs_and_failures(shown: AppTest
         assert part in text
     assert f"{COUNT} new, 1 unreadable" in text
     assert "zz _broken_ [x](y).jpg" in text and "the file is cut short" in text
-    assert buttons(shown) == ["Index again", "Index this folder", "Index all with it", "Verify"]
+    offered = ["Index again", "Index like this", "Index this folder", "Index all with it", "Verify"]
+    assert buttons(shown) == offered
     assert any("python -m indexer index" in code.value and "--prune" in code.value for code in shown.code)
 
 
@@ -126,6 +128,63 @@ def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
         run = services().runner.run
         assert run is not None
         assert (run.state, [each["added"] for each in run.results]) == ("done", [1])
+
+
+def test_a_folder_keeps_what_the_page_was_told_of_how_it_is_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    write_pictures(photos, 1, 5, (64, 48))
+    write_pictures(photos / ".hidden", 2, 6, (64, 48))
+    write_pictures(photos / "private", 3, 7, (64, 48))
+
+    def ended(app: AppTest) -> dict[str, Any]:
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None
+        assert run.state == "done", run.log
+        app.run()
+        return run.results[-1]
+
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        app.text_input(key="lib_folder").set_value(str(photos))
+        app.selectbox(key="add_space").set_value("demo")
+        app.checkbox(key="walk_added_hidden").set_value(True)
+        app.text_area(key="walk_added_exclude").set_value("private/\n")
+        next(button for button in app.button if button.label == "Index this folder").click().run()
+        assert ended(app)["added"] == 2 + 1
+        assert "hidden files too; without private/" in said(app)
+        next(button for button in app.button if button.label == "Index again").click().run()
+        assert ended(app)["unchanged"] == 2 + 1
+        next(box for box in app.checkbox if "hidden" in box.label and "added" not in str(box.key)).set_value(False)
+        next(area for area in app.text_area if "added" not in str(area.key)).set_value("")
+        next(button for button in app.button if button.label == "Index like this").click().run()
+        result = ended(app)
+        assert (result["added"], result["missing"]) == (3, 2)
+        assert "hidden files too" not in said(app)
+
+
+def test_a_folder_that_is_gone_is_forgotten_only_when_that_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    write_pictures(photos / "stays", 1, 5, (64, 48))
+    write_pictures(photos / "drive", 2, 6, (64, 48))
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        services().runner.index([photos], space="demo")
+        assert services().runner.wait(120)
+        shutil.rmtree(photos / "drive")
+        services().runner.index([photos], prune=True)
+        assert services().runner.wait(120)
+        app.run()
+        assert "2 missing files were not forgotten" in said(app)
+        assert f"{photos / 'drive'}: 2 files not forgotten, it is gone" in said(app)
+        next(button for button in app.button if "meant to be gone" in button.label).click().run()
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None
+        assert (run.state, run.results[-1]["forgotten"]) == ("done", 2)
 
 
 def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ from store.tables.filters import (
     Near,
     Number,
     PhotoFilter,
+    Place,
     Real,
     Set,
     Tag,
@@ -205,6 +206,9 @@ def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) 
             if facts.get("latitude") is None:
                 return False
             return apart((latitude, longitude), (facts["latitude"], facts["longitude"])) <= kilometres
+        case Place(key, names):
+            place = (facts.get("town"), facts.get("region"), facts.get("country"))
+            return any(place in NAMED[key, name] for name in names)
         case Tag(names):
             return not {casefolded(name) for name in names}.isdisjoint(casefolded(tag) for tag in picture.tags)
         case Favourite():
@@ -288,6 +292,23 @@ PLACES = (
     (-90.0, 12.0),
 )
 TAGS = ("best", "Été", "old")
+KOLN = ("Köln", "North Rhine-Westphalia", "Germany")
+NEW_YORK = ("New York City", "New York", "United States")
+YORK = ("York", "England", "United Kingdom")
+KYOTO = ("Kyoto", "Kyoto", "Japan")
+JAPAN = (None, None, "Japan")
+# As people and programs write it into files.
+WRITTEN = ("Kyōto-shi", None, "Japon")
+NAMED: dict[tuple[str, str], set[tuple[str | None, ...]]] = {
+    ("town", "köln"): {KOLN}, ("town", "COLOGNE"): {KOLN}, ("town", "york"): {YORK}, ("town", "new york"): {NEW_YORK},
+    ("town", "kyoto"): {KYOTO, WRITTEN}, ("region", "new york"): {NEW_YORK}, ("region", "nrw"): set(),
+    ("country", "usa"): {NEW_YORK}, ("country", "united"): {NEW_YORK, YORK}, ("country", "de"): {KOLN},
+    ("country", "japan"): {KYOTO, JAPAN, WRITTEN}, ("place", "york"): {YORK}, ("place", "new york"): {NEW_YORK},
+    ("place", "日本"): {KYOTO, JAPAN, WRITTEN}, ("place", "kyoto, japan"): {KYOTO, WRITTEN},
+    ("place", "kyoto, usa"): set(), ("place", "york,england"): {YORK}, ("place", "atlantis"): set(),
+    ("place", "de"): set(), ("place", ","): set(),
+}  # fmt: skip
+"""Which of these each filter finds."""
 KEYWORDS = ("Places|USA|New York", "new york", "Été", "sea", "a*b", "sea|Deep", "C\\d")
 PEOPLE = ("Ann", "ann lee", "Zoë")
 TEXTS = ("A red Boat", "Größe, red-hot", "invoice 2023", "été à la mer", "\uff32\uff25\uff24")
@@ -312,9 +333,14 @@ facts = st.fixed_dictionaries(
     },
 )
 placed = st.builds(
-    lambda known, place: known | ({} if place is None else {"latitude": place[0], "longitude": place[1]}),
+    lambda known, place, names: (
+        known
+        | ({} if place is None else {"latitude": place[0], "longitude": place[1]})
+        | dict(zip(("town", "region", "country"), names, strict=False))
+    ),
     facts,
     st.none() | st.sampled_from(PLACES),
+    st.sampled_from([(), KOLN, NEW_YORK, YORK, KYOTO, JAPAN, WRITTEN]),
 )
 paths = st.builds("{}{}{}".format, *(st.sampled_from(parts) for parts in (FOLDERS, NAMES, EXTS)))
 pictures = st.lists(
@@ -404,6 +430,9 @@ filters: st.SearchStrategy[list[Filter]] = st.lists(
             st.sampled_from([1, 15, 50, 9000]),
             yes,
         ),
+        st.sampled_from(list(NAMED)).flatmap(
+            lambda one: st.builds(Place, st.just(one[0]), some_of(*(name for key, name in NAMED if key == one[0])), yes)
+        ),
         st.builds(Tag, some_of("BEST", "ÉTÉ", "new"), yes),
         st.builds(Favourite, yes),
         st.builds(Set, some_of(*CHOSEN), yes),
@@ -467,7 +496,13 @@ def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted
                     assert len(np.intersect1d(ids, catalog.matching([filter_of(name)]))) == count
             assert sum(count for _, count in facets["shapes"]) == len(ids)
             assert facets.favourites == len(np.intersect1d(ids, catalog.matching([Favourite()])))
-            for kind, fact in (("lenses", lens), ("cameras", camera), ("labels", label)):
+            for kind, fact in (
+                ("lenses", lens),
+                ("cameras", camera),
+                ("labels", label),
+                ("towns", town),
+                ("countries", country),
+            ):
                 every = Counter(fact(row.facts) for row in catalog.photos(ids.tolist()).values())
                 del every[""]
                 assert dict(facets[kind]) == every
@@ -475,6 +510,14 @@ def test_orders_and_facets_agree_with_what_is_shown(drawn: list[Picture], wanted
             named = {ext_of(picture.path) for picture in there} - {""}
             spelt = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
             assert {name for name, _ in facets["exts"]} == {spelt.get(ext, ext) for ext in named}
+
+
+def town(facts: Mapping[str, Any]) -> str:
+    return facts["town"] or ""
+
+
+def country(facts: Mapping[str, Any]) -> str:
+    return facts["country"] or ""
 
 
 def ext_of(path: str) -> str:

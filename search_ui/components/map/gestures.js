@@ -132,7 +132,7 @@ class Gestures {
       more++
     })
     const others = more > 0 && !this.thumbs.has(found) ? `${NUMBER.format(more)} more here` : ""
-    const about = [facts.date, group, others].filter(Boolean).join(" · ")
+    const about = [facts.date, facts.place, group, others].filter(Boolean).join(" · ")
     this.card.replaceChildren(image, make("div", "title", {}, facts.name), make("div", "about", {}, about))
     this.card.classList.add("shown")
   }
