@@ -31,7 +31,9 @@ def _codec() -> Any:
     try:
         return import_module("pylibjxl")
     except ImportError as error:
-        raise DecodeError("open", "it is a JPEG XL file. To have it read: pip install 'sightline[jxl]'") from error
+        raise DecodeError(
+            "open", "it is a JPEG XL file. To have it read: pip install 'sightline[jxl]', then index with --rescan"
+        ) from error
 
 
 @cache

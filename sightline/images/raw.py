@@ -132,7 +132,9 @@ def _develop(
     except ImportError as error:
         inside = f"the picture inside has only {best.width}x{best.height} pixels" if best else "it has no preview"
         raise DecodeError(
-            "open", f"it is a RAW file ({raw.format}), and {inside}. To have it read: pip install 'sightline[raw]'"
+            "open",
+            f"it is a RAW file ({raw.format}), and {inside}. "
+            "To have it read: pip install 'sightline[raw]', then index with --rescan",
         ) from error
     source.seek(0)
     try:

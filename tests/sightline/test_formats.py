@@ -158,7 +158,9 @@ except DecodeError as error:
 """
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.jxl")], capture_output=True, text=True,
                          check=True, cwd=ROOT)  # fmt: skip
-    assert run.stdout == "it is a JPEG XL file. To have it read: pip install 'sightline[jxl]'\n"
+    assert (
+        run.stdout == "it is a JPEG XL file. To have it read: pip install 'sightline[jxl]', then index with --rescan\n"
+    )
 
 
 # -- Netpbm ---------------------------------------------------------------------------------------------------------

@@ -206,5 +206,5 @@ except DecodeError as error:
     assert large == "DNG"
     assert small == (
         "it is a RAW file (DNG), and the picture inside has only 64x48 pixels. "
-        "To have it read: pip install 'sightline[raw]'"
+        "To have it read: pip install 'sightline[raw]', then index with --rescan"
     )
