@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.exclusions import as_meant
-from indexer.walk import Unreadable, WalkCounts, walk
+from indexer.walk import Unreadable, WalkCounts, is_passed_over, walk
 from store.errors import RootUnavailableError, SightlineError
+from store.library import DATABASE
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog, RootState
 from store.walk_options import WalkChoice, WalkOptions
@@ -65,6 +66,9 @@ def find_targets(
         if root not in options:
             options[root] = known.options if known else WalkOptions(parts=_parts(root, inside))
         options[root] = options[root].chosen(_for_folder(choice, path, resolved), prefix)
+        if prefix and is_passed_over(root, prefix, options[root]):
+            # It is asked for: the next run of the root is to come by it, too.
+            options[root] = options[root].chosen(WalkChoice(exclude=()), prefix)
         _refuse_if_emptied(Target(root, prefix, known, options[root]), catalog, skip)
         for inner in inside:
             # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.
@@ -72,6 +76,12 @@ def find_targets(
             _refuse_if_emptied(Target(to_path(inner.path), b"", inner, inner.options), catalog, skip)
         places[root, prefix] = known
     return [Target(root, prefix, known, options[root]) for (root, prefix), known in places.items()]
+
+
+def check_before_creating(folders: Sequence[Path], library: Path, choice: WalkChoice) -> None:
+    """Check the folders first: a mistyped one must not leave an empty library behind."""
+    if not (library / DATABASE).exists():
+        find_targets(folders, None, choice, [library])
 
 
 def _parts(root: Path, inside: Sequence[RootState]) -> dict[bytes, WalkChoice]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
-from indexer.sidecars import ENDING, with_sidecars
+from indexer.sidecars import ENDING, Walked, with_sidecars
 from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
@@ -33,7 +33,7 @@ _HAS_INODES = os.name != "nt"  # Windows tells them of open files only
 
 
 class WalkedFile(NamedTuple):
-    """A regular file that may be a picture: its path relative to the root as bytes, and what it looks like.
+    """A regular file that may be a picture: its path from the root as bytes, and what it looks like.
 
     `sidecars` are its XMP sidecars, see `indexer.sidecars`; `inode` is None where a listing of a folder gives none.
     """
@@ -44,10 +44,6 @@ class WalkedFile(NamedTuple):
     inode: int | None
     ctime_ns: int
     sidecars: bytes | None
-
-
-Walked = tuple[bytes, int, int, int | None, int, bytes | None]
-"""The fields of a `WalkedFile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +183,22 @@ def walk_folders(
             counts.matched |= scope.exclusions.matched
 
 
+def is_passed_over(root: Path, prefix: bytes, options: WalkOptions) -> bool:
+    """Whether a walk of `root` would not come to the folder `prefix` in it, a path that ends with a slash."""
+    below = b""
+    for name in prefix.rstrip(b"/").split(b"/"):
+        here = options.at(below)
+        exclusions = Exclusions(options.patterns_at(below))
+        is_left_out = exclusions.leave_out(below + name, name, is_folder=True) or (name[0] == _DOT and not here.hidden)
+        around = to_bytes(to_path(to_bytes(root), below))
+        below += name + b"/"
+        if below in options.parts:
+            continue
+        if is_left_out or (not here.caches and is_other_programs_folder(around, name)):
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """A folder of the root, by its path with a slash at the end, and what is passed over in it."""
@@ -231,7 +243,7 @@ def _between(files: list[Walked], folders: list[tuple[bytes, Path]], device: int
 def _look(
     entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: _Scope, counts: WalkCounts
 ) -> Walked | Unreadable | Path | None:
-    """One entry: a file that may be a picture, or a sidecar, a folder to go into, a failure, or nothing of interest.
+    """One entry: a possible picture, a sidecar, a folder to go into, a failure, or nothing.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
     """

@@ -264,7 +264,7 @@ class Library:
         return Records(photo_records(store, [found[id] for id in ids if id in found]), {"query": str(wanted)})
 
     def thumbnail(self, id: int) -> bytes:
-        """Return a picture as a small JPEG, at most 512 px, upright.
+        """Return a picture as a small JPEG, upright: at most 512 px, beyond 3:1 170 px of the shorter side.
 
         Raises:
             QueryError: there is no such picture, or neither a thumbnail nor its file can be read.

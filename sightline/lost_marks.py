@@ -14,7 +14,7 @@ def in_words(losses: Losses) -> str:
             (losses.tagged, ("picture with tags", "pictures with tags")),
             (losses.favourites, ("favourite",)),
             (losses.set_aside, ("photo set aside", "photos set aside")),
-            (losses.selected, ("picture of a saved selection", "pictures of saved selections")),
+            (losses.selected, ("picture of a saved search", "pictures of saved searches")),
         )
         if number
     ]

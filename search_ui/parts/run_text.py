@@ -81,7 +81,7 @@ def summary(of: Mapping[str, Any]) -> str:
     if of.get("caches"):
         text += f". {count(sum(of['caches'].values()), 'folder')} of other programs, bins and caches, left out"
     if of.get("unmatched"):
-        text += f". Nothing is called {', '.join(of['unmatched'])}, which was to be left out"
+        text += f". Left nothing out: {', '.join(of['unmatched'])}"
     return text
 
 

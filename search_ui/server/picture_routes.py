@@ -60,7 +60,7 @@ def _preview(request: Request) -> Response:
 
 
 def _tile(request: Request) -> Response:
-    """GET /tile/HASH/SCALE/COLUMN-ROW.jpg: a part of the picture as it is in its file; see `sightline.media.tiles`."""
+    """GET /tile/HASH/SCALE/COLUMN-ROW.jpg: a part as it is in the file; see `sightline.media.tiles`."""
     match = re.fullmatch(r"([0-9a-f]{64})/([1-9][0-9]?)/(0|[1-9][0-9]{0,5})-(0|[1-9][0-9]{0,5})\.jpg", _rest(request))
     if match is None:
         return _not_found()

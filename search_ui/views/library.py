@@ -297,7 +297,8 @@ def _forgets(library: Library, roots: Sequence[RootState]) -> str:
         text += "library, marks-before-DATE.json, which `import-marks` reads. "
     else:
         text += "No tag, favourite or other mark is lost. "
-    return text + "The folders are checked first: files that are back by then stay."
+    text += "The folders are checked first: files that are back by then stay, and so do those of folders in them that "
+    return text + "are gone or empty as a whole, which may be a drive's."
 
 
 def _confirm(yes: bool) -> None:

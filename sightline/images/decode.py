@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
 from sightline.images import jpeg, raw
+from sightline.images.budget import PixelBudget, pixels_held
 from sightline.images.dominant_colour import dominant
-from sightline.images.errors import DecodeError, TooLargeError, explained
+from sightline.images.errors import DecodeError, TooLargeError, UnsupportedError, explained
 from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, without_rest
 from sightline.images.scaling import (
     PREVIEW_LEAST,
@@ -80,21 +81,29 @@ class Whole:
 
 def decode(
     source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS,
-    gpu: GpuJpegDecoder | None = None, beside: Beside = NOTHING_BESIDE,
+    gpu: GpuJpegDecoder | None = None, beside: Beside = NOTHING_BESIDE, budget: PixelBudget | None = None,
 ) -> Decoded:  # fmt: skip
     """Decode one picture, shrunk as far as its use allows.
 
     `source` is open, binary and seekable; it is read, and left open. The shorter side of the pixels keeps at least
     2 * `need` px where the original has them, and with a thumbnail both sides at least those of it. Twice the model's
     input, because shrinking by DCT to that leaves at least 52 dB to the full path (to once it: 25 to 43 dB). With
-    `gpu`, of whose `cores` the caller holds one, a JPEG may be decoded on a GPU.
+    `gpu`, of whose `cores` the caller holds one, a JPEG may be decoded on a GPU. With `budget` it waits for its turn.
 
     Safe to call from many threads. Raises DecodeError, and nothing else, for a file that cannot be shown in full.
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    return _tried(source, max_pixels, lambda image, file: _decode(image, file, source, need, thumbnail, gpu, beside),
-                  beside)  # fmt: skip
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> Decoded:
+        scale = decode_scale(image.size, need, thumbnail)
+        # Who decodes on a GPU waits for a core meanwhile, which another who waits for the budget may have.
+        if budget is None or (gpu is not None and image.format in ("JPEG", "MPO")):
+            return _decode(image, file, source, scale, thumbnail, gpu, beside)
+        with budget.hold(pixels_held(image, scale)):
+            return _decode(image, file, source, scale, thumbnail, gpu, beside)
+
+    return _tried(source, max_pixels, make, beside)
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
@@ -173,7 +182,8 @@ def _tried(
         return work(image, file)
     except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into
         problem, cause = _problem(error, image, file), error
-    if not isinstance(cause, MemoryError | TooLargeError) and problem.stage != "read" and file is source:
+    is_final = isinstance(problem, TooLargeError | UnsupportedError) or isinstance(cause, MemoryError)
+    if not is_final and problem.stage != "read" and file is source:
         bare = without_rest(source, image is not None)
         if bare is not None:
             image = None
@@ -190,12 +200,12 @@ def _problem(error: Exception, image: ImageFile.ImageFile | None, source: Binary
 
 
 def _decode(
-    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
+    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, scale: int, thumbnail: bool,
     gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
     """Decode what was opened from `file`; the facts are those of `source`, which it may be a part of."""
     size, facts = image.size, _facts(image, file, source, beside)
-    pixels, remark = stored(image, file, decode_scale(size, need, thumbnail), facts.orientation, gpu)
+    pixels, remark = stored(image, file, scale, facts.orientation, gpu)
     pixels = turned(pixels, _turn(facts, file))
     original = file.upright(size) if isinstance(file, raw.Rendered) else (facts.height, facts.width)
     if not thumbnail:

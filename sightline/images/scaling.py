@@ -1,4 +1,4 @@
-"""Sizes: at which a picture is decoded, small but large enough for its use, and of what is shown on screens."""
+"""Sizes: at which a picture is decoded, small but large enough, and at which it is shown on screens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thumbnails and previews of contents, made again from their photos where they are missing or too small."""
+"""Thumbnails and previews of contents, made again from their photos where missing or too small."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thum
 
 
 def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
-    """Return the thumbnail (JPEG, see `screen_size`) of a content; None if missing and no photo is readable."""
+    """Return the thumbnail (a JPEG) of a content; None if missing and no photo is readable."""
 
     def is_good(data: bytes | None) -> bool:
         return data is not None and not _is_sliver(library, content_hash, data, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
@@ -28,7 +28,7 @@ def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
 
 
 def preview(library: Library, content_hash: bytes) -> bytes | None:
-    """Return the preview (JPEG, see `screen_size`) of a content; None if missing and no photo is readable."""
+    """Return the preview (a JPEG) of a content; None if missing and no photo is readable."""
 
     def is_good(data: bytes | None) -> bool:
         return data is not None and not _is_sliver(library, content_hash, data, PREVIEW_SIDE, PREVIEW_LEAST)
@@ -54,7 +54,7 @@ def _kept(
 
 
 def _is_sliver(library: Library, content_hash: bytes, data: bytes, side: int, least: int) -> bool:
-    """Whether a picture was made by versions up to 0.2, which let the shorter side of a strip become a few pixels."""
+    """Whether a version up to 0.2 made it, which let the shorter side of a strip become a few pixels."""
     from sightline.images.jpeg import size_of
 
     shorter, longer = sorted(size_of(data))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.images.scaling import rounded_size
+from sightline.images.scaling import power_of_two, rounded_size
 from sightline.media.derived import DECODES, original_bytes
 from sightline.models.memory import give_back
 from store.errors import SightlineError
@@ -50,7 +50,7 @@ class BusyError(SightlineError):
 
 
 class Held:
-    """Decoded pictures, those used last: at most `limit_bytes`, dropped `seconds` after the last use of any.
+    """Decoded pictures, those used last: at most `limit_bytes`, dropped `seconds` after the last use.
 
     One is decoded at a time, after room was made for that. Safe for use from several threads.
     """
@@ -172,7 +172,7 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
     if not (0 <= left < width and 0 <= top < height):
         return None
     making = _DECODING * size[0] * size[1]
-    whole = _held.get((content_hash, scale), making, lambda: _decode(library, content_hash, scale))
+    whole = _held.get((content_hash, scale), making, lambda: _decode(library, content_hash, scale, width))
     if whole is None:
         return None
     box = left, top, min(left + SIDE + OVERLAP, width), min(top + SIDE + OVERLAP, height)
@@ -182,18 +182,24 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
     return encoded(part, _QUALITY, "444")
 
 
-def _decode(library: Library, content_hash: bytes, scale: int) -> Whole | None:
+def _decode(library: Library, content_hash: bytes, scale: int, width: int) -> Whole | None:
+    """The picture at 1 / `scale`; `width` is what it should have then, px."""
     from sightline.images.decode import DecodeError, whole
 
     original = original_bytes(library, content_hash)
+    if original is None:
+        return None
     try:
-        return None if original is None else whole(io.BytesIO(original), scale)
+        made = whole(io.BytesIO(original), scale)
+        least = power_of_two(round(scale * made.pixels.shape[1] / width))
+        # A RAW may hold only a preview that is smaller already.
+        return made if least == scale else whole(io.BytesIO(original), least)
     except DecodeError:
         return None
 
 
 def _part(pixels: NDArray[np.uint8], size: tuple[int, int], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """A part of a picture that should have `size`. It has less where a RAW file holds only a smaller preview."""
+    """A part of a picture that should have `size`; it has less where a RAW holds only a small preview."""
     (height, width, _), (left, top, right, bottom) = pixels.shape, box
     if (width, height) == size:
         return pixels[top:bottom, left:right]

@@ -77,7 +77,7 @@ def blocks_of(kind: str, source: BinaryIO, info: Mapping[str, Any]) -> Blocks:
 
 def exif_in(data: bytes) -> Exif | None:
     """EXIF in a block, with or without its mark."""
-    found = tiff.in_bytes(data)
+    found = tiff.in_bytes(data) if data else None
     return None if found is None else Exif.of(found)
 
 

@@ -37,7 +37,10 @@ class Exif:
     def of(cls, tiff: Tiff) -> Exif:
         """The directories of a TIFF, from the first one on."""
         main = tiff.directory(tiff.first)
-        return cls(main, main.inner(0x8769), main.inner(0x8825))
+        details = main.inner(0x8769)
+        gps = main.inner(0x8825) if 0x8825 in main.entries else details.inner(0x8825)
+        # TIFF/EP (ISO 12234-2), and the RAW files that follow it, have tags of the Exif directory in the main one.
+        return cls(main, Directory(tiff, {**main.entries, **details.entries}), gps)
 
     @property
     def orientation(self) -> int | None:

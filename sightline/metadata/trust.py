@@ -73,10 +73,12 @@ _FILLER: Final = re.compile(
 
 
 def chosen(sources: Mapping[str, list[Said]], name_date: Date | None) -> dict[str, Any]:
-    """The facts that sources say together, by the names of `Facts`.
+    """The facts that sources say together, by the names of `Facts`; none where there is no source.
 
     `sources` are by the names in `ORDER`; of sidecars there may be several. `name_date` is that of the file's name.
     """
+    if not sources and name_date is None:
+        return {}
 
     def first(fact: str, attribute: str = "") -> Any:
         values = (getattr(said, attribute or fact) for said in _of(sources, fact))

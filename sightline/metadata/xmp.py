@@ -122,13 +122,13 @@ class _Reader:
             self._prefixes = {**self._prefixes, **declared}
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._passed:
+            self._passed += 1
+            return
         self._elements += 1
         if len(self._scopes) >= _DEEPEST or self._elements > _MOST_ELEMENTS:
             raise _Refused
         self._declare(attributes)
-        if self._passed:
-            self._passed += 1
-            return
         name = self._name(name)
         if self._open:
             self._open.append(_Element(name, {self._name(key): value for key, value in attributes.items()}))
@@ -148,9 +148,12 @@ class _Reader:
                     self.properties.setdefault(wanted, value)
 
     def _end(self, _: str) -> None:
+        if self._passed > 1:
+            self._passed -= 1
+            return
         self._prefixes = self._scopes.pop()
         if self._passed:
-            self._passed -= 1
+            self._passed = 0
         elif self._open:
             done = self._open.pop()
             if self._open:

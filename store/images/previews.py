@@ -22,7 +22,7 @@ _MEASURED_EACH: Final = 0.05
 
 
 class Previews:
-    """JPEG files of at most 1600 px under `folder`, laid out as in `Thumbnails`, within `limit_bytes`.
+    """JPEG files under `folder`, laid out as in `Thumbnails`, within `limit_bytes`.
 
     Several processes may share the folder: each may pass the limit by a twentieth before it looks. The time of a file
     is when it was last read here. Safe for use from several threads.

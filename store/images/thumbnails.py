@@ -8,7 +8,7 @@ from store.files import replace_file
 
 
 class Thumbnails:
-    """JPEG files of at most 512 px under `folder`, in 256 sub-folders by the first byte of the hash."""
+    """Small JPEG files under `folder`, in 256 sub-folders by the first byte of the hash."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

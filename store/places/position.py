@@ -26,7 +26,7 @@ _ANTARCTIC: Final = -60.0
 _ALMOST_180, _ALMOST_90 = 179.9999999, 89.9999999
 _KILOMETRES: Final = 111.195  # a degree on a globe of the radius in store.tables.geo
 # Distances are divided by this power of the population, and of so many people more.
-_POWER: Final = 0.25
+_POWER: Final = 0.15
 _PEOPLE: Final = 500.0
 
 

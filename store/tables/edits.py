@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from store.tables import id_sets
 from store.tables.known_files import CHUNK
+from store.tables.liked_pictures import follow, liked
 
 MARKED: Final = (
     "(EXISTS (SELECT 1 FROM content_tags WHERE content_id = contents.id) "
@@ -23,7 +24,7 @@ MARKED: Final = (
 """Whether a row of `contents` has tags or is a favourite, in SQL."""
 
 _IDS: Final = "(SELECT value FROM json_each(?))"
-_HELD: Final = "EXISTS (SELECT 1 FROM photos WHERE content_id = contents.id)"
+_IS_HELD: Final = "EXISTS (SELECT 1 FROM photos WHERE content_id = contents.id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def formers(engine: Engine, root_id: int, paths: Sequence[bytes]) -> dict[bytes,
                 f"WHERE root_id = ? AND path IN ({', '.join('?' * len(chunk))}) ORDER BY contents.id DESC"
             )
             rows = connection.exec_driver_sql(query, (root_id, *chunk)).all()
-            chosen = id_sets.members(connection, [row[1] for row in rows]) if rows else set()
+            chosen = (id_sets.members(connection, [row[1] for row in rows]) | liked(connection)) if rows else set()
             for path, id_, hash_, is_marked in rows:
                 if is_marked or id_ in chosen:
                     found.setdefault(path, []).append(Former(id_, hash_))
@@ -85,56 +86,71 @@ def formers(engine: Engine, root_id: int, paths: Sequence[bytes]) -> dict[bytes,
 
 def apply(connection: Connection, edits: Sequence[Edit]) -> Outcome:
     """Carry marks on, or note that they were left, once the photos hold their new contents."""
-    carried = sum(_carry(connection, edit.photo_id, old, edit.new) for edit in edits for old in edit.same)
-    for edit in edits:  # what is there again has its marks
-        _let_go(connection, edit.photo_id, edit.new)
-    left = sum(_leave(connection, edit.photo_id, edit.old) for edit in edits if edit.old not in edit.same)
-    if carried:
+    # What is there again has its marks.
+    _let_go(connection, [(edit.photo_id, edit.new) for edit in edits])
+    pairs = [(old, edit.new) for edit in edits for old in edit.same]
+    changed = [edit for edit in edits if edit.old not in edit.same]
+    held = _held(connection, [*(old for old, _ in pairs), *(edit.old for edit in changed)])
+    carried = _carry(connection, pairs, held)
+    _let_go(connection, [(edit.photo_id, old) for edit in edits for old in edit.same])
+    orphans = [edit for edit in changed if edit.old not in held]
+    with_marks = marked(connection, [edit.old for edit in orphans]) if orphans else set()
+    left = [(edit.photo_id, edit.old) for edit in orphans if edit.old in with_marks]
+    _each(connection, "INSERT OR IGNORE INTO left_marks (photo_id, content_id) VALUES (?, ?)", left)
+    return Outcome(carried, len(left))
+
+
+def _carry(connection: Connection, pairs: Sequence[tuple[int, int]], held: set[int]) -> int:
+    """Give contents the marks of others, which keep them while a photo holds them; returns how many had any."""
+    if not pairs:
+        return 0
+    had = _give(connection, pairs)
+    gone = {old for old, _ in pairs} - held
+    likes = liked(connection)
+    for old, new in pairs:
+        if old in gone and old in likes:
+            follow(connection, old, new)
+            had.add(old)
+    _take(connection, gone)
+    if had:
         connection.exec_driver_sql("UPDATE library SET marks_generation = marks_generation + 1")
-    return Outcome(carried, left)
+    return sum(old in had for old, _ in pairs)
 
 
-def _carry(connection: Connection, photo_id: int, old: int, new: int) -> int:
-    """Give a content the marks of another, which keeps them while a photo holds it; 1 if it had any."""
-    changed = _give(connection, old, new)
-    if not _is_held(connection, old):
-        _take(connection, old)
-    _let_go(connection, photo_id, old)
-    return changed > 0
-
-
-def _give(connection: Connection, old: int, new: int) -> int:
-    """Copy the marks of a content to another; returns how many it did not have."""
+def _give(connection: Connection, pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """Copy the marks of contents to others, (old, new); returns those that had any."""
+    olds = [old for old, _ in pairs]
+    query = f"SELECT id FROM contents WHERE id IN {_IDS} AND {MARKED}"
+    had = set(connection.exec_driver_sql(query, (json.dumps(olds),)).scalars())
+    rows = [(new, old) for old, new in pairs if old in had]
     tags = "INSERT OR IGNORE INTO content_tags (tag_id, content_id) SELECT tag_id, ? FROM content_tags"
     favourite = "INSERT OR IGNORE INTO favourites (content_id) SELECT ? FROM favourites"
-    changed = id_sets.add_beside(connection, old, new)
     for statement in (tags, favourite):
-        changed += connection.exec_driver_sql(f"{statement} WHERE content_id = ?", (new, old)).rowcount
-    return changed
+        _each(connection, f"{statement} WHERE content_id = ?", rows)
+    return had | id_sets.add_beside(connection, pairs)
 
 
-def _take(connection: Connection, content_id: int) -> None:
-    """Delete the marks of a content."""
-    id_sets.remove(connection, content_id)
+def _take(connection: Connection, content_ids: set[int]) -> None:
+    """Delete the marks of contents."""
+    id_sets.remove(connection, content_ids)
+    rows = [(id_,) for id_ in content_ids]
     for table in ("content_tags", "favourites", "left_marks"):
-        connection.exec_driver_sql(f"DELETE FROM {table} WHERE content_id = ?", (content_id,))
+        _each(connection, f"DELETE FROM {table} WHERE content_id = ?", rows)
 
 
-def _leave(connection: Connection, photo_id: int, old: int) -> int:
-    """Note that marks stayed with a content that no photo holds any more; whether there were any."""
-    if _is_held(connection, old) or not marked(connection, [old]):
-        return 0
-    connection.exec_driver_sql("INSERT OR IGNORE INTO left_marks (photo_id, content_id) VALUES (?, ?)", (photo_id, old))
-    return 1
+def _let_go(connection: Connection, rows: Sequence[tuple[int, int]]) -> None:
+    _each(connection, "DELETE FROM left_marks WHERE photo_id = ? AND content_id = ?", rows)
 
 
-def _let_go(connection: Connection, photo_id: int, content_id: int) -> None:
-    connection.exec_driver_sql("DELETE FROM left_marks WHERE photo_id = ? AND content_id = ?", (photo_id, content_id))
+def _each(connection: Connection, statement: str, rows: Sequence[tuple[int, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, list(rows))
 
 
-def _is_held(connection: Connection, content_id: int) -> bool:
-    query = "SELECT 1 FROM photos WHERE content_id = ? LIMIT 1"
-    return connection.exec_driver_sql(query, (content_id,)).first() is not None
+def _held(connection: Connection, content_ids: Sequence[int]) -> set[int]:
+    """Which of these contents a photo holds, present or missing."""
+    query = f"SELECT DISTINCT content_id FROM photos WHERE content_id IN {_IDS}"
+    return set(connection.exec_driver_sql(query, (json.dumps(content_ids),)).scalars())
 
 
 def marked(connection: Connection, ids: Iterable[int]) -> set[int]:
@@ -190,7 +206,7 @@ def left(connection: Connection) -> list[LeftMarks]:
         EXISTS (SELECT 1 FROM favourites WHERE content_id = contents.id)
       FROM contents LEFT JOIN left_marks ON left_marks.content_id = contents.id
       LEFT JOIN photos ON photos.id = left_marks.photo_id LEFT JOIN roots ON roots.id = photos.root_id
-      WHERE photo_count = 0 AND NOT {_HELD} AND ({MARKED} OR contents.id IN {_IDS})
+      WHERE photo_count = 0 AND NOT {_IS_HELD} AND ({MARKED} OR contents.id IN {_IDS})
       ORDER BY roots.path, photos.path, contents.id"""
     rows = connection.exec_driver_sql(query, (json.dumps(list(chosen)),)).all()
     tags = _tags(connection, [row[0] for row in rows])
@@ -214,14 +230,14 @@ def _tags(connection: Connection, ids: Sequence[int]) -> Mapping[int, tuple[str,
 def move_left(connection: Connection, wanted: Sequence[LeftMarks]) -> int:
     """Give what is now at the paths the marks that were left there; returns how many pictures left them."""
     pairs = [(each.content_id, each.now) for each in wanted if each.now is not None]
+    _give(connection, pairs)
     for old, new in pairs:
-        _give(connection, old, new)
+        follow(connection, old, new)
     return drop_left(connection, [old for old, _ in pairs])
 
 
 def drop_left(connection: Connection, content_ids: Iterable[int]) -> int:
     """Delete the marks of these contents; returns how many they are."""
     ids = set(content_ids)
-    for id_ in ids:
-        _take(connection, id_)
+    _take(connection, ids)
     return len(ids)

@@ -8,7 +8,7 @@ old one under the same name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -98,28 +98,29 @@ def members(connection: Connection, ids: Sequence[int]) -> set[int]:
     return found
 
 
-def add_beside(connection: Connection, content_id: int, new: int) -> int:
-    """Put a content into every set that another one is in; returns how many it was not in."""
-    changed = 0
-    for set_id, ids in _with(connection, content_id):
-        if new not in ids:
-            put(connection, set_id, np.append(ids, new))
-            changed += 1
-    return changed
+def add_beside(connection: Connection, pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """Put contents into every set that others are in, (other, content); returns the others that are in any."""
+    found = set[int]()
+    for set_id, ids in _with(connection, [old for old, _ in pairs]):
+        in_it = set(np.intersect1d(ids, [old for old, _ in pairs]).tolist())
+        put(connection, set_id, np.append(ids, [new for old, new in pairs if old in in_it]))
+        found |= in_it
+    return found
 
 
-def remove(connection: Connection, content_id: int) -> None:
-    """Take a content out of every set; one that has nothing left goes."""
-    for set_id, ids in _with(connection, content_id):
-        put(connection, set_id, ids[ids != content_id])
+def remove(connection: Connection, content_ids: Collection[int]) -> None:
+    """Take contents out of every set; one that has nothing left goes."""
+    for set_id, ids in _with(connection, content_ids):
+        put(connection, set_id, np.setdiff1d(ids, list(content_ids)))
     connection.exec_driver_sql("DELETE FROM sets WHERE length(ids) = 0")
 
 
-def _with(connection: Connection, content_id: int) -> list[tuple[int, Ids]]:
-    """The sets that a content is in: their row and ids."""
+def _with(connection: Connection, content_ids: Collection[int]) -> list[tuple[int, Ids]]:
+    """The sets that any of these contents is in: their row and ids."""
+    wanted = np.array(list(content_ids), np.int64)
     rows = connection.exec_driver_sql("SELECT id, ids FROM sets").all()
-    sets = [(id_, np.frombuffer(data, "<i8")) for id_, data in rows]
-    return [(id_, ids.astype(np.int64)) for id_, ids in sets if content_id in ids]
+    sets = [(id_, np.frombuffer(data, "<i8").astype(np.int64)) for id_, data in rows]
+    return [(id_, ids) for id_, ids in sets if np.isin(wanted, ids).any()]
 
 
 def put(connection: Connection, set_id: int, ids: Ids) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from store.tables import id_sets
 from store.tables.batch_writer import recount
 from store.tables.edits import marked
+from store.tables.liked_pictures import liked
 from store.tables.written import drop_unused_words
 
 _IDS: Final = "(SELECT value FROM json_each(?))"
@@ -33,7 +34,7 @@ class Losses:
         tagged: pictures with tags.
         favourites: pictures that are favourites.
         set_aside: photos that are set aside.
-        selected: pictures of selections that a saved search asks for.
+        selected: pictures that a saved search names, by `like:` or in a selection.
     """
 
     tagged: int = 0
@@ -61,7 +62,7 @@ def losses(engine: Engine, photo_ids: list[int]) -> Losses:
             query = f"SELECT count({what}) FROM {table} WHERE {key} IN {_IDS}"
             return int(connection.exec_driver_sql(query, (ids,)).scalar_one())
 
-        chosen = {id_ for ids in id_sets.named_by_searches(connection).values() for id_ in ids.tolist()}
+        chosen = liked(connection).union(*(ids.tolist() for ids in id_sets.named_by_searches(connection).values()))
         return Losses(
             tagged=count("DISTINCT content_id", "content_tags", "content_id", json.dumps(lost)),
             favourites=count("*", "favourites", "content_id", json.dumps(lost)),
@@ -84,7 +85,7 @@ def forget(connection: Connection, photo_ids: list[int]) -> list[bytes]:
     orphans = {row[0]: row[1] for row in connection.exec_driver_sql(f"SELECT id, hash FROM contents WHERE {orphan}")}
     left = "SELECT content_id FROM left_marks"
     elsewhere = set(connection.exec_driver_sql(left).scalars())
-    for id_ in marked(connection, orphans):
+    for id_ in marked(connection, orphans) | liked(connection).intersection(orphans):
         if id_ not in of or id_ in elsewhere:
             del orphans[id_]
     ids = json.dumps(list(orphans))

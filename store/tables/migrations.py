@@ -261,6 +261,7 @@ _SIXTH: Final = (
       FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
     ) WITHOUT ROWID""",
     "CREATE INDEX ix_left_marks_content ON left_marks (content_id)",
+    "CREATE INDEX ix_vectors_content ON vectors (content_id)",
 )  # fmt: skip
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)

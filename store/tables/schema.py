@@ -162,7 +162,12 @@ class Vector(Base):
     """One unit vector per content and space: float16, little-endian, `dim` numbers."""
 
     __tablename__ = "vectors"
-    __table_args__ = (UniqueConstraint("space_id", "content_id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("space_id", "content_id"),
+        # By which a content that is pruned finds its vectors: without it, each looks through the whole table.
+        Index("ix_vectors_content", "content_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))

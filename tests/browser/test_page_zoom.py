@@ -1,4 +1,4 @@
-"""Looking closer at a picture: its own pixels come, by keys, mouse and fingers, and only those in view."""
+"""Looking closer at a picture: its own pixels come, by keys, mouse and fingers, and only what is seen."""
 
 from __future__ import annotations
 
@@ -72,6 +72,18 @@ def visit(page: Page) -> Visit:
     made = Visit(page)
     page.on("request", lambda request: made.tiles.append(request.url) if "/tile/" in request.url else None)
     return made
+
+
+def test_the_grid_shows_the_head_of_a_long_picture_in_a_full_tile(chromium: Browser, url: str) -> None:
+    with browser.visiting(chromium, url) as page:
+        page.goto("/")
+        tile = page.locator(".tile.loaded", has=page.locator('.open[data-id="1"]'))
+        expect(tile.locator("img")).to_have_css("object-fit", "cover")
+        expect(tile.locator("img")).to_have_css("object-position", "50% 0%")
+        expect(tile.locator("img")).to_have_js_property("naturalWidth", 170)
+        frame = tile.bounding_box()
+        assert frame is not None
+        assert frame["width"] / frame["height"] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("ratio", [1, 2])

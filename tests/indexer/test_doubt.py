@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support import Index
 
+import sightline
 from store.library import Library
 
 
@@ -59,6 +60,17 @@ def test_one_option_says_that_folders_are_meant_to_be_gone(photos: Path, index: 
     shutil.rmtree(drives[0])
     run = index(photos, "--prune-emptied", "--yes")
     assert (run.code, run.forgotten, run.doubted) == (0, held, [])
+
+
+def test_the_python_interface_tells_what_was_doubted(
+    photos: Path, index: Index, library: Path, drives: list[Path]
+) -> None:
+    index(photos)
+    held = size(drives[0])
+    shutil.rmtree(drives[0])
+    summary = sightline.Library(library).index([photos], prune=True, yes=True)
+    assert summary["doubted"] == [{"path": str(drives[0]), "photos": held, "reason": "it is gone"}]
+    assert (summary["missing"], summary["forgotten"]) == (held, 0)
 
 
 def test_what_systems_leave_in_a_folder_does_not_fill_it(photos: Path, index: Index, drives: list[Path]) -> None:

@@ -137,6 +137,17 @@ def test_an_edit_that_is_taken_back_takes_the_marks_along(shelf: Shelf) -> None:
     assert shelf.selected(name) == [shelf.picture()]
 
 
+def test_a_saved_search_for_pictures_like_one_follows_its_edits(shelf: Shelf) -> None:
+    before = shelf.picture()
+    with Library.open(shelf.library) as opened:
+        opened.marks.save_search("more", f'like:{before}^2 -like:{before}0 "like:{before}"')
+    other_date(shelf.file)
+    assert shelf.index(shelf.photos).marks_carried == 1
+    with Library.open(shelf.library) as opened:
+        (search,) = opened.marks.saved_searches()
+    assert search.query == f'like:{shelf.picture()}^2 -like:{before}0 "like:{before}"'
+
+
 def test_where_a_copy_stays_as_it_was_both_have_the_marks(shelf: Shelf) -> None:
     shutil.copy(shelf.file, shelf.photos / "copy.jpg")
     shelf.index(shelf.photos)

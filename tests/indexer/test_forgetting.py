@@ -15,7 +15,7 @@ from support import ROOT, Index
 
 from store.library import Library
 
-LOST = "1 picture with tags, 1 favourite, 1 photo set aside and 1 picture of a saved selection"
+LOST = "1 picture with tags, 1 favourite, 1 photo set aside and 1 picture of a saved search"
 
 
 def run(*arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
@@ -111,7 +111,7 @@ def test_a_file_of_marks_is_never_overwritten(photos: Path, library: Path, index
     index(photos, "--prune", "--yes")
     (first,) = backups(library)
     before = first.read_bytes()
-    file = min(photos.rglob("*.jpg"))
+    file = max(photos.rglob("*.jpg"))
     mark(library, file)
     file.unlink()
     index(photos, "--prune", "--yes")

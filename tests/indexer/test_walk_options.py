@@ -117,6 +117,19 @@ def test_a_hidden_root_stays_when_what_is_around_it_is_indexed(root: Path, index
     assert index(root).missing == 0
 
 
+@pytest.mark.parametrize("asked", ["private", ".hidden", "@eaDir"])
+def test_a_folder_that_is_left_out_and_then_asked_for_stays(
+    root: Path, index: Index, library: Path, asked: str
+) -> None:
+    (root / "@eaDir").mkdir()
+    (root / "sub" / "inner.jpg").rename(root / "@eaDir" / "thumb.jpg")
+    index(root, "--exclude", "private")
+    assert index(root / asked).added == 1
+    again = index(root)
+    assert (again.missing, again.added) == (0, 0)
+    assert len(shown(library)) == 2
+
+
 def test_status_says_how_a_root_is_walked(
     root: Path, index: Index, library: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from written import array, iptc, jpeg, photoshop, picture, png, profile, text, t
 
 from examples import examples
 from sightline.images.decode import decode_header
-from sightline.metadata.blocks import Blocks, exif_in
+from sightline.metadata.blocks import Blocks, blocks_of, exif_in
 from sightline.metadata.facts import Beside, Facts, facts_of
 
 
@@ -95,6 +95,13 @@ def test_metadata_is_read_wherever_it_stands(data: bytes, has_iptc: bool) -> Non
     assert found.town == ("Brest" if has_iptc else None)
 
 
+@pytest.mark.timeout(20)
+def test_of_many_texts_in_a_png_only_the_first_of_a_kind_is_unpacked() -> None:
+    large = (b"zTXt", b"Title\0\0" + zlib.compress(b"t" * 16_000_000))
+    blocks = blocks_of("PNG", io.BytesIO(png((b"tEXt", b"Title\0T"), *[large] * 2000)), {})
+    assert facts_of(1, 1, "PNG", blocks).title == "T"
+
+
 def test_blocks_can_be_given_without_a_file() -> None:
     blocks = Blocks(exif_in(EXIF), (XMP,), IPTC)
     assert facts_of(6, 4, "RAW", blocks, Beside("", (xmp('xmp:Rating="2"'),)), 8) == Facts(
@@ -131,6 +138,11 @@ def test_settings_of_the_camera(endian: str) -> None:
     details = {0x829A: (5, (1, 250)), 0x829D: (5, (28, 10)), 0x8827: (3, (200,)), 0x920A: (5, (85, 1))}
     found = facts(jpeg(tiff({}, details, endian=endian)))
     assert (found.exposure, found.aperture, found.iso, found.focal) == (0.004, 2.8, 200, 85.0)
+
+
+def test_tags_are_found_in_the_directory_of_another_standard() -> None:
+    found = facts(jpeg(tiff({0x9003: text("2004:06:21 23:37:53"), 0x829D: (5, (28, 10))})))
+    assert (found.taken_at, found.taken_from, found.aperture) == ("2004-06-21T23:37:53", "original", 2.8)
 
 
 @pytest.mark.parametrize(

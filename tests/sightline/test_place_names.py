@@ -19,7 +19,10 @@ NONE = {"town": None, "region": None, "country": None}
     [
         ({}, ("Kyoto", "Kyoto", "Japan")),
         ({"town": "Kinkaku-ji"}, ("Kinkaku-ji", "Kyoto", "Japan")),
-        ({"country": "Nippon koku"}, ("Kyoto", "Kyoto", "Nippon koku")),
+        # One of them is wrong, and nobody knows which.
+        ({"country": "France"}, (None, None, "France")),
+        ({"town": "Paris", "country": "FRA"}, ("Paris", None, "France")),
+        ({"country": "Oz"}, (None, None, "Oz")),
         ({"country": "JPN"}, ("Kyoto", "Kyoto", "Japan")),
         ({"town": "Nara", "region": "Nara", "country": "Japón"}, ("Nara", "Nara", "Japan")),
     ],

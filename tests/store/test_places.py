@@ -104,6 +104,9 @@ CITIES: list[Point] = [
     (-33.8568, 151.2153, "Australia", "Sydney"),
     (27.1751, 78.0421, "India", "Agra"),
     (41.0054, 28.9768, "Turkey", "Istanbul"),
+    (29.6577, 91.1169, "China", "Lhasa"),
+    # In the country, 20 km from a city.
+    (55.1048, -1.8845, "United Kingdom", "Meldon"),
 ]
 NOWHERE_NAMED: list[Point] = [
     (-25.0, 125.0, "Australia", ""),

@@ -15,12 +15,16 @@ class Tiles {
 
   // `picture.tiles` is the address that theirs begin with.
   show(picture) {
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.levels.splice(0).forEach((level) => this.drop(level))
+    this.clear()
     this.picture = picture
     this.preview = 0 // px, how wide what is below them is; nothing is asked for before that is there
     this.isFailing = false
+  }
+
+  clear() {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.levels.splice(0).forEach((level) => this.drop(level))
   }
 
   // `view`: where the picture is, in pixels of the page: the `left` and `top` of it, its `width` before it is scaled by
@@ -75,7 +79,10 @@ class Tiles {
   load(level) {
     const { left, top, width, scale, stage } = this.view
     const zoom = (width * scale) / level.width // pixels of the page for one of the level
-    const range = (from, to, side) => [Math.max(0, Math.floor(from / zoom / TILE)), Math.min(Math.ceil(side / TILE), Math.ceil(to / zoom / TILE))]
+    const range = (from, to, side) => {
+      const [first, end] = [Math.floor(from / zoom / TILE), Math.ceil(to / zoom / TILE)]
+      return [Math.max(0, first), Math.min(Math.ceil(side / TILE), end)]
+    }
     const [firstColumn, endColumn] = range(stage.left - left, stage.right - left, level.width)
     const [firstRow, endRow] = range(stage.top - top, stage.bottom - top, level.height)
     const wanted = []

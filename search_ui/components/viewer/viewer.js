@@ -45,6 +45,7 @@ class Viewer extends PartFrame {
     window.removeEventListener("keydown", this.onkeydown, true)
     clearTimeout(this.timer)
     this.resized.disconnect()
+    this.tiles.clear()
     this.root.remove()
   }
 
