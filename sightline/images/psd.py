@@ -56,7 +56,8 @@ class PsdImageFile(ImageFile.ImageFile):
         if kind == _INDEXED and len(palette) >= 768:
             self.palette = ImagePalette.raw("RGB;L", palette[:768])
         named = self._resources(self._length())
-        if (self._layers() or not named) and self._mode in ("RGB", "L") and self._channels > self._colours:
+        self._over_white = self._layers()
+        if (self._over_white or not named) and self._mode in ("RGB", "L") and self._channels > self._colours:
             self._mode, self._colours = {"RGB": ("RGBA", 4), "L": ("LA", 2)}[self._mode]
         (self._compression,) = struct.unpack(">H", read(2))
         assert self.fp is not None
@@ -138,7 +139,7 @@ class PsdImageFile(ImageFile.ImageFile):
             else:
                 # Of CMYK, 0 means full ink here and 255 means full ink in Pillow.
                 shown = [255 - band for band in bands] if self.mode == "CMYK" else bands
-                if self.mode in ("RGBA", "LA"):
+                if self.mode in ("RGBA", "LA") and self._over_white:
                     shown = [*(_without_white(band, shown[-1]) for band in shown[:-1]), shown[-1]]
                 picture = Image.merge(self.mode, [Image.fromarray(band) for band in shown])
             self.im = picture.im
@@ -192,6 +193,6 @@ class PsdImageFile(ImageFile.ImageFile):
 
 
 def _without_white(band: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A channel as it is drawn: a flattened picture is kept as it looks over white."""
+    """A channel as it is drawn: Photoshop keeps the flattened picture of layers as it looks over white."""
     drawn = (band.astype(np.float32) - (255 - alpha.astype(np.float32))) * 255 / np.maximum(alpha, 1)
     return np.rint(np.clip(drawn, 0, 255)).astype(np.uint8)

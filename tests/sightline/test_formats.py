@@ -83,6 +83,16 @@ def test_transparent_parts_of_a_document_are_seen_through(told: dict[str, Any]) 
     assert np.ptp(pixels[:, :39].reshape(-1, 3).astype(int), axis=0).max() == 0
 
 
+@pytest.mark.parametrize("layers", [-1, 0])
+def test_half_transparent_colours_of_a_document_are_those_that_were_drawn(layers: int) -> None:
+    """Photoshop mixes the flattened picture of layers with white; without layers the colours are kept."""
+    drawn, alpha = (200, 40, 90), 128
+    kept = [round((level * alpha + 255 * (255 - alpha)) / 255) if layers else level for level in drawn]
+    pixels = shown(psd([np.full((8, 8), level, np.uint8) for level in (*kept, alpha)], layers=layers)).pixels
+    white = [(level * alpha + 255 * (255 - alpha)) / 255 for level in drawn]
+    assert np.abs(pixels.reshape(-1, 3).mean(axis=0) - white).max() < 2
+
+
 def test_metadata_of_a_document() -> None:
     exif = Image.Exif()
     exif[0x10F], exif[0x112] = "Acme", 6
