@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
+from indexer.messages import set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
 from store.errors import SightlineError
@@ -170,7 +170,7 @@ def index(
     from sightline.models.resolve import resolve
 
     keep_freed()
-    _set_up_logging(verbose, quiet)
+    set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
     planned = Prune(prune_emptied) if prune or prune_emptied else None
     if dry_run:
@@ -260,17 +260,6 @@ def _dry_run(
         if (refusal := prune.refusal()) is not None:
             raise refusal
     return DONE
-
-
-def _set_up_logging(verbose: int, quiet: bool) -> None:
-    level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    for name in ("indexer", "sightline", "store"):
-        logging.getLogger(name).setLevel(level)
-    # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    # open_clip speaks through the root logger of what it finds and loads.
-    logging.getLogger().setLevel(logging.ERROR if verbose < 2 else logging.INFO)
 
 
 @cli.command()

@@ -101,7 +101,7 @@ def apply(connection: Connection, edits: Sequence[Edit]) -> Outcome:
 
 
 def _carry(connection: Connection, pairs: Sequence[tuple[int, int]], held: set[int]) -> int:
-    """Give contents the marks of others, which keep them while a photo holds them; returns how many had any."""
+    """Give contents the marks of others, which keep them while a photo holds them; returns how many."""
     if not pairs:
         return 0
     had = _give(connection, pairs)

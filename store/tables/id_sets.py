@@ -99,7 +99,7 @@ def members(connection: Connection, ids: Sequence[int]) -> set[int]:
 
 
 def add_beside(connection: Connection, pairs: Sequence[tuple[int, int]]) -> set[int]:
-    """Put contents into every set that others are in, (other, content); returns the others that are in any."""
+    """Put contents into every set that others are in, (other, content); returns those others."""
     found = set[int]()
     for set_id, ids in _with(connection, [old for old, _ in pairs]):
         in_it = set(np.intersect1d(ids, [old for old, _ in pairs]).tolist())

@@ -1,0 +1,19 @@
+"""What a run says on stderr beside its progress: its own warnings, and none of other packages."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+
+def set_up_logging(verbose: int, quiet: bool) -> None:
+    """Set the least level of messages: by `verbose`, 0 to 2, or errors alone."""
+    level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    for name in ("indexer", "sightline", "store"):
+        logging.getLogger(name).setLevel(level)
+    # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # open_clip speaks through the root logger of what it finds and loads.
+    logging.getLogger().setLevel(logging.ERROR if verbose < 2 else logging.INFO)
