@@ -37,7 +37,7 @@ def size(amount: int) -> str:
 
 
 def date(taken_at: str | None) -> str:
-    """The date in `taken_at`, as far as it is known: `1978`, `July 1978`, `4 July 1978`; empty where it is none."""
+    """The date in `taken_at`, as far as it is known: `1978`, `July 1978`, `4 July 1978`; empty for none."""
     text = taken_at or ""
     try:
         day = datetime.fromisoformat(f"{text[:10]}{'0000-01-01'[len(text) :]}")

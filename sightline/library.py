@@ -95,7 +95,7 @@ class Library:
     ) -> dict[str, Any]:  # fmt: skip
         """Index folders of pictures: run the indexer as a process of its own and wait for it.
 
-        An interrupt stops the run after its batch; the same call goes on from there.
+        An interrupt stops it after its batch.
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
@@ -103,14 +103,13 @@ class Library:
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
             hidden: take names that start with a dot.
             follow_symlinks: follow links to files and folders.
-            caches: take bins, and caches of other programs. This and the three before are kept with the folder; None:
-                as it was walked before.
+            caches: take bins, and caches of other programs. These four are kept with the folder; None: as before.
             prune: forget photos of these folders that are missing.
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
         Returns:
-            The run's counts, as `python -m indexer index --json` prints them: `added`, `failed`, ...; `doubted` has
-                the folders that are gone or empty as a whole, below which `prune` forgot nothing.
+            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `doubted` has the folders that are
+                gone or empty as a whole, below which `prune` forgot nothing.
 
         Raises:
             LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.

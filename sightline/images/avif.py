@@ -1,4 +1,4 @@
-"""The clean aperture of an AVIF (ISO/IEC 14496-12, section 12.1.4), which Pillow's plugin doesn't apply."""
+"""The clean aperture of an AVIF (ISO/IEC 14496-12, 12.1.4), which Pillow's plugin doesn't apply."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _CleanAvif(AvifImagePlugin.AvifImageFile):
 
 
 def _aperture(data: bytes) -> tuple[float, float, float, float] | None:
-    """Width, height and the offsets of the centre, px, of the primary item; None where it has no clean aperture."""
+    """Width, height and offsets of the centre, px, of the primary item; None without a clean aperture."""
     if b"clap" not in data:
         return None
     meta = dict(_boxes(dict(_boxes(data)).get(b"meta", b"")[4:]))

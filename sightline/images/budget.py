@@ -17,7 +17,7 @@ _WEBP: Final = 2  # its decoder keeps two canvases
 
 
 class PixelBudget:
-    """Lets pictures be decoded together as long as their pixels are within the budget, and a larger one alone.
+    """Lets pictures be decoded together while their pixels are within a budget, and larger ones alone.
 
     Safe for use from many threads. Who holds some must not wait for another thread that may ask for some.
     """

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 
 def is_cut_short(source: BinaryIO, name: str) -> bool:
-    """Whether the file, of the format with this name in Pillow, is shorter than it says or lacks its last mark.
+    """Whether a file is shorter than it says or lacks its last mark; `name` is of its format in Pillow.
 
     Asked only of files that could not be decoded: some sound ones end without the mark.
     """

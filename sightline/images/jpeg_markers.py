@@ -1,4 +1,4 @@
-"""The marker segments of a JPEG (ITU-T T.81, annex B): its kind, whether it is whole, and the file without the rest.
+"""The marker segments of a JPEG (ITU-T T.81, annex B): its kind, its end, and what pixels need.
 
 Read only where decoding failed or raised a doubt: an ordinary file never comes here.
 """
@@ -61,7 +61,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def without_rest(data: bytes) -> bytes | None:
-    """The file with the segments that its pixels need, its EXIF, XMP and profile; None where it has no scan.
+    """The file with what its pixels need, its EXIF, XMP and profile; None where it has no scan.
 
     Segments of a wrong length, and rubbish between them, are left out.
     """

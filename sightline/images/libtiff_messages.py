@@ -1,4 +1,4 @@
-"""What libtiff has to say of a file, caught for the thread that reads it instead of written to the terminal.
+"""What libtiff has to say of a file, caught for the thread that reads it and not on the terminal.
 
 libtiff's error handler is one for the process. Ours knows by the thread which file it is about, and passes what no
 thread of ours listens for to the handler that was there. Pillow has no door to it, so that the library which Pillow

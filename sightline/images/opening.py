@@ -86,7 +86,7 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
 
 
 def without_rest(source: BinaryIO, opened: bool) -> io.BytesIO | None:
-    """The file without what lies beside its pixels and may be to blame, for a second try; None where that's no help.
+    """The file without what lies beside its pixels, for a second try; None where that's no help.
 
     `opened`: whether its header could be read. The pixels of a JPEG are decoded without a look at the rest.
     """

@@ -1,4 +1,4 @@
-"""The chunks of a PNG (third edition, sections 5 and 11): the picture without what only lies beside it."""
+"""The chunks of a PNG (third edition, sections 5 and 11): the picture without what lies beside it."""
 
 from __future__ import annotations
 

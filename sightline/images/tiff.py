@@ -1,4 +1,4 @@
-"""TIFFs whose samples Pillow has no mode for or reads wrongly: read one by one, and shown as 8 bits a channel."""
+"""TIFFs whose samples Pillow has no mode for or reads wrongly, read one by one and shown as 8 bits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TURNS: Final = {
 
 
 def open_tiff(source: BinaryIO, filename: str = "") -> TiffImagePlugin.TiffImageFile:
-    """Open the first page that isn't a reduced copy, by Pillow where it can read it and by samples where it can't.
+    """Open the first page that isn't a reduced copy, by Pillow or, where that can't, by samples.
 
     Raises whatever Pillow does for a damaged file, and NotSupportedError.
     """
@@ -101,7 +101,7 @@ def _mode(layout: Layout) -> str:
 
 
 def _samples(layout: Layout, source: Any) -> NDArray[Any]:
-    """The samples of a page, (height, width, kept), as they are stored: integers or floating-point numbers."""
+    """The samples of a page, (height, width, kept), as they are stored: integers or floats."""
     wide, high = layout.sizes
     if wide < 1 or high < 1:
         raise ValueError("strips or tiles without pixels")
@@ -168,7 +168,7 @@ def _unpacked(data: bytes, rows: int, count: int, bits: int) -> NDArray[Any]:
 
 
 def _unpredicted_floats(layout: Layout, data: bytes, rows: int, wide: int, samples: int) -> NDArray[Any]:
-    """Undo Adobe's floating-point predictor (Photoshop TIFF Technical Note 3): bytes by significance, differenced."""
+    """Undo Adobe's floating-point predictor (Photoshop TIFF Technical Note 3): differences by bytes."""
     size = layout.bits // 8
     lanes = np.frombuffer(data, np.uint8).reshape(rows, -1, samples)
     summed = np.cumsum(lanes, axis=1, dtype=np.uint8).reshape(rows, size, wide * samples)
@@ -278,7 +278,7 @@ def _eight(layout: Layout, values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _from_ycbcr(layout: Layout, samples: NDArray[np.uint8]) -> Image.Image:
-    """By ReferenceBlackWhite, where there is one, and the coefficients of CCIR 601 (TIFF 6.0, sections 20 and 21)."""
+    """By ReferenceBlackWhite, if any, and the coefficients of CCIR 601 (TIFF 6.0, sections 20 and 21)."""
     if len(layout.black_white) == 6:
         low, high = np.array(layout.black_white[::2]), np.array(layout.black_white[1::2])
         scale = np.array([255.0, 127.0, 127.0]) / np.where(high > low, high - low, 255.0)

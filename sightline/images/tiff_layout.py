@@ -1,4 +1,4 @@
-"""How the samples of a TIFF lie in the file: TIFF 6.0, sections 3 to 23, Adobe's Technical Notes 1 to 3, BigTIFF."""
+"""How the samples of a TIFF lie in the file: TIFF 6.0, Adobe's Technical Notes 1 to 3, BigTIFF."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MOST_SAMPLES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is needed to find the samples of one page and to know what they mean; names are those of the tags.
+    """What is needed to find and to understand the samples of one page; names are those of the tags.
 
     Attributes:
         sizes: width and height of a strip or tile, px.

@@ -17,7 +17,7 @@ _SAME_COLOUR: Final = 4  # of 255 levels; an sRGB profile, whatever its name, mo
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow picture as 8-bit RGB, transparent parts over a ground; 16-bit and CMYK as they should look."""
+    """Any Pillow picture as 8-bit RGB, transparent parts on a ground; 16-bit and CMYK as they should look."""
     image = reducible(image)
     if image.mode == "La":
         image = image.convert("LA")  # Pillow knows no direct way
@@ -58,7 +58,7 @@ def _grey_from_16_bits(image: Image.Image) -> Image.Image:
 
 
 def grey_by_range(values: NDArray[Any], usual: tuple[float, ...]) -> NDArray[np.uint8]:
-    """Numbers that have no fixed white as grey: take the smallest of the `usual` ones that holds the values."""
+    """Numbers that have no fixed white as grey: white is the smallest `usual` one that holds them."""
     values = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
     return eight_bits(values, next((white for white in usual if values.max() <= white), 0.0))
 

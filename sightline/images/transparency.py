@@ -1,4 +1,4 @@
-"""What of a picture is transparent, where Pillow is mistaken about it, and the ground that it is shown on."""
+"""What of a picture is transparent, where Pillow is mistaken, and the ground that it is shown on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RGB_TYPE, _GREY_TYPE = 2, 0
 
 
 def ground(image: Image.Image) -> tuple[int, int, int]:
-    """The colour behind a picture of mode RGBA: white, or dark grey where what is drawn could hardly be seen on white.
+    """The colour behind an RGBA picture: white, or dark grey where it could hardly be seen on white.
 
     A white logo on white is a blank page, to the eye as to a model.
     """
@@ -32,7 +32,7 @@ def ground(image: Image.Image) -> tuple[int, int, int]:
 
 
 def correct_key(image: ImageFile.ImageFile, source: BinaryIO) -> None:
-    """Put right the transparency of a PNG just opened: as libpng has it (PNG, third edition, section 11.3.1.1).
+    """Put right the transparency of a PNG just opened, as libpng has it (PNG, section 11.3.1.1).
 
     A chunk of more entries than the palette is not valid. A key colour is in the bits of the file, and Pillow has
     those of 16 cut to 8, and of less than 8 spread to 8.
@@ -61,7 +61,7 @@ def correct_key(image: ImageFile.ImageFile, source: BinaryIO) -> None:
 
 
 def outside_is_clear(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
-    """A GIF whose first frame covers only a part of it: the rest is transparent, and not of the background colour."""
+    """A GIF whose first frame covers a part of it: the rest is transparent, not of the background colour."""
     if frame == (0, 0, *image.size):
         return image
     made = Image.new("RGBA", image.size)

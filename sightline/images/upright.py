@@ -1,4 +1,4 @@
-"""A picture as RGB pixels, shrunk while it is decoded, and turned; and a remark where something of it is amiss."""
+"""A picture as RGB pixels, shrunk while it is decoded, and turned; and a remark if something is amiss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FAX: Final = frozenset({"tiff_ccitt", "group3", "group4"})  # by Pillow's names
 
 
 class Stored(NamedTuple):
-    """Pixels uint8 (height, width, 3), turned only where the plugin does it, and what was wrong with the file."""
+    """Pixels uint8 (height, width, 3), turned only where the plugin does it, and a remark."""
 
     pixels: NDArray[np.uint8]
     remark: str | None
@@ -98,7 +98,7 @@ def _in_rgb(image: ImageFile.ImageFile) -> bool:
 
 
 def _by_pillow(image: ImageFile.ImageFile, scale: int, drafted: int = 1) -> NDArray[np.uint8]:
-    """RGB at 1 / `scale`, turned only where the plugin does it; the draft mode of a JPEG shrinks by `drafted`."""
+    """RGB at 1 / `scale`, turned only where the plugin does it; a JPEG's draft mode shrinks by `drafted`."""
     size = image.size
     frame = image.tile[0].extents if image.format == "GIF" and image.tile else None
     if drafted > 1:

@@ -143,7 +143,7 @@ def place_of_failure(catalog: Catalog, failure_id: int) -> FailedPlace | None:
 
 
 def remarks(catalog: Catalog) -> Iterator[tuple[bytes, str]]:
-    """Yield the path of each file that was indexed though something of it is amiss, and what, by root and path."""
+    """Yield the path and the remark of each file that was indexed though something is amiss, in order."""
     remark_of = Content.__table__.c["remark"]  # columns of facts are no attributes that a type checker knows
     query = (
         select(Root.path, Photo.path, remark_of)
