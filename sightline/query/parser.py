@@ -39,6 +39,18 @@ def parse(text: str) -> Query:
         raise _placed(error) from None
 
 
+def parse_filters(text: str) -> Query:
+    """Parse a query that may have filters only.
+
+    Raises:
+        QueryError: as of `parse`, or there is something to look for.
+    """
+    query = parse(text)
+    if query.groups:
+        raise QueryError(f"{text!r} has something to look for; only filters can be used here, as in date:2023.")
+    return query
+
+
 def to_text(query: Query) -> str:
     """The query in the query language. `parse` reads the same query back, whatever it is."""
     return str(query)
