@@ -20,8 +20,9 @@ from sightline.media.derived import thumbnail
 from sightline.model_input import ImageSource, encode_images, encode_texts, file_bytes
 from sightline.models.loaded import Encoders
 from sightline.models.offline import is_offline
+from sightline.query.filters_only import filters_only
 from sightline.query.parser import parse
-from sightline.query.types import Query, QueryError
+from sightline.query.types import QueryError
 from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
 from sightline.searcher import Searcher
 from store.arrays import Floats
@@ -103,8 +104,7 @@ class Library:
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
             hidden: take names that start with a dot.
             follow_symlinks: follow links to files and folders.
-            caches: take bins, and caches of other programs. This and the three before are kept with the folder; None:
-                as it was walked before.
+            caches: take bins, and other programs' caches. These four are kept with the folder; None: as it was before.
             prune: forget photos of these folders that are missing.
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
@@ -196,7 +196,7 @@ class Library:
 
         Example: `library.label(["cat", "dog"], "date:2023").to_pandas()["label"].value_counts()`
         """
-        searcher, wanted = self._open(), _filters(query)
+        searcher, wanted = self._open(), filters_only(query)
         space = searcher.space(wanted.space)
         found = label(
             searcher.library, searcher.encoders, space, labels,
@@ -224,7 +224,7 @@ class Library:
             raise QueryError(f"Duplicates are {' or '.join(duplicate_groups.KINDS)}; not {kind!r}.")
         if not 1 <= tolerance <= len(DISTANCE_STEPS):
             raise QueryError(f"The tolerance is {tolerance}; it must be 1 to {len(DISTANCE_STEPS)}.")
-        searcher, wanted = self._open(), _filters(query)
+        searcher, wanted = self._open(), filters_only(query)
         store = searcher.library
         among = store.catalog.matching(wanted.filters) if wanted.filters else None
         if kind == "exact":
@@ -258,7 +258,7 @@ class Library:
 
         Example: `library.photos("date:2023").to_pandas()`
         """
-        store, wanted = self._store, _filters(query)
+        store, wanted = self._store, filters_only(query)
         ids = store.catalog.matching(wanted.filters).tolist()
         found = store.catalog.photos(ids, wanted.filters)
         return Records(photo_records(store, [found[id] for id in ids if id in found]), {"query": str(wanted)})
@@ -344,14 +344,6 @@ class Library:
     def favourite(self, ids: int | Iterable[int], yes: bool = True) -> None:
         """Make pictures favourites, or with `yes=False` ordinary again. Raises the errors of `tag`."""
         self._store.marks.favourite(_ids(ids), yes)
-
-
-def _filters(text: str) -> Query:
-    """Parse a query that may have filters only."""
-    query = parse(text)
-    if query.groups:
-        raise QueryError(f"{text!r} has something to look for; only filters can be used here, as in date:2023.")
-    return query
 
 
 def _ids(ids: int | Iterable[int]) -> list[int]:
