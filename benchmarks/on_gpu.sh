@@ -6,7 +6,7 @@
 #
 # Wheels to carry where torch is there already (match the Python and torch of that machine):
 #   open_clip_torch timm ftfy transformers tokenizers safetensors faiss-gpu numba llvmlite scipy scikit-learn sqlalchemy
-#   pillow pillow-heif simplejpeg click rich platformdirs lark filelock pytest pytest-timeout hypothesis torchcodec
+#   pillow pi-heif pillow-heif simplejpeg click rich platformdirs lark filelock pytest pytest-timeout hypothesis torchcodec
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-gpu-results}

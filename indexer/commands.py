@@ -165,6 +165,7 @@ def index(
     from indexer.doubt import Prune
     from indexer.pipeline import Options, Pipeline
     from indexer.progress_bar import RunScreen, print_summary
+    from indexer.roots import check_before_creating
     from sightline.models.memory import keep_freed
     from sightline.models.resolve import resolve
 
@@ -176,7 +177,7 @@ def index(
         if rescan:
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, planned)
-    _check_before_creating(folders, path, walk)
+    check_before_creating(folders, path, walk)
     spec = space or _default_space(path, device)
     from store.library import Library
     from store.lock import locked
@@ -220,15 +221,6 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
         yield decoder
     finally:
         decoder.close()
-
-
-def _check_before_creating(folders: Sequence[Path], path: Path, walk: WalkChoice) -> None:
-    """Check the folders first: a mistyped one must not leave an empty library behind."""
-    from indexer.roots import find_targets
-    from store.library import DATABASE
-
-    if not (path / DATABASE).exists():
-        find_targets(folders, None, walk, [path])
 
 
 def _default_space(path: Path, device: str) -> str:

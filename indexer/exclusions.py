@@ -50,7 +50,7 @@ class Exclusions:
 
 
 def as_meant(pattern: str, folder: Path) -> str:
-    """A pattern for `folder` as it is kept: paths that were typed from elsewhere, made paths from the folder.
+    """A pattern for `folder` as it is kept: paths typed from elsewhere become paths from the folder.
 
     That are absolute paths, those with `~`, and those from the working directory, if they lead into the folder.
     """
@@ -90,7 +90,7 @@ def _rule(base: bytes, pattern: str) -> _Rule:
 
 
 def _expression(pattern: str) -> str:
-    """A regular expression for a pattern: as `fnmatch`, where `*` passes slashes, and `**/` may be no folder at all."""
+    """A regular expression for a pattern: as `fnmatch`, but `**/` may be no folder at all."""
     made = ""
     at = 0
     while at < len(pattern):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from indexer import sidecars
 from indexer.scanner import Task
 from indexer.walk import inode_of
+from sightline.images.budget import PixelBudget
 from sightline.images.decode import DecodeError, decode, decode_header
 from sightline.images.place_names import with_place_names
 from sightline.metadata.facts import Beside
@@ -37,6 +38,8 @@ _Source = io.BytesIO | io.BufferedReader
 
 # A file up to this size is read once, into memory, for its hash and its pixels; a larger one is read twice.
 WHOLE_FILE = 64 * 2**20
+# So many are decoded at once by each of the threads; a larger picture is decoded with fewer beside it.
+PIXELS_A_THREAD = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class FileReader:
         self._space_id = space_id
         self._preprocess = preprocess
         self._gpu = gpu
+        self._budget = PixelBudget(PIXELS_A_THREAD * threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     def submit(self, task: Task) -> Future[ReadResult]:
@@ -181,7 +185,14 @@ class FileReader:
         source.seek(0)
         try:
             wanted = known is None or not self._thumbnails.path(digest).exists()
-            decoded = decode(source, need=self._preprocess.need, thumbnail=wanted, gpu=self._gpu, beside=_beside(task))
+            decoded = decode(
+                source,
+                need=self._preprocess.need,
+                thumbnail=wanted,
+                gpu=self._gpu,
+                budget=self._budget,
+                beside=_beside(task),
+            )
         except DecodeError as error:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
@@ -195,7 +206,7 @@ class FileReader:
         return ReadResult(task, file, digest, content_id, facts=facts, pixels=pixels)
 
     def _facts_again(self, task: Task, source: _Source) -> Mapping[str, Any] | None:
-        """The facts of a known content from this file's header and sidecars; None where it has no header to read."""
+        """The facts of a known content from this file's header and sidecars; None without a header."""
         source.seek(0)
         with suppress(DecodeError):
             return asdict(decode_header(source, beside=_beside(task)))

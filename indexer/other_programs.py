@@ -1,4 +1,4 @@
-"""Bins, and folders that other programs keep for themselves: what lies there is no picture of the user's.
+"""Bins, and folders that other programs keep for themselves: no pictures of the user's.
 
 Only names that no person gives a folder. `Cache`, `Trash`, `Backup` or `thumbnails` may be anybody's, and are walked.
 """
@@ -43,7 +43,7 @@ _TRASHED: Final = re.compile(rb"\.trashed-\d+-.*", re.DOTALL)
 
 
 def is_other_programs_folder(around: bytes, name: bytes) -> bool:
-    """Whether the folder `name` is a bin or a cache; `around` is the path of the folder it lies in, root and all."""
+    """Whether the folder `name` is a bin or a cache; `around` is the whole path of what it lies in."""
     lower = name.lower()
     if lower in _NAMES or name == _EXACT or _SHAPE.fullmatch(lower):
         return True

@@ -186,7 +186,7 @@ def _print_finding(finding: Finding, as_lines: bool) -> None:
 
 
 def _print_files(library: Library, as_lines: bool) -> Finding:
-    """Print the files that are not what was indexed, with a progress bar on stderr; returns what to say of them all."""
+    """Print the files that are not what was indexed, with a progress bar; returns the finding."""
     from indexer.verify import Finding
     from indexer.verify_files import compare
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from indexer.exclusions import as_meant
 from indexer.walk import Unreadable, WalkCounts, is_passed_over, walk
 from store.errors import RootUnavailableError, SightlineError
+from store.library import DATABASE
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog, RootState
 from store.walk_options import WalkChoice, WalkOptions
@@ -75,6 +76,12 @@ def find_targets(
             _refuse_if_emptied(Target(to_path(inner.path), b"", inner, inner.options), catalog, skip)
         places[root, prefix] = known
     return [Target(root, prefix, known, options[root]) for (root, prefix), known in places.items()]
+
+
+def check_before_creating(folders: Sequence[Path], library: Path, choice: WalkChoice) -> None:
+    """Check the folders first: a mistyped one must not leave an empty library behind."""
+    if not (library / DATABASE).exists():
+        find_targets(folders, None, choice, [library])
 
 
 def _parts(root: Path, inside: Sequence[RootState]) -> dict[bytes, WalkChoice]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.root_scan import RootScan
+from indexer.sidecars import Walked
 from indexer.summary import Summary
-from indexer.walk import WalkCounts, Walked, WalkedFile, walk_folders
+from indexer.walk import WalkCounts, WalkedFile, walk_folders
 from store.paths import display
 from store.tables.catalog import CHUNK, Catalog, KnownPhoto
 from store.tables.writer import Failed, File, Writer
@@ -168,7 +169,7 @@ Others = list[tuple[Change, WalkedFile, KnownPhoto | None]]
 def changes(
     catalog: Catalog, scan: RootScan, space_id: int, counts: WalkCounts, skip: Sequence[Path]
 ) -> Iterator[tuple[int, Others]]:
-    """Walk a target: compare what files look like with what the library knows; note in `scan` what is there.
+    """Walk a target: compare files with what the library knows; note in `scan` what is there.
 
     Yields:
         For many files at a time: how many are unchanged, and all others with what they are.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from store.paths import display, to_bytes, to_path
 
-if TYPE_CHECKING:
-    from indexer.walk import Walked
+Walked = tuple[bytes, int, int, int | None, int, bytes | None]
+"""The fields of an `indexer.walk.WalkedFile`, of which the last are the sidecars."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def with_sidecars(files: list[Walked], sidecars: list[tuple[bytes, int, int]], s
 
 
 def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
-    """The bytes of the sidecars of a picture, from what `with_sidecars` noted; unreadable ones are left out."""
+    """The bytes of a picture's sidecars, as `with_sidecars` noted them, without unreadable ones."""
     if sidecars is None:
         return ()
     found = []

@@ -1,4 +1,4 @@
-"""Comparison of files with what was indexed, byte by byte: `verify --files`. Nothing is written anywhere."""
+"""Comparison of files with what was indexed: `verify --files`. Nothing is written anywhere."""
 
 from __future__ import annotations
 

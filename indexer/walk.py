@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
-from indexer.sidecars import ENDING, with_sidecars
-from sightline.images.formats import EXTENSIONS
+from indexer.sidecars import ENDING, Walked, with_sidecars
+from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
 
@@ -25,12 +25,6 @@ _OTHER = frozenset(
     .md .modd .moff .npy .npz .nfo .onnx .parquet .part .pickle .pkl .plist .pp3 .properties .pt .pth .py .safetensors
     .sqlite .srt .thm .tmp .toml .txt .url .vcf .xmp .yaml .yml""".split()
 )
-# Pictures Sightline can't read: worth a line among the failures, so that nobody wonders where they went.
-_FOREIGN = frozenset(
-    """.3fr .arw .cr2 .cr3 .dng .eps .exr .hdr .ico .jxl .nef .nrw .orf .pcx .pef .pgm .ppm .psd .qoi .raf .raw .rw2
-    .srw .svg .tga .xcf""".split()
-)
-_SNIFF = 32
 _USUAL = frozenset(map(os.fsencode, EXTENSIONS))
 _DOT = ord(".")
 _path = attrgetter("path")
@@ -39,7 +33,7 @@ _HAS_INODES = os.name != "nt"  # Windows tells them of open files only
 
 
 class WalkedFile(NamedTuple):
-    """A regular file that may be a picture: its path relative to the root as bytes, and what it looks like.
+    """A regular file that may be a picture: its path from the root as bytes, and what it looks like.
 
     `sidecars` are its XMP sidecars, see `indexer.sidecars`; `inode` is None where a listing of a folder gives none.
     """
@@ -50,10 +44,6 @@ class WalkedFile(NamedTuple):
     inode: int | None
     ctime_ns: int
     sidecars: bytes | None
-
-
-Walked = tuple[bytes, int, int, int | None, int, bytes | None]
-"""The fields of a `WalkedFile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +243,7 @@ def _between(files: list[Walked], folders: list[tuple[bytes, Path]], device: int
 def _look(
     entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: _Scope, counts: WalkCounts
 ) -> Walked | Unreadable | Path | None:
-    """One entry: a file that may be a picture, or a sidecar, a folder to go into, a failure, or nothing of interest.
+    """One entry: a possible picture, a sidecar, a folder to go into, a failure, or nothing.
 
     `below` is the path of its folder from the root, with a slash at the end unless it is the root.
     """
@@ -308,7 +298,7 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
 def may_be_picture(path: Path) -> bool:
     """Whether a file is worth reading: by its extension in any case, or without one by its first bytes."""
     extension = path.suffix.lower()
-    if extension in EXTENSIONS or extension in _FOREIGN:
+    if extension in EXTENSIONS or extension in UNREAD_EXTENSIONS:
         return True
     if not extension:
         return _has_picture_bytes(path)
@@ -319,11 +309,10 @@ def may_be_picture(path: Path) -> bool:
 def _has_picture_bytes(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(_SNIFF)
+            head = file.read(SNIFF)
     except OSError:
         return True  # the reader will say why it can't be read
-    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")
-    return head.startswith(starts) or head[8:12] == b"WEBP" or head[4:8] == b"ftyp"
+    return begins_like_picture(head)
 
 
 def _identity(path: Path) -> tuple[int, int]:

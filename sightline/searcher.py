@@ -35,6 +35,7 @@ from sightline.ranking.results import Hit, Result
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory
+from sightline.twins import Twins
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
@@ -168,6 +169,7 @@ class Searcher:
             generation, terms, vectors, engine, ranked,
             order=None if by_score or not len(scored.ids) else self._order_by_facts(query, ranked),
             duplicates=calibration.duplicates if query.dedup else None,
+            shots=Twins(self.library.catalog).shots,
             total=scored.total,
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
         )  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from sightline.ranking.calibration import MAX_PICTURE_NULLS, duplicate_threshold
 from sightline.ranking.near_duplicates import Folding
+from sightline.twins import Twins
 from store.library import Library
 from store.search import score
 from store.vectors.top_k import top_k
@@ -36,5 +37,5 @@ def similar(library: Library, space_id: int, content_id: int, count: int = 12) -
     nearest = np.concatenate([[content_id], nearest[nearest != content_id]]).astype(np.int64)
     sample = engine.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
     folding = Folding(engine.dim, duplicate_threshold(sample))
-    folding.extend(engine.vectors_of(nearest))
-    return [int(nearest[place.rank]) for place in folding.places[1 : count + 1]]
+    folding.extend(engine.vectors_of(nearest), Twins(library.catalog).shots(nearest))
+    return [int(nearest[place.shown]) for place in folding.places[1 : count + 1]]

@@ -1,4 +1,4 @@
-"""How a root is walked: what a person decided of links, hidden files, exclusions and other programs' caches."""
+"""How a root is walked: what a person decided of links, hidden files, exclusions and caches."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class WalkOptions:
         return replace(self, **_given(choice), parts=parts)
 
     def at(self, path: bytes) -> WalkOptions:
-        """The options for a folder, given by its path with a slash at the end; but for patterns: see `patterns_at`."""
+        """The options for a folder, by its path with a slash at the end; patterns: see `patterns_at`."""
         options = replace(self, parts={})
         for choice in self._around(path).values():
             options = replace(options, **_given(choice))
@@ -103,7 +103,10 @@ class WalkOptions:
         return {prefix: whole, **{prefix + part: choice for part, choice in self.parts.items()}}
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON. Of parts, only what is chosen; their paths are text, with surrogates where they are no UTF-8."""
+        """For JSON. Of parts, only what is chosen.
+
+        Their paths are text, with surrogates where they are no UTF-8.
+        """
         whole: dict[str, Any] = {name: _plain(_get(self, name)) for name in NAMES}
         if self.parts:
             whole["parts"] = {

@@ -12,7 +12,7 @@ from store.walk_options import WalkChoice, WalkOptions
 
 
 def key_of(root: RootState) -> str:
-    """The key of a root's form: another one when its options were changed elsewhere, which the form then shows."""
+    """The key of a root's form: another one when its options were changed elsewhere."""
     return f"walk_{root.id}_{zlib.crc32(json.dumps(root.options.to_dict()).encode()):08x}"
 
 
@@ -28,7 +28,7 @@ def draw(key: str, options: WalkOptions) -> None:
 
 
 def chosen(key: str, options: WalkOptions) -> WalkChoice:
-    """What a form says other than what is kept; by now, as the click may come with a choice that was not drawn yet."""
+    """What a form says other than what is kept. The click may come with a choice not yet drawn."""
     state = st.session_state
     text = state.get(f"{key}_exclude", "\n".join(options.exclude))
     exclude = tuple(line.strip() for line in text.splitlines() if line.strip())

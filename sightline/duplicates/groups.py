@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sightline.duplicates.keep_rules import Name, Suggestion, Version, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, Report, find_pairs
 from sightline.duplicates.same_files import files_by_content, identity, path_of
+from sightline.duplicates.twin_pairs import without_twins
 from sightline.ranking.calibration import Calibration
 from store.arrays import Ids
 from store.errors import SightlineError
@@ -134,6 +135,7 @@ def near(
         ids = ids[np.isin(ids, among)]
     thresholds = [1 - times * (1 - usual) for times in DISTANCE_STEPS]
     found = find_pairs(engine, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
+    found = without_twins(library.catalog, ids, found)
     made = []
     for step, threshold in enumerate(thresholds):
         report(0.9 + 0.1 * step / len(thresholds), "Putting them into groups")

@@ -13,13 +13,17 @@ from typing import Any, Final, Literal
 
 from sightline import humanize
 from sightline.humanize import count
+from sightline.images.formats import RAW
+from sightline.twins import shot
 
 # As file managers and downloads name copies: `a (1).jpg`, `a - Copy.jpg`, `Copy of a.jpg`, `a copy 2.jpg`; the words
 # are those of English, German, French, and Spanish or Italian.
 _COPY: Final = re.compile(r"(?:^|[\W_])(?:copy|kopie|copie|copia)(?:[\W_]|\d|$)|\(\d{1,3}\)$", re.IGNORECASE)
-# How much of the pixels a format preserves: 2 all, 1 most, 0 only 256 colours. TIFF, WEBP, AVIF, HEIF and JPEG 2000
-# can be lossless or lossy, and have the value of what they mostly are.
-_FORMAT_QUALITY: Final[Mapping[str, int]] = {"PNG": 2, "TIFF": 2, "BMP": 2, "GIF": 0}
+# How much of the pixels a format preserves: 3 what the sensor saw, 2 all, 1 most, 0 only 256 colours. TIFF, WEBP, AVIF,
+# HEIF, JPEG 2000 and JPEG XL can be lossless or lossy, and have the value of what they mostly are.
+_FORMAT_QUALITY: Final[Mapping[str, int]] = {
+    **dict.fromkeys(RAW.names, 3), "PNG": 2, "TIFF": 2, "BMP": 2, "PSD": 2, "PPM": 2, "TGA": 2, "GIF": 0,
+}  # fmt: skip
 _LOSSY: Final = 1
 
 
@@ -155,8 +159,16 @@ def suggest(versions: Sequence[Version]) -> Suggestion:
 
 
 def spared(versions: Sequence[Version], kept: Version) -> list[Version]:
-    """Return the photos not set aside with the rest: the kept one, and favourites of other contents."""
-    return [v for v in versions if v == kept or (v.is_favourite and v.content_id != kept.content_id)]
+    """Return the photos not set aside with the rest: the kept one, its twins, other favourites.
+
+    A RAW file and its JPEG are no copies of each other: a photographer keeps both on purpose.
+    """
+    shot_of_kept = shot([(kept.root, kept.path)])
+    return [
+        v for v in versions
+        if v == kept or (v.is_favourite and v.content_id != kept.content_id)
+        or shot([(v.root, v.path)]).is_twin_of(shot_of_kept)
+    ]  # fmt: skip
 
 
 def _sort_key(version: Version) -> tuple[Any, ...]:

@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
-from sightline.images import jpeg
+from sightline.images import jpeg, raw
+from sightline.images.budget import PixelBudget, pixels_held
 from sightline.images.dominant_colour import dominant
-from sightline.images.errors import DecodeError, TooLargeError, explained
+from sightline.images.errors import DecodeError, TooLargeError, UnsupportedError, explained
 from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, without_rest
 from sightline.images.scaling import (
     PREVIEW_LEAST,
@@ -52,20 +53,18 @@ class Decoded:
 
     `pixels`: (height, width, 3) uint8, upright, contiguous and writable, in the file's own RGB space: the models were
     trained on pictures whose colour profile was ignored. `thumbnail`: a baseline JPEG in sRGB without any metadata.
+    `original`: height and width of the whole picture, upright, which `pixels` are a power of two smaller than: those of
+    the facts, but for a raw file, whose preview it is.
     `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail.
     `remark`: what was wrong with the file, though there is a picture, in words for the person who owns it.
     """
 
     pixels: NDArray[np.uint8]
     facts: Facts
+    original: tuple[int, int]
     thumbnail: bytes | None
     colour: int | None = None
     remark: str | None = None
-
-    @property
-    def original(self) -> tuple[int, int]:
-        """Height and width of the whole picture, upright: what `pixels` are a power of two smaller than."""
-        return self.facts.height, self.facts.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +81,29 @@ class Whole:
 
 def decode(
     source: BinaryIO, *, need: int, thumbnail: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS,
-    gpu: GpuJpegDecoder | None = None, beside: Beside = NOTHING_BESIDE,
+    gpu: GpuJpegDecoder | None = None, beside: Beside = NOTHING_BESIDE, budget: PixelBudget | None = None,
 ) -> Decoded:  # fmt: skip
     """Decode one picture, shrunk as far as its use allows.
 
     `source` is open, binary and seekable; it is read, and left open. The shorter side of the pixels keeps at least
     2 * `need` px where the original has them, and with a thumbnail both sides at least those of it. Twice the model's
     input, because shrinking by DCT to that leaves at least 52 dB to the full path (to once it: 25 to 43 dB). With
-    `gpu`, of whose `cores` the caller holds one, a JPEG may be decoded on a GPU.
+    `gpu`, of whose `cores` the caller holds one, a JPEG may be decoded on a GPU. With `budget` it waits for its turn.
 
     Safe to call from many threads. Raises DecodeError, and nothing else, for a file that cannot be shown in full.
     """
     if need < 1:
         raise ValueError(f"need is {need}; it is the shorter side of a model's input in pixels, at least 1")
-    return _tried(source, max_pixels, lambda image, file: _decode(image, file, source, need, thumbnail, gpu, beside))
+
+    def make(image: ImageFile.ImageFile, file: BinaryIO) -> Decoded:
+        scale = decode_scale(image.size, need, thumbnail)
+        # Who decodes on a GPU waits for a core meanwhile, which another who waits for the budget may have.
+        if budget is None or (gpu is not None and image.format in ("JPEG", "MPO")):
+            return _decode(image, file, source, scale, thumbnail, gpu, beside)
+        with budget.hold(pixels_held(image, scale)):
+            return _decode(image, file, source, scale, thumbnail, gpu, beside)
+
+    return _tried(source, max_pixels, make, beside)
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
@@ -103,7 +111,11 @@ def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside
 
     `source` and errors are as for `decode`; safe to call from many threads.
     """
-    return _tried(source, max_pixels, lambda image, _: read_facts(image, source, beside))
+    try:
+        facts = raw.header_facts(source, max_pixels, beside)
+    except Exception as error:
+        raise explained(error, None, None, source) from error
+    return facts or _tried(source, max_pixels, lambda image, file: read_facts(image, source, beside))
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
@@ -121,8 +133,8 @@ def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAUL
         least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
         (shorter, longer), wanted = sorted(image.size), max(screen_size(image.size, side, least))
         scale = power_of_two(min(longer // wanted, shorter))
-        turn = _turn(facts := read_facts(image, source))
-        pixels = turned(stored(image, file, scale, facts.orientation).pixels, turn)
+        facts = _facts(image, file, source, NOTHING_BESIDE)
+        pixels = turned(stored(image, file, scale, facts.orientation).pixels, _turn(facts, file))
         return jpeg.encoded(_for_screens(pixels, image, side, least), _PREVIEW_QUALITY)
 
     return _tried(source, max_pixels, make)
@@ -135,27 +147,43 @@ def whole(source: BinaryIO, scale: int, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     """
 
     def make(image: ImageFile.ImageFile, file: BinaryIO) -> Whole:
-        turn = TURNS.get(_turn(facts := read_facts(image, source)))
+        facts = _facts(image, file, source, NOTHING_BESIDE)
+        turn = TURNS.get(_turn(facts, file))
         pixels = stored(image, file, scale, facts.orientation).pixels
         return Whole(pixels if turn is None else turn(pixels), _to_srgb(image))
 
     return _tried(source, max_pixels, make)
 
 
-def _turn(facts: Facts) -> int:
+def _facts(image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, beside: Beside) -> Facts:
+    """The facts of `source`, from `file` of which the picture was opened."""
+    return file.facts if isinstance(file, raw.Rendered) else read_facts(image, source, beside)
+
+
+def _turn(facts: Facts, file: BinaryIO) -> int:
     """The orientation that the pixels are still to be turned by."""
+    if isinstance(file, raw.Rendered):
+        return file.turn
     return 1 if facts.format in TURNED_BY_PLUGIN else facts.orientation
 
 
-def _tried(source: BinaryIO, max_pixels: int, work: Callable[[ImageFile.ImageFile, BinaryIO], _T]) -> _T:
-    """What `work` makes of the opened picture; where that fails, of the file without what lies beside its pixels."""
-    image = None
+def _tried(
+    source: BinaryIO, max_pixels: int, work: Callable[[ImageFile.ImageFile, BinaryIO], _T],
+    beside: Beside = NOTHING_BESIDE,
+) -> _T:  # fmt: skip
+    """What `work` makes of the opened picture, of a raw file what its camera shows.
+
+    Where that fails, what it makes of the file without what lies beside its pixels.
+    """
+    image, file = None, source
     try:
-        image = open_picture(source, max_pixels)
-        return work(image, source)
+        file = raw.rendered(source, max_pixels, beside) or source
+        image = open_picture(file, max_pixels)
+        return work(image, file)
     except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into
-        problem, cause = _problem(error, image, source), error
-    if not isinstance(cause, MemoryError | TooLargeError) and problem.stage != "read":
+        problem, cause = _problem(error, image, file), error
+    is_final = isinstance(problem, TooLargeError | UnsupportedError) or isinstance(cause, MemoryError)
+    if not is_final and problem.stage != "read" and file is source:
         bare = without_rest(source, image is not None)
         if bare is not None:
             image = None
@@ -172,17 +200,18 @@ def _problem(error: Exception, image: ImageFile.ImageFile | None, source: Binary
 
 
 def _decode(
-    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, need: int, thumbnail: bool,
+    image: ImageFile.ImageFile, file: BinaryIO, source: BinaryIO, scale: int, thumbnail: bool,
     gpu: GpuJpegDecoder | None, beside: Beside,
 ) -> Decoded:  # fmt: skip
     """Decode what was opened from `file`; the facts are those of `source`, which it may be a part of."""
-    facts = read_facts(image, source, beside)
-    pixels, remark = stored(image, file, decode_scale(image.size, need, thumbnail), facts.orientation, gpu)
-    pixels = turned(pixels, _turn(facts))
+    size, facts = image.size, _facts(image, file, source, beside)
+    pixels, remark = stored(image, file, scale, facts.orientation, gpu)
+    pixels = turned(pixels, _turn(facts, file))
+    original = file.upright(size) if isinstance(file, raw.Rendered) else (facts.height, facts.width)
     if not thumbnail:
-        return Decoded(pixels, facts, None, remark=remark)
+        return Decoded(pixels, facts, original, None, remark=remark)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
-    return Decoded(pixels, facts, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture), remark)
+    return Decoded(pixels, facts, original, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture), remark)
 
 
 def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, least: int) -> NDArray[np.uint8]:

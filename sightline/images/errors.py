@@ -36,6 +36,10 @@ class TooLargeError(DecodeError):
     """The header says more pixels than are decoded."""
 
 
+class UnsupportedError(DecodeError):
+    """The file may be sound, and another program show it."""
+
+
 class NotSupportedError(Exception):
     """A sound file holds a picture that Sightline can't read; the text says of what kind."""
 
@@ -53,7 +57,7 @@ def explained(
     if isinstance(error, DecodeError):
         return error
     if isinstance(error, NotSupportedError):
-        return DecodeError(stage, f"not supported by Sightline: {detail}")
+        return UnsupportedError(stage, f"not supported by Sightline: {detail}")
     if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none: this one is the disk's
         return DecodeError("read", f"the file could not be read: {error.strerror}")
     if isinstance(error, Image.DecompressionBombError):
@@ -65,7 +69,7 @@ def explained(
         measure = f" {size[0]}x{size[1]} pixels" if size else ""
         return DecodeError(stage, f"not enough memory to decode the picture{measure and ':' + measure}")
     if (kind := _unsupported(detail, name, source)) is not None:
-        return DecodeError(stage, f"not supported by Sightline: {kind}")
+        return UnsupportedError(stage, f"not supported by Sightline: {kind}")
     cut = any(word in detail.lower() for word in _TRUNCATED)
     if cut or (source is not None and is_cut_short(source, name or "")):
         return DecodeError(stage, f"the file is cut short: {detail}" if detail else "the file is cut short")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from sightline.images.jpeg_markers import END
 
-# What libjpeg (jerror.h) says of damaged scans begins so.
-_CORRUPT: Final = "Corrupt JPEG data"
+# What libjpeg (jerror.h) says of damaged scans; the rest is of headers and profiles.
+_OF_SCANS: Final = ("premature end", "Huffman code", "arithmetic code", "found marker", "extraneous bytes")
 _LEFT_OVER: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _RESTARTS: Final = range(0xD0, 0xD8)
 _FEW: Final = 256  # bytes; encoders pad the end of a scan with less
@@ -30,7 +30,7 @@ def remark(doubt: str, data: bytes, pixels: NDArray[np.uint8], orientation: int)
         pixels: what came out, not turned.
         orientation: of the EXIF, 1 to 8.
     """
-    if not doubt.startswith(_CORRUPT) or _is_padding(doubt, data):
+    if not any(words in doubt for words in _OF_SCANS) or _is_padding(doubt, data):
         return None
     rows = (pixels == _GREY).all(axis=(1, 2))
     share = (int(np.argmin(rows[::-1])) if not rows.all() else len(rows)) / len(rows)

@@ -6,36 +6,45 @@ import io
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final
 
-import pillow_heif
+import pi_heif
 from PIL import Image, ImageFile
 
-from sightline.images import jpeg_markers, png_chunks
+from sightline.images import ico, jpeg_markers, jxl, png_chunks, pnm, psd, tga
 from sightline.images.avif import open_avif
 from sightline.images.bmp import open_bmp
 from sightline.images.errors import DecodeError, TooLargeError, explained
+from sightline.images.formats import not_read
 from sightline.images.tiff import open_tiff
 from sightline.images.transparency import correct_key
 
 ALLOWED_FORMATS: Final[tuple[str, ...]] = (
-    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000",
+    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "PSD", "JXL",
+    "ICO", "PPM", "PCX", "TGA",
 )  # fmt: skip
-"""Pillow plugins that may see a file, tried in this order. JPEG includes MPO. AVIF goes before HEIF, because both
-claim the brand "mif1" and the HEIF plugin would open an AVIF it cannot decode."""
+"""Readers that may see a file, tried in this order. JPEG includes MPO. AVIF goes before HEIF, because both claim the
+brand "mif1" and the HEIF plugin would open an AVIF it cannot decode. TGA is last: it has no magic number."""
 
 DEFAULT_MAX_PIXELS: Final = 200_000_000
 """The largest phone sensors give 16320 x 12240, 199.8 megapixels. As RGB in memory that is 0.8 GB."""
 
-_KNOWN: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC, AVIF, JPEG 2000"
-
 # All plugins now, on one thread: Pillow would import them on the first open, in whichever thread gets there.
 Image.init()
 # One decoder thread a picture: the callers' threads already keep every core busy. Only the picture itself is wanted.
-pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 _OPENERS: Final[Mapping[str, Callable[[BinaryIO, str], ImageFile.ImageFile]]] = {
-    "TIFF": open_tiff, "BMP": open_bmp, "AVIF": open_avif,
+    "TIFF": open_tiff, "BMP": open_bmp, "AVIF": open_avif, "PSD": psd.PsdImageFile, "JXL": jxl.JxlImageFile,
+    "ICO": ico.IcoImageFile, "PPM": pnm.PnmImageFile, "TGA": tga.TgaImageFile, "HEIF": Image.OPEN["HEIF"][0],
 }  # fmt: skip
 """Ours, where Pillow's own plugin would give wrong pixels or none."""
+
+_ACCEPTS: Final[Mapping[str, Callable[[bytes], bool]]] = {
+    "PSD": psd.accept, "JXL": jxl.accept, "ICO": ico.accept, "PPM": pnm.accept, "TGA": tga.accept,
+}  # fmt: skip
+"""Of readers that are ours alone. Pillow's registry, which is of the whole process, has none of them."""
+
+_PREFIX: Final = 16  # what Pillow gives its plugins
+_SNIFF: Final = 512
 
 
 def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
@@ -49,14 +58,14 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     """
     try:
         source.seek(0)
-        prefix = source.read(16)
+        head = source.read(_SNIFF)
     except OSError as error:
         raise DecodeError("read", f"the file could not be read: {error.strerror or error}") from error
-    if not prefix:
+    if not head:
         raise DecodeError("open", "the file is empty")
-    problem = DecodeError("open", f"not a picture format Sightline reads ({_KNOWN})")
+    prefix, problem = head[:_PREFIX], DecodeError("open", not_read(head))
     for name in ALLOWED_FORMATS:
-        factory, accept = Image.OPEN[name]
+        accept = _ACCEPTS[name] if name in _ACCEPTS else Image.OPEN[name][1]
         verdict = accept is None or accept(prefix)
         if isinstance(verdict, str):  # this build of Pillow lacks the codec
             problem = DecodeError("open", f"not supported by this installation: Pillow was built without {name}")
@@ -65,7 +74,7 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
             continue
         try:
             source.seek(0)
-            image = _OPENERS.get(name, factory)(source, "")
+            image = (_OPENERS.get(name) or Image.OPEN[name][0])(source, "")
             if name == "PNG":
                 correct_key(image, source)
         except Exception as error:  # noqa: BLE001 - plugins raise whatever a damaged file leads them into

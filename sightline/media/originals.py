@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from sightline.images.formats import MEDIA_TYPES
 from store.library import Library
 from store.paths import to_path
 
-# By the content, never by the name: a photo called `x.html` must not be served as a page.
-_TYPES: Final[Mapping[str, str]] = {
-    "JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif",
-    "TIFF": "image/tiff", "BMP": "image/bmp", "AVIF": "image/avif", "HEIF": "image/heic", "JPEG2000": "image/jp2",
-}  # fmt: skip
 UNKNOWN_TYPE: Final = "application/octet-stream"
 # Characters of a file name that a quoted string of a header carries as they are; `%` would be decoded by some browsers.
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !#$&'()+,-.;=@[]^_`{}~")
@@ -61,7 +56,7 @@ def original(library: Library, content_id: int) -> Original | None:
                 continue
         except OSError:
             continue
-        media_type = _TYPES.get(photo.facts["format"], UNKNOWN_TYPE)
+        media_type = MEDIA_TYPES.get(photo.facts["format"], UNKNOWN_TYPE)
         return Original(path, place.path.rsplit(b"/", 1)[-1], photo.hash, media_type, facts)
     return None
 

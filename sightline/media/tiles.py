@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.images.scaling import rounded_size
+from sightline.images.scaling import power_of_two, rounded_size
 from sightline.media.derived import DECODES, original_bytes
 from sightline.models.memory import give_back
 from store.errors import SightlineError
@@ -172,7 +172,7 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
     if not (0 <= left < width and 0 <= top < height):
         return None
     making = _DECODING * size[0] * size[1]
-    whole = _held.get((content_hash, scale), making, lambda: _decode(library, content_hash, scale))
+    whole = _held.get((content_hash, scale), making, lambda: _decode(library, content_hash, scale, width))
     if whole is None:
         return None
     box = left, top, min(left + SIDE + OVERLAP, width), min(top + SIDE + OVERLAP, height)
@@ -182,12 +182,18 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
     return encoded(part, _QUALITY, "444")
 
 
-def _decode(library: Library, content_hash: bytes, scale: int) -> Whole | None:
+def _decode(library: Library, content_hash: bytes, scale: int, width: int) -> Whole | None:
+    """The picture at 1 / `scale`; `width` is what it should have then, px."""
     from sightline.images.decode import DecodeError, whole
 
     original = original_bytes(library, content_hash)
+    if original is None:
+        return None
     try:
-        return None if original is None else whole(io.BytesIO(original), scale)
+        made = whole(io.BytesIO(original), scale)
+        least = power_of_two(round(scale * made.pixels.shape[1] / width))
+        # A RAW may hold only a preview that is smaller already.
+        return made if least == scale else whole(io.BytesIO(original), least)
     except DecodeError:
         return None
 

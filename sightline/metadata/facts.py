@@ -20,8 +20,8 @@ from sightline.metadata.said import Said
 from sightline.metadata.trust import CONTAINER, EXIF, IPTC, SIDECAR, XMP, chosen
 from sightline.metadata.xmp_said import xmp_said
 
-TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "TIFF"})
-"""Formats whose plugin turns the pixels upright itself: turning them by EXIF again would be once too often."""
+TURNED_BY_PLUGIN: Final = frozenset({"HEIF", "JXL", "PSD", "TIFF"})
+"""Formats whose pixels come upright from their readers: turning them by EXIF again would be once too often."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def read(source: BinaryIO) -> Png:
     """Read the chunks of a PNG that tell of its picture."""
     found = Png()
     profiles: dict[str, bytes] = {}
+    seen = set[str]()
     source.seek(8)
     while len(head := source.read(8)) == 8:
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
@@ -50,7 +51,7 @@ def read(source: BinaryIO) -> Png:
         elif kind == b"tIME":
             _add_time(found.said, data)
         else:
-            _add_text(found, profiles, kind, data)
+            _add_text(found, profiles, seen, kind, data)
     found.exif = found.exif or profiles.get("exif", b"")
     found.xmp = found.xmp or profiles.get("xmp", b"")
     found.iptc = profiles.get("iptc", b"")
@@ -63,20 +64,21 @@ def _add_time(said: Said, data: bytes) -> None:
         said.add_date("modified", f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 
 
-def _add_text(found: Png, profiles: dict[str, bytes], kind: bytes, data: bytes) -> None:
+def _add_text(found: Png, profiles: dict[str, bytes], seen: set[str], kind: bytes, data: bytes) -> None:
     key, _, rest = data.partition(b"\0")
     name = key[:80].decode("latin-1")
-    if name not in _WANTED:
-        return
+    if name not in _WANTED or name in seen:
+        return  # a second text of a kind is not even unpacked: it may be one of thousands
+    seen.add(name)
     text = _unpacked(kind, rest)
     if name == "XML:com.adobe.xmp":
-        found.xmp = found.xmp or text
+        found.xmp = text
     elif name == "Creation Time":
         found.said.add_date("created", clean_text(text))
     elif name == "Title":
-        found.said.title = found.said.title or clean_text(text)
+        found.said.title = clean_text(text)
     elif name == "Description":
-        found.said.caption = found.said.caption or clean_text(text, MAX_CAPTION)
+        found.said.caption = clean_text(text, MAX_CAPTION)
     else:
         profiles.setdefault(_PROFILES[name.removeprefix("Raw profile type ")], _profile(text))
 

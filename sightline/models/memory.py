@@ -10,6 +10,7 @@ from typing import Final
 # <malloc.h> of glibc.
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
+_ARENA_MAX: Final = -8
 # Up to this size glibc takes blocks from its heaps, bytes; it accepts no more.
 _FROM_HEAPS: Final = 32 * 2**20
 # What may lie free at the top of a heap before it goes back to the system, bytes.
@@ -29,6 +30,9 @@ def keep_freed() -> None:
     except (OSError, AttributeError):
         return
     mallopt(_MMAP_THRESHOLD, _FROM_HEAPS)
+    # One for all threads: each would keep its own, of which nothing goes back, and take hundreds of megabytes more.
+    # Pictures are few and large blocks; for small ones each thread has a cache.
+    mallopt(_ARENA_MAX, 1)
     mallopt(_TRIM_THRESHOLD, _KEPT)
 
 

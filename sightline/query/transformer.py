@@ -17,7 +17,7 @@ from sightline.query.filter_values import Value, close_match, excerpt, one_of, r
 from sightline.query.keyboards import COLON, OR, QUOTES, narrow, ungrouped, value_of
 from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
 from store.tables.fact_table import FILTERS
-from store.tables.filters import Filter
+from store.tables.filters import Filter, Near
 
 _T = TypeVar("_T")
 
@@ -35,6 +35,9 @@ _MEANT: Final = {
 _WEIGHT: Final = re.compile(r"\^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _ESCAPE: Final = re.compile(rf"\\([\\{QUOTES}])")
 _ID: Final = re.compile(r"\d{1,19}", re.ASCII)
+
+# What people write behind a distance.
+_DISTANCES: Final = frozenset({"km", "kilometres", "kilometers", "mi", "miles", "m"})
 
 _WEIGHT_PLACE: Final = (
     "A weight, as in boat^2, stands right behind a word, a text in quotes, like: or picture:; filters take none. In "
@@ -199,6 +202,13 @@ class QueryBuilder(Transformer[Token, Query]):
                 raise QueryError(
                     "Two parts touch here: put a space between them, or one pair of quotes around the whole.",
                     start=right.start, end=right.end,
+                )  # fmt: skip
+            unit = right.text.split()[0] if isinstance(right, _Run) else ""
+            if isinstance(left, _Filter) and isinstance(left.filter, Near) and unit.lower() in _DISTANCES:
+                raise QueryError(
+                    f"near: takes kilometres without a unit, as in near:48.86,2.35,5. To look for {excerpt(unit)} as "
+                    "text, put it in quotes.",
+                    start=right.start, end=right.start + len(unit),
                 )  # fmt: skip
         return _query(made)
 

@@ -48,7 +48,7 @@ def why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:
 
 
 def _hits(catalog: Catalog, query: Query, found: RankedList, places: Sequence[Fold]) -> Iterator[Hit]:
-    rows = found.rows([place.rank for place in places])
+    rows, firsts = found.rows([place.shown for place in places]), found.rows([place.rank for place in places])
     ranked = found.ranked  # which asking for rows may have made longer
     ids = ranked.ids[rows]
     photos = catalog.photos(ids.tolist(), query.filters)
@@ -56,13 +56,13 @@ def _hits(catalog: Catalog, query: Query, found: RankedList, places: Sequence[Fo
     _, cosines = found.engine.scores(found.vectors, only=ids)
     for term, own in zip(found.terms, cosines, strict=True):
         term.clamp_self_similarity(ids, own)
-    for column, (row, place) in enumerate(zip(rows.tolist(), places, strict=True)):
+    for column, (row, first, place) in enumerate(zip(rows.tolist(), firsts.tolist(), places, strict=True)):
         photo = photos.get(int(ids[column]))
         if photo is None:  # gone since the ranking was made: an indexer is at work
             continue
         parts = tuple(term.part(cosines[at, column]) for at, term in enumerate(found.terms))
-        folded = tuple(ranked.ids[found.rows(place.folded)].tolist()) if place.folded else ()
-        yield Hit(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[row]], parts, photo, folded)
+        folded = tuple(ranked.ids[found.rows(place.others)].tolist()) if place.folded else ()
+        yield Hit(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[first]], parts, photo, folded)
 
 
 def _score(parts: Sequence[Part], fused: float) -> float:

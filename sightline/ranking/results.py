@@ -39,7 +39,8 @@ class Hit:
         band: how the picture lies to the query's relevance threshold; strong where nothing was looked for.
         parts: one for each term.
         photo: the picture.
-        folded: content ids of near-duplicates that this hit stands for, in their order.
+        folded: content ids of near-duplicates that this hit stands for, in their order, and of the RAW file that it
+            was made of.
     """
 
     score: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,6 +187,11 @@ class Catalog(KnownFiles):
         """
         with self.engine.connect() as connection:
             return listings.photos_of(connection, np.asarray(content_ids, np.int64))
+
+    def has_extension(self, names: Collection[str]) -> bool:
+        """Whether a present photo has one of these extensions: folded, without the dot."""
+        with self.engine.connect() as connection:
+            return listings.has_extension(connection, names)
 
     def copies(self, limit: int | None = None, offset: int = 0) -> list[tuple[int, int]]:
         """Contents that several present photos hold, and how many those are: the most first, then by id."""

@@ -16,7 +16,7 @@ CHUNK: Final = 500
 
 
 class IndexedFile(NamedTuple):
-    """A photo that is not missing: the hash of its content, and what its file looked like when it was read."""
+    """A photo that is not missing: its hash, and what its file looked like when it was read."""
 
     path: bytes
     hash: bytes
@@ -34,7 +34,7 @@ class KnownFiles:
     def known_between(
         self, root_id: int, first: bytes, last: bytes, space_id: int, most: int, *, older: bool
     ) -> list[tuple[Any, ...]]:
-        """What the photos of a root looked like, from one path to another, both included, in byte order of paths.
+        """What photos of a root looked like, from one path to another, both included, in byte order.
 
         The fields are those of `indexer.walk.WalkedFile`. Without photos that are missing; without a time where a photo
         is not encoded in the space, or with `older` where its facts are. At most one more than `most` of them.
@@ -105,7 +105,7 @@ class KnownFiles:
             yield from cursor
 
     def indexed_files(self, root_id: int) -> Iterator[IndexedFile]:
-        """The photos of a root that are not missing, in byte order of paths. No transaction stays open meanwhile."""
+        """The photos of a root that are not missing, by path; no transaction stays open meanwhile."""
         last = b""
         while True:
             with self.engine.connect() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +27,12 @@ def photos_of(connection: Connection, ids: Ids) -> list[PlacedPhoto]:
         "ORDER BY content_id, photos.id"
     )
     return [PlacedPhoto(*row) for row in connection.exec_driver_sql(query, (json.dumps(ids.tolist()),))]
+
+
+def has_extension(connection: Connection, names: Collection[str]) -> bool:
+    """Whether a present photo has one of these extensions: folded, without the dot."""
+    query = f"SELECT EXISTS (SELECT 1 FROM photos WHERE ext {_MINE} AND missing_since IS NULL)"
+    return bool(connection.exec_driver_sql(query, (json.dumps(sorted(names)),)).scalar_one())
 
 
 def copies(connection: Connection, limit: int | None, offset: int) -> list[tuple[int, int]]:

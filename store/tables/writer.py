@@ -172,7 +172,7 @@ class Writer:
                 connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
 
     def keep_looks(self, photos: Sequence[tuple[Any, ...]], failures: Sequence[tuple[Any, ...]]) -> None:
-        """Keep the inode and ctime of files that are otherwise what the library knows: each with the id of its row."""
+        """Keep the inode and ctime of files that have not changed: each with the id of its row."""
         with self._engine.begin() as connection:
             for table, rows in (("photos", photos), ("failures", failures)):
                 if rows:

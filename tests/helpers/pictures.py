@@ -7,9 +7,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
+
+# It writes HEIC; the product reads it by pi-heif, which has no encoder.
+pillow_heif.register_heif_opener()
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

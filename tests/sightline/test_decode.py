@@ -33,6 +33,9 @@ from sightline.images.formats import EXTENSIONS
 from sightline.images.scaling import THUMBNAIL_LEAST, THUMBNAIL_SIDE, screen_size
 from sightline.models.preprocess import Preprocess
 
+# Those that Pillow can write as they are; the others have tests of their own (test_formats.py, test_raw.py).
+KINDS = tuple(kind for kind in ALLOWED_FORMATS if kind not in ("PSD", "JXL", "ICO"))
+
 
 @pytest.fixture(autouse=True)
 def pillow_is_left_alone() -> Iterator[None]:
@@ -269,7 +272,7 @@ def test_only_the_first_frame_is_seen(kind: str) -> None:
     assert result.facts.format == ("JPEG" if kind == "MPO" else kind)
 
 
-@pytest.mark.parametrize("kind", ALLOWED_FORMATS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_format(kind: str) -> None:
     image = photo(320, 240)
     options = {"quality": 95} if kind in ("JPEG", "WEBP", "AVIF", "HEIF") else {}
@@ -317,20 +320,20 @@ def test_awkward_files_that_are_not(name: str, stage: str, words: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"x", b"\xff", b"\xff\xd8", b"GIF", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n",
-     b"8BPS\0\1" + bytes(40), bytes(1000)]
-    + [encoded(photo(32, 32), kind) for kind in ("ICO", "TGA", "PPM", "EPS", "PDF", "PCX")],
-    ids=range(14),
+     bytes(1000)]
+    + [encoded(photo(32, 32), kind) for kind in ("EPS", "PDF", "DDS", "SGI")],
+    ids=range(11),
 )  # fmt: skip
 def test_other_formats_are_not_opened(data: bytes) -> None:
     error = refused(data)
     assert error.stage == "open"
-    assert "JPEG 2000" in error.reason
+    assert "JPEG 2000" in error.reason or "is not read by Sightline" in error.reason
 
 
 def test_extensions_are_lower_case_with_a_dot() -> None:
     assert all(e.startswith(".") and e == e.lower() for e in EXTENSIONS)
     assert {".jpg", ".heic", ".png", ".webp", ".tif", ".avif", ".jp2"} <= EXTENSIONS
-    assert not EXTENSIONS & {".svg", ".eps", ".ico", ".psd", ".pdf"}
+    assert not EXTENSIONS & {".svg", ".eps", ".exr", ".pdf", ".mp4"}
 
 
 def test_a_disk_that_fails_is_not_a_broken_picture() -> None:
@@ -566,7 +569,7 @@ def test_half_a_jpeg_is_no_picture(percent: int, progressive: bool) -> None:
     assert "cut short" in error.reason or percent == 1
 
 
-@pytest.mark.parametrize("kind", ALLOWED_FORMATS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_half_of_any_picture_is_no_picture(kind: str) -> None:
     data = encoded(photo(320, 240), kind)
     assert refused(data[: len(data) // 2]).reason
@@ -575,7 +578,7 @@ def test_half_of_any_picture_is_no_picture(kind: str) -> None:
 @cache
 def samples() -> list[bytes]:
     image, deep = photo(48, 40), Image.fromarray(np.asarray(photo(48, 40).convert("L")).astype(np.uint16) * 257)
-    files = [encoded(image, kind) for kind in ALLOWED_FORMATS]
+    files = [encoded(image, kind) for kind in KINDS]
     files += [encoded(image, "JPEG", progressive=True, exif=oriented(6), icc_profile=swapped_profile())]
     files += [encoded(image.convert("CMYK"), "JPEG"), encoded(deep, "PNG"), encoded(deep, "TIFF")]
     files += [encoded(image, "TIFF", compression=name) for name in ("tiff_lzw", "tiff_adobe_deflate", "jpeg")]

@@ -15,7 +15,7 @@ from written import array, iptc, jpeg, photoshop, picture, png, profile, text, t
 
 from examples import examples
 from sightline.images.decode import decode_header
-from sightline.metadata.blocks import Blocks, exif_in
+from sightline.metadata.blocks import Blocks, blocks_of, exif_in
 from sightline.metadata.facts import Beside, Facts, facts_of
 
 
@@ -93,6 +93,13 @@ def test_metadata_is_read_wherever_it_stands(data: bytes, has_iptc: bool) -> Non
     assert (found.taken_at, found.taken_from, found.rating) == ("2004-06-21T23:37:53", "original", 4)
     assert found.keywords == (("sea", "boat") if has_iptc else ("sea",))
     assert found.town == ("Brest" if has_iptc else None)
+
+
+@pytest.mark.timeout(20)
+def test_of_many_texts_in_a_png_only_the_first_of_a_kind_is_unpacked() -> None:
+    large = (b"zTXt", b"Title\0\0" + zlib.compress(b"t" * 16_000_000))
+    blocks = blocks_of("PNG", io.BytesIO(png((b"tEXt", b"Title\0T"), *[large] * 2000)), {})
+    assert facts_of(1, 1, "PNG", blocks).title == "T"
 
 
 def test_blocks_can_be_given_without_a_file() -> None:

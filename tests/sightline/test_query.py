@@ -440,6 +440,7 @@ def test_the_example_of_the_issue_becomes_this_query() -> None:
         ("«keywords:»x", "Did you mean keyword:?", "keyword:"),
         ("sunset «–» people", "This minus excludes nothing", None),
         ("near:48.86,2.35,«5km»", "near: takes numbers", None),
+        ("near:48.86,2.35,5 «km» boat", "near: takes kilometres without a unit", None),
         ("sort:«dat»", "Did you mean date? It takes score, date, name.", "date"),
         ("dedup:«maybe»", "It takes on, off.", None),
         ("template:«drawing»", "template: takes on, off, or a prompt with {}", None),

@@ -171,6 +171,8 @@ def test_a_file_that_gives_less_than_its_facts_say_is_enlarged(text: NDArray[np.
     database.close()
     expected = Image.fromarray(text).resize((600, 10000), Image.Resampling.BICUBIC)
     assert distance(together(indexed, content_hash, 1, (600, 10000)), expected) < 4
+    # And not shrunk below what it has.
+    assert distance(together(indexed, content_hash, 2, (300, 5000)), Image.fromarray(text)) < 4
 
 
 def whole(size: int) -> Whole:
