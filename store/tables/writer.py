@@ -171,13 +171,12 @@ class Writer:
             for chunk in _chunks(failure_ids):
                 connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
 
-    def keep_looks(self, photos: Sequence[tuple[Any, ...]], failures: Sequence[tuple[Any, ...]]) -> None:
-        """Keep the inode and ctime of files that have not changed: each with the id of its row."""
-        with self._engine.begin() as connection:
-            for table, rows in (("photos", photos), ("failures", failures)):
-                if rows:
-                    query = f"UPDATE {table} SET inode = ?, ctime_ns = ? WHERE id = ?"
-                    connection.exec_driver_sql(query, list(rows))
+    def keep_looks(self, looks: Sequence[tuple[Any, ...]]) -> None:
+        """Keep the inode and ctime of files that have not changed: each with the id of its photo."""
+        if looks:
+            with self._engine.begin() as connection:
+                query = "UPDATE photos SET inode = ?, ctime_ns = ? WHERE id = ?"
+                connection.exec_driver_sql(query, list(looks))
 
     def finish_root(self, root_id: int, drives: Sequence[bytes]) -> None:
         """Note that the whole of a root was walked to its end, and what moved in it was settled.
