@@ -62,9 +62,9 @@ def exif_said(exif: Exif) -> Said:
         lens=lens,
         unnamed_lens=unnamed,
         iso=_iso(details),
-        aperture=aperture_of(details.number(0x829D), details.number(0x9202)),
-        exposure=exposure_of(details.number(0x829A), details.number(0x9201)),
-        focal=focal_of(details.number(0x920A)),
+        aperture=aperture_of(_rational(details, 0x829D), _rational(details, 0x9202)),
+        exposure=exposure_of(_rational(details, 0x829A), _rational(details, 0x9201)),
+        focal=focal_of(_rational(details, 0x920A)),
         position=_position(exif.gps),
         rating=_rating(main),
         title=_wide_text(main, 0x9C9B),
@@ -118,6 +118,14 @@ def _wide_text(table: Directory, tag: int, limit: int = 200) -> str | None:
     return None if data is None else clean_text(data.decode("utf-16-le", "ignore"), limit)
 
 
+def _rational(table: Directory, tag: int) -> float | None:
+    """The number of a tag that has one. Two whole ones are a fraction: so Pillow writes the tuple (1, 500)."""
+    found = table.numbers(tag)
+    if len(found) == 2 and found[0] is not None and found[1] and found[0] % 1 == found[1] % 1 == 0:
+        return found[0] / found[1]
+    return found[0] if found else None
+
+
 def _iso(details: Directory) -> int | None:
     """The sensitivity. 65535 says that it is higher, and stands in a longer tag."""
     value = iso_of(details.number(0x8827))
@@ -146,7 +154,7 @@ def _position(gps: Directory) -> Position | None:
     latitude = _degrees(gps, 0x0002, 0x0001, "NS", 90.0)
     longitude = _degrees(gps, 0x0004, 0x0003, "EW", 180.0)
     below = gps.number(0x0005) in (1, 3)  # Exif 3.0 added 2 and 3 for the ellipsoid
-    return position(latitude, longitude, gps.number(0x0006), below)
+    return position(latitude, longitude, _rational(gps, 0x0006), below)
 
 
 def _degrees(gps: Directory, tag: int, reference: int, letters: str, limit: float) -> float | None:
