@@ -243,7 +243,7 @@ def _checked(day: str) -> str:
 
 
 def _number(row: NumberKey, values: Sequence[Value]) -> Filter:
-    value = single_value(row.key, values)
+    value = _one_number(row, values)
     match = _LIMIT.fullmatch(value.text) or _DASH.fullmatch(value.text)
     if match is None:
         number = _amount(row, value, value.text)
@@ -262,6 +262,17 @@ def _number(row: NumberKey, values: Sequence[Value]) -> Filter:
     return Number(row.key, None, _up(number) - 1)
 
 
+def _one_number(row: NumberKey | RealKey, values: Sequence[Value]) -> Value:
+    """The one value. A comma before decimals, or between the ends of a range, is an error of its own."""
+    first, *rest = values
+    if len(rest) == 1 and first.text[-1:].isdecimal() and rest[0].text[:1].isdecimal():
+        raise rest[0].wrong(
+            f"{row.key}: takes one value, without a comma. Before decimals write a point, as in 2.8; a range has two, "
+            "as in 24..70."
+        )
+    return single_value(row.key, values)
+
+
 def _up(number: Decimal) -> int:
     return int(number.to_integral_value(ROUND_CEILING))
 
@@ -272,7 +283,7 @@ def _down(number: Decimal) -> int:
 
 def _amount(row: NumberKey, value: Value, text: str) -> Decimal:
     match = _NUMBER.fullmatch(text)
-    if match is None or (not row.is_bytes and (match[2] or "." in text)):
+    if match is None or (not row.is_bytes and ("." in text or not re.fullmatch(f"(?:{row.units})?", match[2], re.I))):
         raise value.wrong(f"{row.key}: takes {row.takes}; not {excerpt(value.text)}.")
     if not row.is_bytes:
         return Decimal(match[1])
@@ -287,7 +298,7 @@ def _amount(row: NumberKey, value: Value, text: str) -> Decimal:
 
 
 def _real(row: RealKey, values: Sequence[Value]) -> Filter:
-    value = single_value(row.key, values)
+    value = _one_number(row, values)
     match = _LIMIT.fullmatch(value.text)
     if match is None and _real_amount(row, value.text) is None:
         match = _DASH.fullmatch(value.text)

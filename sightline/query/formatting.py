@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sightline.query.keyboards import CARET, COLON, COMMA, MINUS, OR, QUOTES, SPACE, narrow
+from sightline.query.keyboards import CARET, COLON, COMMA, MINUS, OR, QUOTES, SINGLE_QUOTES, SPACE, narrow
 from store.tables.fact_table import RealKey
 from store.tables.filters import Date, Favourite, Filter, Name, Near, Number, Real
 
@@ -19,7 +19,7 @@ _WORD: Final = re.compile(
     rf"(?!(?:{OR})$)(?![^\W\d_][^{SPACE}{QUOTES}{COLON}{CARET}]*[{COLON}])"
     rf"[^{SPACE}{QUOTES}{CARET}{MINUS}][^{SPACE}{QUOTES}{CARET}]*"
 )
-_VALUE: Final = re.compile(rf"[^{SPACE}{QUOTES}{COMMA}{CARET}]+")
+_VALUE: Final = re.compile(rf"[^{SPACE}{QUOTES}{COMMA}{CARET}{SINGLE_QUOTES}][^{SPACE}{QUOTES}{COMMA}{CARET}]*")
 
 
 def is_word(text: str) -> bool:

@@ -23,6 +23,8 @@ COMMA: Final = ",，、"
 CARET: Final = r"\^＾"
 OR: Final = "OR|ＯＲ"
 QUOTES: Final = '"“”„‟＂«»'
+# They close nothing here: a value that begins with one is refused, unless it is in quotes.
+SINGLE_QUOTES: Final = "'‘’‚‛‹›＇"
 SPACE: Final = r"\s\x00-\x1f\x7f-\x9f"
 
 _WIDE: Final = {chr(0xFF01 + at): chr(0x21 + at) for at in range(0x5E)}
@@ -36,12 +38,10 @@ _PLAIN: Final = str.maketrans(
 
 # Between the groups of a long number: spaces of all widths, apostrophes, commas.
 _GROUPS: Final = r"[^\S\n\r]|['’,，]"
-# A value has these behind it; those that are no unit are refused by name, where else they would be text to look for.
+# A value has these behind it; sizes that are no unit are refused by name, where else they would be text to look for.
 _UNITS: Final = {
     "size": r"[kmgt]?i?(?:b|o)(?:s|ytes?)?|(?:kilo|mega|giga|tera)?(?:byte|octet)s?|[kmgt]",
-    "width": r"px|pixels?",
-    "height": r"px|pixels?",
-    **{key: row.units for key, row in FILTERS.items() if isinstance(row, RealKey) and row.units},
+    **{key: row.units for key, row in FILTERS.items() if isinstance(row, NumberKey | RealKey) and row.units},
 }
 # Keys whose values may be so long that people write their digits in groups.
 _GROUPED: Final = frozenset({"width", "height", "size", "iso"})

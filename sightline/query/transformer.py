@@ -14,7 +14,7 @@ from typing import Final, NoReturn, TypeVar
 from lark import Token, Transformer, UnexpectedToken, v_args
 
 from sightline.query.filter_values import Value, close_match, excerpt, one_of, read_filter, single_value
-from sightline.query.keyboards import COLON, OR, QUOTES, narrow, ungrouped, value_of
+from sightline.query.keyboards import COLON, OR, QUOTES, SINGLE_QUOTES, narrow, ungrouped, value_of
 from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
 from store.tables.fact_table import FILTERS
 from store.tables.filters import Filter, Near
@@ -118,6 +118,13 @@ class QueryBuilder(Transformer[Token, Query]):
 
     def value(self, token: Token) -> Value:
         is_quoted = token.type == "QUOTED_VALUE"
+        if not is_quoted and token[0] in SINGLE_QUOTES:
+            start, end = _span(token)
+            raise QueryError(
+                f'Quotes around a value are double: write "{token.strip(SINGLE_QUOTES)} ...". If {token[0]} belongs to '
+                "it, put it all in double quotes.",
+                start=start, end=end,
+            )  # fmt: skip
         return Value(_unquoted(token) if is_quoted else str(token), *_span(token), is_quoted)
 
     @v_args(inline=False)

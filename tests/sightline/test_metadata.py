@@ -437,9 +437,9 @@ def test_ratings(attributes: str, block: dict[int, Any], expected: int | None) -
 
 
 def test_labels() -> None:
-    assert facts(jpeg(b"", xmp('xmp:Label="Red"'))).label == "Red"
+    assert facts(jpeg(b"", xmp('xmp:Label="Red"'))).colour_label == "Red"
     assert (
-        facts(jpeg(), xmp("", f"<darktable:colorlabels>{array('Seq', '3', '0')}</darktable:colorlabels>")).label
+        facts(jpeg(), xmp("", f"<darktable:colorlabels>{array('Seq', '3', '0')}</darktable:colorlabels>")).colour_label
         == "Blue"
     )
 
