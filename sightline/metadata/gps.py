@@ -29,7 +29,7 @@ def position(
         return None
     if altitude is None or abs(altitude) > _HIGHEST:
         return latitude, longitude, None
-    return latitude, longitude, -altitude if is_below and altitude else altitude
+    return latitude, longitude, -abs(altitude) if is_below and altitude else altitude
 
 
 def degrees(parts: Sequence[float | None], hemisphere: str | None, letters: str, limit: float) -> float | None:

@@ -159,6 +159,9 @@ def test_tags_are_found_in_the_directory_of_another_standard() -> None:
         # A fraction as two numbers, as Pillow writes a tuple.
         ({0x829A: (3, (1, 500)), 0x829D: (3, (28, 10)), 0x920A: (3, (85, 1))}, {"exposure": 0.002, "aperture": 2.8,
         "focal": 85.0}),
+        ({0x829A: text("1/500"), 0x829D: text("2.8"), 0x920A: text("85.0 mm"), 0x8827: text("3200")},
+        {"exposure": 0.002, "aperture": 2.8, "focal": 85.0, "iso": 3200}),
+        ({0x829A: (7, b"1234"), 0x8827: (7, b"12")}, {}), ({0x829A: text("fast"), 0x8827: text("auto")}, {}),
         ({0x829A: (5, (1, 1, 500, 1))}, {"exposure": 0.002}), ({0x829A: (3, (1, 0))}, {"exposure": 1.0}),
     ],
 )  # fmt: skip
@@ -296,6 +299,17 @@ def test_positions_in_xmp(latitude: str, longitude: str, expected: tuple[float, 
     assert (found.latitude, found.longitude, found.altitude) == (
         (*expected, -430.5) if expected else (None, None, None)
     )
+
+
+@pytest.mark.parametrize(
+    ("altitude", "below", "expected"), [("-30/1", "1", -30), ("-30/1", "0", -30), ("30", "1", -30)]
+)
+def test_below_the_sea_is_below_however_it_is_said(altitude: str, below: str, expected: float) -> None:
+    packet = xmp(
+        f'exif:GPSLatitude="31,30N" exif:GPSLongitude="35,30E" exif:GPSAltitude="{altitude}" '
+        f'exif:GPSAltitudeRef="{below}"'
+    )
+    assert facts(jpeg(b"", packet)).altitude == expected
 
 
 def test_places_that_people_wrote() -> None:
