@@ -44,6 +44,7 @@ _DASHED_DATES: Final = re.compile(r"(?P<first>\d{4}(?:-\d{1,2}){0,2})[-~](?P<las
 # Year first; with dots and the year last, as much of Europe writes it; in words of Chinese characters.
 _ALMOST_DATE: Final = re.compile(r"(?P<y>\d{4})[-./](?P<m>\d{1,2})(?:[-./](?P<d>\d{1,2}))?", re.ASCII)
 _DAY_FIRST: Final = re.compile(r"(?:(?P<d>\d{1,2})\.)?(?P<m>\d{1,2})\.(?P<y>\d{4})", re.ASCII)
+_TWO_YEARS: Final = re.compile(r"(?P<century>\d\d)(?P<first>\d\d)-(?P<last>\d\d)", re.ASCII)
 _IN_CHARACTERS: Final = re.compile(r"(?P<y>\d{4})[年년](?:(?P<m>\d{1,2})[月월](?:(?P<d>\d{1,2})[日일])?)?", re.ASCII)
 
 
@@ -207,6 +208,9 @@ def _day(value: Value, text: str) -> str:
         almost = next(filter(None, (form.fullmatch(text) for form in (_ALMOST_DATE, _DAY_FIRST, _IN_CHARACTERS))), None)
         near = "-".join(part.zfill(2) for part in map(almost.group, "ymd") if part) if almost else None
         if near is not None and near != text and _is_date(near):
+            raise value.wrong(f"{error} Did you mean {near}?", value.text.replace(text, near, 1)) from None
+        if (years := _TWO_YEARS.fullmatch(text)) is not None and int(years["last"]) > int(years["first"]):
+            near = f"{years['century']}{years['first']}..{years['century']}{years['last']}"
             raise value.wrong(f"{error} Did you mean {near}?", value.text.replace(text, near, 1)) from None
         raise value.wrong(str(error)) from None
     return text

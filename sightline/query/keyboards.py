@@ -8,6 +8,7 @@ In `grammar.lark` the names of `SIGNS`, between angle brackets, stand for them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
@@ -60,6 +61,15 @@ def in_any_width(names: Iterable[str]) -> str:
     return "|".join("".join(f"[{char}{chr(ord(char) + 0xFEE0)}]" for char in name) for name in names)
 
 
+def _in_full_width(pattern: str) -> str:
+    """A regular expression of sets, groups and letters, which may be of full width too."""
+    parts = re.split(r"(\[[^]]*\])", pattern)
+    for at, part in enumerate(parts):
+        form = "{0}{1}" if at % 2 else "[{0}{1}]"
+        parts[at] = re.sub("[a-z]", lambda found, form=form: form.format(found[0], chr(ord(found[0]) + 0xFEE0)), part)
+    return "".join(parts)
+
+
 def value_of(text: str) -> str:
     """A number, a date or a range without spaces, of the value that was typed: `>=4000`, `2013-2014`."""
     plain = "".join(narrow(text).split()).replace("...", "..")
@@ -86,7 +96,7 @@ def _measured(key: str) -> str:
         if key in _GROUPED:
             number = rf"(?:\d{{1,3}}(?:(?:{_GROUPS})\d{{3}})+(?![\d{COMMA}])(?:[.．]\d+)?|{number})"
         if key in _UNITS:
-            number = rf"{number}(?:{space}(?:{_UNITS[key]}))?"
+            number = rf"{number}(?:{space}(?:{_in_full_width(_UNITS[key])}))?"
     number = f"(?:{number})"
     dots = rf"{space}(?:[.．]{{2,3}}|…){space}"
     dash = rf"(?:[{MINUS}~～〜]|[{SPACE}]+[{MINUS}~～〜][{SPACE}]+)"
@@ -96,8 +106,16 @@ def _measured(key: str) -> str:
     return f"(?:{in_any_width([key])})[{COLON}](?:{forms})"
 
 
+_SIGN: Final = r"[<>＜＞=＝≥≧⩾≤≦⩽]"
 _SAME_SIGN: Final = {"=": "", "=>": ">=", "=<": "<="}
 _MEASURED_KEYS: Final = ("date", *(key for key, row in FILTERS.items() if isinstance(row, NumberKey | RealKey)))
+
+WITHOUT_COLON: Final = re.compile(
+    rf"(?<![^{SPACE}])(?P<key>(?:{in_any_width(_MEASURED_KEYS)})(?=[{SPACE}]*{_SIGN})|(?:{in_any_width(FILTERS)})(?=[=＝]))"
+    rf"[{SPACE}]*(?P<value>{_SIGN}+[{SPACE}]*[^{SPACE}]*)",
+    re.IGNORECASE,
+)
+"""A filter that lacks its colon: `width>4000`, `date = 2013`, `tag=best`."""
 
 SIGNS: Final = {
     "MEASURED": f"(?:{'|'.join(map(_measured, _MEASURED_KEYS))})(?=[{SPACE}]|$)",
