@@ -23,7 +23,7 @@ COLON: Final = ":："
 COMMA: Final = ",，、"
 CARET: Final = r"\^＾"
 OR: Final = "OR|ＯＲ"
-QUOTES: Final = '"“”„‟＂«»'
+QUOTES: Final = '"“”„‟＂«»「」『』'
 # They close nothing here: a value that begins with one is refused, unless it is in quotes.
 SINGLE_QUOTES: Final = "'‘’‚‛‹›＇"
 SPACE: Final = r"\s\x00-\x1f\x7f-\x9f"

@@ -301,6 +301,7 @@ def test_signs_of_other_keyboards_are_read_as_documented(typed: str, plain: str)
         ("ｆａｖｏｕｒｉｔｅ：ｙｅｓ", [Favourite()]),
         ("near:４８．８６，２．３５，５", [Near(48.86, 2.35, 5)]),
         ("width:>4 000 px height:100..200pixels", [Number("width", 4001, None), Number("height", 100, 200)]),
+        ("keyword：「new york」，『sea』", [Word("keyword", ("new york", "sea"))]),
         ("size:＞5 ＭＢ", [Number("size", 5_000_001, None)]),
         ("rating:5 stars", [Number("rating", 5, 5)]),
         ('folder:"\'90s"', [Folder(("'90s",))]),
