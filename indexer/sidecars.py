@@ -1,4 +1,6 @@
-"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`, with the ending in any case.
+"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`.
+
+Case matters only where names differ in nothing else: drives of Windows, cards and Macs know none.
 
 The library keeps them with each photo as one value: names, times and sizes. It differs when a sidecar comes, goes or
 is written.
@@ -7,6 +9,7 @@ is written.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
@@ -30,18 +33,30 @@ def with_sidecars(files: list[Walked], sidecars: list[tuple[bytes, int, int]], s
         sidecars: name, size and time of each.
         start: where names begin.
     """
+    names = {file[0][start:] for file in files}
+    exact = names | {_stem(name) for name in names}
     by_base: dict[bytes, list[bytes]] = {}
     for name, size, mtime_ns in sorted(sidecars):
-        by_base.setdefault(name[: -len(ENDING)], []).append(b"%s:%d:%d" % (name, mtime_ns, size))
-    names = {file[0][start:] for file in files}
+        base = name[: -len(ENDING)]
+        by_base.setdefault(base if base in exact else _folded(base), []).append(b"%s:%d:%d" % (name, mtime_ns, size))
     found = []
     for file in files:
         name = file[0][start:]
-        stem = name[: name.rfind(b".")] if b"." in name else name
+        stem = _stem(name)
         # The first is the one that names the file whole. `a.jpg.xmp` beside `a.jpg` is no sidecar of `a.jpg.png`.
-        own = by_base.get(name, []) + (by_base.get(stem, []) if stem not in names else [])
+        bases = (name, _folded(name), *((stem, _folded(stem)) if stem not in names else ()))
+        own = [noted for base in dict.fromkeys(bases) for noted in by_base.get(base, ())]
         found.append((*file[:5], b"/".join(own)) if own else file)
     return found
+
+
+def _stem(name: bytes) -> bytes:
+    return name[: name.rfind(b".")] if b"." in name else name
+
+
+def _folded(name: bytes) -> bytes:
+    """A name without case, apart from all names as they are: no name has a slash."""
+    return b"/" + os.fsencode(os.fsdecode(name).lower())
 
 
 def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
