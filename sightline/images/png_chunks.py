@@ -51,11 +51,21 @@ def _is_sound(kind: bytes, content: bytes, whole: bytes) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The type of each chunk, and where its content starts and ends; the last one may be cut."""
+    """The type of each chunk, and where its content starts and ends; the last one may be cut.
+
+    Where no chunk follows one beside the pixels, its length is wrong, and the next that pixels need is searched for.
+    """
     place = len(SIGNATURE)
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"IEND":
             return
+        after = data[place + 16 + length : place + 20 + length]
+        if kind not in _PIXELS and not (len(after) == 4 and after.isalpha()):
+            found = [at for each in (b"PLTE", b"IDAT") if (at := data.find(each, place + 8)) > 0]
+            if not found:
+                return
+            place = min(found) - 4
+            continue
         yield kind, place + 8, place + 8 + length
         place += 12 + length
