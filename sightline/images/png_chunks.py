@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT"})
@@ -30,6 +30,34 @@ def without_rest(data: bytes) -> bytes | None:
         elif _is_sound(kind, data[start:end], whole) and not (kind in (b"tRNS", b"iCCP") and has_pixels):
             made.append(whole)
     return b"".join([*made, _END]) if has_pixels else None
+
+
+def pixels_are_sound(source: BinaryIO) -> bool:
+    """Whether the checksums of the pixels are right, of each chunk or of all together: Pillow doesn't look at them."""
+    source.seek(len(SIGNATURE))
+    right, parts = True, list[tuple[int, int]]()
+    while len(head := source.read(8)) == 8 and head[4:] != b"IEND":
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] == b"IDAT":
+            parts.append((source.tell(), length))
+            right &= zlib.crc32(source.read(length), zlib.crc32(b"IDAT")) == int.from_bytes(source.read(4), "big")
+        elif parts:
+            break
+        else:
+            source.seek(length + 4, 1)
+    if right:
+        return True
+    unpacker = zlib.decompressobj()
+    try:
+        for start, length in parts:
+            source.seek(start)
+            part = source.read(length)
+            while part and not unpacker.eof:
+                unpacker.decompress(part, _MOST)
+                part = unpacker.unconsumed_tail
+    except zlib.error:
+        return False
+    return unpacker.eof
 
 
 def _is_sound(kind: bytes, content: bytes, whole: bytes) -> bool:

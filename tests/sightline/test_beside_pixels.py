@@ -379,3 +379,43 @@ def test_a_heic_with_items_of_unknown_kinds() -> None:
     data = encoded(PICTURE, "HEIF", exif=oriented(1), xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
     same_pixels(data.replace(b"Exif", b"Other"[:4], 1), data)
     same_pixels(data.replace(b"application/rdf", b"application/odd", 1), data)
+
+
+# -- damage that decoders pass over ---------------------------------------------------------------------------------
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8))
+
+
+def test_a_png_of_wrong_pixels_is_remarked_and_a_wrong_sum_alone_is_not() -> None:
+    data = encoded(noise(200, 200), "PNG", compress_level=0)
+    zeroed = data[:60_000] + bytes(1000) + data[61_000:]
+    assert decoded(zeroed).remark == "part of the picture data is damaged"
+    wrong_sum = flipped(data, len(data) - 12 - 1)
+    assert np.array_equal(decoded(wrong_sum).pixels, decoded(data).pixels)
+    assert decoded(wrong_sum).remark is None
+    assert decoded(data).remark is None
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "HEIF"])
+def test_a_file_whose_second_half_is_zeros_is_remarked(kind: str) -> None:
+    data = encoded(noise(200, 200), kind, quality=90)
+    zeroed = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+    assert decoded(zeroed).remark == "the last 50 % of the file are zeros: a part of the picture may be missing"
+    assert decoded(data).remark is None
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"compression": "tiff_adobe_deflate"}])
+def test_a_tiff_that_lost_its_directory_or_a_part_of_it_is_cut_short(options: dict[str, str], share: float) -> None:
+    data = encoded(photo(96, 64), "TIFF", description="x" * 300, **options)
+    assert reason(data[: round(len(data) * share)]).startswith("the file is cut short")
+
+
+def test_an_icon_that_is_cut_short_says_so() -> None:
+    assert reason(encoded(photo(96, 64), "ICO")[:25]).startswith("the file is cut short")
+
+
+def test_zeros_are_called_zeros() -> None:
+    assert reason(bytes(4096)) == "it begins with zeros where a picture has its header"
