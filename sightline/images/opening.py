@@ -35,7 +35,7 @@ pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=Fa
 _OPENERS: Final[Mapping[str, Callable[[BinaryIO, str], ImageFile.ImageFile]]] = {
     "TIFF": open_tiff, "BMP": open_bmp, "AVIF": open_avif, "PSD": psd.PsdImageFile, "JXL": jxl.JxlImageFile,
     "ICO": ico.IcoImageFile, "PPM": pnm.PnmImageFile, "TGA": tga.TgaImageFile, "HEIF": heif_items.open_heif,
-    "JPEG2000": jp2.open_jp2,
+    "JPEG2000": jp2.open_jp2, "WEBP": webp_chunks.open_webp,
 }  # fmt: skip
 """Ours, where Pillow's own plugin would give wrong pixels or none."""
 

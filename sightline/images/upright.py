@@ -111,7 +111,9 @@ def _in_rgb(image: ImageFile.ImageFile) -> bool:
 def _by_pillow(image: ImageFile.ImageFile, scale: int, drafted: int = 1) -> NDArray[np.uint8]:
     """RGB at 1 / `scale`, turned only where the plugin does it; a JPEG's draft mode shrinks by `drafted`."""
     size = image.size
-    frame = image.tile[0].extents if image.format == "GIF" and image.tile else None
+    frame = image.info.get("frame") if image.format == "WEBP" else None
+    if image.format == "GIF" and image.tile:
+        frame = image.tile[0].extents
     if drafted > 1:
         # Pillow picks the largest scale that leaves at least this; rounding down makes that exactly `drafted`.
         image.draft(None, (size[0] // drafted, size[1] // drafted))

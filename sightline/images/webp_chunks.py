@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
+
+from PIL import ImageFile, WebPImagePlugin
 
 _PIXELS: Final = frozenset({b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF"})
 _BESIDE: Final = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}  # and the flags that tell of them
+_MOST_HEADER: Final = 2**20  # a profile may come before the first frame
 _ALPHA: Final = 0x10
 _ANIMATED: Final = 0x02
 _KEY_FRAME: Final = b"\x9d\x01\x2a"
+
+
+def open_webp(source: BinaryIO, filename: str = "") -> ImageFile.ImageFile:
+    """Open a WebP; raises whatever Pillow does for a damaged file.
+
+    Of an animation `info["frame"]` is where its first frame lies: encoders call it opaque when that frame is, though
+    nothing is drawn beside it.
+    """
+    source.seek(0)
+    head = source.read(_MOST_HEADER)
+    source.seek(0)
+    image = WebPImagePlugin.WebPImageFile(source, filename)
+    at = head.find(b"ANMF") if head[12:16] == b"VP8X" and head[20] & _ANIMATED else -1
+    if 0 <= at <= len(head) - 20:
+        left, top, width, height = (
+            int.from_bytes(head[place : place + 3], "little") for place in range(at + 8, at + 20, 3)
+        )
+        image.info["frame"] = (2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1)
+    return image
 
 
 def without_rest(data: bytes) -> bytes | None:

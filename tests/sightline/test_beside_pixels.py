@@ -428,3 +428,12 @@ def test_an_icon_that_is_cut_short_says_so() -> None:
 
 def test_zeros_are_called_zeros() -> None:
     assert reason(bytes(4096)) == "it begins with zeros where a picture has its header"
+
+
+def test_beside_the_first_frame_of_an_animated_webp_nothing_is_drawn() -> None:
+    frames = [Image.new("RGBA", (100, 80)), Image.new("RGBA", (100, 80), (0, 255, 0, 255))]
+    frames[0].paste((0, 0, 0, 255), (30, 20, 70, 60))  # a black square, where a black canvas would hide it
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    pixels = decoded(data).pixels
+    assert pixels[40, 50].tolist() == [0, 0, 0]
+    assert pixels[2, 2].tolist() == [255, 255, 255]
