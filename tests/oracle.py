@@ -210,7 +210,7 @@ def facts(ours: Facts, tags: Mapping[str, Any]) -> Iterator[tuple[str, str, str]
         if (mine_n is None) != (other_n is None) or (
             mine_n is not None and other_n is not None and not math.isclose(mine_n, other_n, rel_tol=1e-3, abs_tol=1e-4)
         ):
-            yield name, str(mine_n or ""), str(other_n or "")
+            yield name, "" if mine_n is None else str(mine_n), "" if other_n is None else str(other_n)
     for name, sources in _LISTS.items():
         mine_l = {_text(part) for of in getattr(ours, name) for part in of.split("|")}
         other_l = {_text(part) for source in sources for part in _several(tags.get(source))}

@@ -63,6 +63,21 @@ def pixels_of(data: bytes, size: tuple[int, int], scale: int) -> tuple[NDArray[n
     return pixels if pixels.shape == (height, width, 3) else None, ""
 
 
+def left_of(data: bytes, size: tuple[int, int], scale: int) -> NDArray[np.uint8] | None:
+    """What can be decoded of a damaged JPEG, the rest of it grey; None where nothing can.
+
+    Arguments and pixels are as of `pixels_of`.
+    """
+    width, height = (-(-side // scale) for side in size)
+    try:
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, "RGB", min_height=height, min_width=width, strict=False
+        )
+    except (ValueError, RuntimeError, LookupError, MemoryError):
+        return None
+    return pixels if pixels.shape == (height, width, 3) else None
+
+
 def doubt_of(data: bytes, size: tuple[int, int]) -> str:
     """What libjpeg has to say of a CMYK JPEG, if anything; it is decoded for that, as small as possible."""
     width, height = (-(-side // max(SCALES)) for side in size)

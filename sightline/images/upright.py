@@ -75,14 +75,27 @@ def _jpeg(
         else:
             pixels, _ = jpeg.pixels_of(closed, size, drafted)
         doubt = ""
+    is_broken = False
     if pixels is None:
-        pixels = _by_pillow(image, scale, drafted)
-    elif drafted < scale:
-        pixels = array_of(_shrink(Image.fromarray(pixels), rounded_size(size, scale), scale // drafted))
+        try:
+            pixels = _by_pillow(image, scale, drafted)
+        except OSError as error:
+            left = jpeg.left_of(data, size, drafted) if error.errno is None else None
+            if left is None or not jpeg_damage.is_worth_showing(data, left):
+                raise
+            is_broken, pixels = True, _fitted(left, size, scale, drafted)
     else:
-        width, height = rounded_size(size, scale)
-        pixels = np.ascontiguousarray(pixels[:height, :width])
-    return Stored(pixels, jpeg_damage.remark(doubt, data, pixels, orientation) if doubt else None)
+        pixels = _fitted(pixels, size, scale, drafted)
+    remark = jpeg_damage.remark(doubt, data, pixels, orientation, is_broken=is_broken) if doubt or is_broken else None
+    return Stored(pixels, remark)
+
+
+def _fitted(pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, drafted: int) -> NDArray[np.uint8]:
+    """What the decoder shrank by `drafted`, at 1 / `scale` of the picture's size."""
+    width, height = rounded_size(size, scale)
+    if drafted < scale:
+        return array_of(_shrink(Image.fromarray(pixels), (width, height), scale // drafted))
+    return np.ascontiguousarray(pixels[:height, :width])
 
 
 def _tiff(image: ImageFile.ImageFile, source: BinaryIO, scale: int) -> Stored:

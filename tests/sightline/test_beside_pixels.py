@@ -133,6 +133,18 @@ def test_the_remark_names_the_side_as_it_is_shown() -> None:
     assert (result.pixels[:, 2] == 128).all()
 
 
+@pytest.mark.parametrize(("share", "is_shown"), [(0.6, True), (0.01, False)])
+def test_a_scan_that_a_broken_segment_ends_is_shown_if_there_is_something_to_see(share: float, is_shown: bool) -> None:
+    # A segment in the scan that is shorter than a segment can be: libjpeg ends with an error and not with a warning.
+    data = damaged_scan(share, b"\xff\xdb\x00\x01" + bytes(40) + END)
+    if is_shown:
+        result = decoded(data)
+        assert result.remark is not None
+        assert "grey" in result.remark
+    else:
+        assert "damaged" in reason(data)
+
+
 def test_damage_amid_a_scan_is_told() -> None:
     whole = encoded(photo(640, 480), "JPEG", quality=90, restart_marker_rows=1)
     middle = len(whole) // 2
