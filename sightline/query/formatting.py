@@ -67,7 +67,7 @@ def printed_size(count: int) -> str:
 
 def printed_real(row: RealKey, value: float) -> str:
     """A number that need not be whole, such as `2.8`, or `1/250` where that is the same number."""
-    if row.is_fraction and 0 < value < 1 and 1 / round(1 / value) == value:
+    if row.is_fraction and 1e-9 < value < 1 and 1 / round(1 / value) == value:
         return f"1/{round(1 / value)}"
     return printed_number(value)
 
