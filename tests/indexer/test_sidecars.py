@@ -35,7 +35,7 @@ def picture(photos: Path) -> Path:
     return min(photos.rglob("*.jpg"))
 
 
-@pytest.mark.parametrize("name", ["{0.name}.xmp", "{0.stem}.xmp", "{0.name}.XMP", "{0.stem}.Xmp"])
+@pytest.mark.parametrize("name", ["{0.name}.xmp", "{0.stem}.xmp", "{0.name}.XMP", "{0.stem}.Xmp", "{0.stem}.JPG.xmp"])
 def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_goes(
     photos: Path, picture: Path, index: Index, library: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,8 +44,9 @@ def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_g
     index(photos)
     assert ratings(library) == {shown: 2}
     monkeypatch.setattr(decode, "_decode", lambda *given: pytest.fail("pixels were decoded"))
+    before = sidecar.stat()
     rate(sidecar, 5)
-    os.utime(sidecar, (1, 1))  # older than before, of the same size
+    os.utime(sidecar, ns=(before.st_atime_ns, before.st_mtime_ns))  # as `exiftool -P` does, and of the same size
     assert index(photos, "--dry-run").out.count('"outdated"') == 1
     assert (index(photos).unchanged, ratings(library)) == (24, {shown: 5})
     sidecar.unlink()
@@ -53,6 +54,19 @@ def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_g
     rate(sidecar, 3)
     assert (index(photos).unchanged, ratings(library)) == (24, {shown: 3})
     assert index(photos, "--dry-run").out == ""
+
+
+def test_a_sidecar_in_another_case_is_for_the_file_that_has_none_of_its_own(
+    photos: Path, picture: Path, index: Index, library: Path
+) -> None:
+    other = photos / "COVER.jpg"
+    other.write_bytes(picture.read_bytes() + b" ")
+    (photos / "Cover.jpg").write_bytes(picture.read_bytes() + b"  ")
+    if len(list(photos.glob("*.jpg"))) < 2:
+        pytest.skip("names that differ in case alone are one here")
+    rate(photos / "Cover.xmp", 4)
+    index(photos)
+    assert ratings(library) == {"Cover.jpg": 4}
 
 
 def test_the_sidecar_that_names_the_file_whole_goes_first(
