@@ -1,6 +1,6 @@
-"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`, with the ending in any case.
+"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`.
 
-Where none has just that name, one that differs in case alone is taken: elsewhere both may be one name.
+Case matters only where names differ in nothing else: drives of Windows, cards and Macs know none.
 
 The library keeps them with each photo as one value: names, times (mtime, ctime) and sizes. It differs when
 a sidecar comes, goes or is written.
@@ -9,6 +9,7 @@ a sidecar comes, goes or is written.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
@@ -35,32 +36,31 @@ def with_sidecars(files: list[Walked], sidecars: list[Sidecar], start: int) -> l
         sidecars: of the folder.
         start: where names begin.
     """
+    names = {file[0][start:] for file in files}
+    exact = names | {_stem(name) for name in names}
     by_base: dict[bytes, list[bytes]] = {}
     for name, size, mtime_ns, ctime_ns in sorted(sidecars):
-        by_base.setdefault(name[: -len(ENDING)], []).append(b"%s:%d:%d:%d" % (name, mtime_ns, ctime_ns, size))
-    names = {file[0][start:] for file in files}
-    folded = {name.lower() for name in names}
-    by_case = _in_another_case(by_base, names)
+        base = name[: -len(ENDING)]
+        noted = b"%s:%d:%d:%d" % (name, mtime_ns, ctime_ns, size)
+        by_base.setdefault(base if base in exact else _folded(base), []).append(noted)
     found = []
     for file in files:
         name = file[0][start:]
         stem = _stem(name)
         # The first is the one that names the file whole. `a.jpg.xmp` beside `a.jpg` is no sidecar of `a.jpg.png`.
-        own = by_base.get(name, []) + (by_base.get(stem, []) if stem not in names else [])
-        if by_case and not own:
-            own = by_case.get(name.lower()) or (by_case.get(stem.lower(), []) if stem.lower() not in folded else [])
+        bases = (name, _folded(name), *((stem, _folded(stem)) if stem not in names else ()))
+        own = [noted for base in dict.fromkeys(bases) for noted in by_base.get(base, ())]
         found.append((*file[:5], b"/".join(own)) if own else file)
     return found
 
 
-def _in_another_case(by_base: dict[bytes, list[bytes]], names: set[bytes]) -> dict[bytes, list[bytes]]:
-    """Those whose name suits no file as it is, by their base in lower case."""
-    taken = names | {_stem(name) for name in names}
-    return {base.lower(): noted for base, noted in by_base.items() if base not in taken}
-
-
 def _stem(name: bytes) -> bytes:
     return name[: name.rfind(b".")] if b"." in name else name
+
+
+def _folded(name: bytes) -> bytes:
+    """A name without case, apart from all names as they are: no name has a slash."""
+    return b"/" + os.fsencode(os.fsdecode(name).lower())
 
 
 def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:

@@ -203,7 +203,7 @@ def is_passed_over(root: Path, prefix: bytes, options: WalkOptions) -> bool:
 
 
 def _is_come_by(link: Path, root: Path, start: Path, options: WalkOptions) -> bool:
-    """Whether a walk comes to a folder by its own path: a link to it must not take its pictures' paths away."""
+    """Whether a walk comes to a folder by its own path: a link must not take its pictures' paths away."""
     try:
         folder, base = link.resolve(), root.resolve()
     except (OSError, RuntimeError):

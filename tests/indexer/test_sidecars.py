@@ -35,7 +35,7 @@ def picture(photos: Path) -> Path:
     return min(photos.rglob("*.jpg"))
 
 
-@pytest.mark.parametrize("name", ["{0.name}.xmp", "{0.stem}.xmp", "{0.name}.XMP", "{0.stem}.Xmp", "{0.stem}.JPG.xmp"])
+@pytest.mark.parametrize("name", ["{0.name}.xmp", "{0.stem}.xmp", "{0.name}.XMP", "{0.stem}.Xmp"])
 def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_goes(
     photos: Path, picture: Path, index: Index, library: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,17 +56,29 @@ def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_g
     assert index(photos, "--dry-run").out == ""
 
 
-def test_a_sidecar_in_another_case_is_for_the_file_that_has_none_of_its_own(
-    photos: Path, picture: Path, index: Index, library: Path
+@pytest.mark.parametrize(
+    ("sidecars", "expected"),
+    [
+        ({"A.JPG.XMP": 2}, {"a.jpg": 2}),
+        ({"A.xmp": 3}, {"a.jpg": 3}),
+        ({"a.xmp": 3, "A.JPG.xmp": 4}, {"a.jpg": 4}),
+        ({"B.xmp": 5}, {"B.jpg": 5}),  # not of b.jpg
+        ({"b.xmp": 1, "B.jpg.xmp": 2}, {"b.jpg": 1, "B.jpg": 2}),
+    ],
+)
+def test_the_case_of_a_sidecar_matters_only_where_it_tells_pictures_apart(
+    tmp_path: Path, photos: Path, index: Index, library: Path, sidecars: dict[str, int], expected: dict[str, int]
 ) -> None:
-    other = photos / "COVER.jpg"
-    other.write_bytes(picture.read_bytes() + b" ")
-    (photos / "Cover.jpg").write_bytes(picture.read_bytes() + b"  ")
-    if len(list(photos.glob("*.jpg"))) < 2:
-        pytest.skip("names that differ in case alone are one here")
-    rate(photos / "Cover.xmp", 4)
-    index(photos)
-    assert ratings(library) == {"Cover.jpg": 4}
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    for name, picture in zip(("a.jpg", "b.jpg", "B.jpg"), sorted(photos.rglob("*.jpg")), strict=False):
+        shutil.copy(picture, folder / name)
+    if len(list(folder.iterdir())) < 3:
+        pytest.skip("the file system knows no case")
+    for name, stars in sidecars.items():
+        rate(folder / name, stars)
+    index(folder)
+    assert ratings(library) == expected
 
 
 def test_the_sidecar_that_names_the_file_whole_goes_first(
