@@ -214,7 +214,7 @@ class FileReader:
         return ReadResult(task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels)
 
     def _is_another_picture(self, content_id: int, facts: Mapping[str, Any]) -> bool:
-        """Whether an older version read a picture of another shape from a content, such as the stamp in a raw file."""
+        """Whether an older version read a picture of another shape, such as the stamp in a raw file."""
         return self._catalog.shape_of(content_id) != (facts["width"], facts["height"], facts["orientation"])
 
     def _facts_again(self, task: Task, source: _Source) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
-from indexer.sidecars import ENDING, Walked, with_sidecars
+from indexer.sidecars import ENDING, Sidecar, Walked, with_sidecars
 from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
@@ -138,7 +138,7 @@ def walk_folders(
         inner: list[tuple[bytes, Path]] = []
         files: list[Walked] = []
         unreadable = []
-        sidecars: list[tuple[bytes, int, int]] = []
+        sidecars: list[Sidecar] = []
         for entry in listed:
             name = entry.name
             # Nearly every file of a folder of pictures, without a call of our own. `stat` follows nothing here.
@@ -168,7 +168,7 @@ def walk_folders(
             elif found is None:
                 inner.extend(_parts_below(scopes, root, below + name + b"/"))
             elif found[0].endswith(ENDING):
-                sidecars.append((name, found[1], found[2]))
+                sidecars.append((name, *found[1:3], found[4]))
             else:
                 files.append(found)
         files.sort()
@@ -203,7 +203,7 @@ def is_passed_over(root: Path, prefix: bytes, options: WalkOptions) -> bool:
 
 
 def _is_come_by(link: Path, root: Path, start: Path, options: WalkOptions) -> bool:
-    """Whether a walk comes to a folder by its own path: a link to it must not take its pictures' paths away."""
+    """Whether a walk comes to a folder by its own path: a link must not take its pictures' paths away."""
     try:
         folder, base = link.resolve(), root.resolve()
     except (OSError, RuntimeError):

@@ -67,7 +67,7 @@ class KnownFiles:
             return connection.exec_driver_sql(query, (FACTS_VERSION,)).first() is not None
 
     def shape_of(self, content_id: int) -> tuple[int, int, int] | None:
-        """Width, height and orientation of a content as the library has them; None where there is no such content."""
+        """Width, height and orientation of a content, if the library has it."""
         query = "SELECT width, height, orientation FROM contents WHERE id = ?"
         with self.engine.connect() as connection:
             row = connection.exec_driver_sql(query, (content_id,)).first()

@@ -1,4 +1,4 @@
-"""Photos that moved: missing ones whose bytes were found under new paths, of which each takes one's place."""
+"""Photos that moved: missing ones, each with a new path that has its bytes."""
 
 from __future__ import annotations
 
