@@ -15,5 +15,6 @@ def set_up_logging(verbose: int, quiet: bool) -> None:
         logging.getLogger(name).setLevel(level)
     # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     # open_clip speaks through the root logger of what it finds and loads.
     logging.getLogger().setLevel(logging.ERROR if verbose < 2 else logging.INFO)

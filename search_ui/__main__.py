@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -49,6 +50,9 @@ def _environment() -> None:
     # Spinning OpenMP threads would take the cores from the pages' own threads; see indexer/__main__.py.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

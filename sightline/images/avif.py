@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from PIL import AvifImagePlugin, ImageFile
+
+from sightline.images.iso_boxes import boxes
 
 _MOST_HEADER: Final = 2**20  # the properties come first; pixels lie behind
 
@@ -51,9 +52,9 @@ def _aperture(data: bytes) -> tuple[float, float, float, float] | None:
     """Width, height and offsets of the centre, px, of the primary item; None without a clean aperture."""
     if b"clap" not in data:
         return None
-    meta = dict(_boxes(dict(_boxes(data)).get(b"meta", b"")[4:]))
-    held, first = dict(_boxes(meta.get(b"iprp", b""))), meta.get(b"pitm", b"\0")
-    properties, primary = list(_boxes(held.get(b"ipco", b""))), int.from_bytes(first[4:], "big")
+    meta = dict(boxes(dict(boxes(data)).get(b"meta", b"")[4:]))
+    held, first = dict(boxes(meta.get(b"iprp", b""))), meta.get(b"pitm", b"\0")
+    properties, primary = list(boxes(held.get(b"ipco", b""))), int.from_bytes(first[4:], "big")
     for index in _associations(held.get(b"ipma", b"")).get(primary, []):
         kind, content = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
         if kind == b"clap" and len(content) == 32:
@@ -81,18 +82,3 @@ def _associations(content: bytes) -> dict[int, list[int]]:
         made[item] = [int.from_bytes(each, "big") & (0x7FFF if index_bytes == 2 else 0x7F) for each in raw]
         place += count * index_bytes
     return made
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The type and content of each box; the last one may be cut."""
-    place = 0
-    while place + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, place)
-        head = 8
-        if size == 1:
-            size, head = int.from_bytes(data[place + 8 : place + 16], "big"), 16
-        size = size or len(data) - place
-        if size < head:
-            return
-        yield kind, data[place + head : place + size]
-        place += size

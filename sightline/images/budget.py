@@ -13,7 +13,8 @@ from sightline.images import jpeg
 from sightline.models.memory import give_back
 
 _LARGE: Final = 16_000_000  # decoded pixels; what so many leave free is given back, since few others need as much
-_WEBP: Final = 2  # its decoder keeps two canvases
+# What decoders keep beside the picture, in pixels of 4 to 8 bytes: WebP and JPEG 2000 take 13 to 20, AVIF 9.
+_WEIGHTS: Final = {"WEBP": 3, "JPEG2000": 3, "AVIF": 2}
 
 
 class PixelBudget:
@@ -23,7 +24,7 @@ class PixelBudget:
     """
 
     def __init__(self, pixels: int) -> None:
-        """`pixels`: the most that are decoded at once; 4 to 8 bytes each, 13 in a WebP."""
+        """`pixels`: the most that are decoded at once; 4 to 8 bytes each."""
         self._pixels = pixels
         self._held = 0
         self._changed = threading.Condition()
@@ -48,6 +49,6 @@ def pixels_held(image: Image.Image, scale: int) -> int:
     """How many pixels decoding a picture at 1 / `scale` holds at its peak, about."""
     pixels = image.width * image.height
     if image.format not in ("JPEG", "MPO"):
-        return pixels * (_WEBP if image.format == "WEBP" else 1)
+        return pixels * _WEIGHTS.get(str(image.format), 1)
     # Shrunk while decoding; but a progressive file has its coefficients kept, two bytes for each.
     return pixels // min(scale, max(jpeg.SCALES)) ** 2 + (pixels // 2 if image.info.get("progressive") else 0)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
+import struct
+from typing import BinaryIO, Final
+
+_LEAST_ZEROS: Final = 1024
+_LEAST_SHARE: Final = 0.02
+_TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # TIFF 6.0, section 2
 
 
 def is_cut_short(source: BinaryIO, name: str) -> bool:
@@ -23,10 +28,54 @@ def is_cut_short(source: BinaryIO, name: str) -> bool:
     if name in ("JPEG", "MPO", "JPEG2000"):
         source.seek(0)
         return b"\xff\xd9" not in source.read()[2:]
+    if name == "TIFF":
+        return _directory_overruns(source, size)
+    if name == "ICO":
+        source.seek(4)
+        entries = source.read(2 + 16 * int.from_bytes(source.read(2), "little"))[:-2]
+        return any(sum(struct.unpack_from("<II", entry, 8)) > size for entry in _each(entries, 16))
     if name == "GIF":
         source.seek(max(0, size - 16))
         return b";" not in source.read()
     return False
+
+
+def zeros_at_end(source: BinaryIO) -> str | None:
+    """A remark on a file of which a large part at the end is zeros; None where that is not so.
+
+    That is what is left of a copy that was interrupted after the whole file had got its place on the disk.
+    """
+    size = source.seek(0, os.SEEK_END)
+    least = max(_LEAST_ZEROS, round(size * _LEAST_SHARE))
+    source.seek(max(0, size - least))
+    if size <= least or source.read(least).strip(b"\0"):
+        return None
+    source.seek(0)
+    share = 1 - len(source.read().rstrip(b"\0")) / size
+    return f"the last {share:.0%} of the file are zeros: a part of the picture may be missing".replace("%", " %")
+
+
+def _each(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
+
+
+def _directory_overruns(source: BinaryIO, size: int) -> bool:
+    """Whether the first directory of a classic TIFF, or a value that it points to, reaches beyond the end."""
+    head = source.read(8)
+    order = "<" if head[:2] == b"II" else ">"
+    if len(head) < 8 or struct.unpack(f"{order}H", head[2:4])[0] != 42:
+        return False
+    (place,) = struct.unpack(f"{order}I", head[4:])
+    if place + 2 > size:
+        return True
+    source.seek(place)
+    (count,) = struct.unpack(f"{order}H", source.read(2))
+    entries = source.read(12 * count)
+    values = (struct.unpack(f"{order}HHII", entry) for entry in _each(entries, 12))
+    return len(entries) < 12 * count or any(
+        _TYPE_BYTES.get(kind, 0) * length > 4 and start + _TYPE_BYTES.get(kind, 0) * length > size
+        for _, kind, length, start in values
+    )
 
 
 def _png_ends(source: BinaryIO, size: int) -> bool:

@@ -184,7 +184,7 @@ def _tried(
         problem, cause = _problem(error, image, file), error
     is_final = isinstance(problem, TooLargeError | UnsupportedError) or isinstance(cause, MemoryError)
     if not is_final and problem.stage != "read" and file is source:
-        bare = without_rest(source, image is not None)
+        bare = without_rest(source)
         if bare is not None:
             image = None
             try:

@@ -56,8 +56,10 @@ def explained(
     detail = "".join(c for c in " ".join(str(error).split()) if c.isprintable())[:200]
     if isinstance(error, DecodeError):
         return error
-    if isinstance(error, NotSupportedError):
+    if isinstance(error, NotSupportedError) and not (name == "TIFF" and source and is_cut_short(source, name)):
         return UnsupportedError(stage, f"not supported by Sightline: {detail}")
+    if isinstance(error, NotSupportedError):  # what tells of its kind is missing
+        return DecodeError(stage, "the file is cut short")
     if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none: this one is the disk's
         return DecodeError("read", f"the file could not be read: {error.strerror}")
     if isinstance(error, Image.DecompressionBombError):

@@ -125,7 +125,7 @@ def begins_like_picture(head: bytes) -> bool:
 def unread_title(head: bytes) -> str | None:
     """What a file is that begins like a known format that is not read; None where it does not."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text[:5].lower() == b"<?xml" and b"<svg" in text:
+    if (text[:5].lower() == b"<?xml" or text.startswith(b"<!--")) and b"<svg" in text:
         return "SVG"
     return next((each.title for each in UNREAD if text.startswith(each.beginnings)), None)
 
@@ -136,6 +136,8 @@ def not_read(head: bytes) -> str:
     if title is not None:
         return f"{title} is not read by Sightline"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower()
+    if not head.strip(b"\0"):
+        return "it begins with zeros where a picture has its header"
     if text.startswith((b"<!doctype html", b"<html")):
         return "it is a web page, not a picture"
     if head[4:8] == b"ftyp" and head[8:10] in (b"is", b"mp", b"qt", b"M4", b"av", b"3g"):

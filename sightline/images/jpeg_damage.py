@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from sightline.images.jpeg_markers import END
 
+DAMAGED: Final = "part of the picture data is damaged"
+
 # What libjpeg (jerror.h) says of damaged scans; the rest is of headers and profiles.
 _OF_SCANS: Final = ("premature end", "Huffman code", "arithmetic code", "found marker", "extraneous bytes")
 _LEFT_OVER: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
@@ -43,7 +45,7 @@ def remark(
         return None
     share = _grey_share(pixels)
     if share < _SMALLEST:
-        return "part of the picture data is damaged"
+        return DAMAGED
     return f"the picture ends early: the {_SIDES[orientation]} {share:.0%} is grey".replace("%", " %")
 
 

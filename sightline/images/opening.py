@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 import pi_heif
 from PIL import Image, ImageFile
 
-from sightline.images import ico, jpeg_markers, jxl, png_chunks, pnm, psd, tga
+from sightline.images import gif_blocks, heif_items, ico, jp2, jpeg_markers, jxl, png_chunks, pnm, psd, tga, webp_chunks
 from sightline.images.avif import open_avif
 from sightline.images.bmp import open_bmp
 from sightline.images.errors import DecodeError, TooLargeError, explained
@@ -34,7 +34,8 @@ pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=Fa
 
 _OPENERS: Final[Mapping[str, Callable[[BinaryIO, str], ImageFile.ImageFile]]] = {
     "TIFF": open_tiff, "BMP": open_bmp, "AVIF": open_avif, "PSD": psd.PsdImageFile, "JXL": jxl.JxlImageFile,
-    "ICO": ico.IcoImageFile, "PPM": pnm.PnmImageFile, "TGA": tga.TgaImageFile, "HEIF": Image.OPEN["HEIF"][0],
+    "ICO": ico.IcoImageFile, "PPM": pnm.PnmImageFile, "TGA": tga.TgaImageFile, "HEIF": heif_items.open_heif,
+    "JPEG2000": jp2.open_jp2, "WEBP": webp_chunks.open_webp,
 }  # fmt: skip
 """Ours, where Pillow's own plugin would give wrong pixels or none."""
 
@@ -42,6 +43,16 @@ _ACCEPTS: Final[Mapping[str, Callable[[bytes], bool]]] = {
     "PSD": psd.accept, "JXL": jxl.accept, "ICO": ico.accept, "PPM": pnm.accept, "TGA": tga.accept,
 }  # fmt: skip
 """Of readers that are ours alone. Pillow's registry, which is of the whole process, has none of them."""
+
+_BARE: Final[tuple[tuple[Callable[[bytes], bool], Callable[[bytes], bytes | None]], ...]] = (
+    (lambda prefix: prefix.startswith(png_chunks.SIGNATURE), png_chunks.without_rest),
+    (lambda prefix: prefix.startswith(b"\xff\xd8\xff"), jpeg_markers.without_rest),
+    (lambda prefix: prefix.startswith(b"GIF8"), gif_blocks.without_rest),
+    (lambda prefix: prefix[8:12] == b"WEBP", webp_chunks.without_rest),
+    (lambda prefix: prefix[4:8] == b"ftyp", heif_items.without_rest),
+    (lambda prefix: prefix.startswith(jp2.BEGINNINGS), jp2.without_rest),
+)  # fmt: skip
+"""Formats in which it can be told from the pixels: how they begin, and what makes the bare file."""
 
 _PREFIX: Final = 16  # what Pillow gives its plugins
 _SNIFF: Final = 512
@@ -85,23 +96,15 @@ def open_picture(source: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     raise problem
 
 
-def without_rest(source: BinaryIO, opened: bool) -> io.BytesIO | None:
-    """The file without what lies beside its pixels, for a second try; None where that's no help.
-
-    `opened`: whether its header could be read. The pixels of a JPEG are decoded without a look at the rest.
-    """
+def without_rest(source: BinaryIO) -> io.BytesIO | None:
+    """The file without what lies beside its pixels, for a second try; None where that's no help."""
     try:
         source.seek(0)
-        start = source.read(len(png_chunks.SIGNATURE))
-        if start == png_chunks.SIGNATURE:
-            made = png_chunks.without_rest(start + source.read())
-        elif start.startswith(b"\xff\xd8\xff") and not opened:
-            made = jpeg_markers.without_rest(start + source.read())
-        else:
-            return None
+        data = source.read()
     except OSError:
         return None
-    return None if made is None else io.BytesIO(made)
+    made = next((make(data) for accept, make in _BARE if accept(data[:_PREFIX])), None)
+    return None if made is None or made == data else io.BytesIO(made)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT"})
@@ -32,6 +32,34 @@ def without_rest(data: bytes) -> bytes | None:
     return b"".join([*made, _END]) if has_pixels else None
 
 
+def pixels_are_sound(source: BinaryIO) -> bool:
+    """Whether the checksums of the pixels are right, of each chunk or of all together: Pillow doesn't look at them."""
+    source.seek(len(SIGNATURE))
+    right, parts = True, list[tuple[int, int]]()
+    while len(head := source.read(8)) == 8 and head[4:] != b"IEND":
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] == b"IDAT":
+            parts.append((source.tell(), length))
+            right &= zlib.crc32(source.read(length), zlib.crc32(b"IDAT")) == int.from_bytes(source.read(4), "big")
+        elif parts:
+            break
+        else:
+            source.seek(length + 4, 1)
+    if right:
+        return True
+    unpacker = zlib.decompressobj()
+    try:
+        for start, length in parts:
+            source.seek(start)
+            part = source.read(length)
+            while part and not unpacker.eof:
+                unpacker.decompress(part, _MOST)
+                part = unpacker.unconsumed_tail
+    except zlib.error:
+        return False
+    return unpacker.eof
+
+
 def _is_sound(kind: bytes, content: bytes, whole: bytes) -> bool:
     if kind not in _TEXTS | {b"tRNS", b"iCCP", b"eXIf"} or zlib.crc32(whole[4:-4]) != int.from_bytes(whole[-4:], "big"):
         return False
@@ -51,11 +79,21 @@ def _is_sound(kind: bytes, content: bytes, whole: bytes) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The type of each chunk, and where its content starts and ends; the last one may be cut."""
+    """The type of each chunk, and where its content starts and ends; the last one may be cut.
+
+    Where no chunk follows one beside the pixels, its length is wrong, and the next that pixels need is searched for.
+    """
     place = len(SIGNATURE)
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"IEND":
             return
+        after = data[place + 16 + length : place + 20 + length]
+        if kind not in _PIXELS and not (len(after) == 4 and after.isalpha()):
+            found = [at for each in (b"PLTE", b"IDAT") if (at := data.find(each, place + 8)) > 0]
+            if not found:
+                return
+            place = min(found) - 4
+            continue
         yield kind, place + 8, place + 8 + length
         place += 12 + length

@@ -19,6 +19,7 @@ from sightline.images.to_rgb import eight_bits, grey_by_range
 _REVERSED: Final = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _BIG_ENDIAN_BIG: Final = b"MM\0+"
 _BRIGHTEST: Final = 16.0  # where a tenth of the floating-point colours are above this, white is not 1
+_DARK: Final = 2**12  # of 16 bits; where all colours are below, they are a sensor's, and nearly black
 _MOST_PAGES: Final = 16  # looked through for the one that is not a reduced copy of another
 
 _TURNS: Final = {
@@ -28,18 +29,19 @@ _TURNS: Final = {
 }  # fmt: skip
 
 
-def open_tiff(source: BinaryIO, filename: str = "") -> TiffImagePlugin.TiffImageFile:
-    """Open the first page that isn't a reduced copy, by Pillow or, where that can't, by samples.
+def open_tiff(source: BinaryIO, filename: str = "", by_samples: bool = False) -> TiffImagePlugin.TiffImageFile:
+    """Open the first page that isn't a reduced copy, by Pillow or, where it can't or that is asked for, by samples.
 
     Raises whatever Pillow does for a damaged file, and NotSupportedError.
     """
+    source.seek(0)
     if source.read(4) == _BIG_ENDIAN_BIG:
         source.seek(0)
         source = io.BytesIO(tiff_layout.as_classic(source.read()))
     source.seek(0)
     try:
         image = TiffImagePlugin.TiffImageFile(source, filename)
-        misread = is_misread(image.tag_v2)
+        misread = by_samples or is_misread(image.tag_v2)
     except (KeyError, SyntaxError):  # no mode for it, or a compression that Pillow doesn't know
         misread = True
     if misread:
@@ -263,6 +265,8 @@ def _eight(layout: Layout, values: NDArray[Any]) -> NDArray[np.uint8]:
     if layout.kind == tiff_layout.UNSIGNED or (
         layout.kind == tiff_layout.SIGNED and layout.photometric == tiff_layout.LAB
     ):
+        if layout.bits == 16 and layout.photometric == tiff_layout.RGB and 0 < values.max(initial=0) < _DARK:
+            return eight_bits(values, 65535.0)
         raw = values.view(values.dtype.str.replace("i", "u"))
         most = (1 << layout.bits) - 1
         shown = raw >> raw.dtype.type(layout.bits - 8) if layout.bits >= 8 else np.rint(raw * (255 / most))

@@ -100,7 +100,7 @@ def is_misread(tags: Any) -> bool:
     compression, photometric = number(tags, _COMPRESSION, NONE), number(tags, _PHOTOMETRIC, 0)
     samples, bits = number(tags, _SAMPLES, 1), max(numbers(tags, _BITS, (1,)))
     if compression not in _READ:
-        return False
+        return samples == 2 and number(tags, _PLANAR, 1) == 2
     if photometric == PALETTE and max(numbers(tags, _PALETTE, (256,))) < 256:
         return True
     if samples > 1 and number(tags, _PLANAR, 1) == 2 and (compression == NONE or samples == 2):
@@ -108,6 +108,16 @@ def is_misread(tags: Any) -> bool:
     if set(numbers(tags, _FORMAT)) & {SIGNED, FLOAT} or bits > 16:
         return True
     return (photometric == YCBCR and compression == NONE) or isinstance(tags.get(ORIENTATION), bytes)
+
+
+def may_be_dark(tags: Any) -> bool:
+    """Whether the colours may be of a sensor of fewer bits, stored in 16, which are nearly black to Pillow."""
+    return (
+        number(tags, _COMPRESSION, NONE) in _READ
+        and number(tags, _PHOTOMETRIC, 0) == RGB
+        and set(numbers(tags, _BITS, (1,))) == {16}
+        and not numbers(tags, _EXTRA)
+    )
 
 
 def layout_of(tags: Any) -> Layout:

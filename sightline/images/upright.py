@@ -10,17 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from sightline.images import jpeg, jpeg_damage, jpeg_markers
+from sightline.images import jpeg, jpeg_damage, jpeg_markers, png_chunks
 from sightline.images.arrays import array_of
+from sightline.images.cut_short import zeros_at_end
+from sightline.images.jpeg_damage import DAMAGED
 from sightline.images.libtiff_messages import caught, fax_is_damaged
 from sightline.images.opening import open_picture
 from sightline.images.scaling import rounded_size
+from sightline.images.tiff import open_tiff
+from sightline.images.tiff_layout import may_be_dark
 from sightline.images.to_rgb import reducible, to_rgb
 from sightline.images.transparency import outside_is_clear
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
 
+_NEARLY_BLACK: Final = 16  # of 256
+_ENTROPY_CODED: Final = frozenset({"WEBP", "AVIF", "HEIF", "JXL"})  # without checksums, and never long runs of zeros
 _FAX: Final = frozenset({"tiff_ccitt", "group3", "group4"})  # by Pillow's names
 
 
@@ -42,7 +48,10 @@ def stored(
         return _jpeg(image, source, scale, orientation, gpu)
     if image.format == "TIFF":
         return _tiff(image, source, scale)
-    return Stored(_by_pillow(image, scale), None)
+    if image.format == "PNG":
+        pixels = _by_pillow(image, scale)
+        return Stored(pixels, None if png_chunks.pixels_are_sound(source) else DAMAGED)
+    return Stored(_by_pillow(image, scale), zeros_at_end(source) if image.format in _ENTROPY_CODED else None)
 
 
 def _jpeg(
@@ -99,8 +108,10 @@ def _tiff(image: ImageFile.ImageFile, source: BinaryIO, scale: int) -> Stored:
             if error.errno is None and lines:  # Pillow itself knows no more than a number
                 raise OSError(lines[-1]) from error
             raise
+    if pixels.max() < _NEARLY_BLACK and may_be_dark(getattr(image, "tag_v2", {})):
+        pixels = _by_pillow(open_tiff(source, by_samples=True), scale)
     if is_fax and fax_is_damaged(source):
-        return Stored(pixels, "part of the picture data is damaged")
+        return Stored(pixels, DAMAGED)
     return Stored(pixels, f"libtiff reports of this file: {'; '.join(lines[:3])}"[:300] if lines else None)
 
 
@@ -113,7 +124,9 @@ def _in_rgb(image: ImageFile.ImageFile) -> bool:
 def _by_pillow(image: ImageFile.ImageFile, scale: int, drafted: int = 1) -> NDArray[np.uint8]:
     """RGB at 1 / `scale`, turned only where the plugin does it; a JPEG's draft mode shrinks by `drafted`."""
     size = image.size
-    frame = image.tile[0].extents if image.format == "GIF" and image.tile else None
+    frame = image.info.get("frame") if image.format == "WEBP" else None
+    if image.format == "GIF" and image.tile:
+        frame = image.tile[0].extents
     if drafted > 1:
         # Pillow picks the largest scale that leaves at least this; rounding down makes that exactly `drafted`.
         image.draft(None, (size[0] // drafted, size[1] // drafted))

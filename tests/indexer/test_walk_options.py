@@ -203,6 +203,12 @@ def test_names_are_matched_however_their_accents_are_composed(root: Path, index:
     assert shown(library) == under(root, "plain.jpg", "sub/inner.jpg")
 
 
+def test_a_name_with_brackets_is_meant_as_it_is(root: Path, index: Index, library: Path) -> None:
+    (root / "private").rename(root / "private [2019]")
+    run = index(root, "--exclude", "private [2019]")
+    assert (run.unmatched, shown(library)) == ([], under(root, "plain.jpg", "sub/inner.jpg"))
+
+
 def test_a_pattern_is_for_the_folder_it_leads_into(root: Path, photos: Path, index: Index) -> None:
     run = index(root, photos, "--exclude", str(root / "private"))
     assert (run.code, run.unmatched) == (0, [])

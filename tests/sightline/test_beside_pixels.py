@@ -325,3 +325,127 @@ def test_the_clean_aperture_of_an_avif() -> None:
     result = decoded(avif_with_aperture())
     assert (result.facts.width, result.facts.height) == (40, 20)
     assert distance(result.pixels, PICTURE.crop((36, 22, 76, 42))) < 8
+
+
+# -- WebP, AVIF, HEIC, JPEG 2000, GIF -------------------------------------------------------------------------------
+
+
+def flipped(data: bytes, *places: int) -> bytes:
+    made = bytearray(data)
+    for place in places:
+        made[place] ^= 0xFF
+    return bytes(made)
+
+
+def same_pixels(broken: bytes, sound: bytes) -> None:
+    made = decoded(broken)
+    assert np.array_equal(made.pixels, decoded(sound).pixels)
+    assert made.remark is None
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 80}], ids=["lossless", "lossy"])
+def test_chunks_beside_the_pixels_of_a_webp(options: dict[str, Any]) -> None:
+    data = encoded(PICTURE, "WEBP", exif=oriented(6), icc_profile=b"x" * 40, xmp=b"y" * 40, **options)
+    exif, pixels = data.find(b"EXIF"), data.find(b"VP8", 16)
+    same_pixels(flipped(data, exif), encoded(PICTURE, "WEBP", **options))
+    for places in ([exif + 4], [exif + 5], [data.find(b"ICCP") + 5], [4], [6], [16, 17], [20]):
+        broken = decoded(flipped(data, *places))
+        assert sorted(broken.pixels.shape[:2]) == [64, 96]
+    assert decoded(flipped(data, data.find(b"ICCP"))).facts.orientation == 6
+    assert "cut short" in reason(data[: pixels + 60])
+
+
+def test_a_broken_exif_of_an_avif() -> None:
+    data = encoded(PICTURE, "AVIF", exif=oriented(1))
+    same_pixels(flipped(data, data.rfind(b"Exif") - 4), data)
+    same_pixels(flipped(data, data.rfind(b"Exif")), data)
+
+
+def test_boxes_beside_the_pixels_of_a_jp2() -> None:
+    data = encoded(PICTURE, "JPEG2000")
+    same_pixels(flipped(data, data.find(b"ftyp") - 1), data)
+    same_pixels(flipped(data, data.find(b"jp2h") - 1), data)
+    rubbish = b"\0\0\xff\xffxml " + bytes(50)
+    same_pixels(data[:32] + rubbish + data[32:], data)
+
+
+@pytest.mark.parametrize("block", [b"!\xfe\x20hello\0", b"!\xff\x40XMP Data\0", b"\x00\x01rubbish"])
+def test_broken_blocks_beside_the_pixels_of_a_gif(block: bytes) -> None:
+    data = encoded(PICTURE, "GIF")
+    start = 13 + (3 << ((data[10] & 7) + 1))
+    same_pixels(data[:start] + block + data[start:], data)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_a_chunk_of_a_wrong_length_in_a_png(place: int) -> None:
+    data = png(before=chunk(b"tEXt", b"Comment\0hello"))
+    same_pixels(flipped(data, data.find(b"tEXt") - 4 + place), data)
+
+
+def test_a_segment_without_its_marker_in_a_jpeg() -> None:
+    data = encoded(PICTURE, "JPEG", exif=oriented(1), comment=b"hello")
+    same_pixels(flipped(data, data.find(b"hello") - 3), data)
+
+
+def test_a_heic_with_items_of_unknown_kinds() -> None:
+    data = encoded(PICTURE, "HEIF", exif=oriented(1), xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    same_pixels(data.replace(b"Exif", b"Other"[:4], 1), data)
+    same_pixels(data.replace(b"application/rdf", b"application/odd", 1), data)
+
+
+# -- damage that decoders pass over ---------------------------------------------------------------------------------
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8))
+
+
+def test_a_png_of_wrong_pixels_is_refused_or_remarked() -> None:
+    data = encoded(photo(24, 16), "PNG")
+    pixels = decoded(data).pixels
+    remarks = set()
+    for place in range(data.find(b"IDAT") + 4, len(data) - 16):
+        try:
+            made = decoded(flipped(data, place))
+        except DecodeError:
+            continue
+        remarks.add(made.remark)
+        assert made.remark or np.array_equal(made.pixels, pixels)
+    assert "part of the picture data is damaged" in remarks
+
+
+def test_a_png_whose_pixels_have_a_wrong_checksum_and_are_right_is_not_remarked() -> None:
+    data = encoded(photo(24, 16), "PNG")
+    same_pixels(flipped(data, len(data) - 13), data)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "HEIF"])
+def test_a_file_whose_second_half_is_zeros_is_remarked(kind: str) -> None:
+    data = encoded(noise(200, 200), kind, quality=90)
+    zeroed = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+    assert decoded(zeroed).remark == "the last 50 % of the file are zeros: a part of the picture may be missing"
+    assert decoded(data).remark is None
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"compression": "tiff_adobe_deflate"}])
+def test_a_tiff_that_lost_its_directory_or_a_part_of_it_is_cut_short(options: dict[str, str], share: float) -> None:
+    data = encoded(photo(96, 64), "TIFF", description="x" * 300, **options)
+    assert reason(data[: round(len(data) * share)]).startswith("the file is cut short")
+
+
+def test_an_icon_that_is_cut_short_says_so() -> None:
+    assert reason(encoded(photo(96, 64), "ICO")[:25]).startswith("the file is cut short")
+
+
+def test_zeros_are_called_zeros() -> None:
+    assert reason(bytes(4096)) == "it begins with zeros where a picture has its header"
+
+
+def test_beside_the_first_frame_of_an_animated_webp_nothing_is_drawn() -> None:
+    frames = [Image.new("RGBA", (100, 80)), Image.new("RGBA", (100, 80), (0, 255, 0, 255))]
+    frames[0].paste((0, 0, 0, 255), (30, 20, 70, 60))  # a black square, where a black canvas would hide it
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    pixels = decoded(data).pixels
+    assert pixels[40, 50].tolist() == [0, 0, 0]
+    assert pixels[2, 2].tolist() == [255, 255, 255]

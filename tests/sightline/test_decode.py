@@ -319,10 +319,9 @@ def test_awkward_files_that_are_not(name: str, stage: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"x", b"\xff", b"\xff\xd8", b"GIF", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n",
-     bytes(1000)]
+    [b"x", b"\xff", b"\xff\xd8", b"GIF", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n"]
     + [encoded(photo(32, 32), kind) for kind in ("EPS", "PDF", "DDS", "SGI")],
-    ids=range(11),
+    ids=range(10),
 )  # fmt: skip
 def test_other_formats_are_not_opened(data: bytes) -> None:
     error = refused(data)

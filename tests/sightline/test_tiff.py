@@ -59,6 +59,18 @@ def test_samples_of_any_size_in_planes_or_pixels(planar: int, kind: str, order: 
     assert off_by(decoded(data), RGB) <= 1
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("planar", [1, 2])
+def test_colours_of_12_bits_stored_in_16_are_not_nearly_black(planar: int, order: str) -> None:
+    values = deep(12).astype(f"{order}u2")
+    values[0, 0], values[0, 1] = 0, 4095
+    parts = planes(values) if planar == 2 else [values.tobytes()]
+    data = tiff(parts, WIDTH, HEIGHT, order=order, t258=[16] * 3, t259=1, t262=2, t277=3, t284=planar)
+    expected = RGB.copy()
+    expected[0, 0], expected[0, 1] = 0, 255
+    assert off_by(decoded(data), expected) <= 1
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4, 6, 10, 12, 14])
 @pytest.mark.parametrize("photometric", [0, 1, 2])
 def test_samples_packed_to_the_bit(photometric: int, bits: int) -> None:
@@ -203,10 +215,11 @@ def test_a_reduced_copy_that_comes_first_is_passed_over() -> None:
         ({"t258": [8] * 3, "t262": 2, "t259": 34712}, "compressed by JPEG 2000"),
         ({"t258": [64] * 3, "t262": 2, "t259": 1, "t339": [6] * 3}, "64-bit complex numbers"),
         ({"t258": [8] * 3, "t262": 5, "t259": 1, "t332": 2}, "other inks than CMYK"),
+        ({"t258": [8] * 2, "t262": 1, "t259": 7, "t277": 2, "t284": 2}, "compressed by JPEG with 2 samples"),
     ],
 )
 def test_what_is_not_supported_is_not_called_damaged(tags: dict[str, Any], words: str) -> None:
-    data = tiff([bytes(WIDTH * HEIGHT * 24)], WIDTH, HEIGHT, t277=3, **tags)
+    data = tiff([bytes(WIDTH * HEIGHT * 24)], WIDTH, HEIGHT, **{"t277": 3, **tags})
     reason = refused(data)
     assert reason.startswith("not supported by Sightline: ")
     assert words in reason
