@@ -51,12 +51,15 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {  # of <tiffio.h>: the type of 
 }
 
 _listening = threading.local()
+# `cache` lets two threads in at once and keeps the result of one: libtiff would call the handler that was thrown away.
+_installing = threading.Lock()
 
 
 @contextmanager
 def caught() -> Iterator[list[str]]:
     """Catch the lines of what this thread has libtiff do; they are in the list, each once, in their order."""
-    _install()
+    with _installing:
+        _install()
     lines: list[str] = []
     before, _listening.lines = getattr(_listening, "lines", None), lines
     try:

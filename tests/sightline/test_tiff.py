@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from typing import Any
 
@@ -260,3 +262,34 @@ def test_libtiff_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str
     assert reason
     assert "decoder error" not in reason
     assert capfd.readouterr().err == ""
+
+
+AT_ONCE = """
+import io, sys, threading
+from PIL import Image
+from sightline.images.decode import DecodeError, decode
+
+made = io.BytesIO()
+Image.effect_noise((64, 64), 50).save(made, "TIFF", compression="tiff_lzw")
+data = bytearray(made.getvalue())
+data[200:260] = bytes(60)
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(16)
+
+def read():
+    start.wait()
+    for _ in range(20):
+        try:
+            decode(io.BytesIO(bytes(data)), need=32)
+        except DecodeError:
+            pass
+
+threads = [threading.Thread(target=read) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+def test_many_threads_may_read_their_first_tiff_at_once() -> None:
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", AT_ONCE], check=True, capture_output=True)
