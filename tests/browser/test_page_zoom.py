@@ -46,6 +46,14 @@ class Visit:
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(300)
 
+    def shows(self, rows: slice, columns: slice, pixels: NDArray[np.uint8]) -> bool:
+        """Whether that part of the stage comes to show these pixels; a busy machine decodes slowly."""
+        for _ in range(40):
+            if found(self.seen()[rows, columns], pixels):
+                return True
+            self.page.wait_for_timeout(500)
+        return False
+
     def seen(self) -> NDArray[np.uint8]:
         """What the stage shows, in pixels of the screen, as grey."""
         ratio = self.page.evaluate("devicePixelRatio")
@@ -95,16 +103,13 @@ def test_each_pixel_of_the_file_is_one_of_the_screen(chromium: Browser, url: str
         page.keyboard.press("1")
         here.settled()
         pixels = dots(LONG)
-        seen = here.seen()
         # From its top, where it is read from; in the middle of the stage, where no button is.
-        height = len(seen)
-        at = max(0, (seen.shape[1] - LONG[0]) // 2)
-        columns = slice(200, 440)
-        assert found(seen[10 : height // 3, at + 200 : at + 440], pixels[10 : height // 3, columns]), "top"
-        page.keyboard.press("End")
-        here.settled()
-        seen = here.seen()
-        assert found(seen[-height // 3 : -10, at + 200 : at + 440], pixels[-height // 3 : -10, columns]), "end"
+        height, width = here.seen().shape
+        at = max(0, (width - LONG[0]) // 2)
+        for key, rows in (("Home", slice(10, height // 3)), ("End", slice(-height // 3, -10))):
+            page.keyboard.press(key)
+            here.settled()
+            assert here.shows(rows, slice(at + 200, at + 440), pixels[rows, 200:440]), key
         assert len(here.tiles) <= 8, "only what is in view, of eighteen"
         page.keyboard.press("0")
         expect(page.locator("img.part")).to_have_count(0)
