@@ -101,7 +101,7 @@ CASES: Final[dict[str, tuple[Filter, ...]]] = {
 
 COLUMNS: Final = (
     "id", "hash", "size", "width", "height", "format", "orientation", "taken_at", "camera_make", "camera_model", "lens",
-    "latitude", "longitude", "photo_count", "rating", "iso", "aperture", "exposure", "focal", "label", "title",
+    "latitude", "longitude", "photo_count", "rating", "iso", "aperture", "exposure", "focal", "colour_label", "title",
     "keywords", "people", "town", "country",
 )  # fmt: skip
 """What `contents` makes."""

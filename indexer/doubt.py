@@ -2,7 +2,8 @@
 
 A prune forgets files that are gone from folders that are there. It forgets nothing below a folder that held pictures
 and is gone or empty as a whole, nor below one that lay on another drive and does not now. It says so, and how to say
-that this is meant. A folder whose pictures were found elsewhere was renamed: there is no doubt of it.
+that this is meant. A folder of which any file was found elsewhere was renamed: there is no doubt of it. A copy of a
+file, which has another inode, tells nothing: the drive of the file may have been unplugged since.
 """
 
 from __future__ import annotations
@@ -56,18 +57,18 @@ class Prune:
     photo_ids: list[int] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
 
-    def take(self, scan: RootScan, missing: Sequence[tuple[int, bytes]], moved: Collection[bytes] = ()) -> None:
+    def take(self, scan: RootScan, missing: Sequence[tuple[int, bytes]], renamed: Collection[bytes] = ()) -> None:
         """Add the photos of a scan.
 
         Args:
             scan: a walk that came to its end.
             missing: id and path of each photo that is really gone.
-            moved: paths under the root from which photos were found elsewhere.
+            renamed: paths under the root whose very files were found elsewhere.
         """
         if self.emptied:
             self.photo_ids.extend(photo_id for photo_id, _ in missing)
             return
-        renamed = {folder for path in moved for folder in _folders(path)}
+        trusted = {folder for path in renamed for folder in _folders(path)}
         # Those that a walk of a part did not come by are not known to be away.
         away = {
             drive
@@ -80,7 +81,7 @@ class Prune:
             for folder in _folders(path):
                 if folder in away:
                     reason = AWAY
-                elif folder in renamed:
+                elif folder in trusted:
                     reason = ""
                 else:
                     if folder not in reasons:

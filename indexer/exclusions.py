@@ -83,7 +83,8 @@ def _rule(base: bytes, pattern: str) -> _Rule:
     by_path = is_anchored or "/" in bare
     folded = _folded(bare)
     try:
-        expression = re.compile(_expression(folded), re.DOTALL)
+        # A folder may be called `best [2019]`, and is meant by just that.
+        expression = re.compile(f"{_expression(folded)}|{re.escape(folded)}", re.DOTALL)
     except re.error:  # such as [z-a]
         expression = re.compile(re.escape(folded))
     return _Rule(base, pattern, expression, by_path, only_folders)

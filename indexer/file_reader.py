@@ -51,6 +51,7 @@ class ReadResult:
         known_content: the id of its content, where the library knows it.
         duplicate_in_flight: another file with these bytes is being worked on.
         facts: where the content is new, or an older version read those that the library has.
+        is_anew: an older version read another picture from its bytes: all that was made of that is to be replaced.
         pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
         failed: why it could not be read or decoded.
         gone: the file was deleted since the walk came by; the next walk will say so.
@@ -62,6 +63,7 @@ class ReadResult:
     known_content: int | None = None
     duplicate_in_flight: bool = False
     facts: Mapping[str, Any] | None = None
+    is_anew: bool = False
     pixels: torch.Tensor | None = field(default=None, repr=False)
     failed: Failed | None = None
     gone: bool = False
@@ -163,6 +165,9 @@ class FileReader:
         except DecodeError:  # its bytes tell whether it is damaged
             opened.seek(0)
             return None
+        if self._is_another_picture(task.old_content, facts):
+            opened.seek(0)
+            return None
         return ReadResult(task, file, digest, task.old_content, facts=facts)
 
     def _read(self, task: Task, file: File, source: _Source) -> ReadResult:
@@ -178,13 +183,16 @@ class FileReader:
 
     def _read_first(self, task: Task, file: File, source: _Source, digest: bytes) -> ReadResult:
         known = self._catalog.content_by_hash(digest, self._space_id)
+        is_anew = False
         if known is not None and known[1]:
-            facts = self._facts_again(task, source) if task.facts_due else None
-            self.in_flight.remove(digest)
-            return ReadResult(task, file, digest, known[0], facts=facts)
+            again = self._facts_again(task, source) if task.facts_due else None
+            is_anew = again is not None and self._is_another_picture(known[0], again)
+            if not is_anew:
+                self.in_flight.remove(digest)
+                return ReadResult(task, file, digest, known[0], facts=again)
         source.seek(0)
         try:
-            wanted = known is None or not self._thumbnails.path(digest).exists()
+            wanted = known is None or is_anew or not self._thumbnails.path(digest).exists()
             decoded = decode(
                 source,
                 need=self._preprocess.need,
@@ -203,7 +211,11 @@ class FileReader:
             pixels = self._preprocess.apply(decoded.pixels, decoded.original)
         except (RuntimeError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
-        return ReadResult(task, file, digest, content_id, facts=facts, pixels=pixels)
+        return ReadResult(task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels)
+
+    def _is_another_picture(self, content_id: int, facts: Mapping[str, Any]) -> bool:
+        """Whether an older version read a picture of another shape, such as the stamp in a raw file."""
+        return self._catalog.shape_of(content_id) != (facts["width"], facts["height"], facts["orientation"])
 
     def _facts_again(self, task: Task, source: _Source) -> Mapping[str, Any] | None:
         """The facts of a known content from this file's header and sidecars; None without a header."""

@@ -75,15 +75,15 @@ class Finisher:
         replaced = self._writer.settle_moves([scan.root_id for scan in scans])
         self._summary.moved = len(replaced)
         self._summary.duplicates = max(0, linked - len(replaced))
-        self._summary.missing = len(set(self._gone) - replaced)
+        self._summary.missing = len(set(self._gone) - replaced.keys())
         for scan, photos in zip(scans, missing, strict=True):
             if not scan.target.prefix:
                 self._writer.finish_root(scan.root_id, _drives(scan, [path for _, path in photos]))
         if prune is None:
             return
         for scan, photos in zip(scans, missing, strict=True):
-            moved = [path for photo_id, path in photos if photo_id in replaced]
-            prune.take(scan, list(missing_for_good(catalog, scan)), moved)
+            renamed = [path for photo_id, path in photos if replaced.get(photo_id)]
+            prune.take(scan, list(missing_for_good(catalog, scan)), renamed)
         self._summary.doubted = [doubt.to_dict() for doubt in prune.doubts]
         self._forget(prune.photo_ids)
 

@@ -14,24 +14,28 @@ _NAMES: Final = frozenset(
     for name in (
         # Windows, Linux (also .Trash-1000, below), macOS, Samba
         "$recycle.bin", "system volume information", "lost+found", ".trash", ".trashes", ".globaltrash",
-        "network trash folder", ".temporaryitems", ".documentrevisions-v100", ".recycle",
+        "network trash folder", ".temporaryitems", ".documentrevisions-v100", ".recycle", ".spotlight-v100",
+        ".fseventsd", ".appledouble", "__macosx",
         # Synology, QNAP, NetApp, ZFS
         "#recycle", "#snapshot", "@eadir", "@recycle", "@recently-snapshot", ".@__thumb", ".@__qini", ".@upload_cache",
-        ".snapshot", ".zfs",
+        ".snapshot", ".snapshots", ".zfs",
         # thumbnails of desktops and Android
         ".thumbnails", ".sh_thumbnails",
-        # Picasa, digiKam, Shotwell, Nextcloud, Dropbox, Syncthing
+        # Picasa, digiKam, Shotwell, Nextcloud, Dropbox, Syncthing, Google Drive
         ".picasaoriginals", ".dtrash", ".shotwell", "files_trashbin", "files_versions", ".dropbox.cache", ".stversions",
+        ".tmp.drivedownload", ".tmp.driveupload",
     )
 )  # fmt: skip
-# The bin of old Windows: by its own case only, as the rest of the word may be anybody's.
-_EXACT: Final = b"RECYCLER"
+# The bins of old Windows: by their own case only, as the words may be anybody's.
+_EXACT: Final = frozenset((b"RECYCLER", b"RECYCLED"))
 # Bins by user (.Trash-1000); previews of Lightroom; mipmaps of darktable.
 _SHAPE: Final = re.compile(rb"\.trash-.*|.*\.lrdata|mipmaps-[0-9a-f]{40}\.d", re.DOTALL)
-# By the folders around them: caches of Capture One, Nextcloud, freedesktop and Android's apps.
+# By the folders around them: caches of Capture One, Nextcloud, freedesktop and Android's apps, what Resilio Sync keeps
+# of deleted files, and what old iPhoto made, whose library is a folder without an ending.
 _PLACE: Final = re.compile(
     rb"(?:^|/)(?:captureone/cache|[^/]+\.cocatalog/cache|appdata_[0-9a-z]+/preview|\.cache/(?:thumbnails|shotwell|"
-    rb"darktable|digikam|gthumb|geeqie)|android/data/[^/]+/cache)\Z",
+    rb"darktable|digikam|gthumb|geeqie)|android/data/[^/]+/cache|"
+    rb"\.sync/archive|iphoto library/(?:data|data\.noindex|thumbnails|previews))\Z",
     re.DOTALL,
 )
 # Libraries of Apple's Photos, iPhoto and Aperture. Apple says of the first that pictures lie in `originals` (`Masters`
@@ -45,7 +49,7 @@ _TRASHED: Final = re.compile(rb"\.trashed-\d+-.*", re.DOTALL)
 def is_other_programs_folder(around: bytes, name: bytes) -> bool:
     """Whether the folder `name` is a bin or a cache; `around` is the whole path of what it lies in."""
     lower = name.lower()
-    if lower in _NAMES or name == _EXACT or _SHAPE.fullmatch(lower):
+    if lower in _NAMES or name in _EXACT or _SHAPE.fullmatch(lower):
         return True
     parent = around.rpartition(b"/")[2].lower()
     if _PACKAGE.fullmatch(parent):

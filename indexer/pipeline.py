@@ -252,7 +252,10 @@ class Pipeline:
 
     def _accept(self, result: ReadResult, vector: NDArray[np.float32] | None) -> None:
         replaces = result.task.facts_first
-        self._ready.append(Indexed(result.file, result.hash, result.facts, vector, replaces_facts=replaces))
+        item = Indexed(result.file, result.hash, result.facts, vector, replaces, replaces_pixels=result.is_anew)
+        self._ready.append(item)
+        if result.is_anew:
+            self._library.previews.remove(result.hash)
         task, content = result.task, result.known_content
         if task.old_content is None:
             if content is None:

@@ -122,7 +122,8 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
     if summary.marks_file:
         lines.append(f"All marks as they were before are in {summary.marks_file}")
     if summary.not_forgotten:
-        lines.append(f"{summary.not_forgotten} missing photos were not forgotten.")
+        number = summary.not_forgotten
+        lines.append(f"{count(number, 'missing photo')} {'was' if number == 1 else 'were'} not forgotten.")
     if summary.failed:
         lines.append("Why files failed: python -m indexer failures")
     lines.append(f"Library {library}, model {space}.")

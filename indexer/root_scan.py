@@ -16,7 +16,7 @@ from store.tables.writer import Failed
 OTHER_INODES, OTHER_INODES_SHARE = 16, 50
 
 Look = tuple[int | None, int, int]
-"""The inode and ctime of a file, and the id of the row that is to keep them."""
+"""The inode and ctime of a file, and the id of the photo that is to keep them."""
 
 
 @dataclass(slots=True)
@@ -38,9 +38,8 @@ class RootScan:
     seen_failures: set[bytes] = field(default_factory=set)
     unreadable: list[Failed] = field(default_factory=list)
     drives: list[bytes] = field(default_factory=list)  # folders on other devices than what is around them
-    # What rows of photos, and of failures, are to keep of files that have not changed.
+    # What rows of photos are to keep of files that have not changed.
     looks: deque[Look] = field(default_factory=deque)
-    failed_looks: deque[Look] = field(default_factory=deque)
     # Files of which only the inode is another; None where these are so many that inodes tell nothing here.
     other_inodes: list[tuple[WalkedFile, KnownPhoto]] | None = field(default_factory=list)
     _most_other_inodes: int | None = None

@@ -110,11 +110,8 @@ class Scanner:
     def keep_looks(self, writer: Writer, least: int) -> None:
         """Write what files look like now that are else what they were, of each root that has so many of them."""
         for scan in self.scans:
-            if len(scan.looks) + len(scan.failed_looks) >= least:
-                photos, failures = (
-                    [looks.popleft() for _ in range(len(looks))] for looks in (scan.looks, scan.failed_looks)
-                )
-                writer.keep_looks(photos, failures)
+            if len(scan.looks) >= least:
+                writer.keep_looks([scan.looks.popleft() for _ in range(len(scan.looks))])
 
     def stop(self) -> None:
         """End the walk where it is."""
@@ -252,11 +249,10 @@ def _change(catalog: Catalog, scan: RootScan, file: WalkedFile, photo: KnownPhot
     looks = (file.size, file.mtime_ns)
     if (failure := scan.failures.get(file.path)) is not None:
         scan.seen_failures.add(file.path)
-        is_same = (failure.size, failure.mtime_ns) == looks and failure.ctime_ns in (None, file.ctime_ns)
+        # Versions that kept no ctime read less: what failed then is tried once more.
+        is_same = (failure.size, failure.mtime_ns, failure.ctime_ns) == (*looks, file.ctime_ns)
         # What failed in the model is tried again: another space, or precision, may do better.
         if is_same and failure.stage != "encode" and not scan.rescan:
-            if failure.ctime_ns is None:
-                scan.failed_looks.append((file.inode, file.ctime_ns, failure.id))
             return "failed"
     if photo is None:
         return "new"

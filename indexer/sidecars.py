@@ -1,12 +1,15 @@
-"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`, with the ending in any case.
+"""XMP sidecars of pictures: `a.jpg.xmp` and `a.xmp` beside `a.jpg`.
 
-The library keeps them with each photo as one value: names, times and sizes. It differs when a sidecar comes, goes or
-is written.
+Case matters only where names differ in nothing else: drives of Windows, cards and Macs know none.
+
+The library keeps them with each photo as one value: names, times (mtime, ctime) and sizes. It differs when
+a sidecar comes, goes or is written.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +18,9 @@ from store.paths import display, to_bytes, to_path
 Walked = tuple[bytes, int, int, int | None, int, bytes | None]
 """The fields of an `indexer.walk.WalkedFile`, of which the last are the sidecars."""
 
+Sidecar = tuple[bytes, int, int, int]
+"""The name, size, mtime and ctime of a sidecar."""
+
 log = logging.getLogger(__name__)
 
 ENDING: Final = b".xmp"
@@ -22,26 +28,39 @@ ENDING: Final = b".xmp"
 LARGEST: Final = 16 * 2**20
 
 
-def with_sidecars(files: list[Walked], sidecars: list[tuple[bytes, int, int]], start: int) -> list[Walked]:
+def with_sidecars(files: list[Walked], sidecars: list[Sidecar], start: int) -> list[Walked]:
     """Add to the files of one folder their sidecars.
 
     Args:
         files: of the folder; their names begin at `start` in their paths.
-        sidecars: name, size and time of each.
+        sidecars: of the folder.
         start: where names begin.
     """
-    by_base: dict[bytes, list[bytes]] = {}
-    for name, size, mtime_ns in sorted(sidecars):
-        by_base.setdefault(name[: -len(ENDING)], []).append(b"%s:%d:%d" % (name, mtime_ns, size))
     names = {file[0][start:] for file in files}
+    exact = names | {_stem(name) for name in names}
+    by_base: dict[bytes, list[bytes]] = {}
+    for name, size, mtime_ns, ctime_ns in sorted(sidecars):
+        base = name[: -len(ENDING)]
+        noted = b"%s:%d:%d:%d" % (name, mtime_ns, ctime_ns, size)
+        by_base.setdefault(base if base in exact else _folded(base), []).append(noted)
     found = []
     for file in files:
         name = file[0][start:]
-        stem = name[: name.rfind(b".")] if b"." in name else name
+        stem = _stem(name)
         # The first is the one that names the file whole. `a.jpg.xmp` beside `a.jpg` is no sidecar of `a.jpg.png`.
-        own = by_base.get(name, []) + (by_base.get(stem, []) if stem not in names else [])
+        bases = (name, _folded(name), *((stem, _folded(stem)) if stem not in names else ()))
+        own = [noted for base in dict.fromkeys(bases) for noted in by_base.get(base, ())]
         found.append((*file[:5], b"/".join(own)) if own else file)
     return found
+
+
+def _stem(name: bytes) -> bytes:
+    return name[: name.rfind(b".")] if b"." in name else name
+
+
+def _folded(name: bytes) -> bytes:
+    """A name without case, apart from all names as they are: no name has a slash."""
+    return b"/" + os.fsencode(os.fsdecode(name).lower())
 
 
 def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
@@ -50,7 +69,7 @@ def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
         return ()
     found = []
     for noted in sidecars.split(b"/"):
-        path = to_path(to_bytes(picture.parent), noted.rsplit(b":", 2)[0])
+        path = to_path(to_bytes(picture.parent), noted.rsplit(b":", 3)[0])
         try:
             with path.open("rb") as file:
                 data = file.read(LARGEST + 1)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
-from indexer.sidecars import ENDING, Walked, with_sidecars
+from indexer.sidecars import ENDING, Sidecar, Walked, with_sidecars
 from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
@@ -93,8 +93,8 @@ def walk_folders(
     are in parts where folders in it lie between them by name.
 
     Iterative, so depth is bounded by the file system and not by the stack. A folder reached twice, through a link or a
-    loop, is visited once. FIFOs, sockets and devices are never opened. Links to files and folders are followed only
-    with `follow_symlinks`.
+    loop, is visited once, by its own path if it has one here. FIFOs, sockets and devices are never opened. Links to
+    files and folders are followed only with `follow_symlinks`.
 
     Args:
         root: the folder that paths are relative to.
@@ -138,7 +138,7 @@ def walk_folders(
         inner: list[tuple[bytes, Path]] = []
         files: list[Walked] = []
         unreadable = []
-        sidecars: list[tuple[bytes, int, int]] = []
+        sidecars: list[Sidecar] = []
         for entry in listed:
             name = entry.name
             # Nearly every file of a folder of pictures, without a call of our own. `stat` follows nothing here.
@@ -159,13 +159,16 @@ def walk_folders(
                     pass  # asked again below, where it is told what is wrong
             found = _look(entry, below, folder, scope, counts)
             if isinstance(found, Path):
+                if entry.is_symlink() and _is_come_by(found, root, start, options):
+                    counts.links += 1
+                    continue
                 inner.append((below + name + b"/", found))
             elif isinstance(found, Unreadable):
                 unreadable.append(found)
             elif found is None:
                 inner.extend(_parts_below(scopes, root, below + name + b"/"))
             elif found[0].endswith(ENDING):
-                sidecars.append((name, found[1], found[2]))
+                sidecars.append((name, *found[1:3], found[4]))
             else:
                 files.append(found)
         files.sort()
@@ -197,6 +200,18 @@ def is_passed_over(root: Path, prefix: bytes, options: WalkOptions) -> bool:
         if is_left_out or (not here.caches and is_other_programs_folder(around, name)):
             return True
     return False
+
+
+def _is_come_by(link: Path, root: Path, start: Path, options: WalkOptions) -> bool:
+    """Whether a walk comes to a folder by its own path: a link must not take its pictures' paths away."""
+    try:
+        folder, base = link.resolve(), root.resolve()
+    except (OSError, RuntimeError):
+        return False
+    if not folder.is_relative_to(start.resolve()):
+        return False
+    below = _relative(folder, base)
+    return not below or not is_passed_over(root, below + b"/", options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,13 +198,10 @@ def _where(photo: PhotoRow) -> dict[str, str]:
 def labelled(picture: Labelled) -> Record:
     """A labelled picture for JSON: `label` (null for none of these), `probability`, `labels`, the picture.
 
-    `labels` lists all that were asked for, best first, as `label` and `probability`; the rest is `photo_record`, but
-    for the colour label, whose name `label` is taken.
+    `labels` lists all that were asked for, best first, as `label` and `probability`; the rest is `photo_record`.
     """
     guesses = [{"label": guess.label, "probability": round(guess.probability, 6)} for guess in picture.guesses]
-    about = photo_record(picture.photo)
-    del about["label"]
-    return {**guesses[0], "labels": guesses} | about
+    return {**guesses[0], "labels": guesses} | photo_record(picture.photo)
 
 
 def saved_text(query: Query) -> str:

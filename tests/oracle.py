@@ -55,7 +55,7 @@ _TEXTS: Final[Mapping[str, Sequence[str]]] = {
     "camera_make": ("IFD0:Make", "XMP-tiff:Make"),
     "camera_model": ("IFD0:Model", "XMP-tiff:Model"),
     "lens": ("ExifIFD:LensModel", "XMP-exifEX:LensModel", "XMP-aux:Lens", "Composite:LensID", "Composite:Lens"),
-    "label": ("XMP-xmp:Label",),
+    "colour_label": ("XMP-xmp:Label",),
     "title": ("XMP-dc:Title", "IPTC:ObjectName", "IFD0:XPTitle"),
     "caption": ("XMP-dc:Description", "IPTC:Caption-Abstract", "IFD0:ImageDescription"),
     "town": ("XMP-photoshop:City", "IPTC:City"),

@@ -191,7 +191,11 @@ def _folders(
         for root in roots:
             with st.container(horizontal=True, vertical_alignment="top", gap="small", key=f"lib_root_{root.id}"):
                 library_lists.root(root, there[root.id])
-                if acts:
+                if not acts:
+                    continue
+                with st.container(
+                    width="content", gap="xsmall"
+                ):  # one above the other, for narrow windows
                     st.button(
                         "Index again", key=f"again_{root.id}", disabled=is_busy or there[root.id] != "there",
                         help=escape_markdown(f"Check {root.display} for new, changed and missing files"),

@@ -38,9 +38,11 @@ _MONTHS: Final = {name.lower(): number for number, name in enumerate(
 _NAMED: Final = re.compile(r"(?:[a-z]{3,9},?\s+)?(\d{1,2})[ -]([a-z]{3})[a-z]*\.?[ -](\d{4})(?!\d)", re.ASCII | re.I)
 _ASCTIME: Final = re.compile(r"(?:[a-z]{3}\s+)?([a-z]{3})\s+(\d{1,2})\s+(\d\d:\d\d:\d\d)\s+(\d{4})$", re.ASCII | re.I)
 _HALVES: Final = {"am": 0, "오전": 0, "上午": 0, "午前": 0, "pm": 12, "오후": 12, "下午": 12, "午後": 12}
-_HALF: Final = "|".join(("[ap]m", *(name for name in _HALVES if not name.isascii())))
+HALF: Final = "|".join((r"[ap]\.?\s?m\b\.?", *(name for name in _HALVES if not name.isascii())))
+"""A regular expression for what tells the halves of a day apart."""
 _TIME: Final = re.compile(
-    rf"[T\s:,]*({_HALF})?\s*(\d{{1,2}})\s*:\s*(\d{{1,2}})(?:\s*:\s*(\d{{1,2}})(?:[.,:]\d*)?)?[\s:]*({_HALF})?", re.I
+    rf"[T\s:,]*({HALF})?\s*(\d{{1,2}})\s*([:.])\s*(\d{{1,2}})(?:\s*\3\s*(\d{{1,2}})(?:[.,:]\d*)?)?[\s:]*({HALF})?",
+    re.I,
 )
 _OFFSET: Final = re.compile(r"([+-])(\d{1,2}):?(\d{2})?", re.ASCII)
 
@@ -92,8 +94,8 @@ def day_of(year: int, month: int, day: int) -> str | None:
 
 def time_of(hour: int, minute: int, second: int | None, half: str | None = None) -> str:
     """A time of the day behind its `T`; empty where there is no such time."""
-    later = _HALVES.get((half or "").lower())
-    if later is not None and 1 <= hour <= 12:
+    later = _HALVES.get(re.sub(r"[.\s]", "", half or "").lower())
+    if later is not None and hour <= 12:
         hour = hour % 12 + later
     if hour > 24 or minute > 59:
         return ""
@@ -124,6 +126,6 @@ def _time(text: str) -> tuple[str, str | None]:
     match = _TIME.match(text)
     if match is None:
         return "", None
-    before, hour, minute, second, after = match.groups()
+    before, hour, _, minute, second, after = match.groups()
     time = time_of(int(hour), int(minute), None if second is None else int(second), before or after)
     return time, text[match.end() :].strip() or None

@@ -11,7 +11,7 @@ from typing import Final
 from sightline.metadata.gps import degrees, degrees_in, position
 from sightline.metadata.maker_notes import lens_of
 from sightline.metadata.said import Position, Said, lens_name, range_of_lens, stars, stars_of_percent
-from sightline.metadata.text import MAX_CAPTION, clean_text
+from sightline.metadata.text import MAX_CAPTION, clean_text, number_in
 from sightline.metadata.tiff import Directory, Tiff
 
 _LONGEST_TEXT: Final = 64 * 2**10
@@ -62,9 +62,9 @@ def exif_said(exif: Exif) -> Said:
         lens=lens,
         unnamed_lens=unnamed,
         iso=_iso(details),
-        aperture=aperture_of(details.number(0x829D), details.number(0x9202)),
-        exposure=exposure_of(details.number(0x829A), details.number(0x9201)),
-        focal=focal_of(details.number(0x920A)),
+        aperture=aperture_of(_number(details, 0x829D), _number(details, 0x9202)),
+        exposure=exposure_of(_number(details, 0x829A), _number(details, 0x9201)),
+        focal=focal_of(_number(details, 0x920A)),
         position=_position(exif.gps),
         rating=_rating(main),
         title=_wide_text(main, 0x9C9B),
@@ -118,11 +118,25 @@ def _wide_text(table: Directory, tag: int, limit: int = 200) -> str | None:
     return None if data is None else clean_text(data.decode("utf-16-le", "ignore"), limit)
 
 
+def _number(table: Directory, tag: int, is_list: bool = False) -> float | None:
+    """The first number of a tag, also where it is written as text.
+
+    Two whole ones, where the tag is no list, are a fraction: so Pillow writes the tuple (1, 500).
+    """
+    kind = table.entries[tag][0] if tag in table.entries else 0
+    if kind in (2, 129):
+        return number_in(_text(table, tag))
+    found = table.numbers(tag) if kind != 7 else ()
+    if not is_list and len(found) == 2 and found[0] is not None and found[1] and found[0] % 1 == found[1] % 1 == 0:
+        return found[0] / found[1]
+    return found[0] if found else None
+
+
 def _iso(details: Directory) -> int | None:
     """The sensitivity. 65535 says that it is higher, and stands in a longer tag."""
-    value = iso_of(details.number(0x8827))
+    value = iso_of(_number(details, 0x8827, is_list=True))
     if value is None or value == 65535:
-        longer = (iso_of(details.number(tag)) for tag in _SENSITIVITIES)
+        longer = (iso_of(_number(details, tag, is_list=True)) for tag in _SENSITIVITIES)
         return next((found for found in longer if found is not None), value)
     return value
 
@@ -130,7 +144,7 @@ def _iso(details: Directory) -> int | None:
 def _rating(main: Directory) -> int | None:
     found = main.entries.get(0x4746)
     rating = stars(main.number(0x4746)) if found is not None and found[0] not in (2, 5, 10) and found[1] == 1 else None
-    return stars_of_percent(main.number(0x4749)) if rating is None else rating
+    return stars_of_percent(_number(main, 0x4749)) if rating is None else rating
 
 
 def _zone(details: Directory, place: int) -> str | None:
@@ -145,8 +159,8 @@ def _position(gps: Directory) -> Position | None:
         return None
     latitude = _degrees(gps, 0x0002, 0x0001, "NS", 90.0)
     longitude = _degrees(gps, 0x0004, 0x0003, "EW", 180.0)
-    below = gps.number(0x0005) in (1, 3)  # Exif 3.0 added 2 and 3 for the ellipsoid
-    return position(latitude, longitude, gps.number(0x0006), below)
+    below = gps.number(0x0005) in (1, 3, ord("1"), ord("3"))  # Exif 3.0 added 2 and 3 for the ellipsoid
+    return position(latitude, longitude, _number(gps, 0x0006), below)
 
 
 def _degrees(gps: Directory, tag: int, reference: int, letters: str, limit: float) -> float | None:

@@ -33,7 +33,7 @@ class Facts:
     f-number, `exposure` in seconds, `focal` the focal length in millimetres. `latitude` and
     `longitude` are WGS84 degrees, north and east positive, both there or neither; `altitude` metres above the sea.
     `orientation` is the file's own EXIF value, 1 to 8, already accounted for in width and height. `rating` is 1
-    to 5 stars, `label` a colour label, `keywords` have their levels separated by "|", `people` are names.
+    to 5 stars, `colour_label` a name such as Red, `keywords` have their levels separated by "|", `people` are names.
     """
 
     width: int
@@ -57,7 +57,7 @@ class Facts:
     country: str | None = None
     orientation: int = 1
     rating: int | None = None
-    label: str | None = None
+    colour_label: str | None = None
     title: str | None = None
     caption: str | None = None
     keywords: tuple[str, ...] = ()

@@ -29,15 +29,15 @@ def position(
         return None
     if altitude is None or abs(altitude) > _HIGHEST:
         return latitude, longitude, None
-    return latitude, longitude, -altitude if is_below and altitude else altitude
+    return latitude, longitude, -abs(altitude) if is_below and altitude else altitude
 
 
 def degrees(parts: Sequence[float | None], hemisphere: str | None, letters: str, limit: float) -> float | None:
     """Degrees from up to three numbers: degrees, minutes, seconds.
 
     `letters` are the positive and the negative hemisphere, such as NS. Without a hemisphere only a minus tells the
-    sign, and otherwise it is None. Seconds that are no number are left out, as are minutes behind degrees with a
-    fraction: then less than 31 m are lost, or nothing.
+    sign, and otherwise it is None. Seconds that are no number or more than 60 are left out, as are such minutes behind
+    degrees with a fraction: then less than 1.9 km are lost, or nothing.
     """
     if not 1 <= len(parts) <= 3 or parts[0] is None:
         return None
@@ -49,7 +49,7 @@ def degrees(parts: Sequence[float | None], hemisphere: str | None, letters: str,
         letter = letters[1]
     total = abs(parts[0])
     for number, unit in zip(parts[1:], (60, 3600), strict=False):
-        if number is not None and number >= 0:
+        if number is not None and 0 <= number <= 60:
             total += number / unit
         elif unit == 60 and total == int(total):
             return None

@@ -34,7 +34,7 @@ class Said:
     position: Position | None = None
     address: Address = NOWHERE
     rating: int | None = None
-    label: str | None = None
+    colour_label: str | None = None
     title: str | None = None
     caption: str | None = None
     keywords: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "position": (SIDECAR, EXIF, XMP),
     "address": (SIDECAR, XMP, IPTC),
     "rating": (SIDECAR, XMP, EXIF),
-    "label": (SIDECAR, XMP),
+    "colour_label": (SIDECAR, XMP),
     "title": _BY_PEOPLE,
     "caption": _BY_PEOPLE,
     "keywords": _BY_PEOPLE,
@@ -64,9 +64,13 @@ _FILLER: Final = re.compile(
     | digital\ (?:still\ )?camera
     | (?:minolta|konica|samsung|sony|lead|vivitar|hp|camera|image|photo|picture|jpeg|dsc|default)
     | sony\ dsc | exif[_ ]jpeg(?:_picture)? | jpeg[_ ]encoder.* | dcim [\\/] .* | dcf\ ?\d\.\d | <digimax.*> | <kenox.*>
-    | \{"shape":\ .*\} | untitled | no\ (?:title|description|comment) | binary\ comment
+    # Programs for images of microscopes keep how the samples lie there.
+    | \{"shape":\ .* | ImageJ=.* | (?:<\?xml\ .*?>\s*)?(?:<!--.*?-->\s*)?<(?:\w+:)?OME[\ >].* | SCANIMAGE.*
+    | AppleMark | ascii\ +exif | <unknown> | file\ written\ by\ adobe\ .* | creator:\ gd-jpeg.*
+    | untitled | no\ (?:title|description|comment) | binary\ comment
     | created\ (?:with|by)\ (?:the\ )?gimp
-    | (?:cof|dav|hdr|rhdr|mde|sdr|edf|nor|oznor|ozedf|fznor|ptr|gti|btf|rbt|maro|burst)
+    # Huawei, Honor.
+    | (?:cof|dav|hdr|hdrpl|rhdr|mde|sdr|edf|nor|oznor|ozedf|fznor|ptr|gti|btf|rbt|maro|burst)(?:_[a-z]+)?
     """,
     re.I | re.X,
 )
@@ -96,7 +100,7 @@ def chosen(sources: Mapping[str, list[Said]], name_date: Date | None) -> dict[st
         "camera_make": make,
         "camera_model": _without_make(model, make),
         "lens": first("lens") or first("lens", "unnamed_lens"),
-        **{name: first(name) for name in ("iso", "aperture", "exposure", "focal", "label", "title")},
+        **{name: first(name) for name in ("iso", "aperture", "exposure", "focal", "colour_label")},
         "latitude": position[0] if position else None,
         "longitude": position[1] if position else None,
         "altitude": position[2] if position else None,
@@ -104,7 +108,8 @@ def chosen(sources: Mapping[str, list[Said]], name_date: Date | None) -> dict[st
         "region": region,
         "country": country,
         "rating": rating if rating is not None and rating >= 1 else None,  # 0: unrated; -1: rejected
-        "caption": _caption(sources, make, model),
+        "title": _written(sources, "title", make, model),
+        "caption": _written(sources, "caption", make, model),
         "keywords": _without_doubles(_all(sources, "keywords")),
         "people": tuple(dict.fromkeys(_all(sources, "people")))[:_MOST_WORDS],
     }
@@ -167,17 +172,11 @@ def _address(sources: Mapping[str, list[Said]]) -> Address:
     return next((said.address for said in _of(sources, "address") if any(said.address)), NOWHERE)
 
 
-def _caption(sources: Mapping[str, list[Said]], make: str | None, model: str | None) -> str | None:
-    """The first caption that is none of a camera's own."""
+def _written(sources: Mapping[str, list[Said]], fact: str, make: str | None, model: str | None) -> str | None:
+    """The first title or caption that is none of a camera's or program's own."""
     cameras = {make, model, f"{make} {model}"}
-    return next(
-        (
-            said.caption
-            for said in _of(sources, "caption")
-            if said.caption and said.caption not in cameras and not _FILLER.fullmatch(said.caption)
-        ),
-        None,
-    )
+    texts: Iterable[str | None] = (getattr(said, fact) for said in _of(sources, fact))
+    return next((text for text in texts if text and text not in cameras and not _FILLER.fullmatch(text)), None)
 
 
 def _without_doubles(words: Iterable[str]) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def xmp_said(packets: tuple[bytes, ...]) -> Said:
         position=_position(found),
         address=_address(found),
         rating=_rating(found),
-        label=_label(found),
+        colour_label=_colour_label(found),
         title=_text(found, "dc:title"),
         caption=_text(found, "dc:description", MAX_CAPTION),
         keywords=_keywords(found),
@@ -121,7 +121,7 @@ def _rating(found: _Properties) -> int | None:
     return stars_of_percent(_number(found, "MicrosoftPhoto:Rating")) if rating is None else rating
 
 
-def _label(found: _Properties) -> str | None:
+def _colour_label(found: _Properties) -> str | None:
     if label := _text(found, "xmp:Label"):
         return label
     colour = first(found.get("darktable:colorlabels")) or ""

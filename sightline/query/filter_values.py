@@ -44,6 +44,7 @@ _DASHED_DATES: Final = re.compile(r"(?P<first>\d{4}(?:-\d{1,2}){0,2})[-~](?P<las
 # Year first; with dots and the year last, as much of Europe writes it; in words of Chinese characters.
 _ALMOST_DATE: Final = re.compile(r"(?P<y>\d{4})[-./](?P<m>\d{1,2})(?:[-./](?P<d>\d{1,2}))?", re.ASCII)
 _DAY_FIRST: Final = re.compile(r"(?:(?P<d>\d{1,2})\.)?(?P<m>\d{1,2})\.(?P<y>\d{4})", re.ASCII)
+_TWO_YEARS: Final = re.compile(r"(?P<century>\d\d)(?P<first>\d\d)-(?P<last>\d\d)", re.ASCII)
 _IN_CHARACTERS: Final = re.compile(r"(?P<y>\d{4})[年년](?:(?P<m>\d{1,2})[月월](?:(?P<d>\d{1,2})[日일])?)?", re.ASCII)
 
 
@@ -208,6 +209,9 @@ def _day(value: Value, text: str) -> str:
         near = "-".join(part.zfill(2) for part in map(almost.group, "ymd") if part) if almost else None
         if near is not None and near != text and _is_date(near):
             raise value.wrong(f"{error} Did you mean {near}?", value.text.replace(text, near, 1)) from None
+        if (years := _TWO_YEARS.fullmatch(text)) is not None and int(years["last"]) > int(years["first"]):
+            near = f"{years['century']}{years['first']}..{years['century']}{years['last']}"
+            raise value.wrong(f"{error} Did you mean {near}?", value.text.replace(text, near, 1)) from None
         raise value.wrong(str(error)) from None
     return text
 
@@ -243,7 +247,7 @@ def _checked(day: str) -> str:
 
 
 def _number(row: NumberKey, values: Sequence[Value]) -> Filter:
-    value = single_value(row.key, values)
+    value = _one_number(row, values)
     match = _LIMIT.fullmatch(value.text) or _DASH.fullmatch(value.text)
     if match is None:
         number = _amount(row, value, value.text)
@@ -262,6 +266,17 @@ def _number(row: NumberKey, values: Sequence[Value]) -> Filter:
     return Number(row.key, None, _up(number) - 1)
 
 
+def _one_number(row: NumberKey | RealKey, values: Sequence[Value]) -> Value:
+    """The one value. A comma before decimals, or between the ends of a range, is an error of its own."""
+    first, *rest = values
+    if len(rest) == 1 and first.text[-1:].isdecimal() and rest[0].text[:1].isdecimal():
+        raise rest[0].wrong(
+            f"{row.key}: takes one value, without a comma. Before decimals write a point, as in 2.8; a range has two, "
+            "as in 24..70."
+        )
+    return single_value(row.key, values)
+
+
 def _up(number: Decimal) -> int:
     return int(number.to_integral_value(ROUND_CEILING))
 
@@ -272,7 +287,7 @@ def _down(number: Decimal) -> int:
 
 def _amount(row: NumberKey, value: Value, text: str) -> Decimal:
     match = _NUMBER.fullmatch(text)
-    if match is None or (not row.is_bytes and (match[2] or "." in text)):
+    if match is None or (not row.is_bytes and ("." in text or not re.fullmatch(f"(?:{row.units})?", match[2], re.I))):
         raise value.wrong(f"{row.key}: takes {row.takes}; not {excerpt(value.text)}.")
     if not row.is_bytes:
         return Decimal(match[1])
@@ -287,7 +302,7 @@ def _amount(row: NumberKey, value: Value, text: str) -> Decimal:
 
 
 def _real(row: RealKey, values: Sequence[Value]) -> Filter:
-    value = single_value(row.key, values)
+    value = _one_number(row, values)
     match = _LIMIT.fullmatch(value.text)
     if match is None and _real_amount(row, value.text) is None:
         match = _DASH.fullmatch(value.text)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sightline.query.keyboards import CARET, COLON, COMMA, MINUS, OR, QUOTES, SPACE, narrow
+from sightline.query.keyboards import (
+    CARET,
+    COLON,
+    COMMA,
+    MINUS,
+    OR,
+    QUOTES,
+    SINGLE_QUOTES,
+    SPACE,
+    WITHOUT_COLON,
+    narrow,
+)
 from store.tables.fact_table import RealKey
 from store.tables.filters import Date, Favourite, Filter, Name, Near, Number, Real
 
@@ -19,17 +30,17 @@ _WORD: Final = re.compile(
     rf"(?!(?:{OR})$)(?![^\W\d_][^{SPACE}{QUOTES}{COLON}{CARET}]*[{COLON}])"
     rf"[^{SPACE}{QUOTES}{CARET}{MINUS}][^{SPACE}{QUOTES}{CARET}]*"
 )
-_VALUE: Final = re.compile(rf"[^{SPACE}{QUOTES}{COMMA}{CARET}]+")
+_VALUE: Final = re.compile(rf"[^{SPACE}{QUOTES}{COMMA}{CARET}{SINGLE_QUOTES}][^{SPACE}{QUOTES}{COMMA}{CARET}]*")
 
 
 def is_word(text: str) -> bool:
     """Whether a text is one word that needs no quotes."""
-    return _WORD.fullmatch(text) is not None
+    return _WORD.fullmatch(text) is not None and WITHOUT_COLON.search(text) is None
 
 
 def is_words(text: str) -> bool:
     """Whether a text is words, one space between them, that need no quotes."""
-    return all(is_word(word) for word in text.split(" "))
+    return all(is_word(word) for word in text.split(" ")) and WITHOUT_COLON.search(text) is None
 
 
 def quoted(text: str) -> str:
@@ -56,7 +67,7 @@ def printed_size(count: int) -> str:
 
 def printed_real(row: RealKey, value: float) -> str:
     """A number that need not be whole, such as `2.8`, or `1/250` where that is the same number."""
-    if row.is_fraction and 0 < value < 1 and 1 / round(1 / value) == value:
+    if row.is_fraction and 1e-9 < value < 1 and 1 / round(1 / value) == value:
         return f"1/{round(1 / value)}"
     return printed_number(value)
 

@@ -8,6 +8,7 @@ In `grammar.lark` the names of `SIGNS`, between angle brackets, stand for them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
@@ -22,7 +23,9 @@ COLON: Final = ":："
 COMMA: Final = ",，、"
 CARET: Final = r"\^＾"
 OR: Final = "OR|ＯＲ"
-QUOTES: Final = '"“”„‟＂«»'
+QUOTES: Final = '"“”„‟＂«»「」『』'
+# They close nothing here: a value that begins with one is refused, unless it is in quotes.
+SINGLE_QUOTES: Final = "'‘’‚‛‹›＇"
 SPACE: Final = r"\s\x00-\x1f\x7f-\x9f"
 
 _WIDE: Final = {chr(0xFF01 + at): chr(0x21 + at) for at in range(0x5E)}
@@ -36,12 +39,10 @@ _PLAIN: Final = str.maketrans(
 
 # Between the groups of a long number: spaces of all widths, apostrophes, commas.
 _GROUPS: Final = r"[^\S\n\r]|['’,，]"
-# A value has these behind it; those that are no unit are refused by name, where else they would be text to look for.
+# A value has these behind it; sizes that are no unit are refused by name, where else they would be text to look for.
 _UNITS: Final = {
     "size": r"[kmgt]?i?(?:b|o)(?:s|ytes?)?|(?:kilo|mega|giga|tera)?(?:byte|octet)s?|[kmgt]",
-    "width": r"px|pixels?",
-    "height": r"px|pixels?",
-    **{key: row.units for key, row in FILTERS.items() if isinstance(row, RealKey) and row.units},
+    **{key: row.units for key, row in FILTERS.items() if isinstance(row, NumberKey | RealKey) and row.units},
 }
 # Keys whose values may be so long that people write their digits in groups.
 _GROUPED: Final = frozenset({"width", "height", "size", "iso"})
@@ -58,6 +59,15 @@ def narrow(text: str) -> str:
 def in_any_width(names: Iterable[str]) -> str:
     """A regular expression for any of the names, of letters a to z, in half or full width."""
     return "|".join("".join(f"[{char}{chr(ord(char) + 0xFEE0)}]" for char in name) for name in names)
+
+
+def _in_full_width(pattern: str) -> str:
+    """A regular expression of sets, groups and letters, which may be of full width too."""
+    parts = re.split(r"(\[[^]]*\])", pattern)
+    for at, part in enumerate(parts):
+        form = "{0}{1}" if at % 2 else "[{0}{1}]"
+        parts[at] = re.sub("[a-z]", lambda found, form=form: form.format(found[0], chr(ord(found[0]) + 0xFEE0)), part)
+    return "".join(parts)
 
 
 def value_of(text: str) -> str:
@@ -86,7 +96,7 @@ def _measured(key: str) -> str:
         if key in _GROUPED:
             number = rf"(?:\d{{1,3}}(?:(?:{_GROUPS})\d{{3}})+(?![\d{COMMA}])(?:[.．]\d+)?|{number})"
         if key in _UNITS:
-            number = rf"{number}(?:{space}(?:{_UNITS[key]}))?"
+            number = rf"{number}(?:{space}(?:{_in_full_width(_UNITS[key])}))?"
     number = f"(?:{number})"
     dots = rf"{space}(?:[.．]{{2,3}}|…){space}"
     dash = rf"(?:[{MINUS}~～〜]|[{SPACE}]+[{MINUS}~～〜][{SPACE}]+)"
@@ -96,8 +106,16 @@ def _measured(key: str) -> str:
     return f"(?:{in_any_width([key])})[{COLON}](?:{forms})"
 
 
+_SIGN: Final = r"[<>＜＞=＝≥≧⩾≤≦⩽]"
 _SAME_SIGN: Final = {"=": "", "=>": ">=", "=<": "<="}
 _MEASURED_KEYS: Final = ("date", *(key for key, row in FILTERS.items() if isinstance(row, NumberKey | RealKey)))
+
+WITHOUT_COLON: Final = re.compile(
+    rf"(?<![^{SPACE}])(?P<key>(?:{in_any_width(_MEASURED_KEYS)})(?=[{SPACE}]*{_SIGN})|(?:{in_any_width(FILTERS)})(?=[=＝]))"
+    rf"[{SPACE}]*(?P<value>{_SIGN}+[{SPACE}]*[^{SPACE}]*)",
+    re.IGNORECASE,
+)
+"""A filter that lacks its colon: `width>4000`, `date = 2013`, `tag=best`."""
 
 SIGNS: Final = {
     "MEASURED": f"(?:{'|'.join(map(_measured, _MEASURED_KEYS))})(?=[{SPACE}]|$)",

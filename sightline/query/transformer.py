@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final, NoReturn, TypeVar
 
 from lark import Token, Transformer, UnexpectedToken, v_args
 
 from sightline.query.filter_values import Value, close_match, excerpt, one_of, read_filter, single_value
-from sightline.query.keyboards import COLON, OR, QUOTES, narrow, ungrouped, value_of
+from sightline.query.keyboards import COLON, OR, QUOTES, SINGLE_QUOTES, WITHOUT_COLON, narrow, ungrouped, value_of
+from sightline.query.parts import FilterPart, GroupPart, OptionPart, Part, RunPart, TermPart
 from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
 from store.tables.fact_table import FILTERS
-from store.tables.filters import Filter, Near
+from store.tables.filters import Near
 
 _T = TypeVar("_T")
 
@@ -53,56 +54,22 @@ _NOT_EXCLUDABLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Something made of the text between two places."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Run(_Part):
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Term(_Part):
-    term: Term
-
-
-@dataclass(frozen=True, slots=True)
-class _Group(_Part):
-    group: Group
-
-
-@dataclass(frozen=True, slots=True)
-class _Filter(_Part):
-    filter: Filter
-
-
-@dataclass(frozen=True, slots=True)
-class _Option(_Part):
-    name: str
-    value: str
-
-
 @v_args(inline=True)
 class QueryBuilder(Transformer[Token, Query]):
     """What each rule of the grammar makes. Has no state: one serves every text, in any thread."""
 
-    def run(self, token: Token) -> _Run:
-        return _Run(*_span(token), str(token))
+    def run(self, token: Token) -> RunPart:
+        return RunPart(*_span(token), _free(token))
 
-    def word(self, token: Token) -> _Term:
-        return _Term(*_span(token), _words(*_span(token), token))
+    def word(self, token: Token) -> TermPart:
+        return TermPart(*_span(token), _words(*_span(token), _free(token)))
 
-    def term(self, made: _Term | Token) -> _Term:
-        if isinstance(made, _Term):
+    def term(self, made: TermPart | Token) -> TermPart:
+        if isinstance(made, TermPart):
             return made
-        return _Term(*_span(made), _words(*_span(made), _unquoted(made) if made.type == "QUOTED" else made))
+        return TermPart(*_span(made), _words(*_span(made), _unquoted(made) if made.type == "QUOTED" else _free(made)))
 
-    def weighted(self, made: _Term | Token, weight: Token) -> _Term:
+    def weighted(self, made: TermPart | Token, weight: Token) -> TermPart:
         thing = self.term(made)
         start, end = _span(weight)
         if start != thing.end:
@@ -114,17 +81,24 @@ class QueryBuilder(Transformer[Token, Query]):
                 'it is text: "a^b".',
                 start=start, end=end,
             )  # fmt: skip
-        return _Term(thing.start, end, _at(start, end, lambda: Term(thing.term.subject, float(number[1:]))))
+        return TermPart(thing.start, end, _at(start, end, lambda: Term(thing.term.subject, float(number[1:]))))
 
     def value(self, token: Token) -> Value:
         is_quoted = token.type == "QUOTED_VALUE"
+        if not is_quoted and token[0] in SINGLE_QUOTES:
+            start, end = _span(token)
+            raise QueryError(
+                f'Quotes around a value are double: write "{token.strip(SINGLE_QUOTES)} ...". If {token[0]} belongs to '
+                "it, put it all in double quotes.",
+                start=start, end=end,
+            )  # fmt: skip
         return Value(_unquoted(token) if is_quoted else str(token), *_span(token), is_quoted)
 
     @v_args(inline=False)
     def values(self, made: list[Value | Token]) -> list[Value | Token]:
         return made
 
-    def picked(self, token: Token, made: list[Value | Token]) -> _Term:
+    def picked(self, token: Token, made: list[Value | Token]) -> TermPart:
         name = narrow(token[:-1]).lower()
         value = single_value(name, _filled(token, name, made)).narrowed()
 
@@ -135,9 +109,9 @@ class QueryBuilder(Transformer[Token, Query]):
                 raise value.wrong(f"like: takes the id of a picture, a whole number; not {excerpt(value.text)}.")
             return Like(int(value.text))
 
-        return _Term(_span(token)[0], value.end, Term(_at(value.start, value.end, subject)))
+        return TermPart(_span(token)[0], value.end, Term(_at(value.start, value.end, subject)))
 
-    def filter(self, token: Token, made: list[Value | Token]) -> _Filter | _Option:
+    def filter(self, token: Token, made: list[Value | Token]) -> FilterPart | OptionPart:
         name, start = _filter_name(token), _span(token)[0]
         if name is None:
             raise _unknown(token)
@@ -146,43 +120,45 @@ class QueryBuilder(Transformer[Token, Query]):
             values = [value.narrowed() for value in values]
         first, end = values[0].start, values[-1].end
         if name in FILTERS:
-            return _Filter(start, end, _at(first, end, lambda: read_filter(name, values)))
+            return FilterPart(start, end, _at(first, end, lambda: read_filter(name, values)))
         if name == "space":
-            return _Option(
+            return OptionPart(
                 start, end, name, _at(first, end, lambda: Query(space=single_value(name, values).text)).space or ""
             )
         if name == "template" and (prompt := single_value(name, values).text).casefold() not in ("on", "off"):
-            return _Option(start, end, name, _at(first, end, lambda: Query(template=prompt)).template or "")
-        return _Option(start, end, name, one_of(name, values, SORTS if name == "sort" else ("on", "off")))
+            return OptionPart(start, end, name, _at(first, end, lambda: Query(template=prompt)).template or "")
+        return OptionPart(start, end, name, one_of(name, values, SORTS if name == "sort" else ("on", "off")))
 
-    def measured(self, token: Token) -> _Filter:
+    def measured(self, token: Token) -> FilterPart:
         start, end = _span(token)
         colon = next(at for at, char in enumerate(token) if char in COLON)
         name = narrow(token[:colon]).lower()
         text = ungrouped(name, value_of(token[colon + 1 :]))
         value = Value(text, start + colon + 1, end)
-        return _Filter(start, end, _at(value.start, end, lambda: read_filter(name, [value])))
+        return FilterPart(start, end, _at(value.start, end, lambda: read_filter(name, [value])))
 
-    def excluded(self, minus: Token, made: _Term | _Filter | _Option) -> _Part:
+    def excluded(self, minus: Token, made: TermPart | FilterPart | OptionPart) -> Part:
         start = _span(minus)[0]
         match made:
-            case _Term():
-                return _Group(start, made.end, Group((made.term,), excluded=True))
-            case _Filter():
-                return _Filter(start, made.end, replace(made.filter, negated=not made.filter.negated))
-            case _Option():
+            case TermPart():
+                return GroupPart(start, made.end, Group((made.term,), excluded=True))
+            case FilterPart():
+                return FilterPart(start, made.end, replace(made.filter, negated=not made.filter.negated))
+            case OptionPart():
                 raise QueryError(
                     f"{made.name}: is a choice, not a filter: there is nothing to exclude. Take the minus out.",
                     start=start, end=start + 1, suggestion="",
                 )  # fmt: skip
 
     @v_args(inline=False)
-    def any_of(self, made: list[_Run | _Term | Token]) -> _Run | _Group:
-        operands = [each for each in made if isinstance(each, _Run | _Term)]
-        if len(operands) == 1 and isinstance(operands[0], _Run):
+    def any_of(self, made: list[RunPart | TermPart | Token]) -> RunPart | GroupPart:
+        operands = [each for each in made if isinstance(each, RunPart | TermPart)]
+        if len(operands) == 1 and isinstance(operands[0], RunPart):
             return operands[0]
-        terms = (each.term if isinstance(each, _Term) else _words(each.start, each.end, each.text) for each in operands)
-        return _Group(operands[0].start, operands[-1].end, Group(tuple(terms)))
+        terms = (
+            each.term if isinstance(each, TermPart) else _words(each.start, each.end, each.text) for each in operands
+        )
+        return GroupPart(operands[0].start, operands[-1].end, Group(tuple(terms)))
 
     def dangling(self, token: Token) -> NoReturn:
         start, end = _span(token)
@@ -196,15 +172,15 @@ class QueryBuilder(Transformer[Token, Query]):
         raise _unclosed(token)
 
     @v_args(inline=False)
-    def start(self, made: list[_Part]) -> Query:
+    def start(self, made: list[Part]) -> Query:
         for left, right in pairwise(made):
             if left.end == right.start:
                 raise QueryError(
                     "Two parts touch here: put a space between them, or one pair of quotes around the whole.",
                     start=right.start, end=right.end,
                 )  # fmt: skip
-            unit = right.text.split()[0] if isinstance(right, _Run) else ""
-            if isinstance(left, _Filter) and isinstance(left.filter, Near) and unit.lower() in _DISTANCES:
+            unit = right.text.split()[0] if isinstance(right, RunPart) else ""
+            if isinstance(left, FilterPart) and isinstance(left.filter, Near) and unit.lower() in _DISTANCES:
                 raise QueryError(
                     f"near: takes kilometres without a unit, as in near:48.86,2.35,5. To look for {excerpt(unit)} as "
                     "text, put it in quotes.",
@@ -234,18 +210,18 @@ def syntax_error(error: UnexpectedToken, text: str) -> QueryError:
     return QueryError(_OR_PLACE, start=start, end=end)
 
 
-def _query(made: Sequence[_Part]) -> Query:
+def _query(made: Sequence[Part]) -> Query:
     """The query of a text's parts. Free words are one term, where the first of them is."""
-    runs = [part for part in made if isinstance(part, _Run)]
+    runs = [part for part in made if isinstance(part, RunPart)]
     groups: list[Group] = []
-    options: dict[str, _Option] = {}
+    options: dict[str, OptionPart] = {}
     for part in made:
         match part:
-            case _Run() if part is runs[0]:
+            case RunPart() if part is runs[0]:
                 groups.append(Group((_words(part.start, runs[-1].end, " ".join(run.text for run in runs)),)))
-            case _Group():
+            case GroupPart():
                 groups.append(part.group)
-            case _Option():
+            case OptionPart():
                 if part.name in options:
                     raise QueryError(
                         f"{part.name}: is there twice, first at character {options[part.name].start + 1}. Take one "
@@ -256,7 +232,7 @@ def _query(made: Sequence[_Part]) -> Query:
     named = {name: option.value for name, option in options.items()}
     return Query(
         tuple(groups),
-        tuple(part.filter for part in made if isinstance(part, _Filter)),
+        tuple(part.filter for part in made if isinstance(part, FilterPart)),
         space=named.get("space"),
         sort=next((each for each in SORTS if each == named.get("sort")), None),
         dedup=named.get("dedup") != "off",
@@ -315,6 +291,23 @@ def _words(start: int, end: int, text: str) -> Term:
 
 def _unquoted(token: str) -> str:
     return _ESCAPE.sub(r"\1", token[1:-1])
+
+
+def _free(token: Token) -> str:
+    """The text of free words.
+
+    Raises:
+        QueryError: a filter is among them that lacks its colon.
+    """
+    found = WITHOUT_COLON.search(token)
+    if found is None:
+        return str(token)
+    start = _span(token)[0]
+    right = f"{narrow(found['key']).lower()}:{value_of(found['value'])}"
+    raise QueryError(
+        f"{excerpt(found[0])} lacks the colon of a filter: write {right}. To look for it as text, put it in quotes.",
+        start=start + found.start(), end=start + found.end(), suggestion=right,
+    )  # fmt: skip
 
 
 def _unclosed(token: Token) -> QueryError:

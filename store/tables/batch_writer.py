@@ -52,6 +52,8 @@ class Indexed:
             version read, those of the header take their place.
         vector: unit, any float type; where the library lacks it.
         replaces_facts: whether the facts take the place of those that this version read, too: a sidecar tells more.
+        replaces_pixels: whether the vector, and facts of the pixels, take the place of those that the library has, and
+            vectors of other spaces go: an older version read another picture.
         same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
             for this content, too.
     """
@@ -61,6 +63,7 @@ class Indexed:
     facts: Mapping[str, Any] | None = None
     vector: NDArray[np.floating[Any]] | None = None
     replaces_facts: bool = False
+    replaces_pixels: bool = False
     same: tuple[int, ...] = ()
 
 
@@ -86,6 +89,8 @@ _PUT_FACTS: Final = (
     f"UPDATE contents SET facts_version = ?, {', '.join(f'{name} = ?' for name in HEADER_NAMES)} "
     "WHERE id = ? AND (facts_version < ? OR ?)"
 )
+_PIXEL_NAMES: Final = tuple(name for name in READ_NAMES if name not in HEADER_NAMES)
+_PUT_PIXEL_FACTS: Final = f"UPDATE contents SET {', '.join(f'{name} = ?' for name in _PIXEL_NAMES)} WHERE id = ?"
 _ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _ADD_PHOTO: Final = (
     "INSERT INTO photos "
@@ -119,6 +124,7 @@ def write(
     last = {(item.file.root_id, item.file.path): item for item in indexed}
     held = _held(connection, last)
     ids, new = _put_contents(connection, last.values(), indexed)
+    _drop_pixels(connection, ids, [item for item in indexed if item.replaces_pixels])
     _add_vectors(connection, space_id, ids, indexed)
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
@@ -215,6 +221,18 @@ def _column_values(facts: Mapping[str, Any], names: Sequence[str]) -> Iterator[A
     for name in names:
         value = facts.get(name)
         yield (json.dumps(value, ensure_ascii=False) if value else None) if isinstance(value, tuple) else value
+
+
+def _drop_pixels(connection: Connection, ids: Mapping[bytes, int], items: Sequence[Indexed]) -> None:
+    """Delete the vectors of contents in every space, and put what else was found in their pixels."""
+    contents = json.dumps([ids[item.hash] for item in items])
+    where = "content_id IN (SELECT value FROM json_each(?))"
+    if items:
+        query = f"UPDATE spaces SET epoch = epoch + 1 WHERE id IN (SELECT space_id FROM vectors WHERE {where})"
+        connection.exec_driver_sql(query, (contents,))
+        connection.exec_driver_sql(f"DELETE FROM vectors WHERE {where}", (contents,))
+    rows = [(*_column_values(item.facts or {}, _PIXEL_NAMES), ids[item.hash]) for item in items]
+    _each(connection, _PUT_PIXEL_FACTS, rows)
 
 
 def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:

@@ -69,7 +69,7 @@ FACTS: Final[tuple[Fact, ...]] = (
     Fact("region", str, "The state or province."),
     Fact("country", str, "The country."),
     Fact("rating", int, "Stars that a program gave it, 1 to 5.", label="Rating", shown="{} of 5"),
-    Fact("label", str, "The colour label that a program gave it, such as Red.", label="Label"),
+    Fact("colour_label", str, "The colour label that a program gave it, such as Red.", label="Label"),
     Fact("title", str, "The title that a person wrote.", label="Title"),
     Fact("caption", str, "The caption that a person wrote.", label="Caption"),
     Fact("keywords", tuple[str, ...], "Keywords that a person gave it; the levels of one are separated by |."),
@@ -146,11 +146,13 @@ class NumberKey(FactKey):
     Attributes:
         takes: what it takes, with examples, for error messages.
         is_bytes: whether values may have units such as MB.
+        units: a regular expression for what is read behind a number, and means nothing.
         highest: the greatest value.
     """
 
     takes: str
     is_bytes: bool = False
+    units: str = ""
     highest: int = LARGEST
 
 
@@ -230,11 +232,11 @@ _ROWS: Final = (
         facet=Facet("lenses", "Lenses", 50),
     ),
     NumberKey(
-        key="width", column="width", example="width:>=4000", meaning="{} pixels wide",
+        key="width", column="width", example="width:>=4000", meaning="{} pixels wide", units="px|pixels?",
         takes="whole numbers of pixels, as in width:4000, width:>=4000 or width:1000..2000",
     ),
     NumberKey(
-        key="height", column="height", example="height:1000..2000", meaning="{} pixels high",
+        key="height", column="height", example="height:1000..2000", meaning="{} pixels high", units="px|pixels?",
         takes="whole numbers of pixels, as in height:4000, height:>=4000 or height:1000..2000",
     ),
     NumberKey(
@@ -248,10 +250,12 @@ _ROWS: Final = (
     ),
     NumberKey(
         key="rating", column="rating", example="rating:>=4", meaning="rated {} of 5 stars", meant=("stars",), highest=5,
+        units="stars?",
         takes="whole numbers of stars, as in rating:5, rating:>=4 or rating:3..4", facet=Facet("ratings", "Rating", 25),
     ),
     TextKey(
-        key="label", column="label", example="label:red", meaning="with a label called {}", meant=("colour", "color"),
+        key="label", column="colour_label", example="label:red", meaning="with a label called {}",
+        meant=("colour", "color"),
         facet=Facet("labels", "Labels", 26),
     ),
     WordKey(

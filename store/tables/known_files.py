@@ -66,6 +66,13 @@ class KnownFiles:
         with self.engine.connect() as connection:
             return connection.exec_driver_sql(query, (FACTS_VERSION,)).first() is not None
 
+    def shape_of(self, content_id: int) -> tuple[int, int, int] | None:
+        """Width, height and orientation of a content, if the library has it."""
+        query = "SELECT width, height, orientation FROM contents WHERE id = ?"
+        with self.engine.connect() as connection:
+            row = connection.exec_driver_sql(query, (content_id,)).first()
+        return None if row is None else (row[0], row[1], row[2])
+
     def known_failures(self, root_id: int) -> dict[bytes, KnownFailure]:
         """Failures of a root by path."""
         columns = (Failure.path, Failure.id, Failure.stage, Failure.size, Failure.mtime_ns, Failure.ctime_ns)

@@ -192,7 +192,7 @@ class Marks:
 
         Searches find them as before; their files are not touched.
 
-        The mark is on a path and the picture it holds: it goes when the file moves, or holds another picture.
+        The mark is on a path and the picture it holds: it goes along when the file moves, and ends with that picture.
 
         Raises:
             MarksError: a photo that the library does not have is to be set aside.

@@ -164,7 +164,9 @@ def read(data: object) -> Decided:
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise _wrong("the file", f'an object with "format": "{FORMAT}"', data)
     version = data.get("version")
-    if type(version) is not int or version not in range(1, VERSION + 1):
+    if type(version) is not int:
+        raise MarksError(f"The file can't be read: its version is {abbreviated(version)}; it must be a whole number.")
+    if version not in range(1, VERSION + 1):
         raise MarksError(
             f"These marks have version {abbreviated(version)}; this program reads 1 to {VERSION}. Update it."
         )

@@ -216,13 +216,13 @@ _SIXTH: Final = (
         f"ALTER TABLE contents ADD COLUMN {column}"
         for column in (
             "taken_from TEXT", "iso INTEGER", "aperture FLOAT", "exposure FLOAT", "focal FLOAT", "town TEXT",
-            "region TEXT", "country TEXT", "label TEXT", "title TEXT", "caption TEXT", "keywords TEXT", "people TEXT",
-            "remark TEXT",
+            "region TEXT", "country TEXT", "colour_label TEXT", "title TEXT", "caption TEXT", "keywords TEXT",
+            "people TEXT", "remark TEXT",
         )
     ),
     *(
         f"CREATE INDEX ix_contents_{column} ON contents ({column}) WHERE {column} IS NOT NULL"
-        for column in ("iso", "aperture", "exposure", "focal", "label", "town", "region", "country")
+        for column in ("iso", "aperture", "exposure", "focal", "colour_label", "town", "region", "country")
     ),
     """CREATE TABLE words (
       id INTEGER NOT NULL,

@@ -2,7 +2,7 @@
 
 No file is ever touched.
 
-The mark goes with the row of its photo: when the photo is forgotten, moves, or its file comes to hold another picture.
+The mark goes along when the file moves. It goes away with its photo, or when its file comes to hold another picture.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from store.paths import display, paths_from_json, paths_to_json
+from store.tables import moves
 from store.tables.batch_writer import Failed, File, Indexed, folder, place, recount, write
 from store.tables.catalog import CHUNK, raise_generation
 from store.tables.edits import Outcome
@@ -148,22 +149,16 @@ class Writer:
                 raise_generation(connection)
         return len(photo_ids)
 
-    def settle_moves(self, root_ids: Sequence[int]) -> set[int]:
+    def settle_moves(self, root_ids: Sequence[int]) -> dict[int, bool]:
         """Forget missing photos whose content was found under a path new since the last full walk.
 
         Asked of the tables, not of the run's memory: the run that saw the new path may have been killed.
 
         Returns:
-            The ids of the missing photos whose place was taken, each by one new photo.
+            The ids of the missing photos whose place was taken, each by one new photo; whether that is the very file.
         """
-        taken: set[int] = set()
         with self._engine.begin() as connection:
-            for content_id, count in connection.exec_driver_sql(_ARRIVED, (json.dumps(list(root_ids)),)).all():
-                query = select(Photo.id).where(Photo.content_id == content_id, Photo.missing_since.is_not(None))
-                taken.update(connection.execute(query.order_by(Photo.id).limit(count)).scalars())
-            for chunk in _chunks(list(taken)):
-                connection.execute(delete(Photo).where(Photo.id.in_(chunk)))
-        return taken
+            return moves.settle(connection, root_ids)
 
     def drop_failures(self, failure_ids: Sequence[int]) -> None:
         """Forget failures of files that are gone or were since excluded."""
@@ -171,13 +166,12 @@ class Writer:
             for chunk in _chunks(failure_ids):
                 connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
 
-    def keep_looks(self, photos: Sequence[tuple[Any, ...]], failures: Sequence[tuple[Any, ...]]) -> None:
-        """Keep the inode and ctime of files that have not changed: each with the id of its row."""
-        with self._engine.begin() as connection:
-            for table, rows in (("photos", photos), ("failures", failures)):
-                if rows:
-                    query = f"UPDATE {table} SET inode = ?, ctime_ns = ? WHERE id = ?"
-                    connection.exec_driver_sql(query, list(rows))
+    def keep_looks(self, looks: Sequence[tuple[Any, ...]]) -> None:
+        """Keep the inode and ctime of files that have not changed: each with the id of its photo."""
+        if looks:
+            with self._engine.begin() as connection:
+                query = "UPDATE photos SET inode = ?, ctime_ns = ? WHERE id = ?"
+                connection.exec_driver_sql(query, list(looks))
 
     def finish_root(self, root_id: int, drives: Sequence[bytes]) -> None:
         """Note that the whole of a root was walked to its end, and what moved in it was settled.
@@ -203,14 +197,6 @@ class Writer:
             if photo_ids or hashes:
                 raise_generation(connection)
         return hashes
-
-
-# Contents that came under new paths and lack old ones, and how many new paths. The order of the join and the unary plus
-# keep SQLite from going by content: it looks at new ids only.
-_ARRIVED = """SELECT new.content_id, count(*) FROM roots CROSS JOIN photos AS new ON +new.root_id = roots.id
-    WHERE roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
-    AND new.content_id IN (SELECT content_id FROM photos WHERE missing_since IS NOT NULL)
-    GROUP BY new.content_id"""
 
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:

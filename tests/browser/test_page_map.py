@@ -427,6 +427,6 @@ def test_routes_give_what_was_offered_and_nothing_else(shown: Page, layout: Layo
     for wrong in ("1-0.bin", "", "%2e%2e%2fland.bin", "picture/0", "picture/x", "picture/99999999", "land.bin/x"):
         assert get(f"/points/{wrong}").status == 404, wrong
     facts = get(f"/points/picture/{layout.ids[0]}").json()
-    assert set(facts) == {"name", "hash", "date"}
+    assert set(facts) == {"name", "hash", "date", "place"}
     assert get("/points/land.bin").ok
     assert get(source, headers={"Sec-Fetch-Site": "cross-site"}).status == 403

@@ -8,7 +8,11 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import pillow_heif
 from PIL import Image
+
+# It writes HEIC; the product reads it by pi-heif, which has no encoder.
+pillow_heif.register_heif_opener()
 
 Entry = tuple[int, bytes | tuple[float, ...]]
 """The type of a tag, and its bytes or numbers. Of rationals each two numbers are one."""

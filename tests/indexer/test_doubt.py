@@ -92,6 +92,16 @@ def test_a_renamed_folder_is_not_doubted(photos: Path, index: Index, drives: lis
     assert (run.code, run.moved, run.forgotten, run.doubted) == (0, held - 1, 1, [])
 
 
+def test_a_folder_of_which_only_copies_were_found_is_doubted(photos: Path, index: Index, drives: list[Path]) -> None:
+    index(photos)
+    held = size(drives[0])
+    shutil.copy2(min(drives[0].rglob("*.jpg")), photos / "a copy.jpg")
+    shutil.rmtree(drives[0])
+    run = index(photos, "--prune", "--yes")
+    assert (run.code, run.forgotten) == (2, 0)
+    assert [doubt["photos"] for doubt in run.doubted] == [held - 1]
+
+
 def test_the_outermost_folder_is_the_one_that_is_doubted(
     photos: Path, index: Index, drives: list[Path], tmp_path: Path
 ) -> None:

@@ -211,6 +211,16 @@ def test_marks_stay_with_the_old_version_where_the_picture_is_another(shelf: She
     }  # fmt: skip
 
 
+def test_marks_that_were_left_are_told_of_the_path_that_the_file_was_renamed_to(shelf: Shelf) -> None:
+    shelf.mark()
+    drawn(0.2).save(shelf.file)
+    shelf.index(shelf.photos)
+    shelf.file.rename(shelf.photos / "b.jpg")
+    assert shelf.index(shelf.photos).moved == 1
+    (left,) = shelf.left()
+    assert (left.path, left.now) == (b"b.jpg", shelf.picture("b.jpg"))
+
+
 def test_what_no_photo_holds_is_not_pruned_while_it_has_marks(shelf: Shelf) -> None:
     shelf.mark()
     before = shelf.picture()

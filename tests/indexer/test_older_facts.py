@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from support import AWKWARD, Index
 
@@ -51,6 +53,11 @@ def forget_lenses(library: Path) -> None:
 def found(library: Path) -> int:
     with Library.open(library) as opened:
         return len(opened.catalog.matching([LENS]))
+
+
+def vector_of(connection: sqlite3.Connection, content: int) -> NDArray[np.float16]:
+    (row,) = connection.execute("SELECT vector FROM vectors WHERE content_id = ?", (content,)).fetchall()
+    return np.frombuffer(row[0], np.float16)
 
 
 def versions(library: Path) -> set[int]:
@@ -112,6 +119,35 @@ def test_an_older_picture_that_changed_or_broke_goes_the_ordinary_way(
     run = index(photos)
     assert (run.changed, run.failed, run.missing, run.encoded, run.unchanged) == (1, 1, 1, 1, 28)
     assert (found(library), versions(library)) == (3, {FACTS_VERSION})
+
+
+def test_what_an_older_version_read_as_a_picture_of_another_shape_is_read_anew(
+    photos: Path, library: Path, index: Index
+) -> None:
+    picture = min(photos.rglob("*.jpg"))
+    (photos / "copy.jpg").write_bytes(picture.read_bytes())
+    index(photos)
+    with Library.open(library) as opened, closing(sqlite3.connect(library / DATABASE)) as connection:
+        query = "SELECT id, hash FROM contents WHERE photo_count = 2"
+        ((content, digest),) = connection.execute(query).fetchall()
+        thumbnail, right = opened.thumbnails.read(digest), vector_of(connection, content)
+        # What the stamp of a raw file would have left.
+        connection.execute("UPDATE contents SET width = 64, height = 48, colour = 7 WHERE id = ?", (content,))
+        connection.execute("UPDATE contents SET facts_version = ?", (FACTS_VERSION - 1,))
+        connection.execute("UPDATE vectors SET vector = ? WHERE content_id = ?", ((-right).tobytes(), content))
+        connection.execute("UPDATE spaces SET epoch = epoch + 1")
+        connection.commit()
+        opened.thumbnails.write(digest, b"stamp")
+        opened.previews.write(digest, b"stamp")
+        run = index(photos)
+        assert (run.code, run.unchanged, run.encoded) == (0, 25, 1)
+        assert (opened.thumbnails.read(digest), opened.previews.read(digest)) == (thumbnail, None)
+        assert vector_of(connection, content) @ right > 0.999
+        (facts,) = (row.facts for row in opened.catalog.photos([content]).values())
+        assert (facts["width"], facts["height"]) == Image.open(picture).size
+        assert facts["colour"] != 7
+        assert index("verify", space=None).code == 0
+    assert index(photos).encoded == 0
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_headers_that_are_left(

@@ -146,17 +146,26 @@ def test_a_failure_is_tried_again_when_another_file_takes_its_place(photos: Path
     assert (run.code, run.failed, run.duplicates) == (0, 0, 1)
 
 
-def test_a_failure_of_an_older_library_is_not_tried_again(photos: Path, index: Index, library: Path) -> None:
-    (photos / "broken.jpg").write_bytes(b"no picture")
+def test_what_failed_in_an_older_version_is_tried_once_more(photos: Path, index: Index, library: Path) -> None:
+    picture, broken = min(photos.rglob("*.jpg")), photos / "broken.jpg"
+    broken.write_bytes(b"no picture")
     index(photos)
+    facts = picture.stat()
     with closing(sqlite3.connect(library / DATABASE)) as connection:
+        # The older version could not read the picture, and kept neither number.
         connection.execute("UPDATE failures SET inode = NULL, ctime_ns = NULL")
+        path = os.fsencode(picture.relative_to(photos))
+        connection.execute("DELETE FROM photos WHERE path = ?", (path,))
+        connection.execute(
+            "INSERT INTO failures (root_id, path, display, stage, reason, size, mtime_ns, failed_at) "
+            "SELECT id, ?, ?, 'open', 'not supported', ?, ?, last_walked_at FROM roots",
+            (path, os.fsdecode(path), facts.st_size, facts.st_mtime_ns),
+        )
         connection.commit()
-    assert index(photos).failed_now == 0
-    with closing(sqlite3.connect(library / DATABASE)) as connection:
-        kept = connection.execute("SELECT inode, ctime_ns FROM failures").fetchone()
-    facts = (photos / "broken.jpg").stat()
-    assert kept == (facts.st_ino, facts.st_ctime_ns)
+    upgraded = index(photos)
+    assert (upgraded.failed, upgraded.failed_now) == (1, 1)
+    again = index(photos)
+    assert (again.failed, again.failed_now, again.unchanged) == (1, 0, upgraded.unchanged + 1)
 
 
 def test_a_rescan_reads_every_file_and_decodes_none_that_is_what_it_was(

@@ -44,8 +44,9 @@ def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_g
     index(photos)
     assert ratings(library) == {shown: 2}
     monkeypatch.setattr(decode, "_decode", lambda *given: pytest.fail("pixels were decoded"))
+    before = sidecar.stat()
     rate(sidecar, 5)
-    os.utime(sidecar, (1, 1))  # older than before, of the same size
+    os.utime(sidecar, ns=(before.st_atime_ns, before.st_mtime_ns))  # as `exiftool -P` does, and of the same size
     assert index(photos, "--dry-run").out.count('"outdated"') == 1
     assert (index(photos).unchanged, ratings(library)) == (24, {shown: 5})
     sidecar.unlink()
@@ -53,6 +54,31 @@ def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_g
     rate(sidecar, 3)
     assert (index(photos).unchanged, ratings(library)) == (24, {shown: 3})
     assert index(photos, "--dry-run").out == ""
+
+
+@pytest.mark.parametrize(
+    ("sidecars", "expected"),
+    [
+        ({"A.JPG.XMP": 2}, {"a.jpg": 2}),
+        ({"A.xmp": 3}, {"a.jpg": 3}),
+        ({"a.xmp": 3, "A.JPG.xmp": 4}, {"a.jpg": 4}),
+        ({"B.xmp": 5}, {"B.jpg": 5}),  # not of b.jpg
+        ({"b.xmp": 1, "B.jpg.xmp": 2}, {"b.jpg": 1, "B.jpg": 2}),
+    ],
+)
+def test_the_case_of_a_sidecar_matters_only_where_it_tells_pictures_apart(
+    tmp_path: Path, photos: Path, index: Index, library: Path, sidecars: dict[str, int], expected: dict[str, int]
+) -> None:
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    for name, picture in zip(("a.jpg", "b.jpg", "B.jpg"), sorted(photos.rglob("*.jpg")), strict=False):
+        shutil.copy(picture, folder / name)
+    if len(list(folder.iterdir())) < 3:
+        pytest.skip("the file system knows no case")
+    for name, stars in sidecars.items():
+        rate(folder / name, stars)
+    index(folder)
+    assert ratings(library) == expected
 
 
 def test_the_sidecar_that_names_the_file_whole_goes_first(

@@ -64,6 +64,15 @@ def test_a_loop_of_links_is_walked_once(tmp_path: Path) -> None:
     assert sorted(Path(name).name for name in followed) == ["a.jpg", "b.jpg"]
 
 
+def test_a_link_takes_no_paths_away_from_a_folder_that_is_walked_itself(tmp_path: Path) -> None:
+    put(tmp_path, "sub/deep/b.jpg", ".hidden/c.jpg")
+    (tmp_path / "0 first").symlink_to("sub/deep")
+    (tmp_path / "1 shown").symlink_to(".hidden")
+    assert names(tmp_path, follow_symlinks=True) == ["1 shown/c.jpg", "sub/deep/b.jpg"]
+    # Where that folder is left out, the link is the way to it.
+    assert "0 first/b.jpg" in names(tmp_path, follow_symlinks=True, exclude=("sub",))
+
+
 def test_links_to_files_are_followed_only_on_request(tmp_path: Path) -> None:
     put(tmp_path, "outside/a.jpg")
     root = tmp_path / "root"

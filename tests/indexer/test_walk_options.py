@@ -203,6 +203,12 @@ def test_names_are_matched_however_their_accents_are_composed(root: Path, index:
     assert shown(library) == under(root, "plain.jpg", "sub/inner.jpg")
 
 
+def test_a_name_with_brackets_is_meant_as_it_is(root: Path, index: Index, library: Path) -> None:
+    (root / "private").rename(root / "private [2019]")
+    run = index(root, "--exclude", "private [2019]")
+    assert (run.unmatched, shown(library)) == ([], under(root, "plain.jpg", "sub/inner.jpg"))
+
+
 def test_a_pattern_is_for_the_folder_it_leads_into(root: Path, photos: Path, index: Index) -> None:
     run = index(root, photos, "--exclude", str(root / "private"))
     assert (run.code, run.unmatched) == (0, [])
@@ -229,10 +235,13 @@ OTHERS = (
     "Photos Library.photoslibrary/resources/derivatives/d.jpg", "Previews.lrdata/p.jpg", "RECYCLER/r.jpg",
     "Shoot/CaptureOne/Cache/Thumbnails/t.jpg", "Mine.cocatalog/Cache/c.jpg", "Android/data/org.app/cache/a.jpg",
     "phone/.thumbnails/1.jpg", ".Trash-1000/files/b.jpg", ".trashed-1700000000-IMG_2.jpg", "@Recycle/q.jpg",
+    "RECYCLED/d.jpg", ".snapshots/1/snapshot/s.jpg", ".sync/Archive/x.jpg", "__MACOSX/._m.jpg",
+    "iPhoto Library/Data/2008/t.jpg",
 )  # fmt: skip
 OWN = (
     "Photos Library.photoslibrary/originals/0/o.jpg", "Old.photoslibrary/Masters/m.jpg", "Cache/c.jpg", "Trash/t.jpg",
     "Deleted/d.jpg", "thumbnails/u.jpg", "Mine.cocatalog/Originals/o.jpg", "Recycler/art.jpg", "resources/r.jpg",
+    "Recycled/art.jpg", "Archive/a.jpg", "iPhoto Library/Originals/2008/o.jpg",
     "Android/data/d.jpg",
 )  # fmt: skip
 

@@ -156,6 +156,13 @@ def test_tags_are_found_in_the_directory_of_another_standard() -> None:
         ({0x9201: (10, (-1, 1))}, {"exposure": 2.0}), ({0x829A: (5, (30, 1))}, {"exposure": 30.0}),
         ({0x829A: (5, (1, 0))}, {}), ({0x829A: (5, (0, 1))}, {}), ({0x920A: (5, (0, 1))}, {}),
         ({0x920A: (5, (425, 100))}, {"focal": 4.25}),
+        # A fraction as two numbers, as Pillow writes a tuple.
+        ({0x829A: (3, (1, 500)), 0x829D: (3, (28, 10)), 0x920A: (3, (85, 1))}, {"exposure": 0.002, "aperture": 2.8,
+        "focal": 85.0}),
+        ({0x829A: text("1/500"), 0x829D: text("2.8"), 0x920A: text("85.0 mm"), 0x8827: text("3200")},
+        {"exposure": 0.002, "aperture": 2.8, "focal": 85.0, "iso": 3200}),
+        ({0x829A: (7, b"1234"), 0x8827: (7, b"12")}, {}), ({0x829A: text("fast"), 0x8827: text("auto")}, {}),
+        ({0x829A: (5, (1, 1, 500, 1))}, {"exposure": 0.002}), ({0x829A: (3, (1, 0))}, {"exposure": 1.0}),
     ],
 )  # fmt: skip
 def test_odd_settings(details: dict[int, Any], expected: dict[str, Any]) -> None:
@@ -258,6 +265,7 @@ NORTH, EAST = (5, (48, 1, 30, 1, 0, 1)), (5, (11, 1, 15, 1, 0, 1))
         ((5, (48, 1, 0, 0, 0, 0)), text("N"), None), ((5, (0, 0, 30, 1, 0, 1)), text("N"), None),
         ((5, (485, 10)), text("N"), 48.5), ((10, (-485, 10)), text(""), -48.5), ((10, (-485, 10)), text("S"), -48.5),
         ((10, (-485, 10)), text("N"), None), (NORTH, text(""), None), (NORTH, text("?"), None),
+        ((5, (48, 1, 30, 1, 4567, 1)), text("N"), 48.5), ((5, (48, 1, 75, 1, 0, 1)), text("N"), None),
         (text("48.5"), text("N"), 48.5), (text("48 deg 30' 0.00\" N"), text(""), 48.5), (text("48,30N"), text(""),
         48.5),
     ],
@@ -277,7 +285,8 @@ def test_one_odd_part_does_not_lose_the_place(north: written.Entry, ref: written
         ("48,7.5N", "11,30.0E", (48.125, 11.5)), ("48,7,30N", "11,30,0W", (48.125, -11.5)),
         ("48.125", "-11.5", (48.125, -11.5)), ("-48.125", "11.5", (-48.125, 11.5)), ("48.125N", "11.5W",
         (48.125, -11.5)),
-        ("48,7.5", "11,30", None), ("91,0N", "11,0E", None), ("x", "y", None), ("0,0N", "0,0E", None), ("", "11.5",
+        ("48,7.5", "11,30", None), ("48,125N", "11,5E", None),
+        ("91,0N", "11,0E", None), ("x", "y", None), ("0,0N", "0,0E", None), ("", "11.5",
         None),
     ],
 )  # fmt: skip
@@ -290,6 +299,17 @@ def test_positions_in_xmp(latitude: str, longitude: str, expected: tuple[float, 
     assert (found.latitude, found.longitude, found.altitude) == (
         (*expected, -430.5) if expected else (None, None, None)
     )
+
+
+@pytest.mark.parametrize(
+    ("altitude", "below", "expected"), [("-30/1", "1", -30), ("-30/1", "0", -30), ("30", "1", -30)]
+)
+def test_below_the_sea_is_below_however_it_is_said(altitude: str, below: str, expected: float) -> None:
+    packet = xmp(
+        f'exif:GPSLatitude="31,30N" exif:GPSLongitude="35,30E" exif:GPSAltitude="{altitude}" '
+        f'exif:GPSAltitudeRef="{below}"'
+    )
+    assert facts(jpeg(b"", packet)).altitude == expected
 
 
 def test_places_that_people_wrote() -> None:
@@ -347,13 +367,28 @@ def test_of_texts_in_languages_the_default_is_taken() -> None:
         "OLYMPUS DIGITAL CAMERA         ", "SAMSUNG", "SAMSUNG DIGITAL CAMERA", "SONY DSC",
         "DCIM\\100MEDIA\\DJI_0001.JPG",
         "KONICA MINOLTA DIGITAL CAMERA", "Exif_JPEG_PICTURE", "hdr", "Acme", "Acme X1", "null", "default",
+        "oznor_vivi", "sdr_HDRB", "AppleMark", "File written by Adobe Photoshop 5.2", "ImageJ=1.53t images=3",
     ],
 )  # fmt: skip
 def test_what_cameras_fill_in_is_no_caption(filler: str) -> None:
     block = tiff({0x010E: text(filler), 0x010F: text("Acme"), 0x0110: text("Acme X1")})
     assert facts(jpeg(block)).caption is None
     assert facts(jpeg(block, xmp(f'dc:description="{filler}"'), iptc((120, b"The sea")))).caption == "The sea"
+    assert facts(jpeg(block, xmp(f'dc:title="{filler}"'), iptc((5, b"Waves")))).title == "Waves"
     assert facts(jpeg(tiff({0x010E: text("My SAMSUNG on the table")}))).caption == "My SAMSUNG on the table"
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [
+        '{"shape": [64, 48, 3]}', '{"shape": [64, 48], "axes": "YX", "unit": "um", "more": ' + "0" * 3000,
+        'ImageJ=1.53t\nimages=3\nslices=3\nloop=false',
+        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="x"><Image/></OME>',
+        '<?xml version="1.0"?><!-- Warning: this comment is an OME-XML metadata block --><ome:OME xmlns:ome="x"/>',
+    ],
+)  # fmt: skip
+def test_how_samples_lie_in_a_file_is_no_caption(filler: str) -> None:
+    assert facts(jpeg(tiff({0x010E: text(filler)}))).caption is None
 
 
 def test_captions_are_longer_than_other_texts() -> None:
@@ -416,9 +451,9 @@ def test_ratings(attributes: str, block: dict[int, Any], expected: int | None) -
 
 
 def test_labels() -> None:
-    assert facts(jpeg(b"", xmp('xmp:Label="Red"'))).label == "Red"
+    assert facts(jpeg(b"", xmp('xmp:Label="Red"'))).colour_label == "Red"
     assert (
-        facts(jpeg(), xmp("", f"<darktable:colorlabels>{array('Seq', '3', '0')}</darktable:colorlabels>")).label
+        facts(jpeg(), xmp("", f"<darktable:colorlabels>{array('Seq', '3', '0')}</darktable:colorlabels>")).colour_label
         == "Blue"
     )
 

@@ -325,7 +325,7 @@ facts = st.fixed_dictionaries(
         "aperture": st.sampled_from([2.0, 2.8, 2.828, 4.0]),
         "exposure": st.sampled_from([1 / 250, 0.0005, 1 / 60, 2.0]),
         "focal": st.sampled_from([84.6, 85.0, 85.4, 24.0]),
-        "label": st.sampled_from(["Red", "Dark red", "Grün"]),
+        "colour_label": st.sampled_from(["Red", "Dark red", "Grün"]),
         "title": st.sampled_from(TEXTS),
         "caption": st.sampled_from(TEXTS),
         "keywords": st.lists(st.sampled_from(KEYWORDS), max_size=3).map(tuple),
@@ -530,7 +530,7 @@ def lens(facts: Mapping[str, Any]) -> str:
 
 
 def label(facts: Mapping[str, Any]) -> str:
-    return facts["label"] or ""
+    return facts["colour_label"] or ""
 
 
 def camera(facts: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from store.tables import id_sets
 from store.tables.filters import Favourite, Tag, casefolded
 from store.tables.marks import MarksError, Restored
 from store.tables.marks_json import tag_name
+from store.tables.records import PlacedPhoto
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
 SPACE = SpaceIdentity("key", "name", "model", "weights", "{}", 4, True)
@@ -202,6 +203,10 @@ def test_marks_go_to_another_library_of_the_same_pictures(opened: Library, tmp_p
         assert [search for search in other.marks.saved_searches() if search.name == "attic"] == kept
     assert opened.marks.restore(data) == Restored(0, 0, 0, (), ())
     assert opened.marks.export() == data
+
+
+def placed(library: Library) -> list[PlacedPhoto]:
+    return library.catalog.photos_of(list(range(100)))
 
 
 def photos(library: Library, *content_ids: int) -> list[int]:
@@ -427,3 +432,36 @@ def test_marking_while_an_indexer_commits_loses_nothing_on_either_side(opened: L
         assert not failures
         assert len(page.marks.tags()) == rounds
         assert page.catalog.counts().pictures == 805
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_what_is_set_aside_stays_so_where_its_folder_is_renamed(
+    photos: Path, index: Index, library: Path, copies: int
+) -> None:
+    picture = min(photos.rglob("*.jpg"))
+    for number in range(copies):
+        copy = photos / "copies" / str(number) / f"{number}.jpg"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(picture.read_bytes())
+    index(photos)
+    with Library.open(library) as opened:
+        (content,) = {row.content_id for row in placed(opened) if row.path == b"copies/0/0.jpg"}
+        opened.marks.set_aside([row.photo_id for row in placed(opened) if row.path == b"copies/0/0.jpg"], True)
+        (photos / "copies").rename(photos / "a folder")
+        assert index(photos).moved == copies
+        aside = opened.marks.set_aside_of()
+        assert [row.path for row in opened.catalog.photos_of([content]) if row.photo_id in aside] == [
+            b"a folder/0/0.jpg"
+        ]
+
+
+def test_the_last_copy_is_not_set_aside_for_one_that_was(photos: Path, index: Index, library: Path) -> None:
+    kept, aside = min(photos.rglob("*.jpg")), photos / "copy.jpg"
+    aside.write_bytes(kept.read_bytes())
+    index(photos)
+    with Library.open(library) as opened:
+        opened.marks.set_aside([row.photo_id for row in placed(opened) if row.path == b"copy.jpg"], True)
+        kept.rename(photos / "the last copy.jpg")
+        aside.unlink()
+        assert index(photos).moved == 1
+        assert opened.marks.set_aside_of() & {row.photo_id for row in placed(opened) if row.path[:3] == b"the"} == set()

@@ -507,7 +507,8 @@ def test_a_picture_put_on_the_shelf(client: TestClient, made: Path) -> None:
 def test_what_is_no_picture_is_not_kept(client: TestClient) -> None:
     for content, status, said in (
         (b"", 422, "the file is empty"),
-        (b"<svg onload=alert(1)>", 422, "not a picture format"),
+        (b"<svg onload=alert(1)>", 422, "SVG is not read"),
+        (b"no picture at all", 422, "not a picture format"),
         (bytes(MAX_PICTURE_BYTES + 1), 413, "larger than 25 MB"),
     ):
         answer = client.post("/picture", content=content)

@@ -28,9 +28,9 @@ from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
 PLAIN: dict[str, Any] = {"width": 40, "height": 30, "format": "JPEG", "orientation": 1}
 WRITTEN: dict[str, dict[str, Any]] = {
-    "a*b/1.jpg": {"keywords": ("Places|USA|New York", "sea"), "people": ("Ann Lee",), "label": "Red"},
+    "a*b/1.jpg": {"keywords": ("Places|USA|New York", "sea"), "people": ("Ann Lee",), "colour_label": "Red"},
     "a*b/2.jpg": {"keywords": ("new york", "a*c"), "people": ("Ann Lee", "Bob"), "rating": 4},
-    "axb/3.jpg": {"keywords": ("abc",), "title": "Harbour", "caption": "Größe & <b>boats</b>", "label": "Red"},
+    "axb/3.jpg": {"keywords": ("abc",), "title": "Harbour", "caption": "Größe & <b>boats</b>", "colour_label": "Red"},
     "axb/4.jpg": {},
 }
 
@@ -111,7 +111,7 @@ def test_no_text_is_an_error_of_the_full_text_index(written: Library, text: str)
 def test_all_facts_are_in_json_and_csv_lists_too(written: Library) -> None:
     photo = row(written, "a*b/1.jpg")
     record = json.loads(json.dumps(photo_record(photo)))
-    assert (record["keywords"], record["people"], record["label"]) == (
+    assert (record["keywords"], record["people"], record["colour_label"]) == (
         ["Places|USA|New York", "sea"],
         ["Ann Lee"],
         "Red",
@@ -123,7 +123,8 @@ def test_all_facts_are_in_json_and_csv_lists_too(written: Library) -> None:
     values = dict(zip(CSV_HEADER, next(csv.reader(io.StringIO(line))), strict=True))
     assert (values["keywords"], values["people"], values["iso"]) == ("Places|USA|New York; sea", "Ann Lee", "")
     guess = labelled(LabelledPicture(photo, (Guess("boat", 0.75),)))
-    assert (guess["label"], guess["keywords"]) == ("boat", ["Places|USA|New York", "sea"])
+    assert (guess["label"], guess["colour_label"]) == ("boat", "Red")
+    assert guess["keywords"] == ["Places|USA|New York", "sea"]
     assert Labelled.model_validate(guess).label == "boat"
 
 
@@ -147,7 +148,7 @@ def test_all_facts_are_in_json_and_csv_lists_too(written: Library) -> None:
         ({"taken_at": "2019", "taken_from": "modified"}, "Taken", "2019; the date the file says it was changed"),
         ({"remark": "The file ends early."}, "Remark", "The file ends early."),
         ({"title": "Harbour"}, "Title", "Harbour"),
-        ({"label": "Red"}, "Label", "Red"),
+        ({"colour_label": "Red"}, "Label", "Red"),
     ],
 )  # fmt: skip
 def test_facts_are_in_words_as_far_as_they_are_known(

@@ -144,7 +144,7 @@ class Guess(Answer):
 
 
 class Labelled(Guess, Picture):
-    """A picture with its best label, and the next ones. The colour label that its file has is not in it."""
+    """A picture with its best label, and the next ones."""
 
     labels: list[Guess]
 
