@@ -193,9 +193,7 @@ def _folders(
                 library_lists.root(root, there[root.id])
                 if not acts:
                     continue
-                with st.container(
-                    width="content", gap="xsmall"
-                ):  # one above the other, for narrow windows
+                with st.container(width="content", gap="xsmall"):  # one above the other, for narrow windows
                     st.button(
                         "Index again", key=f"again_{root.id}", disabled=is_busy or there[root.id] != "there",
                         help=escape_markdown(f"Check {root.display} for new, changed and missing files"),
