@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from search_ui.runtime.index_runs import Run
 from sightline.humanize import count
+from sightline.lost_marks import in_words
+from store.library import Library
 from store.progress import Phase, Progress
+from store.tables import library_reports
+from store.tables.records import RootState
 
 _PHASES: Final[Mapping[Phase, str]] = {
     "looking": "Looking for what is new",
@@ -110,3 +114,21 @@ def _reason(run: Run) -> str:
     if errors:
         return errors[-1]
     return run.log[-1] if run.log else f"The indexer ended with code {run.code} and no message."
+
+
+def forgets(library: Library, roots: Sequence[RootState]) -> str:
+    """Return what pruning these roots would do, with the numbers."""
+    of = library_reports.prunable(library.catalog, [root.id for root in roots])
+    text = f"{count(of.photos, 'file')} missing from {count(len(roots), 'folder')} will be forgotten. "
+    if not of.pictures:
+        text += "Every picture of them is still in another place, so none goes from the library. "
+    else:
+        text += f"{count(of.pictures, 'picture')} of them {'is' if of.pictures == 1 else 'are'} in no other place and "
+        text += f"{'goes' if of.pictures == 1 else 'go'} from the library. "
+    if of.losses:
+        text += f"Lost for good with them: {in_words(of.losses)}. All marks are first written to a file beside the "
+        text += "library, marks-before-DATE.json, which `import-marks` reads. "
+    else:
+        text += "No tag, favourite or other mark is lost. "
+    text += "The folders are checked first: files that are back by then stay, and so do those of folders in them that "
+    return text + "are gone or empty as a whole, which may be a drive's."

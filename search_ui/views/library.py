@@ -20,7 +20,6 @@ from search_ui.runtime.folder_input import FolderError, Presence, folder, presen
 from search_ui.runtime.index_runs import Run
 from search_ui.runtime.services import services
 from sightline.humanize import count
-from sightline.lost_marks import in_words
 from sightline.models.presets import PRESETS
 from store import progress
 from store.errors import LibraryError, SightlineError
@@ -276,31 +275,13 @@ def _maintenance(
         caption("The files that are missing lie in folders that are not there now. They are kept.")
     if st.session_state.get("lib_asked") and prunable:
         with st.container(border=True, key="lib_confirm"):
-            message(_forgets(library, prunable), role="alert")
+            message(run_text.forgets(library, prunable), role="alert")
             with st.container(horizontal=True, gap="small"):
                 st.button("Keep them", key="prune_no", on_click=_confirm, args=[False])
                 st.button(
                     "Forget them", key="prune_yes", type="primary", disabled=is_busy, on_click=_index,
                     args=[[to_path(root.path) for root in prunable], None, True],
                 )  # fmt: skip
-
-
-def _forgets(library: Library, roots: Sequence[RootState]) -> str:
-    """Return what pruning these roots would do, with the numbers."""
-    of = library_reports.prunable(library.catalog, [root.id for root in roots])
-    text = f"{count(of.photos, 'file')} missing from {count(len(roots), 'folder')} will be forgotten. "
-    if not of.pictures:
-        text += "Every picture of them is still in another place, so none goes from the library. "
-    else:
-        text += f"{count(of.pictures, 'picture')} of them {'is' if of.pictures == 1 else 'are'} in no other place and "
-        text += f"{'goes' if of.pictures == 1 else 'go'} from the library. "
-    if of.losses:
-        text += f"Lost for good with them: {in_words(of.losses)}. All marks are first written to a file beside the "
-        text += "library, marks-before-DATE.json, which `import-marks` reads. "
-    else:
-        text += "No tag, favourite or other mark is lost. "
-    text += "The folders are checked first: files that are back by then stay, and so do those of folders in them that "
-    return text + "are gone or empty as a whole, which may be a drive's."
 
 
 def _confirm(yes: bool) -> None:

@@ -13,7 +13,7 @@ _MOST_BITS: Final = 8
 
 
 def without_rest(data: bytes) -> bytes | None:
-    """The header, and all from the first picture on; None where no broken block lies before it, or none is found.
+    """The header, and all from the first picture on; None where no broken block lies before it.
 
     It is searched for: a descriptor that fits on the screen, with data that another block follows.
     """

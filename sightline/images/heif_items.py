@@ -1,4 +1,4 @@
-"""The list of items in an AVIF or HEIC file: what lies beside the pixels, hidden from readers that stumble over it.
+"""The list of items in an AVIF or HEIC file, to hide what lies beside the pixels from readers.
 
 Layout: `infe` boxes of ISO/IEC 14496-12, section 8.11.6.
 """

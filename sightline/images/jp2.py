@@ -1,4 +1,4 @@
-"""JPEG 2000 of other depths than 8 bits, of which Pillow makes wrong colours, and kinds of it that it misreads.
+"""JPEG 2000 of other depths than 8 bits, and kinds of it that Pillow misreads.
 
 Pillow rounds deeper samples up to one more level than there is: white turns into black. Shallower ones it shifts, so
 that white is grey. Format: ITU-T T.800, annexes A (codestream) and I (boxes).
@@ -48,7 +48,7 @@ class _Codestream(NamedTuple):
 
 
 def open_jp2(source: BinaryIO, filename: str = "") -> ImageFile.ImageFile:
-    """Open a JPEG 2000 file or codestream; raises whatever Pillow does for a damaged file, and NotSupportedError."""
+    """Open a JPEG 2000 file or codestream; raises what Pillow does, and NotSupportedError."""
     source.seek(0)
     head = source.read(_MOST_HEADER)
     found = _codestream(head)

@@ -33,7 +33,7 @@ def without_rest(data: bytes) -> bytes | None:
 
 
 def pixels_are_sound(source: BinaryIO) -> bool:
-    """Whether the checksums of the pixels are right, of each chunk or of all together: Pillow doesn't look at them."""
+    """Whether the checksums of the pixels are right, by chunk or of all: Pillow doesn't look at them."""
     source.seek(len(SIGNATURE))
     right, parts = True, list[tuple[int, int]]()
     while len(head := source.read(8)) == 8 and head[4:] != b"IEND":

@@ -30,7 +30,7 @@ _TURNS: Final = {
 
 
 def open_tiff(source: BinaryIO, filename: str = "", by_samples: bool = False) -> TiffImagePlugin.TiffImageFile:
-    """Open the first page that isn't a reduced copy, by Pillow or, where it can't or that is asked for, by samples.
+    """Open the first page that isn't a reduced copy, by Pillow or by samples, where it can't or as asked.
 
     Raises whatever Pillow does for a damaged file, and NotSupportedError.
     """

@@ -111,7 +111,7 @@ def is_misread(tags: Any) -> bool:
 
 
 def may_be_dark(tags: Any) -> bool:
-    """Whether the colours may be of a sensor of fewer bits, stored in 16, which are nearly black to Pillow."""
+    """Whether the colours may be of a sensor of fewer bits, stored in 16, nearly black to Pillow."""
     return (
         number(tags, _COMPRESSION, NONE) in _READ
         and number(tags, _PHOTOMETRIC, 0) == RGB

@@ -61,7 +61,7 @@ def correct_key(image: ImageFile.ImageFile, source: BinaryIO) -> None:
 
 
 def outside_is_clear(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
-    """A GIF or WebP whose first frame covers a part of it: the rest is transparent, not of the background colour."""
+    """A GIF or WebP whose first frame covers a part of it: the rest is transparent."""
     if frame == (0, 0, *image.size):
         return image
     made = Image.new("RGBA", image.size)

@@ -72,7 +72,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The type and content of each known chunk that another or the end follows; others are searched through.
+    """The type and content of each known chunk that another or the end follows.
 
     Ends before pixels that are cut.
     """
