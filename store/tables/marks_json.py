@@ -165,7 +165,7 @@ def read(data: object) -> Decided:
         raise _wrong("the file", f'an object with "format": "{FORMAT}"', data)
     version = data.get("version")
     if type(version) is not int:
-        raise MarksError(f"The file can't be read: its version is {abbreviated(version)}; it must be a whole number.")
+        raise MarksError(f"The file can't be read: it has version {abbreviated(version)}; that is a whole number.")
     if version not in range(1, VERSION + 1):
         raise MarksError(
             f"These marks have version {abbreviated(version)}; this program reads 1 to {VERSION}. Update it."

@@ -175,8 +175,8 @@ def holds(picture: Picture, filter_: Filter, ids: dict[int, int] | None = None) 
         case Text("camera", names):
             camera = casefolded(f"{facts.get('camera_make') or ''} {facts.get('camera_model') or ''}".strip())
             return bool(camera) and any(all(word in camera for word in casefolded(name).split()) for name in names)
-        case Text(fact, names):
-            whole = casefolded(facts.get(fact) or "")
+        case Text(key, names):
+            whole = casefolded(facts.get("colour_label" if key == "label" else key) or "")
             return bool(whole) and any(all(word in whole for word in casefolded(name).split()) for name in names)
         case Number(fact, low, high):
             value = picture.size if fact == "size" else facts.get(fact)
