@@ -28,7 +28,6 @@ FEW: Final = 16
 LEAST_STD: Final = 0.25
 # Nearer than this share of the distance between two pictures at random are two versions of one picture.
 DUPLICATE_SHARE: Final = 0.03
-_HIGHEST_MEAN: Final = 0.95  # of cosines of two pictures at random; above it a library holds one kind of picture
 _SIGMA: Final = 0.158655  # a normal distribution has this much below one deviation under its median
 _TINY: Final = 1e-3  # cosines of half-precision vectors differ by about as much for no reason
 
@@ -179,12 +178,7 @@ def duplicate_threshold(sample: Floats) -> float:
     count = len(wide)
     # The mean over all pairs, from the sum vector: |sum|^2 counts each pair twice and each picture with itself once.
     mean = (np.square(wide.sum(axis=0)).sum() - np.square(wide).sum()) / (count * (count - 1))
-    return float(1.0 - DUPLICATE_SHARE * (1.0 - np.clip(mean, -1.0, _HIGHEST_MEAN)))
-
-
-def strictest_duplicate_threshold() -> float:
-    """The highest value of `duplicate_threshold`, for where nothing is known of a space."""
-    return 1.0 - DUPLICATE_SHARE * (1.0 - _HIGHEST_MEAN)
+    return float(1.0 - DUPLICATE_SHARE * (1.0 - np.clip(mean, -1.0, 0.95)))
 
 
 def median_and_lower_sigma(cosines: Floats) -> tuple[float, float]:
