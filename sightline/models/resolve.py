@@ -12,8 +12,9 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from sightline.models.configuration import OPEN_CLIP_CONFIG, TIMM_CONFIG, read_open_clip, read_timm
 from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
@@ -23,7 +24,6 @@ from store.tables.writer import SpaceIdentity
 log = logging.getLogger(__name__)
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
-OPEN_CLIP_CONFIG, TIMM_CONFIG = "open_clip_config.json", "config.json"
 # Only what loading needs; a repository may hold the same weights in three formats, pickles among them.
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 # In open_clip's own order of preference.
@@ -169,7 +169,7 @@ def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Mode
     file = weights_file(folder)
     if file is None:
         raise SpaceError(f"The folder {folder} holds no weights (*.safetensors), so {spec!r} can't be loaded.")
-    for name, read in ((OPEN_CLIP_CONFIG, _read_open_clip), (TIMM_CONFIG, _read_timm)):
+    for name, read in ((OPEN_CLIP_CONFIG, read_open_clip), (TIMM_CONFIG, read_timm)):
         if (folder / name).is_file():
             try:
                 config = json.loads((folder / name).read_text(encoding="utf-8"))
@@ -182,21 +182,6 @@ def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Mode
         f"The folder {folder} holds weights but neither {OPEN_CLIP_CONFIG} nor timm's {TIMM_CONFIG}, "
         "which say how pictures are prepared for them."
     )
-
-
-_Read = tuple[Literal["open_clip", "timm"], Preprocess, int, bool]
-
-
-def _read_open_clip(config: dict[str, Any]) -> _Read:
-    model = config["model_cfg"]
-    preprocess = Preprocess.from_open_clip(config.get("preprocess_cfg", {}), model["vision_cfg"]["image_size"])
-    return "open_clip", preprocess, int(model["embed_dim"]), True
-
-
-def _read_timm(config: dict[str, Any]) -> _Read:
-    if "architecture" not in config:
-        raise KeyError("architecture")
-    return "timm", Preprocess.from_timm(config.get("pretrained_cfg", config)), int(config["num_features"]), False
 
 
 def _fingerprint(*files: Path) -> str:

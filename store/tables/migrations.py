@@ -264,7 +264,21 @@ _SIXTH: Final = (
     "CREATE INDEX ix_vectors_content ON vectors (content_id)",
 )  # fmt: skip
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+# What a space's files hold, and what a picture looks like in few numbers.
+_SEVENTH: Final = (
+    "ALTER TABLE spaces ADD COLUMN fingerprint TEXT",
+    "ALTER TABLE spaces ADD COLUMN version_cosine FLOAT",
+    "CREATE INDEX ix_spaces_fingerprint ON spaces (fingerprint) WHERE fingerprint IS NOT NULL",
+    """CREATE TABLE looks (
+      content_id INTEGER NOT NULL,
+      hash INTEGER NOT NULL,
+      grey BLOB NOT NULL,
+      PRIMARY KEY (content_id),
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    )""",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 VERSION: Final = len(STEPS)
 
 

@@ -144,6 +144,7 @@ class Space(Base):
     """An embedding space: one model at one revision with one preprocessing. `key` is its identity."""
 
     __tablename__ = "spaces"
+    __table_args__ = (Index("ix_spaces_fingerprint", "fingerprint", sqlite_where=text("fingerprint IS NOT NULL")),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(Text, unique=True)
@@ -156,6 +157,10 @@ class Space(Base):
     created_at: Mapped[str] = mapped_column(Text)
     # Raised when vectors are removed or replaced; growth is seen from the highest vector id.
     epoch: Mapped[int]
+    # Of the bytes of its weights, configuration and tokenizer, wherever they lie; NULL where not read yet.
+    fingerprint: Mapped[str | None] = mapped_column(Text)
+    # The cosine from which two pictures may be versions of one; NULL where not measured yet.
+    version_cosine: Mapped[float | None] = mapped_column(Float)
 
 
 class Vector(Base):
@@ -173,6 +178,18 @@ class Vector(Base):
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"))
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LookRow(Base):
+    """What a picture looks like, from its thumbnail: a perceptual hash, 64 bits, and a small grey picture."""
+
+    __tablename__ = "looks"
+
+    content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    hash: Mapped[int]
+    grey: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Failure(Base):
