@@ -9,32 +9,26 @@ the signs of the lowest frequencies of a discrete cosine transform (DCT-II) abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE: Final = 32  # px of the grey picture, across and down
+from sightline.images import jpeg
+from sightline.images.scaling import power_of_two
+from store.tables.looks import SIDE, Look
+
+__all__ = ["SIDE", "Look", "look_of", "look_of_thumbnail"]
+
 # The lowest frequencies across and down that the hash keeps, but for the mean: 63 bits, so that it is never negative.
 _FREQUENCIES: Final = 8
 # Coefficients below half of this count as 0: rounding must not decide the bits of flat pictures.
 _STEP: Final = 1e-6
+# Sides of a thumbnail may be decoded down to this, px.
+_ENOUGH: Final = 4 * SIDE
 # Of red, green and blue in the brightness that is seen: ITU-R BT.601, as in JPEG.
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The look of a picture.
-
-    `hash`: 63 bits; of two versions few differ. `grey`: SIDE * SIDE levels of brightness, row by row, of the picture
-    squashed to a square.
-    """
-
-    hash: int
-    grey: bytes
 
 
 def look_of(pixels: NDArray[np.uint8]) -> Look:
@@ -54,6 +48,19 @@ def look_of(pixels: NDArray[np.uint8]) -> Look:
     return Look(_hash(grey), grey.tobytes())
 
 
+def look_of_thumbnail(data: bytes) -> Look | None:
+    """The look of a picture by its thumbnail, a JPEG file; None where that is damaged.
+
+    It is that of the pixels it was made of, but for what JPEG takes: 1 level of 256 on average.
+    """
+    size = jpeg.size_of(data)
+    if not min(size):
+        return None
+    scale = min(jpeg.SCALES[-1], power_of_two(min(size) // _ENOUGH))
+    pixels, remark = jpeg.pixels_of(data, size, scale)
+    return None if pixels is None or remark else look_of(pixels)
+
+
 def _hash(grey: NDArray[np.uint8]) -> int:
     waves = _waves()
     coefficients = (waves @ grey @ waves.T).ravel()[1:]
@@ -68,7 +75,7 @@ def _means(size: int) -> NDArray[np.float32]:
     edges = np.arange(SIDE + 1) * (size / SIDE)
     pixels = np.arange(size)
     covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return (np.maximum(covered, 0) * (SIDE / size)).astype(np.float32)
+    return np.asarray(np.maximum(covered, 0) * (SIDE / size), np.float32)
 
 
 @lru_cache(maxsize=64)
