@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from sightline.models.preprocess import Preprocess
-from sightline.models.resolve import LOCAL, Model, weights_file
+from sightline.models.resolve import LOCAL, Model
+from sightline.models.weight_files import find_weights
 
 
 def load_network(model: Model) -> tuple[nn.Module, Any, int]:
@@ -38,8 +39,7 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
     import open_clip
     from safetensors import safe_open
 
-    file = weights_file(model.folder)
-    assert file is not None, "found when the model was resolved"
+    file = find_weights(model.folder)[0]
     try:
         with torch.device("meta"):
             name = f"{LOCAL}{model.folder}"
