@@ -70,7 +70,7 @@ def _not_timm(file: Path, config: Mapping[str, Any]) -> str:
         kind = config.get("model_type") or config.get("architectures")
         return (
             f"The model in {file.parent} is in the format of the transformers library ({kind}), which is not read "
-            f"here: get its edition for open_clip (with an {OPEN_CLIP_CONFIG}) or timm; the Hugging Face hub has one of most."
+            f"here: get its edition for open_clip (with an {OPEN_CLIP_CONFIG}) or for timm."
         )
     return f"{file} is not a model's configuration: timm's names an 'architecture'."
 

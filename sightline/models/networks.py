@@ -41,8 +41,7 @@ def make_joint(model: Model) -> Any:
     kind: Any = open_clip.CustomTextCLIP if custom else open_clip.CLIP
     if custom and "multimodal_cfg" in config:
         kind = open_clip.CoCa
-    tower = kind(**config)
-    return tower
+    return kind(**config)
 
 
 def as_open_clip(tower: Any, weights: Weights) -> Weights:
@@ -134,10 +133,10 @@ class TimmMaker:
         return frozenset((whole.state_dict().keys() | declared) - network.state_dict().keys())
 
     def conversion(self) -> Conversion | None:
-        """Timm's conversion of weights that others named, for this architecture; None where it has none.
+        """The conversion of weights that others named, as timm has it for this architecture; None where it has none.
 
-        timm tells it to its own loader only, which loads what fits and leaves the rest random. So the loader is replaced
-        while a network is made.
+        timm tells it to its own loader only, which loads what fits and leaves the rest random. So the loader is
+        replaced while a network is made.
         """
         from timm.models import _builder
 
@@ -148,7 +147,7 @@ class TimmMaker:
 
         with _swapping:
             loader = _builder.load_pretrained
-            _builder.load_pretrained = take
+            _builder.load_pretrained = take  # type: ignore[assignment]
             try:
                 self.make(pretrained=True)
             finally:

@@ -19,7 +19,7 @@ from sightline.models.resolve import LOCAL, Model
 from sightline.models.weight_files import Stored, find_weights, stored_tensors
 from store.errors import SpaceError
 
-# Floating-point types that hold a weight as it is. Integers and 8-bit floats need a scale, which no network here asks for.
+# Types that hold a weight as it is. Integers and 8-bit floats need a scale, which no network here asks for.
 _FLOATS: Final = frozenset({"F64", "F32", "F16", "BF16"})
 # Where open_clip's networks have their image tower.
 _VISUAL: Final = "visual."
@@ -115,10 +115,8 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
             weight = opened.get_tensor(f"{_VISUAL}{name}")
             weights[name] = weight.to(dtype if weight.is_floating_point() else weight.dtype, copy=True)
     visual.load_state_dict(weights, assign=True)
-    if any(
-        tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())
-    ):  # computed when it is made, not stored
-        return None
+    if any(tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())):
+        return None  # computed when it is made, not stored
     return tower  # type: ignore[no-any-return]
 
 
@@ -160,9 +158,8 @@ def _difference(network: nn.Module, stored: Mapping[str, Stored], beyond: frozen
         if name not in stored and id(tensor) not in held and not name.endswith(_COUNTER)
     ]
     if missing:
-        return (
-            f"lacks {len(missing)} of the network's {len(wanted)} tensors, {_some(missing)}{_wrapped(wanted, stored)}"
-        )
+        lacks = f"lacks {len(missing)} of the network's {len(wanted)} tensors, {_some(missing)}"
+        return lacks + _wrapped(wanted, stored)
     extra = [name for name in stored if name not in wanted and name not in beyond and not name.endswith(_COUNTER)]
     if extra:
         return f"holds {len(extra)} tensors that the network of its configuration does not have, {_some(extra)}"
@@ -200,8 +197,8 @@ def _refuse(files: tuple[Path, ...], difference: str | None) -> None:
     if difference:
         what = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
         raise SpaceError(
-            f"The model in {files[0].parent} can't be loaded: {what} {difference}. Copy or download the model again; if it "
-            "is your own, save its whole network with the configuration it was made by."
+            f"The model in {files[0].parent} can't be loaded: {what} {difference}. Copy or download the model again; "
+            "if it is your own, save its whole network with the configuration it was made by."
         )
 
 
@@ -219,6 +216,7 @@ def _check_size(model: Model, network: Any) -> None:
     if known["fixed_input_size"] and size != model.preprocess.size:
         high, wide = model.preprocess.size
         raise SpaceError(
-            f"The model in {model.folder} can't be loaded: its network reads pictures of {size[0]} x {size[1]} pixels, and "
-            f"{TIMM_CONFIG} says {high} x {wide}. Say there 'fixed_input_size': true, or give its 'img_size' in 'model_args'."
+            f"The model in {model.folder} can't be loaded: its network reads pictures of {size[0]} x {size[1]} pixels, "
+            f"and {TIMM_CONFIG} says {high} x {wide}. Say 'fixed_input_size': true there, or give 'img_size' in "
+            "'model_args'."
         )
