@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from sightline.models.names import LOCAL
 from sightline.models.preprocess import Preprocess
-from sightline.models.resolve import LOCAL, Model, weights_file
+from sightline.models.resolve import Model, weights_file
 
 
 def load_network(model: Model) -> tuple[nn.Module, Any, int]:
