@@ -90,7 +90,7 @@ def _tokenizer(text: TextFiles) -> Any:
 def _settings(file: Path) -> Any:
     """A JSON file without what is of the moment; its digest where it is no JSON object."""
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):

@@ -11,13 +11,13 @@ from sightline.models import hub
 from sightline.models.configuration import OPEN_CLIP_CONFIG
 from sightline.models.hub import Repository
 from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
+from sightline.models.weight_files import PICKLES
 from store.errors import SpaceError
 
 LOCAL: Final = "local-dir:"
 HUB: Final = hub.PREFIX
 # Whose repositories of timm's models are known by their names alone.
 _TIMM: Final = "timm/"
-_PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _of_open_clip(model: str) -> Repository:
     """The hub repository of an open_clip `model/tag`."""
     if not model:
         raise SpaceError(f"No model was named. Presets: {', '.join(PRESETS)}.")
-    if model.startswith((".", "/", "~")) or model.endswith((".safetensors", *_PICKLES)) or Path(model).exists():
+    if model.startswith((".", "/", "~")) or model.endswith((".safetensors", *PICKLES)) or Path(model).exists():
         raise SpaceError(
             f"{model!r} is a path. Weights alone do not say how pictures are prepared for them: put them in a folder "
             f"with the model's {OPEN_CLIP_CONFIG} and say --space {LOCAL}FOLDER"
@@ -99,7 +99,7 @@ def _of_open_clip(model: str) -> Repository:
 def _unusable(model: str, file: str, others: list[str]) -> str:
     """Why weights of open_clip that are published as one `file`, or none that it names, can't be used."""
     how = "by themselves"
-    if file.endswith(_PICKLES):
+    if file.endswith(PICKLES):
         how = f"as {file} only: a pickle, which can run programs when it is opened, and is not opened here, and"
     return (
         f"The weights {model} are published {how} without the model's configuration. Choose "

@@ -8,14 +8,13 @@ default preprocessing; it is refused.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sightline.models import hub
-from sightline.models.configuration import OPEN_CLIP_CONFIG, TIMM_CONFIG, read_open_clip, read_timm
+from sightline.models.configuration import load_json, read_configuration
 from sightline.models.fingerprint import file_digest, fingerprint
 from sightline.models.hub import Repository, UnreachableError
 from sightline.models.names import LOCAL, Address, read_name
@@ -23,14 +22,12 @@ from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEMO
 from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
+from sightline.models.weight_files import PICKLES, find_weights, stored_tensors
 from store.errors import SpaceError
 from store.tables.writer import SpaceIdentity
 
 # Only what loading needs; a repository may hold the same weights in three formats, pickles among them.
 HUB_FILES: Final = ["*.json", "*.txt", "*.model", "*.safetensors"]
-# In open_clip's own order of preference.
-WEIGHTS: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
-_PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +111,20 @@ def models_here(address: Address, problems: list[SpaceError]) -> Iterator[Model]
 def _fetch(address: Address, problems: list[SpaceError], fetched: set[Repository], *, offline: bool) -> None:
     """Download what an address lacks; or raise, where that was done already or can't be."""
     repository = address.place if isinstance(address.place, Repository) else None
-    lacking = next((error for error in problems if isinstance(error, MissingTextFilesError)), None)
-    named = None if lacking is None else lacking.repository
-    if named is not None and (repository is None or named != repository.name):
-        wanted, patterns = Repository(named), FILES
+    text = next((error.repository for error in problems if isinstance(error, MissingTextFilesError)), None)
+    if text is not None and (repository is None or text != repository.name):
+        wanted, patterns = Repository(text), FILES
     elif repository is not None:
         wanted, patterns = repository, HUB_FILES
     else:
         raise problems[0]
-    if not problems:
-        reason = "its weights are not on this computer"
-    elif lacking is not None or hub.is_interrupted(wanted):
-        reason = "its download was interrupted" if hub.is_interrupted(wanted) else str(problems[0]).rstrip(".")
-    else:
-        reason = str(problems[0]).rstrip(".")
     if wanted in fetched:
-        raise _unusable(address, wanted, problems[0])
+        raise _unusable(address, wanted, problems)
+    if hub.is_interrupted(wanted):
+        reason = "its download was interrupted"
+    else:
+        reason = str(problems[0]).rstrip(".") if problems else "its weights are not on this computer"
     if offline:
-        if repository is None:
-            raise problems[0]
         raise SpaceError(_unreachable(address.spec, wanted, f"{reason}, and offline was asked for"))
     fetched.add(wanted)
     try:
@@ -141,10 +133,10 @@ def _fetch(address: Address, problems: list[SpaceError], fetched: set[Repository
         raise SpaceError(_unreachable(address.spec, wanted, f"{reason}, and {error}")) from error
 
 
-def _unusable(address: Address, repository: Repository, problem: SpaceError) -> SpaceError:
+def _unusable(address: Address, repository: Repository, problems: list[SpaceError]) -> SpaceError:
     """Say why what was downloaded is no model."""
     files = hub.files_of(repository)
-    pickles = [name for name in files if name.endswith(_PICKLES)]
+    pickles = [name for name in files if name.endswith(PICKLES)]
     if pickles and not any(name.endswith(".safetensors") for name in files):
         return SpaceError(
             f"The model {address.spec!r} can't be loaded: {repository} publishes its weights as a pickle only "
@@ -152,7 +144,9 @@ def _unusable(address: Address, repository: Repository, problem: SpaceError) -> 
             f"safetensors where that can do no harm, put it in a folder with the other files of {repository}, and say "
             f"--space {LOCAL}FOLDER"
         )
-    return problem
+    if problems:
+        return problems[0]
+    return SpaceError(f"The model {address.spec!r} can't be loaded: {repository} holds no model.")
 
 
 def _unreachable(spec: str, repository: Repository, reason: str) -> str:
@@ -163,34 +157,18 @@ def _unreachable(spec: str, repository: Repository, reason: str) -> str:
     )
 
 
-def weights_file(folder: Path) -> Path | None:
-    """The weights that open_clip and timm take from a folder; None where it holds none."""
-    found = [folder / name for name in WEIGHTS if (folder / name).is_file()]
-    return next(iter(found or sorted(folder.glob("*.safetensors"))), None)
-
-
 def _models_in(address: Address, folder: Path) -> Iterator[Model]:
     """The model in a folder, with each of the text files that it may be meant to have."""
     if not folder.is_dir():
         raise SpaceError(f"There is no folder {folder} (from --space {address.spec}).")
-    file = weights_file(folder)
-    if file is None:
-        raise SpaceError(f"The folder {folder} holds no weights (*.safetensors), so {address.spec!r} can't be loaded.")
-    config_file = next((folder / name for name in (OPEN_CLIP_CONFIG, TIMM_CONFIG) if (folder / name).is_file()), None)
-    if config_file is None:
-        raise SpaceError(
-            f"The folder {folder} holds weights but neither {OPEN_CLIP_CONFIG} nor timm's {TIMM_CONFIG}, "
-            "which say how pictures are prepared for them."
-        )
-    read = read_open_clip if config_file.name == OPEN_CLIP_CONFIG else read_timm
-    try:
-        config: dict[str, Any] = json.loads(config_file.read_text(encoding="utf-8"))
-        library, preprocess, dim, has_text = read(config)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SpaceError(f"{config_file} is not a model's configuration ({error!r}).") from error
-    former = _former_weights(folder, [file], config_file)
-    for text in find_text_files(folder, config["model_cfg"]) if library == "open_clip" else [TextFiles()]:
-        told = fingerprint(library, config, [file], preprocess, text)
+    files = find_weights(folder)
+    config_file, (library, preprocess, dim, has_text) = read_configuration(folder)
+    stored_tensors(files)  # damaged files are told before anything else is done
+    config = load_json(config_file)
+    former = _former_weights(folder, files, config_file)
+    ways = find_text_files(folder, config["model_cfg"]) if library == "open_clip" else [TextFiles()]
+    for text in ways:
+        told = fingerprint(library, config, files, preprocess, text)
         yield Model(
             address.spec, address.name, folder, library, former[0], preprocess, dim, has_text, text, told, former
         )

@@ -7,20 +7,16 @@ memory by the folder that was found. No torch here.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sightline.models import hub
-from sightline.models.configuration import OPEN_CLIP_CONFIG
+from sightline.models.configuration import OPEN_CLIP_CONFIG, load_json
 from store.errors import SpaceError
-
-if TYPE_CHECKING:
-    from sightline.models.resolve import Model
 
 # What open_clip 3.3 knows how to build a text tower of (open_clip/hf_configs.py).
 TOWERS: Final = ("bert", "m2m_100", "mt5", "roberta", "xlm-roberta")
@@ -119,40 +115,38 @@ def tokenizer_files(folder: Path) -> list[Path]:
     return [vocabulary, *(folder / name for name in BESIDE if (folder / name).is_file())]
 
 
-def configuration_of(model: Model) -> dict[str, Any]:
-    """An open_clip model's `model_cfg`, with the text tower and the tokenizer named by folders on this disk.
+def configuration_of(folder: Path, text: TextFiles) -> dict[str, Any]:
+    """The `model_cfg` of an open_clip model in a folder; text tower and tokenizer are named by folders on this disk.
 
     A copy: nothing is written. `open_clip.model.CustomTextCLIP(**configuration)` then reaches for no network.
     """
-    config: dict[str, Any] = json.loads((model.folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
-    config = copy.deepcopy(config.get("model_cfg", config))
-    text = config.get("text_cfg") or {}
-    if model.text.tower is not None:
-        text["hf_model_name"] = str(model.text.tower)
-    if model.text.tokenizer is not None:
-        text["hf_tokenizer_name"] = str(model.text.tokenizer)
+    config: dict[str, Any] = load_json(folder / OPEN_CLIP_CONFIG)["model_cfg"]
+    settings = config.get("text_cfg") or {}
+    if text.tower is not None:
+        settings["hf_model_name"] = str(text.tower)
+    if text.tokenizer is not None:
+        settings["hf_tokenizer_name"] = str(text.tokenizer)
     return config
 
 
-def tokenizer_of(model: Model) -> Any:
-    """Load the tokenizer of an open_clip model, as `open_clip.get_tokenizer` would, without a network.
+def tokenizer_of(folder: Path, text: TextFiles) -> Any:
+    """Load the tokenizer of an open_clip model in a folder, as `open_clip.get_tokenizer` would, without a network.
 
     Raises:
         SpaceError: its files can't be read.
     """
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 
-    text = configuration_of(model).get("text_cfg") or {}
-    length = text.get("context_length", DEFAULT_CONTEXT_LENGTH)
-    options = dict(text.get("tokenizer_kwargs") or {})
+    settings = configuration_of(folder, text).get("text_cfg") or {}
+    length = settings.get("context_length", DEFAULT_CONTEXT_LENGTH)
+    options = dict(settings.get("tokenizer_kwargs") or {})
     if options.pop("trust_remote_code", False):
-        raise SpaceError(f"The tokenizer in {model.text.tokenizer} asks to run a program of its own; that is refused.")
-    if model.text.tokenizer is None:
+        raise SpaceError(f"The tokenizer of the model in {folder} asks to run a program of its own; that is refused.")
+    if text.tokenizer is None:
         return SimpleTokenizer(context_length=length, **options)
+    mode = settings.get("tokenizer_mode")
     try:
-        return HFTokenizer(
-            str(model.text.tokenizer), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options
-        )
+        return HFTokenizer(str(text.tokenizer), context_length=length, tokenizer_mode=mode, **options)
     except Exception as error:  # whatever transformers raises: its messages run over many lines
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise SpaceError(f"The tokenizer in {model.text.tokenizer} can't be read: {reason}") from error
+        raise SpaceError(f"The tokenizer in {text.tokenizer} can't be read: {reason}") from error

@@ -9,7 +9,8 @@ from torch import nn
 
 from sightline.models.names import LOCAL
 from sightline.models.preprocess import Preprocess
-from sightline.models.resolve import Model, weights_file
+from sightline.models.resolve import Model
+from sightline.models.weight_files import find_weights
 
 
 def load_network(model: Model) -> tuple[nn.Module, Any, int]:
@@ -39,8 +40,7 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
     import open_clip
     from safetensors import safe_open
 
-    file = weights_file(model.folder)
-    assert file is not None, "found when the model was resolved"
+    file = find_weights(model.folder)[0]
     try:
         with torch.device("meta"):
             name = f"{LOCAL}{model.folder}"
