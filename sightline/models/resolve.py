@@ -160,7 +160,7 @@ def _unreachable(spec: str, repository: Repository, reason: str) -> str:
 def _models_in(address: Address, folder: Path) -> Iterator[Model]:
     """The model in a folder, with each of the text files that it may be meant to have."""
     if not folder.is_dir():
-        raise SpaceError(f"There is no folder {folder} (from --space {address.spec}).")
+        raise SpaceError(f"There is no folder {folder}.")
     files = find_weights(folder)
     config_file, (library, preprocess, dim, has_text) = read_configuration(folder)
     stored_tensors(files)  # damaged files are told before anything else is done

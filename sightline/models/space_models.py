@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sightline.models.hub import Repository
-from sightline.models.names import LOCAL, Address, read_name
+from sightline.models.names import HUB, LOCAL, Address, read_name
 from sightline.models.offline import is_offline
 from sightline.models.presets import PRESETS
 from sightline.models.resolve import Model, models_here, resolve_address
@@ -88,19 +88,20 @@ def _addresses(space: SpaceState, problems: list[SpaceError]) -> Iterator[Addres
 def _not_found(
     space: SpaceState, commit: Address | None, problems: Sequence[SpaceError], others: Sequence[Model]
 ) -> str:
-    where = space.model if commit is None else f"{space.model}, {commit.place}"
     if others:
-        reason = f"what is in {others[-1].folder} is another model: its weights, preprocessing or tokenizer changed"
-    elif problems:
-        reason = str(problems[0]).rstrip(".")
+        text = (
+            f"The model {space.model} is not the one this library was indexed with: what is in {others[-1].folder} has "
+            "other weights, another preprocessing or another tokenizer"
+        )
     else:
-        reason = "it is not on this computer"
-    text = (
-        f"The model of the space {space.name!r} is not to be found ({where}): {reason}. Searching with pictures of the "
-        f"library still works. Wherever the same model lies now, python -m indexer FOLDER --space {LOCAL}ITS_FOLDER "
-        "finds the space again by its content, and encodes nothing anew"
+        where = space.model if commit is None else f"{space.model} ({commit.place})"
+        reason = str(problems[0]).rstrip(".") if problems else "it is not on this computer"
+        text = f"The model of the space {space.name!r} is not to be found at {where}: {reason}"
+    text += (
+        ". Searching with pictures of the library still works. Wherever the same model lies now, python -m indexer "
+        f"FOLDER --space {LOCAL}ITS_FOLDER finds the space again by its content, and encodes nothing anew"
     )
     if others:
-        spec = others[-1].spec if commit is None else f"hf-hub:{others[-1].weights}"
+        spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"
         text += f"; --space {spec} makes a new space with the other one"
     return f"{text}."
