@@ -66,8 +66,8 @@ def _tried(model: Model, kind: str, encode: Callable[[], Floats]) -> Floats:
     except Exception as error:  # whatever a network raises that its configuration does not fit
         said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise SpaceError(
-            f"The model in {model.folder} can't be used: it fails on {kind} ({said[:200]}). Its configuration, tokenizer "
-            "and weights do not belong together; copy or download the model again."
+            f"The model in {model.folder} can't be used: it fails on {kind} ({said[:200]}). Its configuration, "
+            "tokenizer and weights do not belong together; copy or download the model again."
         ) from error
 
 
@@ -122,18 +122,12 @@ def _check_vocabulary(model: Model, encoder: Encoder) -> None:
         fits = known == rows
     else:
         added = set(getattr(inner, "added_tokens_decoder", {}))
-        known = 1 + max(
-            (
-                number
-                for name, number in inner.get_vocab().items()
-                if number not in added and not _SENTINEL.fullmatch(name)
-            ),
-            default=-1,
-        )
+        words = inner.get_vocab().items()
+        known = 1 + max((row for word, row in words if row not in added and not _SENTINEL.fullmatch(word)), default=-1)
         fits = known <= rows
     if not fits:
         kind = "open_clip's own tokenizer" if inner is None else "the tokenizer in its folder"
         raise SpaceError(
-            f"The model in {model.folder} can't be used: {kind} knows {known} tokens, and the text tower has {rows}. The "
-            "tokenizer is that of another model; copy or download the model whole, with its tokenizer's files."
+            f"The model in {model.folder} can't be used: {kind} knows {known} tokens, and the text tower has {rows}. "
+            "The tokenizer is that of another model; copy or download the model whole, with its tokenizer's files."
         )

@@ -43,7 +43,7 @@ def read_configuration(folder: Path) -> tuple[Path, Read]:
             return file, read(config)
         except KeyError as error:
             raise SpaceError(f"{file} is not a model's configuration: {error} is missing.") from error
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RuntimeError, AssertionError) as error:
             raise SpaceError(f"{file} is not a model's configuration: {error}.") from error
     raise SpaceError(
         f"The folder {folder} holds weights but neither {OPEN_CLIP_CONFIG} nor timm's {TIMM_CONFIG}, "
@@ -70,7 +70,7 @@ def _not_timm(file: Path, config: Mapping[str, Any]) -> str:
         kind = config.get("model_type") or config.get("architectures")
         return (
             f"The model in {file.parent} is in the format of the transformers library ({kind}), which is not read "
-            f"here: get its edition for open_clip (with an {OPEN_CLIP_CONFIG}) or timm; the Hugging Face hub has one of most."
+            f"here: get its edition for open_clip (with an {OPEN_CLIP_CONFIG}) or for timm."
         )
     return f"{file} is not a model's configuration: timm's names an 'architecture'."
 
@@ -94,6 +94,9 @@ def read_timm(config: dict[str, Any]) -> Read:
     if "architecture" not in config:
         raise KeyError("architecture")
     pretrained = timm_settings(config)
+    args = config.get("model_args") or {}
+    if args.get("img_size") is not None and not pretrained.get("fixed_input_size") and not _takes_any_size(args):
+        pretrained["input_size"] = _asked_of_timm(config, pretrained)
     channels = int(pretrained["input_size"][0])
     if channels != 3:
         raise ValueError(f"the network reads pictures of {channels} channels, and photos have 3 (red, green, blue)")
@@ -101,10 +104,10 @@ def read_timm(config: dict[str, Any]) -> Read:
 
 
 def timm_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The `pretrained_cfg` of timm's config.json with the `input_size` of the network, channels first.
+    """The `pretrained_cfg` of timm's config.json with an `input_size`, channels first.
 
-    What `model_args` say of the input goes before `pretrained_cfg`, as in timm 1.0 (models/_hub.py, _parse_model_cfg,
-    and data/model_config.py): a network that was made for one size reads no other.
+    Where `model_args` say of what size a network is that reads one only, that is it, as in timm 1.0 (models/_hub.py,
+    _parse_model_cfg).
     """
     args = dict(config.get("model_args") or {})
     # Before timm 0.9 all was on one level.
@@ -112,9 +115,27 @@ def timm_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     channels, *size = pretrained.get("input_size") or _TIMM_INPUT
     if args.get("in_chans") is not None:
         channels = args["in_chans"]
-    takes_any = args.get("dynamic_img_size") or args.get("strict_img_size") is False or args.get("use_naflex")
-    if args.get("img_size") is not None and not takes_any:
+    if _takes_any_size(args):
+        pretrained["fixed_input_size"] = False
+    if args.get("img_size") is not None and pretrained.get("fixed_input_size"):
         given = args["img_size"]
         size = [given, given] if isinstance(given, int) else list(given)
     pretrained["input_size"] = [channels, *size]
     return pretrained
+
+
+def _takes_any_size(args: Mapping[str, Any]) -> bool:
+    """Whether a network's arguments make it one that reads pictures of any size."""
+    return bool(args.get("dynamic_img_size") or args.get("strict_img_size") is False or args.get("use_naflex"))
+
+
+def _asked_of_timm(config: Mapping[str, Any], pretrained: dict[str, Any]) -> list[int]:
+    """The input size where one is given and the network alone knows whether it reads others; this imports torch.
+
+    See timm 1.0.31, data/model_config.py.
+    """
+    from sightline.models.timm_networks import TimmMaker
+
+    maker = TimmMaker.of(config, pretrained)
+    size = maker.fixed_size() if maker.is_known else None
+    return pretrained["input_size"] if size is None else [pretrained["input_size"][0], *size]

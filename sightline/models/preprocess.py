@@ -173,8 +173,7 @@ class Preprocess:
         pad = torch.nn.functional.pad
         if isinstance(self.fill, int):
             return pad(tensor, sides, value=self.fill)
-        channels = zip(tensor.split(1, dim=1), self.fill, strict=True)
-        return torch.cat([pad(channel, sides, value=value) for channel, value in channels], dim=1)
+        return torch.cat([pad(tensor[:, n : n + 1], sides, value=value) for n, value in enumerate(self.fill)], dim=1)
 
     def _by_pillow(self, pixels: NDArray[np.uint8], true: list[float], target: tuple[int, int]) -> NDArray[np.uint8]:
         """Resize pixels (h, w, 3), of `true` height and width, to the `target` height and width."""

@@ -7,21 +7,32 @@ stored with it, comes from them in its own shape, or nothing is loaded: what a f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import nn
 
-from sightline.models.configuration import TIMM_CONFIG
-from sightline.models.networks import POSITION_IDS, TimmMaker, Weights, as_open_clip, make_joint, without_wrappers
+from sightline.models.configuration import TIMM_CONFIG, load_json, timm_settings
+from sightline.models.networks import POSITION_IDS, as_open_clip, make_joint
 from sightline.models.resolve import Model
 from sightline.models.text_files import tokenizer_of
+from sightline.models.timm_networks import TimmMaker, Weights, without_wrappers
 from sightline.models.weight_files import Stored, find_weights, stored_tensors
 from store.errors import SpaceError
 
-# Floating-point types that hold a weight as it is. Integers and 8-bit floats need a scale, which no network here asks for.
+# Types that hold a weight as it is. Integers and 8-bit floats need a scale, which no network here asks for.
 _FLOATS: Final = frozenset({"F64", "F32", "F16", "BF16"})
+# As safetensors writes them.
+_KINDS: Final = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
+    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
+# What conversions raise for weights of a form that they do not know.
+_CONVERTING: Final = (
+    KeyError, ValueError, RuntimeError, AttributeError, AssertionError, TypeError, IndexError
+)  # fmt: skip
 # Where open_clip's networks have their image tower.
 _VISUAL: Final = "visual."
 _NAMED: Final = 3
@@ -38,18 +49,23 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
     files = find_weights(model.folder)
     stored = stored_tensors(files)
     if model.library == "timm":
-        maker = TimmMaker.of(model)
+        maker = _timm(model)
         network = maker.make()
-        _check_size(model, network)
+        _check_size(model, maker.fixed_size(network))
         _load_timm(maker, network, files, stored)
         _refuse_unset(network, files)
         return network, None, 0
     tower = make_joint(model)
-    if _difference(tower, stored, frozenset({POSITION_IDS})) is None:
+    problem = _difference(tower, stored, frozenset({POSITION_IDS}))
+    if problem is None:
         _fill(tower, files)
     else:
-        weights = as_open_clip(tower, _read(files))
-        _refuse(files, _difference(tower, _described(weights, files)))
+        try:
+            weights = as_open_clip(tower, _read(files))
+            problem = _difference(tower, _described(weights, files))
+        except _CONVERTING:
+            weights = {}
+        _refuse(files, problem)
         tower.load_state_dict(weights, strict=False)
     _refuse_unset(tower, files)
     tokenizer = tokenizer_of(model.folder, model.text)
@@ -64,17 +80,29 @@ def _load_timm(maker: TimmMaker, network: nn.Module, files: tuple[Path, ...], st
     if _difference(network, stored, beyond) is None:
         return _fill(network, files)
     weights = without_wrappers(_read(files))
-    found = problem = _difference(network, _described(weights, files), beyond)
+    problem = _difference(network, _described(weights, files), beyond)
     convert = maker.conversion() if problem else None
     if convert is not None:
-        try:
+        with suppress(*_CONVERTING):
             weights = convert(weights)
-            found = _difference(network, _described(weights, files), beyond)
-        except (KeyError, ValueError, RuntimeError, AttributeError, AssertionError, TypeError, IndexError):
-            found = problem  # not of the form that it converts
-    _refuse(files, found and problem)
+            if _difference(network, _described(weights, files), beyond) is None:
+                problem = None
+    _refuse(files, problem)
     network.load_state_dict(weights, strict=False)
     return None
+
+
+def _timm(model: Model) -> TimmMaker:
+    import timm
+
+    config = load_json(model.folder / TIMM_CONFIG)
+    maker = TimmMaker.of(config, timm_settings(config))
+    if not maker.is_known:
+        raise SpaceError(
+            f"{model.folder / TIMM_CONFIG} names the architecture {maker.architecture!r}, which timm "
+            f"{timm.__version__} does not have: correct the name, or install the timm that has it."
+        )
+    return maker
 
 
 def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
@@ -114,10 +142,8 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
             weight = opened.get_tensor(f"{_VISUAL}{name}")
             weights[name] = weight.to(dtype if weight.is_floating_point() else weight.dtype, copy=True)
     visual.load_state_dict(weights, assign=True)
-    if any(
-        tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())
-    ):  # computed when it is made, not stored
-        return None
+    if any(tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())):
+        return None  # computed when it is made, not stored
     return tower  # type: ignore[no-any-return]
 
 
@@ -137,9 +163,8 @@ def _fill(network: nn.Module, files: Iterable[Path]) -> None:
 
 def _described(weights: Weights, files: tuple[Path, ...]) -> dict[str, Stored]:
     """Weights in memory in the terms of a file."""
-    kinds = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
     return {
-        name: Stored(files[0], kinds.get(weight.dtype, str(weight.dtype).removeprefix("torch.")), tuple(weight.shape))
+        name: Stored(files[0], _KINDS.get(weight.dtype, str(weight.dtype)), tuple(weight.shape))
         for name, weight in weights.items()
     }
 
@@ -159,9 +184,8 @@ def _difference(network: nn.Module, stored: Mapping[str, Stored], beyond: frozen
         if name not in stored and id(tensor) not in held and not name.endswith(_COUNTER)
     ]
     if missing:
-        return (
-            f"lacks {len(missing)} of the network's {len(wanted)} tensors, {_some(missing)}{_wrapped(wanted, stored)}"
-        )
+        lacks = f"lacks {len(missing)} of the network's {len(wanted)} tensors, {_some(missing)}"
+        return lacks + _wrapped(wanted, stored)
     extra = [name for name in stored if name not in wanted and name not in beyond and not name.endswith(_COUNTER)]
     if extra:
         return f"holds {len(extra)} tensors that the network of its configuration does not have, {_some(extra)}"
@@ -199,8 +223,8 @@ def _refuse(files: tuple[Path, ...], difference: str | None) -> None:
     if difference:
         what = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
         raise SpaceError(
-            f"The model in {files[0].parent} can't be loaded: {what} {difference}. Copy or download the model again; if it "
-            "is your own, save its whole network with the configuration it was made by."
+            f"The model in {files[0].parent} can't be loaded: {what} {difference}. Copy or download the model again; "
+            "if it is your own, save its whole network with the configuration it was made by."
         )
 
 
@@ -209,15 +233,12 @@ def _refuse_unset(network: nn.Module, files: tuple[Path, ...]) -> None:
     _refuse(files, f"left {len(unset)} tensors without a value, {_some(unset)}" if unset else None)
 
 
-def _check_size(model: Model, network: Any) -> None:
-    """A network that was made for one size must get pictures of it."""
-    from timm.models._input import get_model_input_config
-
-    known = get_model_input_config(network)
-    size = tuple(known["input_size"][1:])
-    if known["fixed_input_size"] and size != model.preprocess.size:
+def _check_size(model: Model, size: tuple[int, int] | None) -> None:
+    """Refuse a network that reads pictures of one `size` only, and not the one of the configuration."""
+    if size not in (None, model.preprocess.size):
         high, wide = model.preprocess.size
         raise SpaceError(
-            f"The model in {model.folder} can't be loaded: its network reads pictures of {size[0]} x {size[1]} pixels, and "
-            f"{TIMM_CONFIG} says {high} x {wide}. Say there 'fixed_input_size': true, or give its 'img_size' in 'model_args'."
+            f"The model in {model.folder} can't be loaded: its network reads pictures of {size[0]} x {size[1]} pixels, "
+            f"and {TIMM_CONFIG} says {high} x {wide}. Say 'fixed_input_size': true there, or give 'img_size' in "
+            "'model_args'."
         )
