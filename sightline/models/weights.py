@@ -16,7 +16,8 @@ from torch import nn
 
 from sightline.models.configuration import TIMM_CONFIG, load_json, timm_settings
 from sightline.models.networks import POSITION_IDS, as_open_clip, make_joint
-from sightline.models.resolve import LOCAL, Model
+from sightline.models.resolve import Model
+from sightline.models.text_files import tokenizer_of
 from sightline.models.timm_networks import TimmMaker, Weights, without_wrappers
 from sightline.models.weight_files import Stored, find_weights, stored_tensors
 from store.errors import SpaceError
@@ -54,8 +55,6 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         _load_timm(maker, network, files, stored)
         _refuse_unset(network, files)
         return network, None, 0
-    import open_clip
-
     tower = make_joint(model)
     problem = _difference(tower, stored, frozenset({POSITION_IDS}))
     if problem is None:
@@ -69,7 +68,7 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         _refuse(files, problem)
         tower.load_state_dict(weights, strict=False)
     _refuse_unset(tower, files)
-    tokenizer = open_clip.get_tokenizer(f"{LOCAL}{model.folder}")
+    tokenizer = tokenizer_of(model.folder, model.text)
     return tower, tokenizer, int(tokenizer.context_length)
 
 
