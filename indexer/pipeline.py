@@ -23,6 +23,7 @@ from indexer.batcher import Batches
 from indexer.doubt import Prune
 from indexer.edits import Edits
 from indexer.finish import Finisher
+from indexer.missing_looks import make_due_looks
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
@@ -164,6 +165,7 @@ class Pipeline:
             finisher.resolve_moves(scans, self._linked, self._options.prune)
             finisher.choose_default()
         finisher.save_vectors()
+        make_due_looks(self._library, self._progress, self._threads, self.stop)
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root), target.options)
@@ -252,7 +254,9 @@ class Pipeline:
 
     def _accept(self, result: ReadResult, vector: NDArray[np.float32] | None) -> None:
         replaces = result.task.facts_first
-        item = Indexed(result.file, result.hash, result.facts, vector, replaces, replaces_pixels=result.is_anew)
+        item = Indexed(
+            result.file, result.hash, result.facts, vector, result.look, replaces, replaces_pixels=result.is_anew
+        )  # fmt: skip
         self._ready.append(item)
         if result.is_anew:
             self._library.previews.remove(result.hash)

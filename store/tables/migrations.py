@@ -276,6 +276,8 @@ _SEVENTH: Final = (
       PRIMARY KEY (content_id),
       FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
     )""",
+    "ALTER TABLE library ADD COLUMN looks_due INTEGER DEFAULT 0 NOT NULL",
+    "UPDATE library SET looks_due = (SELECT coalesce(max(id), 0) FROM contents)",
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
