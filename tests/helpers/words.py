@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 CORPUS = ["two red boats at sunset", "a green tree on a hill", "three yellow kites", "a photo of a cat"] * 20
+
+# As published folders name them.
+_CLASSES = {
+    "bert": "BertTokenizer",
+    "roberta": "RobertaTokenizer",
+    "xlm-roberta": "XLMRobertaTokenizer",
+    "t5": "T5Tokenizer",
+    "nllb": "NllbTokenizer",
+    "gemma": "GemmaTokenizer",
+}
 
 
 def save_tokenizer(kind: str, folder: Path) -> int:
@@ -16,7 +27,7 @@ def save_tokenizer(kind: str, folder: Path) -> int:
             before and after a text.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     names = {
         "bert": ("[PAD]", "[UNK]", "[CLS]", "[SEP]"),
@@ -55,4 +66,9 @@ def save_tokenizer(kind: str, folder: Path) -> int:
         tokenizer_object=made, pad_token=pad, eos_token=last, unk_token=unknown, model_max_length=64, **more
     )
     fast.save_pretrained(folder)
-    return len(fast)
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({**config, "tokenizer_class": _CLASSES[kind]}))
+    words = AutoTokenizer.from_pretrained(folder).get_vocab()
+    # Those of T5 have a hundred tokens beyond the rows of its network.
+    return 1 + max(row for word, row in words.items() if not word.startswith("<extra_id_"))

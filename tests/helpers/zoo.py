@@ -64,7 +64,7 @@ def _publish_timm(architecture: Architecture, folder: Path, given: Sequence[Imag
 
     torch.manual_seed(0)
     made: Any = timm.create_model(architecture.name, pretrained=False, num_classes=10, **architecture.changes)
-    _settle(made, made, made.pretrained_cfg["input_size"][1:])
+    _settle(made, made, architecture.changes.get("img_size", made.pretrained_cfg["input_size"][1:]))
     shared = len({value.data_ptr() for value in made.state_dict().values()}) < len(made.state_dict())
     save_for_hf(made, str(folder), model_args=dict(architecture.changes) or None, safe_serialization=not shared)
     if shared:  # which timm does not save itself: safetensors then keeps each tensor under one of its names

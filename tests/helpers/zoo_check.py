@@ -12,6 +12,7 @@ from zoo import TEXTS, pictures, publish
 from zoo_table import Architecture
 
 from sightline.models import load
+from sightline.models.checks import check
 from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
 
@@ -41,6 +42,7 @@ def check_vectors(architecture: Architecture, folder: Path) -> None:
         assert encoder.encode_images(published.pixels[:0]).shape == (0, ours.shape[1])
         assert float(ours[0] @ ours[1]) < LEAST, "two pictures have to differ, or nothing is compared"
         assert float((ours * published.pictures).sum(1).min()) >= LEAST
+        assert check(encoder.model).dim == ours.shape[1]
         if published.texts is None:
             return
         texts = torch.from_numpy(encoder.encode_texts(TEXTS))
