@@ -8,16 +8,16 @@ default preprocessing; it is refused.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sightline.models.configuration import OPEN_CLIP_CONFIG, TIMM_CONFIG, read_open_clip, read_timm
+from sightline.models.configuration import OPEN_CLIP_CONFIG, read_configuration
 from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
+from sightline.models.weight_files import find_weights, stored_tensors
 from store.errors import SpaceError
 from store.tables.writer import SpaceIdentity
 
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 LOCAL, HUB = "local-dir:", "hf-hub:"
 # Only what loading needs; a repository may hold the same weights in three formats, pickles among them.
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-# In open_clip's own order of preference.
-WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
     try:
         # Weights that are here are used as they are: no network once they are cached, and no surprise revision.
         folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
-        if weights_file(folder) and any((folder / name).is_file() for name in (OPEN_CLIP_CONFIG, TIMM_CONFIG)):
+        if _is_whole(folder):
             return _from_folder(spec, folder, weights=f"{repository}@{folder.name}")
         reason = "its download was interrupted"
     except LocalEntryNotFoundError:
@@ -149,6 +147,14 @@ def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
     return _from_folder(spec, folder, weights=f"{repository}@{folder.name}")
 
 
+def _is_whole(folder: Path) -> bool:
+    """Whether a download left weights, all shards of them, and a configuration."""
+    try:
+        return bool(find_weights(folder) and read_configuration(folder))
+    except SpaceError:
+        return False
+
+
 def _unreachable(spec: str, repository: str, reason: str) -> str:
     return (
         f"The model {spec!r} can't be loaded: {reason}. Three ways out: connect once and run again (it downloads "
@@ -157,31 +163,13 @@ def _unreachable(spec: str, repository: str, reason: str) -> str:
     )
 
 
-def weights_file(folder: Path) -> Path | None:
-    """The weights that open_clip and timm take from a folder; None where it holds none."""
-    found = [folder / name for name in WEIGHTS if (folder / name).is_file()]
-    return next(iter(found or sorted(folder.glob("*.safetensors"))), None)
-
-
 def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Model:
     if not folder.is_dir():
         raise SpaceError(f"There is no folder {folder} (from --space {spec}).")
-    file = weights_file(folder)
-    if file is None:
-        raise SpaceError(f"The folder {folder} holds no weights (*.safetensors), so {spec!r} can't be loaded.")
-    for name, read in ((OPEN_CLIP_CONFIG, read_open_clip), (TIMM_CONFIG, read_timm)):
-        if (folder / name).is_file():
-            try:
-                config = json.loads((folder / name).read_text(encoding="utf-8"))
-                library, preprocess, dim, has_text = read(config)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise SpaceError(f"{folder / name} is not a model's configuration ({error!r}).") from error
-            weights = weights or _fingerprint(file, folder / name)
-            return Model(spec, folder, library, weights, preprocess, dim, has_text)
-    raise SpaceError(
-        f"The folder {folder} holds weights but neither {OPEN_CLIP_CONFIG} nor timm's {TIMM_CONFIG}, "
-        "which say how pictures are prepared for them."
-    )
+    files = find_weights(folder)
+    config, (library, preprocess, dim, has_text) = read_configuration(folder)
+    stored_tensors(files)  # damaged files are told before anything else is done
+    return Model(spec, folder, library, weights or _fingerprint(*files, config), preprocess, dim, has_text)
 
 
 def _fingerprint(*files: Path) -> str:
