@@ -24,6 +24,7 @@ import numpy as np
 
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
+from sightline.nearness import NearnessCache
 from sightline.query.types import MAX_HITS, Picture, Query, QueryError, Words
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
@@ -36,6 +37,7 @@ from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory
 from sightline.twins import Twins
+from sightline.version_pairs import PictureFacts
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
@@ -59,6 +61,7 @@ class Searcher:
         self._term_encoder = TermEncoder(library, encoders)
         self._null_queries = NullQueries(library, encoders)
         self._calibrations = CalibrationCache(library)
+        self._nearness = NearnessCache(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
 
     def search(
@@ -168,7 +171,8 @@ class Searcher:
         return RankedList(
             generation, terms, vectors, engine, ranked,
             order=None if by_score or not len(scored.ids) else self._order_by_facts(query, ranked),
-            duplicates=calibration.duplicates if query.dedup else None,
+            near=self._nearness.get(space.id, generation) if query.dedup else None,
+            facts=PictureFacts(self.library.catalog),
             shots=Twins(self.library.catalog).shots,
             total=scored.total,
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
