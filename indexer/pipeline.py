@@ -23,7 +23,7 @@ from indexer.batcher import Batches
 from indexer.doubt import Prune
 from indexer.edits import Edits
 from indexer.finish import Finisher
-from indexer.older_looks import make_older_looks
+from indexer.missing_looks import make_due_looks
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
@@ -165,7 +165,7 @@ class Pipeline:
             finisher.resolve_moves(scans, self._linked, self._options.prune)
             finisher.choose_default()
         finisher.save_vectors()
-        make_older_looks(self._library, self._progress, self._threads, self.stop)
+        make_due_looks(self._library, self._progress, self._threads, self.stop)
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root), target.options)

@@ -8,7 +8,7 @@ so that a library that is up to date is not looked through for what is missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ def read_looks(engine: Engine, ids: Ids) -> Looks:
     with engine.connect() as connection:
         for start in range(0, len(each), _CHUNK):
             chunk = each[start : start + _CHUNK]
-            cursor: Any = connection.exec_driver_sql(_READ, (json.dumps(chunk.tolist()), _BYTES)).cursor
+            cursor: Any = connection.exec_driver_sql(_READ, (json.dumps(chunk.tolist()),)).cursor
             rows: list[tuple[int, int, bytes]] = cursor.fetchall()
             at = start + np.searchsorted(chunk, np.fromiter((row[0] for row in rows), np.int64, len(rows)))
             held[at] = True
@@ -79,14 +79,24 @@ def read_looks(engine: Engine, ids: Ids) -> Looks:
 def has_look(engine: Engine, content_id: int) -> bool:
     """Whether a content has a look."""
     with engine.connect() as connection:
-        return connection.exec_driver_sql("SELECT 1 FROM looks WHERE content_id = ?", (content_id,)).first() is not None
+        return bool(connection.exec_driver_sql(f"SELECT {_HAS.format(id='?')}", (content_id,)).scalar_one())
+
+
+def counts(engine: Engine) -> tuple[int, int]:
+    """How many pictures there are that a present photo holds, and how many of them have a look."""
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql(_COUNTS).one()
+    return row[0], row[1] or 0
+
+
+# -- those of older libraries -----------------------------------------------------------------------------------------
 
 
 def count_due(engine: Engine) -> int:
     """How many older contents may still be given a look, at most; 0 at once where the library is up to date."""
     with engine.connect() as connection:
-        due = connection.exec_driver_sql("SELECT looks_due FROM library").scalar_one()
-        return connection.exec_driver_sql(_COUNT_DUE, (due,)).scalar_one() if due else 0
+        last = connection.exec_driver_sql("SELECT looks_due FROM library").scalar_one()
+        return connection.exec_driver_sql(_COUNT_DUE, (last,)).scalar_one() if last else 0
 
 
 def due(engine: Engine, most: int) -> list[tuple[int, bytes]]:
@@ -95,32 +105,50 @@ def due(engine: Engine, most: int) -> list[tuple[int, bytes]]:
         return [(row[0], row[1]) for row in connection.exec_driver_sql(_DUE, (most,))]
 
 
-def commit_due(engine: Engine, looks: Mapping[int, Look], below: int) -> None:
-    """Keep the looks of older contents, by id, and that none is due from the id `below` on."""
+def commit_due(engine: Engine, looks: Mapping[int, Look], first: int) -> None:
+    """Keep the looks of older contents, by id, and that none is due from the id `first` on."""
     with engine.execution_options(write=True).begin() as connection:
         put(connection, looks)
-        connection.exec_driver_sql("UPDATE library SET looks_due = max(0, min(looks_due, ? - 1))", (below,))
+        connection.exec_driver_sql("UPDATE library SET looks_due = max(0, min(looks_due, ? - 1))", (first,))
         if looks:
             raise_generation(connection)
 
 
-def damaged(engine: Engine) -> list[tuple[int, bytes]]:
-    """The ids and hashes of contents whose look is of another length than this program makes."""
+# -- those that were lost ---------------------------------------------------------------------------------------------
+
+
+def lacking(engine: Engine, after: int, most: int) -> list[tuple[int, bytes]]:
+    """The ids and hashes of contents with an id above `after` whose look is missing or damaged, by id; none is due."""
     with engine.connect() as connection:
-        return [(row[0], row[1]) for row in connection.exec_driver_sql(_DAMAGED, (_BYTES,))]
+        return [(row[0], row[1]) for row in connection.exec_driver_sql(_LACKING, (after, most))]
+
+
+def mend(engine: Engine, ids: Sequence[int], looks: Mapping[int, Look]) -> None:
+    """Put looks, by id, in place of all that the contents `ids` have."""
+    with engine.execution_options(write=True).begin() as connection:
+        gone = "DELETE FROM looks WHERE content_id IN (SELECT value FROM json_each(?))"
+        if connection.exec_driver_sql(gone, (json.dumps(list(ids)),)).rowcount or looks:
+            put(connection, looks)
+            raise_generation(connection)
 
 
 _PUT: Final = (
     "INSERT INTO looks (content_id, hash, grey) VALUES (?, ?, ?) "
     "ON CONFLICT (content_id) DO UPDATE SET hash = excluded.hash, grey = excluded.grey"
 )
+_IS_WHOLE: Final = f"length(grey) = {_BYTES}"
 _READ: Final = (
-    "SELECT content_id, hash, grey FROM looks WHERE content_id IN (SELECT value FROM json_each(?)) AND length(grey) = ?"
+    f"SELECT content_id, hash, grey FROM looks WHERE content_id IN (SELECT value FROM json_each(?)) AND {_IS_WHOLE}"
 )
+_HAS: Final = f"EXISTS (SELECT 1 FROM looks WHERE content_id = {{id}} AND {_IS_WHOLE})"
+_COUNTS: Final = f"SELECT count(*), sum({_HAS.format(id='contents.id')}) FROM contents WHERE photo_count > 0"
 # The unary plus has SQLite count in an index, a hundredth of the table.
 _COUNT_DUE: Final = "SELECT count(*) FROM contents WHERE +id <= ?"
 _DUE: Final = (
     "SELECT id, hash FROM contents WHERE id <= (SELECT looks_due FROM library) "
-    "AND NOT EXISTS (SELECT 1 FROM looks WHERE content_id = id) ORDER BY id DESC LIMIT ?"
+    f"AND NOT {_HAS.format(id='contents.id')} ORDER BY id DESC LIMIT ?"
 )
-_DAMAGED: Final = "SELECT id, contents.hash FROM looks JOIN contents ON id = content_id WHERE length(grey) <> ?"
+_LACKING: Final = (
+    "SELECT id, hash FROM contents WHERE id > max(?, (SELECT looks_due FROM library)) "
+    f"AND NOT {_HAS.format(id='contents.id')} ORDER BY id LIMIT ?"
+)
