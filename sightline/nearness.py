@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from sightline.ranking.calibration import FEW, SAMPLE, duplicate_threshold
-from sightline.version_pairs import Nearness
+from sightline.version_pairs import Nearness, PictureFacts
 from store.arrays import Floats
 from store.library import Library
 from store.tables.version_cosines import read_version_cosine
@@ -32,17 +32,26 @@ def _burst(sample: Floats) -> float:
     return float(np.quantile((some @ some.T)[np.triu_indices(len(some), 1)], BURST_QUANTILE))
 
 
-class NearnessCache:
-    """Those of each space of a library, made anew only when its pictures have changed. Safe for several threads."""
+class Comparisons:
+    """What the pictures of a library are compared by, made anew when it has changed. Safe for several threads."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._cached: dict[int, tuple[int, Nearness]] = {}
+        self._nearness: dict[int, tuple[int, Nearness]] = {}
+        self._facts: tuple[int, PictureFacts] = (-1, PictureFacts(library.catalog))
 
-    def get(self, space_id: int, generation: int) -> Nearness:
-        """Those of a space in this generation of the library."""
-        known, found = self._cached.get(space_id, (-1, None))
+    def nearness(self, space_id: int, generation: int) -> Nearness:
+        """The cosines of a space in this generation of the library."""
+        known, found = self._nearness.get(space_id, (-1, None))
         if found is None or known != generation:
             found = nearness(self._library, space_id)
-            self._cached[space_id] = (generation, found)
+            self._nearness[space_id] = (generation, found)
+        return found
+
+    def facts(self, generation: int) -> PictureFacts:
+        """What is compared besides, in this generation."""
+        known, found = self._facts
+        if known != generation:
+            found = PictureFacts(self._library.catalog)
+            self._facts = (generation, found)
         return found

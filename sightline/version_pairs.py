@@ -12,12 +12,14 @@ from typing import Final
 
 import numpy as np
 
-from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, agreement, hash_distance
+from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, Greys, agreement, hash_distance
 from store.arrays import Floats, Ids, Mask, Rows
 from store.tables.catalog import Catalog
 from store.tables.looks import SIDE, Looks, read_looks
 from store.tables.moments import Moments, read_moments
 
+# Pairs; they take some 20 MB.
+MAX_REMEMBERED: Final = 100_000
 BURST_SECONDS: Final = 5.0
 """Two frames of a burst are at most this far apart."""
 
@@ -38,14 +40,29 @@ class Nearness:
 
 
 class PictureFacts:
-    """What is compared of the pictures of a library, read as it is asked for."""
+    """What is compared of the pictures of a library in one generation, read as it is asked for.
+
+    It remembers which pairs were compared: the next search meets many of them again. Safe for several threads.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._engine = catalog.engine
+        self._agreed: dict[tuple[int, int], float] = {}
 
     def looks(self, ids: Ids) -> Looks:
         """The looks of contents."""
         return read_looks(self._engine, ids)
+
+    def agreement(self, pairs: Ids, first: Greys, second: Greys) -> Floats:
+        """How well pairs of contents agree, float32 (n,): ids int64 (n, 2), and their grey pictures."""
+        keys = [(one, other) if one < other else (other, one) for one, other in pairs.tolist()]
+        found = np.array([self._agreed.get(key, np.inf) for key in keys], np.float32)
+        new = np.flatnonzero(np.isposinf(found))
+        found[new] = agreement(first[new], second[new])
+        if len(self._agreed) > MAX_REMEMBERED:
+            self._agreed = {}
+        self._agreed.update(zip((keys[at] for at in new.tolist()), found[new].tolist(), strict=True))
+        return found
 
     def moments(self, ids: Ids) -> Moments:
         """When contents were taken, and with which camera."""
@@ -79,11 +96,23 @@ def proposed(cosines: Floats, first: Looks, second: Looks, near: Nearness) -> Ma
     return found
 
 
-def are_versions(cosines: Floats, first: Looks, second: Looks, near: Nearness) -> Mask:
-    """Which of the proposed pairs are versions of one picture: cosines (n,), looks of n pairs."""
+def are_versions(
+    cosines: Floats, pairs: Ids, first: Looks, second: Looks, near: Nearness, facts: PictureFacts | None
+) -> Mask:
+    """Which of the proposed pairs are versions of one picture.
+
+    Args:
+        cosines: theirs (n,).
+        pairs: content ids int64 (n, 2).
+        first, second: their looks.
+        near: from where vectors decide alone.
+        facts: compares pixels; None where no picture has a look.
+    """
     found: Mask = cosines >= near.alone
     both = np.flatnonzero(first.held & second.held)
-    agreed = agreement(first.grey[both], second.grey[both])
+    if facts is None or not len(both):
+        return found
+    agreed = facts.agreement(pairs[both], first.grey[both], second.grey[both])
     found[both] = np.where(np.isnan(agreed), found[both], agreed >= VERSION)
     return found
 

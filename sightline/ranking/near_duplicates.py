@@ -154,10 +154,11 @@ class Folding:
     def _belong(self, first: _Pictures, rows: Rows, second: _Pictures, others: Rows) -> Mask:
         """Which pairs of rows belong together."""
         cosines = np.einsum("ij,ij->i", first.vectors[rows], second.vectors[others])
+        pairs = np.stack([first.ids[rows], second.ids[others]], axis=1)
         looks = take(first.looks, rows), take(second.looks, others)
-        found = are_versions(cosines, *looks, self._near)
+        found = are_versions(cosines, pairs, *looks, self._near, self._facts)
         if self._facts is not None and len(left := np.flatnonzero(~found & (cosines >= self._near.burst))):
-            moments = [self._facts.moments(ids) for ids in (first.ids[rows[left]], second.ids[others[left]])]
+            moments = [self._facts.moments(pairs[left, side]) for side in (0, 1)]
             found[left] = are_bursts(*moments)
         return found
 
