@@ -24,6 +24,7 @@ from indexer.doubt import Prune
 from indexer.edits import Edits
 from indexer.finish import Finisher
 from indexer.missing_looks import make_due_looks
+from indexer.new_spaces import identity_of
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
@@ -126,7 +127,7 @@ class Pipeline:
         """
         skip = [self._library.path]
         targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
-        self._space_id = self._writer.add_space(self._model.identity())
+        self._space_id = self._writer.add_space(identity_of(self._model, self._library.catalog))
         self._edits = Edits(self._library, self._space_id)
         run_id = self._writer.start_run(self._space_id)
         state = "failed"
