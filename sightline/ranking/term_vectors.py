@@ -157,7 +157,7 @@ class TermEncoder:
 
 
 def _prompts(text: str, space: SpaceState, query: Query) -> tuple[str, ...]:
-    return prompts(text, query.template, templates_of(space.model))
+    return prompts(text, query.template, templates_of(space.model, space.name))
 
 
 def prompts(text: str, template: str | None, usual: Sequence[str]) -> tuple[str, ...]:
