@@ -16,6 +16,7 @@ from store.marks_backup import back_up_marks
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog
 from store.tables.losses import Losses, losses
+from store.tables.space_choice import best_default, space_facts
 from store.tables.writer import Failed, Writer
 
 log = logging.getLogger(__name__)
@@ -99,14 +100,13 @@ class Finisher:
         self._summary.forgotten = len(photo_ids)
 
     def choose_default(self) -> None:
-        """Let searches use this space, if nothing that can be found now would be lost by it."""
-        catalog = self._library.catalog
-        lacking = catalog.counts().pictures - catalog.counts(self._space_id).pictures
-        default = catalog.default_space()
-        if not lacking or default is None or not default.count:
-            self._writer.make_default(self._space_id)
-        elif default.id != self._space_id:
-            self._summary.not_in_space = lacking
+        """Let searches use the best space, see `best_default`: nothing that can be found now is lost by it."""
+        spaces, current = space_facts(self._library.catalog), self._library.catalog.default_space_id()
+        chosen = best_default(spaces, current)
+        if chosen is not None and chosen != current:
+            self._writer.make_default(chosen)
+        if chosen != self._space_id:
+            self._summary.not_in_space = next(each.lacking for each in spaces if each.id == self._space_id)
 
     def save_vectors(self) -> None:
         """Write the index that searches read."""

@@ -196,7 +196,7 @@ class Library:
         Example: `library.label(["cat", "dog"], "date:2023").to_pandas()["label"].value_counts()`
         """
         searcher, wanted = self._open(), parse_filters(query)
-        space = searcher.space(wanted.space)
+        space = searcher.space(wanted.space, words=True)
         found = label(
             searcher.library, searcher.encoders, space, labels,
             templates=templates, filters=wanted.filters, none=none, top=top,
@@ -300,7 +300,7 @@ class Library:
 
         Example: `library.vectors(ids) @ library.encode_texts(["a boat"])[0]`
         """
-        return encode_texts(self._encoder(space), [texts] if isinstance(texts, str) else texts)
+        return encode_texts(self._encoder(space, words=True), [texts] if isinstance(texts, str) else texts)
 
     def encode_images(self, images: Iterable[ImageSource], *, space: str | None = None) -> Floats:
         """Encode pictures with the library's model: float32 (n, dim), unit length. The library stays as it is.
@@ -315,9 +315,9 @@ class Library:
         """
         return encode_images(self._encoder(space), images)
 
-    def _encoder(self, space: str | None) -> Encoder:
+    def _encoder(self, space: str | None, *, words: bool = False) -> Encoder:
         searcher = self._open()
-        return searcher.encoders.get(searcher.space(space))
+        return searcher.encoders.get(searcher.space(space, words=words))
 
     # -- tags and favourites ------------------------------------------------------------------------------------
 

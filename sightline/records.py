@@ -156,6 +156,7 @@ def search_answer(library: Library, query: Query, result: Result) -> dict[str, A
         "more": result.more,
         "seconds": round(result.seconds, 6),
         "why_empty": result.why_empty,
+        "note": result.note,
         "hits": hit_records(library, result.hits, result.offset),
     }
 

@@ -119,6 +119,7 @@ class Search(Page):
     maybe: Count
     seconds: Annotated[float, Field(ge=0)]
     why_empty: str | None
+    note: Annotated[str | None, Field(description="Why another model was searched with than is usual here.")]
     hits: list[Hit]
 
 
