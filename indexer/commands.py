@@ -95,7 +95,7 @@ def cli() -> None:
     default=None,
     metavar="NAME",
     help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
-    "local-dir:PATH. Default: the library's own; in a new library `balanced` with a GPU, else `fast`.",
+    "local-dir:PATH. Default: all models of the library; in a new one `balanced` with a GPU, else `fast`.",
 )
 @click.option(
     "--device",
@@ -162,12 +162,13 @@ def index(
     is at work on the library, 130 or 143 interrupted.
     """
     from indexer.asking import Question
+    from indexer.chosen_spaces import choose, known_spaces
     from indexer.doubt import Prune
-    from indexer.pipeline import Options, Pipeline
+    from indexer.options import Options
+    from indexer.pipeline import Pipeline
     from indexer.progress_bar import RunScreen, print_summary
     from indexer.roots import check_before_creating
     from sightline.models.memory import keep_freed
-    from sightline.models.resolve import resolve
 
     keep_freed()
     set_up_logging(verbose, quiet)
@@ -178,18 +179,18 @@ def index(
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, planned)
     check_before_creating(folders, path, walk)
-    spec = space or _default_space(path, device)
+    known = known_spaces(path)
     from store.library import Library
     from store.lock import locked
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
-        model = resolve(spec, offline=offline)
+        chosen = choose(space, known, device, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, planned, rescan)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
             question = Question(yes=yes, before=screen.hide)
-            pipeline = Pipeline(library, model, options, screen.show, gpu=gpu, may_lose=question)
+            pipeline = Pipeline(library, chosen, options, screen.show, gpu=gpu, may_lose=question)
             with stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:
@@ -197,7 +198,7 @@ def index(
             json.dumps({**summary.to_dict(), "library": display(os.fsencode(path)), "interrupted": bool(received)})
         )
     elif not quiet:
-        print_summary(sys.stderr, summary, path, model.name, verbose=bool(verbose))
+        print_summary(sys.stderr, summary, path, verbose=bool(verbose))
     if received:
         click.echo("Stopped after the batch at hand. Run the same command to go on where it left off.", err=True)
         return received[0]
@@ -223,34 +224,15 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
         decoder.close()
 
 
-def _default_space(path: Path, device: str) -> str:
-    """The space a library already uses; in a new one, what suits the machine."""
-    from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU
-    from store.library import DATABASE, Library
-
-    if (path / DATABASE).exists():
-        with Library.open(path) as library:
-            known = library.catalog.default_space()
-        if known is not None:
-            return known.model
-    from sightline.models.devices import choose_device
-
-    return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
-
-
 def _dry_run(
     folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool,
     prune: Prune | None,
 ) -> int:  # fmt: skip
-    from indexer.dry_run import plan
+    from indexer.dry_run import plan, planned_spaces
     from indexer.forget import say_what_goes
 
-    key = None
-    if space is not None:
-        from sightline.models.resolve import resolve
-
-        key = resolve(space, offline=offline).identity().key
-    for change, target, relative in plan(folders, path, walk, key, prune):
+    keys = planned_spaces(path, space, offline=offline)
+    for change, target, relative in plan(folders, path, walk, keys, prune):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:

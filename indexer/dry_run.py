@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from indexer.chosen_spaces import known_spaces, model_of
 from indexer.doubt import Prune
 from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import changes
 from indexer.walk import WalkCounts, WalkedFile, walk
+from sightline.models.resolve import resolve
+from store.errors import SpaceError
 from store.library import DATABASE, Library
 from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog
 from store.walk_options import WalkChoice
+
+log = logging.getLogger(__name__)
 
 
 def plan(
     folders: Sequence[Path],
     library_path: Path,
     choice: WalkChoice,
-    key: str | None = None,
+    keys: Collection[str],
     prune: Prune | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
-    """What would be read or is gone, for the space with this identity `key`; None is the library's own.
+    """What would be read or is gone, for the spaces with these identities, see `planned_spaces`.
 
     `prune` receives the photos that it would forget, and those it would doubt.
 
     Yields:
         (`new`, `changed`, `back`, `unencoded`, `outdated`, `gone` or `missing`, root, path under it). A new path may
-        turn out to hold a known content; unencoded ones have no vector in the space; of outdated ones the header is
-        read again; missing ones, which only a prune asks for, were gone before.
+        turn out to hold a known content; unencoded ones lack a vector in a space; of outdated ones the header is read
+        again; missing ones, which only a prune asks for, were gone before.
 
     Raises:
         FolderError, RootUnavailableError: as the run itself would.
@@ -44,25 +50,42 @@ def plan(
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
-        space_id = _space_id(library.catalog, key)
+        # No space has -1: what a new space lacks is everything.
+        known = {space.key: space.id for space in library.catalog.spaces()}
+        space_ids = [known.get(key, -1) for key in keys] or [-1]
         for target in find_targets(folders, library.catalog, choice, skip):
-            yield from _plan_target(library.catalog, target, space_id, skip, prune)
+            yield from _plan_target(library.catalog, target, space_ids, skip, prune)
 
 
-def _space_id(catalog: Catalog, key: str | None) -> int:
-    """The id of a space; -1, which no space has, where the library does not hold it."""
-    if key is None:
-        default = catalog.default_space()
-        return default.id if default else -1
-    return next((space.id for space in catalog.spaces() if space.key == key), -1)
+def planned_spaces(path: Path, space: str | None, *, offline: bool) -> list[str]:
+    """The identities of the spaces that a run would bring up to date.
+
+    Nothing is downloaded for those of the library.
+
+    Raises:
+        SpaceError: the model `space` can't be had.
+    """
+    if space is not None:
+        return [resolve(space, offline=offline).identity().key]
+    known = known_spaces(path)
+    if len(known) < 2:
+        return [each.key for each in known]
+    here = []
+    for each in known:
+        try:
+            model_of(each, offline=True)
+            here.append(each.key)
+        except SpaceError as error:
+            log.warning("without the model %s: %s", each.name, error)
+    return here or [each.key for each in known]
 
 
 def _plan_target(
-    catalog: Catalog, target: Target, space_id: int, skip: Sequence[Path], prune: Prune | None
+    catalog: Catalog, target: Target, space_ids: Sequence[int], skip: Sequence[Path], prune: Prune | None
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
-    for _, others in changes(catalog, scan, space_id, WalkCounts(), skip):
+    for _, others in changes(catalog, scan, space_ids, WalkCounts(), skip):
         for change, file, _ in others:
             if change != "failed":
                 yield change, target.root, file.path
