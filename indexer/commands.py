@@ -179,7 +179,7 @@ def index(
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, planned)
     check_before_creating(folders, path, walk)
-    known = known_spaces(path)
+    known = [] if space else known_spaces(path)
     from store.library import Library
     from store.lock import locked
 

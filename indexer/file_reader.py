@@ -20,6 +20,7 @@ from indexer.scanner import Task
 from indexer.walk import inode_of
 from sightline.images.budget import PixelBudget
 from sightline.images.decode import DecodeError, decode, decode_header
+from sightline.images.look import Look, look_of_thumbnail
 from sightline.images.place_names import with_place_names
 from sightline.metadata.facts import Beside
 from sightline.models.preprocess import Preprocess
@@ -27,6 +28,7 @@ from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
 from store.paths import to_path
 from store.tables.catalog import Catalog
+from store.tables.looks import has_look
 from store.tables.writer import Failed, File
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class ReadResult:
         facts: where the content is new, or an older version read those that the library has.
         is_anew: an older version read another picture from its bytes: all that was made of that is to be replaced.
         pixels: uint8, as `Preprocess.apply` gives them, by the id of each space in which it must be encoded.
+        look: what the picture looks like, where the library lacks it.
         failed: why it could not be read or decoded.
         gone: the file was deleted since the walk came by; the next walk will say so.
     """
@@ -65,6 +68,7 @@ class ReadResult:
     facts: Mapping[str, Any] | None = None
     is_anew: bool = False
     pixels: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
+    look: Look | None = field(default=None, repr=False)
     failed: Failed | None = None
     gone: bool = False
 
@@ -223,7 +227,15 @@ class FileReader:
         except (RuntimeError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
         pixels = {id_: prepared[each] for id_, each in lacking.items()}
-        return ReadResult(task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels)
+        look = self._look_due(content_id, digest) if decoded.look is None else decoded.look
+        return ReadResult(task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels, look=look)
+
+    def _look_due(self, content_id: int | None, digest: bytes) -> Look | None:
+        """The look of a known content that has none, by its thumbnail."""
+        if content_id is None or has_look(self._catalog.engine, content_id):
+            return None
+        thumbnail = self._thumbnails.read(digest)
+        return None if thumbnail is None else look_of_thumbnail(thumbnail)
 
     def _is_another_picture(self, content_id: int, facts: Mapping[str, Any]) -> bool:
         """Whether an older version read a picture of another shape, such as the stamp in a raw file."""

@@ -23,6 +23,7 @@ from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
+from indexer.missing_looks import make_due_looks
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
@@ -148,6 +149,7 @@ class Pipeline:
             finisher.resolve_moves(scans, self._linked, self._options.prune)
             finisher.choose_default(self._chosen.away)
         finisher.save_vectors()
+        make_due_looks(self._library, self._progress, self._threads, self.stop)
 
     def _start_scan(self, target: Target) -> RootScan:
         root_id = self._writer.add_root(to_bytes(target.root), target.options)
@@ -231,7 +233,9 @@ class Pipeline:
     def _keep(self, result: ReadResult, vectors: Mapping[int, Floats] = MappingProxyType({})) -> None:
         """Have a file and what was made of it committed."""
         replaces = result.task.facts_first
-        item = Indexed(result.file, result.hash, result.facts, vectors, replaces, replaces_pixels=result.is_anew)
+        item = Indexed(
+            result.file, result.hash, result.facts, vectors, result.look, replaces, replaces_pixels=result.is_anew
+        )  # fmt: skip
         self._ready.append(item)
         if result.is_anew:
             self._library.previews.remove(result.hash)

@@ -50,6 +50,8 @@ class ProgressWriter:
         self._folders: tuple[str, ...] = ()
         self._phase: Phase = "looking"
         self._since, self._begun, self._written = now(), time.monotonic(), 0.0
+        # Of a phase that counts by itself: how many are done, how many there are, and when it began.
+        self._counted: tuple[int, int, float] | None = None
 
     def begin(self, folders: tuple[str, ...]) -> None:
         """Start the clock of a run over `folders`, as displayed, and write that it has begun."""
@@ -59,8 +61,14 @@ class ProgressWriter:
 
     def enter(self, phase: Phase) -> None:
         """Enter another phase of the run, and write it at once."""
-        self._phase = phase
+        self._phase, self._counted = phase, None
         self.flush(self._progress())
+
+    def count(self, phase: Phase, done: int, total: int) -> None:
+        """Say how far a phase is that counts by itself, and report it; the run enters it with the first call."""
+        begun = time.monotonic() if self._counted is None else self._counted[2]
+        self._phase, self._counted = phase, (done, total, begun)
+        self.update()
 
     def update(self) -> None:
         """Report the progress, and write it if the last time is long enough ago."""
@@ -98,14 +106,19 @@ class ProgressWriter:
 
     def _progress(self) -> Progress:
         scanner = self.scanner
+        if self._counted is None:
+            done, since = self.done, self._begun + self.waited["load"]
+            total = scanner.found if scanner is not None and scanner.finished else None
+        else:
+            done, total, since = self._counted
         return Progress(
             pid=os.getpid(),
             started=self._since,
             folders=self._folders,
             phase=self._phase,
-            done=self.done,
-            total=scanner.found if scanner is not None and scanner.finished else None,
-            rate=self.done / max(self.seconds - self.waited["load"], 1e-9),
+            done=done,
+            total=total,
+            rate=done / max(time.monotonic() - since, 1e-9),
             bound_by=self.bound_by,
             failed=self._summary.failed,
             updated=now(),

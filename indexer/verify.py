@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from indexer.missing_looks import mend_looks
 from store.errors import LibraryLockedError
 from store.library import Library
 from store.lock import locked
+from store.tables import looks
 from store.tables.catalog import SpaceState
 
 # float16 keeps 11 bits: a unit vector of a thousand numbers comes back with a length within a few 1e-4 of 1.
@@ -26,12 +28,13 @@ class Finding:
 
 
 def check(library: Library) -> list[Finding]:
-    """Check the database, every vector, index files, thumbnails and previews of an open library."""
+    """Check the database, every vector, index files, thumbnails, looks and previews of an open library."""
     findings = [_database(library)]
     for space in library.catalog.spaces():
         findings.append(_vectors(library, space))
         findings.append(_index_file(library, space))
     findings.append(_thumbnails(library))
+    findings.append(_looks(library))
     findings.append(_previews(library))
     return findings
 
@@ -77,6 +80,22 @@ def _thumbnails(library: Library) -> Finding:
     if missing:
         return Finding("ok", "thumbnails", f"{len(hashes) - missing} there, {missing} to be made when they are shown")
     return Finding("ok", "thumbnails", f"{len(hashes)} there")
+
+
+def _looks(library: Library) -> Finding:
+    engine, mended, behind = library.catalog.engine, 0, ""
+    if not library.readonly:
+        try:
+            with locked(library.path):
+                mended = mend_looks(library)
+        except LibraryLockedError:
+            behind = "; the indexer that is at work may add some"
+    pictures, there = looks.counts(engine)
+    text = f"{there} there" + (f", {mended} of them made again" if mended else "")
+    if missing := pictures - there:
+        due = looks.count_due(engine)
+        text += f", {missing} missing" + ("; the next run makes them from thumbnails" if due else "")
+    return Finding("repaired" if mended else "ok", "looks", text + behind)
 
 
 def _previews(library: Library) -> Finding:

@@ -99,7 +99,8 @@ class Library:
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
-            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's, else by the machine.
+            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: all spaces of the library, in a new
+                one what suits the machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
             hidden: take names that start with a dot.
             follow_symlinks: follow links to files and folders.
@@ -108,8 +109,8 @@ class Library:
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
         Returns:
-            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `doubted` has the folders that are
-                gone or empty as a whole, below which `prune` forgot nothing.
+            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `behind` has spaces that lack
+                pictures; `doubted` folders that are gone or empty as a whole, below which `prune` forgot nothing.
 
         Raises:
             LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.

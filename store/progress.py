@@ -8,8 +8,10 @@ from typing import Any, Final, Literal, get_args
 
 from store.lock import is_indexing, read_run, write_run
 
-Phase = Literal["looking", "loading", "indexing", "finishing"]
-"""Looking for what is new, loading the model, reading and encoding, writing down what is gone and the vectors."""
+Phase = Literal["looking", "loading", "indexing", "finishing", "thumbnails"]
+"""Looking for what is new, loading the model, reading and encoding, writing down what is gone and the vectors; and
+reading thumbnails of an older version for what it did not keep. That counts by itself.
+"""
 
 
 BOUND_BY: Final = {
@@ -30,9 +32,9 @@ class Progress:
         started: when the run began: ISO 8601, UTC.
         folders: the folders of the run, as displayed.
         phase: what it is doing.
-        done: files dealt with, of those that had to be read.
+        done: files dealt with, of those that had to be read; or thumbnails, in that phase.
         total: how many have to be read; None while it still looks for them.
-        rate: files a second, loading the model not counted.
+        rate: of them a second, loading the model not counted.
         bound_by: what it waited for most: walk, decode, encode or write.
         failed: files that can't be indexed, newly or still.
         updated: when this was so: ISO 8601, UTC.

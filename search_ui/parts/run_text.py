@@ -18,7 +18,10 @@ _PHASES: Final[Mapping[Phase, str]] = {
     "loading": "Loading the model",
     "indexing": "Indexing",
     "finishing": "Finishing",
+    "thumbnails": "Reading thumbnails",
 }
+# Phases that count pictures.
+_COUNTING: Final = ("indexing", "thumbnails")
 # With fewer pictures done the time left can't be estimated: the first ones wait for much that others do not.
 ENOUGH: Final = 20
 # What a summary counts, in the order people want to read it: singular and plural. Those that are 0 are left out.
@@ -33,7 +36,7 @@ _COUNTED: Final = (
 def heading(progress: Progress) -> str:
     """Return what a run is doing, and how much of it is done."""
     phase = _PHASES[progress.phase]
-    if progress.phase != "indexing" or not progress.done:
+    if progress.phase not in _COUNTING or not progress.done:
         return phase
     if progress.total is None:
         return f"{phase}: {count(progress.done, 'picture')} so far"
@@ -43,7 +46,7 @@ def heading(progress: Progress) -> str:
 def details(progress: Progress) -> str:
     """Return the speed of a run, its failures, and the time left; empty at the beginning."""
     parts = []
-    if progress.phase == "indexing" and progress.rate > 0 and progress.done:
+    if progress.phase in _COUNTING and progress.rate > 0 and progress.done:
         parts.append(f"{progress.rate:.{0 if progress.rate >= 10 else 1}f} pictures/s")
         if progress.total is not None and progress.done >= ENOUGH:
             parts.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
@@ -82,6 +85,9 @@ def summary(of: Mapping[str, Any]) -> str:
             f". Searches use the old model: the new one has not seen {count(of['not_in_space'], 'picture')} of the "
             "library yet"
         )
+    for space in of.get("behind", []):
+        if not (of.get("not_in_space") and space["name"] in of.get("spaces", [])):
+            text += f". The model {space['name']} is behind by {count(space['pictures'], 'picture')}: {space['reason']}"
     if of.get("caches"):
         text += f". {count(sum(of['caches'].values()), 'folder')} of other programs, bins and caches, left out"
     if of.get("unmatched"):

@@ -22,6 +22,7 @@ from sightline.images import jpeg, raw
 from sightline.images.budget import PixelBudget, pixels_held
 from sightline.images.dominant_colour import dominant
 from sightline.images.errors import DecodeError, TooLargeError, UnsupportedError, explained
+from sightline.images.look import Look, look_of
 from sightline.images.opening import ALLOWED_FORMATS, DEFAULT_MAX_PIXELS, open_picture, without_rest
 from sightline.images.scaling import (
     PREVIEW_LEAST,
@@ -55,7 +56,8 @@ class Decoded:
     trained on pictures whose colour profile was ignored. `thumbnail`: a baseline JPEG in sRGB without any metadata.
     `original`: height and width of the whole picture, upright, which `pixels` are a power of two smaller than: those of
     the facts, but for a raw file, whose preview it is.
-    `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail.
+    `colour`: the dominant colour of the thumbnail, 0xRRGGBB in sRGB; None without a thumbnail. `look`: what that looks
+    like, for comparing; None likewise.
     `remark`: what was wrong with the file, though there is a picture, in words for the person who owns it.
     """
 
@@ -65,6 +67,7 @@ class Decoded:
     thumbnail: bytes | None
     colour: int | None = None
     remark: str | None = None
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,8 @@ def _decode(
     if not thumbnail:
         return Decoded(pixels, facts, original, None, remark=remark)
     picture = _for_screens(pixels, image, THUMBNAIL_SIDE, THUMBNAIL_LEAST)
-    return Decoded(pixels, facts, original, jpeg.encoded(picture, _THUMBNAIL_QUALITY), dominant(picture), remark)
+    encoded = jpeg.encoded(picture, _THUMBNAIL_QUALITY)
+    return Decoded(pixels, facts, original, encoded, dominant(picture), remark, look_of(picture))
 
 
 def _for_screens(pixels: NDArray[np.uint8], origin: Image.Image, side: int, least: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from store.paths import display
-from store.tables import edits
+from store.tables import edits, looks
 from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
@@ -51,6 +51,7 @@ class Indexed:
         facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
             version read, those of the header take their place.
         vectors: by the id of a space, unit, any float type; in those that lack it.
+        look: what the picture looks like, where the library lacks it, or with `replaces_pixels`.
         replaces_facts: whether the facts take the place of those that this version read, too: a sidecar tells more.
         replaces_pixels: whether the vectors, and facts of the pixels, take the place of those that the library has, and
             vectors of other spaces go: an older version read another picture.
@@ -62,6 +63,7 @@ class Indexed:
     hash: bytes
     facts: Mapping[str, Any] | None = None
     vectors: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    look: looks.Look | None = None
     replaces_facts: bool = False
     replaces_pixels: bool = False
     same: tuple[int, ...] = ()
@@ -124,6 +126,7 @@ def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[F
     ids, new = _put_contents(connection, last.values(), indexed)
     _drop_pixels(connection, ids, [item for item in indexed if item.replaces_pixels])
     _add_vectors(connection, ids, indexed)
+    looks.put(connection, {ids[item.hash]: item.look for item in indexed if item.look is not None})
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
     recount(connection, touched | _put_failures(connection, failed))

@@ -284,6 +284,8 @@ _SEVENTH: Final = (
           (SELECT 1 FROM vectors WHERE space_id = spaces.id AND content_id = contents.id))),
       default_space_id)
       WHERE EXISTS (SELECT 1 FROM spaces WHERE id = default_space_id AND NOT has_text)""",
+    "ALTER TABLE library ADD COLUMN looks_due INTEGER DEFAULT 0 NOT NULL",
+    "UPDATE library SET looks_due = (SELECT coalesce(max(id), 0) FROM contents)",
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)

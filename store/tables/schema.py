@@ -38,6 +38,8 @@ class LibraryRow(Base):
     default_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
     # Raised likewise by what a person decides, apart: vectors and what was computed from them stay valid.
     marks_generation: Mapped[int] = mapped_column(server_default=text("0"))
+    # Contents with ids up to this were indexed before there were looks, and may have none yet.
+    looks_due: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Root(Base):
@@ -181,7 +183,7 @@ class Vector(Base):
 
 
 class LookRow(Base):
-    """What a picture looks like, from its thumbnail: a perceptual hash, 64 bits, and a small grey picture."""
+    """What a picture looks like, from its thumbnail: a perceptual hash, 63 bits, and a small grey picture."""
 
     __tablename__ = "looks"
 

@@ -23,6 +23,7 @@ from store.files import replace_file, sweep_temporaries
 from store.library import DATABASE, Library
 from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
+from store.tables import looks
 from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Set, Tag, Text, casefolded
 from store.tables.migrations import STEPS, VERSION
 from store.tables.schema import Base
@@ -105,6 +106,7 @@ def test_a_library_of_version_1_is_brought_up_to_date_with_nothing_lost(library:
             assert catalog.matching(filters).tolist() == kept
         opened.marks.change([2], add=["kept"])
         assert catalog.state() == (7, 1)
+        assert looks.count_due(catalog.engine) == 3
         assert opened.integrity() == []
     after = _rows(library)
     after["library.marks_generation"] = []

@@ -194,6 +194,7 @@ class Space(Answer):
     dim: int
     has_text: bool
     pictures: Count
+    behind: Annotated[Count, Field(description="Pictures that can be found now and have no vector in it.")]
     default: bool
 
 
