@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sightline.models.resolve import Model, resolve
+from sightline.models.space_models import model_for, model_of
 from store.errors import SpaceError
 from store.library import DATABASE, Library
-from store.tables.records import SpaceState
+from store.tables.catalog import SpaceState
+from store.tables.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,59 +29,60 @@ class Chosen:
     away: Mapping[int, str] = field(default_factory=dict)
 
 
-def known_spaces(path: Path) -> list[SpaceState]:
-    """The spaces of the library at `path` that have vectors; where none has, the default one."""
-    if not (path / DATABASE).exists():
-        return []
-    with Library.open(path) as library:
-        spaces, default = library.catalog.spaces(), library.catalog.default_space_id()
-    return [space for space in spaces if space.count] or [space for space in spaces if space.id == default]
-
-
-def choose(spec: str | None, known: Sequence[SpaceState], device: str, *, offline: bool) -> Chosen:
-    """Find the models of a run.
+def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chosen:
+    """Find the models of a run. Call it under the library's lock.
 
     Args:
-        spec: the space that is asked for; None for all of the library, or in a new one for what suits the machine.
-        known: the spaces of the library, see `known_spaces`.
-        device: where models are to run.
-        offline: use no network.
+        path: the library's folder; there need be no library yet.
+        spec: what `--space` says; None for all spaces of the library, and in a new one for what suits the machine.
+        device: where models will run.
+        offline: whether to use no network.
 
     Raises:
         SpaceError: the model that is asked for, or that of every space, can't be had.
     """
-    if spec is None and not known:
-        spec = _for_this_machine(device)
-    if spec is not None or len(known) == 1:
-        return Chosen([resolve(spec or known[0].model, offline=offline)])
-    models, away = [], {}
+    spaces: list[SpaceState] = []
+    known: list[SpaceState] = []
+    if (path / DATABASE).exists():
+        with Library.create(path) as library:
+            spaces = _with_fingerprints(library)
+            known = held_or_default(spaces, library.catalog.default_space_id())
+    if spec is not None:
+        return Chosen([model_for(spec, spaces, offline=offline)])
+    if not known:
+        return Chosen([resolve(_usual(device), offline=offline)])
+    models: list[Model] = []
+    away: dict[int, SpaceError] = {}
     for space in known:
         try:
             models.append(model_of(space, offline=offline))
         except SpaceError as error:
-            away[space.id] = str(error)
+            away[space.id] = error
     if not models:
-        raise SpaceError(next(iter(away.values())))
-    return Chosen(models, is_one=False, away=away)
+        raise next(iter(away.values()))
+    return Chosen(models, is_one=len(known) == 1, away={space_id: str(error) for space_id, error in away.items()})
 
 
-def model_of(space: SpaceState, *, offline: bool) -> Model:
-    """The model of a space of the library.
-
-    Raises:
-        SpaceError: it can't be had, or it is another one now.
-    """
-    model = resolve(space.model, offline=offline)
-    if model.identity().key != space.key:
-        raise SpaceError(
-            f"the model {space.model} is not the one it was made with: its weights or its preprocessing changed. Put "
-            f"the old one back, or say --space {space.model} to make a space of the new one"
-        )
-    return model
+def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:
+    """Those of a library's spaces that have vectors; where none has, the one that searches would use."""
+    return [space for space in spaces if space.count] or [space for space in spaces if space.id == default]
 
 
-def _for_this_machine(device: str) -> str:
+def _usual(device: str) -> str:
     from sightline.models.devices import choose_device
     from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU
 
     return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
+
+
+def _with_fingerprints(library: Library) -> list[SpaceState]:
+    """The spaces; of an older library, what they hold is noted while their models lie where they were."""
+    spaces = library.catalog.spaces()
+    older = [space for space in spaces if space.fingerprint is None]
+    for space in older:
+        try:
+            model = model_of(space, offline=True)
+        except SpaceError:  # it is gone; what is asked for says so where it matters
+            continue
+        Writer(library.catalog.engine).add_space(model.identity())
+    return library.catalog.spaces() if older else spaces

@@ -162,7 +162,7 @@ def index(
     is at work on the library, 130 or 143 interrupted.
     """
     from indexer.asking import Question
-    from indexer.chosen_spaces import choose, known_spaces
+    from indexer.chosen_spaces import choose
     from indexer.doubt import Prune
     from indexer.options import Options
     from indexer.pipeline import Pipeline
@@ -179,12 +179,11 @@ def index(
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, planned)
     check_before_creating(folders, path, walk)
-    known = [] if space else known_spaces(path)
     from store.library import Library
     from store.lock import locked
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
-        chosen = choose(space, known, device, offline=offline)
+        chosen = choose(path, space, device, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, planned, rescan)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
@@ -231,8 +230,8 @@ def _dry_run(
     from indexer.dry_run import plan, planned_spaces
     from indexer.forget import say_what_goes
 
-    keys = planned_spaces(path, space, offline=offline)
-    for change, target, relative in plan(folders, path, walk, keys, prune):
+    space_ids = planned_spaces(path, space, offline=offline)
+    for change, target, relative in plan(folders, path, walk, space_ids, prune):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from indexer.chosen_spaces import known_spaces, model_of
+from indexer.chosen_spaces import held_or_default
 from indexer.doubt import Prune
 from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import changes
 from indexer.walk import WalkCounts, WalkedFile, walk
-from sightline.models.resolve import resolve
+from sightline.models.space_models import model_for, model_of
 from store.errors import SpaceError
 from store.library import DATABASE, Library
 from store.paths import to_bytes, to_path
@@ -27,10 +27,10 @@ def plan(
     folders: Sequence[Path],
     library_path: Path,
     choice: WalkChoice,
-    keys: Collection[str],
+    space_ids: Sequence[int],
     prune: Prune | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
-    """What would be read or is gone, for the spaces with these identities, see `planned_spaces`.
+    """What would be read or is gone, for these spaces, see `planned_spaces`.
 
     `prune` receives the photos that it would forget, and those it would doubt.
 
@@ -50,34 +50,36 @@ def plan(
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
-        # No space has -1: what a new space lacks is everything.
-        known = {space.key: space.id for space in library.catalog.spaces()}
-        space_ids = [known.get(key, -1) for key in keys] or [-1]
         for target in find_targets(folders, library.catalog, choice, skip):
             yield from _plan_target(library.catalog, target, space_ids, skip, prune)
 
 
-def planned_spaces(path: Path, space: str | None, *, offline: bool) -> list[str]:
-    """The identities of the spaces that a run would bring up to date.
+def planned_spaces(path: Path, space: str | None, *, offline: bool) -> list[int]:
+    """The ids of the spaces that a run would bring up to date; -1, which no space has, for a new one.
 
     Nothing is downloaded for those of the library.
 
     Raises:
         SpaceError: the model `space` can't be had.
     """
-    if space is not None:
-        return [resolve(space, offline=offline).identity().key]
-    known = known_spaces(path)
-    if len(known) < 2:
-        return [each.key for each in known]
+    if not (path / DATABASE).exists():
+        if space is not None:
+            model_for(space, (), offline=offline)
+        return [-1]
+    with Library.open(path) as library:
+        catalog = library.catalog
+        if space is not None:
+            found = catalog.find_space(model_for(space, catalog.spaces(), offline=offline).identity())
+            return [-1 if found is None else found]
+        known = held_or_default(catalog.spaces(), catalog.default_space_id())
     here = []
-    for each in known:
+    for each in known if len(known) > 1 else ():
         try:
             model_of(each, offline=True)
-            here.append(each.key)
+            here.append(each.id)
         except SpaceError as error:
             log.warning("without the model %s: %s", each.name, error)
-    return here or [each.key for each in known]
+    return here or [each.id for each in known] or [-1]
 
 
 def _plan_target(
