@@ -235,9 +235,8 @@ class Library:
             found = duplicate_groups.bursts(store, searcher.space(wanted.space), among=among)
         else:
             found = duplicate_groups.near(store, searcher.space(wanted.space), among=among)[tolerance - 1]
-        return Records(
-            duplicate_groups.group_records(store, found), {"groups": len(found), "min_cosine": found.min_cosine}
-        )
+        about = {"groups": len(found), "min_cosine": found.min_cosine}
+        return Records(duplicate_groups.group_records(store, found), about)
 
     # -- pictures -----------------------------------------------------------------------------------------------
 

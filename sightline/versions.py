@@ -72,7 +72,7 @@ def agreement(first: Greys, second: Greys) -> Floats:
 
 def hash_distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """How many bits of hashes differ, uint8, broadcast."""
-    return np.bitwise_count(first ^ second)
+    return np.asarray(np.bitwise_count(first ^ second), np.uint8)
 
 
 def _ordered(first: Greys, second: Greys) -> tuple[Floats, Floats]:
@@ -84,7 +84,7 @@ def _ordered(first: Greys, second: Greys) -> tuple[Floats, Floats]:
 
 def _agreement(first: Floats, second: Floats) -> Floats:
     kernel = _blur(SIDE)
-    one, other = kernel @ first @ kernel.T, kernel @ second @ kernel.T
+    one, other = (np.asarray(kernel @ each @ kernel.T, np.float32) for each in (first, second))
     still = _unmoved(len(one))
     found = _compared(one, other, still)
     rest = np.flatnonzero(~(found >= VERSION))
@@ -183,7 +183,7 @@ def _residuals(mine: Floats, moved: Floats, weights: Floats) -> tuple[Floats, Fl
 
 def _mean(values: Floats, weights: Floats) -> Floats:
     total: Floats = (values * weights).sum(axis=1, keepdims=True)
-    return total / (weights.sum(axis=1, keepdims=True) + np.float32(1e-6))
+    return np.asarray(total / (weights.sum(axis=1, keepdims=True) + np.float32(1e-6)), np.float32)
 
 
 def _correlation(mine: Floats, moved: Floats, weights: Floats) -> Floats:

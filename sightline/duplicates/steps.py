@@ -208,4 +208,4 @@ def _shot_apart(library: Library, ids: Ids, found: Pairs) -> Mask:
     rows, places = np.unique(np.stack([found.left, found.right]), return_inverse=True)
     moments = _moments(library, ids[rows])
     first, second = (Moments(moments.seconds[each], moments.cameras[each]) for each in places.reshape(2, -1))
-    return are_bursts(first, second) & (first.seconds != second.seconds)
+    return np.asarray(are_bursts(first, second) & (first.seconds != second.seconds), np.bool_)

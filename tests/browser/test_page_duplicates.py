@@ -29,7 +29,7 @@ from search_ui.runtime.services import services
 from search_ui.views import duplicates as view
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates.groups import Group, Groups
-from sightline.duplicates.steps import DISTANCE_STEPS
+from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from store.errors import LibraryError
 from store.library import Library
 from store.lock import locked
@@ -74,7 +74,7 @@ def exact(library: Library) -> Groups:
 def near(library: Library) -> Groups:
     space = library.catalog.default_space()
     assert space is not None
-    return duplicates.near(library, space, lambda done, doing: None)[duplicates.DEFAULT_STEP]
+    return duplicates.near(library, space, lambda done, doing: None)[DEFAULT_STEP]
 
 
 def loaded(library: Library, groups: Groups) -> list[Group]:
