@@ -24,6 +24,7 @@ from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
 from indexer.missing_looks import make_due_looks
+from indexer.new_spaces import identity_of
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
@@ -107,8 +108,9 @@ class Pipeline:
             SpaceError: the model can't be loaded.
         """
         skip = [self._library.path]
-        targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
-        models = {self._writer.add_space(model.identity()): model for model in self._chosen.models}
+        catalog = self._library.catalog
+        targets = find_targets(folders, catalog, self._options.walk, skip)
+        models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
         self._encodings = Encodings(models, self._options, self._progress, self._encoders)
         self._space_ids = list(models)
         self._edits = Edits(self._library, self._space_ids)
