@@ -79,7 +79,8 @@ test: install-test  ## run the whole test suite
 test-fast: $(VENV)/.installed-test  ## the same without browsers and slow tests, and a quarter of the examples of property tests
 	@$(PYTEST) -m "not browser and not slow" --hypothesis-profile=dev
 
-test-nightly: install-test  ## the whole suite with ten times the examples of property tests
+test-nightly: install-test  ## every architecture, then the whole suite with ten times the examples of property tests
+	@$(PYTEST) -m nightly
 	@$(PYTEST) --hypothesis-profile=nightly --timeout=7200
 
 # In an environment of its own. uv chooses the versions: pip can't. torchcodec is left out, since each of its versions is

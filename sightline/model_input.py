@@ -57,7 +57,7 @@ def encode_texts(encoder: Encoder, texts: Iterable[str]) -> Floats:
         SpaceError: see `Encoder.encode_texts`.
     """
     parts = [encoder.encode_texts(batch) for batch in _batches(texts)]
-    return np.concatenate([np.empty((0, encoder.model.dim), np.float32), *parts])
+    return np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 
 
 def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
@@ -70,7 +70,8 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
 
     from sightline.images.decode import DecodeError, decode
 
-    parts, done = [np.empty((0, encoder.model.dim), np.float32)], 0
+    parts: list[Floats] = []
+    done = 0
     for batch in _batches(images):
         prepared = []
         for image in batch:
@@ -82,7 +83,7 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
                 raise QueryError(f"{name} can't be read: {error.reason}.") from error
             prepared.append(encoder.preprocess.apply(decoded.pixels, decoded.original))
         parts.append(encoder.encode_images(torch.stack(prepared)))
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # What the text tower of a measured back end is compared with float32 on.
 _A_TEXT: Final = "a photo of two red boats on a lake at sunset"
+# Characters of what a library says that are shown of it: some write pages.
+_SAID: Final = 300
 
 
 class TextTooLongError(SpaceError):
@@ -83,6 +85,7 @@ class Encoder:
         self.device = choose_device(device)
         dtype = choose_precision(precision, self.device)
         self.batch_limit: int | None = None
+        self._dim = 0
         self._lock = threading.Lock()
         known = Backend(precision, dtype) if dtype else cpu_backends.recall(model.identity().key)
         # Whatever a damaged file makes a loader raise, the user is told which folder it was.
@@ -91,8 +94,11 @@ class Encoder:
             if model.has_text and not texts:
                 visual = load_image_tower(model, known.dtype if known else torch.float32)
             loaded: tuple[nn.Module, Any, int] = load_network(model) if visual is None else (visual, None, 0)
+        except SpaceError:
+            raise
         except Exception as error:
-            raise SpaceError(f"The model in {model.folder} can't be loaded: {error}") from error
+            said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+            raise SpaceError(f"The model in {model.folder} can't be loaded: {said[:_SAID]}") from error
         self._tower, self._tokenizer, self._context = loaded
         self._reads = model.has_text and self._tokenizer is not None
         # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
@@ -152,9 +158,21 @@ class Encoder:
         return self.model.preprocess
 
     @property
+    def dim(self) -> int:
+        """How many numbers a vector has: as many as the network gives, whatever its configuration says."""
+        if not self._dim:
+            self.encode_images(torch.zeros((1, 3, *self.preprocess.size), dtype=torch.uint8))
+        return self._dim
+
+    @property
     def module(self) -> nn.Module:
         """The loaded network, for measuring and for hooks."""
         return self._tower
+
+    @property
+    def tokenizer(self) -> Any:
+        """open_clip's tokenizer for the model; None where it was not loaded to encode texts."""
+        return self._tokenizer
 
     @property
     def ahead(self) -> int:
@@ -182,7 +200,7 @@ class Encoder:
         if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):
-            none = np.empty((0, self.model.dim), np.float32)
+            none = np.empty((0, self.dim), np.float32)
             return PendingBatch(lambda: (none, 0.0))
         parts: list[PendingBatch] = []
         done = 0
@@ -204,7 +222,9 @@ class Encoder:
             begun = self._copies.begin()
             # uint8 crosses to the device: a quarter of float32's bytes.
             pixels = self._copies.send(batch).float() * self._scale + self._shift
-            return self._copies.fetch(_unit(self._image_features(pixels.to(self.backend.dtype))), begun)
+            features = self._image_features(pixels.to(self.backend.dtype))
+            self._dim = features.shape[-1]
+            return self._copies.fetch(_unit(features), begun)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -235,7 +255,7 @@ class Encoder:
         if not self._reads:
             raise SpaceError(f"The model {self.model.name!r} was loaded for pictures only.")
         if not texts:
-            return np.empty((0, self.model.dim), np.float32)
+            return np.empty((0, self.dim), np.float32)
         with self._lock:
             for text in texts:
                 self._check_length(text)

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 # open_clip's defaults where a configuration is silent (open_clip/constants.py, PreprocessCfg).
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+# timm's (timm/data/constants.py).
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+TIMM_CROP = 0.875
 # Sides whose ratio is above this are trimmed to it first. Far above the ratio of any model's input, and far enough from
 # the crop's edge that the resizing filter does not reach what was trimmed.
 LONG = 32
-OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+# torch's kernels are those of Pillow, and faster; the others are Pillow's.
+_BY_TORCH = ("bicubic", "bilinear")
+_BY_PILLOW = ("nearest", "box", "hamming", "lanczos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +36,9 @@ class Preprocess:
     Attributes:
         size: height and width of the input, px.
         resize: `shortest` side to the size and crop the rest, `longest` and pad, or `squash` both.
-        interpolation: `bicubic` or `bilinear`, antialiased.
+        interpolation: as Pillow names it: `bicubic`, `bilinear`, `nearest`, `box`, `hamming` or `lanczos`.
         mean, std: of each channel, for pixels in 0..1.
-        fill: the colour, 0..255, of what `longest` pads.
+        fill: the colour, 0..255, of what `longest` pads: a grey, or red, green and blue.
         crop: the share of the resized side that is kept (timm's crop_pct).
     """
 
@@ -40,28 +47,40 @@ class Preprocess:
     interpolation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    fill: int = 0
+    fill: int | tuple[int, int, int] = 0
     crop: float = 1.0
 
     def __post_init__(self) -> None:
         if self.resize not in ("shortest", "longest", "squash"):
             raise ValueError(f"resize mode {self.resize!r} is none of shortest, longest, squash")
-        if self.interpolation not in ("bicubic", "bilinear"):
-            raise ValueError(f"interpolation {self.interpolation!r} is neither bicubic nor bilinear")
+        if self.interpolation not in (*_BY_TORCH, *_BY_PILLOW):
+            known = ", ".join((*_BY_TORCH, *_BY_PILLOW))
+            raise ValueError(f"interpolation {self.interpolation!r} is none of {known}")
         if min(self.size) < 1 or not 0 < self.crop <= 1:
             raise ValueError(f"size {self.size} and crop {self.crop} must be positive, crop at most 1")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std} must be positive")
 
     @classmethod
     def from_open_clip(cls, config: Mapping[str, Any], image_size: int | list[int]) -> Preprocess:
         """From `preprocess_cfg` of an open_clip_config.json and the vision tower's `image_size`.
 
+        Read as open_clip 3.3 does (transform.py, image_transform): the size is the tower's, whatever `size` says;
+        `random` is for training, and bicubic otherwise; so is `shortest` where the size is not square.
+
         Raises:
             ValueError, TypeError: a value is none that open_clip knows.
         """
+        size, resize = _pair(image_size), str(config.get("resize_mode") or "shortest")
+        interpolation = str(config.get("interpolation") or "bicubic")
+        if interpolation not in (*_BY_TORCH, "random"):
+            raise ValueError(f"interpolation {interpolation!r} is none of {', '.join(_BY_TORCH)}, random")
+        if interpolation == "random" or (resize == "shortest" and size[0] != size[1]):
+            interpolation = "bicubic"
         return cls(
-            size=_pair(image_size),
-            resize=str(config.get("resize_mode") or "shortest"),
-            interpolation=str(config.get("interpolation") or "bicubic"),
+            size=size,
+            resize=resize,
+            interpolation=interpolation,
             mean=_triple(config.get("mean") or OPENAI_MEAN),
             std=_triple(config.get("std") or OPENAI_STD),
             fill=int(config.get("fill_color") or 0),
@@ -69,20 +88,29 @@ class Preprocess:
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any]) -> Preprocess:
-        """From `pretrained_cfg` of a timm config.json.
+        """From `pretrained_cfg` of a timm config.json, with its `input_size`.
+
+        Read as timm 1.0 does (data/config.py, resolve_data_config; data/transforms_factory.py): where it is silent,
+        ImageNet's mean and standard deviation, bicubic, and a crop of 0.875; any other `crop_mode` is `center`.
 
         Raises:
             KeyError, ValueError, TypeError: a value is missing, or none that timm knows.
         """
-        mode = {"center": "shortest", "squash": "squash", "border": "longest"}[config.get("crop_mode") or "center"]
+        mode = {"squash": "squash", "border": "longest"}.get(config.get("crop_mode") or "center", "shortest")
+        interpolation = str(config.get("interpolation") or "bicubic")
+        if interpolation == "random":
+            raise ValueError("interpolation 'random' is for training; say bicubic or bilinear")
+        mean = _triple(config.get("mean") or IMAGENET_MEAN)
+        colour = tuple(round(255 * value) for value in mean)
+        one = mode != "longest" or len(set(colour)) == 1  # nothing is padded, or with a grey
         return cls(
             size=_pair(list(config["input_size"])[1:]),
             resize=mode,
-            interpolation=str(config.get("interpolation") or "bicubic"),
-            mean=_triple(config["mean"]),
-            std=_triple(config["std"]),
-            fill=round(255 * sum(_triple(config["mean"])) / 3),
-            crop=float(config.get("crop_pct") or 0.875),  # timm.data.DEFAULT_CROP_PCT
+            interpolation=interpolation,
+            mean=mean,
+            std=_triple(config.get("std") or IMAGENET_STD),
+            fill=round(255 * sum(mean) / 3) if one else (colour[0], colour[1], colour[2]),
+            crop=float(config.get("crop_pct") or TIMM_CROP),
         )
 
     @property
@@ -115,9 +143,11 @@ class Preprocess:
             float(side) if original is None or side != whole else full / factor
             for side, whole, full in zip(trimmed.shape[:2], (height, width), original or (0, 0), strict=True)
         ]
+        target = self._resized(true[0], true[1])
+        if self.interpolation in _BY_PILLOW:
+            trimmed, true = self._by_pillow(trimmed, true, target), [float(side) for side in target]
         # The batch axis goes on first: torch then sees its channels-last layout and runs its fast kernel on it.
         tensor = torch.from_numpy(np.require(trimmed, requirements=["C", "W"]))[None].permute(0, 3, 1, 2)
-        target = self._resized(true[0], true[1])
         if target != tuple(tensor.shape[2:]):
             # What torch.nn.functional.interpolate calls; it takes a size or a scale, and here they are not the same.
             bicubic = self.interpolation == "bicubic"
@@ -127,16 +157,35 @@ class Preprocess:
 
     def _cropped(self, tensor: torch.Tensor) -> torch.Tensor:
         """The middle of (1, 3, h, w), filled up where it is smaller; rounded as torchvision's center_crop."""
-        import torch
-
         (height, width), (high, wide) = self.size, tensor.shape[2:]
         if high < height or wide < width:
             top, left = max(0, height - high) // 2, max(0, width - wide) // 2
             below, right = max(0, height - high) - top, max(0, width - wide) - left
-            tensor = torch.nn.functional.pad(tensor, [left, right, top, below], value=self.fill)
+            tensor = self._padded(tensor, [left, right, top, below])
             high, wide = tensor.shape[2:]
         top, left = round((high - height) / 2), round((wide - width) / 2)
         return tensor[:, :, top : top + height, left : left + width]
+
+    def _padded(self, tensor: torch.Tensor, sides: list[int]) -> torch.Tensor:
+        """(1, 3, h, w) with `sides` (left, right, top, bottom) added in the colour of `fill`."""
+        import torch
+
+        pad = torch.nn.functional.pad
+        if isinstance(self.fill, int):
+            return pad(tensor, sides, value=self.fill)
+        return torch.cat([pad(tensor[:, n : n + 1], sides, value=value) for n, value in enumerate(self.fill)], dim=1)
+
+    def _by_pillow(self, pixels: NDArray[np.uint8], true: list[float], target: tuple[int, int]) -> NDArray[np.uint8]:
+        """Resize pixels (h, w, 3), of `true` height and width, to the `target` height and width."""
+        from PIL import Image
+
+        filters = Image.Resampling
+        how = {
+            "nearest": filters.NEAREST, "box": filters.BOX, "hamming": filters.HAMMING, "lanczos": filters.LANCZOS
+        }[self.interpolation]  # fmt: skip
+        inside = (0.0, 0.0, min(true[1], pixels.shape[1]), min(true[0], pixels.shape[0]))
+        image = Image.fromarray(np.ascontiguousarray(pixels))
+        return np.asarray(image.resize((target[1], target[0]), how, inside))
 
     def _trim(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The middle of a very long picture: resizing the rest takes gigabytes, and it is cropped off anyway."""
@@ -176,5 +225,7 @@ def _pair(value: Any) -> tuple[int, int]:
 def _triple(value: Any) -> tuple[float, float, float]:
     if isinstance(value, int | float):
         return float(value), float(value), float(value)
+    if len(value) == 1:
+        return _triple(value[0])
     red, green, blue = value
     return float(red), float(green), float(blue)

@@ -46,3 +46,13 @@ def count_tokens(tokenizer: Any, text: str) -> int:
     if inner is not None:  # a Hugging Face tokenizer inside open_clip's HFTokenizer
         return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False)["input_ids"])
     return len(tokenizer.encode(text)) + 2
+
+
+def embedding_rows(tower: Any) -> int | None:
+    """How many tokens a joint model's text tower has an embedding for; None where it can't be told."""
+    text = getattr(tower, "text", tower)
+    table = getattr(text, "token_embedding", None)
+    if table is None:  # a text tower of transformers
+        find = getattr(getattr(text, "transformer", None), "get_input_embeddings", None)
+        table = None if find is None else find()
+    return table.num_embeddings if isinstance(table, nn.Embedding) else None

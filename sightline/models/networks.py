@@ -1,0 +1,50 @@
+"""Networks as open_clip makes them of a model's configuration: with random weights, and from no other file."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sightline.models.resolve import Model
+from sightline.models.text_files import configuration_of
+from sightline.models.timm_networks import Weights
+
+# Older files hold them; transformers 4.31 and later compute them.
+POSITION_IDS: Final = "text.transformer.embeddings.position_ids"
+
+
+def make_joint(model: Model) -> Any:
+    """open_clip's network for a model, as `open_clip.create_model` 3.3 makes it before it loads weights."""
+    import open_clip
+
+    config = configuration_of(model.folder, model.text)
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    # Each would load weights of its own, from wherever its name leads.
+    if "timm_model_name" in vision:
+        vision["timm_model_pretrained"] = False
+    if "hf_model_name" in text:
+        text["hf_model_pretrained"] = False
+    custom = config.pop("custom_text", False) or "hf_model_name" in text
+    kind: Any = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    if custom and "multimodal_cfg" in config:
+        kind = open_clip.CoCa
+    return kind(**config)
+
+
+def as_open_clip(tower: Any, weights: Weights) -> Weights:
+    """Convert weights of older or other forms, as open_clip 3.3 does before it loads them (factory.load_checkpoint)."""
+    from open_clip.convert import convert_state_dict
+    from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
+
+    if all(name.startswith("module.") for name in weights):
+        weights = {name.removeprefix("module."): weight for name, weight in weights.items()}
+    made: Weights = convert_state_dict(tower, dict(weights))
+    if "positional_embedding" in made and not hasattr(tower, "positional_embedding"):
+        made = convert_to_custom_text_state_dict(made)
+    for name in ("logit_scale", "logit_bias"):
+        own = getattr(tower, name, None)
+        if name in made and own is not None and own.ndim != made[name].ndim:
+            made[name] = made[name].reshape(own.shape)
+    made.pop(POSITION_IDS, None)
+    resize_pos_embed(made, tower)
+    resize_text_pos_embed(made, tower)
+    return made
