@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from zoo import pictures, publish
+from zoo_table import Architecture
 
 from sightline.model_input import encode_images
 from sightline.models import load
-from zoo import pictures, publish
-from zoo_table import Architecture
 
 NETWORK = Architecture("timm", "test_convnext", "takes any size")
 FIXED = Architecture("timm", "test_vit", "made for another size", {"img_size": 96, "dynamic_img_size": False})
