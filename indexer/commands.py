@@ -23,6 +23,7 @@ from store.paths import as_json, default_library, display
 if TYPE_CHECKING:
     from indexer.doubt import Prune
     from sightline.images.gpu_jpeg import GpuJpegDecoder
+    from store.tables.catalog import SpaceState
     from store.walk_options import WalkChoice
 
 DONE, SOME_FAILED, COULD_NOT = 0, 1, 2
@@ -163,11 +164,11 @@ def index(
     """
     from indexer.asking import Question
     from indexer.doubt import Prune
+    from indexer.model_choice import choose_model
     from indexer.pipeline import Options, Pipeline
     from indexer.progress_bar import RunScreen, print_summary
     from indexer.roots import check_before_creating
     from sightline.models.memory import keep_freed
-    from sightline.models.resolve import resolve
 
     keep_freed()
     set_up_logging(verbose, quiet)
@@ -178,12 +179,11 @@ def index(
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, planned)
     check_before_creating(folders, path, walk)
-    spec = space or _default_space(path, device)
     from store.library import Library
     from store.lock import locked
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
-        model = resolve(spec, offline=offline)
+        model = choose_model(path, space, device, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, planned, rescan)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
@@ -223,21 +223,6 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
         decoder.close()
 
 
-def _default_space(path: Path, device: str) -> str:
-    """The space a library already uses; in a new one, what suits the machine."""
-    from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU
-    from store.library import DATABASE, Library
-
-    if (path / DATABASE).exists():
-        with Library.open(path) as library:
-            known = library.catalog.default_space()
-        if known is not None:
-            return known.model
-    from sightline.models.devices import choose_device
-
-    return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
-
-
 def _dry_run(
     folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool,
     prune: Prune | None,
@@ -245,12 +230,12 @@ def _dry_run(
     from indexer.dry_run import plan
     from indexer.forget import say_what_goes
 
-    key = None
+    identity = None
     if space is not None:
-        from sightline.models.resolve import resolve
+        from sightline.models.space_models import model_for
 
-        key = resolve(space, offline=offline).identity().key
-    for change, target, relative in plan(folders, path, walk, key, prune):
+        identity = model_for(space, _spaces(path), offline=offline).identity()
+    for change, target, relative in plan(folders, path, walk, identity, prune):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:
@@ -260,6 +245,16 @@ def _dry_run(
         if (refusal := prune.refusal()) is not None:
             raise refusal
     return DONE
+
+
+def _spaces(path: Path) -> list[SpaceState]:
+    from store.library import DATABASE
+
+    if not (path / DATABASE).exists():
+        return []
+    with _open(path) as library:
+        spaces: list[SpaceState] = library.catalog.spaces()
+    return spaces
 
 
 @cli.command()

@@ -14,6 +14,7 @@ from indexer.walk import WalkCounts, WalkedFile, walk
 from store.library import DATABASE, Library
 from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog
+from store.tables.space_rows import SpaceIdentity
 from store.walk_options import WalkChoice
 
 
@@ -21,10 +22,10 @@ def plan(
     folders: Sequence[Path],
     library_path: Path,
     choice: WalkChoice,
-    key: str | None = None,
+    identity: SpaceIdentity | None = None,
     prune: Prune | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
-    """What would be read or is gone, for the space with this identity `key`; None is the library's own.
+    """What would be read or is gone, for the space with this `identity`; None is the library's own.
 
     `prune` receives the photos that it would forget, and those it would doubt.
 
@@ -44,17 +45,18 @@ def plan(
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
-        space_id = _space_id(library.catalog, key)
+        space_id = _space_id(library.catalog, identity)
         for target in find_targets(folders, library.catalog, choice, skip):
             yield from _plan_target(library.catalog, target, space_id, skip, prune)
 
 
-def _space_id(catalog: Catalog, key: str | None) -> int:
+def _space_id(catalog: Catalog, identity: SpaceIdentity | None) -> int:
     """The id of a space; -1, which no space has, where the library does not hold it."""
-    if key is None:
+    if identity is None:
         default = catalog.default_space()
         return default.id if default else -1
-    return next((space.id for space in catalog.spaces() if space.key == key), -1)
+    found = catalog.find_space(identity)
+    return -1 if found is None else found
 
 
 def _plan_target(

@@ -4,6 +4,9 @@ A label is put into templates ("a photo of a {}"), the unit vectors of its texts
 back to unit length (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
 section 3.1.4). Cosines become logits by the model's own scale and bias, and logits become probabilities in the way
 the model was trained: by a softmax over the labels (CLIP), or by a sigmoid for each label alone (SigLIP).
+
+A picture is none of these where its cosine to the best label lies below that label's own threshold, which is calibrated
+against the library as that of a search is (`ranking.calibration.label_threshold`).
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import numpy as np
 from sightline.models.loaded import Encoders
 from sightline.models.presets import templates_of
 from sightline.query.types import QueryError
+from sightline.ranking.calibration import Calibration
+from sightline.ranking.null_queries import NullQueries
 from store.arrays import Floats, Ids
 from store.errors import SpaceError
 from store.library import Library
@@ -33,10 +38,6 @@ MAX_LABELS: Final = 1_000
 MAX_TEMPLATES: Final = 100
 
 _SLOT: Final = "{}"
-# Texts that are as true of any picture: what suits a picture no better than these says nothing about it. On 400
-# held-out demo pictures, with 8 of the 26 kinds as labels, 99 % of the pictures of other kinds came to "none of these"
-# and 99 % of the rest to their label; "something" or an empty text in their place did as well.
-_NEUTRAL: Final = ("a photo", "a picture", "an image")
 # Texts at once: a batch of a large model's text tower then stays below 0.3 GB.
 _TEXTS: Final = 128
 # Logits at once, 32 MB in float64, and pictures at once, whose rows of facts take about 1 kB each.
@@ -163,9 +164,14 @@ def label(
     encoder = encoders.get(space)
     assert encoder.head is not None, "a model that reads words has a head"
     vectors = class_vectors(encoder, labels, templates)
-    if none and encoder.head.bias is None:
-        vectors = np.concatenate([vectors, class_vectors(encoder, [""], _NEUTRAL)])
-    return _labelled(library, space, vectors, labels, encoder.head, filters, none=none, top=top)
+    thresholds = _thresholds(library, encoders, space, vectors) if none else None
+    return _labelled(library, space, vectors, thresholds, labels, encoder.head, filters, top=top)
+
+
+def _thresholds(library: Library, encoders: Encoders, space: SpaceState, vectors: Floats) -> Floats:
+    """The cosine from which a picture may be called by each label, float32 (labels,)."""
+    calibration = Calibration.of(library.vectors.get(space.id), library.catalog.absent_contents())
+    return calibration.label_thresholds(vectors, calibration.text_nulls(NullQueries(library, encoders).vectors(space)))
 
 
 def class_vectors(encoder: Encoder, labels: Sequence[str], templates: Sequence[str]) -> Floats:
@@ -181,43 +187,50 @@ def class_vectors(encoder: Encoder, labels: Sequence[str], templates: Sequence[s
     return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
 
-def probabilities(cosines: Floats, head: Head, *, none: bool) -> Floats:
-    """Probabilities of labels: cosines (m, n) of m texts and n pictures to probabilities (labels, n).
+def probabilities(cosines: Floats, head: Head, thresholds: Floats | None = None) -> Floats:
+    """Probabilities of labels: cosines (labels, n) of labels and n pictures to probabilities, float32.
 
-    Without a bias (CLIP), over all m texts t: p_t = exp(scale * c_t) / sum_u exp(scale * c_u). The last row is what
-    the caller gave as null label where there is `none`. With a bias (SigLIP), each by itself:
-    p_t = 1 / (1 + exp(-(scale * c_t + bias))); with `none` a last row is added, 1 - max_t p_t, which wins exactly
-    where no label reaches one half. See `Head` for the sources.
+    Without a bias (CLIP), over all texts t: p_t = exp(scale * c_t) / sum_u exp(scale * c_u). With a bias (SigLIP),
+    each by itself: p_t = 1 / (1 + exp(-(scale * c_t + bias))). See `Head` for the sources.
+
+    Args:
+        cosines: (labels, n).
+        head: of the model.
+        thresholds: the cosine from which a picture may be called by each label, (labels,). With them a last row is
+            added, for none of these: as of a label whose cosine is the threshold of the best one. It wins where the
+            best lies below its threshold.
+
+    Returns:
+        (labels, n), or (labels + 1, n) with thresholds.
     """
+    if thresholds is not None:
+        cosines = np.concatenate([cosines, thresholds[cosines.argmax(axis=0)][None]])
     logits = head.scale * cosines.astype(np.float64)
     if head.bias is None:
         made = np.exp(logits - logits.max(axis=0))
         return np.asarray(made / made.sum(axis=0), np.float32)
     # tanh does not overflow where exp would.
-    made = 0.5 * (1 + np.tanh((logits + head.bias) / 2))
-    if none:
-        made = np.concatenate([made, 1 - made.max(axis=0, keepdims=True)])
-    return np.asarray(made, np.float32)
+    return np.asarray(0.5 * (1 + np.tanh((logits + head.bias) / 2)), np.float32)
 
 
 def _labelled(
     library: Library,
     space: SpaceState,
     vectors: Floats,
+    thresholds: Floats | None,
     labels: Sequence[str],
     head: Head,
     filters: Sequence[Filter],
     *,
-    none: bool,
     top: int,
 ) -> Iterator[Labelled]:
-    names = [*labels, None] if none else list(labels)
+    names = list(labels) if thresholds is None else [*labels, None]
     engine = library.vectors.get(space.id)
     wanted = library.catalog.matching(filters)
     step = min(_PICTURES, _LOGITS // len(vectors))
     for start in range(0, len(wanted), step):
         ids, cosines = engine.scores(vectors, only=wanted[start : start + step])
-        found = probabilities(cosines, head, none=none)
+        found = probabilities(cosines, head, thresholds)
         order = _top_k(found, top)
         photos = library.catalog.photos(ids.tolist(), filters)
         for column in np.argsort(ids).tolist():

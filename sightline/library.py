@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.duplicates import groups as duplicate_groups
-from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, Kind
+from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.indexer_process import Options, index_folders
 from sightline.labels import label
 from sightline.media.derived import thumbnail
@@ -203,11 +203,13 @@ class Library:
         )  # fmt: skip
         return Records(map(labelled, found), {"space": space.name, "query": str(wanted)})
 
-    def duplicates(self, kind: Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1) -> Records:
+    def duplicates(
+        self, kind: duplicate_groups.Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1
+    ) -> Records:
         """List duplicates group by group, with the photo to keep, as the page exports them.
 
         Args:
-            kind: "exact" for the same bytes in several files, "near" for versions of one picture.
+            kind: "exact": the same bytes in several files; "near": versions of one picture; "burst": frames of bursts.
             query: among which pictures: filters only.
             tolerance: of "near", 1 (pictures that look identical) to 5 (similar pictures), as on the page.
 
@@ -220,7 +222,7 @@ class Library:
         Example: `[photo["path"] for photo in library.duplicates() if photo["state"] == "undecided"]`
         """
         if kind not in duplicate_groups.KINDS:
-            raise QueryError(f"Duplicates are {' or '.join(duplicate_groups.KINDS)}; not {kind!r}.")
+            raise QueryError(f"Duplicates are exact, near or burst; not {kind!r}.")
         if not 1 <= tolerance <= len(DISTANCE_STEPS):
             raise QueryError(f"The tolerance is {tolerance}; it must be 1 to {len(DISTANCE_STEPS)}.")
         searcher, wanted = self._open(), parse_filters(query)
@@ -228,11 +230,12 @@ class Library:
         among = store.catalog.matching(wanted.filters) if wanted.filters else None
         if kind == "exact":
             found = duplicate_groups.exact(store, among=among)
+        elif kind == "burst":
+            found = duplicate_groups.bursts(store, searcher.space(wanted.space), among=among)
         else:
             found = duplicate_groups.near(store, searcher.space(wanted.space), among=among)[tolerance - 1]
-        return Records(
-            duplicate_groups.group_records(store, found), {"groups": len(found), "min_cosine": found.min_cosine}
-        )
+        about = {"groups": len(found), "min_cosine": found.min_cosine}
+        return Records(duplicate_groups.group_records(store, found), about)
 
     # -- pictures -----------------------------------------------------------------------------------------------
 

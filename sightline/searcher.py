@@ -24,6 +24,7 @@ import numpy as np
 
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
+from sightline.nearness import Comparisons
 from sightline.query.types import MAX_HITS, Picture, Query, QueryError, Words
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
@@ -32,6 +33,7 @@ from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import matches, page, why_empty
 from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
+from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory
@@ -59,6 +61,7 @@ class Searcher:
         self._term_encoder = TermEncoder(library, encoders)
         self._null_queries = NullQueries(library, encoders)
         self._calibrations = CalibrationCache(library)
+        self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
 
     def search(
@@ -161,6 +164,9 @@ class Searcher:
 
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
 
+        near, facts = self._comparisons.nearness(space.id, generation), self._comparisons.facts(generation)
+        terms = with_same_pictures(terms, embedded, scored.ids, scored.cosines, near, facts)
+
         ranked = fuse(query, terms, scored.ids, scored.cosines)
 
         if any(isinstance(each, Tag | Favourite) for each in query.filters):
@@ -168,7 +174,8 @@ class Searcher:
         return RankedList(
             generation, terms, vectors, engine, ranked,
             order=None if by_score or not len(scored.ids) else self._order_by_facts(query, ranked),
-            duplicates=calibration.duplicates if query.dedup else None,
+            near=near if query.dedup else None,
+            facts=facts,
             shots=Twins(self.library.catalog).shots,
             total=scored.total,
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.ranking.calibration import MAX_PICTURE_NULLS, duplicate_threshold
+from sightline.nearness import nearness
 from sightline.ranking.near_duplicates import Folding
 from sightline.twins import Twins
+from sightline.version_pairs import PictureFacts
 from store.library import Library
 from store.search import score
 from store.vectors.top_k import top_k
@@ -35,7 +36,6 @@ def similar(library: Library, space_id: int, content_id: int, count: int = 12) -
     scored = score(library, engine, own, towards=[0], wanted=count * _DEPTH + 1)
     nearest = scored.ids[top_k(scored.ids, scored.cosines[0], count * _DEPTH + 1)]
     nearest = np.concatenate([[content_id], nearest[nearest != content_id]]).astype(np.int64)
-    sample = engine.sample(MAX_PICTURE_NULLS, without=library.catalog.absent_contents())[1]
-    folding = Folding(engine.dim, duplicate_threshold(sample))
-    folding.extend(engine.vectors_of(nearest), Twins(library.catalog).shots(nearest))
+    folding = Folding(engine.dim, nearness(library, space_id), PictureFacts(library.catalog))
+    folding.extend(engine.vectors_of(nearest), Twins(library.catalog).shots(nearest), nearest)
     return [int(nearest[place.shown]) for place in folding.places[1 : count + 1]]

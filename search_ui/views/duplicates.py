@@ -20,7 +20,8 @@ from search_ui.parts.page_frame import with_library
 from search_ui.parts.set_aside_changes import apply_clicks, set_aside_rest, undo, undo_steps
 from search_ui.runtime.services import services
 from sightline.duplicates import groups as duplicates
-from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, KINDS, Groups, Kind
+from sightline.duplicates.groups import KINDS, Groups, Kind
+from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.humanize import count, size
 from sightline.jobs import Job, Report
 from sightline.searcher import Searcher
@@ -32,7 +33,7 @@ from store.lock import is_indexing
 PAGE: Final = 20
 # The page waits so many seconds for a search of duplicates; after that it shows the progress.
 PATIENCE: Final = 1.0
-_KINDS: Final[Mapping[Kind, str]] = {"exact": "Exact copies", "near": "Near-duplicates"}
+_KINDS: Final[Mapping[Kind, str]] = {"exact": "Exact copies", "near": "Near-duplicates", "burst": "Bursts"}
 _ALIKE: Final = ("identical-looking", "nearly identical", "normal", "loose", "very loose")
 _GROUPS: Final = "dup_groups"  # the key of their component
 
@@ -49,7 +50,7 @@ class Params:
     @classmethod
     def from_url(cls, given: Mapping[str, str]) -> Params:
         """Read the parameters of a URL."""
-        kind: Kind = "near" if given.get("kind") == "near" else "exact"
+        kind: Kind = next((kind for kind in KINDS if kind == given.get("kind")), "exact")
         alike = _number(given.get("alike", ""), DEFAULT_STEP + 1, len(DISTANCE_STEPS)) - 1
         return cls(kind, alike, given.get("among", ""), _number(given.get("page", ""), 1, 10**9))
 
@@ -113,6 +114,8 @@ def _none(params: Params) -> str:
     among = "of the selection" if params.among else "of the library"
     if params.kind == "exact":
         return f"Every picture {among} is there once: no two files hold the same bytes."
+    if params.kind == "burst":
+        return f"No two photos {among} were taken by one camera within seconds and look alike."
     looser = " Move the slider to the right for looser groups." if params.alike < len(DISTANCE_STEPS) - 1 else ""
     return f"No two pictures {among} are this alike.{looser}"
 
@@ -141,12 +144,14 @@ def _groups(searcher: Searcher, params: Params, among: Ids | None) -> Groups | N
     """Return the groups once they are found; until then show the progress, and return None."""
     library = searcher.library
     space = searcher.space()
-    what: Hashable = (searcher, params.kind, space.key if params.kind == "near" else "", params.among)
+    what: Hashable = (searcher, params.kind, "" if params.kind == "exact" else space.key, params.among)
     key: Hashable = ("duplicates", what, _generation(library, what))
 
     def work(report: Report) -> tuple[Groups, ...]:
         if params.kind == "exact":
             return (duplicates.exact(library, report, among=among),)
+        if params.kind == "burst":
+            return (duplicates.bursts(library, space, report, among=among),)
         return duplicates.near(library, space, report, among=among)
 
     job: Job[tuple[Groups, ...]] = services().background.job(key, work)
@@ -196,14 +201,16 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
         caption(
             f"So many pictures are alike that only those of a cosine of {groups.min_cosine:.4f} and more are shown."
         )
+    if params.kind == "burst":
+        caption("The frames of a burst are different photos, taken within seconds: none of them is a copy of another.")
     loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     if event_queue.pending(_GROUPS, _clicks()):  # a further click ended the handler
         run_handler(partial(apply_clicks, library, _GROUPS, loaded, _clicks()))
         loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
-        freed = f"{'at least ' if params.kind == 'near' else ''}{size(int(groups.freeable.sum()))} could be freed"
+        freed = f"{'' if params.kind == 'exact' else 'at least '}{size(int(groups.freeable.sum()))} could be freed"
         st.markdown(f"**{count(len(groups), 'group')}** · {count(int(groups.photos.sum()), 'photo')} · {freed}")
-        if not library.readonly:
+        if not library.readonly and params.kind != "burst":
             where = " on this page" if pages > 1 else ""
             st.button(
                 f"Mark the rest for removal{where}",
@@ -211,7 +218,7 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
                 on_click=run_handler,
                 args=[partial(set_aside_rest, library, loaded)],
             )
-        else:
+        elif library.readonly:
             caption("This library is read-only here: what is set aside can be seen, but not changed.")
     show_groups(
         [card(group) for group in loaded], key=_GROUPS, is_readonly=library.readonly,

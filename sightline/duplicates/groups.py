@@ -13,23 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.duplicates.keep_rules import Name, Suggestion, Version, preferred, spared, suggest
-from sightline.duplicates.near_pairs import Pairs, Report, find_pairs
+from sightline.duplicates.near_pairs import Pairs, Report
 from sightline.duplicates.same_files import files_by_content, identity, path_of
-from sightline.duplicates.twin_pairs import without_twins
-from sightline.ranking.calibration import Calibration
+from sightline.duplicates.steps import DISTANCE_STEPS, burst_pairs, stepped_pairs
 from store.arrays import Ids
 from store.errors import SightlineError
 from store.library import Library
 from store.paths import as_json, display, to_bytes, to_path
 from store.tables.catalog import CHUNK, PhotoRow, SpaceState
 
-Kind = Literal["exact", "near"]
+Kind = Literal["exact", "near", "burst"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-
-DISTANCE_STEPS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""How far apart near-duplicates may be, from identical-looking to similar: their cosine distance, 1 minus the cosine,
-is at most this many times the distance at which searches fold near-duplicates (`Calibration.duplicates`)."""
-DEFAULT_STEP: Final = DISTANCE_STEPS.index(1.0)
 
 COLUMNS: Final = ("group", "photo", "picture", "state", "reason", "bytes", "path", "path_b64")
 """The keys of `group_records`, in the order of the columns of `csv_lines`."""
@@ -48,8 +42,8 @@ class Groups:
         starts: where each group starts in `ids`, and the end of the last, int64 (groups + 1,).
         photos: how many files each group has, int64 (groups,); a file with several names counts once.
         freeable: bytes that each group would free if only its largest file stayed, int64 (groups,).
-        min_cosine: the least cosine between the first picture of a group and the others; 1 for exact copies.
-        is_cut: there were too many pairs, so `min_cosine` is higher than the step asks for.
+        min_cosine: the least cosine of two pictures that belong together; 1 for exact copies.
+        is_cut: there were too many pairs, so some with a low cosine are missing.
     """
 
     ids: Ids
@@ -128,23 +122,33 @@ def near(
         report: called with the share that is done, 0 to 1, and what is being done.
         among: content ids to look among; None for all.
     """
-    engine, absent = library.vectors.get(space.id), library.catalog.absent_contents()
-    usual = Calibration.of(engine, absent).duplicates
-    ids = np.setdiff1d(engine.ids, absent)
-    if among is not None:
-        ids = ids[np.isin(ids, among)]
-    thresholds = [1 - times * (1 - usual) for times in DISTANCE_STEPS]
-    found = find_pairs(engine, ids, min(thresholds), lambda done, doing: report(0.9 * done, doing))
-    found = without_twins(library.catalog, ids, found)
+    ids = _compared(library, space, among)
+    found = stepped_pairs(library, space.id, ids, lambda done, doing: report(0.9 * done, doing))
     made = []
-    for step, threshold in enumerate(thresholds):
-        report(0.9 + 0.1 * step / len(thresholds), "Putting them into groups")
-        min_cosine = max(threshold, found.min_cosine)
-        groups = [ids[rows] for rows in group_pairs(found, min_cosine)]
-        made.append(
-            replace(_sorted_groups(library, groups, _no_report), min_cosine=min_cosine, is_cut=min_cosine > threshold)
-        )
+    for step in range(len(DISTANCE_STEPS)):
+        report(0.9 + 0.1 * step / len(DISTANCE_STEPS), "Putting them into groups")
+        made.append(_groups_of(library, ids, found.until(step), is_cut=found.is_cut(step)))
     return tuple(made)
+
+
+def bursts(library: Library, space: SpaceState, report: Report = _no_report, *, among: Ids | None = None) -> Groups:
+    """Find bursts: photos of one camera, taken within seconds, that are near by their vectors; arguments as of `near`.
+
+    They are different photographs. Versions of one picture are not among them.
+    """
+    ids = _compared(library, space, among)
+    return _groups_of(library, ids, burst_pairs(library, space.id, ids, report))
+
+
+def _compared(library: Library, space: SpaceState, among: Ids | None) -> Ids:
+    """Content ids that have a vector and a photo, sorted; among those given."""
+    ids = np.setdiff1d(library.vectors.get(space.id).ids, library.catalog.absent_contents())
+    return ids if among is None else ids[np.isin(ids, among)]
+
+
+def _groups_of(library: Library, ids: Ids, found: Pairs, *, is_cut: bool = False) -> Groups:
+    groups = _sorted_groups(library, [ids[rows] for rows in group_pairs(found, -1)], _no_report)
+    return replace(groups, min_cosine=float(found.cosines.min(initial=1.0)), is_cut=is_cut)
 
 
 def group_pairs(found: Pairs, threshold: float) -> list[NDArray[np.int64]]:

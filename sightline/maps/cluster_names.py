@@ -57,7 +57,7 @@ def clusters(places: Floats) -> Bytes:
 
 def words(library: Library, space: SpaceState) -> list[str]:
     """List the words that may name a cluster: the model's own, or everyday words and the tags most used."""
-    preset = preset_of(space.model)
+    preset = preset_of(space.model) or preset_of(space.name)
     if preset is not None and preset.names:
         return list(preset.names)
     lines = _VOCABULARY.read_text(encoding="utf-8").splitlines()
@@ -122,8 +122,8 @@ def name_clusters(
         return folder_names(library, ids, groups)
     known = words(library, space)
     # The words have their articles.
-    prompts = [prompt.replace("a {}", "{}") for prompt in templates_of(space.model) or TEMPLATES]
-    preset = preset_of(space.model)
+    prompts = [prompt.replace("a {}", "{}") for prompt in templates_of(space.model, space.name) or TEMPLATES]
+    preset = preset_of(space.model) or preset_of(space.name)
     if preset is not None and preset.names:
         prompts = ["{}"]
     vectors = class_vectors(encoder, known, prompts)

@@ -74,7 +74,12 @@ def _tried(model: Model, kind: str, encode: Callable[[], Floats]) -> Floats:
 def _judge(model: Model, kind: str, vectors: Floats) -> None:
     """Refuse vectors that are not finite, of no length, or the same for everything."""
     why = ""
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+    if vectors.ndim != 2:
+        raise SpaceError(
+            f"The model in {model.folder} can't be used: its network gives a map of {kind}, not one vector. Its "
+            "configuration switches the pooling off (global_pool)."
+        )
+    if not np.isfinite(vectors).all():
         why = f"its vectors of {kind} are not finite numbers"
     elif not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
         why = f"its vectors of {kind} are all zero"

@@ -84,6 +84,8 @@ def read_open_clip(config: dict[str, Any]) -> Read:
             "'preprocess_cfg' (mean, std, interpolation, resize_mode)"
         )
     model = config["model_cfg"]
+    if not isinstance(model["text_cfg"], dict):
+        raise TypeError("its 'text_cfg' is no object")
     size = model["vision_cfg"].get("image_size") or _OPEN_CLIP_SIZE
     preprocess = Preprocess.from_open_clip(config.get("preprocess_cfg") or {}, size)
     return "open_clip", preprocess, int(model["embed_dim"]), True

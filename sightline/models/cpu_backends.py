@@ -23,6 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sightline.models.cache_folder import cache_folder
 from sightline.models.memory import give_back
 from sightline.models.onednn_linear import pack
 from store.files import replace_file
@@ -231,12 +232,8 @@ def _processor() -> str:
 
 
 def _memory() -> Path:
-    """The file of remembered choices: in the folder of `SIGHTLINE_CACHE`, else in the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    named = os.environ.get("SIGHTLINE_CACHE")
-    folder = Path(named).expanduser() if named else user_cache_path("sightline", appauthor=False)
-    return folder / "backends.json"
+    """The file of remembered choices."""
+    return cache_folder() / "backends.json"
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from store.errors import SpaceError
 from store.tables.catalog import SpaceState
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
@@ -29,7 +28,7 @@ class Encoders:
         """The encoder of a space; whoever asks while it is being loaded waits for it.
 
         Raises:
-            SpaceError: the model is not available, or is no longer the one the vectors were made with.
+            SpaceError: the model that the vectors were made with is not available.
         """
         with self._lock:
             if self._encoder is None or self._key != space.key:
@@ -41,13 +40,6 @@ class Encoders:
 
     def _load(self, space: SpaceState) -> Encoder:
         from sightline.models import load
-        from sightline.models.resolve import resolve
+        from sightline.models.space_models import model_of
 
-        model = resolve(space.model, offline=self._offline)
-        if model.identity().key != space.key:
-            raise SpaceError(
-                f"The model {space.model} is not the one this library was indexed with: its weights or its "
-                "preprocessing changed. Searching with pictures of the library still works; for words, put the old "
-                f"model back or index again: python -m indexer FOLDER --space {space.model}"
-            )
-        return load(model)
+        return load(model_of(space, offline=self._offline))

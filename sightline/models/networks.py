@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any, Final
 
-from sightline.models.configuration import OPEN_CLIP_CONFIG, load_json
 from sightline.models.resolve import Model
+from sightline.models.text_files import configuration_of
 from sightline.models.timm_networks import Weights
 
 # Older files hold them; transformers 4.31 and later compute them.
@@ -17,7 +16,7 @@ def make_joint(model: Model) -> Any:
     """open_clip's network for a model, as `open_clip.create_model` 3.3 makes it before it loads weights."""
     import open_clip
 
-    config = deepcopy(load_json(model.folder / OPEN_CLIP_CONFIG)["model_cfg"])
+    config = configuration_of(model.folder, model.text)
     vision, text = config["vision_cfg"], config["text_cfg"]
     # Each would load weights of its own, from wherever its name leads.
     if "timm_model_name" in vision:

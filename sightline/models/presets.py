@@ -37,6 +37,7 @@ class Preset:
         name: what `--space` takes.
         model: an open_clip model and its weights, `model/tag`, or a door such as `local-dir:`.
         purpose: when to choose it, in one line.
+        repository: of the hub, that holds it; none where it ships with Sightline.
         width: numbers in a vector.
         tokens: patches the vision transformer looks at, its class token included.
         parameters: millions, both towers.
@@ -55,6 +56,7 @@ class Preset:
     name: str
     model: str
     purpose: str
+    repository: str
     width: int
     tokens: int
     parameters: float
@@ -78,17 +80,23 @@ PRESETS: Final[dict[str, Preset]] = {
     preset.name: preset
     for preset in (
         Preset("balanced", "ViT-B-16-SigLIP2-256/webli", "the default on a GPU: strong and quick, many languages",
+               "timm/ViT-B-16-SigLIP2-256",
                768, 256, 375, 46.8, 1501, "Apache-2.0", 53.2, 69.7, 79.1, SIGLIP2, "many", THIS_IS),
         Preset("fast", "ViT-B-32-SigLIP2-256/webli", "the default on a CPU: a quarter of the work, many languages",
+               "timm/ViT-B-32-SigLIP2-256",
                768, 64, 377, 11.5, 1507, "Apache-2.0", 47.2, 63.7, 74.0, SIGLIP2, "many", THIS_IS),
         Preset("best", "ViT-SO400M-16-SigLIP2-384/webli", "the best multilingual one; wants a GPU",
+               "timm/ViT-SO400M-16-SigLIP2-384",
                1152, 576, 1136, 519, 4544, "Apache-2.0", 56.0, 71.2, 84.1, SIGLIP2, "many", THIS_IS),
         Preset("english", "PE-Core-L-14-336/meta", "the best for English; wants a GPU",
+               "timm/PE-Core-L-14-336",
                1024, 577, 671, 384, 2684, "Apache-2.0", 57.1, None, 83.5, PERCEPTION, "English", A_PHOTO),
         Preset("demo", "demo", "ships with Sightline, knows the demo pictures only; for trying it out and for tests",
+               "",
                128, 65, 3.3, 0.1, 0, "Apache-2.0", None, None, None, "sightline/models/demo/README.md", "plain English",
                names=DEMO_NAMES),
         Preset("light", "ViT-B-32/laion2b_s34b_b79k", "the smallest download of a general one",
+               "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
                512, 50, 151, 8.8, 605, "MIT", 39.3, 56.3, 66.6, OPEN_CLIP, "English", A_PHOTO),
     )
 }  # fmt: skip
@@ -103,7 +111,10 @@ def preset_of(model: str) -> Preset | None:
     return next((preset for preset in PRESETS.values() if model in (preset.name, preset.model)), None)
 
 
-def templates_of(model: str) -> tuple[str, ...]:
-    """The prompts for short texts in a space, by its preset's name or model; none without a preset."""
-    preset = preset_of(model)
+def templates_of(model: str, name: str = "") -> tuple[str, ...]:
+    """The prompts for short texts in a space, by its model or its name; none where neither is a preset's.
+
+    The name stays a preset's where the space is found in a folder with a copy of the preset's model.
+    """
+    preset = preset_of(model) or preset_of(name)
     return () if preset is None else preset.templates

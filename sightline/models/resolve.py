@@ -8,24 +8,26 @@ default preprocessing; it is refused.
 from __future__ import annotations
 
 import hashlib
-import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from sightline.models.configuration import OPEN_CLIP_CONFIG, read_configuration
+from sightline.models import hub
+from sightline.models.configuration import load_json, read_configuration
+from sightline.models.fingerprint import file_digest, fingerprint
+from sightline.models.hub import Repository, UnreachableError
+from sightline.models.names import LOCAL, Address, read_name
 from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
-from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
-from sightline.models.weight_files import find_weights, stored_tensors
+from sightline.models.presets import DEMO
+from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
+from sightline.models.weight_files import PICKLES, find_weights, stored_tensors
 from store.errors import SpaceError
 from store.tables.writer import SpaceIdentity
 
-log = logging.getLogger(__name__)
-
-LOCAL, HUB = "local-dir:", "hf-hub:"
 # Only what loading needs; a repository may hold the same weights in three formats, pickles among them.
-HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+HUB_FILES: Final = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,128 +36,120 @@ class Model:
 
     Attributes:
         spec: the name it was asked for by, in full; asking for it again finds it again.
+        name: a short name for people.
         folder: holds its configuration and weights.
         library: which one reads the folder.
-        weights: a hub repository's commit, or the SHA-256 of the weights file and configuration.
+        weights: a hub repository's commit, `ORG/NAME@COMMIT`, or the SHA-256 of the weights file and configuration.
         preprocess: the model's own.
         dim: numbers in a vector.
         has_text: whether words can be turned into vectors.
+        text: where the files of its text tower and tokenizer lie.
+        fingerprint: see `sightline.models.fingerprint`.
+        former_weights: what `weights` was or would have been in a library that knew no fingerprints.
     """
 
     spec: str
+    name: str
     folder: Path
     library: Literal["open_clip", "timm"]
     weights: str
     preprocess: Preprocess
     dim: int
     has_text: bool
-
-    @property
-    def name(self) -> str:
-        """A short name for people: the preset's, or the last part of the spec."""
-        return self.spec if self.spec in PRESETS else self.spec.rstrip("/").rsplit("/", 1)[-1]
+    text: TextFiles
+    fingerprint: str
+    former_weights: tuple[str, ...]
 
     def identity(self) -> SpaceIdentity:
-        """The identity of this model's space: weights and preprocessing, never the folder that they lie in."""
+        """The identity of this model's space: what it holds, never the folder that it lies in."""
         preprocess = self.preprocess.to_json()
-        digest = hashlib.sha256(f"{self.weights}\n{preprocess}".encode()).hexdigest()
+        former = [hashlib.sha256(f"{weights}\n{preprocess}".encode()).hexdigest() for weights in self.former_weights]
+        # 128 bits in each key: no two spaces of one library share one by chance.
         return SpaceIdentity(
-            digest[:32], self.name, self.spec, self.weights, preprocess, self.dim, self.has_text
-        )  # 128 bits: no two spaces of one library share a key by chance
+            self.fingerprint[:32], self.name, self.spec, self.weights, preprocess, self.dim, self.has_text,
+            self.fingerprint, tuple(key[:32] for key in former),
+        )  # fmt: skip
 
 
 def resolve(spec: str, *, offline: bool = False) -> Model:
-    """Find a model's files: a preset, `model/tag` of open_clip, `local-dir:PATH`, `hf-hub:ORG/NAME`.
+    """Find a model's files: a preset, `model/tag` of open_clip, `local-dir:PATH`, `hf-hub:ORG/NAME[@REVISION]`.
 
     Files that are not here yet are downloaded once, unless `offline` or HF_HUB_OFFLINE says not to.
 
     Raises:
         SpaceError: the name is unknown, the folder holds no model, or the files are neither here nor downloadable.
     """
-    spec = spec.strip()
-    if spec == DEMO:
-        return _from_folder(spec, DEMO_MODEL)
-    if spec.startswith(LOCAL):
-        folder = Path(spec.removeprefix(LOCAL)).expanduser().absolute()
-        return _from_folder(f"{LOCAL}{folder}", folder)
-    if spec.startswith(HUB):
-        repository = spec.removeprefix(HUB)
-        return _from_hub(spec, repository, offline=offline)
-    model = PRESETS[spec].model if spec in PRESETS else spec
-    return _from_hub(spec, _repository(model), offline=offline)
+    return resolve_address(read_name(spec), offline=offline)
 
 
-def _repository(model: str) -> str:
-    """The hub repository of an open_clip `model/tag`."""
-    looks_like_path = model.startswith((".", "/", "~")) or model.endswith((".safetensors", ".bin", ".pt", ".pth"))
-    if looks_like_path or Path(model).exists():
-        raise SpaceError(
-            f"{model!r} is a path. Weights alone do not say how pictures are prepared for them: put them in a folder "
-            f"with the model's {OPEN_CLIP_CONFIG} and say --space {LOCAL}FOLDER"
-        )
-    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
-
-    name, _, tag = model.partition("/")
-    tags = list_pretrained_tags_by_model(name)
-    if not tags:
-        raise SpaceError(
-            f"There is no model named {model!r}. Presets: {', '.join(PRESETS)}. Others are named MODEL/TAG as "
-            f"open_clip lists them, {LOCAL}FOLDER or {HUB}ORG/NAME."
-        )
-    if tag not in tags:
-        raise SpaceError(f"open_clip's model {name} has no weights {tag!r}; it has {', '.join(tags)}.")
-    hub = str(get_pretrained_cfg(name, tag).get("hf_hub", ""))
-    if not hub.endswith("/"):
-        raise SpaceError(
-            f"The weights {model} are published without the model's configuration. Choose others of "
-            f"{', '.join(tags)}, or put them in a folder with an {OPEN_CLIP_CONFIG} and say --space {LOCAL}FOLDER"
-        )
-    return hub.rstrip("/")
-
-
-def _from_hub(spec: str, repository: str, *, offline: bool) -> Model:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    from huggingface_hub.utils._validators import validate_repo_id
-
-    try:
-        validate_repo_id(repository)
-        valid = repository.count("/") == 1
-    except HFValidationError:
-        valid = False
-    if not valid:
-        raise SpaceError(f"{spec!r} does not name a hub repository; say {HUB}ORG/NAME")
+def resolve_address(address: Address, *, offline: bool = False) -> Model:
+    """Find the files of the model at an address; see `resolve`."""
     offline = offline or is_offline()
-    try:
-        # Weights that are here are used as they are: no network once they are cached, and no surprise revision.
-        folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
-        if _is_whole(folder):
-            return _from_folder(spec, folder, weights=f"{repository}@{folder.name}")
+    fetched: set[Repository] = set()
+    while True:
+        problems: list[SpaceError] = []
+        if model := next(models_here(address, problems), None):
+            return model
+        _fetch(address, problems, fetched, offline=offline)
+
+
+def models_here(address: Address, problems: list[SpaceError]) -> Iterator[Model]:
+    """Yield the models that this disk holds at an address; mostly one, the first is the one that is meant.
+
+    Of a repository the hub's cache may hold several commits; of a text tower's files, too. What is there and can't be
+    loaded is added to `problems`.
+    """
+    place = address.place
+    folders = [place] if isinstance(place, Path) else hub.snapshots(place)
+    for folder in folders:
+        try:
+            yield from _models_in(address, folder)
+        except SpaceError as error:
+            problems.append(error)
+
+
+def _fetch(address: Address, problems: list[SpaceError], fetched: set[Repository], *, offline: bool) -> None:
+    """Download what an address lacks; or raise, where that was done already or can't be."""
+    repository = address.place if isinstance(address.place, Repository) else None
+    text = next((error.repository for error in problems if isinstance(error, MissingTextFilesError)), None)
+    if text is not None and (repository is None or text != repository.name):
+        wanted, patterns = Repository(text), FILES
+    elif repository is not None:
+        wanted, patterns = repository, HUB_FILES
+    else:
+        raise problems[0]
+    if wanted in fetched:
+        raise _unusable(address, wanted, problems)
+    if hub.is_interrupted(wanted):
         reason = "its download was interrupted"
-    except LocalEntryNotFoundError:
-        reason = "its weights are not on this computer"
+    else:
+        reason = str(problems[0]).rstrip(".") if problems else "its weights are not on this computer"
     if offline:
-        raise SpaceError(_unreachable(spec, repository, f"{reason}, and offline was asked for"))
-    log.info("downloading the weights of %s from the hub, once", repository)
+        raise SpaceError(_unreachable(address.spec, wanted, f"{reason}, and offline was asked for"))
+    fetched.add(wanted)
     try:
-        folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES))
-    except HfHubHTTPError as error:
-        answer = error.response.status_code if error.response is not None else "no answer"
-        raise SpaceError(_unreachable(spec, repository, f"{reason}, and the hub refused it ({answer})")) from error
-    except (OSError, LocalEntryNotFoundError) as error:
-        raise SpaceError(_unreachable(spec, repository, f"{reason}, and the hub can't be reached")) from error
-    return _from_folder(spec, folder, weights=f"{repository}@{folder.name}")
+        hub.download(wanted, patterns)
+    except UnreachableError as error:
+        raise SpaceError(_unreachable(address.spec, wanted, f"{reason}, and {error}")) from error
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether a download left weights, all shards of them, and a configuration."""
-    try:
-        return bool(find_weights(folder) and read_configuration(folder))
-    except SpaceError:
-        return False
+def _unusable(address: Address, repository: Repository, problems: list[SpaceError]) -> SpaceError:
+    """Say why what was downloaded is no model."""
+    files = hub.files_of(repository)
+    pickles = [name for name in files if name.endswith(PICKLES)]
+    if pickles and not any(name.endswith(".safetensors") for name in files):
+        return SpaceError(
+            f"The model {address.spec!r} can't be loaded: {repository} publishes its weights as a pickle only "
+            f"({pickles[0]}), which can run programs when it is opened. Choose another model, or convert the file to "
+            f"safetensors where that can do no harm, put it in a folder with the other files of {repository}, and say "
+            f"--space {LOCAL}FOLDER"
+        )
+    if problems:
+        return problems[0]
+    return SpaceError(f"The model {address.spec!r} can't be loaded: {repository} holds no model.")
 
 
-def _unreachable(spec: str, repository: str, reason: str) -> str:
+def _unreachable(spec: str, repository: Repository, reason: str) -> str:
     return (
         f"The model {spec!r} can't be loaded: {reason}. Three ways out: connect once and run again (it downloads "
         f"{repository}); say --space {LOCAL}FOLDER with a folder that holds the model; or say --space {DEMO} to try "
@@ -163,18 +157,29 @@ def _unreachable(spec: str, repository: str, reason: str) -> str:
     )
 
 
-def _from_folder(spec: str, folder: Path, *, weights: str | None = None) -> Model:
+def _models_in(address: Address, folder: Path) -> Iterator[Model]:
+    """The model in a folder, with each of the text files that it may be meant to have."""
     if not folder.is_dir():
-        raise SpaceError(f"There is no folder {folder} (from --space {spec}).")
+        raise SpaceError(f"There is no folder {folder}.")
     files = find_weights(folder)
-    config, (library, preprocess, dim, has_text) = read_configuration(folder)
+    config_file, (library, preprocess, dim, has_text) = read_configuration(folder)
     stored_tensors(files)  # damaged files are told before anything else is done
-    return Model(spec, folder, library, weights or _fingerprint(*files, config), preprocess, dim, has_text)
+    config = load_json(config_file)
+    former = _former_weights(folder, files, config_file)
+    ways = find_text_files(folder, config["model_cfg"]) if library == "open_clip" else [TextFiles()]
+    for text in ways:
+        told = fingerprint(library, config, files, preprocess, text)
+        yield Model(
+            address.spec, address.name, folder, library, former[0], preprocess, dim, has_text, text, told, former
+        )
 
 
-def _fingerprint(*files: Path) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return f"sha256:{digest.hexdigest()}"
+def _former_weights(folder: Path, files: Sequence[Path], config: Path) -> tuple[str, ...]:
+    """What the weights of a folder were called before there were fingerprints: by its commit, by its two files.
+
+    Weights in several files were not read whole then: no space of that time is one of these.
+    """
+    digests = b"".join(file_digest(file) for file in (*files, config))
+    named = f"sha256:{hashlib.sha256(digests).hexdigest()}"
+    commit = hub.commit_of(folder)
+    return (named,) if commit is None else (commit, named)

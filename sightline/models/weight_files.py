@@ -19,7 +19,7 @@ from store.errors import SpaceError
 WEIGHTS: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 _INDEX: Final = ".safetensors.index.json"
 _SHARD: Final = re.compile(r"-\d+-of-(\d+)\.safetensors$")
-_PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer is below 1024 bytes and begins so.
 _POINTER: Final = b"version https://git-lfs"
 _POINTER_SIZE: Final = 1024
@@ -88,7 +88,7 @@ def _only(folder: Path, names: list[str], indexes: list[str]) -> Path:
             f"The folder {folder} holds {len(found)} files of weights, {listed}, and nothing says which are the "
             f"model's: leave one, or name it {WEIGHTS[-1]}; parts of one model need their index (*{_INDEX})."
         )
-    pickles = [name for name in names if name.endswith(_PICKLES)]
+    pickles = [name for name in names if name.endswith(PICKLES)]
     if pickles:
         raise SpaceError(
             f"The folder {folder} holds weights as a pickle only ({pickles[0]}), which can run code when it is read "

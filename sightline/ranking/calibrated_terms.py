@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class CalibratedTerm:
         vector: a unit vector float32 (dim,).
         content_id: of the picture of the library that the term is; None where it is none.
         calibration: turns its cosines into z-scores.
+        same: content ids of the picture that the term is, and of versions of it: they match, whatever their cosines.
     """
 
     term: Term
@@ -31,15 +32,24 @@ class CalibratedTerm:
     vector: Floats
     content_id: int | None
     calibration: TermCalibration
+    same: Ids = field(default_factory=lambda: np.empty(0, np.int64))
 
     def clamp_self_similarity(self, ids: Ids, cosines: Floats) -> None:
         """Set the cosine of a picture to itself to 1, in place: in half precision it is a little less or more."""
         if self.content_id is not None:
             cosines[ids == self.content_id] = 1.0
 
-    def part(self, cosine: np.float32) -> Part:
+    def z_scores(self, ids: Ids, cosines: Floats) -> Floats:
+        """Z-scores of pictures by their cosines, float32 (n,): what shows the same picture is at least on the line."""
+        found = self.calibration.z_score(cosines)
+        if len(self.same):
+            rows = np.isin(ids, self.same)
+            found[rows] = np.maximum(found[rows], 0)
+        return found
+
+    def part(self, content_id: int, cosine: np.float32) -> Part:
         """How a picture of this cosine suits the term."""
-        score = float(self.calibration.z_score(np.asarray([cosine], np.float32))[0])
+        score = float(self.z_scores(np.array([content_id], np.int64), np.asarray([cosine], np.float32))[0])
         return Part(self.term.printed(excluded=self.excluded), float(np.clip(cosine, -1, 1)), score, self.excluded)
 
 

@@ -70,7 +70,7 @@ def fuse(query: Query, terms: Sequence[CalibratedTerm], ids: Ids, cosines: Float
     z_scores = np.empty_like(cosines)
     for row, term in enumerate(terms):
         term.clamp_self_similarity(ids, cosines[row])
-        z_scores[row] = term.calibration.z_score(cosines[row])
+        z_scores[row] = term.z_scores(ids, cosines[row])
     scores, met = fuse_z_scores(query.groups, z_scores, [term.calibration.soft_z for term in terms])
     if len(terms) == 1:
         # One term is ordered by its cosine itself: nothing that rounds may come between.

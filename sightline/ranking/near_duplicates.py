@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.twins import NO_SHOT, Place, Shot
-from store.arrays import Floats
+from sightline.version_pairs import Nearness, PictureFacts, are_bursts, are_versions, joined, no_looks, proposed, take
+from store.arrays import Floats, Ids, Mask, Rows
+from store.tables.looks import Looks
 
 # A hit joins a place that began at most this many hits before it. Versions of a picture score alike, so they lie close
 # in the order; without an end, the thousandth page would cost a million times the first, and no place would ever be
@@ -45,37 +48,73 @@ class Fold:
         return self.folded if self.twin is None else [rank for rank in (self.rank, *self.folded) if rank != self.twin]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """Vectors (n, dim), content ids (n,) and looks of some hits."""
+
+    vectors: Floats
+    ids: Ids
+    looks: Looks
+
+    def take(self, rows: Rows) -> _Pictures:
+        """Some of them."""
+        return _Pictures(self.vectors[rows], self.ids[rows], take(self.looks, rows))
+
+    def followed_by(self, others: _Pictures) -> _Pictures:
+        """These and others."""
+        return _Pictures(
+            np.concatenate([self.vectors, others.vectors]), np.concatenate([self.ids, others.ids]),
+            joined(self.looks, others.looks),
+        )  # fmt: skip
+
+
 class Folding:
     """Folds hits, best first, a block at a time; what is folded does not depend on the blocks.
 
-    A hit joins the place of its twin within reach, else the first whose own picture is near enough, never one that
+    A hit joins the place of its twin within reach, else the first whose own picture it belongs to, never one that
     joined it: a long walk in small steps does not become one picture.
     """
 
-    def __init__(self, dim: int, threshold: float) -> None:
-        """`threshold`: the cosine from which two pictures are versions of one."""
+    def __init__(self, dim: int, near: Nearness, facts: PictureFacts | None = None) -> None:
+        """Begin with no hits.
+
+        Args:
+            dim: numbers in a vector.
+            near: from which cosines pictures are versions of one, or frames of a burst.
+            facts: what is compared besides; without, vectors decide alone.
+        """
         self.places: list[Fold] = []
         self.done = 0  # how many hits were given so far
-        self._threshold = threshold
-        self._kept = np.empty((0, dim), np.float32)  # vectors of the last places, and their numbers
+        self._near = near
+        self._facts = facts
+        # The pictures that began the last places, and the numbers of these.
+        self._kept = _Pictures(np.empty((0, dim), np.float32), np.empty(0, np.int64), no_looks(0))
         self._numbers: list[int] = []
         # The hits at a place in the file system: the numbers of their places among the hits, and their shots.
         self._shots: dict[Place, list[tuple[int, Shot]]] = {}
         self._raw: dict[int, Shot] = {}  # of places that a RAW file began, by their numbers
 
-    def extend(self, vectors: Floats, shots: Sequence[Shot] | None = None) -> None:
-        """Fold the next hits: float32 (n, dim), unit rows; `shots`: theirs, None where no hit has a twin."""
-        to_kept = vectors @ self._kept.T >= self._threshold
-        to_earlier = np.tril(vectors @ vectors.T >= self._threshold, -1)
-        may_join = set(np.flatnonzero(np.logical_or(to_kept.any(axis=1), to_earlier.any(axis=1))).tolist())
+    def extend(self, vectors: Floats, shots: Sequence[Shot] | None = None, ids: Ids | None = None) -> None:
+        """Fold the next hits.
+
+        Args:
+            vectors: theirs, float32 (n, dim), unit rows.
+            shots: theirs, None where no hit has a twin.
+            ids: their content ids int64 (n,), where there are facts to compare.
+        """
+        count = len(vectors)
+        if self._facts is None or ids is None:
+            hits = _Pictures(vectors, np.zeros(count, np.int64), no_looks(count))
+        else:
+            hits = _Pictures(vectors, ids, self._facts.looks(ids))
+        joins = self._joins_earlier(hits)  # the number of the place that each row joins, -1 for none yet
+        candidates = self._candidates(hits, hits)
         began: dict[int, int] = {}  # places by the rows of the block that they began with
-        for row in range(len(vectors)):
+        for row in range(count):
             rank, shot = self.done + row, shots[row] if shots else NO_SHOT
             place = self._place_of_twin(shot, rank)
-            if place is None and row in may_join:
-                near = [self._numbers[at] for at in np.flatnonzero(to_kept[row])]
-                near += [began[at] for at in np.flatnonzero(to_earlier[row]).tolist() if at in began]
-                place = next((number for number in near if self.places[number].rank >= rank - WINDOW), None)
+            if place is None and joins[row] >= 0:
+                place = int(joins[row])
             if place is not None:
                 self._join(place, rank, shot)
             else:
@@ -83,13 +122,45 @@ class Folding:
                 self.places.append(Fold(rank))
                 if shot.is_raw:
                     self._raw[place] = shot
+                later = row + 1 + np.flatnonzero(candidates[row, row + 1 :] & (joins[row + 1 :] < 0))
+                later = later[later <= row + WINDOW]
+                if len(later):
+                    joins[later[self._belong(hits, np.full(len(later), row), hits, later)]] = place
             for where in shot.places:
                 self._shots.setdefault(where, []).append((place, shot))
-        self.done += len(vectors)
+        self.done += count
         numbers = [*self._numbers, *began.values()]
         reach = [at for at, number in enumerate(numbers) if self.places[number].rank >= self.done - WINDOW]
-        self._kept = np.concatenate([self._kept, vectors[list(began)]])[reach]
+        self._kept = self._kept.followed_by(hits.take(np.array(list(began), np.int64))).take(np.array(reach, np.int64))
         self._numbers = [numbers[at] for at in reach]
+
+    def _joins_earlier(self, hits: _Pictures) -> NDArray[np.int64]:
+        """The first place begun before this block that each hit joins, -1 for none."""
+        joins = np.full(len(hits.ids), -1, np.int64)
+        rows, places = np.nonzero(self._candidates(hits, self._kept))
+        ranks = np.array([self.places[number].rank for number in self._numbers], np.int64)
+        within = ranks[places] >= self.done + rows - WINDOW
+        rows, places = rows[within], places[within]
+        belong = self._belong(hits, rows, self._kept, places)
+        for row, place in zip(rows[belong][::-1].tolist(), places[belong][::-1].tolist(), strict=True):
+            joins[row] = self._numbers[place]  # the first one last
+        return joins
+
+    def _candidates(self, first: _Pictures, second: _Pictures) -> Mask:
+        """Which pairs may belong together, (n, m)."""
+        cosines = first.vectors @ second.vectors.T
+        return proposed(cosines, first.looks, second.looks, self._near) | (cosines >= self._near.burst)
+
+    def _belong(self, first: _Pictures, rows: Rows, second: _Pictures, others: Rows) -> Mask:
+        """Which pairs of rows belong together."""
+        cosines = np.einsum("ij,ij->i", first.vectors[rows], second.vectors[others])
+        pairs = np.stack([first.ids[rows], second.ids[others]], axis=1)
+        looks = take(first.looks, rows), take(second.looks, others)
+        found = are_versions(cosines, pairs, *looks, self._near, self._facts)
+        if self._facts is not None and len(left := np.flatnonzero(~found & (cosines >= self._near.burst))):
+            moments = [self._facts.moments(pairs[left, side]) for side in (0, 1)]
+            found[left] = are_bursts(*moments)
+        return found
 
     def _place_of_twin(self, shot: Shot, rank: int) -> int | None:
         near = (each for where in shot.places for each in self._shots.get(where, ()))

@@ -60,7 +60,7 @@ def _hits(catalog: Catalog, query: Query, found: RankedList, places: Sequence[Fo
         photo = photos.get(int(ids[column]))
         if photo is None:  # gone since the ranking was made: an indexer is at work
             continue
-        parts = tuple(term.part(cosines[at, column]) for at, term in enumerate(found.terms))
+        parts = tuple(term.part(int(ids[column]), cosines[at, column]) for at, term in enumerate(found.terms))
         folded = tuple(ranked.ids[found.rows(place.others)].tolist()) if place.folded else ()
         yield Hit(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[first]], parts, photo, folded)
 

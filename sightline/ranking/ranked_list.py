@@ -13,6 +13,7 @@ from sightline.ranking.calibrated_terms import CalibratedTerm
 from sightline.ranking.fusion import Ranked
 from sightline.ranking.near_duplicates import Fold, Folding
 from sightline.twins import Shot
+from sightline.version_pairs import Nearness, PictureFacts
 from store.arrays import Floats, Ids
 from store.vectors.engine import VectorEngine
 
@@ -32,14 +33,15 @@ class RankedList:
 
     def __init__(
         self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, engine: VectorEngine, ranked: Ranked,
-        *, order: Ids | None = None, duplicates: float | None, shots: Callable[[Ids], Sequence[Shot] | None],
-        total: int, rest: Callable[[], Ranked] | None = None,
+        *, order: Ids | None = None, near: Nearness | None, facts: PictureFacts,
+        shots: Callable[[Ids], Sequence[Shot] | None], total: int, rest: Callable[[], Ranked] | None = None,
     ) -> None:  # fmt: skip
         """Take what a search ranked.
 
         Args:
             order: content ids above the threshold, where facts order them and not scores.
-            duplicates: the cosine from which two pictures are versions of one; None to fold nothing.
+            near: the cosines from which pictures are folded; None to fold nothing.
+            facts: what else is compared of them.
             shots: of contents, in their order, as for `Folding.extend`.
             total: how many pictures there are with the rest.
             rest: the pictures that come after all of `ranked`, whatever their scores; None for none.
@@ -55,7 +57,7 @@ class RankedList:
         self._make_rest = rest
         self._rest: Ranked | None = None
         self._rows = np.empty(0, np.int64)
-        self._folding = None if duplicates is None else Folding(engine.dim, duplicates)
+        self._folding = None if near is None else Folding(engine.dim, near, facts)
         self._shots = shots
         self._lock = threading.Lock()
 
@@ -78,7 +80,7 @@ class RankedList:
                 rows = self._first(ranks.stop)[ranks.start :]
                 total = self.total
                 ids = self.ranked.ids[rows]
-                folding.extend(self.engine.vectors_of(ids), self._shots(ids))
+                folding.extend(self.engine.vectors_of(ids), self._shots(ids), ids)
             return folding.places[first:last], len(folding.places) > last
 
     def rows(self, ranks: Sequence[int]) -> NDArray[np.int64]:

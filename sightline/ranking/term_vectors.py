@@ -19,6 +19,7 @@ from store.arrays import Floats
 from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import SpaceState
+from store.tables.looks import Look
 
 # 512 texts of 1,152 numbers are 2.4 MB.
 MAX_CACHED: Final = 512
@@ -28,10 +29,17 @@ MAX_TEMPLATE_WORDS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class TermVector:
-    """A term in a space: a unit vector float32 (dim,), and the content id of a picture of the library."""
+    """A term in a space.
+
+    Attributes:
+        vector: a unit vector float32 (dim,).
+        content_id: of the picture of the library that it is; None where it is none.
+        look: of a picture that is not in the library.
+    """
 
     vector: Floats
     content_id: int | None = None
+    look: Look | None = None
 
 
 class TermEncoder:
@@ -40,7 +48,8 @@ class TermEncoder:
     def __init__(self, library: Library, encoders: Encoders) -> None:
         self._library = library
         self._encoders = encoders
-        self._cache: Lru[tuple[str, str | bytes], Floats] = Lru(MAX_CACHED)
+        self._cache: Lru[tuple[str, str], Floats] = Lru(MAX_CACHED)
+        self._pictures: Lru[tuple[str, bytes], TermVector] = Lru(MAX_CACHED)
         self._texts = TextVectorCache(library.path / "vectors", readonly=library.readonly)
 
     def needs_model(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> bool:
@@ -115,10 +124,11 @@ class TermEncoder:
         content_id = self._content_id(digest, space)
         if content_id is not None:
             return TermVector(self._stored(content_id, space), content_id)
-        return TermVector(self._cache.get_or_make((space.key, digest), lambda: self._encoded(data, space)))
+        return self._pictures.get_or_make((space.key, digest), lambda: self._encoded(data, space))
 
-    def _encoded(self, data: bytes, space: SpaceState) -> Floats:
+    def _encoded(self, data: bytes, space: SpaceState) -> TermVector:
         from sightline.images.decode import DecodeError, decode
+        from sightline.images.look import look_of
 
         encoder = self._encoders.get(space)
         try:
@@ -129,7 +139,7 @@ class TermEncoder:
         vector: Floats = encoder.encode_images(pixels[None])[0]
         if not np.isfinite(vector).all():
             raise QueryError(f"The model {space.name!r} makes nothing of this picture.")
-        return vector
+        return TermVector(vector, look=look_of(decoded.pixels))
 
     def _content_id(self, content_hash: bytes, space: SpaceState) -> int | None:
         """The content id of a picture whose very bytes are in the library, with a vector."""
@@ -147,7 +157,7 @@ class TermEncoder:
 
 
 def _prompts(text: str, space: SpaceState, query: Query) -> tuple[str, ...]:
-    return prompts(text, query.template, templates_of(space.model))
+    return prompts(text, query.template, templates_of(space.model, space.name))
 
 
 def prompts(text: str, template: str | None, usual: Sequence[str]) -> tuple[str, ...]:

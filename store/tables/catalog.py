@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from store import walk_options
 from store.paths import paths_from_json
-from store.tables import filter_sql, listings
+from store.tables import filter_sql, listings, space_rows
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
@@ -29,6 +29,7 @@ from store.tables.records import (
     SpaceState,
 )
 from store.tables.schema import Content, LibraryRow, Photo, Root
+from store.tables.space_rows import SpaceIdentity
 
 __all__ = [
     "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
@@ -72,6 +73,12 @@ class Catalog(KnownFiles):
         if row is None:
             raise KeyError(space_id)
         return _space(row)
+
+    def find_space(self, identity: SpaceIdentity) -> int | None:
+        """The id of the space with this identity; None where the library has none."""
+        with self.engine.connect() as connection:
+            row = space_rows.find(connection, identity)
+        return None if row is None else int(row.id)
 
     def default_space(self) -> SpaceState | None:
         """The space that searches use: the one last indexed into. None in an empty library."""
@@ -286,7 +293,7 @@ _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
 
 # Vectors are counted before they are joined: that takes half as long as counting what was joined.
 _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_text, epoch,
-    coalesce(last, 0), coalesce(many, 0) FROM spaces LEFT JOIN
+    coalesce(last, 0), coalesce(many, 0), fingerprint FROM spaces LEFT JOIN
     (SELECT space_id, max(id) AS last, count(*) AS many FROM vectors {only} GROUP BY space_id) AS held
     ON held.space_id = spaces.id"""
 

@@ -39,7 +39,10 @@ class KnownFailure:
 
 @dataclass(frozen=True, slots=True)
 class SpaceState:
-    """A space and how many rows it has. `last_id` and `count` are of the table `vectors`."""
+    """A space and how many rows it has. `last_id` and `count` are of the table `vectors`.
+
+    `fingerprint` is None where its model's files were not read since there are fingerprints.
+    """
 
     id: int
     key: str
@@ -52,6 +55,7 @@ class SpaceState:
     epoch: int
     last_id: int
     count: int
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

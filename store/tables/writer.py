@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, select, text, update
@@ -12,29 +11,17 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from store.paths import display, paths_from_json, paths_to_json
-from store.tables import moves
+from store.tables import moves, space_rows
 from store.tables.batch_writer import Failed, File, Indexed, folder, place, recount, write
 from store.tables.catalog import CHUNK, raise_generation
 from store.tables.edits import Outcome
 from store.tables.losses import forget
 from store.tables.records import now
-from store.tables.schema import Failure, LibraryRow, Photo, Root, Run, Space
+from store.tables.schema import Failure, LibraryRow, Photo, Root, Run
+from store.tables.space_rows import SpaceIdentity
 from store.walk_options import WalkOptions
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceIdentity:
-    """The identity of a space. Vectors of two identities never meet."""
-
-    key: str
-    name: str
-    model: str
-    weights: str
-    preprocess: str
-    dim: int
-    has_text: bool
 
 
 class Writer:
@@ -82,17 +69,17 @@ class Writer:
         return hashes
 
     def add_space(self, identity: SpaceIdentity) -> int:
-        """The id of a space, added if it is new; the library's first one is what searches use from the start."""
+        """The id of a space, found by what its model holds, or added; see `store.tables.space_rows`.
+
+        The library's first one is what searches use from the start.
+        """
         with self._engine.begin() as connection:
-            found = connection.execute(select(Space.id).where(Space.key == identity.key)).scalar_one_or_none()
-            if found is None:
-                values = {name: getattr(identity, name) for name in SpaceIdentity.__slots__}
-                found = connection.execute(
-                    insert(Space).values(**values, created_at=now(), epoch=0).returning(Space.id)
-                ).scalar_one()
+            found, moved = space_rows.add(connection, identity)
             first = LibraryRow.default_space_id.is_(None)
             connection.execute(update(LibraryRow).where(first).values(default_space_id=found))
-            return int(found)
+            if moved:
+                raise_generation(connection)
+            return found
 
     def make_default(self, space_id: int) -> None:
         """Let searches use this space from now on: when it is complete, not while it is being filled."""

@@ -29,6 +29,7 @@ from search_ui.runtime.services import services
 from search_ui.views import duplicates as view
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates.groups import Group, Groups
+from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from store.errors import LibraryError
 from store.library import Library
 from store.lock import locked
@@ -73,7 +74,7 @@ def exact(library: Library) -> Groups:
 def near(library: Library) -> Groups:
     space = library.catalog.default_space()
     assert space is not None
-    return duplicates.near(library, space, lambda done, doing: None)[duplicates.DEFAULT_STEP]
+    return duplicates.near(library, space, lambda done, doing: None)[DEFAULT_STEP]
 
 
 def loaded(library: Library, groups: Groups) -> list[Group]:
@@ -146,7 +147,7 @@ def test_pages_follow_each_other_without_a_gap(app: AppTest, library: Library) -
 
 def test_the_slider_makes_groups_stricter_and_looser(app: AppTest) -> None:
     totals = []
-    for alike in range(1, len(duplicates.DISTANCE_STEPS) + 1):
+    for alike in range(1, len(DISTANCE_STEPS) + 1):
         at(app, kind="near", alike=str(alike))
         assert app.select_slider[0].value == view._ALIKE[alike - 1]
         totals.append(int(app.markdown[0].value.split("·")[1].split()[0]) if app.markdown else 0)

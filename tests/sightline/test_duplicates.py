@@ -25,9 +25,10 @@ from indexer.commands import run as run_indexer
 from indexer.demo.pictures import write_pictures
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates import near_pairs
-from sightline.duplicates.groups import DEFAULT_STEP, DISTANCE_STEPS, Groups, group_pairs
+from sightline.duplicates.groups import Groups, group_pairs
 from sightline.duplicates.keep_rules import Version, differences, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, find_pairs
+from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.rank_overlap import changes, formatted_change, jaccard, rank_biased_overlap, shared
 from store.arrays import Floats
 from store.errors import SightlineError

@@ -54,7 +54,7 @@ def test_a_clip_model_gives_the_softmax_of_its_own_logits(tmp_path: Path) -> Non
     assert encoder.head.bias is None
 
     cosines = class_vectors(encoder, texts, ["{}"]) @ encoder.encode_images(images).T
-    found = probabilities(cosines, encoder.head, none=True)
+    found = probabilities(cosines, encoder.head)
     np.testing.assert_allclose(found, logits(encoder, images, texts).softmax(dim=1).T, atol=1e-5)
     np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-6)
 
@@ -67,18 +67,19 @@ def test_a_siglip_model_gives_the_sigmoid_of_its_own_logits(tmp_path: Path) -> N
     assert encoder.head.scale == pytest.approx(1 / 0.07, rel=1e-5)
     cosines = class_vectors(encoder, texts, ["{}"]) @ encoder.encode_images(images).T
     wanted = logits(encoder, images, texts).sigmoid().T
-    np.testing.assert_allclose(probabilities(cosines, encoder.head, none=False), wanted, rtol=1e-4)
-    found = probabilities(cosines, encoder.head, none=True)
-    np.testing.assert_allclose(found[:3], wanted, rtol=1e-4)
-    np.testing.assert_allclose(found[3], 1 - wanted.amax(dim=0), rtol=1e-4)
+    np.testing.assert_allclose(probabilities(cosines, encoder.head), wanted, rtol=1e-4)
+    assert (probabilities(cosines, Head(1e5, -20)) <= 1).all()
 
 
-def test_none_of_these_wins_where_no_sigmoid_reaches_one_half() -> None:
+@pytest.mark.parametrize("bias", [None, -20.0])
+def test_none_of_these_wins_where_the_best_label_lies_below_its_own_threshold(bias: float | None) -> None:
     cosines = np.asarray([[0.3, 0.1, 0.19], [0.25, -1.0, 0.1], [0.1, 0.1, 0.21]], np.float32)
-    found = probabilities(cosines, Head(100, -20), none=True)
+    thresholds = np.asarray([0.15, 0.1, 0.2], np.float32)
+    found = probabilities(cosines, Head(100, bias), thresholds)
     assert found.argmax(axis=0).tolist() == [0, 3, 2]
     assert np.isfinite(found).all()
-    assert (probabilities(cosines, Head(1e5, -20), none=True) <= 1).all()
+    low = probabilities(cosines, Head(100, bias), np.asarray([0.31, 0.1, 0.22], np.float32))
+    assert low.argmax(axis=0).tolist() == [3, 3, 3]
 
 
 def test_the_scale_is_the_models_own_whatever_the_precision_of_its_weights(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_a_closed_library_opens_again(library: sightline.Library) -> None:
         (lambda library: library.photos("boat"), "only filters"),
         (lambda library: library.label([], "date:2023"), "no labels"),
         (lambda library: library.label(["cat"], "boat"), "only filters"),
-        (lambda library: library.duplicates("all"), "exact or near"),
+        (lambda library: library.duplicates("all"), "exact, near or burst"),
         (lambda library: library.duplicates(tolerance=6), "1 to 5"),
         (lambda library: library.vectors([1, 999]), "Picture 999 has no vector"),
         (lambda library: library.encode_images([b"no picture"]), "Picture number 1 can't be read"),

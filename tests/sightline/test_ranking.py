@@ -12,6 +12,7 @@ from sightline.query.types import Group, Like, Term
 from sightline.ranking.calibration import FEW, Calibration, NullStats, calibrate, duplicate_threshold, null_stats
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, band, fuse_z_scores
 from sightline.ranking.near_duplicates import WINDOW, Fold, Folding
+from sightline.version_pairs import Nearness
 from store.vectors.top_k import top_k
 
 FLOATS = st.floats(-30, 30, width=32)
@@ -174,7 +175,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def fold(vectors: np.ndarray, threshold: float, block: int = 256) -> list[Fold]:
-    folding = Folding(vectors.shape[1], threshold)
+    folding = Folding(vectors.shape[1], Nearness(threshold))
     for start in range(0, len(vectors), block):
         folding.extend(vectors[start : start + block])
     return folding.places
@@ -209,7 +210,7 @@ def test_what_is_folded_does_not_depend_on_how_much_is_asked_for_at_once(seed: i
 
 def test_a_place_is_complete_when_nothing_within_reach_is_left_to_come() -> None:
     same = np.repeat(np.eye(4, dtype=np.float32)[:1], WINDOW + 40, axis=0)
-    folding = Folding(4, 0.9)
+    folding = Folding(4, Nearness(0.9))
     folding.extend(same[:WINDOW])
     assert not folding.is_complete(0)
     folding.extend(same[WINDOW:])

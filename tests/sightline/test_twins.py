@@ -21,6 +21,7 @@ from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
 from sightline.twins import NO_SHOT, Shot, shot
+from sightline.version_pairs import Nearness
 from store.library import Library
 
 STAMP = Image.new("RGB", (64, 48))
@@ -133,7 +134,7 @@ def test_twins_are_a_raw_file_and_what_lies_beside_it_under_its_name(one: Shot, 
 def folds(shots: list[Shot], block: int) -> list[Fold]:
     """Folded by nothing but their shots."""
     vectors = np.eye(len(shots), dtype=np.float32)
-    folding = Folding(len(shots), 0.9)
+    folding = Folding(len(shots), Nearness(0.9))
     for start in range(0, len(shots), block):
         folding.extend(vectors[start : start + block], shots[start : start + block])
     return folding.places

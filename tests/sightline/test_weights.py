@@ -347,6 +347,11 @@ def test_weights_that_give_no_use_of_vectors_are_told(copy: Callable[[str], Path
     assert "not finite" in _not_checked(folder)
 
 
+def test_a_network_that_gives_no_vector_is_told(tmp_path: Path) -> None:
+    timm_folder(tmp_path, "test_resnet", global_pool="")
+    assert "global_pool" in _not_checked(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_text_weights_of_no_use_are_told(copy: Callable[[str], Path], kind: str) -> None:
     folder = copy(kind)

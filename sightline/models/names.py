@@ -1,0 +1,141 @@
+"""What `--space` may say: a preset, a folder, a repository of the hub, a model of open_clip or timm. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from sightline.models import hub
+from sightline.models.configuration import OPEN_CLIP_CONFIG
+from sightline.models.hub import Repository
+from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
+from sightline.models.weight_files import PICKLES
+from store.errors import SpaceError
+
+LOCAL: Final = "local-dir:"
+HUB: Final = hub.PREFIX
+# Whose repositories of timm's models are known by their names alone.
+_TIMM: Final = "timm/"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a model is to be found.
+
+    Attributes:
+        spec: the name in full, the same for each way to write it; reading it again gives the same address.
+        place: a folder of this disk, or a repository of the hub.
+    """
+
+    spec: str
+    place: Path | Repository
+
+    @property
+    def name(self) -> str:
+        """A short name for people: the preset's, or the last part of the spec; never a preset's for another model."""
+        if self.spec in PRESETS:
+            return self.spec
+        parts = [part for part in self.spec.removeprefix(LOCAL).removeprefix(HUB).split("/") if part]
+        if parts and parts[-1] in (".", ".."):
+            parts = list(Path(self.place).resolve().parts[1:]) if isinstance(self.place, Path) else parts
+        last = parts[-1] if parts else "model"
+        return "/".join(parts[-2:]) if last in PRESETS else last
+
+
+def read_name(spec: str) -> Address:
+    """Read what `--space` says.
+
+    Raises:
+        SpaceError: it names nothing that there is.
+    """
+    spec = spec.strip()
+    if spec.startswith(LOCAL):
+        written = spec.removeprefix(LOCAL).strip()
+        if not written:
+            raise SpaceError(f"{LOCAL} names no folder; say {LOCAL}FOLDER with the folder that holds the model.")
+        try:
+            folder = Path(written).expanduser().absolute()
+        except RuntimeError as error:  # "~nobody"
+            raise SpaceError(f"{written} is no folder: {error}") from error
+        return Address(f"{LOCAL}{folder}", folder)
+    if spec.startswith((HUB, _TIMM)):
+        repository = hub.parse(spec.removeprefix(HUB))
+        return Address(f"{HUB}{repository}", repository)
+    if spec == DEMO:
+        return Address(spec, DEMO_MODEL)
+    if spec in PRESETS:
+        return Address(spec, Repository(PRESETS[spec].repository))
+    return Address(spec, _of_open_clip(spec))
+
+
+def _of_open_clip(model: str) -> Repository:
+    """The hub repository of an open_clip `model/tag`."""
+    if not model:
+        raise SpaceError(f"No model was named. Presets: {', '.join(PRESETS)}.")
+    if model.startswith((".", "/", "~")) or model.endswith((".safetensors", *PICKLES)) or Path(model).exists():
+        raise SpaceError(
+            f"{model!r} is a path. Weights alone do not say how pictures are prepared for them: put them in a folder "
+            f"with the model's {OPEN_CLIP_CONFIG} and say --space {LOCAL}FOLDER"
+        )
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    name, _, tag = model.partition("/")
+    tags = list_pretrained_tags_by_model(name)
+    if not tags:
+        raise SpaceError(_unknown(model))
+    hubs = {each: str(get_pretrained_cfg(name, each).get("hf_hub", "")) for each in tags}
+    usable = [each for each in tags if hubs[each].endswith("/")]
+    if tag and tag not in tags:
+        raise SpaceError(f"open_clip's model {name} has no weights {tag!r}; it has {', '.join(tags)}.")
+    if not usable or (tag and tag not in usable):
+        raise SpaceError(_unusable(model, hubs[tag or tags[0]].rpartition("/")[2], usable))
+    if not tag:
+        raise SpaceError(f"{name} is published with several weights; say which, as {name}/TAG: {', '.join(usable)}.")
+    return Repository(hubs[tag].rstrip("/"))
+
+
+def _unusable(model: str, file: str, others: list[str]) -> str:
+    """Why weights of open_clip that are published as one `file`, or none that it names, can't be used."""
+    how = "by themselves"
+    if file.endswith(PICKLES):
+        how = f"as {file} only: a pickle, which can run programs when it is opened, and is not opened here, and"
+    return (
+        f"The weights {model} are published {how} without the model's configuration. Choose "
+        f"{'others: ' + ', '.join(others) if others else 'another model'}; or convert them to safetensors where that "
+        f"can do no harm, put them in a folder with an {OPEN_CLIP_CONFIG}, and say --space {LOCAL}FOLDER"
+    )
+
+
+def _unknown(model: str) -> str:
+    from open_clip import list_models
+
+    name, slash, _ = model.partition("/")
+    ways = (
+        f"Presets: {', '.join(PRESETS)}. Others are named MODEL/TAG as open_clip lists them, {LOCAL}FOLDER or "
+        f"{HUB}ORG/NAME."
+    )
+    known = {each.casefold(): each for each in (*PRESETS, *list_models())}
+    similar = [known[each] for each in get_close_matches(name.casefold(), known, 3, 0.75)]
+    if similar:
+        return f"There is no model named {model!r}; the nearest names are {', '.join(similar)}. {ways}"
+    if slash and hub.repository_named(model):
+        return f"There is no model named {model!r}. If it is a repository of the hub, say {HUB}{model}. {ways}"
+    if (timm := _of_timm(model)) is not None:
+        return f"{model!r} is a model of timm: say {timm}. {ways}"
+    return f"There is no model named {model!r}. {ways}"
+
+
+def _of_timm(model: str) -> str | None:
+    """How the weights of a timm model are named here; None where timm does not know it."""
+    from timm.models import get_pretrained_cfg
+
+    try:
+        known = get_pretrained_cfg(model, allow_unregistered=False)
+    except RuntimeError:
+        return None
+    if known is None or not known.hf_hub_id:
+        return None
+    name = known.hf_hub_id if not known.hf_hub_id.endswith("/") else f"{known.hf_hub_id}{known.architecture}"
+    return name if "." in name or not known.tag else f"{name}.{known.tag}"

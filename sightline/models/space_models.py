@@ -1,0 +1,107 @@
+"""The model of a library's space: found by its content, wherever it lies now. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sightline.models.hub import Repository
+from sightline.models.names import HUB, LOCAL, Address, read_name
+from sightline.models.offline import is_offline
+from sightline.models.presets import PRESETS
+from sightline.models.resolve import Model, models_here, resolve_address
+from store.errors import SpaceError
+from store.tables.catalog import SpaceState
+
+
+def model_of(space: SpaceState, *, offline: bool = False) -> Model:
+    """Find the model that a space's vectors were made with, by its content.
+
+    Looked for at the commit that it had, then at the space's address, then in the repository of its preset. The
+    hub's main branch may have moved, by a download of another program: that changes nothing.
+
+    Raises:
+        SpaceError: it is not here, nor where it can be downloaded from.
+    """
+    problems: list[SpaceError] = []
+    others: list[Model] = []
+    for address in _addresses(space, problems):
+        for model in models_here(address, problems):
+            if is_of(model, space):
+                return model
+            others.append(model)
+    commit = _commit(space)
+    if commit is not None and not (offline or is_offline()):
+        try:
+            model = resolve_address(commit)
+        except SpaceError as error:
+            problems.insert(0, error)
+        else:
+            if is_of(model, space):
+                return model
+            others.append(model)
+    raise SpaceError(_not_found(space, commit, problems, others))
+
+
+def model_for(spec: str, spaces: Sequence[SpaceState], *, offline: bool = False) -> Model:
+    """Find the model that `--space` names, for a library with these spaces, oldest first.
+
+    A repository that the library has a space of means the commit of that space, unless a revision is named.
+
+    Raises:
+        SpaceError: see `sightline.models.resolve.resolve`.
+    """
+    spec = spec.strip()
+    for space in reversed(spaces):
+        if space.model == spec and _commit(space) is not None:
+            return model_of(space, offline=offline)
+    address = read_name(spec)
+    if isinstance(address.place, Repository) and address.place.revision is None:
+        for space in reversed(spaces):
+            if space.weights.startswith(f"{address.place.name}@"):
+                return model_of(space, offline=offline)
+    return resolve_address(address, offline=offline)
+
+
+def is_of(model: Model, space: SpaceState) -> bool:
+    """Whether a space's vectors were made with this model."""
+    return model.identity().is_of(space.key, space.fingerprint)
+
+
+def _commit(space: SpaceState) -> Address | None:
+    """The commit that a space's weights came from."""
+    name, at, commit = space.weights.partition("@")
+    if not at or name.count("/") != 1:
+        return None
+    return Address(space.model, Repository(name, commit))
+
+
+def _addresses(space: SpaceState, problems: list[SpaceError]) -> Iterator[Address]:
+    if commit := _commit(space):
+        yield commit
+    for spec in dict.fromkeys((space.model, *([space.name] if space.name in PRESETS else []))):
+        try:
+            yield read_name(spec)
+        except SpaceError as error:
+            problems.append(error)
+
+
+def _not_found(
+    space: SpaceState, commit: Address | None, problems: Sequence[SpaceError], others: Sequence[Model]
+) -> str:
+    if others:
+        text = (
+            f"The model {space.model} is not the one this library was indexed with: what is in {others[-1].folder} has "
+            "other weights, another preprocessing or another tokenizer"
+        )
+    else:
+        where = space.model if commit is None else f"{space.model} ({commit.place})"
+        reason = str(problems[0]).rstrip(".") if problems else "it is not on this computer"
+        text = f"The model of the space {space.name!r} is not to be found at {where}: {reason}"
+    text += (
+        ". Searching with pictures of the library still works. Wherever the same model lies now, python -m indexer "
+        f"FOLDER --space {LOCAL}ITS_FOLDER finds the space again by its content, and encodes nothing anew"
+    )
+    if others:
+        spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"
+        text += f"; --space {spec} makes a new space with the other one"
+    return f"{text}."

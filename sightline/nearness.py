@@ -1,0 +1,57 @@
+"""From which cosines pictures of a library are compared with each other: see `sightline.version_pairs.Nearness`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from sightline.ranking.calibration import FEW, SAMPLE, duplicate_threshold
+from sightline.version_pairs import Nearness, PictureFacts
+from store.arrays import Floats
+from store.library import Library
+from store.tables.version_cosines import read_version_cosine
+
+# Of pairs of different pictures so many are farther apart than the frames of a burst.
+BURST_QUANTILE: Final = 0.99
+_PAIRED: Final = 512  # pictures whose pairs are looked at
+
+
+def nearness(library: Library, space_id: int) -> Nearness:
+    """The cosines of a space as it is: of the pictures in it, and what was measured when they were indexed."""
+    engine = library.vectors.get(space_id)
+    sample = engine.sample(SAMPLE, without=library.catalog.absent_contents())[1]
+    alone = duplicate_threshold(sample)
+    measured = read_version_cosine(library.catalog.engine, space_id)
+    pixels = alone if measured is None else min(alone, measured)
+    return Nearness(alone, pixels, min(alone, _burst(sample)) if len(sample) >= FEW else alone)
+
+
+def _burst(sample: Floats) -> float:
+    some = sample[:_PAIRED]
+    return float(np.quantile((some @ some.T)[np.triu_indices(len(some), 1)], BURST_QUANTILE))
+
+
+class Comparisons:
+    """What the pictures of a library are compared by, made anew when it has changed. Safe for several threads."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._nearness: dict[int, tuple[int, Nearness]] = {}
+        self._facts: tuple[int, PictureFacts] = (-1, PictureFacts(library.catalog))
+
+    def nearness(self, space_id: int, generation: int) -> Nearness:
+        """The cosines of a space in this generation of the library."""
+        known, found = self._nearness.get(space_id, (-1, None))
+        if found is None or known != generation:
+            found = nearness(self._library, space_id)
+            self._nearness[space_id] = (generation, found)
+        return found
+
+    def facts(self, generation: int) -> PictureFacts:
+        """What is compared besides, in this generation."""
+        known, found = self._facts
+        if known != generation:
+            found = PictureFacts(self._library.catalog)
+            self._facts = (generation, found)
+        return found

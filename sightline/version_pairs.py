@@ -1,0 +1,123 @@
+"""Which pairs of pictures of a library belong together: versions of one picture, and frames of a burst.
+
+Versions are proposed by vectors or hashes and confirmed by pixels, see `sightline.versions`. Where a picture has no
+look, its vector decides alone, and has to be nearer. Frames of a burst were taken with the same camera within a few
+seconds, and are nearer than nearly all pairs of pictures; their pixels may differ, as what they show moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, Greys, agreement, hash_distance
+from store.arrays import Floats, Ids, Mask, Rows
+from store.tables.catalog import Catalog
+from store.tables.looks import SIDE, Looks, read_looks
+from store.tables.moments import Moments, read_moments
+
+# Pairs; they take some 20 MB.
+MAX_REMEMBERED: Final = 100_000
+BURST_SECONDS: Final = 5.0
+"""Two frames of a burst are at most this far apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """Cosines of a space from which pairs of pictures are looked at.
+
+    Attributes:
+        alone: from here pictures of which one has no look, or shows nearly nothing, are versions.
+        pixels: from here the pixels of two pictures are compared.
+        burst: from here pictures that were taken together are frames of one burst.
+    """
+
+    alone: float
+    pixels: float = 2.0
+    burst: float = 2.0
+
+
+class PictureFacts:
+    """What is compared of the pictures of a library in one generation, read as it is asked for.
+
+    It remembers which pairs were compared: the next search meets many of them again. Safe for several threads.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._engine = catalog.engine
+        self._agreed: dict[tuple[int, int], float] = {}
+
+    def looks(self, ids: Ids) -> Looks:
+        """The looks of contents."""
+        return read_looks(self._engine, ids)
+
+    def agreement(self, pairs: Ids, first: Greys, second: Greys) -> Floats:
+        """How well pairs of contents agree, float32 (n,): ids int64 (n, 2), and their grey pictures."""
+        keys = [(one, other) if one < other else (other, one) for one, other in pairs.tolist()]
+        found = np.array([self._agreed.get(key, np.inf) for key in keys], np.float32)
+        new = np.flatnonzero(np.isposinf(found))
+        found[new] = agreement(first[new], second[new])
+        if len(self._agreed) > MAX_REMEMBERED:
+            self._agreed = {}
+        self._agreed.update(zip((keys[at] for at in new.tolist()), found[new].tolist(), strict=True))
+        return found
+
+    def moments(self, ids: Ids) -> Moments:
+        """When contents were taken, and with which camera."""
+        return read_moments(self._engine, ids)
+
+
+def no_looks(count: int) -> Looks:
+    """Of pictures that have none."""
+    return Looks(np.zeros(count, np.bool_), np.zeros(count, np.uint64), np.zeros((count, SIDE, SIDE), np.uint8))
+
+
+def take(looks: Looks, rows: Rows) -> Looks:
+    """The looks of some rows."""
+    return Looks(looks.held[rows], looks.hashes[rows], looks.grey[rows])
+
+
+def joined(first: Looks, second: Looks) -> Looks:
+    """The looks of both, one after the other."""
+    return Looks(
+        np.concatenate([first.held, second.held]), np.concatenate([first.hashes, second.hashes]),
+        np.concatenate([first.grey, second.grey]),
+    )  # fmt: skip
+
+
+def proposed(cosines: Floats, first: Looks, second: Looks, near: Nearness) -> Mask:
+    """Which pairs are worth a closer look: cosines (n, m), looks of n and of m pictures."""
+    distances = hash_distance(first.hashes[:, None], second.hashes)
+    both = first.held[:, None] & second.held
+    by_look = (distances <= NEAR_HASH) | ((cosines >= near.pixels) & (distances <= FAR_HASH))
+    found: Mask = np.where(both, by_look, cosines >= near.alone)
+    return found
+
+
+def are_versions(
+    cosines: Floats, pairs: Ids, first: Looks, second: Looks, near: Nearness, facts: PictureFacts | None
+) -> Mask:
+    """Which of the proposed pairs are versions of one picture.
+
+    Args:
+        cosines: theirs (n,).
+        pairs: content ids int64 (n, 2).
+        first, second: their looks.
+        near: from where vectors decide alone.
+        facts: compares pixels; None where no picture has a look.
+    """
+    found: Mask = cosines >= near.alone
+    both = np.flatnonzero(first.held & second.held)
+    if facts is None or not len(both):
+        return found
+    agreed = facts.agreement(pairs[both], first.grey[both], second.grey[both])
+    found[both] = np.where(np.isnan(agreed), found[both], agreed >= VERSION)
+    return found
+
+
+def are_bursts(first: Moments, second: Moments) -> Mask:
+    """Which pairs were taken together, (n,)."""
+    same = (first.cameras == second.cameras) & (first.cameras != "")
+    return np.asarray(same & (np.abs(first.seconds - second.seconds) <= BURST_SECONDS), np.bool_)
