@@ -94,7 +94,9 @@ OPEN_CLIP = (
         "convnext_tiny", "ResNet tower with rotary attention pooling",
         {"timm_model_name": "resnet18", "timm_pool": "rot_attn", "timm_proj": "linear"},
     ),
-    _clip("xlm-roberta-base-ViT-B-32", "XLM-RoBERTa", CUT, words="xlm-roberta", text_model="xlm-roberta"),
+    _clip(
+        "xlm-roberta-base-ViT-B-32", "XLM-RoBERTa", CUT, words="xlm-roberta", text_model="xlm-roberta", everyday=True,
+    ),
     _clip("roberta-ViT-B-32", "RoBERTa, QuickGELU", CUT, words="roberta", text_model="roberta"),
     _clip("mt5-base-ViT-B-32", "the encoder of mT5", CUT, words="t5", text_model="mt5"),
     _clip("nllb-clip-base", "the encoder of NLLB, first token", CUT, words="nllb", text_model="m2m_100"),
