@@ -94,9 +94,7 @@ class Library:
         exclude: Iterable[str] | None = None, hidden: bool | None = None, follow_symlinks: bool | None = None,
         caches: bool | None = None, prune: bool = False, yes: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
-        """Index folders of pictures: run the indexer as a process of its own and wait for it.
-
-        An interrupt stops it after its batch.
+        """Index folders of pictures by a process of its own. An interrupt stops it after its batch.
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
