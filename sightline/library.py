@@ -99,7 +99,8 @@ class Library:
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
-            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's, else by the machine.
+            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: all spaces of the library, in a new
+                one what suits the machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
             hidden: take names that start with a dot.
             follow_symlinks: follow links to files and folders.
@@ -108,8 +109,8 @@ class Library:
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
         Returns:
-            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `doubted` has the folders that are
-                gone or empty as a whole, below which `prune` forgot nothing.
+            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `behind` has spaces that lack
+                pictures; `doubted` folders that are gone or empty as a whole, below which `prune` forgot nothing.
 
         Raises:
             LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.
@@ -196,7 +197,7 @@ class Library:
         Example: `library.label(["cat", "dog"], "date:2023").to_pandas()["label"].value_counts()`
         """
         searcher, wanted = self._open(), parse_filters(query)
-        space = searcher.space(wanted.space)
+        space = searcher.space(wanted.space, words=True)
         found = label(
             searcher.library, searcher.encoders, space, labels,
             templates=templates, filters=wanted.filters, none=none, top=top,
@@ -303,7 +304,7 @@ class Library:
 
         Example: `library.vectors(ids) @ library.encode_texts(["a boat"])[0]`
         """
-        return encode_texts(self._encoder(space), [texts] if isinstance(texts, str) else texts)
+        return encode_texts(self._encoder(space, words=True), [texts] if isinstance(texts, str) else texts)
 
     def encode_images(self, images: Iterable[ImageSource], *, space: str | None = None) -> Floats:
         """Encode pictures with the library's model: float32 (n, dim), unit length. The library stays as it is.
@@ -318,9 +319,9 @@ class Library:
         """
         return encode_images(self._encoder(space), images)
 
-    def _encoder(self, space: str | None) -> Encoder:
+    def _encoder(self, space: str | None, *, words: bool = False) -> Encoder:
         searcher = self._open()
-        return searcher.encoders.get(searcher.space(space))
+        return searcher.encoders.get(searcher.space(space, words=words))
 
     # -- tags and favourites ------------------------------------------------------------------------------------
 

@@ -8,28 +8,28 @@ import numpy as np
 
 from sightline.ranking.calibration import FEW, SAMPLE, duplicate_threshold
 from sightline.version_pairs import Nearness, PictureFacts
-from store.arrays import Floats
 from store.library import Library
-from store.tables.version_cosines import read_version_cosine
 
-# Of pairs of different pictures so many are farther apart than the frames of a burst.
+# Of pairs of pictures so many are farther apart than two whose pixels are compared. How near versions are differs from
+# space to space, and so does how near different pictures are; versions lie above this in each.
+PIXELS_QUANTILE: Final = 0.999
+# And so many than the frames of a burst.
 BURST_QUANTILE: Final = 0.99
-_PAIRED: Final = 512  # pictures whose pairs are looked at
+_PAIRED: Final = 1_024  # pictures whose pairs are looked at
 
 
 def nearness(library: Library, space_id: int) -> Nearness:
-    """The cosines of a space as it is: of the pictures in it, and what was measured when they were indexed."""
+    """The cosines of a space, by the pictures that are in it now."""
     engine = library.vectors.get(space_id)
     sample = engine.sample(SAMPLE, without=library.catalog.absent_contents())[1]
     alone = duplicate_threshold(sample)
-    measured = read_version_cosine(library.catalog.engine, space_id)
-    pixels = alone if measured is None else min(alone, measured)
-    return Nearness(alone, pixels, min(alone, _burst(sample)) if len(sample) >= FEW else alone)
-
-
-def _burst(sample: Floats) -> float:
     some = sample[:_PAIRED]
-    return float(np.quantile((some @ some.T)[np.triu_indices(len(some), 1)], BURST_QUANTILE))
+    pairs = (some @ some.T)[np.triu_indices(len(some), 1)]
+    different = pairs[pairs < alone]
+    if len(sample) < FEW or not len(different):
+        return Nearness(alone, alone, alone)
+    pixels, burst = np.quantile(different, (PIXELS_QUANTILE, BURST_QUANTILE))
+    return Nearness(alone, float(pixels), float(burst))
 
 
 class Comparisons:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, Greys, agreement, hash_distance
-from store.arrays import Floats, Ids, Mask, Rows
+from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, Greys, agreement, hash_distance, inner_hashes
+from store.arrays import CodeWords, Floats, Ids, Mask, Rows
 from store.tables.catalog import Catalog
 from store.tables.looks import SIDE, Looks, read_looks
 from store.tables.moments import Moments, read_moments
@@ -39,6 +40,30 @@ class Nearness:
     burst: float = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is compared of the looks of some pictures, as of `store.tables.looks.Looks`.
+
+    `inner`: their hashes without plain edges, uint64 (n,), see `sightline.versions.inner_hashes`.
+    """
+
+    held: Mask
+    hashes: CodeWords
+    inner: CodeWords
+    grey: Greys
+
+    def take(self, rows: Rows) -> Seen:
+        """Those of some of the pictures."""
+        return Seen(self.held[rows], self.hashes[rows], self.inner[rows], self.grey[rows])
+
+    def followed_by(self, others: Seen) -> Seen:
+        """These and others."""
+        return Seen(
+            np.concatenate([self.held, others.held]), np.concatenate([self.hashes, others.hashes]),
+            np.concatenate([self.inner, others.inner]), np.concatenate([self.grey, others.grey]),
+        )  # fmt: skip
+
+
 class PictureFacts:
     """What is compared of the pictures of a library in one generation, read as it is asked for.
 
@@ -49,9 +74,9 @@ class PictureFacts:
         self._engine = catalog.engine
         self._agreed: dict[tuple[int, int], float] = {}
 
-    def looks(self, ids: Ids) -> Looks:
+    def looks(self, ids: Ids) -> Seen:
         """The looks of contents."""
-        return read_looks(self._engine, ids)
+        return seen(read_looks(self._engine, ids))
 
     def agreement(self, pairs: Ids, first: Greys, second: Greys) -> Floats:
         """How well pairs of contents agree, float32 (n,): ids int64 (n, 2), and their grey pictures."""
@@ -69,35 +94,41 @@ class PictureFacts:
         return read_moments(self._engine, ids)
 
 
-def no_looks(count: int) -> Looks:
+def no_looks(count: int) -> Seen:
     """Of pictures that have none."""
-    return Looks(np.zeros(count, np.bool_), np.zeros(count, np.uint64), np.zeros((count, SIDE, SIDE), np.uint8))
+    hashes = np.zeros(count, np.uint64)
+    return Seen(np.zeros(count, np.bool_), hashes, hashes, np.zeros((count, SIDE, SIDE), np.uint8))
 
 
-def take(looks: Looks, rows: Rows) -> Looks:
-    """The looks of some rows."""
-    return Looks(looks.held[rows], looks.hashes[rows], looks.grey[rows])
+def seen(looks: Looks) -> Seen:
+    """What is compared of looks."""
+    return Seen(looks.held, looks.hashes, inner_hashes(looks.grey), looks.grey)
 
 
-def joined(first: Looks, second: Looks) -> Looks:
-    """The looks of both, one after the other."""
-    return Looks(
-        np.concatenate([first.held, second.held]), np.concatenate([first.hashes, second.hashes]),
-        np.concatenate([first.grey, second.grey]),
-    )  # fmt: skip
+def distances(first: Seen, second: Seen) -> NDArray[np.uint8]:
+    """How many bits of the hashes of pictures differ at least, uint8 (n, m): with their plain edges or without.
+
+    A frame moves what is inside; without it, the hashes are near again.
+    """
+    found = hash_distance(first.hashes[:, None], second.hashes)
+    rows, columns = (np.flatnonzero(each.inner != each.hashes) for each in (first, second))
+    found[rows] = np.minimum(found[rows], hash_distance(first.inner[rows, None], second.hashes))
+    for hashes in (first.hashes, first.inner):
+        found[:, columns] = np.minimum(found[:, columns], hash_distance(hashes[:, None], second.inner[columns]))
+    return found
 
 
-def proposed(cosines: Floats, first: Looks, second: Looks, near: Nearness) -> Mask:
+def proposed(cosines: Floats, first: Seen, second: Seen, near: Nearness) -> Mask:
     """Which pairs are worth a closer look: cosines (n, m), looks of n and of m pictures."""
-    distances = hash_distance(first.hashes[:, None], second.hashes)
+    apart = distances(first, second)
     both = first.held[:, None] & second.held
-    by_look = (distances <= NEAR_HASH) | ((cosines >= near.pixels) & (distances <= FAR_HASH))
+    by_look = (apart <= NEAR_HASH) | ((cosines >= near.pixels) & (apart <= FAR_HASH))
     found: Mask = np.where(both, by_look, cosines >= near.alone)
     return found
 
 
 def are_versions(
-    cosines: Floats, pairs: Ids, first: Looks, second: Looks, near: Nearness, facts: PictureFacts | None
+    cosines: Floats, pairs: Ids, first: Seen, second: Seen, near: Nearness, facts: PictureFacts | None
 ) -> Mask:
     """Which of the proposed pairs are versions of one picture.
 

@@ -22,19 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.images.look import SIDE
-from store.arrays import Floats
+from store.arrays import CodeWords, Doubles, Floats
 
 VERSION: Final = 0.965
 """The agreement from which two pictures are versions of one."""
 NEAR_HASH: Final = 16
 """So many bits of two hashes may differ that their pictures are looked at. Of pairs of different photographs 4 in
 10,000 are as near; of versions cut by a tenth, or in a frame of a thirtieth of the width, 93 in 100 are."""
-FAR_HASH: Final = 28
+FAR_HASH: Final = 24
 """With more bits that differ two pictures are no versions, however near their vectors are."""
 
 Greys = NDArray[np.uint8]
 """Grey pictures as `sightline.images.look` makes them, uint8 (n, SIDE, SIDE)."""
 
+_EDGE: Final = 4  # px at each side that a frame may take
+_PLAIN: Final = 4.0  # levels that a plain edge may differ by
+_FREQUENCIES: Final = 8  # of the hash, across and down
+_SMALLEST: Final = 1e-6  # as in `sightline.images.look`: rounding must not decide the bits of flat pictures
 _CHUNK: Final = 256  # pairs that are compared at a time: the processor's cache holds what they need
 _HALF: Final = SIDE // 2
 _BLOCKS: Final = 4  # across and down
@@ -70,9 +74,49 @@ def agreement(first: Greys, second: Greys) -> Floats:
     return found
 
 
-def hash_distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint8]:
+def hash_distance(first: CodeWords, second: CodeWords) -> NDArray[np.uint8]:
     """How many bits of hashes differ, uint8, broadcast."""
     return np.asarray(np.bitwise_count(first ^ second), np.uint8)
+
+
+def inner_hashes(grey: Greys) -> CodeWords:
+    """The hashes of pictures without the plain edges that they have, as of a frame or bars, uint64 (n,).
+
+    They are made as those of `sightline.images.look`. Of a picture without plain edges it is the same.
+    """
+    levels = grey.astype(np.float32)
+    sides = [_plain(levels[:, :_EDGE]), _plain(levels[:, ::-1][:, :_EDGE])]
+    turned = levels.transpose(0, 2, 1)
+    sides += [_plain(turned[:, :_EDGE]), _plain(turned[:, ::-1][:, :_EDGE])]
+    waves = _inner_waves()
+    down, across = waves[sides[0], sides[1]], waves[sides[2], sides[3]]
+    coefficients = (down @ levels.astype(np.float64) @ across.transpose(0, 2, 1)).reshape(len(grey), -1)[:, 1:]
+    coefficients = np.rint(coefficients / _SMALLEST)
+    bits = coefficients > np.median(coefficients, axis=1, keepdims=True)
+    packed = np.packbits(np.pad(bits, ((0, 0), (0, 1))), axis=1, bitorder="little")
+    return np.ascontiguousarray(packed).view("<u8").astype(np.uint64)[:, 0]
+
+
+def _plain(rows: Floats) -> NDArray[np.intp]:
+    """How many rows at the edge are plain, of pictures (n, _EDGE, SIDE)."""
+    plain = np.abs(rows - rows[:, :1].mean(axis=2, keepdims=True)).max(axis=2) <= _PLAIN
+    return np.asarray(np.logical_and.accumulate(plain, axis=1).sum(axis=1), np.intp)
+
+
+@lru_cache(maxsize=1)
+def _inner_waves() -> Doubles:
+    """The lowest frequencies of the DCT-II of a line of SIDE pixels without some at both ends.
+
+    By how many are left out at the start and at the end, (_EDGE + 1, _EDGE + 1, _FREQUENCIES, SIDE).
+    """
+    made = np.zeros((_EDGE + 1, _EDGE + 1, _FREQUENCIES, SIDE))
+    for start in range(_EDGE + 1):
+        for end in range(_EDGE + 1):
+            count = SIDE - start - end
+            # A wave at the middle of each pixel that is left, as if these were stretched over the whole line.
+            at = np.outer(np.arange(_FREQUENCIES), np.arange(count) + 0.5)
+            made[start, end, :, start : SIDE - end] = np.cos(np.pi / count * at) * (SIDE / count)
+    return made
 
 
 def _ordered(first: Greys, second: Greys) -> tuple[Floats, Floats]:

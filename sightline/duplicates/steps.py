@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.duplicates.hash_pairs import hash_pairs
-from sightline.duplicates.near_pairs import Pairs, Report, find_pairs
+from sightline.duplicates.near_pairs import Pairs, Report, Rows32, find_pairs
 from sightline.duplicates.twin_pairs import without_twins
 from sightline.nearness import nearness
 from sightline.version_pairs import BURST_SECONDS, Nearness, are_bursts
-from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, agreement, hash_distance
+from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, agreement, hash_distance, inner_hashes
 from store.arrays import CodeWords, Floats, Ids, Mask, Rows
 from store.library import Library
 from store.tables.looks import read_looks
@@ -72,10 +72,10 @@ def stepped_pairs(library: Library, space_id: int, ids: Ids, report: Report) -> 
     steps = thresholds(near)
     by_vector = find_pairs(engine, ids, min(near.pixels, *steps), lambda done, doing: report(0.6 * done, doing))
     report(0.6, "Comparing what they look like")
-    held, hashes = _hashes(library, ids)
-    found = _with(by_vector, *_by_hash(hashes, held), engine, ids)
+    hashes = _hashes(library, ids)
+    found = _with(by_vector, *_by_hash(hashes), engine, ids)
     found = without_twins(library.catalog, ids, found)
-    agreed = _agreements(library, ids, found, held, hashes, near, lambda done, doing: report(0.65 + 0.35 * done, doing))
+    agreed = _agreements(library, ids, found, hashes, near, lambda done, doing: report(0.65 + 0.35 * done, doing))
     numbers = _steps(found.cosines, agreed, steps)
     keep = numbers < len(steps)
     keep[keep] = ~_shot_apart(library, ids, _some(found, keep))
@@ -92,10 +92,10 @@ def burst_pairs(library: Library, space_id: int, ids: Ids, report: Report) -> Pa
     found = Pairs(left[close].astype(np.int32), right[close].astype(np.int32), cosines[close], near.burst)
     found = without_twins(library.catalog, ids, found)
     report(0.5, "Comparing what they look like")
-    held, hashes = _hashes(library, ids)
+    hashes = _hashes(library, ids)
     at_once = moments.seconds[found.left] == moments.seconds[found.right]
     agreed = np.full(len(at_once), np.nan, np.float32)
-    agreed[at_once] = _agreements(library, ids, _some(found, at_once), held, hashes, near, report)
+    agreed[at_once] = _agreements(library, ids, _some(found, at_once), hashes, near, report)
     # In one second a camera takes ten frames; and a copy of a photo says that it was taken in the same one.
     is_version = at_once & (_steps(found.cosines, agreed, thresholds(near)) <= DEFAULT_STEP)
     return _some(found, ~is_version)
@@ -119,19 +119,35 @@ def _steps(cosines: Floats, agreed: Floats, by_vector: list[float]) -> NDArray[n
 # -- pixels ---------------------------------------------------------------------------------------------------------
 
 
-def _hashes(library: Library, ids: Ids) -> tuple[Mask, CodeWords]:
-    """Which contents have a look, and the hashes of all: the pixels of a large library are not held at once."""
-    held, hashes = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.uint64)
+@dataclass(frozen=True, slots=True)
+class _Hashes:
+    """Which contents have a look (n,), and their hashes, with plain edges and without."""
+
+    held: Mask
+    hashes: CodeWords
+    inner: CodeWords
+
+    def distances(self, left: Rows32, right: Rows32) -> NDArray[np.uint8]:
+        """How many bits differ at least, uint8 (p,)."""
+        every = [(one[left], other[right]) for one in (self.hashes, self.inner) for other in (self.hashes, self.inner)]
+        return np.min([hash_distance(*each) for each in every], axis=0)
+
+
+def _hashes(library: Library, ids: Ids) -> _Hashes:
+    """The hashes of all: the pixels of a large library are not held at once."""
+    found = _Hashes(np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.uint64), np.zeros(len(ids), np.uint64))
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
         looks = read_looks(library.catalog.engine, ids[rows])
-        held[rows], hashes[rows] = looks.held, looks.hashes
-    return held, hashes
+        found.held[rows], found.hashes[rows], found.inner[rows] = looks.held, looks.hashes, inner_hashes(looks.grey)
+    return found
 
 
-def _by_hash(hashes: CodeWords, held: Mask) -> tuple[Rows, Rows]:
-    rows = np.flatnonzero(held)
-    left, right = hash_pairs(hashes[rows], NEAR_HASH if len(rows) <= _MANY else _NEAR_OF_MANY)
+def _by_hash(found: _Hashes) -> tuple[Rows, Rows]:
+    rows = np.flatnonzero(found.held)
+    most = NEAR_HASH if len(rows) <= _MANY else _NEAR_OF_MANY
+    pairs = [hash_pairs(hashes[rows], most) for hashes in (found.hashes, found.inner)]
+    left, right = (np.concatenate(each) for each in zip(*pairs, strict=True))
     return rows[left], rows[right]
 
 
@@ -157,14 +173,11 @@ def _cosines(engine: VectorEngine, ids: Ids, left: Rows, right: Rows) -> list[Fl
     return made
 
 
-def _agreements(
-    library: Library, ids: Ids, found: Pairs, held: Mask, hashes: CodeWords, near: Nearness, report: Report
-) -> Floats:
+def _agreements(library: Library, ids: Ids, found: Pairs, hashes: _Hashes, near: Nearness, report: Report) -> Floats:
     """How well the pixels of each pair agree; NaN where that can't be told, -1 where there is no need to look."""
     made = np.full(len(found.left), np.nan, np.float32)
-    both = np.flatnonzero(held[found.left] & held[found.right])
-    left, right = found.left[both], found.right[both]
-    distances = hash_distance(hashes[left], hashes[right])
+    both = np.flatnonzero(hashes.held[found.left] & hashes.held[found.right])
+    distances = hashes.distances(found.left[both], found.right[both])
     worth = (distances <= NEAR_HASH) | ((found.cosines[both] >= near.pixels) & (distances <= FAR_HASH))
     made[both[~worth]] = -1
     rows = both[worth]

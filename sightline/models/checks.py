@@ -34,12 +34,22 @@ class Checked:
     dim: int
 
 
+# By fingerprint: what a model holds decides all.
+_passed: Final[dict[str, Checked]] = {}
+
+
 def check(model: Model) -> Checked:
-    """Load a model whole, in float32 on the CPU, and encode a few pictures and texts with it.
+    """Load a model whole, in float32 on the CPU, and encode a few pictures and texts with it; once in a process.
 
     Raises:
         SpaceError: it can't be loaded, its tokenizer belongs to another network, or its vectors are of no use.
     """
+    if model.fingerprint not in _passed:
+        _passed[model.fingerprint] = _check(model)
+    return _passed[model.fingerprint]
+
+
+def _check(model: Model) -> Checked:
     encoder = Encoder(model, device="cpu", precision="fp32")
     try:
         pictures = _tried(model, "pictures", lambda: encoder.encode_images(_pictures(model.preprocess.size)))

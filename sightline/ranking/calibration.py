@@ -9,6 +9,7 @@ library's own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Final
@@ -39,8 +40,8 @@ BULK: Final = 0.9
 _BULK_Z: Final = NormalDist().inv_cdf(BULK)
 # A space understands null queries where at least this share of them means something of its own.
 UNDERSTOOD: Final = 0.5
-# Of pictures that show none of the labels, the share that reaches the line of one of them by chance.
-CHANCE: Final = 0.05
+# Of pictures that don't show it, the share that reaches the soft threshold of one label by chance.
+CHANCE: Final = 1 - NormalDist().cdf(SOFT_Z_ABOVE_MEDIAN)
 # With fewer pictures than this a term's own distribution is an anecdote; the threshold comes from null queries alone.
 FEW: Final = 16
 # So many of the nearest pictures say where the threshold of a term lies that no picture matches.
@@ -182,9 +183,11 @@ def label_threshold(cosines: Floats, nulls: NullStats, labels: int) -> float:
     """The cosine from which a picture may be called by a label, one of `labels`: from its cosines to a sample (n,).
 
     It is lower than the threshold of a search, for here the label has rivals: where a text may describe the picture
-    (the soft level), and where the picture stands out. The best of many labels has as many tries to stand out by
-    chance: the second half is `CHANCE / labels`, one-sided, of a normal distribution (C. E. Bonferroni, 1936), in
-    standard deviations above the median of what does not match; the deviation is that of what lies above it.
+    (the soft level), and where the picture stands out. The best of many labels has many tries to stand out by chance,
+    fewer than there are labels, since these are alike. So the second half is `CHANCE / sqrt(labels)`, one-sided, of a
+    normal distribution, in standard deviations above the median of what does not match; the deviation is that of what
+    lies above it. (All of the labels, not their root, would be C. E. Bonferroni's correction, 1936: of 30 labels it
+    takes twice as many right ones away.)
     """
     if not len(cosines):
         return nulls.top - nulls.std
@@ -192,7 +195,7 @@ def label_threshold(cosines: Floats, nulls: NullStats, labels: int) -> float:
     others = cosines[cosines < levels]
     if len(others) >= FEW:
         median, high = np.quantile(others, (0.5, 1 - _SIGMA))
-        z = NormalDist().inv_cdf(1 - CHANCE / labels)
+        z = NormalDist().inv_cdf(1 - CHANCE / math.sqrt(labels))
         needed = np.maximum(needed, np.float32(median + z * np.sqrt(max(high - median, _TINY) * nulls.std)))
     return threshold(cosines, needed)
 
@@ -238,7 +241,7 @@ def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
     stats = null_stats(cosines)
     if not understands(vectors):
         return stats
-    return _with_levels(stats, cosines, float(np.sqrt(2 * np.log(len(vectors)))))
+    return _with_levels(stats, cosines, math.sqrt(2 * math.log(len(vectors))))
 
 
 def _with_levels(stats: NullStats, cosines: Floats, z: float) -> NullStats:

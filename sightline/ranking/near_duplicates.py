@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.twins import NO_SHOT, Place, Shot
-from sightline.version_pairs import Nearness, PictureFacts, are_bursts, are_versions, joined, no_looks, proposed, take
+from sightline.version_pairs import Nearness, PictureFacts, Seen, are_bursts, are_versions, no_looks, proposed
 from store.arrays import Floats, Ids, Mask, Rows
-from store.tables.looks import Looks
 
 # A hit joins a place that began at most this many hits before it. Versions of a picture score alike, so they lie close
 # in the order; without an end, the thousandth page would cost a million times the first, and no place would ever be
@@ -54,17 +53,17 @@ class _Pictures:
 
     vectors: Floats
     ids: Ids
-    looks: Looks
+    looks: Seen
 
     def take(self, rows: Rows) -> _Pictures:
         """Some of them."""
-        return _Pictures(self.vectors[rows], self.ids[rows], take(self.looks, rows))
+        return _Pictures(self.vectors[rows], self.ids[rows], self.looks.take(rows))
 
     def followed_by(self, others: _Pictures) -> _Pictures:
         """These and others."""
         return _Pictures(
             np.concatenate([self.vectors, others.vectors]), np.concatenate([self.ids, others.ids]),
-            joined(self.looks, others.looks),
+            self.looks.followed_by(others.looks),
         )  # fmt: skip
 
 
@@ -155,7 +154,7 @@ class Folding:
         """Which pairs of rows belong together."""
         cosines = np.einsum("ij,ij->i", first.vectors[rows], second.vectors[others])
         pairs = np.stack([first.ids[rows], second.ids[others]], axis=1)
-        looks = take(first.looks, rows), take(second.looks, others)
+        looks = first.looks.take(rows), second.looks.take(others)
         found = are_versions(cosines, pairs, *looks, self._near, self._facts)
         if self._facts is not None and len(left := np.flatnonzero(~found & (cosines >= self._near.burst))):
             moments = [self._facts.moments(pairs[left, side]) for side in (0, 1)]

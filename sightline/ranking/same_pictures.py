@@ -11,7 +11,7 @@ import numpy as np
 
 from sightline.ranking.calibrated_terms import CalibratedTerm
 from sightline.ranking.term_vectors import TermVector
-from sightline.version_pairs import Nearness, PictureFacts, are_versions, proposed, take
+from sightline.version_pairs import Nearness, PictureFacts, Seen, are_versions, proposed, seen
 from store.arrays import Floats, Ids
 from store.tables.looks import SIDE, Looks
 from store.vectors.top_k import top_k
@@ -53,13 +53,13 @@ def _same(
     own, key = _own_look(vector, itself, facts)
     looks = facts.looks(ids[rows])
     candidates = np.flatnonzero(proposed(cosines[rows][None], own, looks, near)[0])
-    rows, looks = rows[candidates], take(looks, candidates)
+    rows, looks = rows[candidates], looks.take(candidates)
     pairs = np.stack([np.full(len(rows), key), ids[rows]], axis=1)
-    versions = are_versions(cosines[rows], pairs, take(own, np.zeros(len(rows), np.int64)), looks, near, facts)
+    versions = are_versions(cosines[rows], pairs, own.take(np.zeros(len(rows), np.int64)), looks, near, facts)
     return np.concatenate([itself, ids[rows[versions]]])
 
 
-def _own_look(vector: TermVector, itself: Ids, facts: PictureFacts) -> tuple[Looks, int]:
+def _own_look(vector: TermVector, itself: Ids, facts: PictureFacts) -> tuple[Seen, int]:
     """The look of a term's picture, and a number for it: its content id, or a negative one."""
     if len(itself):
         return facts.looks(itself), int(itself[0])
@@ -67,4 +67,4 @@ def _own_look(vector: TermVector, itself: Ids, facts: PictureFacts) -> tuple[Loo
         raise ValueError("a term that is no picture has no look")
     grey = np.frombuffer(vector.look.grey, np.uint8).reshape(1, SIDE, SIDE)
     looks = Looks(np.ones(1, np.bool_), np.array([vector.look.hash], np.int64).view(np.uint64), grey)
-    return looks, -1 - int.from_bytes(hashlib.sha256(vector.look.grey).digest()[:7])
+    return seen(looks), -1 - int.from_bytes(hashlib.sha256(vector.look.grey).digest()[:7])

@@ -12,8 +12,10 @@ from PIL import Image
 from searching import nearest
 from support import AWKWARD, Index
 
+from indexer.chosen_spaces import Chosen
 from indexer.file_reader import FileReader
-from indexer.pipeline import Options, Pipeline
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from indexer.scanner import Task
 from sightline.models.resolve import resolve
 from store.images.thumbnails import Thumbnails
@@ -420,7 +422,7 @@ def test_a_move_is_known_even_if_the_run_that_saw_it_was_stopped(photos: Path, i
         spec = opened.catalog.spaces()[0].model
     first(photos).rename(photos / "renamed.jpg")
     with Library.create(library) as opened:
-        stopped = Pipeline(opened, resolve(spec), Options(), report=lambda _: stopped.stop.set())
+        stopped = Pipeline(opened, Chosen([resolve(spec)]), Options(), report=lambda _: stopped.stop.set())
         stopped.run([photos])
     assert len(findable(library)) == 24
     run = index(photos)
@@ -479,7 +481,7 @@ def test_a_stop_among_copies_ends_the_run(
             pipeline.stop.set()
 
     with Library.create(library) as opened:
-        pipeline = Pipeline(opened, resolve(tiny_space), Options(workers=4, batch_size=2), report=stop)
+        pipeline = Pipeline(opened, Chosen([resolve(tiny_space)]), Options(workers=4, batch_size=2), report=stop)
         run = threading.Thread(target=pipeline.run, args=[[folder]], daemon=True)
         run.start()
         run.join(60)
@@ -494,7 +496,7 @@ def test_copies_of_a_file_that_could_not_be_read_to_its_end_do_not_wait_for_it(
     with Library.open(library) as opened:
         space_id = Writer(opened.catalog.engine).add_space(model.identity())
         # A name that no file system takes: asking for a thumbnail there is an error, as on a drive that went away.
-        reader = FileReader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess, threads=1)
+        reader = FileReader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), {space_id: model.preprocess}, threads=1)
         path = first(photos)
         for _ in range(2):
             read = reader.read(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False))
