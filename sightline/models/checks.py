@@ -39,7 +39,7 @@ _passed: Final[dict[str, Checked]] = {}
 
 
 def check(model: Model) -> Checked:
-    """Load a model whole, in float32 on the CPU, and encode a few pictures and texts with it; once in a process.
+    """Load a model whole, in float32 on the CPU, and encode some pictures and texts; once in a process.
 
     Raises:
         SpaceError: it can't be loaded, its tokenizer belongs to another network, or its vectors are of no use.
