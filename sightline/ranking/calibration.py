@@ -211,8 +211,9 @@ def _levels(count: int, nulls: NullStats) -> tuple[Floats, Floats]:
 def threshold(cosines: Floats, needed: Floats) -> float:
     """The cosine that parts pictures that match from others best.
 
-    From cosines and what each needs to match, both float32 (n,). That is the cosine of a picture: of those above and at it, and those that match, the F1 measure is greatest. Where
-    none matches, what the nearest pictures need, by their median, and above all cosines.
+    From cosines and what each needs to match, both float32 (n,). That is the cosine of a picture: of those above and
+    at it, and those that match, the F1 measure is greatest. Where none matches, what the nearest pictures need, by
+    their median, and above all cosines.
     """
     if (needed == needed[0]).all():
         return float(needed[0])
