@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -269,12 +270,25 @@ def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
 
 @cli.command()
 @library_option
+@click.option(
+    "--find",
+    "spec",
+    metavar="NAME",
+    help="Where the model of a space lies now, as --space takes it. The space is found by its content.",
+)
 @json_option
-def spaces(library_path: Path | None, as_lines: bool) -> None:
+def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
     """The models that have a short name, and those of the library."""
     from indexer.reports import print_spaces
 
     path = (library_path or default_library()).expanduser().absolute()
+    if spec is not None:
+        from indexer.moved_models import find_model
+
+        space = find_model(path, spec)
+        shown = json.dumps(asdict(space)) if as_lines else f"The model of the space {space.name} is at {space.model}."
+        click.echo(shown)
+        return
     print_spaces(path, as_lines)
 
 

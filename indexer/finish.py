@@ -110,6 +110,8 @@ class Finisher:
         if chosen is not None and chosen != current:
             self._writer.make_default(chosen)
         names = {space.id: space.name for space in catalog.spaces()} if len(facts) > 1 else {}
+        if names:  # a space may keep another name than its model has where that lies now
+            self._summary.spaces = [names[id_] for id_ in self._space_ids]
         self._summary.searched_space = names.get(chosen or 0, "")
         self._summary.behind = [
             {"name": names[each.id], "pictures": each.lacking, "reason": self._why_behind(each.id, away)}

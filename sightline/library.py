@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.duplicates import groups as duplicate_groups
+from sightline.duplicates.groups import Kind
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.indexer_process import Options, index_folders
 from sightline.labels import label
@@ -93,14 +94,11 @@ class Library:
         exclude: Iterable[str] | None = None, hidden: bool | None = None, follow_symlinks: bool | None = None,
         caches: bool | None = None, prune: bool = False, yes: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
-        """Index folders of pictures: run the indexer as a process of its own and wait for it.
-
-        An interrupt stops it after its batch.
+        """Index folders of pictures by a process of its own. An interrupt stops it after its batch.
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
-            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: all spaces of the library, in a new
-                one what suits the machine.
+            space: a preset, MODEL/TAG or `local-dir:PATH`. Default: all spaces of the library; else by the machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
             hidden: take names that start with a dot.
             follow_symlinks: follow links to files and folders.
@@ -204,9 +202,7 @@ class Library:
         )  # fmt: skip
         return Records(map(labelled, found), {"space": space.name, "query": str(wanted)})
 
-    def duplicates(
-        self, kind: duplicate_groups.Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1
-    ) -> Records:
+    def duplicates(self, kind: Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1) -> Records:
         """List duplicates group by group, with the photo to keep, as the page exports them.
 
         Args:
@@ -235,8 +231,8 @@ class Library:
             found = duplicate_groups.bursts(store, searcher.space(wanted.space), among=among)
         else:
             found = duplicate_groups.near(store, searcher.space(wanted.space), among=among)[tolerance - 1]
-        about = {"groups": len(found), "min_cosine": found.min_cosine}
-        return Records(duplicate_groups.group_records(store, found), about)
+        records = duplicate_groups.group_records(store, found)
+        return Records(records, {"groups": len(found), "min_cosine": found.min_cosine})
 
     # -- pictures -----------------------------------------------------------------------------------------------
 

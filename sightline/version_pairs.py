@@ -17,10 +17,12 @@ from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, Greys, agreement, h
 from store.arrays import CodeWords, Floats, Ids, Mask, Rows
 from store.tables.catalog import Catalog
 from store.tables.looks import SIDE, Looks, read_looks
-from store.tables.moments import Moments, read_moments
+from store.tables.moments import Moments, no_moments, read_moments
 
 # Pairs; they take some 20 MB.
 MAX_REMEMBERED: Final = 100_000
+# Pictures; they take 25 MB.
+MAX_READ: Final = 16_384
 BURST_SECONDS: Final = 5.0
 """Two frames of a burst are at most this far apart."""
 
@@ -73,10 +75,29 @@ class PictureFacts:
     def __init__(self, catalog: Catalog) -> None:
         self._engine = catalog.engine
         self._agreed: dict[tuple[int, int], float] = {}
+        # By content: its row in what was read so far.
+        self._read: tuple[dict[int, int], Seen, Moments] = ({}, no_looks(0), no_moments(0))
+
+    def of(self, ids: Ids) -> tuple[Seen, Moments]:
+        """The looks of contents, and when they were taken."""
+        rows, looks, moments = self._read
+        wanted = ids.tolist()
+        new = np.array([id_ for id_ in wanted if id_ not in rows], np.int64)
+        if len(new):
+            if len(rows) + len(new) > MAX_READ:
+                rows, looks, moments = {}, no_looks(0), no_moments(0)
+                new = np.array(wanted, np.int64)
+            # Not changed in place: another thread may be reading them.
+            rows = rows | {id_: len(rows) + at for at, id_ in enumerate(new.tolist())}
+            looks = looks.followed_by(seen(read_looks(self._engine, new)))
+            moments = moments.followed_by(read_moments(self._engine, new))
+            self._read = (rows, looks, moments)
+        places = np.array([rows[id_] for id_ in wanted], np.int64)
+        return looks.take(places), moments.take(places)
 
     def looks(self, ids: Ids) -> Seen:
         """The looks of contents."""
-        return seen(read_looks(self._engine, ids))
+        return self.of(ids)[0]
 
     def agreement(self, pairs: Ids, first: Greys, second: Greys) -> Floats:
         """How well pairs of contents agree, float32 (n,): ids int64 (n, 2), and their grey pictures."""
@@ -88,10 +109,6 @@ class PictureFacts:
             self._agreed = {}
         self._agreed.update(zip((keys[at] for at in new.tolist()), found[new].tolist(), strict=True))
         return found
-
-    def moments(self, ids: Ids) -> Moments:
-        """When contents were taken, and with which camera."""
-        return read_moments(self._engine, ids)
 
 
 def no_looks(count: int) -> Seen:
@@ -149,6 +166,6 @@ def are_versions(
 
 
 def are_bursts(first: Moments, second: Moments) -> Mask:
-    """Which pairs were taken together, (n,)."""
-    same = (first.cameras == second.cameras) & (first.cameras != "")
+    """Which pairs were taken together, broadcast."""
+    same = (first.cameras == second.cameras) & (first.cameras != 0)
     return np.asarray(same & (np.abs(first.seconds - second.seconds) <= BURST_SECONDS), np.bool_)

@@ -29,7 +29,7 @@ VERSION: Final = 0.965
 NEAR_HASH: Final = 16
 """So many bits of two hashes may differ that their pictures are looked at. Of pairs of different photographs 4 in
 10,000 are as near; of versions cut by a tenth, or in a frame of a thirtieth of the width, 93 in 100 are."""
-FAR_HASH: Final = 24
+FAR_HASH: Final = 20
 """With more bits that differ two pictures are no versions, however near their vectors are."""
 
 Greys = NDArray[np.uint8]

@@ -17,7 +17,7 @@ from sightline.duplicates.hash_pairs import hash_pairs
 from sightline.duplicates.near_pairs import Pairs, Report, Rows32, find_pairs
 from sightline.duplicates.twin_pairs import without_twins
 from sightline.nearness import nearness
-from sightline.version_pairs import BURST_SECONDS, Nearness, are_bursts
+from sightline.version_pairs import Nearness, are_bursts
 from sightline.versions import FAR_HASH, NEAR_HASH, VERSION, agreement, hash_distance, inner_hashes
 from store.arrays import CodeWords, Floats, Ids, Mask, Rows
 from store.library import Library
@@ -201,15 +201,12 @@ def _moments(library: Library, ids: Ids) -> Moments:
 
 def _together(moments: Moments) -> tuple[Rows, Rows]:
     """Pairs of rows that were taken together, the first less than the second."""
-    cameras = np.unique(moments.cameras.astype(np.str_), return_inverse=True)[1]
-    order = np.lexsort((moments.seconds, cameras))
+    order = np.lexsort((moments.seconds, moments.cameras))
     order = order[~np.isnan(moments.seconds[order])]
     found = [np.empty((2, 0), np.int64)]
     for apart in range(1, min(_NEXT, len(order) - 1) + 1):
         one, other = order[:-apart], order[apart:]
-        apart_by = np.abs(moments.seconds[one] - moments.seconds[other])
-        near = np.flatnonzero((cameras[one] == cameras[other]) & (apart_by <= BURST_SECONDS))
-        near = near[(moments.cameras[one[near]] != "").astype(np.bool_)]
+        near = are_bursts(moments.take(one), moments.take(other))
         found.append(np.stack([np.minimum(one[near], other[near]), np.maximum(one[near], other[near])]))
     left, right = np.concatenate(found, axis=1)
     in_order = np.lexsort((right, left))
@@ -220,5 +217,5 @@ def _shot_apart(library: Library, ids: Ids, found: Pairs) -> Mask:
     """Which pairs are frames of a burst by their times: a copy has the time of its original."""
     rows, places = np.unique(np.stack([found.left, found.right]), return_inverse=True)
     moments = _moments(library, ids[rows])
-    first, second = (Moments(moments.seconds[each], moments.cameras[each]) for each in places.reshape(2, -1))
+    first, second = (moments.take(each) for each in places.reshape(2, -1))
     return np.asarray(are_bursts(first, second) & (first.seconds != second.seconds), np.bool_)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sightline.twins import NO_SHOT, Place, Shot
 from sightline.version_pairs import Nearness, PictureFacts, Seen, are_bursts, are_versions, no_looks, proposed
 from store.arrays import Floats, Ids, Mask, Rows
+from store.tables.moments import Moments, no_moments
 
 # A hit joins a place that began at most this many hits before it. Versions of a picture score alike, so they lie close
 # in the order; without an end, the thousandth page would cost a million times the first, and no place would ever be
@@ -49,21 +50,22 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """Vectors (n, dim), content ids (n,) and looks of some hits."""
+    """Vectors (n, dim), content ids (n,), looks and moments of some hits."""
 
     vectors: Floats
     ids: Ids
     looks: Seen
+    moments: Moments
 
     def take(self, rows: Rows) -> _Pictures:
         """Some of them."""
-        return _Pictures(self.vectors[rows], self.ids[rows], self.looks.take(rows))
+        return _Pictures(self.vectors[rows], self.ids[rows], self.looks.take(rows), self.moments.take(rows))
 
     def followed_by(self, others: _Pictures) -> _Pictures:
         """These and others."""
         return _Pictures(
             np.concatenate([self.vectors, others.vectors]), np.concatenate([self.ids, others.ids]),
-            self.looks.followed_by(others.looks),
+            self.looks.followed_by(others.looks), self.moments.followed_by(others.moments),
         )  # fmt: skip
 
 
@@ -87,7 +89,7 @@ class Folding:
         self._near = near
         self._facts = facts
         # The pictures that began the last places, and the numbers of these.
-        self._kept = _Pictures(np.empty((0, dim), np.float32), np.empty(0, np.int64), no_looks(0))
+        self._kept = _Pictures(np.empty((0, dim), np.float32), np.empty(0, np.int64), no_looks(0), no_moments(0))
         self._numbers: list[int] = []
         # The hits at a place in the file system: the numbers of their places among the hits, and their shots.
         self._shots: dict[Place, list[tuple[int, Shot]]] = {}
@@ -103,11 +105,12 @@ class Folding:
         """
         count = len(vectors)
         if self._facts is None or ids is None:
-            hits = _Pictures(vectors, np.zeros(count, np.int64), no_looks(count))
+            hits = _Pictures(vectors, np.zeros(count, np.int64), no_looks(count), no_moments(count))
         else:
-            hits = _Pictures(vectors, ids, self._facts.looks(ids))
+            hits = _Pictures(vectors, ids, *self._facts.of(ids))
         joins = self._joins_earlier(hits)  # the number of the place that each row joins, -1 for none yet
-        candidates = self._candidates(hits, hits)
+        apart = np.arange(count) - np.arange(count)[:, None]
+        belong = self._belong(hits, hits, (apart > 0) & (apart <= WINDOW))
         began: dict[int, int] = {}  # places by the rows of the block that they began with
         for row in range(count):
             rank, shot = self.done + row, shots[row] if shots else NO_SHOT
@@ -121,10 +124,7 @@ class Folding:
                 self.places.append(Fold(rank))
                 if shot.is_raw:
                     self._raw[place] = shot
-                later = row + 1 + np.flatnonzero(candidates[row, row + 1 :] & (joins[row + 1 :] < 0))
-                later = later[later <= row + WINDOW]
-                if len(later):
-                    joins[later[self._belong(hits, np.full(len(later), row), hits, later)]] = place
+                joins[belong[row] & (joins < 0)] = place
             for where in shot.places:
                 self._shots.setdefault(where, []).append((place, shot))
         self.done += count
@@ -136,29 +136,21 @@ class Folding:
     def _joins_earlier(self, hits: _Pictures) -> NDArray[np.int64]:
         """The first place begun before this block that each hit joins, -1 for none."""
         joins = np.full(len(hits.ids), -1, np.int64)
-        rows, places = np.nonzero(self._candidates(hits, self._kept))
         ranks = np.array([self.places[number].rank for number in self._numbers], np.int64)
-        within = ranks[places] >= self.done + rows - WINDOW
-        rows, places = rows[within], places[within]
-        belong = self._belong(hits, rows, self._kept, places)
-        for row, place in zip(rows[belong][::-1].tolist(), places[belong][::-1].tolist(), strict=True):
+        within = ranks >= (self.done + np.arange(len(joins)) - WINDOW)[:, None]
+        rows, places = np.nonzero(self._belong(hits, self._kept, within))
+        for row, place in zip(rows[::-1].tolist(), places[::-1].tolist(), strict=True):
             joins[row] = self._numbers[place]  # the first one last
         return joins
 
-    def _candidates(self, first: _Pictures, second: _Pictures) -> Mask:
-        """Which pairs may belong together, (n, m)."""
+    def _belong(self, first: _Pictures, second: _Pictures, within: Mask) -> Mask:
+        """Which pairs belong together, of those in reach: (n, m)."""
         cosines = first.vectors @ second.vectors.T
-        return proposed(cosines, first.looks, second.looks, self._near) | (cosines >= self._near.burst)
-
-    def _belong(self, first: _Pictures, rows: Rows, second: _Pictures, others: Rows) -> Mask:
-        """Which pairs of rows belong together."""
-        cosines = np.einsum("ij,ij->i", first.vectors[rows], second.vectors[others])
+        found = within & (cosines >= self._near.burst) & are_bursts(first.moments.column, second.moments)
+        rows, others = np.nonzero(proposed(cosines, first.looks, second.looks, self._near) & within & ~found)
         pairs = np.stack([first.ids[rows], second.ids[others]], axis=1)
         looks = first.looks.take(rows), second.looks.take(others)
-        found = are_versions(cosines, pairs, *looks, self._near, self._facts)
-        if self._facts is not None and len(left := np.flatnonzero(~found & (cosines >= self._near.burst))):
-            moments = [self._facts.moments(pairs[left, side]) for side in (0, 1)]
-            found[left] = are_bursts(*moments)
+        found[rows, others] = are_versions(cosines[rows, others], pairs, *looks, self._near, self._facts)
         return found
 
     def _place_of_twin(self, shot: Shot, rank: int) -> int | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from sqlalchemy import Engine
 
-from store.arrays import Doubles, Ids
+from store.arrays import Doubles, Ids, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +20,43 @@ class Moments:
 
     Attributes:
         seconds: by the camera's own clock, since 1970, float64 (n,); NaN where it is not known to the second.
-        cameras: make and model, object (n,) of str; empty where it is not known.
+        cameras: a number for make and model, int64 (n,), their CRC-32; 0 where they are not known.
     """
 
     seconds: Doubles
-    cameras: np.ndarray[Any, np.dtype[np.object_]]
+    cameras: Ids
+
+    def take(self, rows: Rows) -> Moments:
+        """Those of some of the pictures."""
+        return Moments(self.seconds[rows], self.cameras[rows])
+
+    def followed_by(self, others: Moments) -> Moments:
+        """These and others."""
+        return Moments(
+            np.concatenate([self.seconds, others.seconds]), np.concatenate([self.cameras, others.cameras])
+        )  # fmt: skip
+
+    @property
+    def column(self) -> Moments:
+        """The same as columns (n, 1), to be compared with each of others."""
+        return Moments(self.seconds[:, None], self.cameras[:, None])
+
+
+def no_moments(count: int) -> Moments:
+    """Of pictures of which nothing is known."""
+    return Moments(np.full(count, np.nan), np.zeros(count, np.int64))
 
 
 def read_moments(engine: Engine, ids: Ids) -> Moments:
     """When contents were taken: int64 (n,), in any order."""
-    found: dict[int, tuple[float, str]] = {}
+    found: dict[int, tuple[float, int]] = {}
     with engine.connect() as connection:
         for start in range(0, len(ids), _CHUNK):
-            for id_, taken, camera in connection.exec_driver_sql(
-                _READ, (json.dumps(ids[start : start + _CHUNK].tolist()),)
-            ):
-                found[id_] = _seconds(taken), camera
-    rows = [found.get(id_, (np.nan, "")) for id_ in ids.tolist()]
-    cameras = np.empty(len(rows), np.object_)
-    cameras[:] = [camera for _, camera in rows]
-    return Moments(np.array([seconds for seconds, _ in rows], np.float64), cameras)
+            chunk = json.dumps(ids[start : start + _CHUNK].tolist())
+            for id_, taken, camera in connection.exec_driver_sql(_READ, (chunk,)):
+                found[id_] = _seconds(taken), zlib.crc32(camera.encode())
+    rows = [found.get(id_, (np.nan, 0)) for id_ in ids.tolist()]
+    return Moments(np.array([row[0] for row in rows], np.float64), np.array([row[1] for row in rows], np.int64))
 
 
 def _seconds(taken: str) -> float:

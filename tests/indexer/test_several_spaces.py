@@ -10,11 +10,9 @@ from pathlib import Path
 import models
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from support import Index
 
 from examples import examples
@@ -22,6 +20,7 @@ from indexer.chosen_spaces import Chosen
 from indexer.commands import run
 from indexer.options import Options
 from indexer.pipeline import Pipeline
+from search_ui.parts import run_text
 from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
 from store.library import Library
@@ -60,14 +59,12 @@ def assert_like_fresh(library: Path, folder: Path, scratch: Path, *spaces: str, 
                 assert float(mine[hash_] @ vector) > 0.999
 
 
-def spoilt(folder: Path, seed: int) -> str:
-    """A model that gives no finite vector."""
-    space = models.clip_like(folder, seed=seed)
-    weights = folder / "open_clip_model.safetensors"
-    state = load_file(weights)
-    state["visual.proj"] = torch.full_like(state["visual.proj"], float("nan"))
-    save_file(state, weights)
-    return space
+def spoilt(space: str) -> Encoder:
+    """The loaded model of a space, which gives no finite vector."""
+    encoder = Encoder(resolve(space), device="cpu", precision="fp32", texts=False)
+    for parameter in encoder.module.parameters():
+        parameter.data.fill_(float("nan"))
+    return encoder
 
 
 def draw(path: Path, seed: int) -> None:
@@ -171,7 +168,7 @@ def test_a_run_for_which_no_model_can_be_had_says_why(photos: Path, index: Index
 
 
 def test_a_run_for_one_space_says_which_others_are_behind(
-    photos: Path, index: Index, library: Path, other_space: str
+    photos: Path, index: Index, library: Path, tiny_space: str, other_space: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     index(photos)
     index(photos, space=other_space)
@@ -179,16 +176,22 @@ def test_a_run_for_one_space_says_which_others_are_behind(
     done = index(photos)
     (behind,) = done.behind
     assert (behind["pictures"], behind["reason"]) == (1, "this run was for another model")
-    assert run([str(photos), "--library", str(library), "--space", other_space]) == 0
+    told = f"The model {behind['name']} is behind by 1 picture: this run was for another model"
+    assert told in run_text.summary(done.summary)
+    assert run([str(photos), "--library", str(library), "--space", tiny_space]) == 0
+    assert told in capfd.readouterr().err
+    index(photos, space=None)
+    assert run([str(photos), "--library", str(library)]) == 0
+    assert "behind" not in (said := capfd.readouterr().err) and "models " in said
 
 
 def test_a_picture_that_one_model_makes_nothing_of_is_kept_for_the_others(
     photos: Path, index: Index, library: Path, tmp_path: Path, tiny_space: str
 ) -> None:
-    bad = spoilt(tmp_path / "bad", 3)
+    bad = models.clip_like(tmp_path / "bad", seed=3)
     with Library.create(library) as opened:
         chosen = Chosen([resolve(tiny_space), resolve(bad)], is_one=False)
-        first = Pipeline(opened, chosen, Options()).run([photos])
+        first = Pipeline(opened, chosen, Options(), encoders=[spoilt(bad)]).run([photos])
         assert (first.added, first.failed, first.encoded) == (0, 24, 24)
         assert [space.count for space in opened.catalog.spaces()] == [24, 0]
         failures = opened.catalog.failures()
@@ -196,12 +199,15 @@ def test_a_picture_that_one_model_makes_nothing_of_is_kept_for_the_others(
         assert all("'bad'" in failure.reason for failure in failures)
         assert opened.catalog.counts(1).pictures == 24
         shutil.copy(min(photos.rglob("*.jpg")), photos / "copy.jpg")
-        again = Pipeline(opened, chosen, Options()).run([photos])
+        again = Pipeline(opened, chosen, Options(), encoders=[spoilt(bad)]).run([photos])
         assert (again.failed, len(opened.catalog.failures())) == (25, 25)
         assert opened.catalog.counts(1).photos == 25
     done = index(photos)
     assert (done.code, done.unchanged, done.encoded) == (0, 25, 0)
-    assert_like_fresh(library, photos, tmp_path, tiny_space)
+    mended = index(photos, space=bad)
+    assert (mended.code, mended.encoded, mended.behind) == (0, 24, [])
+    assert index("failures", space=None).out == ""
+    assert_like_fresh(library, photos, tmp_path, tiny_space, bad)
 
 
 def test_a_run_of_several_spaces_that_is_stopped_loses_none_that_were_encoded(
