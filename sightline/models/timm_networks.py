@@ -55,7 +55,7 @@ class TimmMaker:
         return bool(timm.is_model(self.architecture))
 
     def make(self, *, classes: int = 0) -> nn.Module:
-        """A network; without `classes` it gives features, not the classes of the data set it was trained on."""
+        """Make a network; without `classes` it gives features and has no classifier."""
         return self._made(classes)[0]
 
     def _made(self, classes: int = 0) -> tuple[nn.Module, Any]:
