@@ -130,7 +130,7 @@ class _Hashes:
     def distances(self, left: Rows32, right: Rows32) -> NDArray[np.uint8]:
         """How many bits differ at least, uint8 (p,)."""
         every = [(one[left], other[right]) for one in (self.hashes, self.inner) for other in (self.hashes, self.inner)]
-        return np.min([hash_distance(*each) for each in every], axis=0)
+        return np.asarray(np.min([hash_distance(*each) for each in every], axis=0), np.uint8)
 
 
 def _hashes(library: Library, ids: Ids) -> _Hashes:
