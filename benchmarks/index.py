@@ -45,7 +45,9 @@ from tables import table
 from weights import random_model
 
 from indexer.batcher import BATCH_CPU, BATCH_GPU
-from indexer.pipeline import Options, Pipeline
+from indexer.chosen_spaces import Chosen
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from indexer.walk import WalkCounts, WalkedFile, walk
 from sightline import models
 from sightline.images.decode import DecodeError, decode
@@ -148,7 +150,9 @@ class Bench:
     def end_to_end(self, encoder: ImageEncoder, path: Path) -> None:
         """A first run into a new library at `path`."""
         with locked(path), Library.create(path) as library:
-            Pipeline(library, self.model, Options(workers=self.workers), encoder=encoder).run([self.folder])
+            Pipeline(library, Chosen([self.model]), Options(workers=self.workers), encoders=[encoder]).run(
+                [self.folder]
+            )
 
 
 @click.command()

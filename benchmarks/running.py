@@ -98,11 +98,11 @@ def feed(library: Library, space_id: int, root_id: int, first: int, count: int) 
                 File(root_id, f"{number // 500:05d}/{number:08d}.jpg".encode(), 1_000_000 + number, number),
                 random.bytes(32),
                 {"width": 4000, "height": 3000, "format": "JPEG", "orientation": 1},
-                vector,
+                {space_id: vector},
             )
             for number, vector in enumerate(vectors, start)
         ]
-        spent += seconds(lambda: writer.commit(space_id, batch, []))  # noqa: B023 - called at once
+        spent += seconds(lambda: writer.commit(batch, []))  # noqa: B023 - called at once
     return spent
 
 

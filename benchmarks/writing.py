@@ -50,7 +50,7 @@ def pictures(count: int) -> list[Indexed]:
     for id_, hash_, size, *rest in contents(count):
         facts = dict(zip(COLUMNS[3:], rest, strict=False))
         file = File(1, f"2024/05/outing {id_ % 80}/IMG_{id_:07}.jpg".encode(), size, 1)
-        made.append(Indexed(file, hash_, facts, vectors[id_ - 1]))
+        made.append(Indexed(file, hash_, facts, {1: vectors[id_ - 1]}))
     return made
 
 
@@ -68,7 +68,7 @@ def own_door(path: Path, items: Sequence[Indexed], batch: int) -> None:
     engine = make_engine(path, readonly=False)
     writer = Writer(engine)
     for some in batches(items, batch):
-        writer.commit(1, some, [])
+        writer.commit(some, [])
     engine.dispose()  # the last connection's end writes the journal into the database: all three pay for that
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from indexer.file_reader import ReadResult
@@ -16,6 +18,23 @@ if TYPE_CHECKING:
 # Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
 BATCH_SECONDS: Final = (0.5, 2.0)
 BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
+
+
+@dataclass(slots=True)
+class Encoded:
+    """A picture that was read, and what the models of the run made of it.
+
+    Attributes:
+        result: of reading it; its pixels wait with the encodings.
+        waiting: in how many spaces it is yet to be encoded.
+        vectors: by the id of the space.
+        unfit: names of the models that gave no finite vector.
+    """
+
+    result: ReadResult
+    waiting: int
+    vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    unfit: list[str] = field(default_factory=list)
 
 
 class Batches:
@@ -32,8 +51,8 @@ class Batches:
         """`size` None: found by how long the model takes."""
         self.size = size or BATCH_START
         self._fixed = size is not None
-        self._queue: deque[ReadResult] = deque()
-        self._in_flight: deque[tuple[list[ReadResult], PendingBatch]] = deque()
+        self._queue: deque[tuple[Encoded, torch.Tensor]] = deque()
+        self._in_flight: deque[tuple[list[Encoded], PendingBatch]] = deque()
 
     @property
     def queued(self) -> int:
@@ -47,19 +66,19 @@ class Batches:
     def in_flight_batches(self) -> int:
         return len(self._in_flight)
 
-    def add(self, item: ReadResult) -> None:
-        """Queue a picture; its `pixels` are there."""
-        self._queue.append(item)
+    def add(self, picture: Encoded, pixels: torch.Tensor) -> None:
+        """Queue a picture and its pixels, as `Preprocess.apply` gives them."""
+        self._queue.append((picture, pixels))
 
     def send(self, encoder: ImageEncoder) -> None:
         """Submit the next batch; errors as for `Encoder.submit`."""
         import torch
 
         batch = [self._queue.popleft() for _ in range(min(self.size, len(self._queue)))]
-        pixels = torch.stack([item.pixels for item in batch if item.pixels is not None])
-        self._in_flight.append((batch, encoder.submit(pixels)))
+        pixels = torch.stack([pixels for _, pixels in batch])
+        self._in_flight.append(([picture for picture, _ in batch], encoder.submit(pixels)))
 
-    def collect(self, encoder: ImageEncoder) -> list[tuple[ReadResult, NDArray[np.float32]]]:
+    def collect(self, encoder: ImageEncoder) -> list[tuple[Encoded, NDArray[np.float32]]]:
         """Wait for the oldest batch that was sent; returns its pictures with their vectors."""
         batch, pending = self._in_flight.popleft()
         vectors = pending.vectors()

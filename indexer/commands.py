@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ from store.paths import as_json, default_library, display
 if TYPE_CHECKING:
     from indexer.doubt import Prune
     from sightline.images.gpu_jpeg import GpuJpegDecoder
-    from store.tables.catalog import SpaceState
     from store.walk_options import WalkChoice
 
 DONE, SOME_FAILED, COULD_NOT = 0, 1, 2
@@ -96,7 +96,7 @@ def cli() -> None:
     default=None,
     metavar="NAME",
     help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
-    "local-dir:PATH. Default: the library's own; in a new library `balanced` with a GPU, else `fast`.",
+    "local-dir:PATH. Default: all models of the library; in a new one `balanced` with a GPU, else `fast`.",
 )
 @click.option(
     "--device",
@@ -163,9 +163,10 @@ def index(
     is at work on the library, 130 or 143 interrupted.
     """
     from indexer.asking import Question
+    from indexer.chosen_spaces import choose
     from indexer.doubt import Prune
-    from indexer.model_choice import choose_model
-    from indexer.pipeline import Options, Pipeline
+    from indexer.options import Options
+    from indexer.pipeline import Pipeline
     from indexer.progress_bar import RunScreen, print_summary
     from indexer.roots import check_before_creating
     from sightline.models.memory import keep_freed
@@ -183,13 +184,13 @@ def index(
     from store.lock import locked
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
-        model = choose_model(path, space, device, offline=offline)
+        chosen = choose(path, space, device, offline=offline)
         options = Options(walk, device, precision, batch_size, workers, planned, rescan)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
             question = Question(yes=yes, before=screen.hide)
-            pipeline = Pipeline(library, model, options, screen.show, gpu=gpu, may_lose=question)
+            pipeline = Pipeline(library, chosen, options, screen.show, gpu=gpu, may_lose=question)
             with stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:
@@ -197,7 +198,7 @@ def index(
             json.dumps({**summary.to_dict(), "library": display(os.fsencode(path)), "interrupted": bool(received)})
         )
     elif not quiet:
-        print_summary(sys.stderr, summary, path, model.name, verbose=bool(verbose))
+        print_summary(sys.stderr, summary, path, verbose=bool(verbose))
     if received:
         click.echo("Stopped after the batch at hand. Run the same command to go on where it left off.", err=True)
         return received[0]
@@ -227,15 +228,11 @@ def _dry_run(
     folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool,
     prune: Prune | None,
 ) -> int:  # fmt: skip
-    from indexer.dry_run import plan
+    from indexer.dry_run import plan, planned_spaces
     from indexer.forget import say_what_goes
 
-    identity = None
-    if space is not None:
-        from sightline.models.space_models import model_for
-
-        identity = model_for(space, _spaces(path), offline=offline).identity()
-    for change, target, relative in plan(folders, path, walk, identity, prune):
+    space_ids = planned_spaces(path, space, offline=offline)
+    for change, target, relative in plan(folders, path, walk, space_ids, prune):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:
@@ -245,16 +242,6 @@ def _dry_run(
         if (refusal := prune.refusal()) is not None:
             raise refusal
     return DONE
-
-
-def _spaces(path: Path) -> list[SpaceState]:
-    from store.library import DATABASE
-
-    if not (path / DATABASE).exists():
-        return []
-    with _open(path) as library:
-        spaces: list[SpaceState] = library.catalog.spaces()
-    return spaces
 
 
 @cli.command()
@@ -283,12 +270,25 @@ def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
 
 @cli.command()
 @library_option
+@click.option(
+    "--find",
+    "spec",
+    metavar="NAME",
+    help="Where the model of a space lies now, as --space takes it. The space is found by its content.",
+)
 @json_option
-def spaces(library_path: Path | None, as_lines: bool) -> None:
+def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
     """The models that have a short name, and those of the library."""
     from indexer.reports import print_spaces
 
     path = (library_path or default_library()).expanduser().absolute()
+    if spec is not None:
+        from indexer.moved_models import find_model
+
+        space = find_model(path, spec)
+        shown = json.dumps(asdict(space)) if as_lines else f"The model of the space {space.name} is at {space.model}."
+        click.echo(shown)
+        return
     print_spaces(path, as_lines)
 
 

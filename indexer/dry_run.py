@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from indexer.chosen_spaces import held_or_default
 from indexer.doubt import Prune
 from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import changes
 from indexer.walk import WalkCounts, WalkedFile, walk
+from sightline.models.space_models import model_for, model_of
+from store.errors import SpaceError
 from store.library import DATABASE, Library
 from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog
-from store.tables.space_rows import SpaceIdentity
 from store.walk_options import WalkChoice
+
+log = logging.getLogger(__name__)
 
 
 def plan(
     folders: Sequence[Path],
     library_path: Path,
     choice: WalkChoice,
-    identity: SpaceIdentity | None = None,
+    space_ids: Sequence[int],
     prune: Prune | None = None,
 ) -> Iterator[tuple[str, Path, bytes]]:
-    """What would be read or is gone, for the space with this `identity`; None is the library's own.
+    """What would be read or is gone, for these spaces, see `planned_spaces`.
 
     `prune` receives the photos that it would forget, and those it would doubt.
 
     Yields:
         (`new`, `changed`, `back`, `unencoded`, `outdated`, `gone` or `missing`, root, path under it). A new path may
-        turn out to hold a known content; unencoded ones have no vector in the space; of outdated ones the header is
-        read again; missing ones, which only a prune asks for, were gone before.
+        turn out to hold a known content; unencoded ones lack a vector in a space; of outdated ones the header is read
+        again; missing ones, which only a prune asks for, were gone before.
 
     Raises:
         FolderError, RootUnavailableError: as the run itself would.
@@ -45,26 +50,44 @@ def plan(
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
-        space_id = _space_id(library.catalog, identity)
         for target in find_targets(folders, library.catalog, choice, skip):
-            yield from _plan_target(library.catalog, target, space_id, skip, prune)
+            yield from _plan_target(library.catalog, target, space_ids, skip, prune)
 
 
-def _space_id(catalog: Catalog, identity: SpaceIdentity | None) -> int:
-    """The id of a space; -1, which no space has, where the library does not hold it."""
-    if identity is None:
-        default = catalog.default_space()
-        return default.id if default else -1
-    found = catalog.find_space(identity)
-    return -1 if found is None else found
+def planned_spaces(path: Path, space: str | None, *, offline: bool) -> list[int]:
+    """The ids of the spaces that a run would bring up to date; -1, which no space has, for a new one.
+
+    Nothing is downloaded for those of the library.
+
+    Raises:
+        SpaceError: the model `space` can't be had.
+    """
+    if not (path / DATABASE).exists():
+        if space is not None:
+            model_for(space, (), offline=offline)
+        return [-1]
+    with Library.open(path) as library:
+        catalog = library.catalog
+        if space is not None:
+            found = catalog.find_space(model_for(space, catalog.spaces(), offline=offline).identity())
+            return [-1 if found is None else found]
+        known = held_or_default(catalog.spaces(), catalog.default_space_id())
+    here = []
+    for each in known if len(known) > 1 else ():
+        try:
+            model_of(each, offline=True)
+            here.append(each.id)
+        except SpaceError as error:
+            log.warning("without the model %s: %s", each.name, error)
+    return here or [each.id for each in known] or [-1]
 
 
 def _plan_target(
-    catalog: Catalog, target: Target, space_id: int, skip: Sequence[Path], prune: Prune | None
+    catalog: Catalog, target: Target, space_ids: Sequence[int], skip: Sequence[Path], prune: Prune | None
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
-    for _, others in changes(catalog, scan, space_id, WalkCounts(), skip):
+    for _, others in changes(catalog, scan, space_ids, WalkCounts(), skip):
         for change, file, _ in others:
             if change != "failed":
                 yield change, target.root, file.path

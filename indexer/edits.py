@@ -14,11 +14,13 @@ from store.tables.writer import Indexed
 
 
 class Edits:
-    """Judges the edited files of a run over a library, for one space."""
+    """Judges the edited files of a run over a library, in one space: the default, or the first of the run."""
 
-    def __init__(self, library: Library, space_id: int) -> None:
+    def __init__(self, library: Library, space_ids: Sequence[int]) -> None:
+        """`space_ids` are those of the run, at least one."""
         self._library = library
-        self._space_id = space_id
+        default = library.catalog.default_space_id()
+        self._space_id = next((id_ for id_ in space_ids if id_ == default), space_ids[0])
         self._edited: set[tuple[int, bytes]] = set()
         self._threshold: float | None = None
 
@@ -70,14 +72,15 @@ class Edits:
         return float(vectors[0] @ vectors[1]) >= self._version_threshold()
 
     def _vectors(self, item: Indexed, former: Former) -> tuple[Floats, Floats] | None:
-        known = None if item.vector is not None else self._library.catalog.content_by_hash(item.hash, self._space_id)
+        own = item.vectors.get(self._space_id)
+        known = self._library.catalog.content_by_hash(item.hash) if own is None else None
         wanted = [former.content_id, *([known[0]] if known is not None else [])]
         engine = self._library.vectors.get(self._space_id)
         if len(engine.held(np.array(wanted, np.int64))) < len(wanted):
             return None
         rows = engine.vectors_of(np.array(wanted, np.int64))
-        if item.vector is not None:
-            return rows[0], np.asarray(item.vector, np.float32)
+        if own is not None:
+            return rows[0], np.asarray(own, np.float32)
         return (rows[0], rows[1]) if len(rows) > 1 else None
 
     def _version_threshold(self) -> float:

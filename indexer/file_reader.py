@@ -54,7 +54,7 @@ class ReadResult:
         duplicate_in_flight: another file with these bytes is being worked on.
         facts: where the content is new, or an older version read those that the library has.
         is_anew: an older version read another picture from its bytes: all that was made of that is to be replaced.
-        pixels: uint8, as `Preprocess.apply` gives them, where it must be encoded.
+        pixels: uint8, as `Preprocess.apply` gives them, by the id of each space in which it must be encoded.
         look: what the picture looks like, where the library lacks it.
         failed: why it could not be read or decoded.
         gone: the file was deleted since the walk came by; the next walk will say so.
@@ -67,7 +67,7 @@ class ReadResult:
     duplicate_in_flight: bool = False
     facts: Mapping[str, Any] | None = None
     is_anew: bool = False
-    pixels: torch.Tensor | None = field(default=None, repr=False)
+    pixels: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
     look: Look | None = field(default=None, repr=False)
     failed: Failed | None = None
     gone: bool = False
@@ -99,18 +99,26 @@ class InFlight:
 
 
 class FileReader:
-    """Reads files for one space of one library, in threads of its own."""
+    """Reads files for spaces of one library, in threads of its own: each file once for all of them."""
 
     def __init__(
-        self, catalog: Catalog, thumbnails: Thumbnails, space_id: int, preprocess: Preprocess,
+        self, catalog: Catalog, thumbnails: Thumbnails, preprocess: Mapping[int, Preprocess],
         threads: int, gpu: GpuJpegDecoder | None = None,
     ) -> None:  # fmt: skip
-        """`gpu` decodes JPEGs for the threads, which then compute by its permits."""
+        """Start the threads.
+
+        Args:
+            catalog: of the library.
+            thumbnails: of the library.
+            preprocess: of each space, by its id.
+            threads: how many files are read at once.
+            gpu: decodes JPEGs for the threads, which then compute by its permits.
+        """
         self.in_flight = InFlight()
         self._catalog = catalog
         self._thumbnails = thumbnails
-        self._space_id = space_id
         self._preprocess = preprocess
+        self._space_ids = tuple(preprocess)
         self._gpu = gpu
         self._budget = PixelBudget(PIXELS_A_THREAD * threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
@@ -186,20 +194,22 @@ class FileReader:
             raise
 
     def _read_first(self, task: Task, file: File, source: _Source, digest: bytes) -> ReadResult:
-        known = self._catalog.content_by_hash(digest, self._space_id)
+        known = self._catalog.content_by_hash(digest, self._space_ids)
+        held = frozenset[int]() if known is None else known[1]
         is_anew = False
-        if known is not None and known[1]:
+        if known is not None and held:
             again = self._facts_again(task, source) if task.facts_due else None
             is_anew = again is not None and self._is_another_picture(known[0], again)
-            if not is_anew:
+            if not is_anew and len(held) == len(self._space_ids):
                 self.in_flight.remove(digest)
                 return ReadResult(task, file, digest, known[0], facts=again)
+        lacking = {id_: each for id_, each in self._preprocess.items() if is_anew or id_ not in held}
         source.seek(0)
         try:
             wanted = known is None or is_anew or not self._thumbnails.path(digest).exists()
             decoded = decode(
                 source,
-                need=self._preprocess.need,
+                need=max(each.need for each in lacking.values()),
                 thumbnail=wanted,
                 gpu=self._gpu,
                 budget=self._budget,
@@ -212,9 +222,11 @@ class FileReader:
         facts = {**asdict(decoded.facts), "colour": decoded.colour, "remark": decoded.remark}
         content_id = None if known is None else known[0]
         try:
-            pixels = self._preprocess.apply(decoded.pixels, decoded.original)
+            # Spaces that prepare pictures alike share them.
+            prepared = {each: each.apply(decoded.pixels, decoded.original) for each in set(lacking.values())}
         except (RuntimeError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
+        pixels = {id_: prepared[each] for id_, each in lacking.items()}
         look = self._look_due(content_id, digest) if decoded.look is None else decoded.look
         return ReadResult(task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels, look=look)
 
@@ -261,7 +273,7 @@ def _beside(task: Task) -> Beside:
 
 def _hash_in_flight(result: ReadResult | None) -> bytes:
     """The hash that a read has added to those in flight and not removed; empty where there is none."""
-    return result.hash if result is not None and (result.pixels is not None or result.failed is not None) else b""
+    return result.hash if result is not None and (result.pixels or result.failed is not None) else b""
 
 
 def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> ReadResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from indexer.doubt import Prune
@@ -16,6 +16,7 @@ from store.marks_backup import back_up_marks
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog
 from store.tables.losses import Losses, losses
+from store.tables.space_choice import best_default, space_facts
 from store.tables.writer import Failed, Writer
 
 log = logging.getLogger(__name__)
@@ -25,13 +26,13 @@ class Finisher:
     """Finishes a run whose walks came to their end; only `save_vectors` is for every run."""
 
     def __init__(
-        self, library: Library, writer: Writer, space_id: int, summary: Summary,
+        self, library: Library, writer: Writer, space_ids: Sequence[int], summary: Summary,
         may_lose: Callable[[Losses, int], bool],
     ) -> None:  # fmt: skip
         """`may_lose`: asked, with how many photos a prune would forget, whether marks may be lost with them."""
         self._library = library
         self._writer = writer
-        self._space_id = space_id
+        self._space_ids = space_ids
         self._summary = summary
         self._may_lose = may_lose
         self._gone: list[int] = []
@@ -98,20 +99,39 @@ class Finisher:
         self._library.forget_pictures(self._writer.prune(photo_ids))
         self._summary.forgotten = len(photo_ids)
 
-    def choose_default(self) -> None:
-        """Let searches use this space, if nothing that can be found now would be lost by it."""
+    def choose_default(self, away: Mapping[int, str]) -> None:
+        """Let searches use the best space, see `best_default`: nothing that can be found now is lost by it.
+
+        Also counts what spaces lack; `away` says why the model of a space can't be had now.
+        """
         catalog = self._library.catalog
-        lacking = catalog.counts().pictures - catalog.counts(self._space_id).pictures
-        default = catalog.default_space()
-        if not lacking or default is None or not default.count:
-            self._writer.make_default(self._space_id)
-        elif default.id != self._space_id:
-            self._summary.not_in_space = lacking
+        facts, current = space_facts(catalog), catalog.default_space_id()
+        chosen = best_default(facts, current)
+        if chosen is not None and chosen != current:
+            self._writer.make_default(chosen)
+        names = {space.id: space.name for space in catalog.spaces()} if len(facts) > 1 else {}
+        if names:  # a space may keep another name than its model has where that lies now
+            self._summary.spaces = [names[id_] for id_ in self._space_ids]
+        self._summary.searched_space = names.get(chosen or 0, "")
+        self._summary.behind = [
+            {"name": names[each.id], "pictures": each.lacking, "reason": self._why_behind(each.id, away)}
+            for each in facts
+            if each.id in names and each.lacking and (each.held or each.id in self._space_ids)
+        ]
+        lacking = [each.lacking for each in facts if each.id in self._space_ids]
+        if len(lacking) == 1 and chosen not in self._space_ids:
+            self._summary.not_in_space = lacking[0]
+
+    def _why_behind(self, space_id: int, away: Mapping[int, str]) -> str:
+        if space_id in self._space_ids:
+            return "they failed, or lie in folders that were not indexed now"
+        return away.get(space_id, "this run was for another model")
 
     def save_vectors(self) -> None:
         """Write the index that searches read."""
         try:
-            self._library.vectors.save(self._space_id)
+            for space_id in self._space_ids:
+                self._library.vectors.save(space_id)
         except OSError as error:  # a cache: searches make it again
             log.warning("the vector index can't be saved (%s); searches will build it each time", error)
 

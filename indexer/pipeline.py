@@ -11,36 +11,34 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from indexer.batcher import Batches
-from indexer.doubt import Prune
+from indexer.batcher import Encoded
+from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
+from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
 from indexer.missing_looks import make_due_looks
+from indexer.new_spaces import identity_of
+from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import Scanner
 from indexer.summary import Summary
-from sightline import models
-from sightline.models.resolve import Model
+from store.arrays import Floats
 from store.library import Library
 from store.paths import display, to_bytes
 from store.progress import Progress
 from store.tables.losses import Losses
 from store.tables.writer import Failed, Indexed, Writer
-from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from indexer.file_reader import FileReader, ReadResult
     from sightline.images.gpu_jpeg import GpuJpegDecoder
     from sightline.models.multi_gpu import ImageEncoder
@@ -54,19 +52,6 @@ SOON, PATIENCE = 0.005, 0.2
 LOOKS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of a run. `batch_size` and `workers` None: chosen by what is measured and by the cores."""
-
-    walk: WalkChoice = NOTHING_CHOSEN
-    device: str = "auto"
-    precision: str = "auto"
-    batch_size: int | None = None
-    workers: int | None = None
-    prune: Prune | None = None
-    rescan: bool = False  # read every file, whatever it looks like
-
-
 class Pipeline:
     """One run of the indexer over a library whose lock the caller holds.
 
@@ -78,10 +63,10 @@ class Pipeline:
     def __init__(
         self,
         library: Library,
-        model: Model,
+        chosen: Chosen,
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
-        encoder: ImageEncoder | None = None,
+        encoders: Sequence[ImageEncoder] = (),
         gpu: GpuJpegDecoder | None = None,
         may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
     ) -> None:
@@ -89,27 +74,25 @@ class Pipeline:
 
         Args:
             library: open for writing.
-            model: of the space to index into.
+            chosen: the models of the spaces to index into.
             options: of the run.
             report: called with the progress after every file.
-            encoder: of the same model, if it is loaded already; else the run loads it when it first needs it.
+            encoders: of these models, as far as they are loaded already; others are when they are first needed.
             gpu: decodes JPEGs too; it then says how many threads read.
             may_lose: whether a prune that forgets so many photos may lose marks; asked only where it would.
         """
         self.summary = Summary()
         self.stop = threading.Event()
         self._library = library
-        self._model = model
+        self._chosen = chosen
         self._options = options
         self._writer = Writer(library.catalog.engine)
         self._progress = ProgressWriter(library.path, self.summary, report)
-        self._encoder = encoder
-        self._owns_encoder = encoder is None
+        self._encoders = encoders
         self._gpu = gpu
         self._may_lose = may_lose
         self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
         self._reader: FileReader | None = None
-        self._batches = Batches(options.batch_size)
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
         self._duplicates_in_flight: list[ReadResult] = []
@@ -125,10 +108,14 @@ class Pipeline:
             SpaceError: the model can't be loaded.
         """
         skip = [self._library.path]
-        targets = find_targets(folders, self._library.catalog, self._options.walk, skip)
-        self._space_id = self._writer.add_space(self._model.identity())
-        self._edits = Edits(self._library, self._space_id)
-        run_id = self._writer.start_run(self._space_id)
+        catalog = self._library.catalog
+        targets = find_targets(folders, catalog, self._options.walk, skip)
+        models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
+        self._encodings = Encodings(models, self._options, self._progress, self._encoders)
+        self._space_ids = list(models)
+        self._edits = Edits(self._library, self._space_ids)
+        self.summary.spaces = [model.name for model in models.values()]
+        run_id = self._writer.start_run(self._space_ids[0] if self._chosen.is_one else None)
         state = "failed"
         try:
             self._progress.begin(tuple(display(to_bytes(target.start)) for target in targets))
@@ -142,13 +129,12 @@ class Pipeline:
             self.summary.bound_by = self._progress.bound_by
             self.summary.loading = self._progress.waited["load"]
             self._writer.finish_run(run_id, state, self.summary.to_dict())
-            if self._encoder is not None and self._owns_encoder:
-                self._encoder.close()
+            self._encodings.close()
         return self.summary
 
     def _run(self, targets: Sequence[Target], skip: Sequence[Path]) -> None:
         scans = [self._start_scan(target) for target in targets]
-        scanner = Scanner(self._library.catalog, self._space_id, scans, skip, self.summary)
+        scanner = Scanner(self._library.catalog, self._space_ids, scans, skip, self.summary)
         self._progress.scanner = scanner
         try:
             scanner.start()
@@ -158,12 +144,12 @@ class Pipeline:
             if self._reader is not None:
                 self._reader.close()
         self._progress.enter("finishing")
-        finisher = Finisher(self._library, self._writer, self._space_id, self.summary, self._may_lose)
+        finisher = Finisher(self._library, self._writer, self._space_ids, self.summary, self._may_lose)
         if not self.stop.is_set():
             self._failed.extend(finisher.mark_missing(scans))
             self._commit()
             finisher.resolve_moves(scans, self._linked, self._options.prune)
-            finisher.choose_default()
+            finisher.choose_default(self._chosen.away)
         finisher.save_vectors()
         make_due_looks(self._library, self._progress, self._threads, self.stop)
 
@@ -175,15 +161,11 @@ class Pipeline:
 
     def _index(self, scanner: Scanner) -> None:
         """Read, encode and commit what the scanner finds."""
-        batches = self._batches
         for result in self._read_ahead(scanner):
             if result is not None:
                 self._take(result)
             is_late = self._is_late()
-            if is_late or batches.queued >= batches.size:
-                self._encode()
-            if is_late:
-                self._collect()
+            self._encode(is_late=is_late)
             if self._is_due():
                 self._commit()
             scanner.keep_looks(self._writer, LOOKS)
@@ -192,9 +174,8 @@ class Pipeline:
         if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
             self._duplicates_in_flight.clear()
         # Again while there is something: duplicates wait for what the commit before wrote.
-        while batches.queued or batches.in_flight_batches or self._ready or self._failed or self._duplicates_in_flight:
-            self._encode()
-            self._collect()
+        while not self._encodings.is_idle or self._ready or self._failed or self._duplicates_in_flight:
+            self._encode(is_late=True)
             self._commit()
         self._progress.update()
 
@@ -204,7 +185,7 @@ class Pipeline:
         """Files in the order of the walk, read by threads at most two batches ahead; None: none found yet."""
         window: deque[Future[ReadResult]] = deque()
         while not self.stop.is_set():
-            while not scanner.ended and len(window) < 2 * (self._batches.size + self._threads):
+            while not scanner.ended and len(window) < 2 * (self._encodings.size + self._threads):
                 with self._progress.waiting("" if window else "walk"):
                     task = scanner.take(SOON if window else PATIENCE)
                 if task is None:
@@ -227,9 +208,8 @@ class Pipeline:
                 from indexer.file_reader import FileReader
 
             library = self._library
-            self._reader = FileReader(
-                library.catalog, library.thumbnails, self._space_id, self._model.preprocess, self._threads, self._gpu
-            )
+            preprocess = {encoding.space_id: encoding.model.preprocess for encoding in self._encodings}
+            self._reader = FileReader(library.catalog, library.thumbnails, preprocess, self._threads, self._gpu)
             self._progress.enter("indexing")
         return self._reader
 
@@ -246,20 +226,25 @@ class Pipeline:
             self._fail(result.failed)
         elif result.duplicate_in_flight:
             self._duplicates_in_flight.append(result)
-        elif result.pixels is not None:
-            self._batches.add(result)
-            self._get_encoder()  # with the first one, while the threads decode the next
+        elif result.pixels:
+            self._encodings.add(result)
         else:
-            self._accept(result, None)
+            self._keep(result)
+            self._count(result)
 
-    def _accept(self, result: ReadResult, vector: NDArray[np.float32] | None) -> None:
+    def _keep(self, result: ReadResult, vectors: Mapping[int, Floats] = MappingProxyType({})) -> None:
+        """Have a file and what was made of it committed."""
         replaces = result.task.facts_first
         item = Indexed(
-            result.file, result.hash, result.facts, vector, result.look, replaces, replaces_pixels=result.is_anew
+            result.file, result.hash, result.facts, vectors, result.look, replaces, replaces_pixels=result.is_anew
         )  # fmt: skip
         self._ready.append(item)
         if result.is_anew:
             self._library.previews.remove(result.hash)
+        if result.task.old_content not in (None, result.known_content):
+            self._edits.note(item)
+
+    def _count(self, result: ReadResult) -> None:
         task, content = result.task, result.known_content
         if task.old_content is None:
             if content is None:
@@ -268,7 +253,6 @@ class Pipeline:
                 self._linked += 1
         elif content != task.old_content:
             self.summary.changed += 1
-            self._edits.note(self._ready[-1])
         elif task.was_missing:
             self.summary.restored += 1
         else:
@@ -281,42 +265,48 @@ class Pipeline:
 
     # -- encode -----------------------------------------------------------------------------------------------------
 
-    def _encode(self) -> None:
-        """Encode what is queued, a batch at a time; a device that works by itself is left one to work on."""
-        batches = self._batches
-        while batches.queued:
-            waiting = len(self._ready) + batches.in_flight_images + min(batches.queued, batches.size)
-            if self._ready and waiting > COMMIT_PICTURES:
-                self._commit()
-            encoder = self._get_encoder()
-            with self._progress.waiting("encode"):
-                batches.send(encoder)
-            self._collect(encoder.ahead)
+    def _encode(self, *, is_late: bool) -> None:
+        """Encode what fills a batch, or all where it is late.
 
-    def _collect(self, left: int = 0) -> None:
-        """Take the oldest batches from the device, until only `left` remain."""
-        while self._batches.in_flight_batches > left:
-            with self._progress.waiting("encode"):
-                encoded = self._batches.collect(self._get_encoder())
-            self.summary.encoded += len(encoded)
-            for result, vector in encoded:
-                if np.isfinite(vector).all():
-                    self._accept(result, vector)
-                else:
-                    reason = f"the model {self._model.name!r} gave no finite vector"
-                    self._progress.done -= 1
-                    self._take(replace(result, failed=Failed(result.file, "encode", reason)))
+        A device that works by itself is left one to work on.
+        """
+        encodings = self._encodings
+        for encoding in encodings:
+            batches = encoding.batches
+            while batches.queued and (is_late or batches.queued >= batches.size):
+                held = len(self._ready) + encodings.partial + batches.in_flight_images
+                if self._ready and held + min(batches.queued, batches.size) > COMMIT_PICTURES:
+                    self._commit()
+                encodings.send(encoding)
+                self._collect(encoding, encoding.encoder.ahead)
+        if is_late:
+            for encoding in encodings:
+                self._collect(encoding)
 
-    def _get_encoder(self) -> ImageEncoder:
-        if self._encoder is None:
-            self._progress.enter("loading")
-            with self._progress.waiting("load"):
-                options = self._options
-                self._encoder = models.load(
-                    self._model, device=options.device, precision=options.precision, texts=False
-                )
-            self._progress.enter("indexing")
-        return self._encoder
+    def _collect(self, encoding: Encoding, left: int = 0) -> None:
+        """Take the oldest batches of one space from its device, until only `left` remain."""
+        while encoding.batches.in_flight_batches > left:
+            for picture in self._encodings.collect(encoding):
+                self._take_encoded(picture)
+
+    def _take_encoded(self, picture: Encoded) -> None:
+        """Take in a picture that was encoded in every space that lacked it."""
+        self.summary.encoded += 1
+        result = picture.result
+        if not picture.unfit:
+            self._keep(result, picture.vectors)
+            self._count(result)
+            return
+        names = " and ".join(map(repr, picture.unfit))
+        verb = "models" if len(picture.unfit) > 1 else "model"
+        failed = Failed(result.file, "encode", f"the {verb} {names} gave no finite vector")
+        # What one model makes nothing of is not taken from the others.
+        if picture.vectors or (result.known_content is not None and not result.is_anew):
+            self._keep(result, picture.vectors)
+            self._fail(failed)
+        else:
+            self._progress.done -= 1
+            self._take(replace(result, failed=failed))
 
     # -- commit -----------------------------------------------------------------------------------------------------
 
@@ -329,7 +319,7 @@ class Pipeline:
 
     def _commit(self) -> None:
         with self._progress.waiting("write"):
-            outcome = self._writer.commit(self._space_id, self._edits.judged(self._ready), self._failed)
+            outcome = self._writer.commit(self._edits.judged(self._ready), self._failed)
         self.summary.marks_carried += outcome.carried
         self.summary.marks_left += outcome.left
         for item in self._ready:

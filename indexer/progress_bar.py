@@ -72,7 +72,7 @@ class RunScreen:
         self._progress.stop()
 
 
-def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *, verbose: bool) -> None:
+def print_summary(stream: TextIO, summary: Summary, library: Path, *, verbose: bool) -> None:
     """The end of a run in a few lines; `verbose` adds what limited its speed."""
     counted = ", ".join(
         f"{value} {name}"
@@ -90,12 +90,13 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
         if value or name in ("added", "unchanged", "missing", "failed")
     )
     lines = [counted + "."]
+    models = "model" if len(summary.spaces) == 1 else "models"
     if summary.encoded:
         limit = _limit(summary.bound_by) if verbose else ""
         lines.append(
             f"{summary.encoded} pictures encoded in {summary.seconds - summary.loading:.1f} s "
             f"({summary.rate:.1f} pictures/s){limit}; "
-            f"loading the model took {summary.loading:.1f} s."
+            f"loading the {models} took {summary.loading:.1f} s."
         )
     if not summary.pictures:
         lines.append("There are no pictures in it.")
@@ -109,9 +110,19 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
     lines += [f"Warning: --exclude {pattern} left nothing out." for pattern in summary.unmatched]
     if summary.not_in_space:
         lines.append(
-            f"Searches use the old model: {space} has not seen {summary.not_in_space} pictures of the library "
-            "yet. Index their folders with the same --space."
+            f"Searches use the model {summary.searched_space}: {summary.spaces[0]} has not seen "
+            f"{count(summary.not_in_space, 'picture')} of the library yet. Index their folders with the same --space."
         )
+    elif len(summary.spaces) == 1 and summary.searched_space not in ("", *summary.spaces):
+        lines.append(
+            f"Searches use the model {summary.searched_space}, as {summary.spaces[0]} reads no words: in a query, "
+            f"space:{summary.spaces[0]} chooses it."
+        )
+    lines += [
+        f"The model {space['name']} is behind by {count(space['pictures'], 'picture')}: {space['reason']}"
+        for space in summary.behind
+        if not (summary.not_in_space and space["name"] in summary.spaces)
+    ]
     if summary.marks_left:
         changed = "1 marked picture" if summary.marks_left == 1 else f"{summary.marks_left} marked pictures"
         theirs = "its" if summary.marks_left == 1 else "their"
@@ -126,7 +137,7 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, space: str, *
         lines.append(f"{count(number, 'missing photo')} {'was' if number == 1 else 'were'} not forgotten.")
     if summary.failed:
         lines.append("Why files failed: python -m indexer failures")
-    lines.append(f"Library {library}, model {space}.")
+    lines.append(f"Library {library}, {models} {', '.join(summary.spaces)}.")
     stream.write("\n".join(lines) + "\n")
 
 

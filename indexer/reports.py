@@ -19,6 +19,7 @@ from store.lock import is_indexing
 from store.paths import as_json, display, to_bytes
 from store.progress import Progress
 from store.tables.library_reports import remarks
+from store.tables.space_choice import lacking
 from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         default = catalog.default_space()
         counts = catalog.counts(default.id if default else None)
         roots, spaces, last = catalog.roots(), catalog.spaces(), catalog.last_run()
+        behind = lacking(catalog)
         left = library.marks.left()
     running, now = is_indexing(library.path), progress.read(library.path)
     if as_lines:
@@ -50,7 +52,7 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
                            "last_walked_at": root.last_walked_at, "options": root.options.to_dict()} for root in roots],
                 "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
-                            "index": library.vectors.facts(space.id)} for space in spaces],
+                            "behind": behind[space.id], "index": library.vectors.facts(space.id)} for space in spaces],
                 "last_run": last,
                 "left_marks": [left_marks_record(each) for each in left],
             }
@@ -69,10 +71,13 @@ def print_status(library: Library, as_lines: bool) -> None:
             click.echo(f"          walked with: {'; '.join(words)}")
     for space in spaces:
         mark = "  (active)" if default and space.id == default.id else ""
-        click.echo(f"Model     {space.name}  {space.count} pictures{mark}")
+        lacks = f", {behind[space.id]} behind" if behind[space.id] else ""
+        click.echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
         click.echo(f"Last run  {last['started_at']}  {last['state']}")
+        for space in (last["summary"] or {}).get("behind", []):
+            click.echo(f"          {space['name']} stayed behind by {space['pictures']}: {space['reason']}")
     for each in left:
         click.echo(f"Left      {left_marks_text(each)}")
 

@@ -62,7 +62,7 @@ class Scanner:
     def __init__(
         self,
         catalog: Catalog,
-        space_id: int,
+        space_ids: Sequence[int],
         scans: Sequence[RootScan],
         skip: Sequence[Path],
         summary: Summary,
@@ -72,7 +72,7 @@ class Scanner:
         self.finished = False
         self.ended = False
         self._catalog = catalog
-        self._space_id = space_id
+        self._space_ids = space_ids
         self._skip = skip
         self._summary = summary
         self._counts = WalkCounts()
@@ -137,7 +137,7 @@ class Scanner:
             self._queue.put(None)
 
     def _scan(self, scan: RootScan) -> Iterator[Task]:
-        walked = changes(self._catalog, scan, self._space_id, self._counts, self._skip)
+        walked = changes(self._catalog, scan, self._space_ids, self._counts, self._skip)
         for unchanged, others in walked:
             if self._stopped.is_set():
                 return
@@ -164,7 +164,7 @@ Others = list[tuple[Change, WalkedFile, KnownPhoto | None]]
 
 
 def changes(
-    catalog: Catalog, scan: RootScan, space_id: int, counts: WalkCounts, skip: Sequence[Path]
+    catalog: Catalog, scan: RootScan, space_ids: Sequence[int], counts: WalkCounts, skip: Sequence[Path]
 ) -> Iterator[tuple[int, Others]]:
     """Walk a target: compare files with what the library knows; note in `scan` what is there.
 
@@ -181,10 +181,10 @@ def changes(
             scan.unreadable.append(Failed(File(scan.root_id, item.path, 0, 0), "walk", reason))
         waiting += files
         while len(waiting) >= AT_ONCE:
-            yield from _compare(catalog, scan, space_id, older, waiting[:AT_ONCE])
+            yield from _compare(catalog, scan, space_ids, older, waiting[:AT_ONCE])
             del waiting[:AT_ONCE]
     if waiting:
-        yield from _compare(catalog, scan, space_id, older, waiting)
+        yield from _compare(catalog, scan, space_ids, older, waiting)
     scan.drives = counts.drives[drives:]
     if scan.other_inodes:
         # Counted as unchanged before it was known how many there are.
@@ -193,7 +193,7 @@ def changes(
 
 
 def _compare(
-    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[Walked]
+    catalog: Catalog, scan: RootScan, space_ids: Sequence[int], older: bool, files: list[Walked]
 ) -> Iterator[tuple[int, Others]]:
     failed: list[Walked] = []
     if scan.failures:  # such as the raw files beside a camera's JPEGs: each of these is looked at
@@ -202,7 +202,7 @@ def _compare(
     if files and not scan.rescan:
         first, last = files[0][0], files[-1][0]
         # One comparison of lists where nothing changed, as nearly everywhere: no word of Python for each file.
-        if catalog.known_between(scan.root_id, first, last, space_id, len(files), older=older) == files:
+        if catalog.known_between(scan.root_id, first, last, space_ids, len(files), older=older) == files:
             scan.files += len(files)
             scan.present += len(files)
             scan.firsts.append(first)
@@ -211,13 +211,13 @@ def _compare(
             files = []
     for some in (failed, files):
         for start in range(0, len(some), CHUNK):
-            yield _compare_each(catalog, scan, space_id, older, some[start : start + CHUNK])
+            yield _compare_each(catalog, scan, space_ids, older, some[start : start + CHUNK])
 
 
 def _compare_each(
-    catalog: Catalog, scan: RootScan, space_id: int, older: bool, files: list[Walked]
+    catalog: Catalog, scan: RootScan, space_ids: Sequence[int], older: bool, files: list[Walked]
 ) -> tuple[int, Others]:
-    rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_id, older=older)
+    rows = catalog.known_rows(scan.root_id, [file[0] for file in files], space_ids, older=older)
     known = {row[0]: row for row in rows}
     scan.see([row[1] for row in rows])
     scan.files += len(files)

@@ -25,8 +25,11 @@ class Summary:
         marks_carried: pictures whose file changed and that kept their tags, being a favourite, or selections.
         marks_left: pictures with marks whose file holds another picture now; the marks stayed with the old one.
         marks_file: where marks were written before any were lost; empty where none were.
-        encoded: pictures that went through the model.
-        not_in_space: pictures of the library without a vector in this space, for which searches keep to their old one.
+        encoded: pictures that went through a model.
+        spaces: names of the spaces that were brought up to date.
+        searched_space: the name of the one that searches use; empty where the library has one only.
+        not_in_space: pictures without a vector in the one space of this run, for which searches keep to their old one.
+        behind: spaces that lack pictures, where the library has several: name, pictures, reason.
         other_files: files passed over as no pictures.
         links: links passed over.
         caches: bins and caches of other programs that were left out: how many, by their names.
@@ -52,7 +55,10 @@ class Summary:
     marks_left: int = 0
     marks_file: str = ""
     encoded: int = 0
+    spaces: list[str] = field(default_factory=list)
+    searched_space: str = ""
     not_in_space: int = 0
+    behind: list[dict[str, Any]] = field(default_factory=list)
     other_files: int = 0
     links: int = 0
     caches: dict[str, int] = field(default_factory=dict)

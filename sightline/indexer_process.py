@@ -22,7 +22,7 @@ _LOCKED: Final = LibraryLockedError.exit_code
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of the indexer, as those of its command line; `space` None for the default."""
+    """Options of the indexer, as those of its command line; `space` None for all of the library."""
 
     space: str | None
     walk: WalkChoice

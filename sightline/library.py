@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.duplicates import groups as duplicate_groups
+from sightline.duplicates.groups import Kind
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.indexer_process import Options, index_folders
 from sightline.labels import label
@@ -93,13 +94,11 @@ class Library:
         exclude: Iterable[str] | None = None, hidden: bool | None = None, follow_symlinks: bool | None = None,
         caches: bool | None = None, prune: bool = False, yes: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
-        """Index folders of pictures: run the indexer as a process of its own and wait for it.
-
-        An interrupt stops it after its batch.
+        """Index folders of pictures by a process of its own. An interrupt stops it after its batch.
 
         Args:
             folders: absolute, or relative to the working directory; `~` is the user's home.
-            space: a preset, MODEL/TAG of open_clip, or `local-dir:PATH`. Default: the library's, else by the machine.
+            space: a preset, MODEL/TAG or `local-dir:PATH`. Default: all spaces of the library; else by the machine.
             exclude: patterns of names, or of paths below a folder, to leave out: `*.png`, `private/*`; none: `()`.
             hidden: take names that start with a dot.
             follow_symlinks: follow links to files and folders.
@@ -108,8 +107,8 @@ class Library:
             yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
 
         Returns:
-            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `doubted` has the folders that are
-                gone or empty as a whole, below which `prune` forgot nothing.
+            The run's counts, as `index --json` prints them: `added`, `failed`, ...; `behind` has spaces that lack
+                pictures; `doubted` folders that are gone or empty as a whole, below which `prune` forgot nothing.
 
         Raises:
             LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.
@@ -196,16 +195,14 @@ class Library:
         Example: `library.label(["cat", "dog"], "date:2023").to_pandas()["label"].value_counts()`
         """
         searcher, wanted = self._open(), parse_filters(query)
-        space = searcher.space(wanted.space)
+        space = searcher.space(wanted.space, words=True)
         found = label(
             searcher.library, searcher.encoders, space, labels,
             templates=templates, filters=wanted.filters, none=none, top=top,
         )  # fmt: skip
         return Records(map(labelled, found), {"space": space.name, "query": str(wanted)})
 
-    def duplicates(
-        self, kind: duplicate_groups.Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1
-    ) -> Records:
+    def duplicates(self, kind: Kind = "near", query: str = "", *, tolerance: int = DEFAULT_STEP + 1) -> Records:
         """List duplicates group by group, with the photo to keep, as the page exports them.
 
         Args:
@@ -234,8 +231,8 @@ class Library:
             found = duplicate_groups.bursts(store, searcher.space(wanted.space), among=among)
         else:
             found = duplicate_groups.near(store, searcher.space(wanted.space), among=among)[tolerance - 1]
-        about = {"groups": len(found), "min_cosine": found.min_cosine}
-        return Records(duplicate_groups.group_records(store, found), about)
+        records = duplicate_groups.group_records(store, found)
+        return Records(records, {"groups": len(found), "min_cosine": found.min_cosine})
 
     # -- pictures -----------------------------------------------------------------------------------------------
 
@@ -303,7 +300,7 @@ class Library:
 
         Example: `library.vectors(ids) @ library.encode_texts(["a boat"])[0]`
         """
-        return encode_texts(self._encoder(space), [texts] if isinstance(texts, str) else texts)
+        return encode_texts(self._encoder(space, words=True), [texts] if isinstance(texts, str) else texts)
 
     def encode_images(self, images: Iterable[ImageSource], *, space: str | None = None) -> Floats:
         """Encode pictures with the library's model: float32 (n, dim), unit length. The library stays as it is.
@@ -318,9 +315,9 @@ class Library:
         """
         return encode_images(self._encoder(space), images)
 
-    def _encoder(self, space: str | None) -> Encoder:
+    def _encoder(self, space: str | None, *, words: bool = False) -> Encoder:
         searcher = self._open()
-        return searcher.encoders.get(searcher.space(space))
+        return searcher.encoders.get(searcher.space(space, words=words))
 
     # -- tags and favourites ------------------------------------------------------------------------------------
 

@@ -156,6 +156,7 @@ def search_answer(library: Library, query: Query, result: Result) -> dict[str, A
         "more": result.more,
         "seconds": round(result.seconds, 6),
         "why_empty": result.why_empty,
+        "note": result.note,
         "hits": hit_records(library, result.hits, result.offset),
     }
 
@@ -180,11 +181,12 @@ def photo_details(library: Library, photo: PhotoRow) -> Record:
     catalog = library.catalog
     (made,) = photo_records(library, [photo])
     files = (_where(replace(photo, root=root, path=path)) for root, path in catalog.paths_of(photo.content_id))
-    known_in = ((space.name, catalog.content_by_hash(photo.hash, space.id)) for space in catalog.spaces())
+    spaces = catalog.spaces()
+    known = catalog.content_by_hash(photo.hash, [space.id for space in spaces])
     return made | {
         "hash": photo.hash.hex(),
         "paths": list(files),
-        "spaces": [name for name, known in known_in if known is not None and known[1]],
+        "spaces": [space.name for space in spaces if known is not None and space.id in known[1]],
     }
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
-from sightline.query.types import MAX_HITS, Picture, Query, QueryError, Words
+from sightline.query.types import MAX_HITS, Picture, Query, QueryError
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
@@ -36,7 +36,7 @@ from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
-from sightline.spaces import SpaceDirectory
+from sightline.spaces import SpaceDirectory, has_words
 from sightline.twins import Twins
 from store.arrays import Ids
 from store.library import Library
@@ -85,7 +85,7 @@ class Searcher:
             raise QueryError(f"A search gives 1 to {MAX_HITS} pictures at once; {limit} were asked for.")
         if offset < 0:
             raise QueryError(f"The offset is {offset}; it must be 0 or more.")
-        space = self.space(query.space)
+        space = self.space_for(query)
         # Before the clock starts, all of it: a search is not slow because it was the first.
         if query.groups:
             self._warm_up_for(query, space, pictures)
@@ -103,6 +103,7 @@ class Searcher:
             generation=found.generation,
             seconds=time.perf_counter() - started,
             why_empty=why_empty(query, space, found.ranked),
+            note=self.note(query),
         )
 
     def matches(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Iterator[Hit]:
@@ -113,16 +114,24 @@ class Searcher:
         Raises:
             QueryError, SpaceError: see `search`; at the first hit that is asked for.
         """
-        found = self._ranked_list(query, self.space(query.space), pictures)
+        found = self._ranked_list(query, self.space_for(query), pictures)
         yield from matches(self.library.catalog, query, found)
 
-    def space(self, name: str | None = None) -> SpaceState:
-        """The space of this name, or the one that searches use.
+    def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
+        """The space of this name, or the one that searches use, or with `words` those that encode words.
 
         Raises:
             QueryError: the library has no such space, or nothing was indexed yet.
         """
-        return self._spaces.find(name)
+        return self._spaces.find(name, words=words)
+
+    def space_for(self, query: Query) -> SpaceState:
+        """The space that a query is searched in; errors as for `space`."""
+        return self._spaces.find_for(query)
+
+    def note(self, query: Query) -> str | None:
+        """What to say of the space that a query is searched in, in a sentence; None where it is the usual one."""
+        return self._spaces.note(query)
 
     def recent(self, k: int) -> list[PhotoRow]:
         """The pictures indexed last, newest first."""
@@ -159,7 +168,7 @@ class Searcher:
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         calibration = self._calibrations.get(space, generation)
-        text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if _has_words(query) else None
+        text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
         terms = calibrate_terms(query, embedded, calibration, text_nulls)
 
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -190,10 +199,10 @@ class Searcher:
 
     def needs_model(self, query: Query, pictures: Mapping[str, bytes] = NO_PICTURES) -> bool:
         """Whether this query has to wait for a model that is not loaded yet."""
-        space = self.space(query.space)
+        space = self.space_for(query)
         if self.encoders.ready(space):
             return False
-        if space.has_text and _has_words(query) and self._null_queries.need_model(space):
+        if space.has_text and has_words(query) and self._null_queries.need_model(space):
             return True
         return self._term_encoder.needs_model(query, space, pictures)
 
@@ -213,11 +222,7 @@ class Searcher:
             # The compiler works beside the imports that a model needs: it lets go of Python's lock.
             threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
-        self.warm_up(space, words=_has_words(query))
-
-
-def _has_words(query: Query) -> bool:
-    return any(isinstance(term.subject, Words) for term in query.terms)
+        self.warm_up(space, words=has_words(query))
 
 
 def _sort(query: Query) -> str:

@@ -1,8 +1,9 @@
-"""The spaces of a library by name."""
+"""The spaces of a library: by name, and by what a query asks for."""
 
 from __future__ import annotations
 
-from sightline.query.types import QueryError
+from sightline.humanize import count
+from sightline.query.types import Query, QueryError, Words
 from store.tables.catalog import Catalog, SpaceState
 
 
@@ -14,8 +15,13 @@ class SpaceDirectory:
         # The generation, the default space, all spaces: reading them counts every vector, so once a generation.
         self._read: tuple[int, SpaceState | None, list[SpaceState]] = (-1, None, [])
 
-    def find(self, name: str | None = None) -> SpaceState:
+    def find(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the default one.
+
+        Args:
+            name: of the space; None for the library's own choice.
+            words: whether words are to be encoded. Where the default space reads none, and another has seen pictures
+                and does, that other is the library's choice: of several, the one that has seen most, or the newest.
 
         Raises:
             QueryError: the library has no such space, or nothing was indexed yet.
@@ -24,6 +30,9 @@ class SpaceDirectory:
         if name is None:
             if default is None:
                 raise QueryError("The library holds no pictures yet. Index a folder first: python -m indexer ./photos")
+            reading = [space for space in spaces if space.has_text and space.count]
+            if words and not default.has_text and reading:
+                return max(reading, key=lambda space: (space.count, space.id))
             return default
         # The newest where a model changed under its name: that is the one which still can encode words.
         found = [space for space in spaces if space.name.casefold() == name.casefold()]
@@ -31,6 +40,21 @@ class SpaceDirectory:
             known = ", ".join(dict.fromkeys(space.name for space in spaces)) or "none yet"
             raise QueryError(f"The library has no model {name!r}; it has {known}.")
         return found[-1]
+
+    def find_for(self, query: Query) -> SpaceState:
+        """The space that a query names, or the library's choice for it; errors as for `find`."""
+        return self.find(query.space, words=has_words(query))
+
+    def note(self, query: Query) -> str | None:
+        """In a sentence, why a query is not searched in the default space though it names no other; else None."""
+        space = self.find_for(query)
+        if query.space is not None or space.id == (default := self.find()).id:
+            return None
+        seen = f"{self._catalog.counts(space.id).pictures:,} of {count(self._catalog.counts().pictures, 'picture')}"
+        return (
+            f"Searched with the model {space.name}, which has seen {seen}: the model {default.name}, which the library "
+            "uses else, reads no words."
+        )
 
     def _current(self) -> tuple[SpaceState | None, list[SpaceState]]:
         generation = self._catalog.generation()
@@ -40,3 +64,8 @@ class SpaceDirectory:
             default = next((space for space in spaces if space.id == chosen), None)
             self._read = (generation, default, spaces)
         return default, spaces
+
+
+def has_words(query: Query) -> bool:
+    """Whether a query has a term of words."""
+    return any(isinstance(term.subject, Words) for term in query.terms)

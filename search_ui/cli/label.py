@@ -65,7 +65,7 @@ def label(
     chosen, named = filters_in(filters, folders)
     searcher = services().searcher()
     found = zero_shot.label(
-        searcher.library, searcher.encoders, searcher.space(space or named), names,
+        searcher.library, searcher.encoders, searcher.space(space or named, words=True), names,
         templates=templates or None, filters=chosen, none=none, top=top,
     )  # fmt: skip
     totals: Counter[str] = Counter()

@@ -96,15 +96,17 @@ def query(
         hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
         printed = _print_hits(searcher.library, hits, form, offset, print0=print0)
         click.echo(count(printed, "picture"), err=True)
+        _say(searcher.note(wanted))
         if not printed:
-            _say_why(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
+            _say(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
         return
     result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
     printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0)
     matches = count(result.strong, "match", "matches")
     found = f"{printed} of {result.total} pictures, {matches}, {result.maybe} possible"
     click.echo(f"{found}, {result.seconds * 1000:.0f} ms", err=True)
-    _say_why(result.why_empty)
+    _say(result.note)
+    _say(result.why_empty)
 
 
 @click.command(cls=TextCommand)
@@ -173,9 +175,9 @@ def export(
     return 1 if counts["failed"] else 0
 
 
-def _say_why(why_empty: str | None) -> None:
-    if why_empty is not None:
-        click.echo(why_empty, err=True)
+def _say(sentence: str | None) -> None:
+    if sentence is not None:
+        click.echo(sentence, err=True)
 
 
 def _explain(wanted: Query, *, as_json: bool) -> None:

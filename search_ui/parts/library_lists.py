@@ -20,6 +20,7 @@ from store.paths import display, to_bytes, to_path
 from store.tables import library_reports
 from store.tables.library_reports import FailedFile, FailureKind, RunRow
 from store.tables.records import RootState, SpaceState
+from store.tables.space_choice import lacking
 
 PAGE: Final = 20
 _ABSENT: Final[Mapping[Presence, str]] = {
@@ -51,12 +52,13 @@ def root(of: RootState, presence: Presence) -> None:
 
 def spaces(library: Library, held: Sequence[SpaceState], default: SpaceState | None) -> None:
     """Draw the models of the library, and how many pictures each has seen."""
-    all_ = library_reports.contents(library.catalog)
+    all_, behind = library_reports.contents(library.catalog), lacking(library.catalog)
     rows = []
     for space in held:
         part = space.count / all_ if all_ else 0.0
         mark = '<span class="lib-tag">active</span>' if default and default.id == space.id else ""
         text = "words and pictures" if space.has_text else "pictures only"
+        text += f" · {count(behind[space.id], 'picture')} behind" if behind[space.id] else ""
         rows.append(
             f'<li><div class="lib-space"><strong>{escape(space.name)}</strong>{mark}'
             f"<span>{space.count:,} of {all_:,}</span></div>{_bar(part, f'{space.name}: {part:.0%} of the pictures')}"
@@ -96,7 +98,8 @@ def runs(rows: Sequence[RunRow]) -> None:
     items = []
     for row in rows:
         did = run_text.summary(row.summary) if row.summary else ""
-        model = f" · model {row.space}" if row.space else ""
+        names = (row.summary or {}).get("spaces") or [row.space]
+        model = f" · {'models' if len(names) > 1 else 'model'} {', '.join(names)}" if names[0] else ""
         head = f"{ago(row.started_at).capitalize()}: {_STATES.get(row.state, row.state)}{model}"
         items.append(f'<li><div>{escape(head)}</div><div class="quiet">{escape(did)}</div></li>')
     st.html(f'<ul class="lib-list lib-runs">{"".join(items)}</ul>')

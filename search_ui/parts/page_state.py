@@ -311,7 +311,7 @@ def search(searcher: Searcher, query: Query) -> Result:
         QueryError, SpaceError: see `Searcher.search`.
     """
     # The searcher too: there is another one for each library that was ever put here.
-    state = (searcher, query, shown_count(), searcher.library.catalog.state(), searcher.space(query.space).key)
+    state = (searcher, query, shown_count(), searcher.library.catalog.state(), searcher.space_for(query).key)
     if st.session_state.get("result_of") != state:
         found = _searched(searcher, query, shown_count())
         metrics().observe_search(found.seconds)

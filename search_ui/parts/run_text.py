@@ -85,6 +85,9 @@ def summary(of: Mapping[str, Any]) -> str:
             f". Searches use the old model: the new one has not seen {count(of['not_in_space'], 'picture')} of the "
             "library yet"
         )
+    for space in of.get("behind", []):
+        if not (of.get("not_in_space") and space["name"] in of.get("spaces", [])):
+            text += f". The model {space['name']} is behind by {count(space['pictures'], 'picture')}: {space['reason']}"
     if of.get("caches"):
         text += f". {count(sum(of['caches'].values()), 'folder')} of other programs, bins and caches, left out"
     if of.get("unmatched"):

@@ -129,7 +129,7 @@ def search_with(searcher: Searcher, query: Query, ids: Sequence[int]) -> None:
     # One that is disliked takes no more place than it has; at least one, so that a full query says that it is full.
     room = max(1, MAX_TERMS - len(query.terms) + sum(id_ in preferences_of(query) for id_ in new))
     if len(new) > room:
-        index = searcher.library.vectors.get(searcher.space(query.space).id)
+        index = searcher.library.vectors.get(searcher.space_for(query).id)
         new = nearest_to_mean(index, new, room)
         st.session_state["refused"] = (
             f"A search takes {MAX_TERMS} terms: of the {len(ids):,} pictures it has the {room} that are most like all "

@@ -106,7 +106,7 @@ class Runner:
 
         Args:
             folders: absolute.
-            space: as `--space` takes it; None: the library's own.
+            space: as `--space` takes it; None: all of the library.
             prune: forget the photos of these folders that are missing, and marks with them: whoever calls has asked.
             emptied: likewise, and of folders in them that are gone or empty as a whole.
             walk: what is chosen of how they are walked, from now on.

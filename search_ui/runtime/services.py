@@ -98,7 +98,7 @@ class Services:
         """Load the model and the vectors, so that the first search is fast. That search reports what fails."""
         try:
             searcher = self.searcher()
-            space = searcher.space()
+            space = searcher.space(words=True)
             engine = searcher.library.vectors.get(space.id)
             # Beside the imports: the compiler releases the GIL.
             threading.Thread(target=engine.warm, daemon=True).start()

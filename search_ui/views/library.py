@@ -210,7 +210,10 @@ def _folders(
         _add(roots, held, is_busy=is_busy)
     if present:
         with st.expander("Index everything with another model", icon=":material/layers:", key="lib_spaces"):
-            caption("Another model has to look at each picture once. Until it has, searches use the old one.")
+            caption(
+                "Another model has to look at each picture once. Until it has, searches use the old one; so they do if "
+                "it reads no words. Later runs bring both up to date."
+            )
             _space(_OTHER, held, has_default=False)
             st.button("Index all with it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
 
@@ -245,7 +248,8 @@ def _add(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
 def _space(key: str, held: Sequence[SpaceState], *, has_default: bool) -> None:
     """Draw a choice of models, as `--space` takes them: those of the library, and the presets."""
     own = {space.model: f"{space.name}: in this library" for space in held if space.count}
-    default = {"": "current model" if own else "recommended"} if has_default else {}
+    current = "current model" if len(own) == 1 else "all models of the library"
+    default = {"": current if own else "recommended"} if has_default else {}
     named = {
         preset.name: f"{preset.name}: {preset.purpose}"
         + (f"; {preset.download / 1000:.1f} GB to download once" if preset.download else "")

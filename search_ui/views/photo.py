@@ -261,7 +261,7 @@ def _duplicates(library: Library, folded: Sequence[int]) -> None:
 
 def _similar(searcher: Searcher, content_id: int) -> None:
     try:
-        space = searcher.space(parse(page_state.text()).space)
+        space = searcher.space_for(parse(page_state.text()))
     except QueryError:
         space = searcher.space()
     ids = similar(searcher.library, space.id, content_id)

@@ -141,7 +141,7 @@ def _events(key: str) -> Any:
 
 def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
     """Draw the hits, or what was indexed last; returns what is shown, in its order."""
-    searcher.space(query.space)  # raises where there is none of that name
+    searcher.space_for(query)  # raises where there is none of that name
     if query.is_empty:
         return newest(searcher, "Indexed last. Type above, or show a picture, to search.")
     if searcher.needs_model(query, services().uploads.pictures_of(query)):
@@ -160,7 +160,7 @@ def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
 
 def load(searcher: Searcher, query: Query) -> Job[None]:
     """Load the model that a query needs; the job is still running where that takes long."""
-    space = searcher.space(query.space)
+    space = searcher.space_for(query)
     key = (searcher, space.key)
 
     def work(_: object) -> None:
@@ -176,6 +176,8 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
     """Search, say what was found, draw it."""
     result = page_state.search(searcher, query)
+    if result.note is not None:
+        message(result.note)
     if result.why_empty is not None:
         message(f"{result.why_empty} Closest pictures:" if result.hits else result.why_empty)
     if not result.hits:

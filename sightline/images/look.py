@@ -27,31 +27,39 @@ _FREQUENCIES: Final = 8
 _STEP: Final = 1e-6
 # Sides of a thumbnail may be decoded down to this, px.
 _ENOUGH: Final = 4 * SIDE
+# Rows that are added up for each part: with fewer its edges would be too coarse in small pictures, and the sum of more
+# levels has more than 16 bits.
+_LEAST: Final = 8
+_MOST: Final = 257
+_PARTS: Final = 8  # parts down whose rows are added up at once
 # Of red, green and blue in the brightness that is seen: ITU-R BT.601, as in JPEG.
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def look_of(pixels: NDArray[np.uint8]) -> Look:
-    """The look of a picture.
+    """The look of a picture; takes 0.1 to 0.2 ms for a thumbnail.
 
     Args:
         pixels: RGB (h, w, 3), upright, of any size and strides; a thumbnail is large enough.
     """
     height, width = pixels.shape[:2]
-    # By bands of rows: each is in the processor's cache as floats, which all of them would not be.
-    bands = np.empty((SIDE, width * 3), np.float32)
-    for band, (first, weights) in zip(bands, _bands(height), strict=True):
-        rows = pixels[first : first + len(weights)].reshape(len(weights), -1)
-        np.dot(weights, rows.astype(np.float32), out=band)
-    brightness = bands.reshape(SIDE, width, 3) @ _LUMA
-    grey = np.rint(brightness @ _means(width).T).astype(np.uint8)
+    rows = _sampled(height)
+    sums = np.empty((SIDE, width * 3), np.uint16)
+    # Rows first, as whole numbers of 16 bits, a few parts at a time: so they stay in the processor's cache.
+    for done in range(0, SIDE, _PARTS):
+        here = rows[done * len(rows) // SIDE : (done + _PARTS) * len(rows) // SIDE]
+        part = (pixels[here[0] : here[-1] + 1] if len(rows) == height else pixels[here]).astype(np.uint16)
+        np.add.reduce(part.reshape(_PARTS, -1, width * 3), axis=1, dtype=np.uint16, out=sums[done : done + _PARTS])
+    brightness = sums.reshape(SIDE, width, 3) @ _LUMA
+    grey = np.rint(brightness @ _means(width) * np.float32(SIDE / len(rows))).astype(np.uint8)
     return Look(_hash(grey), grey.tobytes())
 
 
 def look_of_thumbnail(data: bytes) -> Look | None:
     """The look of a picture by its thumbnail, a JPEG file; None where that is damaged.
 
-    It is that of the pixels it was made of, but for what JPEG takes: 1 level of 256 on average.
+    It is that of the pixels it was made of, but for what JPEG takes: of 300 photographs 0.4 levels of 256 on average,
+    and 4 bits of the hash at most.
     """
     size = jpeg.size_of(data)
     if not min(size):
@@ -61,31 +69,27 @@ def look_of_thumbnail(data: bytes) -> Look | None:
     return None if pixels is None or remark else look_of(pixels)
 
 
-def _hash(grey: NDArray[np.uint8]) -> int:
-    waves = _waves()
-    coefficients = (waves @ grey @ waves.T).ravel()[1:]
-    coefficients = np.rint(coefficients / _STEP)
-    bits = coefficients > np.median(coefficients)
-    return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+@lru_cache(maxsize=64)
+def _sampled(size: int) -> NDArray[np.intp]:
+    """Of a column of pixels those to add up, equally many for each of SIDE parts: all, and some twice."""
+    each = min(max(-(-size // SIDE), _LEAST), _MOST)
+    return (2 * np.arange(SIDE * each) + 1) * size // (2 * SIDE * each)
 
 
 @lru_cache(maxsize=64)
 def _means(size: int) -> NDArray[np.float32]:
-    """The matrix (SIDE, size) that takes the mean of each of SIDE equal parts of a line of pixels."""
+    """The matrix (size, SIDE) that takes the mean of each of SIDE equal parts of a line of pixels."""
     edges = np.arange(SIDE + 1) * (size / SIDE)
-    pixels = np.arange(size)
-    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    pixels = np.arange(size)[:, None]
+    covered = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
     return np.asarray(np.maximum(covered, 0) * (SIDE / size), np.float32)
 
 
-@lru_cache(maxsize=64)
-def _bands(size: int) -> list[tuple[int, NDArray[np.float32]]]:
-    """Of each row of `_means` the first column that is not 0, and the weights from there on."""
-    found = []
-    for row in _means(size):
-        there = np.flatnonzero(row)
-        found.append((int(there[0]), row[there[0] : there[-1] + 1].copy()))
-    return found
+def _hash(grey: NDArray[np.uint8]) -> int:
+    waves = _waves()
+    coefficients = np.rint((waves @ grey @ waves.T).ravel()[1:] / _STEP)
+    bits = coefficients > np.sort(coefficients)[len(coefficients) // 2]  # above their median
+    return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
 
 
 @lru_cache(maxsize=1)

@@ -60,7 +60,7 @@ def _is_sliver(library: Library, content_hash: bytes, data: bytes, side: int, le
     shorter, longer = sorted(size_of(data))
     if longer != side or shorter >= least:
         return False
-    known = library.catalog.content_by_hash(content_hash, 0)
+    known = library.catalog.content_by_hash(content_hash)
     photo = library.catalog.photos([known[0]]).get(known[0]) if known is not None else None
     return photo is not None and max(photo.facts["width"], photo.facts["height"]) > side
 
@@ -99,7 +99,7 @@ def _make_thumbnail(library: Library, content_hash: bytes) -> bytes | None:
 
 def original_bytes(library: Library, content_hash: bytes) -> bytes | None:
     """Read a file of a content, after checking its hash; None where no file still is what was indexed."""
-    known = library.catalog.content_by_hash(content_hash, 0)
+    known = library.catalog.content_by_hash(content_hash)
     for root, relative in library.catalog.paths_of(known[0]) if known is not None else ():
         path = to_path(root, relative)
         try:

@@ -162,7 +162,7 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
     """
     from sightline.images.jpeg import encoded
 
-    known = library.catalog.content_by_hash(content_hash, 0)
+    known = library.catalog.content_by_hash(content_hash)
     photo = library.catalog.photos([known[0]]).get(known[0]) if known is not None else None
     if photo is None or scale not in SCALES:
         return None

@@ -34,12 +34,22 @@ class Checked:
     dim: int
 
 
+# By fingerprint: what a model holds decides all.
+_passed: Final[dict[str, Checked]] = {}
+
+
 def check(model: Model) -> Checked:
-    """Load a model whole, in float32 on the CPU, and encode a few pictures and texts with it.
+    """Load a model whole, in float32 on the CPU, and encode some pictures and texts; once in a process.
 
     Raises:
         SpaceError: it can't be loaded, its tokenizer belongs to another network, or its vectors are of no use.
     """
+    if model.fingerprint not in _passed:
+        _passed[model.fingerprint] = _check(model)
+    return _passed[model.fingerprint]
+
+
+def _check(model: Model) -> Checked:
     encoder = Encoder(model, device="cpu", precision="fp32")
     try:
         pictures = _tried(model, "pictures", lambda: encoder.encode_images(_pictures(model.preprocess.size)))
@@ -74,7 +84,12 @@ def _tried(model: Model, kind: str, encode: Callable[[], Floats]) -> Floats:
 def _judge(model: Model, kind: str, vectors: Floats) -> None:
     """Refuse vectors that are not finite, of no length, or the same for everything."""
     why = ""
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+    if vectors.ndim != 2:
+        raise SpaceError(
+            f"The model in {model.folder} can't be used: its network gives a map of {kind}, not one vector. Its "
+            "configuration switches the pooling off (global_pool)."
+        )
+    if not np.isfinite(vectors).all():
         why = f"its vectors of {kind} are not finite numbers"
     elif not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
         why = f"its vectors of {kind} are all zero"

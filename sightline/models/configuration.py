@@ -1,4 +1,4 @@
-"""What a model's own configuration says: who reads it, how pictures are prepared, how wide its vectors are."""
+"""What a model's configuration says: who reads it, how pictures are prepared, how wide vectors are."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ def read_open_clip(config: dict[str, Any]) -> Read:
             "it describes a network only. Put that under 'model_cfg', and how pictures are prepared under "
             "'preprocess_cfg' (mean, std, interpolation, resize_mode)"
         )
-    model = config["model_cfg"]
-    size = model["vision_cfg"].get("image_size") or _OPEN_CLIP_SIZE
-    preprocess = Preprocess.from_open_clip(config.get("preprocess_cfg") or {}, size)
+    model = _object(config, "model_cfg")
+    _object(model, "text_cfg")
+    size = _object(model, "vision_cfg").get("image_size") or _OPEN_CLIP_SIZE
+    preprocess = Preprocess.from_open_clip(_object(config, "preprocess_cfg", {}), size)
     return "open_clip", preprocess, int(model["embed_dim"]), True
 
 
@@ -94,7 +95,7 @@ def read_timm(config: dict[str, Any]) -> Read:
     if "architecture" not in config:
         raise KeyError("architecture")
     pretrained = timm_settings(config)
-    args = config.get("model_args") or {}
+    args = _object(config, "model_args", {})
     if args.get("img_size") is not None and not pretrained.get("fixed_input_size") and not _takes_any_size(args):
         pretrained["input_size"] = _asked_of_timm(config, pretrained)
     channels = int(pretrained["input_size"][0])
@@ -109,19 +110,32 @@ def timm_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     Where `model_args` say of what size a network is that reads one only, that is it, as in timm 1.0 (models/_hub.py,
     _parse_model_cfg).
     """
-    args = dict(config.get("model_args") or {})
+    args = _object(config, "model_args", {})
     # Before timm 0.9 all was on one level.
-    pretrained = dict(config.get("pretrained_cfg", config))
-    channels, *size = pretrained.get("input_size") or _TIMM_INPUT
+    pretrained = dict(_object(config, "pretrained_cfg", config))
+    given = pretrained.get("input_size") or _TIMM_INPUT
+    if not isinstance(given, list | tuple) or len(given) != 3:
+        raise ValueError(f"its 'input_size' is {given!r}, and should be channels, height, width")
+    channels, *size = given
     if args.get("in_chans") is not None:
         channels = args["in_chans"]
     if _takes_any_size(args):
         pretrained["fixed_input_size"] = False
     if args.get("img_size") is not None and pretrained.get("fixed_input_size"):
-        given = args["img_size"]
-        size = [given, given] if isinstance(given, int) else list(given)
+        asked = args["img_size"]
+        size = [asked, asked] if isinstance(asked, int) else list(asked)
     pretrained["input_size"] = [channels, *size]
     return pretrained
+
+
+def _object(config: Mapping[str, Any], name: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """An object in a configuration; the default where it is not there, or null."""
+    found = config[name] if default is None else config.get(name)
+    if found is None and default is not None:
+        return default
+    if not isinstance(found, dict):
+        raise TypeError(f"its {name!r} is no JSON object")
+    return found
 
 
 def _takes_any_size(args: Mapping[str, Any]) -> bool:
@@ -130,7 +144,7 @@ def _takes_any_size(args: Mapping[str, Any]) -> bool:
 
 
 def _asked_of_timm(config: Mapping[str, Any], pretrained: dict[str, Any]) -> list[int]:
-    """The input size where one is given and the network alone knows whether it reads others; this imports torch.
+    """The input size, where the network alone knows whether it reads others; this imports torch.
 
     See timm 1.0.31, data/model_config.py.
     """

@@ -98,7 +98,10 @@ class Encoder:
             raise
         except Exception as error:
             said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-            raise SpaceError(f"The model in {model.folder} can't be loaded: {said[:_SAID]}") from error
+            raise SpaceError(
+                f"The model in {model.folder} can't be loaded by {model.library}: {said[:_SAID].rstrip('.')}. Its "
+                "configuration or tokenizer is damaged, or made for another version of that library."
+            ) from error
         self._tower, self._tokenizer, self._context = loaded
         self._reads = model.has_text and self._tokenizer is not None
         # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.

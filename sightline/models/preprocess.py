@@ -218,14 +218,15 @@ def _power_of_two(ratio: float) -> int:
 def _pair(value: Any) -> tuple[int, int]:
     if isinstance(value, int):
         return value, value
-    height, width = value
-    return int(height), int(width)
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{value!r} is no height and width")
+    return int(value[0]), int(value[1])
 
 
 def _triple(value: Any) -> tuple[float, float, float]:
     if isinstance(value, int | float):
         return float(value), float(value), float(value)
-    if len(value) == 1:
-        return _triple(value[0])
-    red, green, blue = value
+    if not isinstance(value, list | tuple) or len(value) not in (1, 3):
+        raise ValueError(f"{value!r} is no number for each of three colours")
+    red, green, blue = value if len(value) == 3 else [value[0]] * 3
     return float(red), float(green), float(blue)

@@ -99,7 +99,8 @@ def _not_found(
         text = f"The model of the space {space.name!r} is not to be found at {where}: {reason}"
     text += (
         ". Searching with pictures of the library still works. Wherever the same model lies now, python -m indexer "
-        f"FOLDER --space {LOCAL}ITS_FOLDER finds the space again by its content, and encodes nothing anew"
+        f"spaces --find {LOCAL}ITS_FOLDER, or a run with --space {LOCAL}ITS_FOLDER, finds the space again by its "
+        "content, and encodes nothing anew"
     )
     if others:
         spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"

@@ -54,18 +54,38 @@ class TimmMaker:
 
         return bool(timm.is_model(self.architecture))
 
-    def make(self, *, classes: int = 0, pretrained: bool = False) -> nn.Module:
+    def make(self, *, classes: int = 0) -> nn.Module:
         """A network; without `classes` it gives features, not the classes of the data set it was trained on."""
-        import timm
+        return self._made(classes)[0]
 
-        made: nn.Module = timm.create_model(
-            self.architecture,
-            pretrained=pretrained,
-            pretrained_cfg=dict(self.pretrained),
-            num_classes=classes,
-            **self.arguments,
-        )
-        return made
+    def _made(self, classes: int = 0) -> tuple[nn.Module, Any]:
+        """A network as timm makes it for trained weights, and its conversion of other names, or None.
+
+        Some are another network then: `fbnetc_100` has another epsilon. timm tells the conversion to its own loader
+        only, which loads what fits and leaves the rest random. So the loader is replaced while a network is made.
+        """
+        import timm
+        from timm.models import _builder
+
+        conversions: list[Any] = []
+
+        def take(*_: Any, filter_fn: Any = None, **__: Any) -> None:
+            conversions.append(filter_fn)
+
+        with _swapping:
+            loader = _builder.load_pretrained
+            _builder.load_pretrained = take
+            try:
+                made: nn.Module = timm.create_model(
+                    self.architecture,
+                    pretrained=True,
+                    pretrained_cfg=dict(self.pretrained),
+                    num_classes=classes,
+                    **self.arguments,
+                )
+            finally:
+                _builder.load_pretrained = loader
+        return made, next(iter(conversions), None)
 
     def fixed_size(self, network: nn.Module | None = None) -> tuple[int, int] | None:
         """Height and width of the only pictures that a network reads, px; None where it reads others too."""
@@ -98,28 +118,10 @@ class TimmMaker:
         return frozenset((whole.state_dict().keys() | declared) - network.state_dict().keys())
 
     def conversion(self) -> Conversion | None:
-        """The conversion of weights that others named, as timm has it for this architecture; None where it has none.
-
-        timm tells it to its own loader only, which loads what fits and leaves the rest random. So the loader is
-        replaced while a network is made.
-        """
-        from timm.models import _builder
-
-        taken: list[tuple[nn.Module, Any]] = []
-
-        def take(network: nn.Module, *_: Any, filter_fn: Any = None, **__: Any) -> None:
-            taken.append((network, filter_fn))
-
-        with _swapping:
-            loader = _builder.load_pretrained
-            _builder.load_pretrained = take  # type: ignore[assignment]
-            try:
-                self.make(pretrained=True)
-            finally:
-                _builder.load_pretrained = loader
-        if not taken or taken[0][1] is None:
+        """The conversion of weights of other names that timm has for this architecture; None without one."""
+        network, convert = self._made()
+        if convert is None:
             return None
-        network, convert = taken[0]
 
         def converted(weights: Weights) -> Weights:
             try:

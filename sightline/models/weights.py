@@ -6,7 +6,8 @@ stored with it, comes from them in its own shape, or nothing is loaded: what a f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,8 @@ _CONVERTING: Final = (
 # Where open_clip's networks have their image tower.
 _VISUAL: Final = "visual."
 _NAMED: Final = 3
+# So many numbers are read before they are copied to where they belong: 128 MB in float32.
+_AT_ONCE: Final = 32_000_000
 # Batch normalisation counts what it was trained on there, and never reads it again.
 _COUNTER: Final = "num_batches_tracked"
 
@@ -58,7 +61,7 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
     tower = make_joint(model)
     problem = _difference(tower, stored, frozenset({POSITION_IDS}))
     if problem is None:
-        _fill(tower, files)
+        _fill(tower, stored)
     else:
         try:
             weights = as_open_clip(tower, _read(files))
@@ -75,10 +78,10 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
 def _load_timm(maker: TimmMaker, network: nn.Module, files: tuple[Path, ...], stored: Mapping[str, Stored]) -> None:
     """Load weights that have the network's own names; others as timm converts them for its architecture."""
     if _difference(network, stored) is None:
-        return _fill(network, files)
+        return _fill(network, stored)
     beyond = maker.classifier(network)
     if _difference(network, stored, beyond) is None:
-        return _fill(network, files)
+        return _fill(network, stored)
     weights = without_wrappers(_read(files))
     problem = _difference(network, _described(weights, files), beyond)
     convert = maker.conversion() if problem else None
@@ -153,12 +156,29 @@ def _read(files: Iterable[Path]) -> Weights:
     return {name: weight for file in files for name, weight in load_file(file).items()}
 
 
-def _fill(network: nn.Module, files: Iterable[Path]) -> None:
-    """Copy weights of the network's own names, one file after the other."""
-    from safetensors.torch import load_file
+def _fill(network: nn.Module, stored: Mapping[str, Stored]) -> None:
+    """Copy weights of the network's own names, some at a time: a file read takes memory until closed."""
+    from safetensors import safe_open
 
-    for file in files:
-        network.load_state_dict(load_file(file), strict=False)
+    wanted = network.state_dict().keys()
+    for file, names in _portions(stored):
+        with safe_open(file, "pt") as opened:
+            network.load_state_dict({name: opened.get_tensor(name) for name in names if name in wanted}, strict=False)
+
+
+def _portions(stored: Mapping[str, Stored]) -> Iterator[tuple[Path, list[str]]]:
+    """Names of tensors that are read at once: of one file, and few."""
+    names: list[str] = []
+    file, held = Path(), 0
+    for name, kept in stored.items():
+        size = math.prod(kept.shape)
+        if names and (kept.file != file or held + size > _AT_ONCE):
+            yield file, names
+            names, held = [], 0
+        file, held = kept.file, held + size
+        names.append(name)
+    if names:
+        yield file, names
 
 
 def _described(weights: Weights, files: tuple[Path, ...]) -> dict[str, Stored]:

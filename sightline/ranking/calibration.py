@@ -9,7 +9,8 @@ library's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Final
 
@@ -25,6 +26,12 @@ Z_ABOVE_MEDIAN, SOFT_Z_ABOVE_MEDIAN = 3.2, 2.2
 # In standard deviations below the best null query (`NullStats.top`), where nothing better is known. Chosen on drawn
 # pictures of the demo world, whose captions are known; docs/search.md has the numbers.
 Z_BELOW_TOP, SOFT_Z_BELOW_TOP = 1.0, 2.0
+# In a picture's own standard deviations above the median of what other pictures score on it, where a picture may be
+# of the same thing: of normally distributed ones, two of a hundred lie further out. Null queries of pictures are the
+# library's own, and some of them always show the same thing; so this is far below what no chance could reach.
+Z_ABOVE_PICTURES: Final = 2.0
+# Fewer null queries than this tell no quantile.
+FEW_NULLS: Final = 32
 # In a picture's own standard deviations, how much lower than its level a text may be that may describe it.
 SOFT_Z_BELOW_LEVEL: Final = 1.0
 # The quantile of a picture's cosines to null queries that tells their deviation: above the bulk of what does not
@@ -33,8 +40,8 @@ BULK: Final = 0.9
 _BULK_Z: Final = NormalDist().inv_cdf(BULK)
 # A space understands null queries where at least this share of them means something of its own.
 UNDERSTOOD: Final = 0.5
-# Of pictures that show none of the labels, the share that reaches the line of one of them by chance.
-CHANCE: Final = 0.05
+# Of pictures that don't show it, the share that reaches the soft threshold of one label by chance.
+CHANCE: Final = 1 - NormalDist().cdf(SOFT_Z_ABOVE_MEDIAN)
 # With fewer pictures than this a term's own distribution is an anecdote; the threshold comes from null queries alone.
 FEW: Final = 16
 # So many of the nearest pictures say where the threshold of a term lies that no picture matches.
@@ -54,8 +61,8 @@ class NullStats:
     Attributes:
         std: the median of their standard deviations over the library, each counted below the query's median.
         top: the median over pictures of the best null query's cosine: about what a right description scores.
-        levels: for each picture of the sample, the cosine from which a text describes it, float32 (n,); None where that
-            can't be told, as for pictures as queries.
+        levels: for each picture of the sample, the cosine from which a query may mean it, float32 (n,); None where that
+            can't be told.
         spreads: for each picture, the standard deviation of its cosines to null queries, float32 (n,); None likewise.
     """
 
@@ -75,7 +82,8 @@ class TermCalibration:
 
     z = (cosine - threshold) / scale. A picture of the sample matches where its cosine reaches both
 
-        level of the picture        the cosine from which a text describes it: see `text_null_stats`
+        level of the picture        the cosine from which a text describes it: see `text_null_stats`; or from which
+                                    another picture shows the same: see `picture_null_stats`
         median + 3.2 * scale        of the pictures that don't reach their level, where there are some;
                                     scale = sqrt(std of these * std of the null queries)
 
@@ -95,7 +103,7 @@ class TermCalibration:
 
     Standardising each term by its own distribution before combining is ZMUV of M. Montague and J. A. Aslam,
     "Relevance score normalization for metasearch", CIKM 2001; shrinking the deviation towards that of other queries
-    and the levels are our own, measured in docs/search.md and docs/decisions/relevance-by-concrete-null-queries.md.
+    and the levels are our own, measured in docs/search.md and docs/decisions/calibration-by-null-queries.md.
 
     Attributes:
         threshold: cosine from which a picture is a match.
@@ -172,12 +180,14 @@ def calibrate(cosines: Floats, nulls: NullStats) -> TermCalibration:
 
 
 def label_threshold(cosines: Floats, nulls: NullStats, labels: int) -> float:
-    """The cosine from which a picture may be called by a label, one of `labels`: from its cosines to a sample (n,).
+    """The cosine from which a picture may be called by one of `labels`: from its cosines to a sample.
 
     It is lower than the threshold of a search, for here the label has rivals: where a text may describe the picture
-    (the soft level), and where the picture stands out. The best of many labels has as many tries to stand out by
-    chance: the second half is `CHANCE / labels`, one-sided, of a normal distribution (C. E. Bonferroni, 1936), in
-    standard deviations above the median of what does not match; the deviation is that of what lies above it.
+    (the soft level), and where the picture stands out. The best of many labels has many tries to stand out by chance,
+    fewer than there are labels, since these are alike. So the second half is `CHANCE / sqrt(labels)`, one-sided, of a
+    normal distribution, in standard deviations above the median of what does not match; the deviation is that of what
+    lies above it. (All of the labels, not their root, would be C. E. Bonferroni's correction, 1936: of 30 labels it
+    takes twice as many right ones away.)
     """
     if not len(cosines):
         return nulls.top - nulls.std
@@ -185,7 +195,7 @@ def label_threshold(cosines: Floats, nulls: NullStats, labels: int) -> float:
     others = cosines[cosines < levels]
     if len(others) >= FEW:
         median, high = np.quantile(others, (0.5, 1 - _SIGMA))
-        z = NormalDist().inv_cdf(1 - CHANCE / labels)
+        z = NormalDist().inv_cdf(1 - CHANCE / math.sqrt(labels))
         needed = np.maximum(needed, np.float32(median + z * np.sqrt(max(high - median, _TINY) * nulls.std)))
     return threshold(cosines, needed)
 
@@ -199,9 +209,9 @@ def _levels(count: int, nulls: NullStats) -> tuple[Floats, Floats]:
 
 
 def threshold(cosines: Floats, needed: Floats) -> float:
-    """The cosine that parts pictures that match from others best: float32 (n,), and what each needs to match (n,).
+    """The cosine that parts pictures that match from others best.
 
-    That is the cosine of a picture: of those above and at it, and those that match, the F1 measure is greatest. Where
+    From cosines and what each needs to match, both float32 (n,). That is the cosine of a picture: of those above and at it, and those that match, the F1 measure is greatest. Where
     none matches, what the nearest pictures need, by their median, and above all cosines.
     """
     if (needed == needed[0]).all():
@@ -216,7 +226,7 @@ def threshold(cosines: Floats, needed: Floats) -> float:
 
 
 def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
-    """The statistics of texts as null queries: float32 (queries, dim) and a library's sample (n, dim), unit rows.
+    """The statistics of texts as null queries (queries, dim) in a library's sample (n, dim), unit rows.
 
     The level of a picture is the median of its cosines to the null queries plus sqrt(2 ln queries) standard
     deviations: the least upper bound, as their number grows, of so many that are normally distributed and don't
@@ -231,10 +241,14 @@ def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
     stats = null_stats(cosines)
     if not understands(vectors):
         return stats
-    median, high = np.quantile(cosines, (0.5, BULK), axis=0)
+    return _with_levels(stats, cosines, math.sqrt(2 * math.log(len(vectors))))
+
+
+def _with_levels(stats: NullStats, cosines: Floats, z: float) -> NullStats:
+    """Statistics with levels `z` deviations above the median: cosines (queries, n); NaN is left out."""
+    median, high = np.nanquantile(cosines, (0.5, BULK), axis=0)
     spreads = np.maximum((high - median) / _BULK_Z, _TINY)
-    levels = median + np.sqrt(2 * np.log(len(vectors))) * spreads
-    return NullStats(stats.std, stats.top, np.asarray(levels, np.float32), np.asarray(spreads, np.float32))
+    return replace(stats, levels=np.asarray(median + z * spreads, np.float32), spreads=np.asarray(spreads, np.float32))
 
 
 def understands(vectors: Floats) -> bool:
@@ -260,16 +274,29 @@ def null_stats(cosines: Floats) -> NullStats:
 def picture_null_stats(sample: Floats) -> NullStats:
     """The statistics of the library's own pictures as null queries: float32 (n, dim), unit rows.
 
-    What counts as itself, or as a version of itself, is no query: everything would look far away beside it.
+    What counts as itself, or as a version of itself, is no query: everything would look far away beside it. The level
+    of a picture is `Z_ABOVE_PICTURES` deviations above the median of its cosines to the others.
     """
     if len(sample) < 3:
         return _UNKNOWN
     queries = sample[:MAX_PICTURE_NULLS]
     cosines = np.asarray(queries @ sample.T, np.float32)
     cosines[cosines >= duplicate_threshold(sample)] = np.nan
-    kept = cosines[:, ~np.isnan(cosines).all(axis=0)]
-    kept = kept[~np.isnan(kept).all(axis=1)]
-    return null_stats(kept) if kept.size else _UNKNOWN
+    known = ~np.isnan(cosines)
+    kept = cosines[known.any(axis=1)][:, known.any(axis=0)]
+    if not kept.size:
+        return _UNKNOWN
+    stats = null_stats(kept)
+    known_enough = known.sum(axis=0) >= FEW_NULLS
+    if known_enough.sum() < FEW_NULLS:
+        return stats
+    some = _with_levels(stats, cosines[:, known_enough], Z_ABOVE_PICTURES)
+    # Of a picture with many versions hardly any null query is left: its level is the usual one.
+    levels, spreads = (
+        np.full(len(sample), np.median(each), np.float32) for each in (some.levels, some.spreads) if each is not None
+    )
+    levels[known_enough], spreads[known_enough] = some.levels, some.spreads
+    return replace(some, levels=levels, spreads=spreads)
 
 
 def duplicate_threshold(sample: Floats) -> float:

@@ -64,6 +64,7 @@ class Result:
         generation: of the library, and of its marks where the query filters by them; pages of one fit together.
         seconds: how long the search took, loading a model left out.
         why_empty: where nothing is above the threshold or near it, or nothing passes the filters, why, in a sentence.
+        note: where another space was searched than the library uses else, which and why, in a sentence.
     """
 
     hits: Sequence[Hit]
@@ -76,3 +77,4 @@ class Result:
     generation: int
     seconds: float
     why_empty: str | None
+    note: str | None = None

@@ -143,7 +143,7 @@ class TermEncoder:
 
     def _content_id(self, content_hash: bytes, space: SpaceState) -> int | None:
         """The content id of a picture whose very bytes are in the library, with a vector."""
-        found = self._library.catalog.content_by_hash(content_hash, space.id)
+        found = self._library.catalog.content_by_hash(content_hash, [space.id])
         return found[0] if found is not None and found[1] else None
 
     def _stored(self, content_id: int, space: SpaceState) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -50,10 +50,10 @@ class Indexed:
     Attributes:
         facts: by the names of `fact_table.READ_NAMES`, where the library lacks them; where it has some that an older
             version read, those of the header take their place.
-        vector: unit, any float type; where the library lacks it.
+        vectors: by the id of a space, unit, any float type; in those that lack it.
         look: what the picture looks like, where the library lacks it, or with `replaces_pixels`.
         replaces_facts: whether the facts take the place of those that this version read, too: a sidecar tells more.
-        replaces_pixels: whether the vector, and facts of the pixels, take the place of those that the library has, and
+        replaces_pixels: whether the vectors, and facts of the pixels, take the place of those that the library has, and
             vectors of other spaces go: an older version read another picture.
         same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
             for this content, too.
@@ -62,7 +62,7 @@ class Indexed:
     file: File
     hash: bytes
     facts: Mapping[str, Any] | None = None
-    vector: NDArray[np.floating[Any]] | None = None
+    vectors: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
     look: looks.Look | None = None
     replaces_facts: bool = False
     replaces_pixels: bool = False
@@ -115,9 +115,7 @@ _RECOUNT: Final = (
 )
 
 
-def write(
-    connection: Connection, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]
-) -> edits.Outcome:  # fmt: skip
+def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> edits.Outcome:
     """Write contents, vectors, photos and failures, and keep the counts of photos by content.
 
     Returns:
@@ -127,7 +125,7 @@ def write(
     held = _held(connection, last)
     ids, new = _put_contents(connection, last.values(), indexed)
     _drop_pixels(connection, ids, [item for item in indexed if item.replaces_pixels])
-    _add_vectors(connection, space_id, ids, indexed)
+    _add_vectors(connection, ids, indexed)
     looks.put(connection, {ids[item.hash]: item.look for item in indexed if item.look is not None})
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
@@ -238,9 +236,9 @@ def _drop_pixels(connection: Connection, ids: Mapping[bytes, int], items: Sequen
     _each(connection, _PUT_PIXEL_FACTS, rows)
 
 
-def _add_vectors(connection: Connection, space_id: int, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
-    there = [(ids[item.hash], item.vector) for item in indexed if item.vector is not None]
-    if there:
+def _add_vectors(connection: Connection, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
+    for space_id in sorted({space_id for item in indexed for space_id in item.vectors}):
+        there = [(ids[item.hash], item.vectors[space_id]) for item in indexed if space_id in item.vectors]
         halves = np.stack([vector for _, vector in there]).astype("<f2")
         _each(
             connection,

@@ -81,7 +81,7 @@ class Catalog(KnownFiles):
         return None if row is None else int(row.id)
 
     def default_space(self) -> SpaceState | None:
-        """The space that searches use: the one last indexed into. None in an empty library."""
+        """The space that searches use, see `space_choice.best_default`. None in an empty library."""
         space_id = self.default_space_id()
         return None if space_id is None else self.space_state(space_id)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine, bindparam, func, select
+from sqlalchemy import Engine, func, select
 
 from store.tables.fact_table import FACTS_VERSION
 from store.tables.records import KnownFailure
-from store.tables.schema import Content, Failure, Photo, Vector
+from store.tables.schema import Failure, Photo
 
 # Well under SQLite's limit on bound values in one statement.
 CHUNK: Final = 500
@@ -32,21 +33,21 @@ class KnownFiles:
         self.engine = engine
 
     def known_between(
-        self, root_id: int, first: bytes, last: bytes, space_id: int, most: int, *, older: bool
+        self, root_id: int, first: bytes, last: bytes, space_ids: Sequence[int], most: int, *, older: bool
     ) -> list[tuple[Any, ...]]:
         """What photos of a root looked like, from one path to another, both included, in byte order.
 
         The fields are those of `indexer.walk.WalkedFile`. Without photos that are missing; without a time where a photo
-        is not encoded in the space, or with `older` where its facts are. At most one more than `most` of them.
+        is not encoded in all of the spaces, or with `older` where its facts are. At most one more than `most` of them.
         """
         with self.engine.connect() as connection:
-            given = (space_id, root_id, first, last, most + 1)
-            cursor: Any = connection.exec_driver_sql(_BETWEEN[older], given).cursor
+            given = (*space_ids, root_id, first, last, most + 1)
+            cursor: Any = connection.exec_driver_sql(_between(len(space_ids), older), given).cursor
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
     def known_rows(
-        self, root_id: int, paths: Sequence[bytes], space_id: int, *, older: bool = False
+        self, root_id: int, paths: Sequence[bytes], space_ids: Sequence[int], *, older: bool = False
     ) -> list[tuple[Any, ...]]:
         """Return photos of a root by path, for at most `CHUNK` paths: fields of `KnownPhoto`.
 
@@ -54,9 +55,9 @@ class KnownFiles:
 
         Only with `older` is it asked whether their facts are older.
         """
-        query = f"{_KNOWN[older]} ({', '.join('?' * len(paths))})"
+        query = f"{_known(len(space_ids), older)} ({', '.join('?' * len(paths))})"
         with self.engine.connect() as connection:
-            cursor: Any = connection.exec_driver_sql(query, (space_id, root_id, *paths)).cursor
+            cursor: Any = connection.exec_driver_sql(query, (*space_ids, root_id, *paths)).cursor
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -122,36 +123,46 @@ class KnownFiles:
             yield from (IndexedFile(*row) for row in rows)
             last = rows[-1][0]
 
-    def content_by_hash(self, content_hash: bytes, space_id: int) -> tuple[int, bool] | None:
-        """The id of a content and whether it has a vector in the space; None where the content is unknown."""
+    def content_by_hash(
+        self, content_hash: bytes, space_ids: Sequence[int] = ()
+    ) -> tuple[int, frozenset[int]] | None:  # fmt: skip
+        """The id of a content, and in which of the spaces it has a vector; None where the content is unknown."""
         with self.engine.connect() as connection:
-            row = connection.execute(_BY_HASH, {"hash": content_hash, "space": space_id}).first()
-        return None if row is None else (row[0], bool(row[1]))
+            row = connection.exec_driver_sql(_by_hash(len(space_ids)), (*space_ids, content_hash)).first()
+        if row is None:
+            return None
+        return row[0], frozenset(id_ for id_, held in zip(space_ids, row[1:], strict=True) if held)
 
 
 # Asked for every file that a walk comes by: the driver's own rows, which SQLAlchemy's take four times as long as. By
-# whether older facts are asked for, which takes one more look-up for each.
-_HAS_VECTOR: Final = "EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = photos.content_id)"
+# the number of spaces, and by whether older facts are asked for, which takes one more look-up for each.
+_HAS_VECTOR: Final = "EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vectors.content_id = {0})"
 _IS_OLDER: Final = f"(SELECT facts_version < {FACTS_VERSION} FROM contents WHERE contents.id = photos.content_id)"
 
-_KNOWN: Final = tuple(
-    f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_HAS_VECTOR}, {older},
-    inode, ctime_ns, sidecars
+
+def _is_encoded(spaces: int) -> str:
+    return " AND ".join([_HAS_VECTOR.format("photos.content_id")] * spaces)
+
+
+@cache
+def _known(spaces: int, older: bool) -> str:
+    return f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_is_encoded(spaces)},
+    {_IS_OLDER if older else 0}, inode, ctime_ns, sidecars
     FROM photos WHERE root_id = ? AND path IN"""
-    for older in ("0", _IS_OLDER)
-)
-_BETWEEN: Final = tuple(
-    f"""SELECT path, size, CASE WHEN {_HAS_VECTOR}{condition} THEN mtime_ns END, inode, ctime_ns, sidecars
-    FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
-    for condition in ("", f" AND NOT {_IS_OLDER}")
-)
+
+
+@cache
+def _between(spaces: int, older: bool) -> str:
+    condition = f" AND NOT {_IS_OLDER}" if older else ""
+    return f"""SELECT path, size, CASE WHEN {_is_encoded(spaces)}{condition} THEN mtime_ns END, inode, ctime_ns,
+    sidecars FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
+
 
 _INDEXED: Final = """SELECT path, hash, photos.size, mtime_ns, ctime_ns
     FROM photos JOIN contents ON contents.id = content_id
     WHERE root_id = ? AND path > ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
 
-# Asked once for every file that is read: built once.
-_BY_HASH = select(
-    Content.id,
-    select(Vector.id).where(Vector.space_id == bindparam("space"), Vector.content_id == Content.id).exists(),
-).where(Content.hash == bindparam("hash"))
+
+@cache
+def _by_hash(spaces: int) -> str:
+    return f"SELECT {', '.join(['id', *[_HAS_VECTOR.format('contents.id')] * spaces])} FROM contents WHERE hash = ?"

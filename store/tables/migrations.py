@@ -276,6 +276,14 @@ _SEVENTH: Final = (
       PRIMARY KEY (content_id),
       FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
     )""",
+    # A space without text that took the place of a complete one with text.
+    """UPDATE library SET default_space_id = coalesce(
+      (SELECT max(id) FROM spaces WHERE has_text
+        AND EXISTS (SELECT 1 FROM vectors WHERE space_id = spaces.id)
+        AND NOT EXISTS (SELECT 1 FROM contents WHERE photo_count > 0 AND NOT EXISTS
+          (SELECT 1 FROM vectors WHERE space_id = spaces.id AND content_id = contents.id))),
+      default_space_id)
+      WHERE EXISTS (SELECT 1 FROM spaces WHERE id = default_space_id AND NOT has_text)""",
     "ALTER TABLE library ADD COLUMN looks_due INTEGER DEFAULT 0 NOT NULL",
     "UPDATE library SET looks_due = (SELECT coalesce(max(id), 0) FROM contents)",
 )

@@ -143,7 +143,7 @@ class Photo(Base):
 
 
 class Space(Base):
-    """An embedding space: one model at one revision with one preprocessing, known by `fingerprint`, or by `key`."""
+    """An embedding space: one model with one preprocessing, known by `fingerprint`, or by `key`."""
 
     __tablename__ = "spaces"
     __table_args__ = (Index("ix_spaces_fingerprint", "fingerprint", sqlite_where=text("fingerprint IS NOT NULL")),)

@@ -43,7 +43,7 @@ class SpaceIdentity:
 
 def find(connection: Connection, identity: SpaceIdentity) -> Row[Any] | None:
     """The row of a space; of several, that with the most vectors: they differ in their addresses only."""
-    columns = (Space.id, Space.key, Space.fingerprint, Space.name, Space.model, Space.weights)
+    columns = (Space.id, Space.key, Space.fingerprint, Space.name, Space.model, Space.weights, Space.dim)
     rows: Any = connection.execute(select(*columns).order_by(Space.id)).all()
     found: list[Row[Any]] = [row for row in rows if identity.is_of(row.key, row.fingerprint)]
     if len(found) < 2:
@@ -59,7 +59,8 @@ def _vectors(connection: Connection, space_id: int) -> int:
 def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
     """The id of a space, which is added if it is new; and whether it was known by another address.
 
-    A known space takes the address and the fingerprint of `identity`; its key, its width and its vectors stay.
+    A known space takes the address and the fingerprint of `identity`; its key and its vectors stay, and its width once
+    it has vectors.
     """
     row = find(connection, identity)
     if row is None:
@@ -78,6 +79,8 @@ def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
             changes["name"] = identity.name
     if row.weights != identity.weights:
         changes["weights"] = identity.weights
+    if row.dim != identity.dim and not _vectors(connection, row.id):
+        changes["dim"] = identity.dim
     if changes:
         connection.execute(update(Space).where(Space.id == row.id).values(**changes))
     return int(row.id), moved

@@ -87,8 +87,8 @@ class Writer:
             connection.execute(update(LibraryRow).values(default_space_id=space_id))
             raise_generation(connection)
 
-    def start_run(self, space_id: int) -> int:
-        """Note that a run began; runs that a kill left open are closed as `killed`."""
+    def start_run(self, space_id: int | None) -> int:
+        """Note that a run began, of one space or of all; runs that a kill left open are closed as `killed`."""
         with self._engine.begin() as connection:
             connection.execute(update(Run).where(Run.state == "running").values(state="killed"))
             return int(
@@ -106,7 +106,7 @@ class Writer:
 
     # -- pictures -----------------------------------------------------------------------------------------------
 
-    def commit(self, space_id: int, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> Outcome:
+    def commit(self, indexed: Sequence[Indexed], failed: Sequence[Failed]) -> Outcome:
         """Write one batch: contents, vectors, photos and failures together, and a new generation.
 
         Returns:
@@ -115,7 +115,7 @@ class Writer:
         if not indexed and not failed:
             return Outcome()
         with self._engine.begin() as connection:
-            outcome = write(connection, space_id, indexed, failed)
+            outcome = write(connection, indexed, failed)
             raise_generation(connection)
         return outcome
 

@@ -289,7 +289,7 @@ def failing(indexed: Path, tmp_path: Path) -> Iterator[Library]:
             Failed(File(1, f"sub/{number:03}.jpg".encode(), number, 1), "open", reasons[number % 3].format(number))
             for number in range(300)
         ]
-        Writer(library.catalog.engine.execution_options(write=True)).commit(1, [], failed)
+        Writer(library.catalog.engine.execution_options(write=True)).commit([], failed)
         yield library
 
 
@@ -370,7 +370,7 @@ def test_what_only_the_model_could_not_take_is_shown_whole(indexed: Path, tmp_pa
     facts = file.stat()
     with Library.open(tmp_path / "library") as library:
         one = File(1, os.fsencode(file.name), facts.st_size, facts.st_mtime_ns)
-        Writer(library.catalog.engine.execution_options(write=True)).commit(1, [], [Failed(one, "encode", "no vector")])
+        Writer(library.catalog.engine.execution_options(write=True)).commit([], [Failed(one, "encode", "no vector")])
         row = library_reports.failed(library.catalog, None, "no vector", 1, 0)[0][0]
         place = library_reports.place_of_failure(library.catalog, row.id)
         assert place is not None

@@ -129,12 +129,12 @@ def _commit(library: Library, root: int, numbers: Sequence[int], vectors: Floats
     indexed = [
         Indexed(
             File(root, path_of(number).encode(), size_of(number), 1),
-            hashlib.sha256(str(number).encode()).digest(), facts_of(number), vector,
+            hashlib.sha256(str(number).encode()).digest(), facts_of(number), {SPACE: vector},
         )
         for number, vector in zip(numbers, vectors, strict=True)
     ]  # fmt: skip
     for start in range(0, len(indexed), 1_000):
-        Writer(library.catalog.engine).commit(SPACE, indexed[start : start + 1_000], [])
+        Writer(library.catalog.engine).commit(indexed[start : start + 1_000], [])
 
 
 def change(library: Library, round_number: int) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from searching import vectors_of
 
-from indexer.pipeline import Options, Pipeline
+from indexer.chosen_spaces import Chosen
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from sightline.models.encoder import Encoder
 from sightline.models.multi_gpu import MultiDeviceEncoder
 from sightline.models.resolve import Model, resolve
@@ -36,7 +38,7 @@ def test_a_run_with_batches_in_flight_gives_every_picture_its_own_vector(
     made: list[dict[bytes, Floats]] = []
     for name, encoder in (("one", one), ("two", two)):
         with Library.create(tmp_path / name) as library:
-            summary = Pipeline(library, model, Options(batch_size=3), encoder=encoder).run([photos])
+            summary = Pipeline(library, Chosen([model]), Options(batch_size=3), encoders=[encoder]).run([photos])
             assert (summary.encoded, summary.added, summary.failed) == (24, 24, 0)
             made.append(vectors_of(library))
     assert made[0].keys() == made[1].keys()
@@ -48,7 +50,7 @@ def test_a_run_that_is_stopped_with_batches_in_flight_loses_none_that_were_read(
     photos: Path, tmp_path: Path, model: Model, two: MultiDeviceEncoder
 ) -> None:
     with Library.create(tmp_path / "library") as library:
-        first = Pipeline(library, model, Options(batch_size=2), encoder=two, report=lambda p: stop(p.done))
+        first = Pipeline(library, Chosen([model]), Options(batch_size=2), encoders=[two], report=lambda p: stop(p.done))
 
         def stop(done: int) -> None:
             if done >= 7:
@@ -57,5 +59,5 @@ def test_a_run_that_is_stopped_with_batches_in_flight_loses_none_that_were_read(
         encoded = first.run([photos]).encoded
         assert 7 <= encoded < 24
         assert len(vectors_of(library)) == encoded
-        assert Pipeline(library, model, Options(), encoder=two).run([photos]).encoded == 24 - encoded
+        assert Pipeline(library, Chosen([model]), Options(), encoders=[two]).run([photos]).encoded == 24 - encoded
         assert len(vectors_of(library)) == 24

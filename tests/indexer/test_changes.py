@@ -12,9 +12,12 @@ from PIL import Image
 from searching import nearest
 from support import AWKWARD, Index
 
+from indexer.chosen_spaces import Chosen
 from indexer.file_reader import FileReader
-from indexer.pipeline import Options, Pipeline
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from indexer.scanner import Task
+from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
 from store.images.thumbnails import Thumbnails
 from store.library import Library
@@ -420,7 +423,7 @@ def test_a_move_is_known_even_if_the_run_that_saw_it_was_stopped(photos: Path, i
         spec = opened.catalog.spaces()[0].model
     first(photos).rename(photos / "renamed.jpg")
     with Library.create(library) as opened:
-        stopped = Pipeline(opened, resolve(spec), Options(), report=lambda _: stopped.stop.set())
+        stopped = Pipeline(opened, Chosen([resolve(spec)]), Options(), report=lambda _: stopped.stop.set())
         stopped.run([photos])
     assert len(findable(library)) == 24
     run = index(photos)
@@ -428,20 +431,16 @@ def test_a_move_is_known_even_if_the_run_that_saw_it_was_stopped(photos: Path, i
 
 
 def test_what_fails_in_one_spaces_model_stays_findable_in_another(
-    photos: Path, index: Index, library: Path, tmp_path: Path
+    photos: Path, index: Index, library: Path, other_space: str
 ) -> None:
-    import models
-    import torch
-    from safetensors.torch import load_file, save_file
-
     index(photos)
-    space = models.clip_like(tmp_path / "nan", seed=2)
-    weights = tmp_path / "nan" / "open_clip_model.safetensors"
-    state = load_file(weights)
-    state["visual.proj"] = torch.full_like(state["visual.proj"], float("nan"))
-    save_file(state, weights)
-    run = index(photos, space=space)
-    assert (run.code, run.failed) == (1, 24)
+    # A model that never gives a finite vector is refused before: this one does so only now.
+    encoder = Encoder(resolve(other_space), device="cpu", precision="fp32", texts=False)
+    for parameter in encoder.module.parameters():
+        parameter.data.fill_(float("nan"))
+    with Library.create(library) as opened:
+        run = Pipeline(opened, Chosen([encoder.model]), Options(), encoders=[encoder]).run([photos])
+    assert run.failed == 24
     assert len(findable(library)) == 24
     assert index(photos).unchanged == 24
 
@@ -479,7 +478,7 @@ def test_a_stop_among_copies_ends_the_run(
             pipeline.stop.set()
 
     with Library.create(library) as opened:
-        pipeline = Pipeline(opened, resolve(tiny_space), Options(workers=4, batch_size=2), report=stop)
+        pipeline = Pipeline(opened, Chosen([resolve(tiny_space)]), Options(workers=4, batch_size=2), report=stop)
         run = threading.Thread(target=pipeline.run, args=[[folder]], daemon=True)
         run.start()
         run.join(60)
@@ -494,7 +493,7 @@ def test_copies_of_a_file_that_could_not_be_read_to_its_end_do_not_wait_for_it(
     with Library.open(library) as opened:
         space_id = Writer(opened.catalog.engine).add_space(model.identity())
         # A name that no file system takes: asking for a thumbnail there is an error, as on a drive that went away.
-        reader = FileReader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), space_id, model.preprocess, threads=1)
+        reader = FileReader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), {space_id: model.preprocess}, threads=1)
         path = first(photos)
         for _ in range(2):
             read = reader.read(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False))

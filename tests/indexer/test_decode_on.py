@@ -13,8 +13,10 @@ import torch
 from pictures import encoded, oriented, photo
 from searching import vectors_of
 
+from indexer.chosen_spaces import Chosen
 from indexer.commands import run
-from indexer.pipeline import Options, Pipeline
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from sightline.images.gpu_jpeg import GpuJpegDecoder
 from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
@@ -44,7 +46,9 @@ def test_a_run_that_decodes_on_a_gpu_fills_the_same_library(
     for name, decoder in (("cpu", None), ("gpu", gpu)):
         with Library.create(tmp_path / name) as library:
             encoder = Encoder(model, device="cpu", precision="fp32")
-            summary = Pipeline(library, model, Options(workers=2), encoder=encoder, gpu=decoder).run([photos])
+            summary = Pipeline(library, Chosen([model]), Options(workers=2), encoders=[encoder], gpu=decoder).run(
+                [photos]
+            )
             assert (summary.encoded, summary.failed) == (58, 3)
             failed = sorted((each.path, each.stage, each.reason) for each in library.catalog.failures())
             held.append((vectors_of(library), failed))

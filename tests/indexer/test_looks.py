@@ -14,8 +14,10 @@ from pictures import TURNS, encoded, oriented, photo
 from PIL import Image, ImageEnhance
 from support import Index
 
+from indexer.chosen_spaces import Chosen
 from indexer.commands import run
-from indexer.pipeline import Options, Pipeline
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from search_ui.parts import run_text
 from sightline.images import decode
 from sightline.images.look import SIDE, look_of
@@ -148,7 +150,7 @@ def test_a_run_says_how_many_thumbnails_it_reads_and_nothing_where_it_reads_none
     for expected in ([(0, 24), (24, 24)], []):
         seen: list[Progress] = []
         with locked(library), Library.create(library) as opened:
-            Pipeline(opened, resolve(tiny_space), Options(), seen.append).run([photos])
+            Pipeline(opened, Chosen([resolve(tiny_space)]), Options(), seen.append).run([photos])
         reading = [state for state in seen if state.phase == "thumbnails"]
         assert [(state.done, state.total) for state in reading] == expected
         for state in reading[1:]:
@@ -167,7 +169,7 @@ def test_a_run_that_is_stopped_among_thumbnails_leaves_them_to_the_next(
             pipeline.stop.set()
 
     with locked(library), Library.create(library) as opened:
-        pipeline = Pipeline(opened, resolve(tiny_space), Options(), stop)
+        pipeline = Pipeline(opened, Chosen([resolve(tiny_space)]), Options(), stop)
         assert pipeline.run([photos]).unchanged == 24
     assert not looks(library).held.any()
     index(photos)

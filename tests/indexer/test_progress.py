@@ -18,8 +18,10 @@ import pytest
 from PIL import Image
 from support import AWKWARD, Index
 
+from indexer.chosen_spaces import Chosen
 from indexer.commands import run
-from indexer.pipeline import Options, Pipeline
+from indexer.options import Options
+from indexer.pipeline import Pipeline
 from sightline.models.resolve import resolve
 from store import progress
 from store.library import Library
@@ -169,7 +171,7 @@ def test_status_and_spaces_count_pictures_and_leave_keys_to_json(
 def test_a_run_that_cant_say_how_far_it_is_runs_all_the_same(photos: Path, library: Path, tiny_space: str) -> None:
     (library / RUN).mkdir(parents=True)  # nothing can be renamed to its name
     with Library.create(library) as opened:
-        assert Pipeline(opened, resolve(tiny_space), Options()).run([photos]).added == 24
+        assert Pipeline(opened, Chosen([resolve(tiny_space)]), Options()).run([photos]).added == 24
 
 
 def test_what_killed_runs_of_earlier_versions_left_is_swept_by_the_next(

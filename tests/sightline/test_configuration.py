@@ -110,6 +110,8 @@ def test_a_configuration_on_one_level_is_read(tmp_path: Path) -> None:
         ({"interpolation": "guess"}, {}, "'guess' is none of"),
         ({"std": [0.5, 0, 0.5]}, {}, "must be positive"),
         ({"crop_pct": 1.5}, {}, "at most 1"),
+        ({"mean": [0.5, 0.5]}, {}, "three colours"),
+        ({"input_size": [3, 64]}, {}, "channels, height, width"),
     ],
 )
 def test_what_can_not_be_prepared_is_refused(
@@ -152,3 +154,12 @@ def test_an_image_size_that_is_not_said_is_open_clips_own(tmp_path: Path) -> Non
 )
 def test_the_identity_of_older_spaces_is_what_it_was(preprocess: Preprocess, kept: str) -> None:
     assert preprocess.to_json() == kept
+
+
+@pytest.mark.parametrize("name", ["pretrained_cfg", "model_args"])
+def test_a_part_of_another_form_is_named(tmp_path: Path, name: str) -> None:
+    space = timm_folder(tmp_path, "test_resnet")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, name: "text"}))
+    with pytest.raises(SpaceError, match=f"'{name}' is no JSON object"):
+        resolve(space)

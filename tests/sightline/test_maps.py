@@ -58,8 +58,8 @@ def add(
         # Of every five the last has no date.
         dated = {"taken_at": f"{2018 + number % 5}-05-01T00:00:00" if number % 5 < 4 else None}
         file = File(root, f"{folder(number)}{number}.jpg".encode(), 1, 1)
-        made.append(Indexed(file, number.to_bytes(32, "big"), facts | dated, vector))
-    writer.commit(space, made, [])
+        made.append(Indexed(file, number.to_bytes(32, "big"), facts | dated, {space: vector}))
+    writer.commit(made, [])
 
 
 @pytest.fixture

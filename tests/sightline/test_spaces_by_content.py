@@ -103,6 +103,21 @@ def test_a_running_search_follows_a_folder_that_moved(few: Path, index: Index, l
         assert len(searcher.search(parse("a boat")).hits) == 3
 
 
+def test_a_library_is_told_where_a_model_lies_now_without_a_run(
+    few: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    index(few, space=models.clip_like(tmp_path / "mine"))
+    (tmp_path / "mine").rename(tmp_path / "moved")
+    models.clip_like(tmp_path / "other", seed=1)
+    shutil.rmtree(few)
+    refused = index("spaces", "--find", f"local-dir:{tmp_path / 'other'}", space=None)
+    assert refused.code == 2 and "is that of no space of the library" in refused.err and "it has mine" in refused.err
+    done = index("spaces", "--find", f"local-dir:{tmp_path / 'moved'}", space=None)
+    assert (done.code, done.model) == (0, f"local-dir:{tmp_path / 'moved'}")
+    assert [space.model for space in spaces_of(library)] == [f"local-dir:{tmp_path / 'moved'}"]
+    assert text_vector(library)
+
+
 def test_every_way_to_write_a_folder_is_one_space(
     few: Path, index: Index, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -305,6 +305,15 @@ def test_an_architecture_is_found_with_its_tag_and_an_unknown_one_is_named(
     assert "'no_such_network'" in refused(folder)
 
 
+def test_arguments_that_the_library_does_not_know_are_named(tmp_path: Path) -> None:
+    timm_folder(tmp_path, "test_resnet")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_args": {"of_nobody": 1}}))
+    said = refused(tmp_path)
+    assert "'of_nobody'" in said
+    assert "another version" in said
+
+
 def _settings(folder: Path, **changes: Any) -> None:
     file = folder / "config.json"
     config = json.loads(file.read_text())
@@ -345,6 +354,11 @@ def test_weights_that_give_no_use_of_vectors_are_told(copy: Callable[[str], Path
     assert "damaged" in _not_checked(folder)
     rewrite(folder, lambda state: {n: t / 0 if t.is_floating_point() else t for n, t in state.items()})
     assert "not finite" in _not_checked(folder)
+
+
+def test_a_network_that_gives_no_vector_is_told(tmp_path: Path) -> None:
+    timm_folder(tmp_path, "test_resnet", global_pool="")
+    assert "global_pool" in _not_checked(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])

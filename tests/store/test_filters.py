@@ -87,8 +87,8 @@ def write(library: Library, pictures: Sequence[Picture]) -> dict[int, int]:
         path, hash_ = picture.path.encode(), picture.content.to_bytes(32, "big")
         known = picture.content in ids
         file = File(roots[picture.root], path, picture.size, 1)
-        writer.commit(space, [Indexed(file, hash_, None if known else PLAIN | picture.facts, VECTOR)], [])
-        photo = KnownPhoto._make(*catalog.known_rows(roots[picture.root], [path], space))
+        writer.commit([Indexed(file, hash_, None if known else PLAIN | picture.facts, {space: VECTOR})], [])
+        photo = KnownPhoto._make(*catalog.known_rows(roots[picture.root], [path], [space]))
         ids[picture.content] = photo.content_id
         if picture.missing:
             writer.mark_missing([photo.id])
@@ -678,7 +678,7 @@ def test_globs_mean_what_pythons_fnmatch_means(one: Library, names: list[str], p
     root, space = writer.add_root(b"/home/Photos"), writer.add_space(SPACE)
     writer.mark_missing([id_ for id_, _ in catalog.present_photos(root)])
     files = [File(root, name.encode(), 1, 1) for name in names]
-    writer.commit(space, [Indexed(file, bytes([at]) * 32, PLAIN, VECTOR) for at, file in enumerate(files)], [])
+    writer.commit([Indexed(file, bytes([at]) * 32, PLAIN, {space: VECTOR}) for at, file in enumerate(files)], [])
     kept = catalog.photos(catalog.matching([Name((pattern,))]).tolist())
     assert {photo.display for photo in kept.values()} == {name for name in names if fnmatch.fnmatchcase(name, pattern)}
 

@@ -36,12 +36,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         indexed = [
             Indexed(
                 File(root, f"{'even' if number % 2 else 'odd'}/{number:05}.jpg".encode(), 10, 1),
-                hashlib.sha256(str(number).encode()).digest(), facts, vector,
+                hashlib.sha256(str(number).encode()).digest(), facts, {space: vector},
             )
             for number, vector in enumerate(clustered(COUNT, 256))
         ]  # fmt: skip
         for start in range(0, COUNT, 500):
-            writer.commit(space, indexed[start : start + 500], [])
+            writer.commit(indexed[start : start + 500], [])
         writer.make_default(space)
         writer.mark_missing([photo for photo, _ in library.catalog.present_photos(root) if photo % 50 == 0])
     with locked(folder), Library.open(folder, policy=SMALL) as library:

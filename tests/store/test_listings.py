@@ -35,11 +35,11 @@ def opened(library: Path) -> Iterator[Library]:
             facts = None if content in known else FACTS | {"latitude": latitude, "longitude": longitude}
             known.add(content)
             file = File(roots[at % 2], path.encode(), 100 + at, 7)
-            writer.commit(space, [Indexed(file, bytes([content]) * 32, facts, VECTOR)], [])
+            writer.commit([Indexed(file, bytes([content]) * 32, facts, {space: VECTOR})], [])
         for root in roots:
             writer.mark_missing([id_ for id_, path in made.catalog.present_photos(root) if path.decode() in MISSING])
         failed = [Failed(File(roots[at % 2], b"%d" % at, at, 1), "open", "why") for at in range(5)]
-        writer.commit(space, [], failed)
+        writer.commit([], failed)
         yield made
 
 

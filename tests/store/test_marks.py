@@ -36,11 +36,10 @@ def add(library: Library, first: int, count: int) -> list[int]:
     root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
     numbers = range(first, first + count)
     writer.commit(
-        space,
-        [Indexed(File(root, b"%d.jpg" % n, 1, 1), n.to_bytes(32, "big"), FACTS, VECTOR) for n in numbers],
+        [Indexed(File(root, b"%d.jpg" % n, 1, 1), n.to_bytes(32, "big"), FACTS, {space: VECTOR}) for n in numbers],
         [],
     )
-    known = [library.catalog.content_by_hash(n.to_bytes(32, "big"), space) for n in numbers]
+    known = [library.catalog.content_by_hash(n.to_bytes(32, "big")) for n in numbers]
     return [found[0] for found in known if found is not None]
 
 
@@ -229,10 +228,10 @@ def test_photos_are_set_aside_and_taken_back_and_searches_know_nothing_of_it(ope
 def test_a_photo_that_changes_or_is_forgotten_is_not_set_aside_any_more(opened: Library) -> None:
     writer = Writer(opened.catalog.engine)
     opened.marks.set_aside(same := photos(opened, 1, 2, 3), True)
-    root = writer.add_root(b"/photos")
-    same_again = Indexed(File(root, b"1.jpg", 1, 2), (1).to_bytes(32, "big"), FACTS, VECTOR)
-    changed = Indexed(File(root, b"2.jpg", 2, 2), (77).to_bytes(32, "big"), FACTS, VECTOR)
-    writer.commit(writer.add_space(SPACE), [same_again, changed], [])
+    root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
+    same_again = Indexed(File(root, b"1.jpg", 1, 2), (1).to_bytes(32, "big"), FACTS, {space: VECTOR})
+    changed = Indexed(File(root, b"2.jpg", 2, 2), (77).to_bytes(32, "big"), FACTS, {space: VECTOR})
+    writer.commit([same_again, changed], [])
     writer.prune(photos(opened, 3))
     assert opened.marks.set_aside_of() == {same[0]}
 
@@ -242,8 +241,8 @@ def test_what_was_set_aside_goes_to_a_file_by_place_and_comes_back_to_the_same_b
 ) -> None:
     writer = Writer(opened.catalog.engine)
     root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
-    odd = Indexed(File(root, b"d\xff.jpg", 1, 1), (1).to_bytes(32, "big"), None, VECTOR)
-    writer.commit(space, [odd], [])
+    odd = Indexed(File(root, b"d\xff.jpg", 1, 1), (1).to_bytes(32, "big"), None, {space: VECTOR})
+    writer.commit([odd], [])
     opened.marks.set_aside(chosen := photos(opened, 1, 2, 3), True)
     data = json.loads(json.dumps(opened.marks.export()))
     assert [place.get("path", place.get("path_b64")) for place in data["set_aside"]] == [
@@ -256,8 +255,8 @@ def test_what_was_set_aside_goes_to_a_file_by_place_and_comes_back_to_the_same_b
     with locked(tmp_path / "other"), Library.create(tmp_path / "other") as other:
         add(other, 2, 1)
         other_writer = Writer(other.catalog.engine)
-        changed = Indexed(File(root, b"3.jpg", 1, 1), (33).to_bytes(32, "big"), FACTS, VECTOR)
-        other_writer.commit(space, [changed], [])
+        changed = Indexed(File(root, b"3.jpg", 1, 1), (33).to_bytes(32, "big"), FACTS, {space: VECTOR})
+        other_writer.commit([changed], [])
         done = other.marks.restore(data)
         assert (done.set_aside, done.unknown) == (1, ())
         assert done.elsewhere == ("/photos/1.jpg", "/photos/3.jpg", "/photos/d\\xff.jpg")

@@ -348,14 +348,14 @@ def test_a_batch_is_written_whole_or_not_at_all(library: Path) -> None:
     with locked(library), Library.create(library) as opened:
         writer = Writer(opened.catalog.engine)
         root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
-        good = Indexed(File(root, b"a.jpg", 1, 1), b"a" * 32, FACTS, unit(1, 0, 0, 0))
+        good = Indexed(File(root, b"a.jpg", 1, 1), b"a" * 32, FACTS, {space: unit(1, 0, 0, 0)})
         bad = Failed(File(999, b"no such root", 1, 1), "read", "reason")
         before = opened.catalog.generation()
         with pytest.raises(Exception, match="FOREIGN KEY"):
-            writer.commit(space, [good], [bad])
+            writer.commit([good], [bad])
         assert opened.catalog.counts().pictures == 0
         assert opened.catalog.generation() == before
-        writer.commit(space, [good], [])
+        writer.commit([good], [])
         assert (opened.catalog.counts().pictures, opened.catalog.generation()) == (1, before + 1)
 
 
@@ -363,11 +363,11 @@ def test_a_photo_that_is_indexed_again_has_its_place_put_right(library: Path) ->
     with locked(library), Library.create(library) as opened:
         writer = Writer(opened.catalog.engine)
         root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
-        photo = Indexed(File(root, b"trips/a.jpg", 1, 1), b"a" * 32, FACTS, unit(1, 0, 0, 0))
-        writer.commit(space, [photo], [])
+        photo = Indexed(File(root, b"trips/a.jpg", 1, 1), b"a" * 32, FACTS, {space: unit(1, 0, 0, 0)})
+        writer.commit([photo], [])
         with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as other:
             other.execute("UPDATE photos SET folder = '', name = '', ext = ''")
-        writer.commit(space, [photo], [])
+        writer.commit([photo], [])
         assert opened.catalog.matching([Folder(("photos/trips",)), Name(("a.jpg",)), Ext(("jpg",))]).tolist() == [1]
 
 
@@ -379,7 +379,7 @@ def test_readers_see_the_last_commit_without_opening_again(library: Path) -> Non
         root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
         for number, vector in enumerate([unit(1, 0, 0, 0), unit(1, 1, 0, 0), unit(0, 1, 0, 0)]):
             file = File(root, f"{number}.jpg".encode(), 1, 1)
-            writer.commit(space, [Indexed(file, bytes([number]) * 32, FACTS, vector)], [])
+            writer.commit([Indexed(file, bytes([number]) * 32, FACTS, {space: vector})], [])
             assert len(nearest(reader, space, unit(1, 0, 0, 0), 10)) == number + 1
 
 

@@ -33,10 +33,12 @@ class Made:
     def write(self, *pictures: dict[str, Any]) -> None:
         """Write pictures, named and hashed by their place from 1, in one batch."""
         items = [
-            Indexed(File(self.root, b"%d.jpg" % at, 1000, 1), at.to_bytes(32, "big"), PLAIN | facts, VECTOR)
+            Indexed(
+                File(self.root, b"%d.jpg" % at, 1000, 1), at.to_bytes(32, "big"), PLAIN | facts, {self.space: VECTOR}
+            )
             for at, facts in enumerate(pictures, 1)
         ]
-        self.writer.commit(self.space, items, [])
+        self.writer.commit(items, [])
 
     def found(self, given: Filter) -> list[int]:
         return [int(id_) for id_ in self.library.catalog.matching([given])]

@@ -599,6 +599,7 @@ def test_state_and_spaces_are_told(client: TestClient, library: Path) -> None:
     assert (now["indexing"], now["progress"]["done"], now["progress"]["total"]) == (True, 3, None)
     (space,) = get(client, "spaces")["spaces"]
     assert (space["dim"], space["has_text"], space["pictures"], space["default"]) == (32, True, 4, True)
+    assert space["behind"] == 0
 
 
 def test_labels_are_given_to_the_pictures_that_pass(client: TestClient) -> None:

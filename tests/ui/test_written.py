@@ -44,9 +44,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         root = writer.add_root(b"/home/Photos")
         vector = np.array([1, 0, 0, 0], np.float32)
         writer.commit(
-            space,
             [
-                Indexed(File(root, name.encode(), 1000, 1), bytes([at]) * 32, PLAIN | known, vector)
+                Indexed(File(root, name.encode(), 1000, 1), bytes([at]) * 32, PLAIN | known, {space: vector})
                 for at, (name, known) in enumerate(WRITTEN.items(), 1)
             ],
             [],

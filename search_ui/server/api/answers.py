@@ -119,6 +119,7 @@ class Search(Page):
     maybe: Count
     seconds: Annotated[float, Field(ge=0)]
     why_empty: str | None
+    note: Annotated[str | None, Field(description="Why another model was searched with than is usual here.")]
     hits: list[Hit]
 
 
@@ -193,6 +194,7 @@ class Space(Answer):
     dim: int
     has_text: bool
     pictures: Count
+    behind: Annotated[Count, Field(description="Pictures that can be found now and have no vector in it.")]
     default: bool
 
 

@@ -30,7 +30,7 @@ def _label(asked: LabelRequest) -> Response:
     if query.groups:
         raise Problem(422, f"{asked.q!r} has something to look for; labels take filters only, as in date:2023.")
     searcher = services().searcher()
-    space = searcher.space(query.space)
+    space = searcher.space(query.space, words=True)
     try:
         found = labels.label(
             searcher.library, searcher.encoders, space, asked.labels,

@@ -22,6 +22,7 @@ from store import progress
 from store.lock import is_indexing
 from store.tables.fact_table import FACET_NAMES
 from store.tables.marks_json import SavedSearch
+from store.tables.space_choice import lacking
 
 router = api_router()
 
@@ -54,7 +55,7 @@ def _status() -> Response:
 )  # fmt: skip
 def _spaces() -> Response:
     catalog = services().library().catalog
-    default = catalog.default_space()
+    default, behind = catalog.default_space_id(), lacking(catalog)
     spaces = [
         {
             "name": space.name,
@@ -62,7 +63,8 @@ def _spaces() -> Response:
             "dim": space.dim,
             "has_text": space.has_text,
             "pictures": catalog.counts(space.id).pictures,
-            "default": default is not None and space.id == default.id,
+            "behind": behind[space.id],
+            "default": space.id == default,
         }
         for space in catalog.spaces()
     ]

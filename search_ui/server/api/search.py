@@ -69,7 +69,7 @@ def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mappi
             offset=asked.offset,
         )
     except SpaceError as error:
-        raise of_space(error, searcher.space(query.space), searcher.encoders) from error
+        raise of_space(error, searcher.space_for(query), searcher.encoders) from error
     except QueryError as error:
         if searcher.library.catalog.default_space() is None:
             raise Problem(503, str(error)) from error

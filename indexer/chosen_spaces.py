@@ -1,0 +1,88 @@
+"""The spaces of a run: the one that is asked for, or all of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sightline.models.resolve import Model, resolve
+from sightline.models.space_models import model_for, model_of
+from store.errors import SpaceError
+from store.library import DATABASE, Library
+from store.tables.catalog import SpaceState
+from store.tables.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The models of a run.
+
+    Attributes:
+        models: of the spaces to bring up to date, at least one.
+        is_one: the run is for one space alone: it was asked for, or the library has no other.
+        away: why the model of a space of the library can't be had now, by the id of the space.
+    """
+
+    models: Sequence[Model]
+    is_one: bool = True
+    away: Mapping[int, str] = field(default_factory=dict)
+
+
+def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chosen:
+    """Find the models of a run. Call it under the library's lock.
+
+    Args:
+        path: the library's folder; there need be no library yet.
+        spec: what `--space` says; None for all spaces of the library, and in a new one for what suits the machine.
+        device: where models will run.
+        offline: whether to use no network.
+
+    Raises:
+        SpaceError: the model that is asked for, or that of every space, can't be had.
+    """
+    spaces: list[SpaceState] = []
+    known: list[SpaceState] = []
+    if (path / DATABASE).exists():
+        with Library.create(path) as library:
+            spaces = _with_fingerprints(library)
+            known = held_or_default(spaces, library.catalog.default_space_id())
+    if spec is not None:
+        return Chosen([model_for(spec, spaces, offline=offline)])
+    if not known:
+        return Chosen([resolve(_usual(device), offline=offline)])
+    models: list[Model] = []
+    away: dict[int, SpaceError] = {}
+    for space in known:
+        try:
+            models.append(model_of(space, offline=offline))
+        except SpaceError as error:
+            away[space.id] = error
+    if not models:
+        raise next(iter(away.values()))
+    return Chosen(models, is_one=len(known) == 1, away={space_id: str(error) for space_id, error in away.items()})
+
+
+def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:
+    """Those of a library's spaces that have vectors; where none has, the one that searches would use."""
+    return [space for space in spaces if space.count] or [space for space in spaces if space.id == default]
+
+
+def _usual(device: str) -> str:
+    from sightline.models.devices import choose_device
+    from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU
+
+    return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
+
+
+def _with_fingerprints(library: Library) -> list[SpaceState]:
+    """The spaces; of an older library, what they hold is noted while their models lie where they were."""
+    spaces = library.catalog.spaces()
+    older = [space for space in spaces if space.fingerprint is None]
+    for space in older:
+        try:
+            model = model_of(space, offline=True)
+        except SpaceError:  # it is gone; what is asked for says so where it matters
+            continue
+        Writer(library.catalog.engine).add_space(model.identity())
+    return library.catalog.spaces() if older else spaces
