@@ -161,8 +161,6 @@ class Space(Base):
     epoch: Mapped[int]
     # Of the bytes of its weights, configuration and tokenizer, wherever they lie; NULL where not read yet.
     fingerprint: Mapped[str | None] = mapped_column(Text)
-    # The cosine from which two pictures may be versions of one; NULL where not measured yet.
-    version_cosine: Mapped[float | None] = mapped_column(Float)
 
 
 class Vector(Base):
