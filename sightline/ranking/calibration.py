@@ -130,7 +130,6 @@ class Calibration:
 
     Attributes:
         picture_nulls: the statistics of pictures as null queries.
-        duplicates: the cosine from which two pictures count as versions of one.
     """
 
     def __init__(self, sample: Floats) -> None:
@@ -138,7 +137,6 @@ class Calibration:
         self._sample = sample
         self._text_nulls: NullStats | None = None
         self.picture_nulls = picture_null_stats(sample)
-        self.duplicates = duplicate_threshold(sample)
 
     @classmethod
     def of(cls, engine: VectorEngine, absent: Ids) -> Calibration:
