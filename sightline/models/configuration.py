@@ -85,7 +85,13 @@ def read_open_clip(config: dict[str, Any]) -> Read:
         )
     model = _object(config, "model_cfg")
     _object(model, "text_cfg")
-    size = _object(model, "vision_cfg").get("image_size") or _OPEN_CLIP_SIZE
+    vision = _object(model, "vision_cfg")
+    if ":" in str(trunk := vision.get("timm_model_name")):  # timm would read its configuration there
+        raise ValueError(
+            f"its 'timm_model_name' is {trunk!r}, a place outside of its folder. Put the name of timm's architecture "
+            "there alone"
+        )
+    size = vision.get("image_size") or _OPEN_CLIP_SIZE
     preprocess = Preprocess.from_open_clip(_object(config, "preprocess_cfg", {}), size)
     return "open_clip", preprocess, int(model["embed_dim"]), True
 

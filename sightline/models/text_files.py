@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -90,7 +91,8 @@ def _folders(folder: Path, name: Any, holds: Callable[[Path], bool], what: str) 
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Where the files of a tower or tokenizer of this name may lie."""
     yield folder
-    yield folder / Path(name).expanduser()
+    with suppress(RuntimeError):  # "~nobody"
+        yield folder / Path(name).expanduser()
     yield folder / Path(name).name
     yield from sorted(inner for inner in folder.iterdir() if inner.is_dir())
     if repository := hub.repository_named(name):

@@ -109,7 +109,9 @@ def test_files_in_a_subfolder_are_found_and_paths_that_went_stale_do_not_matter(
     hf_text(folder, "roberta")
     own, expected = resolve(f"local-dir:{folder}").fingerprint, vectors(f"local-dir:{folder}")
     config = folder / "open_clip_config.json"
-    for name, place in (("text", folder / "text"), ("/no/such/place", folder), ("org/text", folder / "text")):
+    for name, place in (
+        ("text", folder / "text"), ("/no/such/place", folder), ("org/text", folder / "text"), ("~nobody/x", folder),
+    ):  # fmt: skip
         place.mkdir(exist_ok=True)
         for file in [*folder.rglob("tokenizer*.json"), *folder.rglob("config.json")]:
             file.rename(place / file.name)
