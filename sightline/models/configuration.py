@@ -22,6 +22,10 @@ The width is 0 where it says none. The true one is the network's: some of timm's
 
 # timm's defaults where a configuration is silent (timm 1.0: models/_pretrained.py, PretrainedCfg).
 _TIMM_INPUT: Final = (3, 224, 224)
+# What timm's create_model takes beside a network's arguments: where weights lie, files of pickles among them.
+_NOT_OF_A_NETWORK: Final = frozenset({
+    "cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict",
+})  # fmt: skip
 # open_clip's (open_clip 3.3: model.py, CLIPVisionCfg).
 _OPEN_CLIP_SIZE: Final = 224
 
@@ -102,6 +106,8 @@ def read_timm(config: dict[str, Any]) -> Read:
         raise KeyError("architecture")
     pretrained = timm_settings(config)
     args = _object(config, "model_args", {})
+    if wrong := sorted(_NOT_OF_A_NETWORK & args.keys()):
+        raise ValueError(f"its 'model_args' hold {wrong[0]!r}, which is no argument of a network: leave it out")
     if args.get("img_size") is not None and not pretrained.get("fixed_input_size") and not _takes_any_size(args):
         pretrained["input_size"] = _asked_of_timm(config, pretrained)
     channels = int(pretrained["input_size"][0])

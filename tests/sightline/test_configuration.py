@@ -133,6 +133,16 @@ def test_an_image_tower_that_is_described_elsewhere_is_refused(tmp_path: Path, p
         resolve(space)
 
 
+@pytest.mark.parametrize("name", ["checkpoint_path", "pretrained", "cache_dir"])
+def test_arguments_that_lead_to_other_weights_are_refused(tmp_path: Path, name: str) -> None:
+    """Timm would open the file of `checkpoint_path`, a pickle too."""
+    space = timm_folder(tmp_path, "test_resnet")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_args": {name: "elsewhere.pth"}}))
+    with pytest.raises(SpaceError, match=f"its 'model_args' hold '{name}'"):
+        resolve(space)
+
+
 def test_a_description_of_a_network_only_is_refused(tmp_path: Path) -> None:
     """The files of open_clip's own list of architectures are of this form."""
     timm_folder(tmp_path, "test_resnet")
