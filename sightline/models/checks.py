@@ -147,6 +147,6 @@ def _check_vocabulary(model: Model, encoder: Encoder) -> None:
         kind = "open_clip's own tokenizer" if inner is None else "the tokenizer in its folder"
         raise SpaceError(
             f"The model in {model.folder} can't be used: {kind} knows {known} tokens, and the text tower has {rows}. "
-            "Its vocabulary is missing or that of another model; copy or download the model whole, with its tokenizer's "
-            "files."
+            "Its vocabulary is missing or that of another model; copy or download the model whole, with the "
+            "files of its tokenizer."
         )
