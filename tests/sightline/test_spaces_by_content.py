@@ -384,6 +384,25 @@ def test_spaces_of_a_former_library_stay(few: Path, index: Index, library: Path,
     assert [space.key for space in spaces_of(library)] == keys
 
 
+def test_of_a_former_space_whose_commit_is_gone_no_more_is_promised_than_holds(
+    few: Path, index: Index, library: Path, cache: Path, tmp_path: Path
+) -> None:
+    """It is known by the commit alone, so a copy of the same files is not found."""
+    models.picture_only(tmp_path / "published")
+    snapshot = add_snapshot(cache, REPOSITORY, A, tmp_path / "published")
+    index(few, space=HUB)
+    make_former(library, [f"{REPOSITORY}@{A}"])
+    kept = snapshot.rename(tmp_path / "kept")
+    refused = index(few, space=None)
+    assert refused.code == 2
+    assert f"knows the model by that commit only ({REPOSITORY}@{A})" in refused.err
+    assert "spaces --find" not in refused.err
+    kept.rename(snapshot)
+    assert index(few, space=None).encoded == 0
+    shutil.rmtree(snapshot)
+    assert "spaces --find" in index(few, space=None).err
+
+
 def test_two_spaces_of_a_former_library_with_one_content_are_that_with_more_pictures(
     few: Path, index: Index, library: Path, cache: Path, tmp_path: Path
 ) -> None:
