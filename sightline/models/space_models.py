@@ -97,11 +97,18 @@ def _not_found(
         where = space.model if commit is None else f"{space.model} ({commit.place})"
         reason = str(problems[0]).rstrip(".") if problems else "it is not on this computer"
         text = f"The model of the space {space.name!r} is not to be found at {where}: {reason}"
-    text += (
-        ". Searching with pictures of the library still works. Wherever the same model lies now, python -m indexer "
-        f"spaces --find {LOCAL}ITS_FOLDER, or a run with --space {LOCAL}ITS_FOLDER, finds the space again by its "
-        "content, and encodes nothing anew"
-    )
+    text += ". Searching with pictures of the library still works. "
+    if space.fingerprint is None and commit is not None:
+        # Its key tells the commit and nothing of what that holds: a copy elsewhere can't be known.
+        text += (
+            f"The library is of a former version and knows the model by that commit only ({commit.place}): connect "
+            "once and run again (it is downloaded), or set HF_HOME to where a cache of the hub holds it"
+        )
+    else:
+        text += (
+            f"Wherever the same model lies now, python -m indexer spaces --find {LOCAL}ITS_FOLDER, or a run with "
+            f"--space {LOCAL}ITS_FOLDER, finds the space again by its content, and encodes nothing anew"
+        )
     if others:
         spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"
         text += f"; --space {spec} makes a new space with the other one"
