@@ -1,4 +1,4 @@
-"""Whether two pictures are versions of one, by their looks: vectors or hashes propose a pair, pixels confirm it.
+"""Whether two pictures are versions of one: vectors or hashes propose a pair, pixels confirm it.
 
 A version is a picture saved anew, made smaller, brighter or grey, cut a little, framed, turned by a degree, or marked
 in a corner. The looks of a pair are laid over each other, and compared where both show something:
@@ -166,7 +166,7 @@ def _fitted(one: Floats, other: Floats) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _unmoved(count: int, scale: float = 1.0) -> Floats:
-    """Moves that only scale. A move (a, b, c, d, e, f) takes (x, y) to (ax + by + c, dx + ey + f), in -1 to 1."""
+    """Moves that only scale: (a, b, c, d, e, f) takes (x, y) to (ax + by + c, dx + ey + f)."""
     return np.tile(np.array([scale, 0, 0, 0, scale, 0], np.float32), (count, 1))
 
 
@@ -241,7 +241,7 @@ def _correlation(mine: Floats, moved: Floats, weights: Floats) -> Floats:
 
 
 def _compared(one: Floats, other: Floats, moves: Floats) -> Floats:
-    """The agreement of the first pictures with the second ones, moved; NaN where there is too little detail to tell."""
+    """The agreement of pictures with others, moved; NaN where too little detail is there to tell."""
     moved, weights, right, down = _moved(other, moves, _RING)
     mine = one.reshape(len(one), SIDE * SIDE)
     masks = _in_blocks(weights)
@@ -265,7 +265,7 @@ def _compared(one: Floats, other: Floats, moves: Floats) -> Floats:
 
 
 def _one_way(right: Floats, down: Floats, weights: Floats) -> NDArray[np.bool_]:
-    """Whether all edges run in one direction, as of a horizon: any two such pictures can be laid over each other."""
+    """Whether all edges run in one direction, as of horizons: any two of those can be made to fit."""
     across, along, both = (
         (weights * each).sum(axis=1).astype(np.float64) for each in (right * right, down * down, right * down)
     )

@@ -36,7 +36,7 @@ def photo(seed: int, width: int = 480, height: int = 360) -> Image.Image:
     image = Image.fromarray(np.clip(127.5 + 1.5 * total, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     for _ in range(5):
-        x, y, size = rng.integers(0, width), rng.integers(0, height), rng.integers(20, 90)
+        x, y, size = int(rng.integers(0, width)), int(rng.integers(0, height)), int(rng.integers(20, 90))
         draw.ellipse((x, y, x + size, y + size), fill=tuple(rng.integers(0, 256, 3).tolist()))
     return image
 
