@@ -47,6 +47,8 @@ _DETAIL: Final = 1.5  # levels of deviation from which a block has detail; JPEG 
 _FEWEST: Final = 6  # blocks with detail that it takes to tell
 _SHARE: Final = 0.75  # of the blocks that have detail; the others may show a mark
 _LEAST_BLOCK: Final = 0.85  # the least correlation of a block among those
+_MARKED: Final = 2  # blocks that a mark in a corner takes: so many may differ altogether
+_LEAST_OTHER: Final = 0.8  # the least correlation of all other blocks; other words on a slide are often below it
 _LEAST_COVER: Final = 0.4  # share of the one picture that the other has to show as well
 _LEAST_FIT: Final = 0.8  # correlation at half the size below which pictures don't fit
 _GOOD_FIT: Final = 0.985  # from which no other scale is tried
@@ -256,7 +258,8 @@ def _compared(one: Floats, other: Floats, moves: Floats) -> Floats:
     is_kept = np.arange(_BLOCKS * _BLOCKS) < kept[:, None]
     found = np.where(is_kept, ordered, 0).sum(axis=1) / kept
     worst = ordered[np.arange(len(kept)), kept - 1]
-    found[(worst < _LEAST_BLOCK) | (weights.mean(axis=1) < _LEAST_COVER)] = -1
+    third = ordered[np.arange(len(kept)), np.maximum(count - _MARKED, 1) - 1]
+    found[(worst < _LEAST_BLOCK) | (third < _LEAST_OTHER) | (weights.mean(axis=1) < _LEAST_COVER)] = -1
     found[(count < _FEWEST) | _one_way(right, down, weights)] = np.nan
     return np.asarray(found, np.float32)
 
