@@ -21,8 +21,8 @@ MAX_PLACES: Final = 20
 MAX_NAMES: Final = 3
 
 
-def card(group: Group) -> Card:
-    """Return the card of a group: the pictures, best first, each with all its places."""
+def card(group: Group, each: str = "version") -> Card:
+    """Return the card of a group: the pictures, best first, each with all its places; `each` says what one is."""
     held: dict[int, list[Version]] = {}
     for version in (group.suggestion.kept, *group.versions):
         places = held.setdefault(version.content_id, [])
@@ -34,7 +34,7 @@ def card(group: Group) -> Card:
     hidden = len(order) - len(pictures)
     is_lost = all(version.is_aside for version in group.versions)
     photos = count(len(group.versions), "photo")
-    versions = f", {count(len(order), 'version')}" if len(order) > 1 else ""
+    versions = f", {count(len(order), each)}" if len(order) > 1 else ""
     return {
         "number": group.number,
         "kept": group.suggestion.kept.photo_id,

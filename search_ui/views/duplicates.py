@@ -220,8 +220,9 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
             )
         elif library.readonly:
             caption("This library is read-only here: what is set aside can be seen, but not changed.")
+    each = "frame" if params.kind == "burst" else "version"
     show_groups(
-        [card(group) for group in loaded], key=_GROUPS, is_readonly=library.readonly,
+        [card(group, each) for group in loaded], key=_GROUPS, is_readonly=library.readonly,
         on_change=lambda: run_handler(lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
     )  # fmt: skip
     if pages > 1:
