@@ -12,6 +12,7 @@ from sightline.models.space_models import model_for, model_of
 from store.errors import SpaceError
 from store.library import DATABASE, Library
 from store.tables.catalog import SpaceState
+from store.tables.space_rows import stood_for
 from store.tables.writer import Writer
 
 
@@ -68,8 +69,13 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
 
 
 def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:
-    """Those of a library's spaces that have vectors; where none has, the one that searches would use."""
-    return [space for space in spaces if space.count] or [space for space in spaces if space.id == default]
+    """Those of a library's spaces that have vectors; where none has, the one that searches would use.
+
+    Of several spaces of one model, as older libraries can have them, the one that the model finds.
+    """
+    others = stood_for((space.id, space.fingerprint, space.count) for space in spaces)
+    held = [space for space in spaces if space.count and space.id not in others]
+    return held or [space for space in spaces if space.id == default]
 
 
 def _usual(device: str) -> str:

@@ -41,7 +41,7 @@ _passed: Final[dict[str, Checked]] = {}
 
 
 def check(model: Model) -> Checked:
-    """Load a model whole, in float32 on the CPU, and encode a few pictures and texts with it; once in a process.
+    """Load a model whole, in float32 on the CPU, and encode some pictures and texts; once in a process.
 
     Raises:
         SpaceError: it can't be loaded, its tokenizer belongs to another network, or its vectors are of no use.
@@ -88,8 +88,8 @@ def _judge(model: Model, kind: str, vectors: Floats) -> None:
     why = ""
     if vectors.ndim != 2:
         raise SpaceError(
-            f"The model in {model.folder} can't be used: its network gives a map of {kind}, not one vector. Its "
-            "configuration switches the pooling off (global_pool)."
+            f"The model in {model.folder} can't be used: its network does not pool, so it gives many vectors for one "
+            f"of its {kind}. Choose another model, or save this one with pooling (timm: 'global_pool' in 'model_args')."
         )
     if not np.isfinite(vectors).all():
         why = f"its vectors of {kind} are not finite numbers"

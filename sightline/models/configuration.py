@@ -1,4 +1,4 @@
-"""What a model's own configuration says: who reads it, how pictures are prepared, how wide its vectors are."""
+"""What a model's configuration says: who reads it, how pictures are prepared, how wide vectors are."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _takes_any_size(args: Mapping[str, Any]) -> bool:
 
 
 def _asked_of_timm(config: Mapping[str, Any], pretrained: dict[str, Any]) -> list[int]:
-    """The input size where one is given and the network alone knows whether it reads others; this imports torch.
+    """The input size, where the network alone knows whether it reads others; this imports torch.
 
     See timm 1.0.31, data/model_config.py.
     """

@@ -1,4 +1,4 @@
-"""What a space is, by content: a digest of a model's weights, network, preparation of pictures and tokenizer.
+"""What a space is, by content: a digest of weights, network, preparation of pictures and tokenizer.
 
 No path, no name and no date goes into it: a folder that moved, a snapshot of the hub and a copy of it are one space.
 No torch here.
@@ -103,7 +103,7 @@ def _canonical(value: Any) -> bytes:
 
 
 def file_digest(file: Path) -> bytes:
-    """The SHA-256 of a file; of a large one it is kept, or read from the name that the hub's cache gave it."""
+    """The SHA-256 of a file; of a large one it is kept, or read from its name in the hub's cache."""
     real = file.resolve()
     # A file of the hub's cache is a link to a blob; large ones are named by the SHA-256 that the hub has of them.
     if real != file and real.parent.name == "blobs" and _SHA256.fullmatch(real.name):

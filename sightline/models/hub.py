@@ -35,7 +35,7 @@ class Repository:
 
 
 def repository_named(name: str) -> str | None:
-    """The repository that a name may stand for, `ORG/NAME` or the bare NAME of an old one; None for a path."""
+    """The repository that a name may stand for, `ORG/NAME` or the NAME of an old one; None for a path."""
     is_valid = _NAME.fullmatch(name) and "--" not in name and ".." not in name and not name.endswith(".git")
     return name if is_valid else None
 

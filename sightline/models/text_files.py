@@ -58,7 +58,7 @@ class TextFiles:
 
 
 def find_text_files(folder: Path, config: Mapping[str, Any]) -> Iterator[TextFiles]:
-    """Find what the `model_cfg` of an open_clip model in `folder` names: each way to have it, the likeliest first.
+    """Find what the `model_cfg` of a model in `folder` names: each way to have it, likeliest first.
 
     Looked for in the folder itself, at the path that is named, in its subfolders, and in the hub cache, in this order.
 
@@ -118,7 +118,7 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
 
 def configuration_of(folder: Path, text: TextFiles) -> dict[str, Any]:
-    """The `model_cfg` of an open_clip model in a folder; text tower and tokenizer are named by folders on this disk.
+    """The `model_cfg` of a model in a folder; text tower and tokenizer are named by local folders.
 
     A copy: nothing is written. `open_clip.model.CustomTextCLIP(**configuration)` then reaches for no network.
     """
@@ -132,7 +132,7 @@ def configuration_of(folder: Path, text: TextFiles) -> dict[str, Any]:
 
 
 def tokenizer_of(folder: Path, text: TextFiles) -> Any:
-    """Load the tokenizer of an open_clip model in a folder, as `open_clip.get_tokenizer` would, without a network.
+    """Load the tokenizer of a model in a folder, as `open_clip.get_tokenizer` would, without a network.
 
     Raises:
         SpaceError: its files can't be read.

@@ -157,7 +157,7 @@ def _read(files: Iterable[Path]) -> Weights:
 
 
 def _fill(network: nn.Module, stored: Mapping[str, Stored]) -> None:
-    """Copy weights of the network's own names, some at a time: what was read takes memory until its file is closed."""
+    """Copy weights of the network's own names, some at a time: a file read takes memory until closed."""
     from safetensors import safe_open
 
     wanted = network.state_dict().keys()

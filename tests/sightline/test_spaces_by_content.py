@@ -15,6 +15,7 @@ import huggingface_hub.constants
 import models
 import pytest
 from hub_cache import COMMITS, add_snapshot, refer
+from PIL import Image
 from support import DEMO, Index
 
 from sightline.models.loaded import Encoders
@@ -417,8 +418,15 @@ def test_two_spaces_of_a_former_library_with_one_content_are_that_with_more_pict
     with connection:  # the first has fewer
         connection.execute("DELETE FROM vectors WHERE space_id = 1 AND content_id = 1")
         connection.execute("UPDATE spaces SET epoch = epoch + 1 WHERE id = 1")
+        connection.execute("UPDATE spaces SET model = ? WHERE id = 1", (f"local-dir:{tmp_path / 'mine'}",))
     connection.close()
     assert index(few, space=HUB).encoded == 0
+    before = spaces_of(library)
+    Image.new("RGB", (40, 40), "red").save(few / "another.png")
+    all_of_them = index(few, space=None)
+    assert (all_of_them.encoded, all_of_them.behind) == (1, [])
+    assert [space.model for space in spaces_of(library)] == [space.model for space in before]
+    assert [space["behind"] for space in index("status", space=None).spaces] == [0, 0]
 
 
 # -- names -----------------------------------------------------------------------------------------------------------
