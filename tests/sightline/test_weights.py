@@ -199,6 +199,20 @@ def test_pointers_of_git_lfs_are_named(made: dict[str, Path], tmp_path: Path) ->
             assert file.name in said
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("model.safetensors", POINTER), ("._weights.safetensors", "\0\5\26\7"), ("._a.json", POINTER)]
+)
+def test_files_that_are_not_the_models_do_not_matter(
+    made: dict[str, Path], copy: Callable[[str], Path], name: str, content: str
+) -> None:
+    """A pointer in the place of weights that are not needed; what macOS writes beside files on other systems' disks."""
+    folder = copy("clip")
+    if name.startswith("._"):
+        weights_of(folder).rename(folder / "weights.safetensors")
+    (folder / name).write_text(content)
+    assert np.array_equal(vectors(folder), vectors(made["clip"]))
+
+
 def test_a_folder_of_transformers_own_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "siglip", "architectures": ["SiglipModel"]}))
     torch_file = timm_folder(tmp_path / "timm", "test_vit").removeprefix("local-dir:")
