@@ -8,7 +8,7 @@ from pathlib import Path
 
 from indexer.new_spaces import try_model
 from sightline.models.resolve import Model, resolve
-from sightline.models.space_models import model_for, model_of
+from sightline.models.space_models import ModelAwayError, model_for, model_of
 from store.errors import SpaceError
 from store.library import DATABASE, Library
 from store.tables.catalog import SpaceState
@@ -65,7 +65,15 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
             away[space.id] = error
     if not models:
         raise next(iter(away.values()))
-    return Chosen(models, is_one=len(known) == 1, away={space_id: str(error) for space_id, error in away.items()})
+    reasons = {space_id: why_away(error) for space_id, error in away.items()}
+    return Chosen(models, is_one=len(known) == 1, away=reasons)
+
+
+def why_away(error: SpaceError) -> str:
+    """Why a model can't be had, and the way out, for a run that goes on without it."""
+    if not isinstance(error, ModelAwayError):
+        return str(error)
+    return f"{error.reason}. Where it lies now: python -m indexer spaces --find PLACE"
 
 
 def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:

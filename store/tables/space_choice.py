@@ -64,6 +64,14 @@ def best_default(spaces: Iterable[SpaceFacts], current: int | None) -> int | Non
     return max(of_text or held, key=lambda space: (space.held, space.id)).id
 
 
+def for_words(spaces: Iterable[SpaceFacts], default: int | None) -> int | None:
+    """The id of the space that searches by words use: another than the default where that one reads none."""
+    reading = [space for space in spaces if space.has_text and space.held]
+    if not reading or any(space.id == default for space in reading):
+        return default
+    return max(reading, key=lambda space: (space.held, space.id)).id
+
+
 # Vectors of pictures that are absent are few, and found by the index of these; the others need no look at contents.
 _FACTS: Final = """SELECT id, has_text, fingerprint,
     (SELECT count(*) FROM vectors WHERE space_id = spaces.id) AS held,
