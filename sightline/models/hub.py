@@ -143,7 +143,7 @@ def download(repository: Repository, patterns: Sequence[str]) -> Path:
 
 @contextmanager
 def _without_retries_told() -> Iterator[None]:
-    """Keep huggingface_hub from telling each of its attempts: what comes of them is told here, in a sentence."""
+    """Keep huggingface_hub from telling each of its attempts; what comes of them is told here."""
     said = logging.getLogger("huggingface_hub.utils._http")
     if log.isEnabledFor(logging.DEBUG):
         yield
