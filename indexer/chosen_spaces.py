@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.new_spaces import try_model
 from sightline.models.resolve import Model, resolve
 from sightline.models.space_models import ModelAwayError, model_for, model_of
 from store.errors import SpaceError
@@ -39,15 +40,18 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
         device: where models will run.
         offline: whether to use no network.
 
+    Of a new library the model is tried before anything is made: one that fails leaves no library behind.
+
     Raises:
-        SpaceError: the model that is asked for, or that of every space, can't be had.
+        SpaceError: the model that is asked for, or that of every space, can't be had, or is of no use.
     """
-    spaces: list[SpaceState] = []
-    known: list[SpaceState] = []
-    if (path / DATABASE).exists():
-        with Library.create(path) as library:
-            spaces = _with_fingerprints(library)
-            known = held_or_default(spaces, library.catalog.default_space_id())
+    if not (path / DATABASE).exists():
+        model = resolve(_usual(device) if spec is None else spec, offline=offline)
+        try_model(model)
+        return Chosen([model])
+    with Library.create(path) as library:
+        spaces = _with_fingerprints(library)
+        known = held_or_default(spaces, library.catalog.default_space_id())
     if spec is not None:
         return Chosen([model_for(spec, spaces, offline=offline)])
     if not known:
@@ -66,10 +70,8 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
 
 
 def why_away(error: SpaceError) -> str:
-    """Why a model can't be had, and the way out, for a run that goes on without it."""
-    if not isinstance(error, ModelAwayError):
-        return str(error)
-    return f"{error.reason}. Where it lies now: python -m indexer spaces --find PLACE"
+    """Why a model can't be had, for a run that goes on without it."""
+    return error.in_short if isinstance(error, ModelAwayError) else str(error)
 
 
 def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:

@@ -20,7 +20,7 @@ _BATCH: Final = 512
 
 
 def make_due_looks(library: Library, progress: ProgressWriter, threads: int, stop: threading.Event) -> None:
-    """Give pictures their looks where an older version indexed them; those without a thumbnail stay without.
+    """Give pictures of older versions their looks; those without a thumbnail stay without.
 
     `stop` ends it after the batch at hand; the next run goes on from there.
     """

@@ -151,7 +151,9 @@ def label(
         SpaceError: the space knows no words, its model can't be loaded, or a text is too long for it.
     """
     labels = checked_labels(labels)
-    templates = checked_templates(templates_of(space.model) or TEMPLATES if templates is None else templates)
+    templates = checked_templates(
+        templates_of(space.model, space.name) or TEMPLATES if templates is None else templates
+    )
     if none and NONE_OF_THESE in (name.casefold() for name in labels):
         raise QueryError(f"{NONE_OF_THESE!r} is given where no label suits. Leave it out, or say --no-none.")
     if top < 1:

@@ -1,4 +1,4 @@
-"""From which cosines pictures of a library are compared with each other: see `sightline.version_pairs.Nearness`."""
+"""From which cosines pictures of a library are compared with each other."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nearness(library: Library, space_id: int) -> Nearness:
 
 
 class Comparisons:
-    """What the pictures of a library are compared by, made anew when it has changed. Safe for several threads."""
+    """What pictures are compared by, made anew when the library has changed. Thread-safe."""
 
     def __init__(self, library: Library) -> None:
         self._library = library

@@ -1,4 +1,4 @@
-"""Which pairs of pictures of a library belong together: versions of one picture, and frames of a burst.
+"""Which pictures of a library belong together: versions of one picture, and frames of a burst.
 
 Versions are proposed by vectors or hashes and confirmed by pixels, see `sightline.versions`. Where a picture has no
 look, its vector decides alone, and has to be nearer. Frames of a burst were taken with the same camera within a few
@@ -123,9 +123,9 @@ def seen(looks: Looks) -> Seen:
 
 
 def distances(first: Seen, second: Seen) -> NDArray[np.uint8]:
-    """How many bits of the hashes of pictures differ at least, uint8 (n, m): with their plain edges or without.
+    """How many bits of two pictures' hashes differ at least, uint8 (n, m).
 
-    A frame moves what is inside; without it, the hashes are near again.
+    With their plain edges or without: a frame moves what is inside; without it, the hashes are near again.
     """
     found = hash_distance(first.hashes[:, None], second.hashes)
     rows, columns = (np.flatnonzero(each.inner != each.hashes) for each in (first, second))

@@ -1,4 +1,4 @@
-"""Whether two pictures are versions of one, by their looks: vectors or hashes propose a pair, pixels confirm it.
+"""Whether two pictures are versions of one: vectors or hashes propose a pair, pixels confirm it.
 
 A version is a picture saved anew, made smaller, brighter or grey, cut a little, framed, turned by a degree, or marked
 in a corner. The looks of a pair are laid over each other, and compared where both show something:
@@ -47,6 +47,8 @@ _DETAIL: Final = 1.5  # levels of deviation from which a block has detail; JPEG 
 _FEWEST: Final = 6  # blocks with detail that it takes to tell
 _SHARE: Final = 0.75  # of the blocks that have detail; the others may show a mark
 _LEAST_BLOCK: Final = 0.85  # the least correlation of a block among those
+_MARKED: Final = 2  # blocks that a mark in a corner takes: so many may differ altogether
+_LEAST_OTHER: Final = 0.8  # the least correlation of all other blocks; other words on a slide are often below it
 _LEAST_COVER: Final = 0.4  # share of the one picture that the other has to show as well
 _LEAST_FIT: Final = 0.8  # correlation at half the size below which pictures don't fit
 _GOOD_FIT: Final = 0.985  # from which no other scale is tried
@@ -164,7 +166,7 @@ def _fitted(one: Floats, other: Floats) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _unmoved(count: int, scale: float = 1.0) -> Floats:
-    """Moves that only scale. A move (a, b, c, d, e, f) takes (x, y) to (ax + by + c, dx + ey + f), in -1 to 1."""
+    """Moves that only scale: (a, b, c, d, e, f) takes (x, y) to (ax + by + c, dx + ey + f)."""
     return np.tile(np.array([scale, 0, 0, 0, scale, 0], np.float32), (count, 1))
 
 
@@ -239,7 +241,7 @@ def _correlation(mine: Floats, moved: Floats, weights: Floats) -> Floats:
 
 
 def _compared(one: Floats, other: Floats, moves: Floats) -> Floats:
-    """The agreement of the first pictures with the second ones, moved; NaN where there is too little detail to tell."""
+    """The agreement of pictures with others, moved; NaN where too little detail is there to tell."""
     moved, weights, right, down = _moved(other, moves, _RING)
     mine = one.reshape(len(one), SIDE * SIDE)
     masks = _in_blocks(weights)
@@ -256,13 +258,14 @@ def _compared(one: Floats, other: Floats, moves: Floats) -> Floats:
     is_kept = np.arange(_BLOCKS * _BLOCKS) < kept[:, None]
     found = np.where(is_kept, ordered, 0).sum(axis=1) / kept
     worst = ordered[np.arange(len(kept)), kept - 1]
-    found[(worst < _LEAST_BLOCK) | (weights.mean(axis=1) < _LEAST_COVER)] = -1
+    third = ordered[np.arange(len(kept)), np.maximum(count - _MARKED, 1) - 1]
+    found[(worst < _LEAST_BLOCK) | (third < _LEAST_OTHER) | (weights.mean(axis=1) < _LEAST_COVER)] = -1
     found[(count < _FEWEST) | _one_way(right, down, weights)] = np.nan
     return np.asarray(found, np.float32)
 
 
 def _one_way(right: Floats, down: Floats, weights: Floats) -> NDArray[np.bool_]:
-    """Whether all edges run in one direction, as of a horizon: any two such pictures can be laid over each other."""
+    """Whether all edges run in one direction, as of horizons: any two of those can be made to fit."""
     across, along, both = (
         (weights * each).sum(axis=1).astype(np.float64) for each in (right * right, down * down, right * down)
     )

@@ -132,9 +132,9 @@ def near(
 
 
 def bursts(library: Library, space: SpaceState, report: Report = _no_report, *, among: Ids | None = None) -> Groups:
-    """Find bursts: photos of one camera, taken within seconds, that are near by their vectors; arguments as of `near`.
+    """Find bursts: photos of one camera, taken within seconds, whose vectors are near.
 
-    They are different photographs. Versions of one picture are not among them.
+    Arguments are as of `near`. They are different photographs. Versions of one picture are not among them.
     """
     ids = _compared(library, space, among)
     return _groups_of(library, ids, burst_pairs(library, space.id, ids, report))

@@ -1,4 +1,4 @@
-"""Pairs of pictures whose perceptual hashes are near: they propose versions that the vectors of a space don't.
+"""Pairs of near perceptual hashes: they propose versions that the vectors of a space don't.
 
 Up to `EXACT` hashes every pair is compared. Beyond it, those that share one of four parts of 16 bits are, with their
 `NEIGHBOURS` next in the order of that part: of pairs that differ in 8 bits about 3 in 10 do, of those that differ in 4

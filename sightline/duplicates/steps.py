@@ -1,4 +1,4 @@
-"""How alike two pictures are, in steps from identical-looking to similar, and which are frames of a burst.
+"""How alike pictures are, in steps from identical-looking to similar, and which are bursts.
 
 The first three steps are versions of one picture, by their pixels. At the last two, pictures are similar by their
 vectors alone. Where a picture has no look, or shows nearly nothing, its vector decides at each step.
@@ -67,7 +67,7 @@ def thresholds(near: Nearness) -> list[float]:
 
 
 def stepped_pairs(library: Library, space_id: int, ids: Ids, report: Report) -> Stepped:
-    """Find the pairs of contents int64 (n,) that are near-duplicates at any step; no twins, and no burst frames."""
+    """Find the pairs of contents int64 (n,) that are near-duplicates; no twins, no burst frames."""
     engine, near = library.vectors.get(space_id), nearness(library, space_id)
     steps = thresholds(near)
     by_vector = find_pairs(engine, ids, min(near.pixels, *steps), lambda done, doing: report(0.6 * done, doing))
@@ -130,7 +130,7 @@ class _Hashes:
     def distances(self, left: Rows32, right: Rows32) -> NDArray[np.uint8]:
         """How many bits differ at least, uint8 (p,)."""
         every = [(one[left], other[right]) for one in (self.hashes, self.inner) for other in (self.hashes, self.inner)]
-        return np.min([hash_distance(*each) for each in every], axis=0)
+        return np.asarray(np.min([hash_distance(*each) for each in every], axis=0), np.uint8)
 
 
 def _hashes(library: Library, ids: Ids) -> _Hashes:
@@ -174,7 +174,7 @@ def _cosines(engine: VectorEngine, ids: Ids, left: Rows, right: Rows) -> list[Fl
 
 
 def _agreements(library: Library, ids: Ids, found: Pairs, hashes: _Hashes, near: Nearness, report: Report) -> Floats:
-    """How well the pixels of each pair agree; NaN where that can't be told, -1 where there is no need to look."""
+    """How well the pixels of pairs agree; NaN where that can't be told, -1 where none were read."""
     made = np.full(len(found.left), np.nan, np.float32)
     both = np.flatnonzero(hashes.held[found.left] & hashes.held[found.right])
     distances = hashes.distances(found.left[both], found.right[both])

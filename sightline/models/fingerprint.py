@@ -1,4 +1,4 @@
-"""What a space is, by content: a digest of a model's weights, network, preparation of pictures and tokenizer.
+"""What a space is, by content: a digest of weights, network, preparation of pictures and tokenizer.
 
 No path, no name and no date goes into it: a folder that moved, a snapshot of the hub and a copy of it are one space.
 No torch here.
@@ -103,28 +103,33 @@ def _canonical(value: Any) -> bytes:
 
 
 def file_digest(file: Path) -> bytes:
-    """The SHA-256 of a file; of a large one it is kept, or read from the name that the hub's cache gave it."""
+    """The SHA-256 of a file; of a large one it is kept, or read from its name in the hub's cache."""
     real = file.resolve()
     # A file of the hub's cache is a link to a blob; large ones are named by the SHA-256 that the hub has of them.
     if real != file and real.parent.name == "blobs" and _SHA256.fullmatch(real.name):
         return bytes.fromhex(real.name)
     status = real.stat()
-    state = [status.st_size, status.st_mtime_ns, status.st_ino]
+    state = _state(status)
     worth_it = status.st_size >= _WORTH_KEEPING
     if worth_it:
         kept = _read_kept().get(str(real))
-        if kept is not None and kept[:3] == state:
-            return bytes.fromhex(str(kept[3]))
+        if kept is not None and kept[:-1] == state:
+            return bytes.fromhex(str(kept[-1]))
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").digest()
-    if worth_it and abs(time.time() - status.st_mtime) > _SETTLED and _is_still(real, status):
+    settled = time.time() - max(status.st_mtime, status.st_ctime) > _SETTLED
+    if worth_it and settled and _state(real.stat()) == state:
         _keep(str(real), [*state, digest.hex()])
     return digest
 
 
-def _is_still(file: Path, before: os.stat_result) -> bool:
-    now = file.stat()
-    return (now.st_size, now.st_mtime_ns, now.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+def _state(status: os.stat_result) -> list[int]:
+    """What changes with the bytes of a file.
+
+    Copying another version over it may keep its size, inode and time (`cp --preserve`, archives that give all files one
+    date), but not the time of its last change of any kind.
+    """
+    return [status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
 def _kept_in() -> Path:
@@ -132,7 +137,7 @@ def _kept_in() -> Path:
 
 
 def _read_kept() -> dict[str, list[Any]]:
-    """Size, time, inode and digest of files by path; nothing of a file that is damaged or not ours."""
+    """Size, times, inode and digest of files by path; nothing of a file that is damaged or not ours."""
     try:
         kept: Any = json.loads(_kept_in().read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -142,7 +147,7 @@ def _read_kept() -> dict[str, list[Any]]:
     return {
         path: entry
         for path, entry in kept.items()
-        if isinstance(entry, list) and len(entry) == 4 and _SHA256.fullmatch(str(entry[3]))
+        if isinstance(entry, list) and len(entry) == 5 and _SHA256.fullmatch(str(entry[-1]))
     }
 
 

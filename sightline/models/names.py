@@ -1,4 +1,4 @@
-"""What `--space` may say: a preset, a folder, a repository of the hub, a model of open_clip or timm. No torch here."""
+"""What `--space` may say: a preset, a folder, a repository, a model of open_clip or timm."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Address:
 
     @property
     def name(self) -> str:
-        """A short name for people: the preset's, or the last part of the spec; never a preset's for another model."""
+        """A short name for people: the preset's, or the last part of the spec, never another preset's."""
         if self.spec in PRESETS:
             return self.spec
         parts = [part for part in self.spec.removeprefix(LOCAL).removeprefix(HUB).split("/") if part]

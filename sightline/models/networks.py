@@ -1,4 +1,4 @@
-"""Networks as open_clip makes them of a model's configuration: with random weights, and from no other file."""
+"""Networks as open_clip makes them of a configuration: with random weights, and from no other file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_joint(model: Model) -> Any:
 
 
 def as_open_clip(tower: Any, weights: Weights) -> Weights:
-    """Convert weights of older or other forms, as open_clip 3.3 does before it loads them (factory.load_checkpoint)."""
+    """Convert weights of other forms as open_clip 3.3 does, in factory.load_checkpoint."""
     from open_clip.convert import convert_state_dict
     from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
 

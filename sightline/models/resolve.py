@@ -72,7 +72,7 @@ class Model:
 
 
 def resolve(spec: str, *, offline: bool = False) -> Model:
-    """Find a model's files: a preset, `model/tag` of open_clip, `local-dir:PATH`, `hf-hub:ORG/NAME[@REVISION]`.
+    """Find a model's files: a preset, `model/tag`, `local-dir:PATH`, `hf-hub:ORG/NAME[@REVISION]`.
 
     Files that are not here yet are downloaded once, unless `offline` or HF_HUB_OFFLINE says not to.
 
@@ -175,7 +175,7 @@ def _models_in(address: Address, folder: Path) -> Iterator[Model]:
 
 
 def _former_weights(folder: Path, files: Sequence[Path], config: Path) -> tuple[str, ...]:
-    """What the weights of a folder were called before there were fingerprints: by its commit, by its two files.
+    """What the weights of a folder were called before fingerprints: by its commit, by its two files.
 
     Weights in several files were not read whole then: no space of that time is one of these.
     """

@@ -55,11 +55,11 @@ class TimmMaker:
         return bool(timm.is_model(self.architecture))
 
     def make(self, *, classes: int = 0) -> nn.Module:
-        """A network; without `classes` it gives features, not the classes of the data set it was trained on."""
+        """Make a network; without `classes` it gives features and has no classifier."""
         return self._made(classes)[0]
 
     def _made(self, classes: int = 0) -> tuple[nn.Module, Any]:
-        """A network as timm makes it for trained weights, and its conversion of weights that others named, or None.
+        """A network as timm makes it for trained weights, and its conversion of other names, or None.
 
         Some are another network then: `fbnetc_100` has another epsilon. timm tells the conversion to its own loader
         only, which loads what fits and leaves the rest random. So the loader is replaced while a network is made.
@@ -118,7 +118,7 @@ class TimmMaker:
         return frozenset((whole.state_dict().keys() | declared) - network.state_dict().keys())
 
     def conversion(self) -> Conversion | None:
-        """The conversion of weights that others named, as timm has it for this architecture; None where it has none."""
+        """The conversion of weights of other names that timm has for this architecture; None without one."""
         network, convert = self._made()
         if convert is None:
             return None

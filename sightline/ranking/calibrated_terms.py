@@ -40,7 +40,7 @@ class CalibratedTerm:
             cosines[ids == self.content_id] = 1.0
 
     def z_scores(self, ids: Ids, cosines: Floats) -> Floats:
-        """Z-scores of pictures by their cosines, float32 (n,): what shows the same picture is at least on the line."""
+        """Z-scores by cosines, float32 (n,): what shows the same picture is at least on the line."""
         found = self.calibration.z_score(cosines)
         if len(self.same):
             rows = np.isin(ids, self.same)

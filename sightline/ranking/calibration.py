@@ -130,7 +130,6 @@ class Calibration:
 
     Attributes:
         picture_nulls: the statistics of pictures as null queries.
-        duplicates: the cosine from which two pictures count as versions of one.
     """
 
     def __init__(self, sample: Floats) -> None:
@@ -138,7 +137,6 @@ class Calibration:
         self._sample = sample
         self._text_nulls: NullStats | None = None
         self.picture_nulls = picture_null_stats(sample)
-        self.duplicates = duplicate_threshold(sample)
 
     @classmethod
     def of(cls, engine: VectorEngine, absent: Ids) -> Calibration:
@@ -180,7 +178,7 @@ def calibrate(cosines: Floats, nulls: NullStats) -> TermCalibration:
 
 
 def label_threshold(cosines: Floats, nulls: NullStats, labels: int) -> float:
-    """The cosine from which a picture may be called by a label, one of `labels`: from its cosines to a sample (n,).
+    """The cosine from which a picture may be called by one of `labels`: from its cosines to a sample.
 
     It is lower than the threshold of a search, for here the label has rivals: where a text may describe the picture
     (the soft level), and where the picture stands out. The best of many labels has many tries to stand out by chance,
@@ -209,10 +207,11 @@ def _levels(count: int, nulls: NullStats) -> tuple[Floats, Floats]:
 
 
 def threshold(cosines: Floats, needed: Floats) -> float:
-    """The cosine that parts pictures that match from others best: float32 (n,), and what each needs to match (n,).
+    """The cosine that parts pictures that match from others best.
 
-    That is the cosine of a picture: of those above and at it, and those that match, the F1 measure is greatest. Where
-    none matches, what the nearest pictures need, by their median, and above all cosines.
+    From cosines and what each needs to match, both float32 (n,). That is the cosine of a picture: of those above and
+    at it, and those that match, the F1 measure is greatest. Where none matches, what the nearest pictures need, by
+    their median, and above all cosines.
     """
     if (needed == needed[0]).all():
         return float(needed[0])
@@ -226,7 +225,7 @@ def threshold(cosines: Floats, needed: Floats) -> float:
 
 
 def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
-    """The statistics of texts as null queries: float32 (queries, dim) and a library's sample (n, dim), unit rows.
+    """The statistics of texts as null queries (queries, dim) in a library's sample (n, dim), unit rows.
 
     The level of a picture is the median of its cosines to the null queries plus sqrt(2 ln queries) standard
     deviations: the least upper bound, as their number grows, of so many that are normally distributed and don't
@@ -245,7 +244,7 @@ def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
 
 
 def _with_levels(stats: NullStats, cosines: Floats, z: float) -> NullStats:
-    """Statistics with levels `z` deviations above the median: cosines float32 (queries, n); NaN is left out."""
+    """Statistics with levels `z` deviations above the median: cosines (queries, n); NaN is left out."""
     median, high = np.nanquantile(cosines, (0.5, BULK), axis=0)
     spreads = np.maximum((high - median) / _BULK_Z, _TINY)
     return replace(stats, levels=np.asarray(median + z * spreads, np.float32), spreads=np.asarray(spreads, np.float32))

@@ -93,7 +93,7 @@ def counts(engine: Engine) -> tuple[int, int]:
 
 
 def count_due(engine: Engine) -> int:
-    """How many older contents may still be given a look, at most; 0 at once where the library is up to date."""
+    """How many older contents may still be given a look, at most; 0 at once where none is due."""
     with engine.connect() as connection:
         last = connection.exec_driver_sql("SELECT looks_due FROM library").scalar_one()
         return connection.exec_driver_sql(_COUNT_DUE, (last,)).scalar_one() if last else 0
@@ -118,7 +118,7 @@ def commit_due(engine: Engine, looks: Mapping[int, Look], first: int) -> None:
 
 
 def lacking(engine: Engine, after: int, most: int) -> list[tuple[int, bytes]]:
-    """The ids and hashes of contents with an id above `after` whose look is missing or damaged, by id; none is due."""
+    """Ids and hashes of contents, above the id `after`, whose look is missing or damaged; none is due."""
     with engine.connect() as connection:
         return [(row[0], row[1]) for row in connection.exec_driver_sql(_LACKING, (after, most))]
 

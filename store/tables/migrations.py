@@ -267,7 +267,6 @@ _SIXTH: Final = (
 # What a space's files hold, and what a picture looks like in few numbers.
 _SEVENTH: Final = (
     "ALTER TABLE spaces ADD COLUMN fingerprint TEXT",
-    "ALTER TABLE spaces ADD COLUMN version_cosine FLOAT",
     "CREATE INDEX ix_spaces_fingerprint ON spaces (fingerprint) WHERE fingerprint IS NOT NULL",
     """CREATE TABLE looks (
       content_id INTEGER NOT NULL,

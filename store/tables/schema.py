@@ -143,7 +143,7 @@ class Photo(Base):
 
 
 class Space(Base):
-    """An embedding space: one model at one revision with one preprocessing, known by `fingerprint`, or by `key`."""
+    """An embedding space: one model with one preprocessing, known by `fingerprint`, or by `key`."""
 
     __tablename__ = "spaces"
     __table_args__ = (Index("ix_spaces_fingerprint", "fingerprint", sqlite_where=text("fingerprint IS NOT NULL")),)
@@ -161,8 +161,6 @@ class Space(Base):
     epoch: Mapped[int]
     # Of the bytes of its weights, configuration and tokenizer, wherever they lie; NULL where not read yet.
     fingerprint: Mapped[str | None] = mapped_column(Text)
-    # The cosine from which two pictures may be versions of one; NULL where not measured yet.
-    version_cosine: Mapped[float | None] = mapped_column(Float)
 
 
 class Vector(Base):

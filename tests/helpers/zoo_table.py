@@ -122,6 +122,8 @@ TIMM = (
     _timm("eva02_tiny_patch14_224", "rotary positions, SwiGLU", depth=1),
     _timm("vit_tiny_r_s16_p8_224", "convolutions before the blocks", depth=1),
     _timm("flexivit_small", "patches of a resizable size", depth=1, embed_dim=96, num_heads=3),
+    _timm("naflexvit_base_patch16_gap", "pictures of any sides", depth=1, embed_dim=96, num_heads=3),
+    _timm("samvit_base_patch16_224", "windows, a neck of convolutions", depth=1, embed_dim=96, num_heads=3),
     _timm("swin_tiny_patch4_window7_224", "shifted windows", depths=FOUR, embed_dim=24, num_heads=HEADS, everyday=True),
     _timm("swin_s3_tiny_224", "windows of several sizes, another size", depths=FOUR, embed_dim=24, img_size=448),
     _timm("swinv2_tiny_window8_256", "cosine attention", depths=FOUR, embed_dim=24, num_heads=HEADS),

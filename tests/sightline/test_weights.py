@@ -111,6 +111,16 @@ def test_files_in_half_precision_are_read_as_they_are(
     assert (vectors(folder) * vectors(made[kind])).sum(1).min() > least
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_counters_that_were_converted_with_the_weights_do_not_matter(
+    made: dict[str, Path], copy: Callable[[str], Path], dtype: torch.dtype
+) -> None:
+    """Batch normalisation's, which nothing reads."""
+    folder = copy("classes")
+    rewrite(folder, lambda state: {name: tensor.to(dtype) for name, tensor in state.items()})
+    assert (vectors(folder) * vectors(made["classes"])).sum(1).min() > 0.999
+
+
 def _without(part: str) -> Callable[[Weights], Weights]:
     def change(state: Weights) -> Weights:
         name = next(name for name in state if part in name)
