@@ -70,10 +70,8 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
 
 
 def why_away(error: SpaceError) -> str:
-    """Why a model can't be had, and the way out, for a run that goes on without it."""
-    if not isinstance(error, ModelAwayError):
-        return str(error)
-    return f"{error.reason}. Where it lies now: python -m indexer spaces --find PLACE"
+    """Why a model can't be had, for a run that goes on without it."""
+    return error.in_short if isinstance(error, ModelAwayError) else str(error)
 
 
 def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:

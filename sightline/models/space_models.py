@@ -14,15 +14,15 @@ from store.tables.catalog import SpaceState
 
 
 class ModelAwayError(SpaceError):
-    """The model of a space can't be had: `reason` says why, the message also what to do.
+    """The model of a space can't be had.
 
     Attributes:
-        reason: without a full stop.
+        in_short: why, and the way out, for a run that goes on without it.
     """
 
-    def __init__(self, reason: str, advice: str) -> None:
-        super().__init__(f"{reason}. {advice}")
-        self.reason = reason
+    def __init__(self, message: str, in_short: str) -> None:
+        super().__init__(message)
+        self.in_short = in_short
 
 
 def model_of(space: SpaceState, *, offline: bool = False) -> Model:
@@ -109,19 +109,22 @@ def _not_found(
         where = space.model if commit is None else f"{space.model} ({commit.place})"
         why = str(problems[0]).rstrip(".") if problems else "it is not on this computer"
         reason = f"The model of the space {space.name!r} is not to be found at {where}: {why}"
-    advice = "Searching with pictures of the library still works. "
     if space.fingerprint is None and commit is not None:
         # Its key tells the commit and nothing of what that holds: a copy elsewhere can't be known.
-        advice += (
+        advice = (
             f"The library is of a former version and knows the model by that commit only ({commit.place}): connect "
             "once and run again (it is downloaded), or set HF_HOME to where a cache of the hub holds it"
         )
+        in_short = "Connect once and run again"
     else:
-        advice += (
+        advice = (
             f"Wherever the same model lies now, python -m indexer spaces --find {LOCAL}ITS_FOLDER, or a run with "
             f"--space {LOCAL}ITS_FOLDER, finds the space again by its content, and encodes nothing anew"
         )
+        in_short = f"Where it lies now: python -m indexer spaces --find {LOCAL}ITS_FOLDER"
     if others:
         spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"
         advice += f"; --space {spec} makes a new space with the other one"
-    return ModelAwayError(reason, f"{advice}.")
+    return ModelAwayError(
+        f"{reason}. Searching with pictures of the library still works. {advice}.", f"{reason}. {in_short}"
+    )

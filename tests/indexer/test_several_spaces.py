@@ -148,7 +148,9 @@ def test_a_space_whose_model_is_away_is_left_out_by_name(
     assert (done.code, done.added, done.encoded) == (0, 1, 1)
     (behind,) = done.behind
     assert (behind["name"], behind["pictures"]) == ("away", 1)
-    assert str(tmp_path / "away") in behind["reason"] and behind["reason"].endswith("spaces --find PLACE")
+    assert str(tmp_path / "away") in behind["reason"] and behind["reason"].endswith(
+        "spaces --find local-dir:ITS_FOLDER"
+    )
     status = index("status", space=None)
     assert [(space["name"], space["behind"]) for space in status.spaces] == [("away", 1), (Path(tiny_space).name, 0)]
     index(photos, "--dry-run", space=None)
