@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.new_spaces import try_model
 from sightline.models.resolve import Model, resolve
-from sightline.models.space_models import model_for, model_of
+from sightline.models.space_models import ModelAwayError, model_for, model_of
 from store.errors import SpaceError
 from store.library import DATABASE, Library
 from store.tables.catalog import SpaceState
+from store.tables.space_rows import stood_for
 from store.tables.writer import Writer
 
 
@@ -38,15 +40,18 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
         device: where models will run.
         offline: whether to use no network.
 
+    Of a new library the model is tried before anything is made: one that fails leaves no library behind.
+
     Raises:
-        SpaceError: the model that is asked for, or that of every space, can't be had.
+        SpaceError: the model that is asked for, or that of every space, can't be had, or is of no use.
     """
-    spaces: list[SpaceState] = []
-    known: list[SpaceState] = []
-    if (path / DATABASE).exists():
-        with Library.create(path) as library:
-            spaces = _with_fingerprints(library)
-            known = held_or_default(spaces, library.catalog.default_space_id())
+    if not (path / DATABASE).exists():
+        model = resolve(_usual(device) if spec is None else spec, offline=offline)
+        try_model(model)
+        return Chosen([model])
+    with Library.create(path) as library:
+        spaces = _with_fingerprints(library)
+        known = held_or_default(spaces, library.catalog.default_space_id())
     if spec is not None:
         return Chosen([model_for(spec, spaces, offline=offline)])
     if not known:
@@ -60,12 +65,25 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
             away[space.id] = error
     if not models:
         raise next(iter(away.values()))
-    return Chosen(models, is_one=len(known) == 1, away={space_id: str(error) for space_id, error in away.items()})
+    reasons = {space_id: why_away(error) for space_id, error in away.items()}
+    return Chosen(models, is_one=len(known) == 1, away=reasons)
+
+
+def why_away(error: SpaceError) -> str:
+    """Why a model can't be had, and the way out, for a run that goes on without it."""
+    if not isinstance(error, ModelAwayError):
+        return str(error)
+    return f"{error.reason}. Where it lies now: python -m indexer spaces --find PLACE"
 
 
 def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[SpaceState]:
-    """Those of a library's spaces that have vectors; where none has, the one that searches would use."""
-    return [space for space in spaces if space.count] or [space for space in spaces if space.id == default]
+    """Those of a library's spaces that have vectors; where none has, the one that searches would use.
+
+    Of several spaces of one model, as older libraries can have them, the one that the model finds.
+    """
+    others = stood_for((space.id, space.fingerprint, space.count) for space in spaces)
+    held = [space for space in spaces if space.count and space.id not in others]
+    return held or [space for space in spaces if space.id == default]
 
 
 def _usual(device: str) -> str:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from indexer.chosen_spaces import held_or_default
+from indexer.chosen_spaces import held_or_default, why_away
 from indexer.doubt import Prune
 from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
@@ -78,7 +78,7 @@ def planned_spaces(path: Path, space: str | None, *, offline: bool) -> list[int]
             model_of(each, offline=True)
             here.append(each.id)
         except SpaceError as error:
-            log.warning("without the model %s: %s", each.name, error)
+            log.warning("without the model %s: %s", each.name, why_away(error))
     return here or [each.id for each in known] or [-1]
 
 

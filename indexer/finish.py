@@ -16,7 +16,7 @@ from store.marks_backup import back_up_marks
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import Catalog
 from store.tables.losses import Losses, losses
-from store.tables.space_choice import best_default, space_facts
+from store.tables.space_choice import best_default, for_words, space_facts
 from store.tables.writer import Failed, Writer
 
 log = logging.getLogger(__name__)
@@ -112,14 +112,15 @@ class Finisher:
         names = {space.id: space.name for space in catalog.spaces()} if len(facts) > 1 else {}
         if names:  # a space may keep another name than its model has where that lies now
             self._summary.spaces = [names[id_] for id_ in self._space_ids]
-        self._summary.searched_space = names.get(chosen or 0, "")
+        searched = for_words(facts, chosen)
+        self._summary.searched_space = names.get(searched or 0, "")
         self._summary.behind = [
             {"name": names[each.id], "pictures": each.lacking, "reason": self._why_behind(each.id, away)}
             for each in facts
             if each.id in names and each.lacking and (each.held or each.id in self._space_ids)
         ]
         lacking = [each.lacking for each in facts if each.id in self._space_ids]
-        if len(lacking) == 1 and chosen not in self._space_ids:
+        if len(lacking) == 1 and searched not in self._space_ids:
             self._summary.not_in_space = lacking[0]
 
     def _why_behind(self, space_id: int, away: Mapping[int, str]) -> str:

@@ -25,7 +25,16 @@ def identity_of(model: Model, catalog: Catalog) -> SpaceIdentity:
     for space in catalog.spaces():
         if space.count and identity.is_of(space.key, space.fingerprint):
             return replace(identity, dim=space.dim)
+    return replace(identity, dim=try_model(model))
+
+
+def try_model(model: Model) -> int:
+    """Try a model, once in a process. Returns the width of its vectors.
+
+    Raises:
+        SpaceError: see `sightline.models.checks.check`.
+    """
     from sightline.models.checks import check  # imports torch, which a run without news does not wait for
 
     log.info("trying the model %s before its space is made", model.name)
-    return replace(identity, dim=check(model).dim)
+    return check(model).dim

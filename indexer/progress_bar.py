@@ -115,8 +115,8 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, *, verbose: b
         )
     elif len(summary.spaces) == 1 and summary.searched_space not in ("", *summary.spaces):
         lines.append(
-            f"Searches use the model {summary.searched_space}, as {summary.spaces[0]} reads no words: in a query, "
-            f"space:{summary.spaces[0]} chooses it."
+            f"Words are searched with the model {summary.searched_space}, as {summary.spaces[0]} reads none: in a "
+            f"query, space:{summary.spaces[0]} chooses it."
         )
     lines += [
         f"The model {space['name']} is behind by {count(space['pictures'], 'picture')}: {space['reason']}"

@@ -27,7 +27,7 @@ class Summary:
         marks_file: where marks were written before any were lost; empty where none were.
         encoded: pictures that went through a model.
         spaces: names of the spaces that were brought up to date.
-        searched_space: the name of the one that searches use; empty where the library has one only.
+        searched_space: the name of the one that searches by words use; empty where the library has one only.
         not_in_space: pictures without a vector in the one space of this run, for which searches keep to their old one.
         behind: spaces that lack pictures, where the library has several: name, pictures, reason.
         other_files: files passed over as no pictures.

@@ -74,6 +74,8 @@ def duration(seconds: float) -> str:
 def summary(of: Mapping[str, Any]) -> str:
     """Return what a run did, from its summary: `1 new, 4 duplicates, 2 unreadable`."""
     counted = [count(of[name], one, many) for name, one, many in _COUNTED if of.get(name)]
+    if not counted and of.get("encoded"):  # by a model that had not seen them
+        counted = [f"{count(of['encoded'], 'known picture')} encoded"]
     text = ", ".join(counted) or ("nothing new" if of.get("unchanged") else "no pictures found")
     if of.get("marks_left"):
         pictures = count(of["marks_left"], "marked picture")

@@ -21,6 +21,8 @@ _TEXTS: Final = ("a", "two red boats", "A photo of a cat", "0 1 2 3", "ein Hund"
 _SAME: Final = 1e-6
 # T5's tokenizers have these beyond the embedding's rows, and no text is read as one.
 _SENTINEL: Final = re.compile(r"<extra_id_\d+>")
+# An embedding may have more rows than there are tokens, to a round number; never twice as many.
+_PADDED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,12 @@ def _check_vocabulary(model: Model, encoder: Encoder) -> None:
         added = set(getattr(inner, "added_tokens_decoder", {}))
         words = inner.get_vocab().items()
         known = 1 + max((row for word, row in words if row not in added and not _SENTINEL.fullmatch(word)), default=-1)
-        fits = known <= rows
+        # transformers makes an empty tokenizer where it finds no vocabulary, and reads every word as unknown then.
+        fits = rows < known * _PADDED and known <= rows
     if not fits:
         kind = "open_clip's own tokenizer" if inner is None else "the tokenizer in its folder"
         raise SpaceError(
             f"The model in {model.folder} can't be used: {kind} knows {known} tokens, and the text tower has {rows}. "
-            "The tokenizer is that of another model; copy or download the model whole, with its tokenizer's files."
+            "Its vocabulary is missing or that of another model; copy or download the model whole, with the "
+            "files of its tokenizer."
         )

@@ -22,6 +22,10 @@ The width is 0 where it says none. The true one is the network's: some of timm's
 
 # timm's defaults where a configuration is silent (timm 1.0: models/_pretrained.py, PretrainedCfg).
 _TIMM_INPUT: Final = (3, 224, 224)
+# What timm's create_model takes beside a network's arguments: where weights lie, files of pickles among them.
+_NOT_OF_A_NETWORK: Final = frozenset({
+    "cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict",
+})  # fmt: skip
 # open_clip's (open_clip 3.3: model.py, CLIPVisionCfg).
 _OPEN_CLIP_SIZE: Final = 224
 
@@ -85,7 +89,13 @@ def read_open_clip(config: dict[str, Any]) -> Read:
         )
     model = _object(config, "model_cfg")
     _object(model, "text_cfg")
-    size = _object(model, "vision_cfg").get("image_size") or _OPEN_CLIP_SIZE
+    vision = _object(model, "vision_cfg")
+    if ":" in str(trunk := vision.get("timm_model_name")):  # timm would read its configuration there
+        raise ValueError(
+            f"its 'timm_model_name' is {trunk!r}, a place outside of its folder. Put the name of timm's architecture "
+            "there alone"
+        )
+    size = vision.get("image_size") or _OPEN_CLIP_SIZE
     preprocess = Preprocess.from_open_clip(_object(config, "preprocess_cfg", {}), size)
     return "open_clip", preprocess, int(model["embed_dim"]), True
 
@@ -96,6 +106,8 @@ def read_timm(config: dict[str, Any]) -> Read:
         raise KeyError("architecture")
     pretrained = timm_settings(config)
     args = _object(config, "model_args", {})
+    if wrong := sorted(_NOT_OF_A_NETWORK & args.keys()):
+        raise ValueError(f"its 'model_args' hold {wrong[0]!r}, which is no argument of a network: leave it out")
     if args.get("img_size") is not None and not pretrained.get("fixed_input_size") and not _takes_any_size(args):
         pretrained["input_size"] = _asked_of_timm(config, pretrained)
     channels = int(pretrained["input_size"][0])

@@ -109,22 +109,27 @@ def file_digest(file: Path) -> bytes:
     if real != file and real.parent.name == "blobs" and _SHA256.fullmatch(real.name):
         return bytes.fromhex(real.name)
     status = real.stat()
-    state = [status.st_size, status.st_mtime_ns, status.st_ino]
+    state = _state(status)
     worth_it = status.st_size >= _WORTH_KEEPING
     if worth_it:
         kept = _read_kept().get(str(real))
-        if kept is not None and kept[:3] == state:
-            return bytes.fromhex(str(kept[3]))
+        if kept is not None and kept[:-1] == state:
+            return bytes.fromhex(str(kept[-1]))
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").digest()
-    if worth_it and abs(time.time() - status.st_mtime) > _SETTLED and _is_still(real, status):
+    settled = time.time() - max(status.st_mtime, status.st_ctime) > _SETTLED
+    if worth_it and settled and _state(real.stat()) == state:
         _keep(str(real), [*state, digest.hex()])
     return digest
 
 
-def _is_still(file: Path, before: os.stat_result) -> bool:
-    now = file.stat()
-    return (now.st_size, now.st_mtime_ns, now.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+def _state(status: os.stat_result) -> list[int]:
+    """What changes with the bytes of a file.
+
+    Copying another version over it may keep its size, inode and time (`cp --preserve`, archives that give all files one
+    date), but not the time of its last change of any kind.
+    """
+    return [status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
 def _kept_in() -> Path:
@@ -132,7 +137,7 @@ def _kept_in() -> Path:
 
 
 def _read_kept() -> dict[str, list[Any]]:
-    """Size, time, inode and digest of files by path; nothing of a file that is damaged or not ours."""
+    """Size, times, inode and digest of files by path; nothing of a file that is damaged or not ours."""
     try:
         kept: Any = json.loads(_kept_in().read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -142,7 +147,7 @@ def _read_kept() -> dict[str, list[Any]]:
     return {
         path: entry
         for path, entry in kept.items()
-        if isinstance(entry, list) and len(entry) == 4 and _SHA256.fullmatch(str(entry[3]))
+        if isinstance(entry, list) and len(entry) == 5 and _SHA256.fullmatch(str(entry[-1]))
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -123,7 +124,8 @@ def download(repository: Repository, patterns: Sequence[str]) -> Path:
 
     log.info("downloading %s from the hub, once", repository)
     try:
-        return Path(snapshot_download(repository.name, revision=repository.revision, allow_patterns=list(patterns)))
+        with _without_retries_told():
+            return Path(snapshot_download(repository.name, revision=repository.revision, allow_patterns=list(patterns)))
     except GatedRepoError as error:
         raise UnreachableError(
             f"the hub gives {repository.name} only to who accepted its licence there and signed in (hf auth login)"
@@ -137,6 +139,21 @@ def download(repository: Repository, patterns: Sequence[str]) -> Path:
         raise UnreachableError(f"the hub refused it ({answer})") from error
     except (OSError, LocalEntryNotFoundError) as error:
         raise UnreachableError("the hub can't be reached") from error
+
+
+@contextmanager
+def _without_retries_told() -> Iterator[None]:
+    """Keep huggingface_hub from telling each of its attempts: what comes of them is told here, in a sentence."""
+    said = logging.getLogger("huggingface_hub.utils._http")
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    level = said.level
+    said.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        said.setLevel(level)
 
 
 def files_of(repository: Repository) -> list[str]:

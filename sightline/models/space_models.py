@@ -13,6 +13,18 @@ from store.errors import SpaceError
 from store.tables.catalog import SpaceState
 
 
+class ModelAwayError(SpaceError):
+    """The model of a space can't be had: `reason` says why, the message also what to do.
+
+    Attributes:
+        reason: without a full stop.
+    """
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason}. {advice}")
+        self.reason = reason
+
+
 def model_of(space: SpaceState, *, offline: bool = False) -> Model:
     """Find the model that a space's vectors were made with, by its content.
 
@@ -20,7 +32,7 @@ def model_of(space: SpaceState, *, offline: bool = False) -> Model:
     hub's main branch may have moved, by a download of another program: that changes nothing.
 
     Raises:
-        SpaceError: it is not here, nor where it can be downloaded from.
+        ModelAwayError: it is not here, nor where it can be downloaded from.
     """
     problems: list[SpaceError] = []
     others: list[Model] = []
@@ -39,7 +51,7 @@ def model_of(space: SpaceState, *, offline: bool = False) -> Model:
             if is_of(model, space):
                 return model
             others.append(model)
-    raise SpaceError(_not_found(space, commit, problems, others))
+    raise _not_found(space, commit, problems, others)
 
 
 def model_for(spec: str, spaces: Sequence[SpaceState], *, offline: bool = False) -> Model:
@@ -87,22 +99,29 @@ def _addresses(space: SpaceState, problems: list[SpaceError]) -> Iterator[Addres
 
 def _not_found(
     space: SpaceState, commit: Address | None, problems: Sequence[SpaceError], others: Sequence[Model]
-) -> str:
+) -> ModelAwayError:
     if others:
-        text = (
+        reason = (
             f"The model {space.model} is not the one this library was indexed with: what is in {others[-1].folder} has "
             "other weights, another preprocessing or another tokenizer"
         )
     else:
         where = space.model if commit is None else f"{space.model} ({commit.place})"
-        reason = str(problems[0]).rstrip(".") if problems else "it is not on this computer"
-        text = f"The model of the space {space.name!r} is not to be found at {where}: {reason}"
-    text += (
-        ". Searching with pictures of the library still works. Wherever the same model lies now, python -m indexer "
-        f"spaces --find {LOCAL}ITS_FOLDER, or a run with --space {LOCAL}ITS_FOLDER, finds the space again by its "
-        "content, and encodes nothing anew"
-    )
+        why = str(problems[0]).rstrip(".") if problems else "it is not on this computer"
+        reason = f"The model of the space {space.name!r} is not to be found at {where}: {why}"
+    advice = "Searching with pictures of the library still works. "
+    if space.fingerprint is None and commit is not None:
+        # Its key tells the commit and nothing of what that holds: a copy elsewhere can't be known.
+        advice += (
+            f"The library is of a former version and knows the model by that commit only ({commit.place}): connect "
+            "once and run again (it is downloaded), or set HF_HOME to where a cache of the hub holds it"
+        )
+    else:
+        advice += (
+            f"Wherever the same model lies now, python -m indexer spaces --find {LOCAL}ITS_FOLDER, or a run with "
+            f"--space {LOCAL}ITS_FOLDER, finds the space again by its content, and encodes nothing anew"
+        )
     if others:
         spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"
-        text += f"; --space {spec} makes a new space with the other one"
-    return f"{text}."
+        advice += f"; --space {spec} makes a new space with the other one"
+    return ModelAwayError(reason, f"{advice}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -90,7 +91,8 @@ def _folders(folder: Path, name: Any, holds: Callable[[Path], bool], what: str) 
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Where the files of a tower or tokenizer of this name may lie."""
     yield folder
-    yield folder / Path(name).expanduser()
+    with suppress(RuntimeError):  # "~nobody"
+        yield folder / Path(name).expanduser()
     yield folder / Path(name).name
     yield from sorted(inner for inner in folder.iterdir() if inner.is_dir())
     if repository := hub.repository_named(name):
@@ -141,12 +143,20 @@ def tokenizer_of(folder: Path, text: TextFiles) -> Any:
     length = settings.get("context_length", DEFAULT_CONTEXT_LENGTH)
     options = dict(settings.get("tokenizer_kwargs") or {})
     if options.pop("trust_remote_code", False):
-        raise SpaceError(f"The tokenizer of the model in {folder} asks to run a program of its own; that is refused.")
+        raise SpaceError(_runs_a_program(folder))
     if text.tokenizer is None:
         return SimpleTokenizer(context_length=length, **options)
     mode = settings.get("tokenizer_mode")
     try:
-        return HFTokenizer(str(text.tokenizer), context_length=length, tokenizer_mode=mode, **options)
+        # Said, else transformers asks for leave on the terminal.
+        own = {"tokenizer_mode": mode, "trust_remote_code": False}
+        return HFTokenizer(str(text.tokenizer), context_length=length, **own, **options)
     except Exception as error:  # whatever transformers raises: its messages run over many lines
+        if "trust_remote_code" in str(error):
+            raise SpaceError(_runs_a_program(text.tokenizer)) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise SpaceError(f"The tokenizer in {text.tokenizer} can't be read: {reason}") from error
+
+
+def _runs_a_program(folder: Path) -> str:
+    return f"The tokenizer of the model in {folder} asks to run a program of its own; that is refused."

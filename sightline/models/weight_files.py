@@ -23,8 +23,8 @@ PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer is below 1024 bytes and begins so.
 _POINTER: Final = b"version https://git-lfs"
 _POINTER_SIZE: Final = 1024
-# What loading reads: weights, configuration, tokenizer.
-_READ: Final = frozenset({".safetensors", ".json", ".model", ".txt"})
+# What loading may read beside the weights: configuration, tokenizer.
+_BESIDE: Final = frozenset({".json", ".model", ".txt"})
 # A header of a million tensors; the safetensors library accepts no more either.
 _MAX_HEADER: Final = 100_000_000
 
@@ -54,11 +54,17 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
     if not folder.is_dir():
         raise SpaceError(f"There is no folder {folder}.")
     try:
-        files = sorted(file for file in folder.iterdir() if file.is_file())
+        # Hidden ones are no part of a model: macOS writes a `._NAME` beside each file on other systems' disks.
+        files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
     except OSError as error:
         raise SpaceError(f"The folder {folder} can't be read: {error.strerror or error}.") from error
-    refuse_pointers(file for file in files if file.suffix in _READ)
-    names = {file.name for file in files}
+    refuse_pointers(file for file in files if file.suffix in _BESIDE)
+    found = _chosen(folder, {file.name for file in files})
+    refuse_pointers(found)
+    return found
+
+
+def _chosen(folder: Path, names: set[str]) -> tuple[Path, ...]:
     for name in WEIGHTS:
         if name in names:
             return (folder / name,)

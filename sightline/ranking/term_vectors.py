@@ -151,6 +151,11 @@ class TermEncoder:
             vectors: Floats = self._library.vectors.get(space.id).vectors_of(np.asarray([content_id], np.int64))
             return np.asarray(vectors[0])
         except KeyError:
+            if self._library.catalog.hash_of(content_id) is not None:
+                raise QueryError(
+                    f"The model {space.name!r} has not seen the picture {content_id} yet. Index its folder again, "
+                    "without --space."
+                ) from None
             raise QueryError(
                 f"There is no picture {content_id} that the model {space.name!r} has seen in this library."
             ) from None

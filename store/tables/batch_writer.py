@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -129,7 +129,7 @@ def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[F
     looks.put(connection, {ids[item.hash]: item.look for item in indexed if item.look is not None})
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
-    recount(connection, touched | _put_failures(connection, failed))
+    recount(connection, touched | _put_failures(connection, failed, last.keys()))
     changed = [
         edits.Edit(held[where][0], held[where][1], ids[item.hash], item.same)
         for where, item in last.items()
@@ -284,8 +284,8 @@ def _signed(number: int | None) -> int | None:
     return number - 2**64 if number is not None and number >= 2**63 else number
 
 
-def _put_failures(connection: Connection, failed: Sequence[Failed]) -> set[int]:
-    """Write failures; returns the contents of photos that are missing for it."""
+def _put_failures(connection: Connection, failed: Sequence[Failed], indexed: Collection[_Place]) -> set[int]:
+    """Write failures, some of places that were indexed as well; returns the contents of photos missing for it."""
     stamp = now()
     rows = [
         (item.file.root_id, item.file.path, display(item.file.path), item.stage, item.reason, item.file.size,
@@ -293,9 +293,9 @@ def _put_failures(connection: Connection, failed: Sequence[Failed]) -> set[int]:
         for item in failed
     ]  # fmt: skip
     _each(connection, _PUT_FAILURE, rows)
-    # The path no longer holds the picture it held: what was found there must not be shown for it. Unless it was the
-    # model of one space that failed: the file is what it was.
-    spoilt = [(item.file.root_id, item.file.path) for item in failed if item.stage != "encode"]
+    # The path no longer holds the picture it held: what was found there must not be shown for it. Unless only a model
+    # failed, and the picture is indexed as well: it is what the file holds.
+    spoilt = {(item.file.root_id, item.file.path) for item in failed} - set(indexed)
     lost = _held(connection, spoilt).values()
     hide = "UPDATE photos SET missing_since = ? WHERE id = ? AND missing_since IS NULL"
     _each(connection, hide, [(stamp, photo_id) for photo_id, _ in lost])

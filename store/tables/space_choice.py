@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from store.tables.catalog import Catalog
+from store.tables.space_rows import stood_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,21 @@ class SpaceFacts:
 
 
 def space_facts(catalog: Catalog) -> list[SpaceFacts]:
-    """The facts of every space, oldest first."""
+    """The facts of every space, oldest first; without those that another of the same model stands for."""
     with catalog.engine.connect() as connection:
         present = connection.exec_driver_sql("SELECT count(*) FROM contents WHERE photo_count > 0").scalar_one()
         rows = connection.exec_driver_sql(_FACTS).all()
-    return [SpaceFacts(id_, bool(text), held, present - held + absent, run) for id_, text, held, absent, run in rows]
+    others = stood_for((row.id, row.fingerprint, row.held) for row in rows)
+    return [
+        SpaceFacts(row.id, bool(row.has_text), row.held, present - row.held + row.absent, row.run)
+        for row in rows
+        if row.id not in others
+    ]
 
 
 def lacking(catalog: Catalog) -> Mapping[int, int]:
-    """How many pictures that can be found now have no vector in a space, by its id."""
-    return {each.id: each.lacking for each in space_facts(catalog)}
+    """How many pictures that can be found now have no vector in a space, by its id; 0 for those of `stood_for`."""
+    return Counter({each.id: each.lacking for each in space_facts(catalog)})
 
 
 def best_default(spaces: Iterable[SpaceFacts], current: int | None) -> int | None:
@@ -57,10 +64,18 @@ def best_default(spaces: Iterable[SpaceFacts], current: int | None) -> int | Non
     return max(of_text or held, key=lambda space: (space.held, space.id)).id
 
 
+def for_words(spaces: Iterable[SpaceFacts], default: int | None) -> int | None:
+    """The id of the space that searches by words use: another than the default where that one reads none."""
+    reading = [space for space in spaces if space.has_text and space.held]
+    if not reading or any(space.id == default for space in reading):
+        return default
+    return max(reading, key=lambda space: (space.held, space.id)).id
+
+
 # Vectors of pictures that are absent are few, and found by the index of these; the others need no look at contents.
-_FACTS: Final = """SELECT id, has_text,
-    (SELECT count(*) FROM vectors WHERE space_id = spaces.id),
+_FACTS: Final = """SELECT id, has_text, fingerprint,
+    (SELECT count(*) FROM vectors WHERE space_id = spaces.id) AS held,
     (SELECT count(*) FROM contents CROSS JOIN vectors ON content_id = contents.id AND space_id = spaces.id
-        WHERE photo_count = 0),
-    (SELECT coalesce(max(runs.id), 0) FROM runs WHERE runs.space_id = spaces.id)
+        WHERE photo_count = 0) AS absent,
+    (SELECT coalesce(max(runs.id), 0) FROM runs WHERE runs.space_id = spaces.id) AS run
     FROM spaces ORDER BY id"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,25 @@ class SpaceIdentity:
 
 def find(connection: Connection, identity: SpaceIdentity) -> Row[Any] | None:
     """The row of a space; of several, that with the most vectors: they differ in their addresses only."""
-    columns = (Space.id, Space.key, Space.fingerprint, Space.name, Space.model, Space.weights, Space.dim)
-    rows: Any = connection.execute(select(*columns).order_by(Space.id)).all()
-    found: list[Row[Any]] = [row for row in rows if identity.is_of(row.key, row.fingerprint)]
+    found = _rows(connection, identity)
     if len(found) < 2:
         return found[0] if found else None
     return max(found, key=lambda row: (_vectors(connection, row.id), -row.id))
+
+
+def stood_for(spaces: Iterable[tuple[int, str | None, int]]) -> set[int]:
+    """The ids of those that another space stands for, see `find`, from the id, fingerprint and vectors of all."""
+    known = [(fingerprint, (vectors, -id_)) for id_, fingerprint, vectors in spaces if fingerprint is not None]
+    best: dict[str, tuple[int, int]] = {}
+    for fingerprint, rank in known:
+        best[fingerprint] = max(best.get(fingerprint, rank), rank)
+    return {-rank[1] for fingerprint, rank in known if rank != best[fingerprint]}
+
+
+def _rows(connection: Connection, identity: SpaceIdentity) -> list[Row[Any]]:
+    columns = (Space.id, Space.key, Space.fingerprint, Space.name, Space.model, Space.weights, Space.dim)
+    rows: Any = connection.execute(select(*columns).order_by(Space.id)).all()
+    return [row for row in rows if identity.is_of(row.key, row.fingerprint)]
 
 
 def _vectors(connection: Connection, space_id: int) -> int:
@@ -68,9 +82,11 @@ def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
         values = {name: getattr(identity, name) for name in names}
         new = insert(Space).values(**values, created_at=now(), epoch=0).returning(Space.id)
         return int(connection.execute(new).scalar_one()), False
+    unmarked = [each.id for each in _rows(connection, identity) if each.fingerprint is None]
+    if unmarked and identity.fingerprint is not None:
+        marked = update(Space).where(Space.id.in_(unmarked)).values(fingerprint=identity.fingerprint)
+        connection.execute(marked)
     changes: dict[str, Any] = {}
-    if row.fingerprint is None and identity.fingerprint is not None:
-        changes["fingerprint"] = identity.fingerprint
     moved = row.model != identity.model
     if moved:
         changes["model"] = identity.model

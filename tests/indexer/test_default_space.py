@@ -9,9 +9,11 @@ import models
 import pytest
 from support import Index
 
+from indexer.commands import run
 from sightline import Library as PublicLibrary
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
+from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.library import DATABASE, Library
 
@@ -103,6 +105,28 @@ def test_words_are_searched_in_the_space_that_reads_them_and_the_answer_says_so(
         assert public.encode_texts("boat").shape == (1, 32)
         assert public.label(["boat", "tree"]).about["space"] == names[1]
         assert public.similar(1).about["space"] == names[0]
+
+
+def test_a_run_says_truly_which_model_words_are_searched_with(
+    photos: Path, index: Index, library: Path, tiny_space: str, wordless: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(folder: Path, space: str) -> str:
+        capfd.readouterr()
+        assert run([str(folder), "--library", str(library), "--space", space]) == 0
+        return capfd.readouterr().err
+
+    index(photos, space=wordless)
+    with Library.open(library) as opened:
+        hidden = max(opened.catalog.matching([]))
+    part = said(part_of(photos), tiny_space)
+    assert "searche" not in part and f"{Path(tiny_space).name} is behind by 22 pictures" in part
+    assert f"Words are searched with the model {Path(tiny_space).name}, as wordless reads none" in said(
+        photos, wordless
+    )
+    with Library.open(library) as opened:
+        searcher = Searcher(opened, Encoders(offline=True))
+        with pytest.raises(QueryError, match=f"has not seen the picture {hidden} yet"):
+            searcher.search(parse(f"boat like:{hidden}"))
 
 
 def test_a_library_whose_default_lost_its_words_is_mended_when_it_is_opened(

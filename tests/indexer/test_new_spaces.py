@@ -12,7 +12,7 @@ from support import Index
 
 import sightline
 from sightline.models.resolve import resolve
-from store.library import Library
+from store.library import DATABASE, Library
 from store.tables.writer import Writer
 
 
@@ -33,7 +33,7 @@ def test_a_network_wider_than_its_configuration_says_is_indexed(
         assert len(opened_again.similar(1, limit=3)) == 3
 
 
-def test_a_model_of_no_use_is_refused_before_a_file_is_read(
+def test_a_model_of_no_use_is_refused_before_a_file_is_read_and_leaves_no_library(
     photos: Path, index: Index, library: Path, tmp_path: Path
 ) -> None:
     space = models.clip_like(tmp_path / "model")
@@ -42,5 +42,8 @@ def test_a_model_of_no_use_is_refused_before_a_file_is_read(
     assert outcome.code == 2
     assert "not finite" in outcome.err
     assert str(tmp_path / "model") in outcome.err
+    assert not (library / DATABASE).exists()
+    assert index(photos, space=models.clip_like(tmp_path / "sound")).code == 0
+    assert index(photos, space=space).code == 2
     with Library.open(library) as opened:
-        assert not opened.catalog.spaces()
+        assert [state.name for state in opened.catalog.spaces()] == ["sound"]

@@ -148,7 +148,7 @@ def test_a_space_whose_model_is_away_is_left_out_by_name(
     assert (done.code, done.added, done.encoded) == (0, 1, 1)
     (behind,) = done.behind
     assert (behind["name"], behind["pictures"]) == ("away", 1)
-    assert str(tmp_path / "away") in behind["reason"]
+    assert str(tmp_path / "away") in behind["reason"] and behind["reason"].endswith("spaces --find PLACE")
     status = index("status", space=None)
     assert [(space["name"], space["behind"]) for space in status.spaces] == [("away", 1), (Path(tiny_space).name, 0)]
     index(photos, "--dry-run", space=None)
@@ -208,6 +208,23 @@ def test_a_picture_that_one_model_makes_nothing_of_is_kept_for_the_others(
     assert (mended.code, mended.encoded, mended.behind) == (0, 24, [])
     assert index("failures", space=None).out == ""
     assert_like_fresh(library, photos, tmp_path, tiny_space, bad)
+
+
+def test_a_file_that_holds_another_picture_now_is_not_shown_as_the_old_one_where_the_model_fails(
+    photos: Path, index: Index, library: Path, tiny_space: str
+) -> None:
+    index(photos)
+    edited = min(photos.rglob("*.jpg"))
+    draw(edited, 1)
+    draw(photos / "new.png", 2)
+    with Library.open(library) as opened:
+        chosen = Chosen([resolve(tiny_space)])
+        run = Pipeline(opened, chosen, Options(), encoders=[spoilt(tiny_space)]).run([photos])
+        assert (run.failed, opened.catalog.counts(1).pictures) == (2, 23)
+    mended = index(photos)
+    assert (mended.code, mended.encoded, mended.failed) == (0, 2, 0)
+    with Library.open(library) as opened:
+        assert opened.catalog.counts(1).pictures == 25
 
 
 def test_a_run_of_several_spaces_that_is_stopped_loses_none_that_were_encoded(

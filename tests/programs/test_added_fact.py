@@ -53,7 +53,7 @@ def as_before(library: Path) -> None:
             if words[0] == "CREATE":
                 kind, name = words[1:3] if words[1] != "VIRTUAL" else words[2:4]
                 connection.execute(f"DROP {kind} {name}")
-            else:
+            elif words[0] != "UPDATE":
                 assert (words[:2], words[3:5]) == (["ALTER", "TABLE"], ["ADD", "COLUMN"]), statement
                 connection.execute(f"ALTER TABLE {words[2]} DROP COLUMN {words[5]}")
         connection.execute("PRAGMA user_version = 3")

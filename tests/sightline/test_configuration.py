@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy as np
 import open_clip
 import pytest
@@ -119,6 +120,27 @@ def test_what_can_not_be_prepared_is_refused(
 ) -> None:
     with pytest.raises(SpaceError, match=said):
         resolve(timm_folder(tmp_path, "test_resnet", config=config, **args))
+
+
+@pytest.mark.parametrize("place", ["hf-hub:timm/test_vit.r160_in1k", "local-dir:/elsewhere"])
+def test_an_image_tower_that_is_described_elsewhere_is_refused(tmp_path: Path, place: str) -> None:
+    """Timm would ask the hub for it, offline too, and what it says is no part of the space's identity."""
+    space = models.siglip_like(tmp_path)
+    config = json.loads((tmp_path / "open_clip_config.json").read_text())
+    config["model_cfg"]["vision_cfg"]["timm_model_name"] = place
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(SpaceError, match=f"its 'timm_model_name' is '{place}'"):
+        resolve(space)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_path", "pretrained", "cache_dir"])
+def test_arguments_that_lead_to_other_weights_are_refused(tmp_path: Path, name: str) -> None:
+    """Timm would open the file of `checkpoint_path`, a pickle too."""
+    space = timm_folder(tmp_path, "test_resnet")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_args": {name: "elsewhere.pth"}}))
+    with pytest.raises(SpaceError, match=f"its 'model_args' hold '{name}'"):
+        resolve(space)
 
 
 def test_a_description_of_a_network_only_is_refused(tmp_path: Path) -> None:

@@ -103,3 +103,18 @@ def test_a_repository_of_pickles_says_why_it_is_of_no_use(tmp_path: Path) -> Non
         assert "--space local-dir:FOLDER" in said
         assert not any(path.endswith(".bin") for path in asked)
         assert "the hub has no repository no/such, or a private one" in resolved("hf-hub:no/such", tmp_path, hub)
+
+
+def test_a_hub_that_can_not_be_reached_is_one_sentence(photos: Path, tmp_path: Path) -> None:
+    arguments = [str(photos), "--library", str(tmp_path / "library"), "--space", f"hf-hub:{NAME}"]
+    code = f"""
+from huggingface_hub.utils import _http
+_http.time.sleep = lambda seconds: None
+from indexer.commands import run
+raise SystemExit(run({arguments!r}))
+"""
+    done = run(code, tmp_path / "cache", "http://127.0.0.1:9")
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert "the hub can't be reached" in said
+    assert said.startswith(f"Error: The model 'hf-hub:{NAME}' can't be loaded")

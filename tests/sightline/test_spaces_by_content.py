@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import huggingface_hub.constants
 import models
 import pytest
 from hub_cache import COMMITS, add_snapshot, refer
+from PIL import Image
 from support import DEMO, Index
 
 from sightline.models.loaded import Encoders
@@ -198,18 +201,17 @@ def test_a_tokenizer_that_was_swapped_makes_another_space(
 
 
 def test_a_file_that_changed_is_hashed_again(tmp_path: Path) -> None:
-    """Digests of large files are kept by path, size, time and inode."""
-    import os
-
+    """Digests of large files are kept by path, size, times and inode."""
     space = models.clip_like(tmp_path / "mine")
     file = tmp_path / "mine" / "open_clip_model.safetensors"
     assert file.stat().st_size > 1_000_000
     os.utime(file, (10, 10))
+    time.sleep(3.1)  # what was written just now is not kept
     one = resolve(space).fingerprint
     assert resolve(space).fingerprint == one
     models.clip_like(tmp_path / "other", seed=1)
     shutil.copy(tmp_path / "other" / file.name, file)
-    os.utime(file, (11, 11))
+    os.utime(file, (10, 10))  # as archives and `cp --preserve` leave it
     assert resolve(space).fingerprint != one
 
 
@@ -383,6 +385,25 @@ def test_spaces_of_a_former_library_stay(few: Path, index: Index, library: Path,
     assert [space.key for space in spaces_of(library)] == keys
 
 
+def test_of_a_former_space_whose_commit_is_gone_no_more_is_promised_than_holds(
+    few: Path, index: Index, library: Path, cache: Path, tmp_path: Path
+) -> None:
+    """It is known by the commit alone, so a copy of the same files is not found."""
+    models.picture_only(tmp_path / "published")
+    snapshot = add_snapshot(cache, REPOSITORY, A, tmp_path / "published")
+    index(few, space=HUB)
+    make_former(library, [f"{REPOSITORY}@{A}"])
+    kept = snapshot.rename(tmp_path / "kept")
+    refused = index(few, space=None)
+    assert refused.code == 2
+    assert f"knows the model by that commit only ({REPOSITORY}@{A})" in refused.err
+    assert "spaces --find" not in refused.err
+    kept.rename(snapshot)
+    assert index(few, space=None).encoded == 0
+    shutil.rmtree(snapshot)
+    assert "spaces --find" in index(few, space=None).err
+
+
 def test_two_spaces_of_a_former_library_with_one_content_are_that_with_more_pictures(
     few: Path, index: Index, library: Path, cache: Path, tmp_path: Path
 ) -> None:
@@ -397,8 +418,15 @@ def test_two_spaces_of_a_former_library_with_one_content_are_that_with_more_pict
     with connection:  # the first has fewer
         connection.execute("DELETE FROM vectors WHERE space_id = 1 AND content_id = 1")
         connection.execute("UPDATE spaces SET epoch = epoch + 1 WHERE id = 1")
+        connection.execute("UPDATE spaces SET model = ? WHERE id = 1", (f"local-dir:{tmp_path / 'mine'}",))
     connection.close()
     assert index(few, space=HUB).encoded == 0
+    before = spaces_of(library)
+    Image.new("RGB", (40, 40), "red").save(few / "another.png")
+    all_of_them = index(few, space=None)
+    assert (all_of_them.encoded, all_of_them.behind) == (1, [])
+    assert [space.model for space in spaces_of(library)] == [space.model for space in before]
+    assert [space["behind"] for space in index("status", space=None).spaces] == [0, 0]
 
 
 # -- names -----------------------------------------------------------------------------------------------------------

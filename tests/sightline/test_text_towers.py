@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy as np
 import pytest
 from hub_cache import COMMITS, add_snapshot
 from text_towers import KINDS, hf_text, write_tokenizer
 
+from sightline.models.checks import check
 from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
 from store.errors import SpaceError
@@ -109,7 +111,9 @@ def test_files_in_a_subfolder_are_found_and_paths_that_went_stale_do_not_matter(
     hf_text(folder, "roberta")
     own, expected = resolve(f"local-dir:{folder}").fingerprint, vectors(f"local-dir:{folder}")
     config = folder / "open_clip_config.json"
-    for name, place in (("text", folder / "text"), ("/no/such/place", folder), ("org/text", folder / "text")):
+    for name, place in (
+        ("text", folder / "text"), ("/no/such/place", folder), ("org/text", folder / "text"), ("~nobody/x", folder),
+    ):  # fmt: skip
         place.mkdir(exist_ok=True)
         for file in [*folder.rglob("tokenizer*.json"), *folder.rglob("config.json")]:
             file.rename(place / file.name)
@@ -138,6 +142,34 @@ def test_a_tokenizer_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(SpaceError, match=r"tokenizer in .*made can't be read") as raised:
         vectors(space)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["xlm-roberta", "mt5", "nllb"])
+def test_a_tokenizer_whose_vocabulary_is_missing_is_refused(tmp_path: Path, kind: str) -> None:
+    """Transformers makes an empty one, which reads every word as unknown, of what lies beside."""
+    space = hf_text(tmp_path / "made", kind)
+    (tmp_path / "made" / "tokenizer.json").unlink()
+    (tmp_path / "made" / "vocab.txt").write_text("of another kind")
+    with pytest.raises(SpaceError, match=r"Its vocabulary is missing or that of another model"):
+        check(resolve(space, offline=True))
+
+
+def test_a_tokenizer_whose_class_is_a_program_of_its_folder_is_refused_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = models.siglip_like(tmp_path / "made")
+    config = tmp_path / "made" / "tokenizer_config.json"
+    told = {
+        **json.loads(config.read_text()),
+        "tokenizer_class": "Own",
+        "auto_map": {"AutoTokenizer": [None, "own.Own"]},
+    }
+    config.write_text(json.dumps(told))
+    (tmp_path / "made" / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(SpaceError, match="asks to run a program of its own; that is refused"):
+        vectors(space)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_tokenizer_never_runs_a_program_of_its_folder(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from search_ui.parts.duplicate_cards import card
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates.hash_pairs import hash_pairs
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
@@ -364,6 +365,14 @@ def test_bursts_are_a_kind_of_their_own(shots: Searcher) -> None:
     copies = [{names[id_] for id_ in near[number].tolist()} for number in range(len(near))]
     assert {"burst0", "copy"} in copies
     assert not any({"burst0", "burst1"} <= group for group in copies)
+
+
+def test_nothing_of_a_burst_is_offered_to_be_freed(shots: Searcher) -> None:
+    found = duplicates.bursts(shots.library, shots.space())
+    (group,) = duplicates.load_groups(shots.library, found, 0, 1)
+    shown = card(group, are_copies=False)
+    assert "freed" not in shown["title"] and shown["rest"] == 0
+    assert "freed" in card(group)["title"] and card(group)["rest"] > 0
 
 
 def test_a_search_folds_a_burst_into_one_place(shots: Searcher) -> None:

@@ -111,6 +111,16 @@ def test_files_in_half_precision_are_read_as_they_are(
     assert (vectors(folder) * vectors(made[kind])).sum(1).min() > least
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_counters_that_were_converted_with_the_weights_do_not_matter(
+    made: dict[str, Path], copy: Callable[[str], Path], dtype: torch.dtype
+) -> None:
+    """Batch normalisation's, which nothing reads."""
+    folder = copy("classes")
+    rewrite(folder, lambda state: {name: tensor.to(dtype) for name, tensor in state.items()})
+    assert (vectors(folder) * vectors(made["classes"])).sum(1).min() > 0.999
+
+
 def _without(part: str) -> Callable[[Weights], Weights]:
     def change(state: Weights) -> Weights:
         name = next(name for name in state if part in name)
@@ -187,6 +197,20 @@ def test_pointers_of_git_lfs_are_named(made: dict[str, Path], tmp_path: Path) ->
             said = refused(folder)
             assert "git lfs pull" in said
             assert file.name in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("model.safetensors", POINTER), ("._weights.safetensors", "\0\5\26\7"), ("._a.json", POINTER)]
+)
+def test_files_that_are_not_the_models_do_not_matter(
+    made: dict[str, Path], copy: Callable[[str], Path], name: str, content: str
+) -> None:
+    """A pointer in the place of weights that are not needed; what macOS writes beside files on other systems' disks."""
+    folder = copy("clip")
+    if name.startswith("._"):
+        weights_of(folder).rename(folder / "weights.safetensors")
+    (folder / name).write_text(content)
+    assert np.array_equal(vectors(folder), vectors(made["clip"]))
 
 
 def test_a_folder_of_transformers_own_format_is_named(tmp_path: Path) -> None:

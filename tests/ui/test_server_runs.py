@@ -296,3 +296,4 @@ def test_times_and_summaries_in_words() -> None:
     assert summary({}) == "no pictures found"
     assert summary({"added": 1200, "unchanged": 3}) == "1,200 new"
     assert summary({"unchanged": 3}) == "nothing new"
+    assert summary({"unchanged": 3, "encoded": 3}) == "3 known pictures encoded"
