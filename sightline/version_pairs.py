@@ -54,7 +54,7 @@ class Seen:
     inner: CodeWords
     grey: Greys
 
-    def take(self, rows: Rows) -> Seen:
+    def take(self, rows: Rows | slice) -> Seen:
         """Those of some of the pictures."""
         return Seen(self.held[rows], self.hashes[rows], self.inner[rows], self.grey[rows])
 
@@ -141,6 +141,16 @@ def proposed(cosines: Floats, first: Seen, second: Seen, near: Nearness) -> Mask
     both = first.held[:, None] & second.held
     by_look = (apart <= NEAR_HASH) | ((cosines >= near.pixels) & (apart <= FAR_HASH))
     found: Mask = np.where(both, by_look, cosines >= near.alone)
+    return found
+
+
+def proposed_pairs(cosines: Floats, first: Seen, second: Seen, near: Nearness) -> Mask:
+    """The same of pairs: cosines (n,), looks of n and of n pictures."""
+    made = ((one, other) for one in (first.hashes, first.inner) for other in (second.hashes, second.inner))
+    hashes = [hash_distance(*each) for each in made]
+    apart = np.min(hashes, axis=0)
+    by_look = (apart <= NEAR_HASH) | ((cosines >= near.pixels) & (apart <= FAR_HASH))
+    found: Mask = np.where(first.held & second.held, by_look, cosines >= near.alone)
     return found
 
 

@@ -48,7 +48,10 @@ _FEWEST: Final = 6  # blocks with detail that it takes to tell
 _SHARE: Final = 0.75  # of the blocks that have detail; the others may show a mark
 _LEAST_BLOCK: Final = 0.85  # the least correlation of a block among those
 _MARKED: Final = 2  # blocks that a mark in a corner takes: so many may differ altogether
-_LEAST_OTHER: Final = 0.8  # the least correlation of all other blocks; other words on a slide are often below it
+# The least correlation of all other blocks, where pictures lie over each other as they are, by half a pixel at most.
+# Slides of a talk, or windows of a program, lie so, and other words are below it. The edge of a frame may be as well.
+_LEAST_OTHER: Final = 0.9
+_STILL: Final = 0.03
 _LEAST_COVER: Final = 0.4  # share of the one picture that the other has to show as well
 _LEAST_FIT: Final = 0.8  # correlation at half the size below which pictures don't fit
 _GOOD_FIT: Final = 0.985  # from which no other scale is tried
@@ -259,7 +262,8 @@ def _compared(one: Floats, other: Floats, moves: Floats) -> Floats:
     found = np.where(is_kept, ordered, 0).sum(axis=1) / kept
     worst = ordered[np.arange(len(kept)), kept - 1]
     third = ordered[np.arange(len(kept)), np.maximum(count - _MARKED, 1) - 1]
-    found[(worst < _LEAST_BLOCK) | (third < _LEAST_OTHER) | (weights.mean(axis=1) < _LEAST_COVER)] = -1
+    differs = (third < _LEAST_OTHER) & (np.abs(moves - _unmoved(1)).max(axis=1) < _STILL)
+    found[(worst < _LEAST_BLOCK) | differs | (weights.mean(axis=1) < _LEAST_COVER)] = -1
     found[(count < _FEWEST) | _one_way(right, down, weights)] = np.nan
     return np.asarray(found, np.float32)
 

@@ -21,8 +21,11 @@ MAX_PLACES: Final = 20
 MAX_NAMES: Final = 3
 
 
-def card(group: Group, each: str = "version") -> Card:
-    """Return the card of a group: the pictures, best first, each with all its places; `each` says what one is."""
+def card(group: Group, *, are_copies: bool = True) -> Card:
+    """Return the card of a group: the pictures, best first, each with all its places.
+
+    Of a group that holds no copies, such as a burst, it tells no bytes to free, and sets nothing aside in one click.
+    """
     held: dict[int, list[Version]] = {}
     for version in (group.suggestion.kept, *group.versions):
         places = held.setdefault(version.content_id, [])
@@ -34,14 +37,15 @@ def card(group: Group, each: str = "version") -> Card:
     hidden = len(order) - len(pictures)
     is_lost = all(version.is_aside for version in group.versions)
     photos = count(len(group.versions), "photo")
-    versions = f", {count(len(order), each)}" if len(order) > 1 else ""
+    versions = f", {count(len(order), 'version' if are_copies else 'frame')}" if len(order) > 1 else ""
+    freed = f", {size(group.freeable)} could be freed" if are_copies else ""
     return {
         "number": group.number,
         "kept": group.suggestion.kept.photo_id,
-        "title": f"Group {group.number:,}: {photos}{versions}, {size(group.freeable)} could be freed",
+        "title": f"Group {group.number:,}: {photos}{versions}{freed}",
         "keep": f"Suggested: “{group.suggestion.kept.name}”, because {_sentence(group.suggestion.reasons[:3])}.",
         "lost": "All photos of this group are set aside: nothing of it would be left." if is_lost else "",
-        "rest": len(group.rest),
+        "rest": len(group.rest) if are_copies else 0,
         "pictures": pictures,
         "more": f"{count(hidden, 'more picture')} in this group; the exported list has them all." if hidden else "",
     }

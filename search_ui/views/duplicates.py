@@ -208,8 +208,9 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
         run_handler(partial(apply_clicks, library, _GROUPS, loaded, _clicks()))
         loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_totals"):
-        freed = f"{'' if params.kind == 'exact' else 'at least '}{size(int(groups.freeable.sum()))} could be freed"
-        st.markdown(f"**{count(len(groups), 'group')}** · {count(int(groups.photos.sum()), 'photo')} · {freed}")
+        freed = f" · {'' if params.kind == 'exact' else 'at least '}{size(int(groups.freeable.sum()))} could be freed"
+        totals = f"**{count(len(groups), 'group')}** · {count(int(groups.photos.sum()), 'photo')}"
+        st.markdown(totals if params.kind == "burst" else totals + freed)
         if not library.readonly and params.kind != "burst":
             where = " on this page" if pages > 1 else ""
             st.button(
@@ -220,9 +221,8 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
             )
         elif library.readonly:
             caption("This library is read-only here: what is set aside can be seen, but not changed.")
-    each = "frame" if params.kind == "burst" else "version"
     show_groups(
-        [card(group, each) for group in loaded], key=_GROUPS, is_readonly=library.readonly,
+        [card(group, are_copies=params.kind != "burst") for group in loaded], key=_GROUPS, is_readonly=library.readonly,
         on_change=lambda: run_handler(lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
     )  # fmt: skip
     if pages > 1:

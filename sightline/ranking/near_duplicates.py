@@ -5,6 +5,7 @@ So do a RAW file and the pictures that were made of it, whatever their vectors.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.twins import NO_SHOT, Place, Shot
-from sightline.version_pairs import Nearness, PictureFacts, Seen, are_bursts, are_versions, no_looks, proposed
+from sightline.version_pairs import (
+    Nearness,
+    PictureFacts,
+    Seen,
+    are_bursts,
+    are_versions,
+    no_looks,
+    proposed,
+    proposed_pairs,
+)  # fmt: skip
 from store.arrays import Floats, Ids, Mask, Rows
 from store.tables.moments import Moments, no_moments
 
@@ -21,6 +31,8 @@ from store.tables.moments import Moments, no_moments
 # in the order; without an end, the thousandth page would cost a million times the first, and no place would ever be
 # known to be complete.
 WINDOW: Final = 500
+_CHUNK: Final = 256  # hits that are compared at a time with those before them
+_AT_ONCE: Final = 512  # pairs whose pixels are compared at once, at least
 
 
 @dataclass(slots=True)
@@ -57,7 +69,7 @@ class _Pictures:
     looks: Seen
     moments: Moments
 
-    def take(self, rows: Rows) -> _Pictures:
+    def take(self, rows: Rows | slice) -> _Pictures:
         """Some of them."""
         return _Pictures(self.vectors[rows], self.ids[rows], self.looks.take(rows), self.moments.take(rows))
 
@@ -67,6 +79,24 @@ class _Pictures:
             np.concatenate([self.vectors, others.vectors]), np.concatenate([self.ids, others.ids]),
             self.looks.followed_by(others.looks), self.moments.followed_by(others.moments),
         )  # fmt: skip
+
+
+class _Pairs:
+    """Pairs of a hit and one before it that may belong together, by the earlier one.
+
+    Attributes:
+        every: the pictures that began places, `kept` of them, and the hits after them.
+        rows: the later ones, among the hits; `others`: the earlier ones, among `every`; int64 (p,).
+        cosines: float32 (p,).
+        bounds: where the pairs of each of `every` begin, and the end.
+        belong: which belong together, of those before `judged`.
+    """
+
+    def __init__(self, every: _Pictures, kept: int, rows: Rows, others: Rows, cosines: Floats) -> None:
+        self.every, self.kept, self.rows, self.others, self.cosines = every, kept, rows, others, cosines
+        self.bounds: list[int] = np.searchsorted(others, np.arange(len(every.ids) + 1)).tolist()
+        self.belong = np.zeros(len(rows), np.bool_)
+        self.judged = 0
 
 
 class Folding:
@@ -108,13 +138,14 @@ class Folding:
             hits = _Pictures(vectors, np.zeros(count, np.int64), no_looks(count), no_moments(count))
         else:
             hits = _Pictures(vectors, ids, *self._facts.of(ids))
-        joins = self._joins_earlier(hits)  # the number of the place that each row joins, -1 for none yet
-        apart = np.arange(count) - np.arange(count)[:, None]
-        belong = self._belong(hits, hits, (apart > 0) & (apart <= WINDOW))
+        pairs = self._propose(hits)
+        joins = np.full(count, -1, np.int64)  # the number of the place that each row joins, -1 for none yet
+        for at, number in enumerate(self._numbers):
+            self._claim(pairs, at, joins, number)
         began: dict[int, int] = {}  # places by the rows of the block that they began with
         for row in range(count):
             rank, shot = self.done + row, shots[row] if shots else NO_SHOT
-            place = self._place_of_twin(shot, rank)
+            place = self._place_of_twin(shot, rank) if shot.places else None
             if place is None and joins[row] >= 0:
                 place = int(joins[row])
             if place is not None:
@@ -124,7 +155,7 @@ class Folding:
                 self.places.append(Fold(rank))
                 if shot.is_raw:
                     self._raw[place] = shot
-                joins[belong[row] & (joins < 0)] = place
+                self._claim(pairs, len(self._numbers) + row, joins, place)
             for where in shot.places:
                 self._shots.setdefault(where, []).append((place, shot))
         self.done += count
@@ -133,24 +164,57 @@ class Folding:
         self._kept = self._kept.followed_by(hits.take(np.array(list(began), np.int64))).take(np.array(reach, np.int64))
         self._numbers = [numbers[at] for at in reach]
 
-    def _joins_earlier(self, hits: _Pictures) -> NDArray[np.int64]:
-        """The first place begun before this block that each hit joins, -1 for none."""
-        joins = np.full(len(hits.ids), -1, np.int64)
+    def _propose(self, hits: _Pictures) -> _Pairs:
+        """The pairs of a hit and one before it, in reach, that may belong together."""
+        kept, count = len(self._numbers), len(hits.ids)
+        every = self._kept.followed_by(hits)
         ranks = np.array([self.places[number].rank for number in self._numbers], np.int64)
-        within = ranks >= (self.done + np.arange(len(joins)) - WINDOW)[:, None]
-        rows, places = np.nonzero(self._belong(hits, self._kept, within))
-        for row, place in zip(rows[::-1].tolist(), places[::-1].tolist(), strict=True):
-            joins[row] = self._numbers[place]  # the first one last
-        return joins
+        ranks = np.concatenate([ranks, self.done + np.arange(count)]).astype(np.int32)
+        has_bursts = bool(hits.moments.cameras.any())
+        parts = []
+        for start in range(kept, kept + count, _CHUNK):
+            stop = min(start + _CHUNK, kept + count)
+            first = int(np.searchsorted(ranks, ranks[start] - WINDOW))
+            mine, theirs = every.take(slice(start, stop)), every.take(slice(first, stop))
+            apart = ranks[start:stop, None] - ranks[first:stop]
+            within = (apart > 0) & (apart <= WINDOW)
+            cosines = mine.vectors @ theirs.vectors.T
+            may = proposed(cosines, mine.looks, theirs.looks, self._near)
+            if has_bursts:
+                may |= cosines >= self._near.burst
+            rows, others = np.nonzero(may & within)
+            parts.append((rows + start - kept, others + first, cosines[rows, others]))
+        rows, others, cosines = (np.concatenate([part[at] for part in parts]) for at in range(3)) if parts else (
+            np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+        )  # fmt: skip
+        order = np.lexsort((rows, others))
+        return _Pairs(every, kept, rows[order], others[order], cosines[order])
 
-    def _belong(self, first: _Pictures, second: _Pictures, within: Mask) -> Mask:
-        """Which pairs belong together, of those in reach: (n, m)."""
-        cosines = first.vectors @ second.vectors.T
-        found = within & (cosines >= self._near.burst) & are_bursts(first.moments.column, second.moments)
-        rows, others = np.nonzero(proposed(cosines, first.looks, second.looks, self._near) & within & ~found)
-        pairs = np.stack([first.ids[rows], second.ids[others]], axis=1)
-        looks = first.looks.take(rows), second.looks.take(others)
-        found[rows, others] = are_versions(cosines[rows, others], pairs, *looks, self._near, self._facts)
+    def _claim(self, pairs: _Pairs, other: int, joins: NDArray[np.int64], place: int) -> None:
+        """Have the rows that belong to the picture that began a place join it, those that have joined none yet."""
+        start, stop = pairs.bounds[other], pairs.bounds[other + 1]
+        if start == stop:
+            return
+        if pairs.judged < stop:
+            # With those of the next pictures: one pair takes nearly as long as many. Not all, as a row that has joined
+            # a place needs no others.
+            until = max(stop, pairs.bounds[bisect_right(pairs.bounds, start + _AT_ONCE) - 1])
+            at = np.arange(max(start, pairs.judged), until)
+            at = at[joins[pairs.rows[at]] < 0]
+            pairs.belong[at] = self._belong(pairs, at)
+            pairs.judged = until
+        rows = pairs.rows[start:stop][pairs.belong[start:stop]]
+        joins[rows[joins[rows] < 0]] = place
+
+    def _belong(self, pairs: _Pairs, at: Rows) -> Mask:
+        """Which of some pairs belong together."""
+        first, second = pairs.every.take(pairs.rows[at] + pairs.kept), pairs.every.take(pairs.others[at])
+        cosines = pairs.cosines[at]
+        found = (cosines >= self._near.burst) & are_bursts(first.moments, second.moments)
+        rest = np.flatnonzero(~found & proposed_pairs(cosines, first.looks, second.looks, self._near))
+        ids = np.stack([first.ids[rest], second.ids[rest]], axis=1)
+        looks = first.looks.take(rest), second.looks.take(rest)
+        found[rest] = are_versions(cosines[rest], ids, *looks, self._near, self._facts)
         return found
 
     def _place_of_twin(self, shot: Shot, rank: int) -> int | None:

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from sightline.ranking.calibrated_terms import CalibratedTerm
 from sightline.ranking.fusion import Ranked
-from sightline.ranking.near_duplicates import Fold, Folding
+from sightline.ranking.near_duplicates import WINDOW, Fold, Folding
 from sightline.twins import Shot
 from sightline.version_pairs import Nearness, PictureFacts
 from store.arrays import Floats, Ids
 from store.vectors.engine import VectorEngine
 
-# Pictures that are folded at a time.
+# Pictures that are folded at a time, at least.
 _BLOCK: Final = 256
+# So many more than a page needs where none is folded: mostly the next page needs no others then.
+_AHEAD: Final = 200
 
 
 class RankedList:
@@ -76,7 +78,9 @@ class RankedList:
             if folding is None:
                 return [Fold(rank) for rank in range(first, min(last, total))], last < total
             while folding.done < total and not (len(folding.places) > last and folding.is_complete(last - 1)):
-                ranks = range(folding.done, min(folding.done + _BLOCK, total))
+                # In one go: to compare few pairs of pictures takes nearly as long as many.
+                end = max(folding.done + _BLOCK, last + WINDOW + _AHEAD)
+                ranks = range(folding.done, min(end, total))
                 rows = self._first(ranks.stop)[ranks.start :]
                 total = self.total
                 ids = self.ranked.ids[rows]

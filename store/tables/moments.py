@@ -26,7 +26,7 @@ class Moments:
     seconds: Doubles
     cameras: Ids
 
-    def take(self, rows: Rows) -> Moments:
+    def take(self, rows: Rows | slice) -> Moments:
         """Those of some of the pictures."""
         return Moments(self.seconds[rows], self.cameras[rows])
 
@@ -35,11 +35,6 @@ class Moments:
         return Moments(
             np.concatenate([self.seconds, others.seconds]), np.concatenate([self.cameras, others.cameras])
         )  # fmt: skip
-
-    @property
-    def column(self) -> Moments:
-        """The same as columns (n, 1), to be compared with each of others."""
-        return Moments(self.seconds[:, None], self.cameras[:, None])
 
 
 def no_moments(count: int) -> Moments:
