@@ -191,7 +191,7 @@ class Folding:
         return _Pairs(every, kept, rows[order], others[order], cosines[order])
 
     def _claim(self, pairs: _Pairs, other: int, joins: NDArray[np.int64], place: int) -> None:
-        """Have the rows that belong to the picture that began a place join it, those that have joined none yet."""
+        """Have the rows that belong to the picture that began a place join it, if they joined none yet."""
         start, stop = pairs.bounds[other], pairs.bounds[other + 1]
         if start == stop:
             return

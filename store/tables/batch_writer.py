@@ -285,7 +285,7 @@ def _signed(number: int | None) -> int | None:
 
 
 def _put_failures(connection: Connection, failed: Sequence[Failed], indexed: Collection[_Place]) -> set[int]:
-    """Write failures, some of places that were indexed as well; returns the contents of photos missing for it."""
+    """Write failures, some of indexed places as well; returns the contents of photos missing for it."""
     stamp = now()
     rows = [
         (item.file.root_id, item.file.path, display(item.file.path), item.stage, item.reason, item.file.size,

@@ -42,7 +42,7 @@ def space_facts(catalog: Catalog) -> list[SpaceFacts]:
 
 
 def lacking(catalog: Catalog) -> Mapping[int, int]:
-    """How many pictures that can be found now have no vector in a space, by its id; 0 for those of `stood_for`."""
+    """How many pictures that can be found have no vector in a space, by its id; 0 for `stood_for`."""
     return Counter({each.id: each.lacking for each in space_facts(catalog)})
 
 

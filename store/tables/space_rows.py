@@ -51,7 +51,7 @@ def find(connection: Connection, identity: SpaceIdentity) -> Row[Any] | None:
 
 
 def stood_for(spaces: Iterable[tuple[int, str | None, int]]) -> set[int]:
-    """The ids of those that another space stands for, see `find`, from the id, fingerprint and vectors of all."""
+    """The ids of those that another space stands for, from id, fingerprint and vectors of all; see `find`."""
     known = [(fingerprint, (vectors, -id_)) for id_, fingerprint, vectors in spaces if fingerprint is not None]
     best: dict[str, tuple[int, int]] = {}
     for fingerprint, rank in known:
