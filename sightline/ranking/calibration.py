@@ -209,19 +209,20 @@ def _levels(count: int, nulls: NullStats) -> tuple[Floats, Floats]:
 def threshold(cosines: Floats, needed: Floats) -> float:
     """The cosine that parts pictures that match from others best.
 
-    From cosines and what each needs to match, both float32 (n,). That is the cosine of a picture: of those above and
-    at it, and those that match, the F1 measure is greatest. Where none matches, what the nearest pictures need, by
-    their median, and above all cosines.
+    From cosines and what each needs to match, both float32 (n,). Of those above it, and those that match, the F1
+    measure is greatest. Where none matches, it is what the nearest pictures need, by their median, above all cosines.
     """
     if (needed == needed[0]).all():
         return float(needed[0])
     order = np.argsort(-cosines, kind="stable")
-    matches = (cosines >= needed)[order]
+    ordered, matches = cosines[order], (cosines >= needed)[order]
+    # Never on a picture's cosine: what rounds differently elsewhere must not decide.
     if not matches.any():
-        nearest = float(np.median(needed[order[:_NEAREST]]))
-        return max(nearest, float(np.nextafter(cosines[order[0]], np.float32(2))))
+        return max(float(np.median(needed[order[:_NEAREST]])), float(ordered[0]) + _TINY)
     f1 = np.cumsum(matches) / (np.arange(1, len(cosines) + 1) + np.count_nonzero(matches))
-    return float(cosines[order[int(f1.argmax())]])
+    last = int(f1.argmax())
+    below = ordered[last + 1] if last + 1 < len(ordered) else min(ordered[last], needed.min())
+    return (float(ordered[last]) + float(below)) / 2
 
 
 def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
