@@ -119,7 +119,7 @@ def test_a_run_says_truly_which_model_words_are_searched_with(
     with Library.open(library) as opened:
         hidden = max(opened.catalog.matching([]))
     part = said(part_of(photos), tiny_space)
-    assert "searche" not in part and f"{Path(tiny_space).name} is behind by 22 pictures" in part
+    assert "search" not in part and f"{Path(tiny_space).name} is behind by 22 pictures" in part
     assert f"Words are searched with the model {Path(tiny_space).name}, as wordless reads none" in said(
         photos, wordless
     )
