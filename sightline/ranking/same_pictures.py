@@ -24,7 +24,7 @@ def with_same_pictures(
     terms: Sequence[CalibratedTerm], found: Sequence[TermVector], ids: Ids, cosines: Floats,
     near: Nearness, facts: PictureFacts,
 ) -> list[CalibratedTerm]:  # fmt: skip
-    """The terms of a query; those that are pictures have their versions below the line.
+    """The terms of a query, each picture among them with the versions of it that lie below its line.
 
     Args:
         terms: of the query, in order.
