@@ -139,10 +139,12 @@ def _check_vocabulary(model: Model, encoder: Encoder) -> None:
         fits = known == rows
     else:
         added = set(getattr(inner, "added_tokens_decoder", {}))
-        words = inner.get_vocab().items()
-        known = 1 + max((row for word, row in words if row not in added and not _SENTINEL.fullmatch(word)), default=-1)
-        # transformers makes an empty tokenizer where it finds no vocabulary, and reads every word as unknown then.
-        fits = rows < known * _PADDED and known <= rows
+        plain = [(word, row) for word, row in inner.get_vocab().items() if not _SENTINEL.fullmatch(word)]
+        known = 1 + max((row for _, row in plain if row not in added), default=-1)
+        # transformers makes an empty tokenizer where it finds no vocabulary, and reads every word as unknown then. The
+        # language codes of NLLB are added tokens that have rows: no word is missing there.
+        for_words = rows - sum(known <= row < rows for _, row in plain if row in added)
+        fits = for_words < known * _PADDED and known <= rows
     if not fits:
         kind = "open_clip's own tokenizer" if inner is None else "the tokenizer in its folder"
         raise SpaceError(
