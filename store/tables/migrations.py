@@ -287,7 +287,15 @@ _SEVENTH: Final = (
     "UPDATE library SET looks_due = (SELECT coalesce(max(id), 0) FROM contents)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
+# What tells that a vector was damaged, and which disk a root lies on.
+_EIGHTH: Final = (
+    "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
+    "ALTER TABLE roots ADD COLUMN identity TEXT",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH,
+)  # fmt: skip
 VERSION: Final = len(STEPS)
 
 

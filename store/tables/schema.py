@@ -58,6 +58,8 @@ class Root(Base):
     options: Mapped[str | None] = mapped_column(Text)
     # Folders in it, a JSON array of paths, that lay on other devices than what is around them, and hold photos.
     drives: Mapped[str | None] = mapped_column(Text)
+    # What tells this root from another put in its place, as a JSON object; NULL before it was first walked with that.
+    identity: Mapped[str | None] = mapped_column(Text)
 
 
 class Content(Base):
@@ -178,6 +180,8 @@ class Vector(Base):
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"))
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+    # CRC-32 of those bytes; NULL of vectors written before these were kept.
+    checksum: Mapped[int | None]
 
 
 class LookRow(Base):

@@ -1,0 +1,97 @@
+"""Opening files so that what was checked is what is read: no links below a root, and never a FIFO."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+# Without O_NONBLOCK, opening a FIFO that took the place of a file would wait for ever; on files it changes nothing.
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER: Final = getattr(os, "O_DIRECTORY", 0)
+# Windows opens no files relative to a folder; there the parts of the path are looked at before and after.
+_IS_RELATIVE: Final = os.open in os.supports_dir_fd and bool(_NO_LINK) and bool(_FOLDER)
+
+
+def open_below(root: Path, relative: bytes, *, follow_links: bool = False) -> int:
+    """Open a regular file below a root for reading; the caller closes the descriptor.
+
+    Every folder on the way and the file itself are opened without following links, each relative to the one before:
+    nothing that another program puts in their places meanwhile leads out of the root. The root itself may be a link.
+
+    Args:
+        root: the folder that was indexed.
+        relative: the path below it, with `/`.
+        follow_links: for roots that are walked with `follow_symlinks`: links are followed, wherever they lead.
+
+    Raises:
+        OSError: there is no such file, it is or lies behind a link, it is no regular file, or it can't be read.
+    """
+    parts = relative.split(b"/")
+    if not relative or any(part in (b"", b".", b"..") for part in parts) or b"\0" in relative:
+        raise OSError(errno.EINVAL, "this is no path below the root")
+    if follow_links:
+        return _checked(os.open(os.fsencode(root) + b"/" + relative, _FLAGS))
+    if not _IS_RELATIVE:
+        return _open_looking(root, parts)
+    folder = os.open(root, os.O_RDONLY | _FOLDER | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            inner = _open_in(folder, part, os.O_RDONLY | _FOLDER | os.O_CLOEXEC)
+            os.close(folder)
+            folder = inner
+        return _checked(_open_in(folder, parts[-1], _FLAGS))
+    finally:
+        os.close(folder)
+
+
+def _open_in(folder: int, name: bytes, flags: int) -> int:
+    try:
+        return os.open(name, flags | _NO_LINK, dir_fd=folder)
+    except OSError as error:
+        # Of a link: ELOOP, on some systems EMLINK or EFTYPE, and ENOTDIR where a folder is wanted.
+        if error.errno != errno.ENOENT and _is_link(folder, name):
+            raise OSError(errno.ELOOP, "it is a link, or lies behind one, and links are not followed here") from error
+        raise
+
+
+def _is_link(folder: int, name: bytes) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _checked(descriptor: int) -> int:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _is_redirected(facts: os.stat_result) -> bool:
+    """Whether Windows leads this path elsewhere: a junction is no link to `stat`."""
+    tag: int | None = getattr(facts, "st_reparse_tag", None)
+    return bool(tag)
+
+
+def _open_looking(root: Path, parts: list[bytes]) -> int:
+    """Where files can't be opened relative to a folder: look for links on the way, open, and compare with the look."""
+    path = root
+    for part in parts:
+        path = path / os.fsdecode(part)
+        looked = path.lstat()
+        if stat.S_ISLNK(looked.st_mode) or _is_redirected(looked):
+            raise OSError(errno.ELOOP, "it is a link, or lies behind one, and links are not followed here")
+    descriptor = _checked(os.open(path, _FLAGS))
+    opened = os.fstat(descriptor)
+    if (opened.st_dev, opened.st_ino) != (looked.st_dev, looked.st_ino):
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "another file was put in its place")
+    return descriptor
