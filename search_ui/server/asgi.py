@@ -36,7 +36,8 @@ from search_ui.runtime.services import services
 from search_ui.server import api, failed_routes, map_routes, picture_routes, zip_routes
 from search_ui.server.api.problems import Problem
 from search_ui.server.headers import SAFE
-from search_ui.server.responses import error_response
+from search_ui.server.responses import busy_response, error_response
+from sightline.images.workers import BusyError
 from store.errors import SightlineError
 
 HERE: Final = Path(__file__).parent.parent
@@ -136,7 +137,7 @@ class AppRoutes:
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]
-        self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused, BusyError: _busy})
         self._routes.router.redirect_slashes = False
         self._api: ASGIApp | None = None
         self._patterns: Mapping[object, str] = {route.endpoint: route.path for route in routes}
@@ -198,6 +199,10 @@ def _refusal(scope: Scope, status: int, message: str) -> Response:
 def _refused(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, HTTPException)
     return error_response(refused.status_code, "There is nothing here.", refused.headers)
+
+
+def _busy(request: Request, error: Exception) -> Response:
+    return busy_response(error)
 
 
 def _foreign(headers: Headers) -> bool:
