@@ -15,7 +15,7 @@ from search_ui.cli.options import library_option, port_option, write_lines
 @click.option("--header", is_flag=True, help="Print the header that programs send: Authorization: Bearer TOKEN.")
 @click.option("--new", is_flag=True, help="Make another token first. Servers take it when they are started again.")
 def address(port: int, header: bool, new: bool) -> None:
-    """Print the address of the page, with the token that lets a browser in. For the user who starts the server."""
+    """Print the address of the page, with the token that lets a browser in."""
     from search_ui.server.tokens import renew, token_of
     from store.paths import default_library
 

@@ -66,7 +66,7 @@ def create_app(hosts: Sequence[str] = (), gate: Gate | None = None) -> App:
 
 
 def middleware(hosts: Sequence[str] = (), gate: Gate | None = None) -> list[Middleware]:
-    """The middleware around Streamlit: headers, the check of `Host`, our routes. Arguments as for `create_app`."""
+    """The middleware around Streamlit: headers, the check of `Host`, our routes. See `create_app`."""
     return [
         Middleware(SafeHeaders),
         Middleware(HostCheck, hosts=[*LOOPBACK, *hosts]),
@@ -129,10 +129,11 @@ class HostCheck:
 
 
 class AppRoutes:
-    """ASGI middleware: our own routes, and who may use them and Streamlit's: who `gate` admits, from a page of ours.
+    """ASGI middleware: our own routes, and the check of who may use them and Streamlit's.
 
-    Not `App(routes=...)`: an address that matches none of those falls through to Streamlit, which answers any address
-    with its page and status 200. Addresses that begin with one of `NAMES` are answered here, with 404 if need be.
+    That is who `gate` admits, from a page of ours or a program. Not `App(routes=...)`: an address that matches none of
+    those falls through to Streamlit, which answers any address with its page and status 200. Addresses that begin with
+    one of `NAMES` are answered here, with 404 if need be.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
@@ -238,7 +239,10 @@ def _is_foreign(headers: Headers) -> bool:
 
 
 def _health(request: Request) -> Response:
-    """GET /healthz: 200 while pages can be served, with or without a library. More is told to who has the token."""
+    """GET /healthz: 200 while pages can be served, with or without a library.
+
+    More is told to who has the token.
+    """
     if not request.scope[_ADMITTED]:
         return JSONResponse({"ok": True}, headers={"Cache-Control": "no-store"})
     try:

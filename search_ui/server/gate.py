@@ -1,4 +1,4 @@
-"""Who may use the server: whoever has its token, by a header or by the cookie that the token is exchanged for.
+"""Who may use the server: whoever sends its token, or a cookie that the token was exchanged for.
 
 The address that a browser is opened with holds the token once. It is exchanged for a cookie and the browser is sent on
 to the address without it: no history, referrer or screenshot has it. Cookies are shared by all ports of a host, so the

@@ -27,6 +27,11 @@ _EVERYWHERE: Final = {
     # In another site's frame a visitor could be made to press what they do not see.
     "X-Frame-Options": "SAMEORIGIN",
 }
+# Of what is no page: a drawing that is opened by itself runs nothing.
+_FILES: Final = (
+    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
 _HOST: Final = re.compile(r"[A-Za-z0-9._\[\]:-]{1,255}")
 _SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -43,12 +48,13 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        # Streamlit writes styles into elements, loads each of our components from a blob, and shows pictures as data.
-        self._policy = "; ".join((
-            "default-src 'self'", f"script-src 'self' blob: {_inline_scripts()}", "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:", "font-src 'self' data:", "connect-src 'self'{sockets}",
-            "worker-src 'self' blob:", "media-src 'self' blob:", "object-src 'none'", "base-uri 'none'",
-            "form-action 'self'", "frame-ancestors 'self'",
+        # Streamlit writes styles into elements, loads each of our components from a blob, runs protobuf's numbers as
+        # WebAssembly, and has small fonts and drawings as data.
+        self._pages = "; ".join((
+            "default-src 'self'", f"script-src 'self' blob: 'wasm-unsafe-eval' {_inline_scripts()}",
+            "style-src 'self' 'unsafe-inline'", "img-src 'self' data:", "font-src 'self' data:",
+            "connect-src 'self'{sockets}", "worker-src 'none'", "media-src 'none'", "frame-src 'none'",
+            "object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'self'",
         ))  # fmt: skip
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +72,10 @@ class SafeHeaders:
                     del headers[name]  # Streamlit's: no other page may read anything here
                 for name, value in _EVERYWHERE.items():
                     headers[name] = value
-                headers["Content-Security-Policy"] = self._policy.format(sockets=_sockets(scope))
+                # "Not modified" renews the headers of a page that is kept, and does not say that it is one.
+                is_page = headers.get("content-type", "text/html").startswith("text/html")
+                policy = self._pages.format(sockets=_sockets(scope)) if is_page else _FILES
+                headers["Content-Security-Policy"] = policy
             await send(message)
 
         try:

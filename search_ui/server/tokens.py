@@ -36,7 +36,7 @@ class TokenError(SightlineError):
 
 
 def token_of(library: Path) -> str:
-    """The token of a library's server: of `SIGHTLINE_TOKEN`, else of its file, which is made where there is none.
+    """The token of a library's server: from `SIGHTLINE_TOKEN`, else its file, made where there is none.
 
     Raises:
         TokenError: the variable holds none, or the file can't be made, read, or kept from others.
