@@ -57,7 +57,7 @@ def app() -> Iterator[TestClient]:
     # One for all: a process can have only one Streamlit runtime. Which library it serves is asked at each request.
     application = asgi.create_app(["photos.example"])
     asgi.configure("127.0.0.1", 8501, ["photos.example"])
-    with TestClient(application, base_url=BASE, raise_server_exceptions=False) as client:
+    with TestClient(application, base_url=BASE, headers=serving.header(), raise_server_exceptions=False) as client:
         yield client
 
 
