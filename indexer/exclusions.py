@@ -117,6 +117,7 @@ def _expression(pattern: str) -> str:
             at += 1
         elif pattern[at] == "[" and (end := pattern.find("]", at + 2 + pattern.startswith("[!", at))) > 0:
             inside = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
+            inside = re.sub("[&|~]", r"\\\g<0>", inside)  # two of them, or of "[", would join sets
             pieces[-1] += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside.replace('^', chr(92) + '^', 1)}]"
             at = end + 1
         else:
