@@ -11,14 +11,11 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from store.errors import SightlineError
 
 T = TypeVar("T")
-
-_EVERY: Final = 64
-"""So many turns of a loop pass between two looks at the clock."""
 
 
 class TimeLimitError(SightlineError):
@@ -56,6 +53,13 @@ def time_limit(seconds: float) -> Iterator[None]:
         _limit.reset(token)
 
 
+def restart() -> None:
+    """Let the limit begin again, where there is one: what the work had to wait for is there now."""
+    limit = _limit.get()
+    if limit is not None:
+        _limit.set(_Limit(time.monotonic() + limit.seconds, limit.seconds))
+
+
 def is_limited() -> bool:
     """Whether there is a limit here."""
     return _limit.get() is not None
@@ -78,8 +82,8 @@ def check() -> None:
         raise TimeLimitError(limit.seconds)
 
 
-def checked(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items, with a look at the clock now and then.
+def checked(items: Iterable[T], *, every: int = 64) -> Iterator[T]:
+    """Yield the items, with a look at the clock before each `every` of them.
 
     Raises:
         TimeLimitError: the limit is over.
@@ -88,6 +92,6 @@ def checked(items: Iterable[T]) -> Iterator[T]:
         yield from items
         return
     for turn, item in enumerate(items):
-        if turn % _EVERY == 0:
+        if turn % every == 0:
             check()
         yield item

@@ -36,8 +36,10 @@ from search_ui.runtime.services import services
 from search_ui.server import api, failed_routes, map_routes, picture_routes, zip_routes
 from search_ui.server.api.problems import Problem
 from search_ui.server.headers import SAFE
+from search_ui.server.limits import RETRY_AFTER, Limits
 from search_ui.server.responses import error_response
 from store.errors import SightlineError
+from store.time_limit import TimeLimitError
 
 HERE: Final = Path(__file__).parent.parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -136,9 +138,11 @@ class AppRoutes:
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]
-        self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        overran = {TimeLimitError: _overran}
+        self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused, **overran})
         self._routes.router.redirect_slashes = False
         self._api: ASGIApp | None = None
+        self._limits = Limits()
         self._patterns: Mapping[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +150,7 @@ class AppRoutes:
         if scope["type"] == "websocket":
             # A visitor left while the page was being sent to them: Streamlit lets it come through as an error.
             with suppress(WebSocketDisconnected):
-                await self._app(scope, receive, send)
+                await self._limits.session(self._app, scope, receive, send)
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -161,7 +165,7 @@ class AppRoutes:
             await send(message)
 
         if name not in NAMES:
-            await self._app(scope, receive, framed)
+            await self._limits.page(self._app, scope, receive, framed)
             return
 
         if name == "api" and scope["method"] == "HEAD":
@@ -177,9 +181,9 @@ class AppRoutes:
         elif name == "api":
             if self._api is None:
                 self._api = await run_in_threadpool(api.json_api)
-            await self._api(scope, receive, counted)
+            await self._limits.answer(self._api, scope, receive, counted)
         else:
-            await self._routes(scope, receive, counted)
+            await self._limits.answer(self._routes, scope, receive, counted)
 
     def _pattern(self, scope: Scope, name: str) -> str:
         if name == "api":
@@ -198,6 +202,10 @@ def _refusal(scope: Scope, status: int, message: str) -> Response:
 def _refused(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, HTTPException)
     return error_response(refused.status_code, "There is nothing here.", refused.headers)
+
+
+def _overran(request: Request, error: Exception) -> Response:
+    return error_response(503, str(error), RETRY_AFTER)
 
 
 def _foreign(headers: Headers) -> bool:

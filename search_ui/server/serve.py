@@ -15,6 +15,8 @@ import uvicorn
 
 from search_ui.runtime.services import services
 from search_ui.server.asgi import configure, create_app
+from search_ui.server.connections import guarded
+from search_ui.server.limits import most_connections
 from store.errors import LibraryError, SightlineError
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
@@ -74,7 +76,13 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
     preload.daemon = True
     preload.start()
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, ws="auto", timeout_graceful_shutdown=2
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="auto",
+        timeout_graceful_shutdown=2,
+        http=guarded(most_connections()),
     )
     with listener:
         _Server(settings, f"http://{shown}:{port}", browser=browser).run(sockets=[listener])
