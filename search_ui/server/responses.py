@@ -20,11 +20,6 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
     return JSONResponse({"error": message}, status, headers={**SAFE, **(headers or {})})
 
 
-def busy_response(error: Exception) -> JSONResponse:
-    """What is answered where other pictures are being decoded, or none can be: come back in a moment."""
-    return error_response(503, str(error), {"Retry-After": "5"})
-
-
 def jpeg_response(data: bytes, headers: Mapping[str, str]) -> Response:
     """A JPEG, for pages of this server; `headers` say how long it may be kept."""
     return Response(data, media_type="image/jpeg", headers={**SAFE, **headers})

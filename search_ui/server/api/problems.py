@@ -19,6 +19,7 @@ from sightline.query.types import QueryError
 from store.errors import LibraryError, SpaceError
 from store.tables.catalog import SpaceState
 from store.tables.marks_json import MarksError
+from store.time_limit import TimeLimitError
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def problem(error: Exception) -> Problem:
             return Problem(422, str(error), start=error.start, end=error.end, suggestion=error.suggestion)
         case MarksError():
             return Problem(422, str(error))
+        case TimeLimitError():
+            return Problem(503, str(error), headers={"Retry-After": "5"})
         case LibraryError() | SpaceError():
             return Problem(503, str(error))
         case BusyError() | WorkerError():
