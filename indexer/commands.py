@@ -18,6 +18,7 @@ import sqlalchemy.exc
 from indexer.messages import set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
+from store.disk_errors import disk_sentence
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
@@ -50,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         return COULD_NOT
     except OSError as error:
         about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-        click.echo(f"Error: {error.strerror or error}{about}", err=True)
+        click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
         return COULD_NOT
     except Exception as error:  # the last resort: no traceback for a user who did not ask for one
         log.debug("the run ended with", exc_info=error)

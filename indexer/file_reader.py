@@ -24,6 +24,7 @@ from sightline.images.look import Look, look_of_thumbnail
 from sightline.images.place_names import with_place_names
 from sightline.metadata.facts import Beside
 from sightline.models.preprocess import Preprocess
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
 from store.paths import to_path
@@ -252,10 +253,8 @@ class FileReader:
         try:
             self._thumbnails.write(digest, data)
         except OSError as error:  # the library's trouble, not the picture's: the run can't go on
-            raise LibraryError(
-                f"A thumbnail can't be written to {self._thumbnails.folder} ({error.strerror}). "
-                "What was committed is safe; make room and run again."
-            ) from error
+            said = disk_sentence(error) or f"A thumbnail can't be written: {error.strerror}: {error.filename}."
+            raise LibraryError(f"{said} What was committed is safe.") from error
 
 
 def _file(task: Task, opened: BinaryIO) -> File:

@@ -13,6 +13,7 @@ from indexer.identity import SAMPLE, Identity, device_of, is_large, place_of, sa
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
 from indexer.summary import Summary
+from store.disk_errors import disk_sentence
 from store.errors import RootUnavailableError
 from store.library import Library
 from store.marks_backup import back_up_marks
@@ -168,11 +169,13 @@ class Finisher:
 
     def save_vectors(self) -> None:
         """Write the index that searches read."""
+        self._library.place.check()
         try:
             for space_id in self._space_ids:
                 self._library.vectors.save(space_id)
         except OSError as error:  # a cache: searches make it again
-            log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+            said = disk_sentence(error) or f"{error}."
+            log.warning("the vector index can't be saved, and searches will build it each time. %s", said)
 
 
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:

@@ -88,7 +88,7 @@ class Pipeline:
         self._chosen = chosen
         self._options = options
         self._writer = Writer(library.catalog.engine)
-        self._progress = ProgressWriter(library.path, self.summary, report)
+        self._progress = ProgressWriter(library, self.summary, report)
         self._encoders = encoders
         self._gpu = gpu
         self._may_lose = may_lose

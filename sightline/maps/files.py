@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from store.arrays import Bytes, Floats, Ids, Mask
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def save(layout: Layout, path: Path) -> None:
     }  # fmt: skip
     text = json.dumps(facts | {"sha256": _digest(data, facts)})
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)  # not those around it: a library that was moved is not made anew
         replace_file(path, lambda temporary: temporary.write_bytes(data), durable=False)
         # A crash in between leaves a digest that does not fit, and the layout is made anew.
         replace_file(

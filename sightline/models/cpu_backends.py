@@ -26,7 +26,7 @@ from torch.nn import functional
 from sightline.models.cache_folder import cache_folder
 from sightline.models.memory import give_back
 from sightline.models.onednn_linear import pack
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -250,5 +250,5 @@ def _read(path: Path) -> dict[str, str]:
 def _remember(path: Path, known: Mapping[str, str]) -> None:
     text = json.dumps(dict(list(known.items())[-_KEPT:]), indent=1)
     with suppress(OSError):  # a cache: measured again where it can't be kept
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent, parents=True)
         replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False)

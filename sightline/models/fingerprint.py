@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 from sightline.models.cache_folder import cache_folder
 from sightline.models.preprocess import Preprocess
 from sightline.models.text_files import TOWER_CONFIG, TextFiles, tokenizer_files
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 # Names of files and settings of the moment: they change nothing of what a network computes.
 _NAMES: Final = frozenset({"hf_model_name", "hf_tokenizer_name", "hf_model_pretrained", "timm_model_pretrained"})
@@ -158,5 +158,5 @@ def _keep(path: str, entry: list[Any]) -> None:
     text = json.dumps(dict(list(kept.items())[-_KEPT:]), indent=1)
     with suppress(OSError):  # a cache: hashed again where it can't be kept
         place = _kept_in()
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_private(place.parent, parents=True)
         replace_file(place, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from store.arrays import Floats
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 MAX_TEXTS: Final = 2_000  # 10 MB, of 1,152 numbers each; those used last stay
 _SUFFIX: Final = ".text.npy"
@@ -75,5 +75,5 @@ def write_vectors(path: Path, numbers: Floats) -> None:
             np.save(file, numbers, allow_pickle=False)
 
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)  # not those around it: a library that was moved is not made anew
         replace_file(path, save, durable=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,10 +29,13 @@ class Previews:
     is when it was last read here. Safe for use from several threads.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, folder: Path, limit_bytes: int = LIMIT_BYTES, *, check: Callable[[], object] = lambda: None
+    ) -> None:  # fmt: skip
+        """`check`: see `Thumbnails`."""
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._files = Thumbnails(folder)
+        self._files = Thumbnails(folder, check)
         self._lock = threading.Lock()
         # Bytes: what there was when last measured, and what was written here since.
         self._measured: int | None = None

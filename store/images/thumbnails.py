@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 
 class Thumbnails:
     """Small JPEG files under `folder`, in 256 sub-folders by the first byte of the hash."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, check: Callable[[], object] = lambda: None) -> None:
+        """`check`: called before each write; it raises where the library is not where it was."""
         self.folder = folder
+        self._check = check
 
     def path(self, content_hash: bytes) -> Path:
         """Where the thumbnail of this content lies, whether it is there or not."""
@@ -19,12 +22,20 @@ class Thumbnails:
         return self.folder / name[:2] / f"{name}.jpg"
 
     def write(self, content_hash: bytes, data: bytes) -> None:
-        """Store a thumbnail; whole or not at all."""
+        """Store a thumbnail; whole or not at all.
+
+        Raises:
+            OSError: the disk is full, or the library can't be written.
+            LibraryMovedError: its folder was renamed, moved or replaced.
+        """
+        self._check()
         target = self.path(content_hash)
         try:
             self._replace(target, data)
         except FileNotFoundError:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check()
+            make_private(self.folder)
+            make_private(target.parent)
             self._replace(target, data)
 
     def _replace(self, target: Path, data: bytes) -> None:
