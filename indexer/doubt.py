@@ -63,9 +63,14 @@ class Held:
     identity: Identity
 
 
-def held(catalog: Catalog, scan: RootScan) -> Held:
-    """Count what a scan may find gone; call it before moves are settled, as that forgets the old places."""
+def held(catalog: Catalog, scan: RootScan, *, counts: bool = True) -> Held:
+    """Count what a scan may find gone; call it before moves are settled, as that forgets the old places.
+
+    `counts`: else nothing is counted, which takes 0.1 seconds for a million photos.
+    """
     known = scan.target.known
+    if not counts:
+        return Held(0, {}, from_json(known.identity if known else None))
     drives = [drive for drive in (known.drives if known else ()) if drive.startswith(scan.target.prefix)]
     return Held(
         catalog.count_known(scan.root_id, scan.last_photo_id, scan.target.prefix),

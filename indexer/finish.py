@@ -39,7 +39,7 @@ class Finisher:
         self._space_ids = space_ids
         self._summary = summary
         self._may_lose = may_lose
-        self._gone_of: dict[int, list[int]] = {}  # by root
+        self._gone_of: dict[tuple[int, bytes], list[int]] = {}  # by root and the folder in it that was walked
 
     def mark_missing(self, scans: Sequence[RootScan]) -> list[Failed]:
         """Mark as missing the photos that the walks did not find.
@@ -66,7 +66,7 @@ class Finisher:
         for scan in scans:
             gone_here = scan.gone(self._library.catalog)
             self._writer.mark_missing(gone_here)
-            self._gone_of.setdefault(scan.root_id, []).extend(gone_here)
+            self._gone_of.setdefault(_of(scan), []).extend(gone_here)
             failed.extend(scan.unreadable)
             unseen = scan.failures.keys() - scan.seen_failures - {failure.file.path for failure in scan.unreadable}
             self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
@@ -84,7 +84,8 @@ class Finisher:
         """
         catalog = self._library.catalog
         missing = [catalog.missing_photos(scan.root_id) for scan in scans]
-        before = [held(catalog, scan) for scan in scans]
+        is_asked = prune is not None
+        before = [held(catalog, scan, counts=is_asked or bool(self._gone_of.get(_of(scan)))) for scan in scans]
         replaced = self._writer.settle_moves([scan.root_id for scan in scans])
         self._summary.moved = len(replaced)
         self._summary.duplicates = max(0, linked - len(replaced))
@@ -93,7 +94,7 @@ class Finisher:
             if not scan.target.prefix:
                 self._writer.finish_root(scan.root_id, _drives(scan, [path for _, path in photos]))
         for scan, counts in zip(scans, before, strict=True):
-            self._keep_identity(scan, counts)
+            self._keep_identity(scan, counts, warns=prune is None)
         if prune is None:
             return
         for scan, photos, counts in zip(scans, missing, before, strict=True):
@@ -102,10 +103,13 @@ class Finisher:
         self._summary.doubted = [doubt.to_dict() for doubt in prune.doubts]
         self._forget(prune.photo_ids)
 
-    def _keep_identity(self, scan: RootScan, before: Held) -> None:
+    def _keep_identity(self, scan: RootScan, before: Held, *, warns: bool) -> None:
         """Keep what the root is now, and that this run found a large share of it gone."""
         catalog, was = self._library.catalog, before.identity
-        lost = catalog.lost_photos(self._gone_of.get(scan.root_id, []))
+        gone = self._gone_of.get(_of(scan), [])
+        lost = catalog.lost_photos(gone) if gone else {}
+        if is_large(len(lost), before.photos):  # what is only left out from now on is not lost
+            lost = {id_: lost[id_] for id_, _ in missing_for_good(catalog, scan) if id_ in lost}
         losses = {}
         if was.losses or lost:
             still = set(catalog.missing_times(scan.root_id))
@@ -113,11 +117,12 @@ class Finisher:
         if is_large(len(lost), before.photos):
             losses |= dict.fromkeys(lost.values(), before.photos)
             share = share_in_words(len(lost), before.photos)
-            log.warning("%s: %s. They left the results, until they are back.", scan.target.start, share)
+            level = logging.WARNING if warns else logging.DEBUG
+            log.log(level, "%s: %s. They left the results, until they are back.", scan.target.start, share)
         if scan.target.prefix:
             now = replace(was, losses=losses)
         else:
-            is_same = bool(was.sample) and not scan.news and not self._gone_of.get(scan.root_id)
+            is_same = bool(was.sample) and not scan.news and not gone
             root = scan.target.root
             now = Identity(
                 device_of(root), root.stat().st_ino,
@@ -176,6 +181,10 @@ class Finisher:
         except OSError as error:  # a cache: searches make it again
             said = disk_sentence(error) or f"{error}."
             log.warning("the vector index can't be saved, and searches will build it each time. %s", said)
+
+
+def _of(scan: RootScan) -> tuple[int, bytes]:
+    return scan.root_id, scan.target.prefix
 
 
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:

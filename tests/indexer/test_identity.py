@@ -117,6 +117,14 @@ def test_a_large_part_stays_doubted_though_much_was_added_since(
     assert index(flat, "--prune").code == 0
 
 
+def test_what_is_only_left_out_is_not_called_gone(flat: Path, index: Index, caplog: pytest.LogCaptureFixture) -> None:
+    index(flat)
+    run = index(flat, "--exclude", "2*")  # 11 of 30
+    assert (run.code, run.missing) == (0, 11)
+    assert "gone" not in caplog.text
+    assert index(flat, "--prune").code == 0
+
+
 def test_a_root_whose_files_were_all_renamed_or_moved_is_not_doubted(flat: Path, index: Index) -> None:
     index(flat)
     (flat / "by date").mkdir()

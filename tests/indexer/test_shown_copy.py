@@ -71,8 +71,9 @@ def shown(library: Path, by: Literal["date", "name"] = "name") -> dict[bytes, li
         for id_ in ordered:
             places = catalog.paths_of(id_)
             assert [(photo.root, photo.path) for photo in catalog.photos_of([id_])] == places
-            file = original(opened, id_)
-            assert file is not None and file.name == places[0][1].rsplit(b"/", 1)[-1]
+            file = original(opened, id_).photo
+            file.close()
+            assert (file.place.root, file.place.path) == places[0]
             found[rows[id_].hash] = [(rows[id_].root, rows[id_].path), *places]
         return found
 
