@@ -86,3 +86,18 @@ def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
 
 def _shown(path: Path) -> str:
     return display(to_bytes(path))
+
+
+def moved_sidecars(folder: Path, sidecars: bytes) -> bytes:
+    """Note sidecars as they are in another folder: where mtime and size are the same, only the ctime is new."""
+    kept = []
+    for noted in sidecars.split(b"/"):
+        name, mtime_ns, _, size = noted.rsplit(b":", 3)
+        try:
+            facts = to_path(to_bytes(folder), name).stat()
+        except OSError:
+            kept.append(noted)
+            continue
+        is_same = (facts.st_mtime_ns, facts.st_size) == (int(mtime_ns), int(size))
+        kept.append(b"%s:%s:%d:%s" % (name, mtime_ns, facts.st_ctime_ns, size) if is_same else noted)
+    return b"/".join(kept)
