@@ -23,7 +23,7 @@ REFERENCE: Final = {
 """Pages made from docstrings: their title and the modules."""
 
 ORDER: Final = {
-    "": ("index.md", "indexing.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
+    "": ("index.md", "indexing.md", "backup.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
     "Page": ("page.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
     "Programs": ("python-api.md", *REFERENCE, "api.md", "commands.md"),
     "Project": ("benchmarks.md", "contributing.md", "changelog.md"),
