@@ -84,7 +84,7 @@ def move_root(path: Path, old: Path, new: Path, *, yes: bool) -> Moved:
 
 
 def find_root(library: Library, roots: Sequence[RootState], given: Path) -> RootState:
-    """Find a root by its path, as bytes or as displayed; drive letters and backslashes as Windows takes them.
+    """Find a root by its path, as bytes or as displayed; paths of Windows as Windows takes them.
 
     Raises:
         MoveError: the library has no such root.

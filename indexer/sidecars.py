@@ -89,7 +89,7 @@ def _shown(path: Path) -> str:
 
 
 def moved_sidecars(folder: Path, sidecars: bytes) -> bytes:
-    """Note sidecars as they are in another folder: where mtime and size are the same, only the ctime is new."""
+    """Note sidecars as they are in another folder: of those with the same mtime and size, the ctime."""
     kept = []
     for noted in sidecars.split(b"/"):
         name, mtime_ns, _, size = noted.rsplit(b":", 3)

@@ -187,7 +187,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def unpack(path: Path, open_member: Callable[[str], BinaryIO], progress: Progress) -> Manifest:
-    """Read a whole backup, and write its members where they are to go. Only when this returns is it known to be sound.
+    """Read a whole backup, and write its members where they are to go.
+
+    Only when this returns is it known to be sound.
 
     Args:
         path: of the backup.

@@ -37,7 +37,7 @@ from store.tables.copying import copy_database, database_size, look_at
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """A backup that was made: its file, its size in bytes, how many thumbnails it has, and what it says of itself."""
+    """A backup that was made: file, bytes, how many thumbnails it has, and what it says of itself."""
 
     path: Path
     size: int

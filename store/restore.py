@@ -155,7 +155,9 @@ def _unpack(source: Path, staging: Path, progress: Progress) -> tuple[Manifest, 
 
 
 def _exchange(staging: Path, library: Path) -> Path | None:
-    """Move the library that is there into a folder inside it, and the new one to its place; all of it or nothing.
+    """Move the library that is there into a folder inside it, and the new one to its place.
+
+    All of it, or nothing.
 
     Returns:
         Where the old one is now; None where there was none.

@@ -1,4 +1,4 @@
-"""A copy of a library's database while others write, and checks of a database that comes from elsewhere."""
+"""A copy of a library's database while others write, and checks of one that comes from elsewhere."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from store.tables.catalog import CHUNK, raise_generation
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """A photo that is looked for at the new place: its path below the root, and size and hash of its content."""
+    """A photo that is looked for at the new place: its path below the root, and what it was."""
 
     path: bytes
     size: int
@@ -34,7 +34,7 @@ class KnownFile(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What the file of a photo, or one that failed, is at the new place: st_dev, inode, ctime, sidecars; and its id."""
+    """What a file is at the new place: st_dev, inode, ctime, sidecars; and the id of its row."""
 
     device: int
     inode: int | None
