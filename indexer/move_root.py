@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from indexer.sidecars import moved_sidecars
-from indexer.walk import inode_of
+from indexer.stat_numbers import inode_of, time_of
 from sightline.humanize import count
 from sightline.humanize import size as in_words
 from store.descriptors import open_below
@@ -187,7 +187,7 @@ def _looks(library: Library, root: RootState, place: bytes, table: Literal["phot
             facts = path.stat(follow_symlinks=root.options.follow_symlinks)
         except OSError:
             continue
-        if (facts.st_size, facts.st_mtime_ns) == (file.size, file.mtime_ns):
+        if (facts.st_size, time_of(facts.st_mtime_ns)) == (file.size, file.mtime_ns):
             sidecars = None if file.sidecars is None else moved_sidecars(path.parent, file.sidecars)
-            looks.append(Look(facts.st_dev, inode_of(facts), facts.st_ctime_ns, sidecars, file.id))
+            looks.append(Look(facts.st_dev, inode_of(facts.st_ino), time_of(facts.st_ctime_ns), sidecars, file.id))
     return looks

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from store.errors import LibraryError, LibraryLockedError
-from store.tables.database import BUSY_TIMEOUT_MS
+from store.tables.database import BUSY_TIMEOUT_MS, connect_readonly
 from store.tables.migrations import STEPS, check_version
 
 # Copied at once, 4 MiB in pages of 16 KiB, and seconds between: others use the disk meanwhile.
@@ -58,7 +57,8 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], obj
         sqlite3.Error: the source is damaged, or the disk is full.
     """
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(_reader(source)) as old, closing(sqlite3.connect(target, isolation_level=None)) as new:
+    with closing(connect_readonly(source)) as old, closing(sqlite3.connect(target, isolation_level=None)) as new:
+        old.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         new.execute("PRAGMA synchronous = OFF")  # nothing has its name yet; it is synced when it has
         size = int(old.execute("PRAGMA page_size").fetchone()[0])
         is_steady = old.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -83,31 +83,6 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], obj
         old.backup(new, pages=_PAGES, progress=step, sleep=0.05)
     with closing(sqlite3.connect(target, isolation_level=None)) as new:
         _as_one_file(new)
-
-
-def _reader(source: Path) -> sqlite3.Connection:
-    """A connection that can't write. It sees the journal, too, or there is none."""
-    uri = f"file:{quote(os.fsencode(source.absolute()))}"
-    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        connection.close()
-        # In a folder that can't be written there is no room for the shared memory of WAL mode.
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-            raise
-        journal = source.with_name(source.name + "-wal")
-        if journal.exists() and journal.stat().st_size:
-            raise LibraryError(
-                f"What was written last to {source} lies in {journal.name}, and this user may not read that "
-                f"({error}). Back up as a user who may write to the library's folder."
-            ) from error
-        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _as_one_file(connection: sqlite3.Connection) -> None:
