@@ -16,7 +16,7 @@ OUTSIDE: Final = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md",
 """Files of the project that are pages too, and the names of those."""
 
 REFERENCE: Final = {
-    "reference.md": ("sightline", ("sightline.library", "sightline.records")),
+    "reference.md": ("sightline", ("sightline.library", "sightline.records", "sightline.backups")),
     "reference-query.md": ("Queries", ("sightline.query.parser", "sightline.query.types", "sightline.query.explain")),
     "reference-errors.md": ("Errors", ("store.errors",)),
 }

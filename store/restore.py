@@ -38,7 +38,16 @@ _MARKS: Final = "marks-before-"
 _LEFT: Final = (LOCK, RUN, *FORMER)
 _LEFT_STARTS: Final = (_STAGING, _ASIDE, _MARKS, TEMPORARY)
 # What a library holds.
-_PARTS: Final = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "vectors", "thumbnails", "previews", "maps")
+_PARTS: Final = (
+    DATABASE,
+    f"{DATABASE}-wal",
+    f"{DATABASE}-shm",
+    f"{DATABASE}-journal",
+    "vectors",
+    "thumbnails",
+    "previews",
+    "maps",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,8 @@ def _exchange(staging: Path, library: Path) -> Path | None:
     Returns:
         Where the old one is now; None where there was none.
     """
-    there = [path for path in library.iterdir() if path.name not in _LEFT and not path.name.startswith(_LEFT_STARTS)]
+    # Nothing else is moved: someone may keep a library among other files.
+    there = [library / name for name in _PARTS if (library / name).exists()]
     aside = _aside(library) if there else None
     moved: list[tuple[Path, Path]] = []
     try:

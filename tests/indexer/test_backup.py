@@ -24,6 +24,7 @@ from support import ROOT, Index, as_nobody
 import sightline
 from indexer.commands import run
 from store.library import Library
+from store.lock import locked
 from store.tables.migrations import VERSION
 
 
@@ -393,8 +394,41 @@ def test_a_backup_or_restore_that_was_killed_can_be_done_again(call: Call, fille
     assert not list(place.glob("restoring-*"))
 
 
-def killed_at(moment: str, *arguments: str | Path, fraction: float = 0.5) -> int:
-    """Run a command as a process that dies at a moment of its progress; returns how it ended."""
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_what_is_told_to_end_leaves_nothing_half_done(call: Call, filled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    call("backup", tmp_path / "a.backup", "--thumbnails")
+    for number, code in ((15, 143), (2, 130)):
+        for moment in ("copying", "writing", "checking"):
+            backup = ("backup", out / "b.backup", "--library", filled)
+            assert killed_at(moment, *backup, number=number) == code
+            assert not list(out.iterdir())
+        restore = ("restore", tmp_path / "a.backup", "--library", out / "library")
+        assert killed_at("reading", *restore, number=number) == code
+        assert not list(out.iterdir())
+
+
+def test_an_indexer_at_work_keeps_a_restore_and_a_move_away_but_no_backup(
+    call: Call, filled: Path, photos: Path, tmp_path: Path
+) -> None:
+    with locked(filled):
+        call("backup", tmp_path / "a.backup")
+        call("restore", tmp_path / "a.backup", "--replace", code=75)
+        call("move-root", photos, tmp_path, "--yes", code=75)
+
+
+def test_other_files_beside_a_library_stay_where_they_are(call: Call, filled: Path, tmp_path: Path) -> None:
+    call("backup", tmp_path / "a.backup")
+    (filled / "mine.jpg").write_bytes(b"mine")
+    (filled / "marks-before-2020-01-01.json").write_text("{}")
+    aside = Path(call("restore", tmp_path / "a.backup", "--replace", "--json").record["aside"])
+    assert (filled / "mine.jpg").read_bytes() == b"mine" and (filled / "marks-before-2020-01-01.json").exists()
+    assert {path.name for path in aside.iterdir()} >= {"library.sqlite", "thumbnails", "vectors"}
+
+
+def killed_at(moment: str, *arguments: str | Path, fraction: float = 0.5, number: int = 9) -> int:
+    """Run a command as a process that gets a signal at a moment of its progress; returns how it ended."""
     dying = f"""
 import os, sys
 import indexer.backup_commands as commands
@@ -403,7 +437,7 @@ from contextlib import contextmanager
 def progress():
     def show(step, done, total):
         if step == {moment!r} and done >= {fraction} * total:
-            os.kill(os.getpid(), 9)
+            os.kill(os.getpid(), {number})
     yield show
 commands._progress = progress
 from indexer.commands import run
