@@ -62,15 +62,9 @@ def needed(name: str, extras: Iterable[str] = ()) -> dict[str, set[str]]:
 
 def bill(wheel: Path) -> dict[str, Any]:
     """The bill of a wheel of the project, as CycloneDX has it in JSON."""
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "cyclonedx_py",
-        "environment",
-        "--pyproject",
-        ROOT / "pyproject.toml",
-    ]
-    command += ["--output-reproducible", "--output-format", "JSON", "--output-file", "-", sys.executable]
+    options: list[str | Path] = ["--pyproject", ROOT / "pyproject.toml", "--output-reproducible"]
+    options += ["--output-format", "JSON"]
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", *options, "--output-file", "-", sys.executable]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     made: dict[str, Any] = json.loads(done.stdout)
     required, all_ = needed("sightline"), needed("sightline", EXTRAS)
