@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from datetime import datetime
 from typing import BinaryIO, Final
 
 from PIL import ExifTags, Image, ImageOps
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from search_ui.runtime.services import services
 from search_ui.server.responses import REVALIDATE, error_response, is_known, jpeg_response
 from sightline.media.derived import DECODES
+from store.descriptors import open_below
 from store.errors import LibraryError
 from store.paths import to_path
 from store.tables.library_reports import FailedPlace, place_of_failure
@@ -60,17 +62,25 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
     """
     from sightline.images.decode import DecodeError, preview
 
-    path = to_path(place.root, place.path)
     try:
-        if not path.is_file():  # opening a FIFO would wait for ever
-            return None
-        with DECODES, path.open("rb") as opened:
-            facts = os.fstat(opened.fileno())
-            if (facts.st_size, facts.st_mtime_ns) != (place.size, place.mtime_ns):
+        descriptor = open_below(to_path(place.root), place.path, follow_links=place.options.follows_links_in)
+        with os.fdopen(descriptor, "rb") as opened, DECODES:
+            if not _is_the_one(os.fstat(descriptor), place):
                 return None
             return preview(opened, SIDE) if place.stage == "encode" else embedded(opened)
     except (OSError, DecodeError):
         return None
+
+
+def _is_the_one(facts: os.stat_result, place: FailedPlace) -> bool:
+    """Whether a file is the one that failed. There is no hash of it: its times decide."""
+    if (facts.st_size, facts.st_mtime_ns) != (place.size, place.mtime_ns):
+        return False
+    if os.name == "nt":
+        return True  # there it is the time when the file was made
+    if place.ctime_ns is not None:
+        return facts.st_ctime_ns == place.ctime_ns
+    return facts.st_ctime < datetime.fromisoformat(place.failed_at).timestamp() + 1
 
 
 def embedded(source: BinaryIO) -> bytes | None:

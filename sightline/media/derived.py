@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import threading
 from collections.abc import Callable
@@ -10,8 +9,8 @@ from contextlib import suppress
 from typing import Final
 
 from sightline.images.scaling import PREVIEW_LEAST, PREVIEW_SIDE, THUMBNAIL_LEAST, THUMBNAIL_SIDE
+from sightline.media.opened import OpenedPhoto, SourceError, first_usable
 from store.library import Library
-from store.paths import to_path
 
 # Decoding may take 0.8 GB for the largest pictures; a page of missing thumbnails asks for sixty at once.
 DECODES = threading.Semaphore(2)
@@ -100,12 +99,14 @@ def _make_thumbnail(library: Library, content_hash: bytes) -> bytes | None:
 def original_bytes(library: Library, content_hash: bytes) -> bytes | None:
     """Read a file of a content, after checking its hash; None where no file still is what was indexed."""
     known = library.catalog.content_by_hash(content_hash)
-    for root, relative in library.catalog.paths_of(known[0]) if known is not None else ():
-        path = to_path(root, relative)
-        try:
-            data = path.read_bytes() if path.is_file() else b""  # is_file: opening a FIFO would wait for ever
-        except OSError:
-            continue
-        if hashlib.sha256(data).digest() == content_hash:
-            return data
-    return None
+    if known is None:
+        return None
+    try:
+        return first_usable(library, known[0], content_hash, _read)
+    except SourceError:
+        return None
+
+
+def _read(photo: OpenedPhoto) -> bytes:
+    with photo:
+        return photo.read()
