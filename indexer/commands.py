@@ -131,6 +131,14 @@ def cli() -> None:
     show_default=True,
     help="What decodes JPEGs: the processor's cores, or a GPU (CUDA, with torchcodec) beside them.",
 )
+@click.option(
+    "--file-seconds",
+    type=click.FloatRange(0.1, 86_400),
+    default=None,
+    metavar="N",
+    help="Seconds after which a file whose decoder, or disk, does not answer has failed. Default: 180 for a decoder, "
+    "and 90 of a processor; 60 for a disk.",
+)
 @walk_options
 @click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
 @click.option(
@@ -158,9 +166,9 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
-    batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool, prune: bool,
-    prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int,
-    quiet: bool,
+    batch_size: int | None, workers: int | None, decode_on: str, file_seconds: float | None, walk: WalkChoice,
+    dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool, offline: bool,
+    as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -190,7 +198,9 @@ def index(
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         chosen = choose(path, space, device, offline=offline)
-        options = Options(walk, device, precision, batch_size, workers, planned, rescan, yes)
+        options = Options(
+            walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes
+        )  # fmt: skip
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()

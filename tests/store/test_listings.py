@@ -94,7 +94,7 @@ def test_the_room_a_library_takes_is_what_its_files_take(photos: Path, index: In
             "database": sum(path.stat().st_size for path in library.glob("library.sqlite*")),
             "vectors": size("vectors", "*"),
             "thumbnails": size("thumbnails", "*.jpg"),
-            "previews": 1000,
+            "previews": size("previews", "*.jpg"),
         }
         assert used["thumbnails"] > 24 * 1000 < used["database"]
 
