@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
 from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.tables import checks
 from store.tables.catalog import Catalog
 from store.tables.connection_guard import guard, is_busy
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
@@ -25,6 +27,8 @@ from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import DEFAULT, Policy
 
 DATABASE = "library.sqlite"
+# Caches that earlier versions wrote without a checksum.
+_FORMER_CACHES = ("vectors/*.text.npy", "vectors/nulls-*.npy")
 
 
 class Library:
@@ -46,8 +50,9 @@ class Library:
         self._engine = make_engine(path / DATABASE, readonly=readonly)
         self.catalog = Catalog(self._engine)
         self.marks = Marks(self._engine, str(path), readonly=readonly)
-        self.thumbnails = Thumbnails(path / "thumbnails")
-        self.previews = Previews(path / "previews")
+        is_older = partial(checks.has_unchecked_pictures, self._engine)
+        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older)
+        self.previews = Previews(path / "previews", is_older=is_older)
         self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
@@ -131,8 +136,9 @@ class Library:
 
     def sweep(self) -> int:
         """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
-        for name in FORMER:
-            (self.path / name).unlink(missing_ok=True)
+        for name in (*FORMER, *_FORMER_CACHES):
+            for path in self.path.glob(name):
+                path.unlink(missing_ok=True)
         return sweep_temporaries(self.path)
 
     def forget_pictures(self, hashes: Iterable[bytes]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from store import walk_options
 from store.paths import paths_from_json
-from store.tables import filter_sql, listings, space_rows
+from store.tables import filter_sql, listings, space_rows, vector_rows
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
@@ -35,8 +35,6 @@ __all__ = [
     "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
     "RootState", "SpaceState", "raise_generation",
 ]  # fmt: skip
-
-VECTOR_CHUNK = 8_192
 
 if TYPE_CHECKING:
     from store.tables.facets import Facets
@@ -137,18 +135,15 @@ class Catalog(KnownFiles):
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]]:
         """Yield a space's vectors with an id above `last_id`, by id, in chunks.
 
-        A chunk is ids int64 (n,), content ids int64 (n,), vectors float16 (n, dim).
+        A chunk is ids int64 (n,), content ids int64 (n,), vectors float16 (n, dim). A vector that is not what was
+        written is all zeros.
         """
-        # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
-        query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
-        with self.engine.connect() as connection:
-            result = connection.execution_options(stream_results=True).execute(
-                query, {"space": space_id, "last": last_id}
-            )
-            for rows in result.partitions(VECTOR_CHUNK):
-                vectors = np.frombuffer(b"".join(row[2] for row in rows), "<f2").reshape(-1, dim)
-                ids, contents = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in (0, 1))
-                yield ids, contents, vectors
+        wrong = 0
+        for rows in vector_rows.read(self.engine, space_id, dim, last_id):
+            wrong += int(rows.wrong.sum())
+            yield rows.ids, rows.contents, rows.vectors
+        if wrong:
+            vector_rows.say_wrong(wrong)
 
     def vector_ids(self, space_id: int) -> NDArray[np.int64]:
         """Ids of all vectors of a space, sorted, int64 (n,)."""

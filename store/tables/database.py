@@ -9,16 +9,19 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from store.errors import LibraryError
 from store.files import writable
+from store.time_limit import check, is_limited, is_over
 
 # A 1 KiB vector in a 4 KiB page wastes half of it; in a 16 KiB page the table is 1.14x its raw size.
 PAGE_SIZE = 16_384
 BUSY_TIMEOUT_MS = 10_000
+# Steps of SQLite's machine between two looks at the clock: about a millisecond.
+_STEPS = 50_000
 
 
 def make_engine(path: Path, *, readonly: bool) -> Engine:
@@ -59,11 +62,21 @@ def make_engine(path: Path, *, readonly: bool) -> Engine:
         if isinstance(dbapi, _Frozen) and dbapi.files != _files(path):
             raise DisconnectionError  # another connection takes its place
 
+    # A statement is interrupted once the time limit of the thread that runs it is over.
+    @event.listens_for(engine, "checkout")
+    def _limit(dbapi: Any, _record: Any, _proxy: Any) -> None:
+        dbapi.set_progress_handler(is_over if is_limited() else None, _STEPS)
+
+    @event.listens_for(engine, "handle_error")
+    def _interrupted(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            check()
+
     return engine
 
 
 class _Frozen(sqlite3.Connection):
-    """A connection that takes its database for one that never changes: valid while its `files` are the same."""
+    """A connection that expects no change of its database: valid while its `files` are the same."""
 
     files: tuple[tuple[int, int] | None, ...] = ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -41,6 +41,7 @@ from store.tables.filters import (
 )
 from store.tables.patterns import Condition, folder_pattern, is_plain, name_condition, word_pattern
 from store.tables.written import expression
+from store.time_limit import checked
 
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
@@ -160,7 +161,7 @@ def photo_condition(filter_: PhotoFilter, folders: Callable[[], Iterable[str]]) 
     """
     if isinstance(filter_, Folder):
         wanted = folder_pattern(filter_.names)
-        return _one_of("folder", [folder for folder in folders() if wanted.search(casefolded(folder))])
+        return _one_of("folder", [folder for folder in checked(folders()) if wanted.search(casefolded(folder))])
     if isinstance(filter_, Ext):
         names = {one_spelling(casefolded(name)) for name in filter_.names}
         return _one_of("ext", sorted(names | {ext for ext, name in _SPELLINGS.items() if name in names}))
@@ -185,7 +186,7 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
         case Place():
             from store.tables.place_sql import place_query  # it brings numpy arrays of all the world's towns
 
-            return column(connection, *place_query(filter_, partial(distinct, connection, "contents")))
+            return column(connection, *place_query(filter_, cache(partial(distinct, connection, "contents"))))
         case Near():
             return _near(connection, filter_)
         case Tag():
@@ -220,7 +221,7 @@ def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
     wanted = [casefolded(name).split() for name in names]
     values = [
         value
-        for value in distinct(connection, "contents", fact)
+        for value in checked(distinct(connection, "contents", fact))
         if any(all(word in folded for word in words) for folded in [casefolded(value)] for words in wanted)
     ]
     where, bound = _one_of(fact, values)
@@ -233,7 +234,7 @@ def _with_word(connection: Connection, kind: str, names: Sequence[str]) -> Ids:
     if len(keys) < len(tidy):
         wanted = word_pattern(tidy)
         known = connection.exec_driver_sql("SELECT key FROM words WHERE kind = ?", (kind,)).scalars()
-        keys = [key for key in known if wanted.search(f"{LEVEL}{key}{LEVEL}")]
+        keys = [key for key in checked(known) if wanted.search(f"{LEVEL}{key}{LEVEL}")]
     where, values = _one_of("key", keys)
     of_words = f"SELECT id FROM words WHERE kind = ? AND {where}"
     having = f"SELECT content_id AS id FROM content_words WHERE word_id IN ({of_words})"
