@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Imported here, once something failed anyway: SQLAlchemy takes longer than --help may.
         from sqlalchemy.exc import DatabaseError
 
+        from store.disk_errors import disk_sentence
         from store.errors import SightlineError
         from store.paths import display
 
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.exit(2)
         if isinstance(error, OSError):
             about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-            click.echo(f"Error: {error.strerror or error}{about}", err=True)
+            click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
             sys.exit(2)
         raise
     sys.exit(code if isinstance(code, int) else 0)

@@ -33,12 +33,16 @@ class Previews:
     """
 
     def __init__(
-        self, folder: Path, limit_bytes: int = LIMIT_BYTES, is_older: Callable[[], bool] = no_older_version
+        self,
+        folder: Path,
+        limit_bytes: int = LIMIT_BYTES,
+        is_older: Callable[[], bool] = no_older_version,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
-        """`is_older`: see `Thumbnails`."""
+        """`is_older`, `check`: see `Thumbnails`."""
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._files = Thumbnails(folder, "preview", is_older)
+        self._files = Thumbnails(folder, "preview", is_older, check)
         self._lock = threading.Lock()
         # Bytes: what there was when last measured, and what was written here since.
         self._measured: int | None = None

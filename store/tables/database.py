@@ -13,8 +13,10 @@ from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
+from store.disk_errors import DiskError, database_sentence
 from store.errors import LibraryError
 from store.files import writable
+from store.place import Place
 from store.time_limit import check, is_limited, is_over
 
 # A 1 KiB vector in a 4 KiB page wastes half of it; in a 16 KiB page the table is 1.14x its raw size.
@@ -24,8 +26,8 @@ BUSY_TIMEOUT_MS = 10_000
 _STEPS = 50_000
 
 
-def make_engine(path: Path, *, readonly: bool) -> Engine:
-    """An engine on the SQLite file `path`.
+def make_engine(path: Path, place: Place, *, readonly: bool) -> Engine:
+    """An engine on the SQLite file `path`, which connects and writes only while it lies in its place.
 
     Connections may be used from any thread. A transaction begins with BEGIN, or with BEGIN IMMEDIATE where
     the connection has the execution option `write`: a deferred one that turns into a writer halfway can fail at once
@@ -34,6 +36,7 @@ def make_engine(path: Path, *, readonly: bool) -> Engine:
     uri = f"file:{quote(os.fsencode(path.absolute()))}"
 
     def connect() -> sqlite3.Connection:
+        place.check()  # else SQLite would open, or even make, another file of this name
         if readonly:
             return connect_readonly(path, check_same_thread=False)
         return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
@@ -55,12 +58,9 @@ def make_engine(path: Path, *, readonly: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("write", False)
+        if write:
+            place.check()
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    @event.listens_for(engine, "checkout")
-    def _look_again(dbapi: Any, _record: Any, _proxy: Any) -> None:
-        if isinstance(dbapi, _Frozen) and dbapi.files != _files(path):
-            raise DisconnectionError  # another connection takes its place
 
     # A statement is interrupted once the time limit of the thread that runs it is over.
     @event.listens_for(engine, "checkout")
@@ -68,15 +68,22 @@ def make_engine(path: Path, *, readonly: bool) -> Engine:
         dbapi.set_progress_handler(is_over if is_limited() else None, _STEPS)
 
     @event.listens_for(engine, "handle_error")
-    def _interrupted(context: ExceptionContext) -> None:
+    def _explain(context: ExceptionContext) -> None:
         if getattr(context.original_exception, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             check()
+        if (said := database_sentence(context.original_exception, path)) is not None:
+            raise DiskError(said) from context.original_exception
+
+    @event.listens_for(engine, "checkout")
+    def _look_again(dbapi: Any, _record: Any, _proxy: Any) -> None:
+        if isinstance(dbapi, _Frozen) and dbapi.files != _files(path):
+            raise DisconnectionError  # another connection takes its place
 
     return engine
 
 
 class _Frozen(sqlite3.Connection):
-    """A connection that expects no change of its database: valid while its `files` are the same."""
+    """A connection that takes its database for one that never changes: valid while its `files` are the same."""
 
     files: tuple[tuple[int, int] | None, ...] = ()
 
