@@ -27,6 +27,7 @@ from store.archive import (
     thumbnail_member,
     unpack,
 )
+from store.checked_files import read_file
 from store.errors import LibraryError
 from store.files import sync, writable
 from store.images.thumbnails import Thumbnails
@@ -157,8 +158,9 @@ def _write(stream: BinaryIO, manifest: Manifest, copy: Path, thumbnails: Thumbna
         if manifest.thumbnails:
             pictures = manifest.counts["pictures"]
             for looked_at, content_hash in enumerate(_hashes(copy), start=1):
-                data = thumbnails.read(content_hash)
-                if data is not None and len(data) <= LARGEST_THUMBNAIL:
+                # As they lie there: whoever reads them compares them with their own checksums.
+                data = read_file(thumbnails.path(content_hash), LARGEST_THUMBNAIL)
+                if data:
                     archive.add(thumbnail_member(content_hash), io.BytesIO(data), len(data))
                     held += 1
                 progress("thumbnails", looked_at, pictures)
