@@ -83,6 +83,7 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
         ws="auto",
         timeout_graceful_shutdown=2,
         http=guarded(most_connections()),
+        backlog=min(128, most_connections()),
     )
     with listener:
         _Server(settings, f"http://{shown}:{port}", browser=browser).run(sockets=[listener])

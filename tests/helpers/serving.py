@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -36,12 +37,12 @@ uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
 
 @contextmanager
-def running(library: Path, log: Path) -> Iterator[str]:
-    """The real server as a process of its own; gives its address."""
+def running(library: Path, log: Path, *, handles: int | None = None) -> Iterator[str]:
+    """The real server as a process of its own, which may have so many files open; gives its address."""
     port = free_port()
     command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline"]
     # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
-    with _served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
+    with _served(command, port, log, handles, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
         yield url
 
 
@@ -50,16 +51,25 @@ def staged(script: Path, library: Path, log: Path) -> Iterator[str]:
     """The server with a script of the tests in the place of the pages; gives its address."""
     port = free_port()
     command = ["-c", STAGE, str(script), str(port)]
-    with _served(command, port, log, SIGHTLINE_LIBRARY=str(library), HF_HUB_OFFLINE="1") as url:
+    with _served(command, port, log, None, SIGHTLINE_LIBRARY=str(library), HF_HUB_OFFLINE="1") as url:
         yield url
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @contextmanager
-def _served(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
+def _served(command: list[str], port: int, log: Path, handles: int | None, **environment: str) -> Iterator[str]:
+    def limit() -> None:
+        if handles is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (handles, handles))
+
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **environment}
+            [sys.executable, *command],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            preexec_fn=limit,
         )
     url = f"http://127.0.0.1:{port}"
     try:
