@@ -100,7 +100,8 @@ async def ask(
 
     named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     scope: dict[str, Any] = {
-        "type": "http", "method": "POST", "path": path, "headers": named, "client": ("127.0.0.1", 1), "query_string": b"",
+        "type": "http", "method": "POST", "path": path, "headers": named, "client": ("127.0.0.1", 1),
+        "query_string": b"",
     }  # fmt: skip
     await of.answer(app, scope, receive, send)
     start = sent[0]

@@ -113,12 +113,15 @@ async def _load(url: str) -> None:
                 return
 
 
-def test_a_server_with_256_handles_serves_300_pages_and_many_silent_connections(many: Path, tmp_path: Path) -> None:
-    with serving.running(many, tmp_path / "log", handles=HANDLES) as url:
+@pytest.mark.parametrize("loads", [100, pytest.param(300, marks=pytest.mark.nightly)])
+def test_a_server_with_256_handles_serves_pages_beside_silent_connections(
+    loads: int, drawn: Path, tmp_path: Path
+) -> None:
+    with serving.running(drawn / "library", tmp_path / "log", handles=HANDLES) as url:
 
         async def load_all() -> None:
-            for _ in range(300):
-                await _load(url)
+            for _ in range(0, loads, 4):
+                await asyncio.gather(*(_load(url) for _ in range(4)))
 
         asyncio.run(load_all())
         address = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
