@@ -250,6 +250,11 @@ def most_connections() -> int:
     return min(1_024, handles.raise_limit() // 6)
 
 
+def most_accepted() -> int:
+    """How many connections are taken on at once: it needs some turns of the event loop to close one that is too many."""
+    return min(128, most_connections() // 4)
+
+
 def _forget_sessions() -> None:
     """Forget the pages that were closed first: Streamlit keeps each with its file handles for two minutes."""
     from streamlit import runtime

@@ -16,7 +16,7 @@ import uvicorn
 from search_ui.runtime.services import services
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.connections import guarded
-from search_ui.server.limits import most_connections
+from search_ui.server.limits import most_accepted, most_connections
 from store.errors import LibraryError, SightlineError
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
@@ -83,7 +83,7 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
         ws="auto",
         timeout_graceful_shutdown=2,
         http=guarded(most_connections()),
-        backlog=min(128, most_connections()),
+        backlog=most_accepted(),
     )
     with listener:
         _Server(settings, f"http://{shown}:{port}", browser=browser).run(sockets=[listener])

@@ -23,8 +23,9 @@ from store.tables.marks_json import MarksError, read, tag_name
 
 SIGNS = [
     *(f"{key}:" for key in FILTERS), "like:", "picture:", "space:", "sort:", "dedup:", "template:", "OR", "-", "^", '"',
-    "“", "«", "「", "'", ",", "..", "<", ">=", "≥", "=", "*", "?", "[", "]", "\\", "|", "/", " ", "   ", "\t", "\0", "a",
-    "width", "1", "000", "1e9", "9" * 20, "2023", "-06", "MB", "f/", "é", "ﬃ", "İ", "ﷺ", "\u0301", "👩‍👩‍👧", "{}", "km",
+    "“", "«", "「", "'", ",", "..", "<", ">=", "≥", "=", "*", "?", "[", "]", "\\", "|", "/", " ", "   ", "\t", "\0",
+    "a", "width", "1", "000", "1e9", "9" * 20, "2023", "-06", "MB", "f/", "é", "ﬃ", "İ", "ﷺ", "\u0301", "{}", "km",
+    "👩‍👩‍👧",
 ]  # fmt: skip
 
 
@@ -85,8 +86,10 @@ def xmp_of(body: str) -> bytes:
 
 
 XML = [
-    "<dc:subject>", "</dc:subject>", "<rdf:Bag>", "</rdf:Bag>", "<rdf:li>", "</rdf:li>", "<rdf:li/>", "&", "&amp;", "&#1;",
-    "<xmp:CreateDate>", "</xmp:CreateDate>", '<a xmlns:b="c"/>', '<dc:title xml:lang="x-default"/>', "<!--", "-->", "<?", "]]>",
+    "<dc:subject>", "</dc:subject>", "<rdf:Bag>", "</rdf:Bag>", "<rdf:li>", "</rdf:li>", "<rdf:li/>", "&", "&amp;",
+    "&#1;",
+    "<xmp:CreateDate>", "</xmp:CreateDate>", '<a xmlns:b="c"/>', '<dc:title xml:lang="x-default"/>', "<!--", "-->",
+    "<?", "]]>",
     "<![CDATA[", "2023-01-01", " ", "a|b",
 ]  # fmt: skip
 
@@ -119,7 +122,7 @@ def test_iptc(data: bytes, parts: list[bytes]) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(
-        st.sampled_from(["format", "version", "tags", "favourites", "searches", "set_aside", "selections", "name", "query"])
+        st.sampled_from(["format", "version", "tags", "favourites", "searches", "set_aside", "selections", "name"])
         | st.text(max_size=5), inner, max_size=6,
     ),
     max_leaves=40,
