@@ -251,7 +251,7 @@ def most_connections() -> int:
 
 
 def most_accepted() -> int:
-    """How many connections are taken on at once: it needs some turns of the event loop to close one that is too many."""
+    """How many connections are taken on at once: closing one too many needs some turns of the event loop."""
     return min(128, most_connections() // 4)
 
 
