@@ -48,6 +48,12 @@ FEW: Final = 20_000
 
 _VALUES: Final = "(SELECT value FROM json_each(?))"
 _PRESENT: Final = "SELECT id, content_id FROM photos WHERE missing_since IS NULL"
+PLACE: Final = "CAST(roots.path || '/' || photos.path AS BLOB)"
+"""The whole path of a photo: of several that hold one content, the first by it is shown, whatever came first."""
+
+# Photos of contents that several hold, by path, the last first; the order of the join keeps SQLite off all others.
+_OF_SEVERAL: Final = f"""SELECT photos.id FROM contents CROSS JOIN photos ON content_id = contents.id
+    JOIN roots ON roots.id = root_id WHERE photo_count > 1 AND +missing_since IS NULL ORDER BY {PLACE} DESC"""
 # What a format is called, and how else it is spelt.
 _SPELLINGS: Final = MappingProxyType({"jpeg": "jpg", "tiff": "tif", "heif": "heic"})
 
@@ -107,7 +113,7 @@ def photo_filters(filters: Iterable[Filter]) -> list[PhotoFilter]:
 
 
 def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
-    """The photo to show for each content: the oldest present one that passes the photo filters.
+    """The photo to show for each content: of the present ones that pass the photo filters, the first by its path.
 
     Returns:
         int64 (n,): by content id, the photo's id, or 0 where there is none.
@@ -115,11 +121,13 @@ def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
     photos, contents = _passing(connection, photo_filters(filters))
     content_of = np.zeros(room(connection, "photos"), np.int64)
     content_of[photos] = contents
-    oldest = np.zeros(room(connection, "contents"), np.int64)
-    # Newest first: of several values for one place numpy keeps the last.
-    newest_first = np.flatnonzero(content_of)[::-1]
-    oldest[content_of[newest_first]] = newest_first
-    return oldest
+    shown = np.zeros(room(connection, "contents"), np.int64)
+    shown[contents] = photos
+    # Of several values for one place numpy keeps the last.
+    several = column(connection, _OF_SEVERAL)
+    several = several[content_of[several] > 0]
+    shown[content_of[several]] = several
+    return shown
 
 
 def _passing(connection: Connection, filters: Sequence[PhotoFilter]) -> tuple[Ids, Ids]:
@@ -330,5 +338,9 @@ def _by_name(connection: Connection, filters: Sequence[Filter]) -> Ids:
 
 def _by_name_few(connection: Connection, ids: Ids, filters: Sequence[Filter]) -> Ids:
     where, values = photos_of(connection, json.dumps(ids.tolist()), filters)
-    oldest = f"SELECT content_id AS id, min(id) AS photo, name FROM photos WHERE {where} GROUP BY content_id"
-    return column(connection, f"SELECT id FROM ({oldest}) ORDER BY name, id", values)
+    # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
+    shown = (
+        f"SELECT content_id AS id, min({PLACE}), name FROM photos JOIN roots ON roots.id = root_id WHERE {where} "
+        "GROUP BY content_id"
+    )
+    return column(connection, f"SELECT id FROM ({shown}) ORDER BY name, id", values)

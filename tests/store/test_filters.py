@@ -461,7 +461,8 @@ def test_filters_keep_what_a_plain_reading_of_them_keeps(drawn: list[Picture], a
             for id_, photo in shown.items():
                 (content,) = (content for content, known in ids.items() if known == id_)
                 able = [p for p in rows.values() if p.content == content and passing([p], of_photos)]
-                assert (photo.root.decode(), photo.path.decode()) == (able[0].root, able[0].path)
+                first = min(able, key=lambda p: f"{p.root}/{p.path}".encode())
+                assert (photo.root.decode(), photo.path.decode()) == (first.root, first.path)
 
 
 @examples(30)
@@ -573,7 +574,7 @@ def test_one_photo_must_satisfy_all_that_is_asked_of_a_path() -> None:
     assert found(copies, Folder(("trips",)), Ext(("jpg",), negated=True)) == {1}
     with made(copies) as (library, ids):
         catalog = library.catalog
-        assert catalog.photos([ids[1]])[ids[1]].display == "trips/a.png"
+        assert catalog.photos([ids[1]])[ids[1]].display == "home/a.jpg"  # the first by path
         assert catalog.photos([ids[1]], [Ext(("jpg",))])[ids[1]].display == "home/a.jpg"
         assert catalog.photos([ids[1]], [Ext(("heic",))]) == {}
 

@@ -57,7 +57,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def get(url: str, path: str, timeout: float = 60) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout)
     try:
-        connection.request("GET", path, headers={"User-Agent": threading.current_thread().name})
+        connection.request("GET", path, headers={"User-Agent": threading.current_thread().name, **serving.header()})
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
@@ -101,7 +101,11 @@ async def _load(url: str) -> None:
     address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
     protocol = websockets.Subprotocol("streamlit")
     async with websockets.connect(
-        address, subprotocols=[protocol], origin=websockets.Origin(url), max_size=None
+        address,
+        subprotocols=[protocol],
+        origin=websockets.Origin(url),
+        max_size=None,
+        additional_headers=serving.header(),
     ) as page:
         asked = BackMsg()
         asked.rerun_script.query_string = ""

@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from search_ui.server.headers import SAFE
+from sightline.images.worker_process import WorkerError
+from sightline.images.workers import BusyError
 from sightline.models.loaded import Encoders
 from sightline.query.types import QueryError
 from store.errors import LibraryError, SpaceError
@@ -74,6 +76,8 @@ def problem(error: Exception) -> Problem:
             return Problem(503, str(error), headers={"Retry-After": "5"})
         case LibraryError() | SpaceError():
             return Problem(503, str(error))
+        case BusyError() | WorkerError():
+            return Problem(503, str(error), headers={"Retry-After": "5"})
         case DatabaseError():
             return Problem(503, f"The library's database can't be read or written now ({error.orig}). Try again.")
         case ClientDisconnect():
