@@ -14,14 +14,17 @@ import time
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import pages
 import pytest
 import serving
 import websockets
 from searching import clustered
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.testing.v1 import AppTest
 from support import ROOT
 
+from search_ui.parts import page_frame
 from store.library import Library
 from store.lock import locked
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
@@ -153,3 +156,13 @@ print(raise_limit(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
             [sys.executable, "-c", script.format(hard=given)], capture_output=True, text=True, check=True, cwd=ROOT
         )
         assert made.stdout.split() == [str(expected)] * 2
+
+
+def test_a_page_whose_search_took_too_long_says_so(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(drawn / "library"))
+    monkeypatch.setattr(page_frame, "PAGE_SECONDS", 0.0)
+    app = AppTest.from_file(str(pages.APP), default_timeout=60)
+    app.query_params["q"] = "folder:a*"
+    app.run()
+    assert not app.exception, app.exception
+    assert "longer than the 0 seconds it may take" in pages.said(app)
