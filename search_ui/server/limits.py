@@ -1,4 +1,4 @@
-"""Limits of every request: how many at once, how long each may take, how long its body, how many pages are open.
+"""Limits of every request: how many at once, how long each and its body may take, how many pages.
 
 Work is done in threads, which can't be ended from outside. So it looks at the clock itself and stops
 (`store.time_limit`); what can't, such as a model that is being loaded, is not waited for any longer: the answer is 503,
