@@ -17,7 +17,7 @@ from search_ui.runtime.services import services
 from search_ui.server import connections
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
-from search_ui.server.limits import most_connections
+from search_ui.server.limits import most_accepted, most_connections
 from search_ui.server.tokens import SHORT, VARIABLE, token_of
 from store.errors import LibraryError, SightlineError
 
@@ -105,6 +105,7 @@ def serve(
         ws="auto",
         timeout_graceful_shutdown=2,
         http=connections.guarded(most_connections()),
+        backlog=most_accepted(),
     )
     opened = None
     if browser:
