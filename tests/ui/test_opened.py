@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import indexing
 import pytest
+import serving
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
@@ -91,7 +92,7 @@ def own(tmp_path: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch) -> Own
 
 @pytest.fixture
 def client(own: Own) -> TestClient:
-    return TestClient(APP, base_url=BASE, raise_server_exceptions=False)
+    return TestClient(APP, base_url=BASE, headers=serving.header(), raise_server_exceptions=False)
 
 
 def forget_pictures(own: Own) -> None:
@@ -348,7 +349,7 @@ def test_a_photo_that_is_changed_while_it_is_sent_is_never_finished(large: Own, 
 
 
 def client_get(own: Own) -> Any:
-    return TestClient(APP, base_url=BASE).get(f"/original/{own.id}")
+    return TestClient(APP, base_url=BASE, headers=serving.header()).get(f"/original/{own.id}")
 
 
 def test_a_photo_that_is_only_touched_while_it_is_sent_is_sent_whole(large: Own) -> None:
