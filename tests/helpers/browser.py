@@ -36,7 +36,7 @@ def chromium() -> str | None:
 
 @contextmanager
 def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """A page of a visitor of their own; afterwards nothing may have been asked of other servers, and no script failed.
+    """A page of a visitor of their own; afterwards nothing may have been asked of other servers, or against the policy, and no script failed.
 
     Args:
         chromium: the browser.
@@ -61,6 +61,7 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", dismissed)
     page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda entry: said.append(entry.text) if "Content Security Policy" in entry.text else None)
     try:
         yield page
     except BaseException:

@@ -395,14 +395,14 @@ def at_work() -> Iterator[int]:
 def test_a_slow_reader_gets_the_photo_that_was_checked_or_a_broken_connection(large: Own) -> None:
     with at_work() as port:
         address = f"http://127.0.0.1:{port}/original/{large.id}"
-        with httpx.stream("GET", address, timeout=30) as answer:
+        with httpx.stream("GET", address, timeout=30, headers=serving.header()) as answer:
             parts = answer.iter_raw(10_000)
             got = next(parts)
             _to_a_link(large)
             assert got + b"".join(parts) == large.data
         large.photo.unlink()
         large.photo.write_bytes(large.data)
-        with httpx.stream("GET", address, timeout=30) as answer:
+        with httpx.stream("GET", address, timeout=30, headers=serving.header()) as answer:
             parts = answer.iter_raw(10_000)
             next(parts)
             large.photo.write_bytes(large.secret)
