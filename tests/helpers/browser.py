@@ -36,7 +36,9 @@ def chromium() -> str | None:
 
 @contextmanager
 def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """A page of a visitor of their own; afterwards nothing may have been asked of other servers, or against the policy, and no script failed.
+    """A page of a visitor of their own; afterwards nothing may have been asked of other servers, and no script failed.
+
+    Nor may anything have been against the content security policy.
 
     Args:
         chromium: the browser.

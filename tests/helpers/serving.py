@@ -51,9 +51,9 @@ uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
 
 @contextmanager
-def running(library: Path, log: Path, *more: str, port: int | None = None) -> Iterator[str]:
+def running(library: Path, log: Path, *more: str) -> Iterator[str]:
     """The real server as a process of its own, with `more` options; gives its address."""
-    port = port or free_port()
+    port = free_port()
     command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline", *more]
     # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
     with served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
