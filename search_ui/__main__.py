@@ -14,6 +14,7 @@ import click
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
 from search_ui.cli import address, label, marks, search
 from search_ui.cli.options import library_option, offline_option, port_option
+from store.handles import raise_limit
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +61,7 @@ for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS, *address.COM
 
 
 def _environment() -> None:
+    raise_limit()
     # Spinning OpenMP threads would take the cores from the pages' own threads; see indexer/__main__.py.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -84,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Imported here, once something failed anyway: SQLAlchemy takes longer than --help may.
         from sqlalchemy.exc import DatabaseError
 
+        from store.disk_errors import disk_sentence
         from store.errors import SightlineError
         from store.paths import display
 
@@ -95,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.exit(2)
         if isinstance(error, OSError):
             about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-            click.echo(f"Error: {error.strerror or error}{about}", err=True)
+            click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
             sys.exit(2)
         raise
     sys.exit(code if isinstance(code, int) else 0)

@@ -37,10 +37,13 @@ from search_ui.server import api, failed_routes, map_routes, picture_routes, zip
 from search_ui.server.api.problems import Problem
 from search_ui.server.gate import CHALLENGE, PARAMETER, REFUSED, Gate
 from search_ui.server.headers import SAFE, SafeHeaders
+from search_ui.server.limits import RETRY_AFTER, Limits
 from search_ui.server.responses import error_response
 from search_ui.server.tokens import token_of
+from sightline.images.workers import BusyError
 from store.errors import SightlineError
 from store.paths import default_library
+from store.time_limit import TimeLimitError
 
 HERE: Final = Path(__file__).parent.parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -147,9 +150,11 @@ class AppRoutes:
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]
-        self._routes = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        handlers = {HTTPException: _refused, BusyError: _busy, TimeLimitError: _busy}
+        self._routes = Starlette(routes=routes, exception_handlers=handlers)
         self._routes.router.redirect_slashes = False
         self._api: ASGIApp | None = None
+        self._limits = Limits()
         self._patterns: Mapping[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,10 +166,10 @@ class AppRoutes:
         if scope["type"] == "websocket":
             # A visitor left while the page was being sent to them: Streamlit lets it come through as an error.
             with suppress(WebSocketDisconnected):
-                await (refusal or self._app)(scope, receive, send)
+                await self._limits.session(refusal or self._app, scope, receive, send)
             return
         if name not in NAMES:
-            await (refusal or self._app)(scope, receive, send)
+            await self._limits.page(refusal or self._app, scope, receive, send)
             return
 
         if name == "api" and scope["method"] == "HEAD":
@@ -180,9 +185,9 @@ class AppRoutes:
         elif name == "api":
             if self._api is None:
                 self._api = await run_in_threadpool(api.json_api)
-            await self._api(scope, receive, counted)
+            await self._limits.answer(self._api, scope, receive, counted)
         else:
-            await self._routes(scope, receive, counted)
+            await self._limits.answer(self._routes, scope, receive, counted)
 
     def _refusal(self, scope: Scope, name: str) -> ASGIApp | None:
         """The answer to a request that is not let in; also the one that exchanges a token for a cookie."""
@@ -219,6 +224,10 @@ def _error(scope: Scope, status: int, message: str, headers: Mapping[str, str] |
 def _refused(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, HTTPException)
     return error_response(refused.status_code, "There is nothing here.", refused.headers)
+
+
+def _busy(request: Request, error: Exception) -> Response:
+    return error_response(503, str(error), RETRY_AFTER)
 
 
 def _is_page(scope: Scope, headers: Headers) -> bool:

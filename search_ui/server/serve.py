@@ -14,8 +14,10 @@ import click
 import uvicorn
 
 from search_ui.runtime.services import services
+from search_ui.server import connections
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
+from search_ui.server.limits import most_connections
 from search_ui.server.tokens import SHORT, VARIABLE, token_of
 from store.errors import LibraryError, SightlineError
 
@@ -96,7 +98,13 @@ def serve(
     preload.daemon = True
     preload.start()
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, ws="auto", timeout_graceful_shutdown=2
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="auto",
+        timeout_graceful_shutdown=2,
+        http=connections.guarded(most_connections()),
     )
     opened = None
     if browser:
