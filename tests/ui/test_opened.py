@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import indexing
 import pytest
+import serving
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
@@ -91,7 +92,7 @@ def own(tmp_path: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch) -> Own
 
 @pytest.fixture
 def client(own: Own) -> TestClient:
-    return TestClient(APP, base_url=BASE, raise_server_exceptions=False)
+    return TestClient(APP, base_url=BASE, headers=serving.header(), raise_server_exceptions=False)
 
 
 def forget_pictures(own: Own) -> None:
@@ -348,7 +349,7 @@ def test_a_photo_that_is_changed_while_it_is_sent_is_never_finished(large: Own, 
 
 
 def client_get(own: Own) -> Any:
-    return TestClient(APP, base_url=BASE).get(f"/original/{own.id}")
+    return TestClient(APP, base_url=BASE, headers=serving.header()).get(f"/original/{own.id}")
 
 
 def test_a_photo_that_is_only_touched_while_it_is_sent_is_sent_whole(large: Own) -> None:
@@ -394,14 +395,14 @@ def at_work() -> Iterator[int]:
 def test_a_slow_reader_gets_the_photo_that_was_checked_or_a_broken_connection(large: Own) -> None:
     with at_work() as port:
         address = f"http://127.0.0.1:{port}/original/{large.id}"
-        with httpx.stream("GET", address, timeout=30) as answer:
+        with httpx.stream("GET", address, timeout=30, headers=serving.header()) as answer:
             parts = answer.iter_raw(10_000)
             got = next(parts)
             _to_a_link(large)
             assert got + b"".join(parts) == large.data
         large.photo.unlink()
         large.photo.write_bytes(large.data)
-        with httpx.stream("GET", address, timeout=30) as answer:
+        with httpx.stream("GET", address, timeout=30, headers=serving.header()) as answer:
             parts = answer.iter_raw(10_000)
             next(parts)
             large.photo.write_bytes(large.secret)
