@@ -29,7 +29,7 @@ from store.archive import (
 )
 from store.checked_files import read_file
 from store.errors import LibraryError
-from store.files import sync, writable
+from store.files import open_private, sync, writable
 from store.images.thumbnails import Thumbnails
 from store.library import DATABASE
 from store.paths import display, to_bytes
@@ -79,7 +79,7 @@ def back_up(
         now = datetime.now(UTC)
         shown = display(to_bytes(library))
         manifest = Manifest(layout, now.isoformat(timespec="seconds"), program, shown, thumbnails, counts, roots)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        with os.fdopen(open_private(part, new=True), "wb") as stream:
             held = _write(stream, manifest, copy, Thumbnails(library / "thumbnails"), progress)
         copy.unlink()
         sync(part)
