@@ -162,7 +162,7 @@ def export(
     photos = with_progress((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:
-        for done in copies.export(photos, folder, link=link, tree=not flat, dry_run=dry_run):
+        for done in copies.export(searcher.library, photos, folder, link=link, tree=not flat, dry_run=dry_run):
             counts[done.outcome] += 1
             names = [display(os.fsencode(path)) for path in (done.source, done.target)]
             if done.outcome == "failed":

@@ -26,7 +26,6 @@ from support import ROOT
 from search_ui.__main__ import main
 from sightline.media.export import Exported, export
 from store.library import Library
-from store.tables.catalog import PhotoRow
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are not text")
 
@@ -317,25 +316,25 @@ def test_export_copies_all_hits_with_their_times(sightline: Sightline, photos: P
         assert not file.samefile(original)
 
 
-def test_two_exports_into_one_folder_at_once_keep_every_file_whole(tmp_path: Path) -> None:
-    def photos_of(letter: str) -> list[PhotoRow]:
-        folder = tmp_path / letter
-        folder.mkdir()
-        rows = []
-        for number in range(60):
-            (folder / f"{number:02}.jpg").write_bytes(letter.encode() * (200_000 + number))
-            name = f"{number:02}.jpg"
-            rows.append(PhotoRow(number, number, b"", os.fsencode(folder), name.encode(), name, 1, {}))
-        return rows
+def test_two_exports_into_one_folder_at_once_keep_every_file_whole(tmp_path: Path, tiny_space: str) -> None:
+    def library_of(letter: str) -> Path:
+        folder = tmp_path / letter / "photos"
+        folder.mkdir(parents=True)
+        for number in range(20):
+            Image.new("RGB", (400, 300), (12 * number, ord(letter), 0)).save(folder / f"{number:02}.bmp")
+        indexing.add(tmp_path / letter / "library", folder, tiny_space)
+        return tmp_path / letter / "library"
 
-    def run(rows: list[PhotoRow]) -> list[Exported]:
-        return list(export(rows, tmp_path / "out"))
+    def run(path: Path) -> list[Exported]:
+        with Library.open(path) as library:
+            return list(export(library, library.catalog.photos(range(1, 21)).values(), tmp_path / "out"))
 
+    paths = [library_of(letter) for letter in "ab"]
     with ThreadPoolExecutor(2) as pool:
-        done = [each for part in pool.map(run, [photos_of("a"), photos_of("b")]) for each in part]
+        done = [each for part in pool.map(run, paths) for each in part]
     assert {each.outcome for each in done} == {"written"}
     assert all(each.target.read_bytes() == each.source.read_bytes() for each in done)
-    assert len(list((tmp_path / "out").iterdir())) == 120
+    assert len(list((tmp_path / "out").iterdir())) == 40
 
 
 def test_names_that_are_taken_get_a_number_and_nothing_is_replaced(
