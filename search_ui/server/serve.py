@@ -16,6 +16,7 @@ import uvicorn
 from search_ui.runtime.services import services
 from search_ui.server.asgi import configure, create_app
 from store.errors import LibraryError, SightlineError
+from store.printing import printable
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
 PRELOAD_AFTER: Final = 5.0
@@ -67,7 +68,7 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
     try:
         services().library()
     except LibraryError as error:
-        click.echo(str(error), err=True)  # the page says so too, and finds the library once there is one
+        click.echo(printable(str(error)), err=True)  # the page says so too, and finds the library once there is one
     services().preloads = True
     # Programs ask for no page: their first search should not wait either.
     preload = threading.Timer(PRELOAD_AFTER, services().preload_async)
