@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from store.images.disk_usage import Entry, entries
-from store.images.thumbnails import Thumbnails
+from store.images.thumbnails import State, Thumbnails, no_older_version
 
 LIMIT_BYTES: Final = 1_000_000_000
 # When the limit is passed, so much of it is left: to look at all files once for each write would cost more than writes.
 _LEFT: Final = 0.9
+# So much may clocks of a network drive and of this machine differ.
+_CLOCKS_DIFFER_NS: Final = 60 * 10**9
 # Others write here too, unseen: after this part of the limit was written, everything is measured again.
 _MEASURED_EACH: Final = 0.05
 
@@ -28,10 +32,17 @@ class Previews:
     is when it was last read here. Safe for use from several threads.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limit_bytes: int = LIMIT_BYTES,
+        is_older: Callable[[], bool] = no_older_version,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`is_older`, `check`: see `Thumbnails`."""
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._files = Thumbnails(folder)
+        self._files = Thumbnails(folder, "preview", is_older, check)
         self._lock = threading.Lock()
         # Bytes: what there was when last measured, and what was written here since.
         self._measured: int | None = None
@@ -42,7 +53,7 @@ class Previews:
         return self._files.path(content_hash)
 
     def read(self, content_hash: bytes) -> bytes | None:
-        """The preview's bytes, or None where there is none; it is then the one used last."""
+        """The preview, a JPEG, which is then the one used last; None where there is none, or it is damaged."""
         data = self._files.read(content_hash)
         if data is not None:
             with suppress(OSError):  # a library that can't be written, or another process has just removed it
@@ -55,12 +66,17 @@ class Previews:
         Raises:
             OSError: the disk is full, or the library can't be written.
         """
-        self._files.write(content_hash, data)
+        size = self._files.write(content_hash, data)
         with self._lock:
-            self._written += len(data)
+            self._written += size
             known = self._measured
             if known is None or known + self._written > self.limit_bytes or self._is_stale():
                 self._measure()
+
+    def look_at(self, content_hash: bytes) -> State | None:
+        """What the file of a preview is; None where there is none. It counts as no use of it."""
+        found = self._files.look_at(content_hash)
+        return None if found is None else found[0]
 
     def remove(self, content_hash: bytes) -> None:
         """Forget a preview; nothing happens where there is none."""
@@ -79,7 +95,9 @@ class Previews:
 
 
 def _remove_oldest(found: list[Entry], total: int, limit: float) -> int:
-    for entry in sorted(found, key=lambda entry: entry.mtime_ns):
+    # Times that are still to come are of a clock that was set back since: what is read now is newer than those.
+    now = time.time_ns() + _CLOCKS_DIFFER_NS
+    for entry in sorted(found, key=lambda entry: (entry.mtime_ns <= now, entry.mtime_ns)):
         if total <= limit:
             break
         with suppress(OSError):  # in use on Windows: it goes the next time
