@@ -1,5 +1,7 @@
 """Build the sdist and the wheel, install the wheel into an environment of its own, and run it in another folder.
 
+What was tried goes to dist/, with the bill of materials of the wheel beside it.
+
 python tests/helpers/try_wheel.py [--full]
 
 Without `--full` the new environment reads the dependencies of the environment that runs this, which saves downloading
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +23,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+import sbom
 from serving import free_port
 from support import ROOT
 
@@ -122,6 +126,11 @@ def main() -> None:
                     raise SystemExit("the page or its JSON interface shows nothing")
             finally:
                 process.terminate()
+        dist = ROOT / "dist"
+        dist.mkdir(exist_ok=True)
+        for built in wheel.parent.iterdir():
+            shutil.copy(built, dist)
+        sbom.write(wheel, dist / f"{wheel.stem}.cdx.json")
         print(f"{wheel.name} is complete, and runs")
 
 
