@@ -110,14 +110,6 @@ class OpenedPhoto:
         if found != self.hash:
             raise _changed()
 
-    def read(self) -> bytes:
-        """Read the whole file.
-
-        Raises:
-            SourceError: it is not what was indexed, or can't be read.
-        """
-        return b"".join(self.chunks(size=_HASHED))
-
     def chunks(self, start: int = 0, stop: int | None = None, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the bytes from `start` to before `stop`, or to the end, none of a file that changed meanwhile.
 

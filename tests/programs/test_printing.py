@@ -91,7 +91,7 @@ def test_nothing_that_commands_print_drives_the_terminal(library: Path, said: Sa
     photos = next(path for path in tmp_path.iterdir() if path.name.startswith("photos"))
     picture = next(path for path in photos.iterdir() if path.name.startswith("a\x1b"))
     marks, codes = tmp_path / "marks.json", []
-    for arguments in (
+    searching: list[tuple[str | Path, ...]] = [
         ("query", "--all"), ("query", "--all", "--json"), ("query", "--all", "--explain"), ("query", f"tag:{EVIL}"),
         ("query", f"x{EVIL}", "--explain"), ("query", f"name:*{EVIL}", "--json"), ("query", f"({EVIL}"),
         ("query", "--saved", f"no{EVIL}"), ("query", "--image", f"no{EVIL}.png"), ("query", f"--no{EVIL}"),
@@ -104,17 +104,19 @@ def test_nothing_that_commands_print_drives_the_terminal(library: Path, said: Sa
         ("export", "--to", tmp_path / f"out{EVIL}", "--all", "--dry-run"),
         ("export", "--to", photos, "--all", "--dry-run"),
         ("export", "--to", tmp_path / f"out{EVIL}", "--all"), (f"command{EVIL}",),
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for arguments in searching:
         code, text = said(*arguments)
         assert driving(text) == [], arguments
         codes.append(code)
-    for arguments in (
+    indexing_: list[tuple[str | Path, ...]] = [
         ("status",), ("status", "--json"), ("failures",), ("failures", "--json"), ("failures", "--remarks"),
         ("spaces",), ("spaces", "--json"), ("spaces", "--find", f"no{EVIL}"), ("verify",), ("verify", "--files"),
         ("index", photos, "--dry-run"), ("index", tmp_path / f"no{EVIL}"), ("index", photos), ("index", photos, "-v"),
         ("forget", tmp_path / f"no{EVIL}"), ("forget", photos, "--dry-run"), (f"command{EVIL}",), (f"--no{EVIL}",),
         ("forget", photos),
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for arguments in indexing_:
         code, text = said(*arguments, program="index")
         assert driving(text) == [], arguments
         codes.append(code)
