@@ -121,7 +121,7 @@ def _is_redirected(facts: os.stat_result) -> bool:
 
 
 def _open_looking(root: Path, parts: Sequence[bytes], follows: Callable[[bytes], bool]) -> int:
-    """Where files can't be opened relative to a folder: look for links on the way, open, and compare with the look."""
+    """Open a file where none opens relative to a folder: look for links on the way, open, compare."""
     path, looked = _looked(root, parts, follows)
     descriptor = _checked(os.open(path, _FLAGS))
     opened = os.fstat(descriptor)

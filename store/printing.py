@@ -23,7 +23,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    r"""Format a value as JSON in which such characters are escaped, as JSON spells them (RFC 8259, section 7)."""
+    r"""Format a value as JSON in which such characters are escaped (RFC 8259, section 7)."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     if text.isprintable():
         return text

@@ -186,7 +186,7 @@ def open_photo(library: Library, place: PlacedPhoto, content_hash: bytes) -> Ope
 def first_usable(
     library: Library, content_id: int, content_hash: bytes, use: Callable[[OpenedPhoto], _T], first: int | None = None
 ) -> _T:
-    """Open the present photos of a content in turn, and return what `use` makes of the first that it can use.
+    """Open the photos of a content in turn; return what `use` makes of the first that it can use.
 
     Args:
         library: the library.

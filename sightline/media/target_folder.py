@@ -1,4 +1,4 @@
-"""Folders that files are exported to: nothing that is there is ever replaced, and nothing is made outside them.
+"""Folders that files are exported to: nothing is replaced there, and nothing is made outside.
 
 Files are made relative to an open folder, so that what another program puts on the way meanwhile leads nowhere else. On
 Windows, which has no such calls, folders are looked at before each use.
@@ -50,7 +50,7 @@ _COPIED: Final = 1 << 20
 
 
 class TargetFolder:
-    """An open folder. Names in it are plain names, without a slash. Its `path` is for people, and for Windows."""
+    """An open folder, with plain names in it. Its `path` is for people, and for Windows."""
 
     def __init__(self, path: Path, descriptor: int | None) -> None:
         self.path = path
@@ -225,7 +225,7 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def folder_in(base: Path, parts: Sequence[str]) -> Iterator[TargetFolder]:
-    """Open a folder below `base`, which is there, for as long as the context lasts; those on the way are made.
+    """Open a folder below `base`, which is there; those on the way are made.
 
     Raises:
         OSError: it can't be made, or a link on the way leads out of `base`.
@@ -298,7 +298,7 @@ def _write(descriptor: int, part: bytes) -> None:
 
 
 def _renaming() -> tuple[ctypes._NamedFuncPointer, int] | None:
-    """The call of the C library that renames below folders without replacing, and its flag; None where it has none."""
+    """The call of the C library that renames without replacing, and its flag; None where it has none."""
     # renameat2(2) with RENAME_NOREPLACE, renameatx_np(2) with RENAME_EXCL.
     name, flag = ("renameatx_np", 4) if sys.platform == "darwin" else ("renameat2", 1)
     try:
