@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import sqlalchemy.exc
 
 from indexer import backup_commands
 from indexer.common_options import json_option, library_option
-from indexer.messages import set_up_logging
+from indexer.messages import echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
 from store.disk_errors import disk_sentence
@@ -38,27 +39,27 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = cli.main(list(arguments), prog_name="python -m indexer", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue().rstrip("\n"), err=True)
         return COULD_NOT
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. What was committed is safe; run the same command to go on.", err=True)
         return INTERRUPTED
     except SightlineError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         return error.exit_code
     except sqlalchemy.exc.DBAPIError as error:
-        click.echo(
-            f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True
-        )
+        echo(f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True)
         return COULD_NOT
     except OSError as error:
         about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-        click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
+        echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
         return COULD_NOT
     except Exception as error:  # the last resort: no traceback for a user who did not ask for one
         log.debug("the run ended with", exc_info=error)
         said = f"{type(error).__name__}: {error}"
-        click.echo(f"Error: {said}. Run with -vv for the details, and please report it.", err=True)
+        echo(f"Error: {said}. Run with -vv for the details, and please report it.", err=True)
         return COULD_NOT
     return code if isinstance(code, int) else DONE
 
@@ -302,7 +303,7 @@ def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
 
         space = find_model(path, spec)
         shown = json.dumps(asdict(space)) if as_lines else f"The model of the space {space.name} is at {space.model}."
-        click.echo(shown)
+        echo(shown)
         return
     print_spaces(path, as_lines)
 
