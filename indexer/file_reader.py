@@ -22,6 +22,7 @@ from sightline.images.place_names import with_place_names
 from sightline.images.reader import FileFacts, Place, Reader
 from sightline.images.workers import Workers
 from sightline.models.preprocess import Preprocess
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
 from store.paths import to_bytes
@@ -235,10 +236,8 @@ class FileReader:
         try:
             self._thumbnails.write(digest, data)
         except OSError as error:  # the library's trouble, not the picture's: the run can't go on
-            raise LibraryError(
-                f"A thumbnail can't be written to {self._thumbnails.folder} ({error.strerror}). "
-                "What was committed is safe; make room and run again."
-            ) from error
+            said = disk_sentence(error) or f"A thumbnail can't be written: {error.strerror}: {error.filename}."
+            raise LibraryError(f"{said} What was committed is safe.") from error
 
 
 def _place(task: Task) -> Place:

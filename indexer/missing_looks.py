@@ -58,8 +58,8 @@ def mend_looks(library: Library) -> int:
 
 def _made(
     thumbnails: Thumbnails, batch: Sequence[tuple[int, bytes]], pool: ThreadPoolExecutor
-) -> dict[int, Look]:  # fmt: skip
-    """The looks of contents, by id, from their ids and hashes; without those that have no thumbnail."""
+) -> list[tuple[int, bytes, Look]]:  # fmt: skip
+    """The looks of contents, after their ids and hashes; without those that have no thumbnail."""
     from sightline.images.look import look_of_thumbnail  # what decodes need not be loaded by a run without news
 
     def look_of(content_hash: bytes) -> Look | None:
@@ -67,4 +67,4 @@ def _made(
         return None if data is None else look_of_thumbnail(data)
 
     made = pool.map(look_of, (content_hash for _, content_hash in batch))
-    return {id_: look for (id_, _), look in zip(batch, made, strict=True) if look is not None}
+    return [(id_, hash_, look) for (id_, hash_), look in zip(batch, made, strict=True) if look is not None]

@@ -20,6 +20,7 @@ from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
+from indexer.identity import place_of
 from indexer.missing_looks import make_due_looks
 from indexer.new_spaces import identity_of
 from indexer.options import Options
@@ -87,7 +88,7 @@ class Pipeline:
         self._chosen = chosen
         self._options = options
         self._writer = Writer(library.catalog.engine)
-        self._progress = ProgressWriter(library.path, self.summary, report)
+        self._progress = ProgressWriter(library, self.summary, report)
         self._encoders = encoders
         self._gpu = gpu
         self._may_lose = may_lose
@@ -109,7 +110,7 @@ class Pipeline:
         """
         skip = [self._library.path]
         catalog = self._library.catalog
-        targets = find_targets(folders, catalog, self._options.walk, skip)
+        targets = find_targets(folders, catalog, self._options.walk, skip, yes=self._options.yes)
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
         self._encodings = Encodings(models, self._options, self._progress, self._encoders)
         self._space_ids = list(models)
@@ -159,7 +160,9 @@ class Pipeline:
         root_id = self._writer.add_root(to_bytes(target.root), target.options)
         catalog = self._library.catalog
         failures, last = catalog.known_failures(root_id), catalog.last_photo_id()
-        return RootScan(target, root_id, failures, last, rescan=self._options.rescan)
+        return RootScan(
+            target, root_id, failures, last, rescan=self._options.rescan, place=place_of(target.root)
+        )  # fmt: skip
 
     def _index(self, scanner: Scanner) -> None:
         """Read, encode and commit what the scanner finds."""

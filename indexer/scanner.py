@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class Task:
         sidecars: its XMP sidecars, as `indexer.sidecars` notes them.
         facts_due: whether its header and sidecars are to be read even if the library knows its content.
         facts_first: whether they go before those of other files with the same bytes: it has, or had, sidecars.
-        follow_links: whether it may be, or lie behind, a link.
+        follow_links: as of `sightline.images.reader.Place`.
         seen: the size and times (mtime, ctime) that the walk saw.
     """
 
@@ -55,7 +55,7 @@ class Task:
     sidecars: bytes | None = None
     facts_due: bool = False
     facts_first: bool = False
-    follow_links: bool = False
+    follow_links: Callable[[bytes], bool] | None = None
     seen: tuple[int, int, int] | None = None
 
 
@@ -162,7 +162,8 @@ class Scanner:
 
     def _scan(self, scan: RootScan) -> Iterator[Task]:
         walked = changes(self._catalog, scan, self._space_ids, self._counts, self._skip)
-        links = scan.target.options
+        options = scan.target.options
+        follows = options.follows_links_in if options.follow_symlinks or options.parts else None
         for unchanged, others in walked:
             if self._stopped.is_set():
                 return
@@ -180,7 +181,7 @@ class Scanner:
                     seen if change == "outdated" else None, file.sidecars,
                     facts_due=differ or (photo is not None and bool(photo.older)),
                     facts_first=differ or file.sidecars is not None,
-                    follow_links=links.at(file.path[: file.path.rfind(b"/") + 1]).follow_symlinks,
+                    follow_links=follows,
                     seen=seen,
                 )  # fmt: skip
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy.exc import DatabaseError
 
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError
-from store.files import sweep_temporaries, writable
+from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
 from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.place import Place
+from store.tables import checks
 from store.tables.catalog import Catalog
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
@@ -25,6 +30,8 @@ from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import DEFAULT, Policy
 
 DATABASE = "library.sqlite"
+# Caches that earlier versions wrote without a checksum.
+_FORMER_CACHES = ("vectors/*.text.npy", "vectors/nulls-*.npy")
 
 
 class Library:
@@ -33,6 +40,7 @@ class Library:
     Attributes:
         path: the folder.
         readonly: nothing in the folder may be written.
+        place: tells whether the folder is still where it was.
         catalog: facts in and out.
         marks: what a person decided: tags, favourites, saved searches.
         vectors: a vector engine for each space, kept up to date with the catalog.
@@ -43,11 +51,14 @@ class Library:
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
         self.readonly = readonly
-        self._engine = make_engine(path / DATABASE, readonly=readonly)
+        self.place = Place(path / DATABASE)
+        self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
         self.marks = Marks(self._engine, str(path), readonly=readonly)
-        self.thumbnails = Thumbnails(path / "thumbnails")
-        self.previews = Previews(path / "previews")
+        is_older = partial(checks.has_unchecked_pictures, self._engine)
+        check = self.place.check
+        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
+        self.previews = Previews(path / "previews", is_older=is_older, check=check)
         self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
@@ -81,6 +92,12 @@ class Library:
         make_folder(path)
         if (path / DATABASE).exists() and not writable(path / DATABASE):
             raise LibraryError(unwritable_message(path / DATABASE))
+        try:
+            # SQLite would make it by the umask. One that is there is not touched: closing it would end SQLite's locks.
+            if not (path / DATABASE).exists():
+                os.close(open_private(path / DATABASE, new=True))
+        except OSError as error:
+            raise LibraryError(disk_sentence(error) or unwritable_message(path / DATABASE)) from error
         return cls(path, readonly=False)._checked(migrating=True)
 
     def _checked(self, *, migrating: bool) -> Library:
@@ -130,8 +147,9 @@ class Library:
 
     def sweep(self) -> int:
         """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
-        for name in FORMER:
-            (self.path / name).unlink(missing_ok=True)
+        for name in (*FORMER, *_FORMER_CACHES):
+            for path in self.path.glob(name):
+                path.unlink(missing_ok=True)
         return sweep_temporaries(self.path)
 
     def forget_pictures(self, hashes: Iterable[bytes]) -> None:

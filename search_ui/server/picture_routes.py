@@ -20,7 +20,7 @@ from search_ui.server.streams import photo_response
 from sightline.media.derived import preview, thumbnail
 from sightline.media.opened import SourceError
 from sightline.media.originals import disposition, original
-from sightline.media.tiles import BusyError, tile
+from sightline.media.tiles import tile
 from sightline.query.types import MAX_PICTURE_BYTES, QueryError
 from store.errors import LibraryError
 from store.library import Library
@@ -67,10 +67,7 @@ def _tile(request: Request) -> Response:
     if match is None:
         return _not_found()
     scale, column, row = (int(match[group]) for group in (2, 3, 4))
-    try:
-        return _kept(request, match[1], lambda library, content_hash: tile(library, content_hash, scale, column, row))
-    except BusyError as busy:
-        return error_response(503, str(busy), {"Retry-After": "5"})
+    return _kept(request, match[1], lambda library, content_hash: tile(library, content_hash, scale, column, row))
 
 
 def _by_hash(request: Request, made: Callable[[Library, bytes], bytes | None]) -> Response:

@@ -21,9 +21,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final
 
+from sightline.images import worker
 from sightline.images.limits import Limits
 from sightline.images.shared_memory import SharedMemory
-from sightline.images.worker import Worker
 
 FORK, KILL, STATUS = b"f", b"k", b"s"
 MESSAGE: Final = struct.Struct("<cq")
@@ -114,7 +114,7 @@ def _work(channel: int, memory: int, limits: Limits) -> None:
     code = 1
     try:
         _end_with_parent()
-        Worker(Connection(channel), SharedMemory(memory), limits).serve()
+        worker.serve(Connection(channel), SharedMemory(memory), limits)
         code = 0
     finally:
         os._exit(code)  # never back into the loop of the server

@@ -43,5 +43,8 @@ class Limits:
 FILES: Final = Limits()
 """For the user's own files. 200 megapixels, the most that are decoded, take 30 s of a processor as JPEG 2000."""
 
+PAGES: Final = Limits(read_seconds=20.0, decode_seconds=90.0, cpu_seconds=60, total_seconds=180.0)
+"""For the user's own files, while somebody waits for them."""
+
 UPLOADS: Final = Limits(read_seconds=20.0, decode_seconds=40.0, cpu_seconds=20, total_seconds=60.0)
 """For pictures that visitors of the page give: somebody waits for them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sightline.images import wire
 from sightline.images.errors import DecodeError
 from sightline.images.scaling import PREVIEW_SIDE
-from sightline.images.worker_process import WorkerProcess
+from sightline.images.shared_memory import SharedMemory
 from sightline.metadata.facts import Facts
 from store.paths import display
 
@@ -37,16 +38,28 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file is, and its XMP sidecars beside it: all below a root, by paths with `/`."""
+    """Where a file is, and its XMP sidecars beside it: all below a root, by paths with `/`.
+
+    `follow_links` tells of a folder, by its path with a slash at the end, whether links that lie in it are followed;
+    None: they never are.
+    """
 
     root: bytes
     path: bytes
     sidecars: tuple[bytes, ...] = ()
-    follow_links: bool = False
+    follow_links: Callable[[bytes], bool] | None = None
 
-    def _request(self) -> wire.Message:
+    def request(self) -> wire.Message:
+        """What a worker is told of it."""
+        follow, at = self.follow_links, 0
+        folders = []
+        while follow is not None:
+            folders.append(follow(self.path[:at]))
+            at = self.path.find(b"/", at) + 1
+            if not at:
+                break
         return {
-            "root": wire.text_of(self.root), "path": wire.text_of(self.path), "follow_links": self.follow_links,
+            "root": wire.text_of(self.root), "path": wire.text_of(self.path), "follow_links": folders,
             "sidecars": [wire.text_of(path) for path in self.sidecars],
             "name": os.fsdecode(self.path.rsplit(b"/", 1)[-1]),
         }  # fmt: skip
@@ -65,10 +78,23 @@ class Whole:
     profile: bytes | None
 
 
+class Process(Protocol):
+    """What answers requests: a worker process, or this one."""
+
+    memory: SharedMemory
+    is_alive: bool
+
+    def ask(self, request: wire.Message) -> wire.Message:
+        """Have a request answered."""
+
+    def end(self) -> None:
+        """End it."""
+
+
 class Reader:
     """A worker while one file is at hand. Arrays are valid until the next call, and no longer than it is held."""
 
-    def __init__(self, process: WorkerProcess) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self._place = Place(b"", b"")
 
@@ -96,7 +122,7 @@ class Reader:
         """
         self._place = place
         answer = self._ask(
-            {"do": "open", "hash": digest, "unless": None if unless is None else list(unless), **place._request()}
+            {"do": "open", "hash": digest, "unless": None if unless is None else list(unless), **place.request()}
         )
         facts = self._stat(answer)
         return facts, bytes.fromhex(str(answer["digest"])) if "digest" in answer else None
@@ -128,7 +154,7 @@ class Reader:
         Raises:
             DecodeError: its header can't be read.
         """
-        return self._facts(self._ask({"do": "header", **self._place._request()}))
+        return self._facts(self._ask({"do": "header", **self._place.request()}))
 
     def decode(self, *, need: int, thumbnail: bool = True, gpu: GpuJpegDecoder | None = None) -> Decoded:
         """Decode the file at hand: see `sightline.images.pixels.for_model`.
@@ -140,7 +166,7 @@ class Reader:
         """
         from sightline.images import finish
 
-        request = {"do": "model", "need": need, "thumbnail": thumbnail, **self._place._request()}
+        request = {"do": "model", "need": need, "thumbnail": thumbnail, **self._place.request()}
         answer = self._ask({**request, "gpu": gpu is not None})
         pixels = None if gpu is None or "gpu" not in answer else self._by_gpu(gpu, answer["gpu"])
         if pixels is None:
@@ -192,26 +218,30 @@ class Reader:
                 number, text = answer["os"]
                 raise OSError(None if number is None else int(number), str(text))
         except (wire.NonsenseError, ValueError, TypeError, KeyError) as error:
-            raise self._process.nonsense(error) from error
+            raise self._nonsense(error) from error
         return answer
+
+    def _nonsense(self, error: Exception) -> DecodeError:
+        self._process.end()
+        return wire.nonsense(error)
 
     def _facts(self, answer: wire.Message) -> Facts:
         try:
             return wire.facts_of_json(answer.get("facts"))
         except wire.NonsenseError as error:
-            raise self._process.nonsense(error) from error
+            raise self._nonsense(error) from error
 
     def _stat(self, answer: wire.Message) -> FileFacts:
         match answer.get("stat"):
             case [int(size), int(mtime), int(ctime), int(device), int(inode)]:
                 return FileFacts(size, mtime, ctime, device, inode)
-        raise self._process.nonsense(wire.NonsenseError("it does not say what the file is"))
+        raise self._nonsense(wire.NonsenseError("it does not say what the file is"))
 
     def _pair(self, value: object) -> tuple[int, int]:
         try:
             return wire.pair_of(value)
         except wire.NonsenseError as error:
-            raise self._process.nonsense(error) from error
+            raise self._nonsense(error) from error
 
     def _remark(self, answer: wire.Message) -> str | None:
         remark = answer.get("remark")
@@ -222,14 +252,14 @@ class Reader:
         try:
             return self._process.memory.array(0, (height, width, 3))
         except ValueError as error:
-            raise self._process.nonsense(error) from error
+            raise self._nonsense(error) from error
 
     def _profile(self, answer: wire.Message) -> bytes | None:
         text = answer.get("profile")
         try:
             return None if text is None else wire.bytes_of(text)
         except wire.NonsenseError as error:
-            raise self._process.nonsense(error) from error
+            raise self._nonsense(error) from error
 
     def _to_srgb(self, answer: wire.Message, used: int) -> ToSrgb | None:
         profile = self._profile(answer)
@@ -245,4 +275,4 @@ class Reader:
             case {"bytes": int(size), "size": [int(width), int(height)], "scale": int(scale), "turn": int(turn)}:
                 made = gpu.decode(self._process.memory.array(0, (size,)).tobytes(), (width, height), scale)
                 return None if made is None else turned(made, turn)
-        raise self._process.nonsense(wire.NonsenseError("it does not say what a GPU is to decode"))
+        raise self._nonsense(wire.NonsenseError("it does not say what a GPU is to decode"))

@@ -28,6 +28,11 @@ class NonsenseError(Exception):
     """A worker said what it can't mean."""
 
 
+def nonsense(error: Exception) -> DecodeError:
+    """What is to be said of a file of which a worker said what can't be."""
+    return DecodeError("decode", f"its decoder gave an answer that can't be ({error})")
+
+
 def send(channel: Connection, message: Message) -> None:
     """Send one message.
 

@@ -1,4 +1,4 @@
-"""What a worker process does: reads files and decodes them, one at a time, for the process that started it.
+"""What a worker does: reads files and decodes them, one at a time, for the process that started it.
 
 Whatever a decoder does with a file, it does to this process. It holds no library, no network and no other file, and it
 believes nothing of what it reads. It does not import torch.
@@ -23,6 +23,7 @@ from PIL import Image
 from sightline.images import embedded, pixels, wire
 from sightline.images.errors import DecodeError
 from sightline.images.limits import PIXELS_AT_ONCE, Limits
+from sightline.images.pixels import Budget
 from sightline.images.shared_memory import SharedMemory
 from sightline.images.to_rgb import to_srgb
 from sightline.images.upright import TURNS
@@ -60,12 +61,21 @@ class _Opened:
 
 
 class Worker:
-    """Answers the requests of one process until it closes the channel."""
+    """Answers requests, one at a time: JSON in and out, pixels by the shared memory."""
 
-    def __init__(self, channel: Connection, memory: SharedMemory, limits: Limits) -> None:
-        self._channel = channel
+    def __init__(self, memory: SharedMemory, limits: Limits, budget: Budget, beat: Callable[[], None]) -> None:
+        """Prepare.
+
+        Args:
+            memory: shared with who asks.
+            limits: of one file; of them the reasons tell.
+            budget: of the pixels that are decoded at once.
+            beat: called each second while much is read.
+        """
         self._memory = memory
         self._limits = limits
+        self._budget = budget
+        self._beat = beat
         self._opened: _Opened | None = None
         self._does: dict[str, Callable[[Any], Answer]] = {
             "open": self._open, "given": self._given, "hash": self._hash, "header": self._header,
@@ -73,19 +83,8 @@ class Worker:
             "stat": self._stat, "convert": self._convert,
         }  # fmt: skip
 
-    def serve(self) -> None:
-        """Answer until nobody asks any more."""
-        keep_freed()
-        bound_memory(self._limits.memory)
-        while True:
-            try:
-                request = wire.receive(self._channel)
-                bound_time(self._limits.cpu_seconds)
-                wire.send(self._channel, self._answer(request))
-            except (EOFError, OSError):
-                return
-
-    def _answer(self, request: Mapping[str, Any]) -> Answer:
+    def answer(self, request: Mapping[str, Any]) -> Answer:
+        """Answer a request; whatever is wrong with a file is in the answer."""
         try:
             return self._does[request["do"]](request)
         except DecodeError as error:
@@ -103,7 +102,7 @@ class Worker:
         self._close()
         descriptor = open_below(
             Path(os.fsdecode(wire.bytes_of(request["root"]))), wire.bytes_of(request["path"]),
-            follow_links=request["follow_links"],
+            follow_links=_follows(request),
         )  # fmt: skip
         file = io.BufferedReader(_Beating(descriptor, self._beat))
         self._opened = opened = _Opened(file, file)
@@ -117,6 +116,7 @@ class Worker:
         opened = self._at_hand()
         if opened.file is not None:
             opened.file.seek(0)
+            opened.file.raw.seek(0)  # where the buffer has that place, the file itself is not there yet
             size = os.fstat(opened.file.fileno()).st_size
             check_file(opened.file, size)
             if size <= WHOLE_FILE:
@@ -143,9 +143,6 @@ class Worker:
                 self._opened.file.close()
         self._opened = None
 
-    def _beat(self) -> None:
-        wire.send(self._channel, {"alive": True})
-
     # -- pictures ---------------------------------------------------------------------------------------------------
 
     def _header(self, request: Mapping[str, Any]) -> Answer:
@@ -157,7 +154,7 @@ class Worker:
         beside, unread = self._beside(request)
         made = pixels.for_model(
             self._at_hand().source, need=request["need"], thumbnail=request["thumbnail"], beside=beside,
-            budget=_Asked(self._channel), gpu=request["gpu"],
+            budget=self._budget, gpu=request["gpu"],
         )  # fmt: skip
         return {**self._shown(made), "unread": unread, "stat": self._at_hand().facts()}
 
@@ -214,7 +211,7 @@ class Worker:
         for path in request["sidecars"]:
             root = Path(os.fsdecode(wire.bytes_of(request["root"])))
             try:
-                descriptor = open_below(root, wire.bytes_of(path), follow_links=request["follow_links"])
+                descriptor = open_below(root, wire.bytes_of(path), follow_links=_follows(request))
                 with os.fdopen(descriptor, "rb") as file:
                     data = file.read(LARGEST_SIDECAR + 1)
             except OSError as error:
@@ -225,6 +222,26 @@ class Worker:
             else:
                 found.append(data)
         return Beside(request["name"], tuple(found)), unread
+
+
+def _follows(request: Mapping[str, Any]) -> Callable[[bytes], bool] | bool:
+    """Whether links in each folder on the way to a file are followed."""
+    told = list(map(bool, request["follow_links"]))
+    return (lambda folder: folder.count(b"/") < len(told) and told[folder.count(b"/")]) if any(told) else False
+
+
+def serve(channel: Connection, memory: SharedMemory, limits: Limits) -> None:
+    """Answer the requests of another process until it closes the channel."""
+    worker = Worker(memory, limits, _Asked(channel), lambda: wire.send(channel, {"alive": True}))
+    keep_freed()
+    bound_memory(limits.memory)
+    while True:
+        try:
+            request = wire.receive(channel)
+            bound_time(limits.cpu_seconds)
+            wire.send(channel, worker.answer(request))
+        except (EOFError, OSError):
+            return
 
 
 class _Asked:

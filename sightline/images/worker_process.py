@@ -193,15 +193,11 @@ class WorkerProcess:
         except (EOFError, OSError):
             raise self._died(reading) from None
         except (wire.NonsenseError, ValueError, TypeError) as error:
-            raise self.nonsense(error) from error
+            self.end()
+            raise wire.nonsense(error) from error
         except BaseException:
             self.end()
             raise
-
-    def nonsense(self, error: Exception) -> DecodeError:
-        """End a worker whose answer can't be; returns what is to be said of the file."""
-        self.end()
-        return DecodeError("decode", f"its decoder gave an answer that can't be ({error})")
 
     def end(self) -> None:
         """End the worker at once."""

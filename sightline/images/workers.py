@@ -1,11 +1,13 @@
 """A pool of worker processes that decode files.
 
-A decoder that crashes, hangs, or takes all memory costs the file that it was given. What comes of a file is the same as
-of `sightline.images.decode`, which decodes in this process.
+A decoder that crashes, hangs, or takes all memory costs the file that it was given. Where no processes can be started,
+as on Windows, which has no `fork`, files are decoded in this one, and a warning says so.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,10 +15,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from sightline.images.budget import PixelBudget
+from sightline.images.in_process import InProcess
 from sightline.images.limits import FILES, Limits
 from sightline.images.reader import Reader
-from sightline.images.worker_process import ForkServer, StoppedError, WorkerProcess
+from sightline.images.worker_process import ForkServer, StoppedError, WorkerError, WorkerProcess
 from store.errors import SightlineError
+
+log = logging.getLogger(__name__)
 
 # Files after which a worker is replaced: whatever leaks in a decoder must not add up to its limit of memory.
 _FILES: Final = 5_000
@@ -43,19 +48,18 @@ class Workers:
             budget: of the pixels that they decode at once; it bounds larger pictures only.
             idle_seconds: after which they are ended when nobody needs them; None: not before `close`.
 
-        Raises:
-            WorkerError: it can't be started.
         """
         self._most = threading.BoundedSemaphore(most)
         self._limits = limits
         self._budget = budget
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
-        self._idle: list[WorkerProcess] = []
+        self._idle: list[WorkerProcess | InProcess] = []
         self._used = time.monotonic()
         self._timer: threading.Timer | None = None
-        self._server: ForkServer | None = ForkServer(limits)
+        self._server = _started(limits)
         self._is_closed = False
+        self._has_worked = False
 
     @contextmanager
     def reader(self, seconds: float | None = None) -> Iterator[Reader]:
@@ -73,7 +77,7 @@ class Workers:
             raise BusyError(
                 f"Other pictures have been decoded for more than {seconds or 0:g} seconds. Try again in a moment."
             )
-        process: WorkerProcess | None = None
+        process: WorkerProcess | InProcess | None = None
         try:
             process = self._take()
             yield Reader(process)
@@ -94,18 +98,30 @@ class Workers:
         if server is not None:
             server.close()
 
-    def _take(self) -> WorkerProcess:
+    def _take(self) -> WorkerProcess | InProcess:
         with self._lock:
             if self._is_closed:
                 raise StoppedError
             if self._idle:
                 return self._idle.pop()
-            if self._server is None or not self._server.is_alive:
-                self._server = ForkServer(self._limits)
+            if self._server is not None and not self._server.is_alive:
+                self._server = _started(self._limits)
             server = self._server
-        return WorkerProcess(server, self._budget, lambda: not self._is_closed)
+        if server is not None:
+            try:
+                process = WorkerProcess(server, self._budget, lambda: not self._is_closed)
+            except WorkerError as error:
+                if self._has_worked:
+                    raise
+                _warn(error)
+                with self._lock:
+                    self._server = None
+            else:
+                self._has_worked = True
+                return process
+        return InProcess(self._limits, self._budget)
 
-    def _put(self, process: WorkerProcess) -> None:
+    def _put(self, process: WorkerProcess | InProcess) -> None:
         if not process.is_alive:
             return
         process.files += 1
@@ -139,3 +155,18 @@ class Workers:
             idle, self._idle = self._idle, []
         for process in idle:
             process.dismiss()
+
+
+def _started(limits: Limits) -> ForkServer | None:
+    """The process that forks workers; None where the system can't start it."""
+    if not hasattr(os, "fork"):
+        return None
+    try:
+        return ForkServer(limits)
+    except WorkerError as error:
+        _warn(error)
+        return None
+
+
+def _warn(error: WorkerError) -> None:
+    log.warning("%s Pictures are decoded in this process: a file that crashes its decoder ends it.", error)

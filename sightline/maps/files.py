@@ -1,27 +1,26 @@
-"""A layout on disk: arrays in `space-N.npz`, facts and a SHA-256 of both in `space-N.json`.
+"""A layout on disk, in `space-N.map`: a line of facts in JSON, then the arrays, one after another; with a checksum.
 
 A layout is derived from the vectors. A file that is damaged, older, or of another space is made anew.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.arrays import Bytes, Floats, Ids, Mask
-from store.files import replace_file
+from store.checked_files import read_checked, write_checked
 
-log = logging.getLogger(__name__)
-
-_FORMAT: Final = 2
+_FORMAT: Final = 3
+_MOST_BYTES: Final = 4_000_000_000  # 235 million pictures
+# Ids, places, clusters: the type and the numbers of each picture.
+_ARRAYS: Final = (("<i8", 1), ("<f4", 2), ("u1", 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,51 +53,43 @@ class Layout:
 
 
 def path_of(library: Path, space_id: int) -> Path:
-    """The file of a space's arrays in the folder of its library."""
-    return library / "maps" / f"space-{space_id}.npz"
+    """The file of a space's layout in the folder of its library."""
+    return library / "maps" / f"space-{space_id}.map"
 
 
 def save(layout: Layout, path: Path) -> None:
-    """Write a layout to `path` and the JSON file beside it. Where that fails, it stays in memory only."""
-    buffer = io.BytesIO()
-    np.savez(buffer, ids=layout.ids, places=layout.places, clusters=layout.clusters)
-    data = buffer.getvalue()
+    """Write a layout to `path`. Where that fails, it stays in memory only."""
     facts = {
         "format": _FORMAT, "space": layout.space, "method": layout.method, "generation": layout.generation,
-        "labels": layout.labels, "since": layout.since,
+        "count": len(layout.ids), "labels": layout.labels, "since": layout.since,
     }  # fmt: skip
-    text = json.dumps(facts | {"sha256": _digest(data, facts)})
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, lambda temporary: temporary.write_bytes(data), durable=False)
-        # A crash in between leaves a digest that does not fit, and the layout is made anew.
-        replace_file(
-            path.with_suffix(".json"), lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False
-        )
+    arrays: tuple[NDArray[Any], ...] = (layout.ids, layout.places, layout.clusters)
+    data = b"".join(array.astype(kind).tobytes() for array, (kind, _) in zip(arrays, _ARRAYS, strict=True))
+    write_checked(path, json.dumps(facts).encode() + b"\n" + data, _about(layout.space))
+    for suffix in (".npz", ".json"):  # of an older version
+        with suppress(OSError):
+            path.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def load(path: Path, space: str) -> Layout | None:
-    """Read the layout at `path`; None where a file is missing, damaged or older, or of another space."""
-    try:
-        data, text = path.read_bytes(), path.with_suffix(".json").read_bytes()
-    except OSError:
+    """Read the layout at `path`; None where the file is missing, damaged or older, or of another space."""
+    data = read_checked(path, _about(space), _MOST_BYTES)
+    if data is None:
         return None
-    try:
-        facts = json.loads(text)
-        if facts.pop("sha256") == _digest(data, facts) and facts["format"] == _FORMAT:
-            if facts["space"] != space:
-                return None
-            labels = tuple(facts["labels"])
-            with np.load(io.BytesIO(data)) as arrays:
-                return Layout(
-                    space, facts["method"], facts["generation"], arrays["ids"], arrays["places"], arrays["clusters"],
-                    labels, facts["since"],
-                )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass  # the JSON file is damaged
-    log.warning("the map %s is damaged or of another version; it is made anew", path)
+    line, _, rest = data.partition(b"\n")
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
+        facts = json.loads(line)
+        arrays, start = [], 0
+        for kind, width in _ARRAYS:
+            arrays.append(np.frombuffer(rest, kind, facts["count"] * width, start))
+            start += arrays[-1].nbytes
+        ids, places, clusters = arrays
+        return Layout(
+            space, facts["method"], facts["generation"], ids, places.reshape(-1, 2), clusters, tuple(facts["labels"]),
+            facts["since"],
+        )  # fmt: skip
     return None
 
 
-def _digest(data: bytes, facts: dict[str, Any]) -> str:
-    return hashlib.sha256(data + json.dumps(facts).encode()).hexdigest()
+def _about(space: str) -> bytes:
+    return f"map {_FORMAT} {space}".encode()

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, Final
+
+from store.checked_files import read_checked, write_checked
+
+_MOST_BYTES: Final = 1_000_000  # ten times what any of these files grows to
 
 
 def cache_folder() -> Path:
@@ -13,3 +21,16 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("sightline", appauthor=False)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object that `write_object` wrote; an empty one where there is none, or it is damaged."""
+    found: Any = None
+    with suppress(ValueError, RecursionError):
+        found = json.loads(read_checked(path, path.name.encode(), _MOST_BYTES) or b"{}")
+    return found if isinstance(found, dict) else {}
+
+
+def write_object(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON object with a checksum; does nothing where that fails."""
+    write_checked(path, json.dumps(values, indent=1).encode(), path.name.encode(), parents=True)

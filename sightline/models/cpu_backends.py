@@ -8,7 +8,6 @@ docs/decisions/bfloat16-and-packed-weights.md.
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import os
 import platform
@@ -23,10 +22,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sightline.models.cache_folder import cache_folder
+from sightline.models.cache_folder import cache_folder, read_object, write_object
 from sightline.models.memory import give_back
 from sightline.models.onednn_linear import pack
-from store.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -238,17 +236,9 @@ def _memory() -> Path:
 
 def _read(path: Path) -> dict[str, str]:
     """What was remembered; nothing of a file that is damaged or not ours."""
-    try:
-        known: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(known, dict):
-        return {}
+    known = read_object(path)
     return {place: name for place, name in known.items() if isinstance(name, str)}
 
 
 def _remember(path: Path, known: Mapping[str, str]) -> None:
-    text = json.dumps(dict(list(known.items())[-_KEPT:]), indent=1)
-    with suppress(OSError):  # a cache: measured again where it can't be kept
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False)
+    write_object(path, dict(list(known.items())[-_KEPT:]))  # a cache: measured again where it can't be kept

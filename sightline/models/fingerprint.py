@@ -12,14 +12,12 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sightline.models.cache_folder import cache_folder
+from sightline.models.cache_folder import cache_folder, read_object, write_object
 from sightline.models.preprocess import Preprocess
 from sightline.models.text_files import TOWER_CONFIG, TextFiles, tokenizer_files
-from store.files import replace_file
 
 # Names of files and settings of the moment: they change nothing of what a network computes.
 _NAMES: Final = frozenset({"hf_model_name", "hf_tokenizer_name", "hf_model_pretrained", "timm_model_pretrained"})
@@ -138,15 +136,9 @@ def _kept_in() -> Path:
 
 def _read_kept() -> dict[str, list[Any]]:
     """Size, times, inode and digest of files by path; nothing of a file that is damaged or not ours."""
-    try:
-        kept: Any = json.loads(_kept_in().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(kept, dict):
-        return {}
     return {
         path: entry
-        for path, entry in kept.items()
+        for path, entry in read_object(_kept_in()).items()
         if isinstance(entry, list) and len(entry) == 5 and _SHA256.fullmatch(str(entry[-1]))
     }
 
@@ -155,8 +147,4 @@ def _keep(path: str, entry: list[Any]) -> None:
     kept = _read_kept()
     kept.pop(path, None)
     kept[path] = entry
-    text = json.dumps(dict(list(kept.items())[-_KEPT:]), indent=1)
-    with suppress(OSError):  # a cache: hashed again where it can't be kept
-        place = _kept_in()
-        place.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(place, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=False)
+    write_object(_kept_in(), dict(list(kept.items())[-_KEPT:]))  # a cache: hashed again where it can't be kept

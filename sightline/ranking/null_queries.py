@@ -79,7 +79,8 @@ class NullQueries:
 
     def need_model(self, space: SpaceState) -> bool:
         """Whether they have to be encoded first: they are neither in memory nor in the library's folder."""
-        return space.key not in self._vectors and not self._path(space).is_file()
+        with self._lock:
+            return self._kept(space) is None
 
     def vectors(self, space: SpaceState) -> Floats:
         """Their unit vectors, float32 (n, dim): from memory, from the library's folder, or from the model.
@@ -88,16 +89,22 @@ class NullQueries:
             SpaceError: the model can't be loaded.
         """
         with self._lock:
-            if space.key not in self._vectors:
-                path = self._path(space)
-                vectors = read_vectors(path, (len(TEXTS), space.dim))
-                if vectors is None:
-                    vectors = self._encoders.get(space).encode_texts(TEXTS)
-                    if not self._readonly:
-                        write_vectors(path, vectors)
+            vectors = self._kept(space)
+            if vectors is None:
+                vectors = self._vectors[space.key] = self._encoders.get(space).encode_texts(TEXTS)
+                if not self._readonly:
+                    write_vectors(self._path(space), vectors)
+            return vectors
+
+    def _kept(self, space: SpaceState) -> Floats | None:
+        """Those in memory, or read from the library's folder; None where they have to be encoded."""
+        vectors = self._vectors.get(space.key)
+        if vectors is None:
+            vectors = read_vectors(self._path(space), (len(TEXTS), space.dim))
+            if vectors is not None:
                 self._vectors[space.key] = vectors
-            return self._vectors[space.key]
+        return vectors
 
     def _path(self, space: SpaceState) -> Path:
         digest = hashlib.sha256("\n".join((space.key, *TEXTS)).encode()).hexdigest()
-        return self._folder / f"nulls-{digest[:16]}.npy"
+        return self._folder / f"nulls-{digest[:16]}.texts"

@@ -14,10 +14,11 @@ from typing import Final
 import numpy as np
 
 from store.arrays import Floats
-from store.files import replace_file
+from store.checked_files import read_checked, write_checked
 
 MAX_TEXTS: Final = 2_000  # 10 MB, of 1,152 numbers each; those used last stay
-_SUFFIX: Final = ".text.npy"
+_SUFFIX: Final = ".text"
+_NUMBER: Final = np.dtype("<f4")
 
 
 class TextVectorCache:
@@ -31,10 +32,9 @@ class TextVectorCache:
         """The unit vector of a text in a space, float32 (dim,); None where it is not cached."""
         path = self._path(space_key, text)
         vector = read_vectors(path, (dim,))
-        if vector is None or abs(float(np.linalg.norm(vector)) - 1) > 1e-3:
-            return None
-        with suppress(OSError):
-            os.utime(path)
+        if vector is not None:
+            with suppress(OSError):
+                os.utime(path)
         return vector
 
     def put(self, space_key: str, text: str, vector: Floats) -> None:
@@ -59,21 +59,14 @@ class TextVectorCache:
 
 
 def read_vectors(path: Path, shape: tuple[int, ...]) -> Floats | None:
-    """The float32 numbers in the file at `path`; None where there are none, or not of this shape."""
-    try:
-        numbers = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    """The float32 numbers of this shape in the file at `path`; None where it is not what was written there."""
+    count = int(np.prod(shape))
+    data = read_checked(path, path.name.encode(), count * _NUMBER.itemsize)
+    if data is None or len(data) != count * _NUMBER.itemsize:
         return None
-    return numbers if numbers.shape == shape and numbers.dtype == np.float32 else None
+    return np.frombuffer(data, _NUMBER).reshape(shape).astype(np.float32)
 
 
 def write_vectors(path: Path, numbers: Floats) -> None:
     """Write numbers to `path`; does nothing where that fails, as whoever made them can make them again."""
-
-    def save(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.save(file, numbers, allow_pickle=False)
-
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, save, durable=False)
+    write_checked(path, numbers.astype(_NUMBER).tobytes(), path.name.encode())

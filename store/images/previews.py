@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from store.images.disk_usage import Entry, entries
-from store.images.thumbnails import Thumbnails
+from store.images.thumbnails import State, Thumbnails, no_older_version
 
 LIMIT_BYTES: Final = 1_000_000_000
 # When the limit is passed, so much of it is left: to look at all files once for each write would cost more than writes.
@@ -28,10 +29,17 @@ class Previews:
     is when it was last read here. Safe for use from several threads.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limit_bytes: int = LIMIT_BYTES,
+        is_older: Callable[[], bool] = no_older_version,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`is_older`, `check`: see `Thumbnails`."""
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._files = Thumbnails(folder)
+        self._files = Thumbnails(folder, "preview", is_older, check)
         self._lock = threading.Lock()
         # Bytes: what there was when last measured, and what was written here since.
         self._measured: int | None = None
@@ -42,7 +50,7 @@ class Previews:
         return self._files.path(content_hash)
 
     def read(self, content_hash: bytes) -> bytes | None:
-        """The preview's bytes, or None where there is none; it is then the one used last."""
+        """The preview, a JPEG, which is then the one used last; None where there is none, or it is damaged."""
         data = self._files.read(content_hash)
         if data is not None:
             with suppress(OSError):  # a library that can't be written, or another process has just removed it
@@ -55,12 +63,17 @@ class Previews:
         Raises:
             OSError: the disk is full, or the library can't be written.
         """
-        self._files.write(content_hash, data)
+        size = self._files.write(content_hash, data)
         with self._lock:
-            self._written += len(data)
+            self._written += size
             known = self._measured
             if known is None or known + self._written > self.limit_bytes or self._is_stale():
                 self._measure()
+
+    def look_at(self, content_hash: bytes) -> State | None:
+        """What the file of a preview is; None where there is none. It counts as no use of it."""
+        found = self._files.look_at(content_hash)
+        return None if found is None else found[0]
 
     def remove(self, content_hash: bytes) -> None:
         """Forget a preview; nothing happens where there is none."""

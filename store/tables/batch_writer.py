@@ -22,6 +22,7 @@ from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
 from store.tables.records import now
+from store.tables.row_checksums import of_vector
 from store.tables.written import add, renew
 
 
@@ -93,7 +94,9 @@ _PUT_FACTS: Final = (
 )
 _PIXEL_NAMES: Final = tuple(name for name in READ_NAMES if name not in HEADER_NAMES)
 _PUT_PIXEL_FACTS: Final = f"UPDATE contents SET {', '.join(f'{name} = ?' for name in _PIXEL_NAMES)} WHERE id = ?"
-_ADD_VECTOR: Final = "INSERT INTO vectors (space_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_VECTOR: Final = (
+    "INSERT INTO vectors (space_id, content_id, vector, checksum) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 _ADD_PHOTO: Final = (
     "INSERT INTO photos "
     "(root_id, path, display, folder, name, ext, content_id, size, mtime_ns, device, inode, ctime_ns, sidecars) "
@@ -126,7 +129,7 @@ def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[F
     ids, new = _put_contents(connection, last.values(), indexed)
     _drop_pixels(connection, ids, [item for item in indexed if item.replaces_pixels])
     _add_vectors(connection, ids, indexed)
-    looks.put(connection, {ids[item.hash]: item.look for item in indexed if item.look is not None})
+    looks.put(connection, [(ids[item.hash], item.hash, item.look) for item in indexed if item.look is not None])
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
     recount(connection, touched | _put_failures(connection, failed, last.keys()))
@@ -238,13 +241,13 @@ def _drop_pixels(connection: Connection, ids: Mapping[bytes, int], items: Sequen
 
 def _add_vectors(connection: Connection, ids: Mapping[bytes, int], indexed: Sequence[Indexed]) -> None:
     for space_id in sorted({space_id for item in indexed for space_id in item.vectors}):
-        there = [(ids[item.hash], item.vectors[space_id]) for item in indexed if space_id in item.vectors]
+        there = [(item.hash, item.vectors[space_id]) for item in indexed if space_id in item.vectors]
         halves = np.stack([vector for _, vector in there]).astype("<f2")
-        _each(
-            connection,
-            _ADD_VECTOR,
-            [(space_id, content_id, row.tobytes()) for (content_id, _), row in zip(there, halves, strict=True)],
-        )
+        rows = []
+        for (content_hash, _), half in zip(there, halves, strict=True):
+            data = half.tobytes()
+            rows.append((space_id, ids[content_hash], data, of_vector(space_id, content_hash, data)))
+        _each(connection, _ADD_VECTOR, rows)
 
 
 def _put_photos(

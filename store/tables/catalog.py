@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from store import walk_options
 from store.paths import paths_from_json
-from store.tables import filter_sql, listings, space_rows
+from store.tables import filter_sql, listings, space_rows, vector_rows
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
@@ -28,15 +28,13 @@ from store.tables.records import (
     RootState,
     SpaceState,
 )
-from store.tables.schema import Content, LibraryRow, Photo, Root
+from store.tables.schema import Content, LibraryRow, Photo
 from store.tables.space_rows import SpaceIdentity
 
 __all__ = [
     "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
     "RootState", "SpaceState", "raise_generation",
 ]  # fmt: skip
-
-VECTOR_CHUNK = 8_192
 
 if TYPE_CHECKING:
     from store.tables.facets import Facets
@@ -137,18 +135,15 @@ class Catalog(KnownFiles):
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]]:
         """Yield a space's vectors with an id above `last_id`, by id, in chunks.
 
-        A chunk is ids int64 (n,), content ids int64 (n,), vectors float16 (n, dim).
+        A chunk is ids int64 (n,), content ids int64 (n,), vectors float16 (n, dim). A vector that is not what was
+        written is all zeros.
         """
-        # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
-        query = text("SELECT id, content_id, vector FROM vectors WHERE +space_id = :space AND id > :last ORDER BY id")
-        with self.engine.connect() as connection:
-            result = connection.execution_options(stream_results=True).execute(
-                query, {"space": space_id, "last": last_id}
-            )
-            for rows in result.partitions(VECTOR_CHUNK):
-                vectors = np.frombuffer(b"".join(row[2] for row in rows), "<f2").reshape(-1, dim)
-                ids, contents = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in (0, 1))
-                yield ids, contents, vectors
+        wrong = 0
+        for rows in vector_rows.read(self.engine, space_id, dim, last_id):
+            wrong += int(rows.wrong.sum())
+            yield rows.ids, rows.contents, rows.vectors
+        if wrong:
+            vector_rows.say_wrong(wrong)
 
     def vector_ids(self, space_id: int) -> NDArray[np.int64]:
         """Ids of all vectors of a space, sorted, int64 (n,)."""
@@ -169,7 +164,7 @@ class Catalog(KnownFiles):
         return ids
 
     def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
-        """Return one present photo and the facts of each content that has any: the oldest photo.
+        """Return one present photo and the facts of each content that has any: the first photo by its whole path.
 
         Args:
             content_ids: in any order; unknown ones are left out.
@@ -181,14 +176,14 @@ class Catalog(KnownFiles):
                 ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
                 where, values = filter_sql.photos_of(connection, ids, filters)
                 for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
-                    facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=True))
+                    facts_of = dict(zip(GIVEN_NAMES, row[7:-1], strict=True))
                     for name in LIST_NAMES:
                         facts_of[name] = tuple(json.loads(facts_of[name] or "[]"))
                     found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
         return found
 
     def photos_of(self, content_ids: Sequence[int] | NDArray[np.int64]) -> list[PlacedPhoto]:
-        """Return every present photo of these contents, by content id, then the oldest first.
+        """Return every present photo of these contents, by content id, then by path.
 
         Unknown contents are left out.
         """
@@ -254,15 +249,8 @@ class Catalog(KnownFiles):
             return filter_sql.ordered(connection, content_ids, by, filters)
 
     def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
-        """Root and path of every present photo that holds a content, the oldest first."""
-        query = (
-            select(Root.path, Photo.path)
-            .join(Root, Root.id == Photo.root_id)
-            .where(Photo.content_id == content_id, Photo.missing_since.is_(None))
-            .order_by(Photo.id)
-        )
-        with self.engine.connect() as connection:
-            return [(row[0], row[1]) for row in connection.execute(query)]
+        """Root and path of every present photo that holds a content, by path: the one that is shown first."""
+        return [(photo.root, photo.path) for photo in self.photos_of([content_id])]
 
     def hash_of(self, content_id: int) -> bytes | None:
         """The SHA-256 of a content, or None where there is no such content."""
@@ -288,7 +276,7 @@ class Catalog(KnownFiles):
 
 _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
     count(photos.id) - count(photos.missing_since), count(photos.missing_since),
-    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives, identity
     FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
 
 # Vectors are counted before they are joined: that takes half as long as counting what was joined.
@@ -301,7 +289,8 @@ _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_t
 def _root(row: Row[Any]) -> RootState:
     values: tuple[Any, ...] = tuple(row)
     state = RootState(*values[:7])
-    return replace(state, options=walk_options.from_json(values[7]), drives=paths_from_json(values[8]))
+    options, drives = walk_options.from_json(values[7]), paths_from_json(values[8])
+    return replace(state, options=options, drives=drives, identity=values[9])
 
 
 def _space(row: Row[Any]) -> SpaceState:
@@ -311,8 +300,8 @@ def _space(row: Row[Any]) -> SpaceState:
 
 
 # SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
-_SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, photos.path, photos.display,
-    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}
+_SHOWN = f"""SELECT contents.id, photos.id, contents.hash, roots.path, photos.path, photos.display,
+    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}, min({filter_sql.PLACE})
     FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
 
 

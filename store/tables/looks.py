@@ -8,7 +8,7 @@ so that a library that is up to date is not looked through for what is missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
 from store.tables.catalog import raise_generation
+from store.tables.row_checksums import of_look
 
 SIDE: Final = 32  # px of the grey picture, across and down
 _BYTES: Final = SIDE * SIDE
@@ -50,10 +51,14 @@ class Looks:
     grey: NDArray[np.uint8]
 
 
-def put(connection: Connection, looks: Mapping[int, Look]) -> None:
-    """Keep the looks of contents, by id, in place of those they had; in the current transaction."""
+def put(connection: Connection, looks: Sequence[tuple[int, bytes, Look]]) -> None:
+    """Keep looks, with the ids and hashes of their contents, in place of those they had.
+
+    In the current transaction.
+    """
     if looks:
-        connection.exec_driver_sql(_PUT, [(id_, look.hash, look.grey) for id_, look in looks.items()])
+        rows = [(id_, look.hash, look.grey, of_look(hash_, look.hash, look.grey)) for id_, hash_, look in looks]
+        connection.exec_driver_sql(_PUT, rows)
 
 
 def read_looks(engine: Engine, ids: Ids) -> Looks:
@@ -105,8 +110,8 @@ def due(engine: Engine, most: int) -> list[tuple[int, bytes]]:
         return [(row[0], row[1]) for row in connection.exec_driver_sql(_DUE, (most,))]
 
 
-def commit_due(engine: Engine, looks: Mapping[int, Look], first: int) -> None:
-    """Keep the looks of older contents, by id, and that none is due from the id `first` on."""
+def commit_due(engine: Engine, looks: Sequence[tuple[int, bytes, Look]], first: int) -> None:
+    """Keep the looks of older contents, as in `put`, and that none is due from the id `first` on."""
     with engine.execution_options(write=True).begin() as connection:
         put(connection, looks)
         connection.exec_driver_sql("UPDATE library SET looks_due = max(0, min(looks_due, ? - 1))", (first,))
@@ -123,8 +128,8 @@ def lacking(engine: Engine, after: int, most: int) -> list[tuple[int, bytes]]:
         return [(row[0], row[1]) for row in connection.exec_driver_sql(_LACKING, (after, most))]
 
 
-def mend(engine: Engine, ids: Sequence[int], looks: Mapping[int, Look]) -> None:
-    """Put looks, by id, in place of all that the contents `ids` have."""
+def mend(engine: Engine, ids: Sequence[int], looks: Sequence[tuple[int, bytes, Look]]) -> None:
+    """Put looks, as in `put`, in place of all that the contents `ids` have."""
     with engine.execution_options(write=True).begin() as connection:
         gone = "DELETE FROM looks WHERE content_id IN (SELECT value FROM json_each(?))"
         if connection.exec_driver_sql(gone, (json.dumps(list(ids)),)).rowcount or looks:
@@ -133,8 +138,8 @@ def mend(engine: Engine, ids: Sequence[int], looks: Mapping[int, Look]) -> None:
 
 
 _PUT: Final = (
-    "INSERT INTO looks (content_id, hash, grey) VALUES (?, ?, ?) "
-    "ON CONFLICT (content_id) DO UPDATE SET hash = excluded.hash, grey = excluded.grey"
+    "INSERT INTO looks (content_id, hash, grey, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (content_id) "
+    "DO UPDATE SET hash = excluded.hash, grey = excluded.grey, checksum = excluded.checksum"
 )
 _IS_WHOLE: Final = f"length(grey) = {_BYTES}"
 _READ: Final = (

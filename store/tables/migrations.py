@@ -287,15 +287,16 @@ _SEVENTH: Final = (
     "UPDATE library SET looks_due = (SELECT coalesce(max(id), 0) FROM contents)",
 )
 
-# What tells that a vector was damaged, and which disk a root lies on.
+# What tells that a vector, look or thumbnail was damaged, and which disk a root lies on.
 _EIGHTH: Final = (
     "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
     "ALTER TABLE roots ADD COLUMN identity TEXT",
+    "ALTER TABLE looks ADD COLUMN checksum INTEGER",
+    "ALTER TABLE library ADD COLUMN unchecked_pictures INTEGER DEFAULT 0 NOT NULL",
+    "UPDATE library SET unchecked_pictures = EXISTS (SELECT 1 FROM contents)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (
-    _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH,
-)  # fmt: skip
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
 VERSION: Final = len(STEPS)
 
 

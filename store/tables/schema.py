@@ -40,6 +40,8 @@ class LibraryRow(Base):
     marks_generation: Mapped[int] = mapped_column(server_default=text("0"))
     # Contents with ids up to this were indexed before there were looks, and may have none yet.
     looks_due: Mapped[int] = mapped_column(server_default=text("0"))
+    # Whether thumbnails and previews may be those of an older version, without a checksum.
+    unchecked_pictures: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Root(Base):
@@ -180,7 +182,7 @@ class Vector(Base):
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"))
     vector: Mapped[bytes] = mapped_column(LargeBinary)
-    # CRC-32 of those bytes; NULL of vectors written before these were kept.
+    # See `store.tables.checks`; NULL of vectors written before these were kept.
     checksum: Mapped[int | None]
 
 
@@ -194,6 +196,8 @@ class LookRow(Base):
     )
     hash: Mapped[int]
     grey: Mapped[bytes] = mapped_column(LargeBinary)
+    # As of vectors.
+    checksum: Mapped[int | None]
 
 
 class Failure(Base):

@@ -163,7 +163,7 @@ def test_each_space_has_a_map_of_its_own(small: AppTest, few: Path) -> None:
     assert component(small, "map")["src"] != first
     assert small.query_params["space"] == other
     assert "5 pictures" in said(small)
-    assert len(list((few / "maps").glob("space-*.npz"))) == 2
+    assert len(list((few / "maps").glob("space-*.map"))) == 2
 
 
 def test_a_choice_becomes_a_search_for_its_pictures(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

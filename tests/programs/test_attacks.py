@@ -22,8 +22,6 @@ from support import DEMO, ROOT
 
 import sightline
 
-SECRET = "attacks-" + "0" * 32
-
 # What a sender and a proxy could take for two requests, or for one of another length. None is a request in order.
 AMBIGUOUS = {
     "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
@@ -42,10 +40,8 @@ def served(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A running server of its own copy of the drawn library; gives its address."""
     folder = tmp_path_factory.mktemp("attacked")
     shutil.copytree(drawn, folder / "made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIGHTLINE_TOKEN", SECRET)
-        with serving.running(folder / "made" / "library", folder / "log.txt") as url:
-            yield url
+    with serving.running(folder / "made" / "library", folder / "log.txt") as url:
+        yield url
     assert "Traceback" not in (folder / "log.txt").read_text()
 
 
@@ -65,7 +61,8 @@ def said(url: str, data: bytes) -> bytes:
 
 def authorized(url: str) -> bytes:
     port = url.rsplit(":", 1)[1]
-    return f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {SECRET}\r\n".encode()
+    lines = {"Host": f"127.0.0.1:{port}", **serving.header()}
+    return "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode()
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
@@ -141,7 +138,7 @@ def test_a_fault_at_any_call_costs_no_more_than_that_run(kind: str, fault: str, 
     wanted = state(tmp_path / "fresh")
     assert len(wanted) == 5
     met = 0
-    for number in (1, 2, 4, 8):
+    for number in (1, 3):
         library = tmp_path / f"library-{number}"
         words = [sys.executable, "-c", FAULTY, kind, str(number), fault, "index", str(photos), *fresh, str(library)]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)

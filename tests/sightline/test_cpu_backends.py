@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,11 @@ from torch import nn
 from torch.nn import functional
 
 from sightline.models import cpu_backends
+from sightline.models.cache_folder import read_object, write_object
 from sightline.models.cpu_backends import Backend, Probe
 from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
+from store.checked_files import sealed
 from store.errors import SpaceError
 
 QUICK = Probe(seconds=0.02, max_disagreement=float("inf"))
@@ -59,29 +60,31 @@ def test_every_back_end_gives_float32s_vectors(
 def test_a_choice_is_remembered_and_found_again(spaces: dict[str, str], own_cache: Path) -> None:
     model = resolve(spaces["clip"])
     chosen = Encoder(model, device="cpu", probe=QUICK).backend.name
-    (place,) = json.loads(own_cache.read_text())
+    (place,) = read_object(own_cache)
     assert model.identity().key in place and torch.__version__ in place
     other = next(
         backend.name for backend in (cpu_backends.REFERENCE, *cpu_backends.CANDIDATES) if backend.name != chosen
     )
-    own_cache.write_text(json.dumps({place: other}))
+    write_object(own_cache, {place: other})
     assert Encoder(model, device="cpu").backend.name == other
     Encoder(resolve(spaces["timm"]), device="cpu", probe=QUICK)
-    assert len(json.loads(own_cache.read_text())) == 2  # a model's choice is its own
+    assert len(read_object(own_cache)) == 2  # a model's choice is its own
 
 
 @pytest.mark.parametrize(
     "damage", ["", "{", "[1, 2]", '{"PLACE": "abacus"}', '{"PLACE": 7}', "\0\0", "[" * 100_000], ids=range(7)
 )
+@pytest.mark.parametrize("is_sealed", [False, True])
 def test_a_file_that_is_damaged_or_foreign_is_measured_anew(
-    spaces: dict[str, str], own_cache: Path, damage: str
+    spaces: dict[str, str], own_cache: Path, damage: str, is_sealed: bool
 ) -> None:
     model = resolve(spaces["clip"])
     Encoder(model, device="cpu", probe=QUICK)
-    (place,) = json.loads(own_cache.read_text())
-    own_cache.write_text(damage.replace("PLACE", place))
+    (place,) = read_object(own_cache)
+    text = damage.replace("PLACE", place)
+    own_cache.write_bytes(sealed(text.encode(), own_cache.name.encode()) if is_sealed else text.encode())
     found = Encoder(model, device="cpu", probe=QUICK)
-    assert json.loads(own_cache.read_text()) == {place: found.backend.name}
+    assert read_object(own_cache) == {place: found.backend.name}
 
 
 def test_where_nothing_can_be_remembered_it_works_all_the_same(
@@ -128,8 +131,8 @@ def test_texts_are_read_in_float32_where_what_suits_pictures_is_not_exact_enough
     save_file(state, file)
     model = resolve(space)
     Encoder(model, device="cpu", probe=QUICK)
-    (place,) = json.loads(own_cache.read_text())
-    own_cache.write_text(json.dumps({place: "bfloat16"}))
+    (place,) = read_object(own_cache)
+    write_object(own_cache, {place: "bfloat16"})
     found, full = Encoder(model, device="cpu"), Encoder(model, device="cpu", precision="fp32")
     tower: Any = found.module
     assert found.backend.name == "bfloat16" and tower.visual.conv1.weight.dtype == torch.bfloat16

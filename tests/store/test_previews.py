@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import as_nobody
 
+from store.checked_files import SEAL_BYTES
 from store.images.disk_usage import Entry, entries
 from store.images.previews import Previews
 
@@ -22,8 +23,8 @@ def held(folder: Path) -> int:
 
 
 def aged(previews: Previews, number: int) -> None:
-    """Write a preview of 100 bytes that was last used at second `number`."""
-    previews.write(named(number), b"%03d" % number + b"x" * 97)
+    """Write a preview of 100 bytes, with its checksum, that was last used at second `number`."""
+    previews.write(named(number), b"%03d" % number + b"x" * (97 - SEAL_BYTES))
     os.utime(previews.path(named(number)), (number, number))
 
 

@@ -1,0 +1,106 @@
+"""Rows of vectors as they are read: each is compared with its checksum."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, text
+
+from store.arrays import Halves, Ids, Mask, VectorIds
+from store.tables.row_checksums import of_vector
+
+log = logging.getLogger(__name__)
+
+CHUNK: Final = 8_192
+# float16 keeps 11 bits: a unit vector of a thousand numbers comes back with a length within a few 1e-4 of 1.
+LENGTH_TOLERANCE: Final = 2e-3
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRows:
+    """Some rows of one space, by vector id.
+
+    Attributes:
+        ids, contents: vector ids and content ids, int64 (n,).
+        hashes: of the contents; empty of a content that is not there.
+        vectors: float16 (n, dim); zeros for those that are wrong.
+        wrong: (n,), which are not what was written, or no unit vectors of this space.
+        unchecked: (n,), which have no checksum.
+    """
+
+    ids: VectorIds
+    contents: Ids
+    hashes: tuple[bytes, ...]
+    vectors: Halves
+    wrong: Mask
+    unchecked: Mask
+
+
+# The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
+_AFTER: Final = text(
+    "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
+    "WHERE +space_id = :space AND vectors.id > :last ORDER BY vectors.id"
+)
+_SOME: Final = (
+    "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
+    "WHERE +space_id = ? AND vectors.id IN ({marks}) ORDER BY vectors.id"
+)
+
+
+def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[VectorRows]:
+    """Yield a space's rows with an id above `last_id`, in chunks."""
+    with engine.connect() as connection:
+        result = connection.execution_options(stream_results=True).execute(_AFTER, {"space": space_id, "last": last_id})
+        for rows in result.partitions(CHUNK):
+            yield _checked(rows, space_id, dim)
+
+
+def read_some(engine: Engine, space_id: int, dim: int, ids: Sequence[int]) -> VectorRows:
+    """The rows of a space that have one of some vector ids; a few hundred at most."""
+    with engine.connect() as connection:
+        query = _SOME.format(marks=", ".join("?" * len(ids)))
+        return _checked(connection.exec_driver_sql(query, (space_id, *ids)).all(), space_id, dim)
+
+
+def say_wrong(count: int) -> None:
+    """Log that vectors of the database are not used."""
+    log.warning(
+        "%d vectors of the library are not what was written, and their pictures are not found by what they show; "
+        "mend them: python -m indexer verify --repair",
+        count,
+    )
+
+
+def _checked(rows: Sequence[Any], space_id: int, dim: int) -> VectorRows:
+    size, nothing = 2 * dim, bytes(2 * dim)
+    wrong, unchecked = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+    data = []
+    for place, (_, _, content_hash, vector, checksum) in enumerate(rows):
+        if checksum is None:
+            unchecked[place] = True
+        if (
+            content_hash is None
+            or len(vector) != size
+            or (checksum is not None and checksum != of_vector(space_id, content_hash, vector))
+        ):
+            wrong[place], vector = True, nothing
+        data.append(vector)
+    vectors: NDArray[np.float16] = np.frombuffer(b"".join(data), "<f2").reshape(-1, dim)
+    doubted = np.flatnonzero(unchecked & ~wrong)  # what has its checksum is what an encoder made
+    if len(doubted):
+        wrong[doubted] = ~are_unit(vectors[doubted])
+        if wrong[doubted].any():
+            vectors = np.where(wrong[:, None], np.float16(0), vectors)
+    ids, contents = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in (0, 1))
+    return VectorRows(ids, contents, tuple(row[2] or b"" for row in rows), vectors, wrong, unchecked)
+
+
+def are_unit(vectors: Halves) -> Mask:
+    """Which of the vectors (n, dim) have length 1, as far as float16 can tell."""
+    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    return np.asarray(np.abs(lengths - 1) <= LENGTH_TOLERANCE)
