@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
+from indexer import backup_commands
+from indexer.common_options import json_option, library_option
 from indexer.messages import set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
@@ -70,12 +72,7 @@ class _DefaultToIndex(click.Group):
         return super().parse_args(ctx, args or ["--help"])
 
 
-library_option = click.option(
-    "--library", "library_path", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR",
-    help="The library's folder. Default: SIGHTLINE_LIBRARY, else the user's data folder.",
-)  # fmt: skip
 yes_option = click.option("--yes", is_flag=True, help="Forget without asking, also where marks are lost.")
-json_option = click.option("--json", "as_lines", is_flag=True, help="Print JSON on stdout: one object a line.")
 
 
 @click.group(cls=_DefaultToIndex, context_settings={"help_option_names": ["-h", "--help"]})
@@ -329,6 +326,10 @@ def forget(folder: Path, library_path: Path | None, yes: bool, dry_run: bool) ->
 
     path = (library_path or default_library()).expanduser().absolute()
     forget_folder(path, folder, yes=yes, dry_run=dry_run)
+
+
+for _command in backup_commands.COMMANDS:
+    cli.add_command(_command)
 
 
 def _open(library_path: Path | None) -> Any:

@@ -9,7 +9,10 @@ a sidecar comes, goes or is written.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Final
+
+from store.paths import to_bytes, to_path
 
 Walked = tuple[bytes, int, int, int | None, int, bytes | None]
 """The fields of an `indexer.walk.WalkedFile`, of which the last are the sidecars."""
@@ -59,3 +62,18 @@ def paths_of(picture: bytes, sidecars: bytes | None) -> tuple[bytes, ...]:
     """The paths of a picture's sidecars, as `with_sidecars` noted them, below the same root as its own."""
     folder = picture[: picture.rfind(b"/") + 1]
     return tuple(folder + noted.rsplit(b":", 3)[0] for noted in (sidecars or b"").split(b"/") if noted)
+
+
+def moved_sidecars(folder: Path, sidecars: bytes) -> bytes:
+    """Note sidecars as they are in another folder: of those with the same mtime and size, the ctime."""
+    kept = []
+    for noted in sidecars.split(b"/"):
+        name, mtime_ns, _, size = noted.rsplit(b":", 3)
+        try:
+            facts = to_path(to_bytes(folder), name).stat()
+        except OSError:
+            kept.append(noted)
+            continue
+        is_same = (facts.st_mtime_ns, facts.st_size) == (int(mtime_ns), int(size))
+        kept.append(b"%s:%s:%d:%s" % (name, mtime_ns, facts.st_ctime_ns, size) if is_same else noted)
+    return b"/".join(kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
@@ -22,6 +21,7 @@ from store.lock import FORMER, between_runs, make_folder, unwritable_message
 from store.place import Place
 from store.tables import checks
 from store.tables.catalog import Catalog
+from store.tables.connection_guard import guard, is_busy
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
 from store.tables.migrations import VERSION, check_version, migrate, version_of
@@ -119,7 +119,7 @@ class Library:
                     migrate(connection, where)
         except DatabaseError as error:
             self.close()
-            if _is_busy(error):
+            if is_busy(error.orig):
                 raise LibraryError(
                     f"An indexer or another program is at work on the library {where} and did not let go of it in "
                     f"{BUSY_TIMEOUT_MS / 1000:g} seconds ({error.orig}). Try again when it is done."
@@ -131,6 +131,7 @@ class Library:
         except LibraryError:
             self.close()
             raise
+        guard(self._engine, where)
         return self
 
     def close(self) -> None:
@@ -177,9 +178,3 @@ class Library:
             found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return [line for line in found if line != "ok"] + [f"{row[0]} row {row[1]} refers to nothing" for row in broken]
-
-
-def _is_busy(error: DatabaseError) -> bool:
-    """Whether SQLite gave up waiting for another connection. The mask: sqlite.org/rescode.html, section 1."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from store.disk_errors import DiskError, database_sentence
+from store.errors import LibraryError
 from store.files import writable
 from store.place import Place
 from store.time_limit import check, is_limited, is_over
@@ -32,13 +34,11 @@ def make_engine(path: Path, place: Place, *, readonly: bool) -> Engine:
     with "database is locked", whatever the busy timeout.
     """
     uri = f"file:{quote(os.fsencode(path.absolute()))}"
-    if readonly:
-        # In a folder that can't be written SQLite can't make the shared-memory file of WAL mode, and opens only
-        # a database it is told not to expect changes of.
-        uri += "?mode=ro" if writable(path.parent) else "?immutable=1"
 
     def connect() -> sqlite3.Connection:
         place.check()  # else SQLite would open, or even make, another file of this name
+        if readonly:
+            return connect_readonly(path, check_same_thread=False)
         return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=24)
@@ -74,4 +74,62 @@ def make_engine(path: Path, place: Place, *, readonly: bool) -> Engine:
         if (said := database_sentence(context.original_exception, path)) is not None:
             raise DiskError(said) from context.original_exception
 
+    @event.listens_for(engine, "checkout")
+    def _look_again(dbapi: Any, _record: Any, _proxy: Any) -> None:
+        if isinstance(dbapi, _Frozen) and dbapi.files != _files(path):
+            raise DisconnectionError  # another connection takes its place
+
     return engine
+
+
+class _Frozen(sqlite3.Connection):
+    """A connection that takes its database for one that never changes: valid while its `files` are the same."""
+
+    files: tuple[tuple[int, int] | None, ...] = ()
+
+
+def connect_readonly(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
+    """Connect to a database that is not to be written, also where nothing may be written beside it.
+
+    Raises:
+        LibraryError: its newest part lies in a journal that this user can't read.
+        sqlite3.Error: it can't be opened.
+    """
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+    files = _files(path)
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=check_same_thread, isolation_level=None)
+    if writable(path.parent):
+        return connection
+    try:
+        # While others use it, the shared memory of its journal is there, and is read with it.
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        if files[1] is not None and files[1][0]:
+            raise LibraryError(
+                f"What was written last to {path} lies in {path.name}-wal, and this user may not read that ({error}). "
+                "Open the library once as a user who may write to its folder."
+            ) from error
+        # SQLite can't make that memory here, and opens only a database that it is told not to expect changes of.
+        frozen = sqlite3.connect(
+            f"{uri}&immutable=1", uri=True, check_same_thread=check_same_thread, isolation_level=None, factory=_Frozen
+        )
+        frozen.files = files
+        return frozen
+    return connection
+
+
+def _files(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Size and mtime of a database and of its journal; None for one that is not there."""
+    found: list[tuple[int, int] | None] = []
+    for each in (path, path.with_name(path.name + "-wal")):
+        try:
+            facts = each.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((facts.st_size, facts.st_mtime_ns))
+    return tuple(found)
