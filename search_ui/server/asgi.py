@@ -180,7 +180,7 @@ class AppRoutes:
                 metrics().count_response(self._pattern(scope, name), message["status"])
             await send(message)
 
-        # Whoever leaves before all of a body is sent gets no answer, and it is no fault of ours that the log should show.
+        # Who leaves before all of a body is sent gets no answer: no fault of ours, which the log would show.
         with suppress(ClientDisconnect):
             if refusal:
                 await refusal(scope, receive, counted)
