@@ -131,7 +131,7 @@ attack: install-test  ## try all attacks again that were tried on Sightline
 	@$(RELIABILITY) attack -- $(BIN)/python benchmarks/attack.py
 
 MINUTES ?= 30
-soak: install  ## mixed work on one server for MINUTES=30: whether memory, handles and answers stay as they were
+soak: install-test  ## mixed work on one server for MINUTES=30: whether memory, handles and answers stay as they were
 	@$(RELIABILITY) soak -- $(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
 
 # Each runs a script and writes what it prints between its markers in docs/benchmarks.md.
