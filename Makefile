@@ -10,7 +10,7 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check audit image wheel docs \
+.PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check audit image wheel docs attack soak \
   bench bench-scale bench-search bench-page lock clean
 
 help:  ## say what there is
@@ -124,6 +124,15 @@ wheel: install-dev  ## build the wheel, the sdist and the bill of materials in d
 
 docs: $(VENV)/.installed-docs  ## write the documentation site to site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Both write what they print to docs/reliability.md; nothing is written when a bound is broken.
+RELIABILITY := $(BIN)/python benchmarks/tables.py --document docs/reliability.md
+attack: install-test  ## try all attacks again that were tried on Sightline
+	@$(RELIABILITY) attack -- $(BIN)/python benchmarks/attack.py
+
+MINUTES ?= 30
+soak: install-test  ## mixed work on one server for MINUTES=30: whether memory, handles and answers stay as they were
+	@$(RELIABILITY) soak -- $(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
 
 # Each runs a script and writes what it prints between its markers in docs/benchmarks.md.
 WRITE := $(BIN)/python benchmarks/tables.py

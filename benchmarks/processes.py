@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sample:
-    """A look at a process and its children: seconds since the start, bytes, handles, threads and processes."""
+    """What a process and its children held `at` some seconds from the start; sizes in bytes."""
 
     at: float
     rss: int

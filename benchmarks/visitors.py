@@ -1,4 +1,4 @@
-"""Those who use a server of the page in a soak: programs, open pages, people who mark and download, and an indexer.
+"""Those who use a server in a soak: programs, open pages, people who mark and look, an indexer.
 
 Each does one thing after another until the time is over, and tells what was answered and how long it took. Requests go
 to the loopback only.
@@ -22,6 +22,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 QUERIES = (
     "two red boats", "a lighthouse at night", "snow OR beach", "house -people", "sort:date", "width:>=100 sea",
@@ -156,14 +157,14 @@ class Visitors:
             self._ask(client, "mark", "DELETE", name)
 
     def page(self, client: httpx.Client, chance: Random) -> None:
-        """A page as a browser opens it: the document, then a session on the socket until its script has finished."""
+        """A page as a browser opens it: the document, then a session on the socket, drawn twice."""
         self._ask(client, "document", "GET", "/")
         begun = time.perf_counter()
         headers = {"Authorization": f"Bearer {self.token}"}
         address = f"{self.url.replace('http', 'ws', 1)}/_stcore/stream"
         with connect(
-            address, origin=self.url, subprotocols=["streamlit"], additional_headers=headers, max_size=None,  # type: ignore[list-item, arg-type]
-            open_timeout=PATIENCE, proxy=None,
+            address, origin=Origin(self.url), subprotocols=[Subprotocol("streamlit")], additional_headers=headers,
+            max_size=None, open_timeout=PATIENCE, proxy=None,
         ) as socket:  # fmt: skip
             for _ in range(2):
                 asked = BackMsg()
@@ -171,7 +172,7 @@ class Visitors:
                 asked.rerun_script.page_name = chance.choice(PAGES)
                 socket.send(asked.SerializeToString())
                 while True:
-                    said = ForwardMsg.FromString(socket.recv(timeout=PATIENCE))  # type: ignore[arg-type]
+                    said = ForwardMsg.FromString(socket.recv(timeout=PATIENCE, decode=False))
                     if said.WhichOneof("type") == "script_finished":
                         break
                     if said.delta.new_element.WhichOneof("type") == "exception":

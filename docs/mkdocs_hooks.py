@@ -12,7 +12,12 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT: Final = Path(__file__).parents[1]
-OUTSIDE: Final = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+OUTSIDE: Final = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
 """Files of the project that are pages too, and the names of those."""
 
 REFERENCE: Final = {
@@ -26,7 +31,7 @@ ORDER: Final = {
     "": ("index.md", "indexing.md", "backup.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
     "Page": ("page.md", "access.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
     "Programs": ("python-api.md", *REFERENCE, "api.md", "commands.md"),
-    "Project": ("benchmarks.md", "contributing.md", "changelog.md"),
+    "Project": ("security.md", "reliability.md", "benchmarks.md", "contributing.md", "changelog.md"),
 }  # fmt: skip
 """Sections and their pages in order. Other pages of docs/ follow in Project, folders as sections of their own."""
 

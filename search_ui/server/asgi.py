@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -180,14 +180,16 @@ class AppRoutes:
                 metrics().count_response(self._pattern(scope, name), message["status"])
             await send(message)
 
-        if refusal:
-            await refusal(scope, receive, counted)
-        elif name == "api":
-            if self._api is None:
-                self._api = await run_in_threadpool(api.json_api)
-            await self._limits.answer(self._api, scope, receive, counted)
-        else:
-            await self._limits.answer(self._routes, scope, receive, counted)
+        # Who leaves before all of a body is sent gets no answer: no fault of ours, which the log would show.
+        with suppress(ClientDisconnect):
+            if refusal:
+                await refusal(scope, receive, counted)
+            elif name == "api":
+                if self._api is None:
+                    self._api = await run_in_threadpool(api.json_api)
+                await self._limits.answer(self._api, scope, receive, counted)
+            else:
+                await self._limits.answer(self._routes, scope, receive, counted)
 
     def _refusal(self, scope: Scope, name: str) -> ASGIApp | None:
         """The answer to a request that is not let in; also the one that exchanges a token for a cookie."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ from store.printing import printable
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
 PRELOAD_AFTER: Final = 5.0
+# Seconds until a thread that runs Python lets another one. A search goes in and out of SQLite and numpy tens of times,
+# and waits that long each time while a page is drawn. Python's own 5 ms make searches beside pages twice as slow.
+SWITCH: Final = 0.0005
 
 
 class ServeError(SightlineError):
@@ -74,6 +78,7 @@ def serve(
             else f"{reached} lets others reach the pictures, and {VARIABLE} has {len(token)} characters, which can be "
             f"guessed. Give it {SHORT} or more, or unset it to have one made."
         )
+    sys.setswitchinterval(SWITCH)
     listener = _bind(host, port)
     shown = _shown(host)
     if not _is_loopback(host):

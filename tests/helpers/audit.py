@@ -4,8 +4,9 @@
     python tests/helpers/audit.py code
 
 `pins` runs pip-audit, or judges a report in its JSON that was made elsewhere. pip-audit ends with 0 and says "No known
-vulnerabilities found" when it could look up nothing; here a pin without an answer is a failure. `code` runs bandit over
-the packages. What it finds has to stand in audit.toml, with a reason, and what stands there has to be found.
+vulnerabilities found" when it could look up nothing; here a pin without an answer is a failure, and so is one that the
+report leaves out. `code` runs bandit over the packages. What it finds has to stand in audit.toml, with a reason, and
+what stands there has to be found.
 
 0 nothing was found, 1 something was, 2 not audited.
 """
