@@ -11,6 +11,7 @@ from indexer.doubt import Prune
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
 from indexer.summary import Summary
+from indexer.verify_vectors import DUE_IN_A_RUN, put_due_checksums
 from store.library import Library
 from store.marks_backup import back_up_marks
 from store.paths import display, to_bytes, to_path
@@ -129,12 +130,14 @@ class Finisher:
         return away.get(space_id, "this run was for another model")
 
     def save_vectors(self) -> None:
-        """Write the index that searches read."""
+        """Write the index that searches read, and checksums that vectors of an older version lack."""
         try:
             for space_id in self._space_ids:
                 self._library.vectors.save(space_id)
         except OSError as error:  # a cache: searches make it again
             log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+            return
+        put_due_checksums(self._library, DUE_IN_A_RUN)
 
 
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
