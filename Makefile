@@ -10,7 +10,7 @@ DEMO_LIBRARY := demo-library
 PORT         ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check wheel docs \
+.PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check audit image wheel docs \
   bench bench-scale bench-search bench-page lock clean
 
 help:  ## say what there is
@@ -101,15 +101,25 @@ test-lowest: $(LOWEST)/.installed  ## the suite without a browser, on the lowest
 coverage: install-test  ## the whole suite, and say which lines it does not reach; takes a quarter longer
 	@$(PYTEST) --hypothesis-profile=ci --cov --cov-report=term:skip-covered
 
-check: install-dev  ## lint, spelling, types, and which package may import which
+check: install-dev  ## lint, spelling, types, risky calls, and which package may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.js' '*.css' '*.toml' '*.yml' '*.yaml' Makefile)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python tests/helpers/audit.py code
+
+# Asks a database of vulnerabilities, over the network; where it can't be asked about every pin, this fails.
+audit: install-dev  ## look up known vulnerabilities of every pin, and look for risky calls in the code
+	@$(BIN)/python tests/helpers/audit.py pins
+	@$(BIN)/python tests/helpers/audit.py code
+
+# A minimal Debian stands in for the official image, and namespaces for the engine. Needs root, debootstrap and 12 GB.
+image: install-test  ## build the container's recipe without an engine, and run both programs in it
+	@$(BIN)/python tests/helpers/try_image.py
 
 # FULL=1 installs the dependencies too (about 6 GB); without it those of this environment are read.
-wheel: install-dev  ## build the wheel and the sdist, and try the wheel in an environment of its own
+wheel: install-dev  ## build the wheel, the sdist and the bill of materials in dist/, and try the wheel
 	@$(BIN)/python tests/helpers/try_wheel.py $(if $(FULL),--full)
 
 docs: $(VENV)/.installed-docs  ## write the documentation site to site/

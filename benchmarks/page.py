@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import socket
 import statistics
 import subprocess
@@ -41,6 +42,7 @@ from indexer.demo.pictures import write_pictures
 
 PICTURES = 600
 CLICKS = 5
+TOKEN = secrets.token_urlsafe(32)
 SERVER = """
 import sys, uvicorn
 from streamlit.starlette import App
@@ -130,6 +132,7 @@ def served(folder: Path, name: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     environment = {**os.environ, "SIGHTLINE_LIBRARY": str(folder / "library"), "HF_HUB_OFFLINE": "1"}
+    environment["SIGHTLINE_TOKEN"] = TOKEN
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -157,6 +160,7 @@ def visit(browser: Browser, url: str, name: str, hits: int, patience: float) -> 
         TimeoutError: it took longer than `patience` seconds.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.request.get(f"{url}/?token={TOKEN}", max_redirects=0)
     page = context.new_page()
     page.set_default_timeout(patience * 1000)
     made = Visit()

@@ -28,6 +28,7 @@ from tables import table
 
 from store.library import DATABASE, Library
 from store.lock import locked
+from store.place import Place
 from store.tables.database import make_engine
 from store.tables.schema import Base, Content, Photo, Vector
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
@@ -65,7 +66,7 @@ def new_library(folder: Path) -> Path:
 
 def own_door(path: Path, items: Sequence[Indexed], batch: int) -> None:
     """`Writer.commit`."""
-    engine = make_engine(path, readonly=False)
+    engine = make_engine(path, Place(path), readonly=False)
     writer = Writer(engine)
     for some in batches(items, batch):
         writer.commit(some, [])
@@ -90,7 +91,7 @@ def plain(path: Path, rows: Tuples, batch: int) -> None:
 
 def orm(path: Path, rows: Rows, batch: int) -> None:
     """SQLAlchemy's `Session.add_all`."""
-    engine = make_engine(path, readonly=False).execution_options(write=True)
+    engine = make_engine(path, Place(path), readonly=False).execution_options(write=True)
     for some in zip(*(batches(rows[kind], batch) for kind in TABLES), strict=True):
         with Session(engine) as session:
             session.add_all(kind(**row) for kind, part in zip(TABLES, some, strict=True) for row in part)

@@ -16,16 +16,16 @@ OUTSIDE: Final = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md",
 """Files of the project that are pages too, and the names of those."""
 
 REFERENCE: Final = {
-    "reference.md": ("sightline", ("sightline.library", "sightline.records")),
+    "reference.md": ("sightline", ("sightline.library", "sightline.records", "sightline.backups")),
     "reference-query.md": ("Queries", ("sightline.query.parser", "sightline.query.types", "sightline.query.explain")),
     "reference-errors.md": ("Errors", ("store.errors",)),
 }
 """Pages made from docstrings: their title and the modules."""
 
 ORDER: Final = {
-    "": ("index.md", "indexing.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
+    "": ("index.md", "indexing.md", "backup.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
     "Page": ("page.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
-    "Programs": ("python-api.md", *REFERENCE, "api.md", "commands.md"),
+    "Programs": ("python-api.md", *REFERENCE, "access.md", "api.md", "commands.md"),
     "Project": ("benchmarks.md", "contributing.md", "changelog.md"),
 }  # fmt: skip
 """Sections and their pages in order. Other pages of docs/ follow in Project, folders as sections of their own."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -24,6 +26,7 @@ from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent / "sightline" / "models" / "demo"
+TOKEN = secrets.token_urlsafe(32)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def main(names: list[str]) -> None:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser"]
-        with subprocess.Popen(command) as server:
+        with subprocess.Popen(command, env={**os.environ, "SIGHTLINE_TOKEN": TOKEN}) as server:
             try:
                 shoot(f"http://127.0.0.1:{port}", shots)
             finally:
@@ -131,6 +134,7 @@ def shoot(address: str, shots: list[Shot]) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for shot in shots:
             page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=shot.scheme)
+            page.context.request.get(f"{address}/?token={TOKEN}", max_redirects=0)
             page.goto(f"{address}{shot.address}")
             page.locator(shot.ready).first.wait_for(timeout=120_000)
             page.wait_for_timeout(1_500)

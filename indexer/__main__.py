@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(ValueError, OverflowError, OSError):  # what can not be had is left alone
             os.nice(int(os.environ.get("SIGHTLINE_NICE", "10")))
     from indexer.commands import run
+    from store.handles import raise_limit
+
+    raise_limit()
 
     sys.exit(run(given))
 

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
+from indexer import backup_commands
+from indexer.common_options import json_option, library_option
 from indexer.messages import set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
+from store.disk_errors import disk_sentence
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
 
@@ -50,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
         return COULD_NOT
     except OSError as error:
         about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-        click.echo(f"Error: {error.strerror or error}{about}", err=True)
+        click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
         return COULD_NOT
     except Exception as error:  # the last resort: no traceback for a user who did not ask for one
         log.debug("the run ended with", exc_info=error)
@@ -69,12 +72,7 @@ class _DefaultToIndex(click.Group):
         return super().parse_args(ctx, args or ["--help"])
 
 
-library_option = click.option(
-    "--library", "library_path", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR",
-    help="The library's folder. Default: SIGHTLINE_LIBRARY, else the user's data folder.",
-)  # fmt: skip
 yes_option = click.option("--yes", is_flag=True, help="Forget without asking, also where marks are lost.")
-json_option = click.option("--json", "as_lines", is_flag=True, help="Print JSON on stdout: one object a line.")
 
 
 @click.group(cls=_DefaultToIndex, context_settings={"help_option_names": ["-h", "--help"]})
@@ -146,7 +144,13 @@ def cli() -> None:
     is_flag=True,
     help="As --prune, and also photos of folders that are gone or empty as a whole, which may be a drive's.",
 )
-@yes_option
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Forget without asking, also where marks are lost or more than a third of a folder is gone; and take another "
+    "disk in the place of a folder's as meant.",
+)
+@click.option("--lose-marks", is_flag=True, help="Forget where marks are lost without asking; doubt as without --yes.")
 @click.option("--rescan", is_flag=True, help="Read every file, also those that look as they did.")
 @click.option("--offline", is_flag=True, help="Use no network, even where weights are missing.")
 @json_option
@@ -155,7 +159,8 @@ def cli() -> None:
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
     batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool, prune: bool,
-    prune_emptied: bool, yes: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int,
+    quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -174,22 +179,22 @@ def index(
     keep_freed()
     set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
-    planned = Prune(prune_emptied) if prune or prune_emptied else None
+    planned = Prune(prune_emptied, yes) if prune or prune_emptied else None
     if dry_run:
         if rescan:
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
-        return _dry_run(folders, path, walk, space, offline, as_lines, planned)
+        return _dry_run(folders, path, walk, space, offline, as_lines, planned, yes=yes)
     check_before_creating(folders, path, walk)
     from store.library import Library
     from store.lock import locked
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         chosen = choose(path, space, device, offline=offline)
-        options = Options(walk, device, precision, batch_size, workers, planned, rescan)
+        options = Options(walk, device, precision, batch_size, workers, planned, rescan, yes)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
-            question = Question(yes=yes, before=screen.hide)
+            question = Question(yes=yes or lose_marks, before=screen.hide)
             pipeline = Pipeline(library, chosen, options, screen.show, gpu=gpu, may_lose=question)
             with stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
@@ -226,13 +231,13 @@ def _gpu_decoder(decode_on: str, device: str, workers: int | None) -> Iterator[G
 
 def _dry_run(
     folders: Sequence[Path], path: Path, walk: WalkChoice, space: str | None, offline: bool, as_lines: bool,
-    prune: Prune | None,
+    prune: Prune | None, *, yes: bool,
 ) -> int:  # fmt: skip
     from indexer.dry_run import plan, planned_spaces
     from indexer.forget import say_what_goes
 
     space_ids = planned_spaces(path, space, offline=offline)
-    for change, target, relative in plan(folders, path, walk, space_ids, prune):
+    for change, target, relative in plan(folders, path, walk, space_ids, prune, yes=yes):
         if as_lines:
             click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
         else:
@@ -322,6 +327,10 @@ def forget(folder: Path, library_path: Path | None, yes: bool, dry_run: bool) ->
 
     path = (library_path or default_library()).expanduser().absolute()
     forget_folder(path, folder, yes=yes, dry_run=dry_run)
+
+
+for _command in backup_commands.COMMANDS:
+    cli.add_command(_command)
 
 
 def _open(library_path: Path | None) -> Any:

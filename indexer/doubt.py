@@ -1,33 +1,38 @@
-"""Doubt about folders inside roots: what is gone as a whole may be a drive that is not mounted.
+"""Doubt about what is gone: it may lie on a drive that is not mounted.
 
 A prune forgets files that are gone from folders that are there. It forgets nothing below a folder that held pictures
 and is gone or empty as a whole, nor below one that lay on another drive and does not now. It says so, and how to say
 that this is meant. A folder of which any file was found elsewhere was renamed: there is no doubt of it. A copy of a
 file, which has another inode, tells nothing: the drive of the file may have been unplugged since.
+
+Nor does it forget anything of a root, or of a drive in it, of which more than a third is gone, whatever else is there.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from indexer.identity import Identity, device_of, from_json, is_large, share_in_words
 from indexer.root_scan import RootScan
 from sightline.humanize import count
 from store.errors import SightlineError
 from store.paths import as_json, display, to_bytes, to_path
+from store.tables.catalog import Catalog
 
 # What systems leave in folders, and what keeps them in archives: a folder with nothing else is empty.
 _LITTER: Final = frozenset((b".ds_store", b"thumbs.db", b"desktop.ini", b".directory", b".localized", b".gitkeep"))
 _SHOWN: Final = 5
 
 GONE, EMPTY, AWAY = "it is gone", "it is empty", "it lay on another drive, which is not there"
+OTHER = "another drive lies there than before"
 
 
 class DoubtError(SightlineError):
-    """Photos were not forgotten, because a whole folder is gone, empty or on another drive than before."""
+    """Photos were not forgotten, because a folder is gone, empty or on another drive, or a third of a root is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,58 +48,137 @@ class Doubt:
         return {**as_json(to_bytes(self.folder)), "photos": self.photos, "reason": self.reason}
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many photos a scan found known, those that were missing among them, before any was settled or forgotten.
+
+    Attributes:
+        photos: below the folder that was walked.
+        drives: below each drive in it, by path.
+        identity: of the root.
+    """
+
+    photos: int
+    drives: Mapping[bytes, int]
+    identity: Identity
+
+
+def held(catalog: Catalog, scan: RootScan, *, counts: bool = True) -> Held:
+    """Count what a scan may find gone; call it before moves are settled, as that forgets the old places.
+
+    `counts`: else nothing is counted, which takes 0.1 seconds for a million photos.
+    """
+    known = scan.target.known
+    if not counts:
+        return Held(0, {}, from_json(known.identity if known else None))
+    drives = [drive for drive in (known.drives if known else ()) if drive.startswith(scan.target.prefix)]
+    return Held(
+        catalog.count_known(scan.root_id, scan.last_photo_id, scan.target.prefix),
+        {drive: catalog.count_known(scan.root_id, scan.last_photo_id, drive + b"/") for drive in drives},
+        from_json(known.identity if known else None),
+    )
+
+
 @dataclass(slots=True)
 class Prune:
     """Which photos a prune forgets, and which it doubts.
 
     Attributes:
-        emptied: whether it is meant that folders are gone or empty: nothing is doubted.
+        emptied: whether it is meant that folders are gone or empty: they are not doubted.
+        yes: whether it is meant that more than a third of a root is gone.
         photo_ids: of the photos to forget.
         doubts: by folder.
     """
 
     emptied: bool = False
+    yes: bool = False
     photo_ids: list[int] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
+    _says_yes: bool = False  # some doubts are about shares
+    _says_emptied: bool = False  # some are about folders
 
-    def take(self, scan: RootScan, missing: Sequence[tuple[int, bytes]], renamed: Collection[bytes] = ()) -> None:
+    def take(
+        self, catalog: Catalog, scan: RootScan, missing: Sequence[tuple[int, bytes]], before: Held,
+        renamed: Collection[bytes] = (),
+    ) -> None:  # fmt: skip
         """Add the photos of a scan.
 
         Args:
+            catalog: of the library.
             scan: a walk that came to its end.
             missing: id and path of each photo that is really gone.
+            before: what was known when the scan began.
             renamed: paths under the root whose very files were found elsewhere.
         """
-        if self.emptied:
-            self.photo_ids.extend(photo_id for photo_id, _ in missing)
+        if not missing:
             return
-        trusted = {folder for path in renamed for folder in _folders(path)}
-        # Those that a walk of a part did not come by are not known to be away.
-        away = {
-            drive
-            for drive in (scan.target.known.drives if scan.target.known else ())
-            if drive not in scan.drives and drive.startswith(scan.target.prefix)
-        }
-        reasons: dict[bytes, str] = {}
-        doubted: dict[bytes, int] = {}
+        root = to_bytes(scan.target.root)
+        folder_of, reasons = self._doubted_folders(scan, missing, before, renamed)
+        shares = {} if self.yes else self._doubted_shares(catalog, scan, missing, before, folder_of)
+        doubted: dict[tuple[bytes, str], int] = {}
         for photo_id, path in missing:
-            for folder in _folders(path):
-                if folder in away:
-                    reason = AWAY
-                elif folder in trusted:
-                    reason = ""
-                else:
-                    if folder not in reasons:
-                        reasons[folder] = _doubt(to_path(to_bytes(scan.target.root), folder))
-                    reason = reasons[folder]
-                if reason:
-                    reasons[folder] = reason
-                    doubted[folder] = doubted.get(folder, 0) + 1
-                    break
+            folder = folder_of.get(photo_id)
+            share = next((unit for unit in shares if path.startswith(unit)), None)
+            if folder is not None and self.emptied:
+                self.photo_ids.append(photo_id)
+            elif share is not None:
+                doubted[share, shares[share]] = doubted.get((share, shares[share]), 0) + 1
+                self._says_yes = True
+                self._says_emptied |= folder is not None
+            elif folder is not None:
+                doubted[folder, reasons[folder]] = doubted.get((folder, reasons[folder]), 0) + 1
+                self._says_emptied = True
             else:
                 self.photo_ids.append(photo_id)
+        self.doubts += [
+            Doubt(to_path(root, folder.rstrip(b"/")), photos, reason) for (folder, reason), photos in doubted.items()
+        ]
+
+    def _doubted_folders(
+        self, scan: RootScan, missing: Sequence[tuple[int, bytes]], before: Held, renamed: Collection[bytes]
+    ) -> tuple[dict[int, bytes], dict[bytes, str]]:
+        """The doubted folder of each photo in one, by the photo's id; and why each is doubted."""
+        trusted = {folder for path in renamed for folder in _folders(path)}
         root = to_bytes(scan.target.root)
-        self.doubts += [Doubt(to_path(root, folder), photos, reasons[folder]) for folder, photos in doubted.items()]
+        # Those that a walk of a part did not come by are not known to be away.
+        away = {drive: AWAY for drive in before.drives if drive not in scan.drives}
+        for drive, device in before.identity.drives.items():
+            if drive in scan.drives and device_of(to_path(root, drive)) != device:
+                away[drive] = OTHER
+        reasons: dict[bytes, str] = {}
+        folder_of: dict[int, bytes] = {}
+        for photo_id, path in missing:
+            for folder in _folders(path):
+                if folder not in reasons:
+                    trusts = folder in trusted
+                    reasons[folder] = away.get(folder) or ("" if trusts else _doubt(to_path(root, folder)))
+                if reasons[folder]:
+                    folder_of[photo_id] = folder
+                    break
+        return folder_of, reasons
+
+    def _doubted_shares(
+        self, catalog: Catalog, scan: RootScan, missing: Sequence[tuple[int, bytes]], before: Held,
+        folder_of: Mapping[int, bytes],
+    ) -> dict[bytes, str]:  # fmt: skip
+        """Why so much is doubted to be gone: of all that was walked, or of drives in it, by how their paths begin."""
+        # What is said to be gone as a whole is believed; the rest is measured without it.
+        believed = folder_of.keys() if self.emptied else set[int]()
+        lost = catalog.lost_photos([photo_id for photo_id, _ in missing if photo_id not in believed])
+        paths = [(path, lost[photo_id]) for photo_id, path in missing if photo_id in lost]
+        units = {scan.target.prefix: before.photos}
+        units |= {drive + b"/": photos for drive, photos in before.drives.items() if drive in scan.drives}
+        shares: dict[bytes, str] = {}
+        for unit, photos in units.items():
+            gone = sum(path.startswith(unit) for path, _ in paths)
+            of = photos - sum(path.startswith(unit) for photo_id, path in missing if photo_id in believed)
+            if is_large(gone, of):
+                shares[unit] = share_in_words(gone, of)
+        for since, photos in before.identity.losses.items():
+            gone = sum(since == when for _, when in paths)
+            if is_large(gone, photos):
+                shares.setdefault(scan.target.prefix, share_in_words(gone, photos))
+        return shares
 
     def refusal(self) -> DoubtError | None:
         """Make the error that says what was not forgotten; None where there is no doubt."""
@@ -106,10 +190,13 @@ class Prune:
             for doubt in self.doubts[:_SHOWN]
         )
         more = f"; and {len(self.doubts) - _SHOWN} more" if len(self.doubts) > _SHOWN else ""
+        ways = " If so many are meant to be gone, say --yes." if self._says_yes else ""
+        if self._says_emptied:
+            ways += " If the folders are meant to be gone, say --prune-emptied in place of --prune."
         return DoubtError(
             f"{count(photos, 'photo')} that {'is' if photos == 1 else 'are'} missing "
-            f"{'was' if photos == 1 else 'were'} not forgotten, because a drive may not be mounted: {named}{more}. "
-            "Connect it and run again. If the folders are meant to be gone, say --prune-emptied in place of --prune."
+            f"{'was' if photos == 1 else 'were'} not forgotten, because a drive may not be mounted, or be another: "
+            f"{named}{more}. Connect the right one and run again.{ways}"
         )
 
 

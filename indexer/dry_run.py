@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.chosen_spaces import held_or_default, why_away
-from indexer.doubt import Prune
+from indexer.doubt import Prune, held
 from indexer.finish import is_gone, missing_for_good
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
@@ -29,10 +29,12 @@ def plan(
     choice: WalkChoice,
     space_ids: Sequence[int],
     prune: Prune | None = None,
+    *,
+    yes: bool = False,
 ) -> Iterator[tuple[str, Path, bytes]]:
     """What would be read or is gone, for these spaces, see `planned_spaces`.
 
-    `prune` receives the photos that it would forget, and those it would doubt.
+    `prune` receives the photos that it would forget, and those it would doubt. `yes` as for `find_targets`.
 
     Yields:
         (`new`, `changed`, `back`, `unencoded`, `outdated`, `gone` or `missing`, root, path under it). A new path may
@@ -50,7 +52,7 @@ def plan(
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
-        for target in find_targets(folders, library.catalog, choice, skip):
+        for target in find_targets(folders, library.catalog, choice, skip, yes=yes):
             yield from _plan_target(library.catalog, target, space_ids, skip, prune)
 
 
@@ -87,8 +89,11 @@ def _plan_target(
 ) -> Iterator[tuple[str, Path, bytes]]:
     root_id = target.known.id if target.known else -1
     scan = RootScan(target, root_id, catalog.known_failures(root_id), catalog.last_photo_id())
+    arrived: set[tuple[int, int]] = set()
     for _, others in changes(catalog, scan, space_ids, WalkCounts(), skip):
         for change, file, _ in others:
+            if change == "new" and prune is not None and file.inode is not None:
+                arrived.add((file.inode, file.size))
             if change != "failed":
                 yield change, target.root, file.path
     gone = [(photo_id, path) for photo_id, path in catalog.present_photos(root_id) if scan.lacks(photo_id, path)]
@@ -99,4 +104,10 @@ def _plan_target(
         for _, path in missing:
             yield "missing", target.root, path
         root = to_bytes(target.root)
-        prune.take(scan, [(photo_id, path) for photo_id, path in gone if is_gone(to_path(root, path))] + missing)
+        lost = [(photo_id, path) for photo_id, path in gone if is_gone(to_path(root, path))] + missing
+        # Nothing is read: a file that has the inode and size of one that is gone was renamed.
+        places = catalog.places_of([photo_id for photo_id, _ in lost])
+        renamed = {photo_id for photo_id, place in places.items() if place in arrived}
+        paths = [path for photo_id, path in lost if photo_id in renamed]
+        lost = [each for each in lost if each[0] not in renamed]
+        prune.take(catalog, scan, lost, held(catalog, scan), paths)

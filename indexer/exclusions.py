@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from store.wildcards import Gap, linear
+
 _WILD: Final = re.compile(r"[*?\[]")
 
 
@@ -90,31 +92,38 @@ def _rule(base: bytes, pattern: str) -> _Rule:
     return _Rule(base, pattern, expression, by_path, only_folders)
 
 
+_ANYTHING: Final = Gap(".*?", ".*")
+_FOLDERS: Final = Gap("(?:.*?/)??", "(?:.*/)?")
+
+
 def _expression(pattern: str) -> str:
     """A regular expression for a pattern: as `fnmatch`, but `**/` may be no folder at all."""
-    made = ""
+    pieces, gaps = [""], list[Gap]()
     at = 0
     while at < len(pattern):
         if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
-            made += "(?:.*/)?"
+            gaps.append(_FOLDERS)
+            pieces.append("")
             at += 3
         elif pattern[at:] == "/**":  # all that is in a folder: the folder
-            made += "(?:/.*)?"
+            pieces[-1] += "(?:/.*)?"
             break
         elif pattern[at] == "*":
-            made += ".*"
+            gaps.append(_ANYTHING)
+            pieces.append("")
             at += 1
         elif pattern[at] == "?":
-            made += "."
+            pieces[-1] += "."
             at += 1
         elif pattern[at] == "[" and (end := pattern.find("]", at + 2 + pattern.startswith("[!", at))) > 0:
             inside = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            made += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside.replace('^', chr(92) + '^', 1)}]"
+            inside = re.sub("[&|~]", r"\\\g<0>", inside)  # two of them, or of "[", would join sets
+            pieces[-1] += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside.replace('^', chr(92) + '^', 1)}]"
             at = end + 1
         else:
-            made += re.escape(pattern[at])
+            pieces[-1] += re.escape(pattern[at])
             at += 1
-    return made
+    return linear(pieces[0], list(zip(gaps, pieces[1:], strict=True)))
 
 
 def _folded(text: str) -> str:

@@ -1,32 +1,31 @@
 """Reading of files: the hash, and of new contents the pixels, facts and thumbnail.
 
-Runs in many threads at once; everything shared is either locked or only read.
+Runs in many threads at once, each of which has a worker process read and decode; everything shared is either locked or
+only read. What a decoder does with a file, it does to the worker.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from indexer import sidecars
 from indexer.scanner import Task
-from indexer.walk import inode_of
-from sightline.images.budget import PixelBudget
-from sightline.images.decode import DecodeError, decode, decode_header
+from indexer.stat_numbers import inode_of, time_of
+from sightline.images.errors import DecodeError
 from sightline.images.look import Look, look_of_thumbnail
 from sightline.images.place_names import with_place_names
-from sightline.metadata.facts import Beside
+from sightline.images.reader import FileFacts, Place, Reader
+from sightline.images.workers import Workers
 from sightline.models.preprocess import Preprocess
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
-from store.paths import to_path
+from store.paths import to_bytes
 from store.tables.catalog import Catalog
 from store.tables.looks import has_look
 from store.tables.writer import Failed, File
@@ -35,13 +34,6 @@ if TYPE_CHECKING:
     import torch
 
     from sightline.images.gpu_jpeg import GpuJpegDecoder
-
-_Source = io.BytesIO | io.BufferedReader
-
-# A file up to this size is read once, into memory, for its hash and its pixels; a larger one is read twice.
-WHOLE_FILE = 64 * 2**20
-# So many are decoded at once by each of the threads; a larger picture is decoded with fewer beside it.
-PIXELS_A_THREAD = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +95,7 @@ class FileReader:
 
     def __init__(
         self, catalog: Catalog, thumbnails: Thumbnails, preprocess: Mapping[int, Preprocess],
-        threads: int, gpu: GpuJpegDecoder | None = None,
+        workers: Workers, threads: int, gpu: GpuJpegDecoder | None = None,
     ) -> None:  # fmt: skip
         """Start the threads.
 
@@ -111,6 +103,7 @@ class FileReader:
             catalog: of the library.
             thumbnails: of the library.
             preprocess: of each space, by its id.
+            workers: one for each thread; they are ended with this.
             threads: how many files are read at once.
             gpu: decodes JPEGs for the threads, which then compute by its permits.
         """
@@ -120,101 +113,93 @@ class FileReader:
         self._preprocess = preprocess
         self._space_ids = tuple(preprocess)
         self._gpu = gpu
-        self._budget = PixelBudget(PIXELS_A_THREAD * threads)
+        self._workers = workers
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     def submit(self, task: Task) -> Future[ReadResult]:
-        """Have a file read (see `read`) as soon as a thread is free."""
-        return self._pool.submit(self.read, task)
+        """Have a file read as soon as a thread is free; whatever is wrong with it is in the result.
+
+        The future raises LibraryError where the library's disk is full or read-only.
+        """
+        return self._pool.submit(self._read, task)
 
     def close(self) -> None:
-        """Wait for what is being read, and drop what is not yet begun."""
+        """End what is being read, and drop what is not yet begun: nobody wants it any more."""
+        self._workers.close()
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self, task: Task) -> ReadResult:
-        """Read one file; whatever is wrong with it is in the result.
+    def _read(self, task: Task) -> ReadResult:
+        with nullcontext() if self._gpu is None else self._gpu.cores, self._workers.reader() as reader:
+            result = self._read_file(task, reader)
+        return result if result.facts is None else replace(result, facts=with_place_names(result.facts))
 
-        Raises:
-            LibraryError: the library's disk is full or read-only.
-        """
-        with nullcontext() if self._gpu is None else self._gpu.cores:
-            result = self._read_file(task)
-            return result if result.facts is None else replace(result, facts=with_place_names(result.facts))
-
-    def _read_file(self, task: Task) -> ReadResult:
-        path = to_path(os.fsencode(task.root), task.path)
+    def _read_file(self, task: Task, reader: Reader) -> ReadResult:
         file = File(task.root_id, task.path, 0, 0)
         result: ReadResult | None = None
         try:
-            with path.open("rb") as opened:
-                file = _file(task, opened)
-                result = self._read_header(task, file, opened)
-                if result is None:
-                    source: _Source = io.BytesIO(opened.read()) if file.size <= WHOLE_FILE else opened
-                    result = self._read(task, file, source)
-                after = _file(task, opened)
-                # Its row keeps the ctime from before: if that is another now, the next run reads it again.
-                if (after.size, after.mtime_ns) == (file.size, file.mtime_ns):
-                    return result
-                # Its row keeps the old time, so the next run reads it again.
-                return _failed(task, file, "read", "the file changed while it was read", _hash_in_flight(result))
+            # Only its header, where the file is what the walk saw and the library knows all else of it.
+            known = None if task.old_content is None else task.header_only
+            facts, digest = reader.open(_place(task), unless=known)
+            file = _file(task, facts)
+            if digest is None:
+                result = self._read_header(task, file, reader)
+            if result is None:
+                result = self._read_content(task, file, reader, digest or reader.digest())
+            after = reader.facts_now() if reader.is_alive else facts
+            # Its row keeps the ctime from before: if that is another now, the next run reads it again.
+            if (after.size, after.mtime_ns) == (facts.size, facts.mtime_ns):
+                return result
+            # Its row keeps the old time, so the next run reads it again.
+            return _failed(task, file, "read", "the file changed while it was read", _hash_in_flight(result))
         except FileNotFoundError:
             return ReadResult(task, file, b"", gone=True)
         except OSError as error:
             return _failed(
                 task, file, "read", f"the file can't be read: {error.strerror or error}", _hash_in_flight(result)
             )
+        except DecodeError as error:  # its disk does not answer, or it is too large to be read
+            return _failed(task, _walked(task, file), error.stage, error.reason, _hash_in_flight(result))
 
-    def _read_header(self, task: Task, file: File, opened: BinaryIO) -> ReadResult | None:
+    def _read_header(self, task: Task, file: File, reader: Reader) -> ReadResult | None:
         """The facts of a file that is still what the library knows; None where all of it must be read."""
-        if task.old_content is None or task.header_only != (file.size, file.mtime_ns, file.ctime_ns):
-            return None
+        assert task.old_content is not None
         digest = self._catalog.hash_of(task.old_content)
         if digest is None:
             return None
         try:
-            facts = asdict(decode_header(opened, beside=_beside(task)))
-        except DecodeError:  # its bytes tell whether it is damaged
-            opened.seek(0)
-            return None
+            facts = asdict(reader.header())
+        except DecodeError:
+            if not reader.is_alive:
+                raise
+            return None  # its bytes tell whether it is damaged
         if self._is_another_picture(task.old_content, facts):
-            opened.seek(0)
             return None
         return ReadResult(task, file, digest, task.old_content, facts=facts)
 
-    def _read(self, task: Task, file: File, source: _Source) -> ReadResult:
-        digest = hashlib.file_digest(source, "sha256").digest()
+    def _read_content(self, task: Task, file: File, reader: Reader, digest: bytes) -> ReadResult:
         # Added before the look into the library: a content that is committed in between is then found there.
         if not self.in_flight.add(digest):
             return ReadResult(task, file, digest, duplicate_in_flight=True)
         try:
-            return self._read_first(task, file, source, digest)
+            return self._read_first(task, file, reader, digest)
         except BaseException:  # else its copies would wait for ever
             self.in_flight.remove(digest)
             raise
 
-    def _read_first(self, task: Task, file: File, source: _Source, digest: bytes) -> ReadResult:
+    def _read_first(self, task: Task, file: File, reader: Reader, digest: bytes) -> ReadResult:
         known = self._catalog.content_by_hash(digest, self._space_ids)
         held = frozenset[int]() if known is None else known[1]
         is_anew = False
         if known is not None and held:
-            again = self._facts_again(task, source) if task.facts_due else None
+            again = self._facts_again(reader) if task.facts_due else None
             is_anew = again is not None and self._is_another_picture(known[0], again)
             if not is_anew and len(held) == len(self._space_ids):
                 self.in_flight.remove(digest)
                 return ReadResult(task, file, digest, known[0], facts=again)
         lacking = {id_: each for id_, each in self._preprocess.items() if is_anew or id_ not in held}
-        source.seek(0)
         try:
             wanted = known is None or is_anew or not self._thumbnails.path(digest).exists()
-            decoded = decode(
-                source,
-                need=max(each.need for each in lacking.values()),
-                thumbnail=wanted,
-                gpu=self._gpu,
-                budget=self._budget,
-                beside=_beside(task),
-            )
+            decoded = reader.decode(need=max(each.need for each in lacking.values()), thumbnail=wanted, gpu=self._gpu)
         except DecodeError as error:
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
@@ -241,34 +226,37 @@ class FileReader:
         """Whether an older version read a picture of another shape, such as the stamp in a raw file."""
         return self._catalog.shape_of(content_id) != (facts["width"], facts["height"], facts["orientation"])
 
-    def _facts_again(self, task: Task, source: _Source) -> Mapping[str, Any] | None:
+    def _facts_again(self, reader: Reader) -> Mapping[str, Any] | None:
         """The facts of a known content from this file's header and sidecars; None without a header."""
-        source.seek(0)
         with suppress(DecodeError):
-            return asdict(decode_header(source, beside=_beside(task)))
+            return asdict(reader.header())
         return None
 
     def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
         try:
             self._thumbnails.write(digest, data)
         except OSError as error:  # the library's trouble, not the picture's: the run can't go on
-            raise LibraryError(
-                f"A thumbnail can't be written to {self._thumbnails.folder} ({error.strerror}). "
-                "What was committed is safe; make room and run again."
-            ) from error
+            said = disk_sentence(error) or f"A thumbnail can't be written: {error.strerror}: {error.filename}."
+            raise LibraryError(f"{said} What was committed is safe.") from error
 
 
-def _file(task: Task, opened: BinaryIO) -> File:
-    facts = os.fstat(opened.fileno())
+def _place(task: Task) -> Place:
+    return Place(to_bytes(task.root), task.path, sidecars.paths_of(task.path, task.sidecars), task.follow_links)
+
+
+def _file(task: Task, facts: FileFacts) -> File:
     return File(
-        task.root_id, task.path, facts.st_size, facts.st_mtime_ns, facts.st_dev, inode_of(facts), facts.st_ctime_ns,
-        task.sidecars,
+        task.root_id, task.path, facts.size, time_of(facts.mtime_ns), facts.device, inode_of(facts.inode),
+        time_of(facts.ctime_ns), task.sidecars,
     )  # fmt: skip
 
 
-def _beside(task: Task) -> Beside:
-    picture = to_path(os.fsencode(task.root), task.path)
-    return Beside(picture.name, sidecars.read(picture, task.sidecars))
+def _walked(task: Task, file: File) -> File:
+    """The file as it was opened; where it could not be, as the walk saw it, so that it is not tried in every run."""
+    if file.ctime_ns is not None or task.seen is None:
+        return file
+    size, mtime_ns, ctime_ns = task.seen
+    return File(task.root_id, task.path, size, mtime_ns, ctime_ns=ctime_ns, sidecars=task.sidecars)
 
 
 def _hash_in_flight(result: ReadResult | None) -> bytes:

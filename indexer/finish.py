@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from indexer.doubt import Prune
+from indexer.doubt import Held, Prune, held
+from indexer.identity import SAMPLE, Identity, device_of, is_large, place_of, sampled, share_in_words
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
 from indexer.summary import Summary
 from indexer.verify_vectors import DUE_IN_A_RUN, put_due_checksums
+from store.disk_errors import disk_sentence
+from store.errors import RootUnavailableError
 from store.library import Library
 from store.marks_backup import back_up_marks
 from store.paths import display, to_bytes, to_path
@@ -36,7 +40,7 @@ class Finisher:
         self._space_ids = space_ids
         self._summary = summary
         self._may_lose = may_lose
-        self._gone: list[int] = []
+        self._gone_of: dict[tuple[int, bytes], list[int]] = {}  # by root and the folder in it that was walked
 
     def mark_missing(self, scans: Sequence[RootScan]) -> list[Failed]:
         """Mark as missing the photos that the walks did not find.
@@ -45,8 +49,15 @@ class Finisher:
             What the walks could not read; it is yet to be committed.
 
         Raises:
-            RootUnavailableError: a folder that held photos had no file; nothing was marked.
+            RootUnavailableError: a folder that held photos had no file, or is another one now; nothing was marked.
         """
+        for scan in scans:
+            if scan.place != place_of(scan.target.root):
+                raise RootUnavailableError(
+                    f"The folder {scan.target.root} is not the one any more that it was when this run began: its drive "
+                    "was taken away, or another folder was put in its place. Nothing was marked as missing. Run again "
+                    "when it is there."
+                )
         for scan in scans:
             if scan.files:
                 continue
@@ -56,7 +67,7 @@ class Finisher:
         for scan in scans:
             gone_here = scan.gone(self._library.catalog)
             self._writer.mark_missing(gone_here)
-            self._gone.extend(gone_here)
+            self._gone_of.setdefault(_of(scan), []).extend(gone_here)
             failed.extend(scan.unreadable)
             unseen = scan.failures.keys() - scan.seen_failures - {failure.file.path for failure in scan.unreadable}
             self._writer.drop_failures([scan.failures[path].id for path in unseen if scan.covers(path)])
@@ -74,20 +85,53 @@ class Finisher:
         """
         catalog = self._library.catalog
         missing = [catalog.missing_photos(scan.root_id) for scan in scans]
+        is_asked = prune is not None
+        before = [held(catalog, scan, counts=is_asked or bool(self._gone_of.get(_of(scan)))) for scan in scans]
         replaced = self._writer.settle_moves([scan.root_id for scan in scans])
         self._summary.moved = len(replaced)
         self._summary.duplicates = max(0, linked - len(replaced))
-        self._summary.missing = len(set(self._gone) - replaced.keys())
+        self._summary.missing = len({id_ for ids in self._gone_of.values() for id_ in ids} - replaced.keys())
         for scan, photos in zip(scans, missing, strict=True):
             if not scan.target.prefix:
                 self._writer.finish_root(scan.root_id, _drives(scan, [path for _, path in photos]))
+        for scan, counts in zip(scans, before, strict=True):
+            self._keep_identity(scan, counts, warns=prune is None)
         if prune is None:
             return
-        for scan, photos in zip(scans, missing, strict=True):
+        for scan, photos, counts in zip(scans, missing, before, strict=True):
             renamed = [path for photo_id, path in photos if replaced.get(photo_id)]
-            prune.take(scan, list(missing_for_good(catalog, scan)), renamed)
+            prune.take(catalog, scan, list(missing_for_good(catalog, scan)), counts, renamed)
         self._summary.doubted = [doubt.to_dict() for doubt in prune.doubts]
         self._forget(prune.photo_ids)
+
+    def _keep_identity(self, scan: RootScan, before: Held, *, warns: bool) -> None:
+        """Keep what the root is now, and that this run found a large share of it gone."""
+        catalog, was = self._library.catalog, before.identity
+        gone = self._gone_of.get(_of(scan), [])
+        lost = catalog.lost_photos(gone) if gone else {}
+        if is_large(len(lost), before.photos):  # what is only left out from now on is not lost
+            lost = {id_: lost[id_] for id_, _ in missing_for_good(catalog, scan) if id_ in lost}
+        losses = {}
+        if was.losses or lost:
+            still = set(catalog.missing_times(scan.root_id))
+            losses = {since: photos for since, photos in was.losses.items() if since in still}
+        if is_large(len(lost), before.photos):
+            losses |= dict.fromkeys(lost.values(), before.photos)
+            share = share_in_words(len(lost), before.photos)
+            level = logging.WARNING if warns else logging.DEBUG
+            log.log(level, "%s: %s. They left the results, until they are back.", scan.target.start, share)
+        if scan.target.prefix:
+            now = replace(was, losses=losses)
+        else:
+            is_same = bool(was.sample) and not scan.news and not gone
+            root = scan.target.root
+            now = Identity(
+                device_of(root), root.stat().st_ino,
+                was.sample if is_same else sampled(catalog.sample(scan.root_id, SAMPLE)),
+                {drive: device_of(to_path(to_bytes(root), drive)) for drive in scan.drives}, losses,
+            )  # fmt: skip
+        if now != was:
+            self._writer.keep_identity(scan.root_id, now.to_json())
 
     def _forget(self, photo_ids: list[int]) -> None:
         """Forget what is missing below this run's folders; not what is only unreadable, excluded or hidden."""
@@ -131,13 +175,19 @@ class Finisher:
 
     def save_vectors(self) -> None:
         """Write the index that searches read, and checksums that vectors of an older version lack."""
+        self._library.place.check()
         try:
             for space_id in self._space_ids:
                 self._library.vectors.save(space_id)
         except OSError as error:  # a cache: searches make it again
-            log.warning("the vector index can't be saved (%s); searches will build it each time", error)
+            said = disk_sentence(error) or f"{error}."
+            log.warning("the vector index can't be saved, and searches will build it each time. %s", said)
             return
         put_due_checksums(self._library, DUE_IN_A_RUN)
+
+
+def _of(scan: RootScan) -> tuple[int, bytes]:
+    return scan.root_id, scan.target.prefix
 
 
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:

@@ -19,3 +19,4 @@ class Options:
     workers: int | None = None
     prune: Prune | None = None
     rescan: bool = False  # read every file, whatever it looks like
+    yes: bool = False  # a root may be another than it was

@@ -1,8 +1,7 @@
 """Walk, read, encode, commit: overlapped, bounded, and safe to kill at any moment.
 
-The walk runs ahead in a thread. Worker threads read and decode files: they release the GIL where the time goes, and
-pass pixels on without a copy (processes measured no faster, docs/decisions/threads-that-decode.md). This thread encodes
-and commits.
+The walk runs ahead in a thread. Other threads have files read and decoded by processes, so that a file which crashes or
+stops its decoder costs that file (docs/decisions/decoders-in-processes.md). This thread encodes and commits.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -23,10 +20,12 @@ from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
+from indexer.identity import place_of
 from indexer.missing_looks import make_due_looks
 from indexer.new_spaces import identity_of
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
+from indexer.read_ahead import ReadAhead
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import Scanner
@@ -39,7 +38,7 @@ from store.tables.losses import Losses
 from store.tables.writer import Failed, Indexed, Writer
 
 if TYPE_CHECKING:
-    from indexer.file_reader import FileReader, ReadResult
+    from indexer.file_reader import ReadResult
     from sightline.images.gpu_jpeg import GpuJpegDecoder
     from sightline.models.multi_gpu import ImageEncoder
 
@@ -48,6 +47,8 @@ COMMIT_PICTURES = 256
 COMMIT_SECONDS = 2.0
 # Seconds to wait for the walk to find something: with files being read, and with nothing else to do.
 SOON, PATIENCE = 0.005, 0.2
+# Seconds in which the walk has to come to another folder, while nothing else is left to do.
+WALK_SECONDS = 600.0
 # Rows whose inode and ctime are written at once.
 LOOKS = 10_000
 
@@ -87,12 +88,11 @@ class Pipeline:
         self._chosen = chosen
         self._options = options
         self._writer = Writer(library.catalog.engine)
-        self._progress = ProgressWriter(library.path, self.summary, report)
+        self._progress = ProgressWriter(library, self.summary, report)
         self._encoders = encoders
         self._gpu = gpu
         self._may_lose = may_lose
         self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
-        self._reader: FileReader | None = None
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
         self._duplicates_in_flight: list[ReadResult] = []
@@ -105,14 +105,17 @@ class Pipeline:
 
         Raises:
             FolderError, RootUnavailableError: a folder can't be indexed; nothing was changed.
+            SilentError: a folder does not answer; what was read before is committed.
             SpaceError: the model can't be loaded.
         """
         skip = [self._library.path]
         catalog = self._library.catalog
-        targets = find_targets(folders, catalog, self._options.walk, skip)
+        targets = find_targets(folders, catalog, self._options.walk, skip, yes=self._options.yes)
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
         self._encodings = Encodings(models, self._options, self._progress, self._encoders)
         self._space_ids = list(models)
+        preprocess = {space_id: model.preprocess for space_id, model in models.items()}
+        self._reads = ReadAhead(self._library, preprocess, self._threads, self._gpu, self._progress)
         self._edits = Edits(self._library, self._space_ids)
         self.summary.spaces = [model.name for model in models.values()]
         run_id = self._writer.start_run(self._space_ids[0] if self._chosen.is_one else None)
@@ -139,10 +142,10 @@ class Pipeline:
         try:
             scanner.start()
             self._index(scanner)
+            scanner.check(WALK_SECONDS)
         finally:
             scanner.stop()
-            if self._reader is not None:
-                self._reader.close()
+            self._reads.close()
         self._progress.enter("finishing")
         finisher = Finisher(self._library, self._writer, self._space_ids, self.summary, self._may_lose)
         if not self.stop.is_set():
@@ -157,7 +160,9 @@ class Pipeline:
         root_id = self._writer.add_root(to_bytes(target.root), target.options)
         catalog = self._library.catalog
         failures, last = catalog.known_failures(root_id), catalog.last_photo_id()
-        return RootScan(target, root_id, failures, last, rescan=self._options.rescan)
+        return RootScan(
+            target, root_id, failures, last, rescan=self._options.rescan, place=place_of(target.root)
+        )  # fmt: skip
 
     def _index(self, scanner: Scanner) -> None:
         """Read, encode and commit what the scanner finds."""
@@ -171,47 +176,38 @@ class Pipeline:
             scanner.keep_looks(self._writer, LOOKS)
             self._progress.update()
         scanner.keep_looks(self._writer, 1)
-        if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
-            self._duplicates_in_flight.clear()
-        # Again while there is something: duplicates wait for what the commit before wrote.
-        while not self._encodings.is_idle or self._ready or self._failed or self._duplicates_in_flight:
+        # Again while there is something: duplicates wait for what the commit before wrote, and may be read then.
+        while not self._encodings.is_idle or self._ready or self._failed or self._duplicates_in_flight or self._reads:
+            if self.stop.is_set():  # what they are copies of may be among what is left unread: so are they
+                self._duplicates_in_flight.clear()
+                self._reads.clear()
             self._encode(is_late=True)
             self._commit()
+            while self._reads and not self.stop.is_set():
+                if (result := self._reads.take()) is not None:
+                    self._take(result)
         self._progress.update()
 
     # -- read -------------------------------------------------------------------------------------------------------
 
     def _read_ahead(self, scanner: Scanner) -> Iterator[ReadResult | None]:
-        """Files in the order of the walk, read by threads at most two batches ahead; None: none found yet."""
-        window: deque[Future[ReadResult]] = deque()
+        """Files, read at most two batches ahead; None: none was found or read lately."""
+        reads = self._reads
         while not self.stop.is_set():
-            while not scanner.ended and len(window) < 2 * (self._encodings.size + self._threads):
-                with self._progress.waiting("" if window else "walk"):
-                    task = scanner.take(SOON if window else PATIENCE)
+            while not scanner.ended and len(reads) < 2 * (self._encodings.size + self._threads):
+                with self._progress.waiting("" if reads else "walk"):
+                    task = scanner.take(SOON if reads else PATIENCE)
                 if task is None:
                     break
-                window.append(self._get_reader().submit(task))
-            if window:
+                reads.submit(task)
+            if reads:
                 with self._progress.waiting("decode"):
-                    result = window.popleft().result()
+                    result = reads.take()
                 yield result
-            elif scanner.ended:
+            elif scanner.ended or scanner.is_silent(WALK_SECONDS):
                 return
             else:
                 yield None
-
-    def _get_reader(self) -> FileReader:
-        # Made with the first file to read: decoding brings torch along, for which a run without work need not wait.
-        if self._reader is None:
-            self._progress.enter("loading")
-            with self._progress.waiting("load"):
-                from indexer.file_reader import FileReader
-
-            library = self._library
-            preprocess = {encoding.space_id: encoding.model.preprocess for encoding in self._encodings}
-            self._reader = FileReader(library.catalog, library.thumbnails, preprocess, self._threads, self._gpu)
-            self._progress.enter("indexing")
-        return self._reader
 
     def _take(self, result: ReadResult) -> None:
         """Take in a file that was read: encode it, commit it, or let it wait for another with its bytes."""
@@ -222,7 +218,7 @@ class Pipeline:
             if result.hash:
                 if result.failed.stage != "read":  # what the bytes are to blame for holds for every copy
                     self._failed_hashes[result.hash] = result.failed
-                self._get_reader().in_flight.remove(result.hash)
+                self._reads.settle(result.hash)
             self._fail(result.failed)
         elif result.duplicate_in_flight:
             self._duplicates_in_flight.append(result)
@@ -323,7 +319,7 @@ class Pipeline:
         self.summary.marks_carried += outcome.carried
         self.summary.marks_left += outcome.left
         for item in self._ready:
-            self._get_reader().in_flight.remove(item.hash)
+            self._reads.settle(item.hash)
         self._ready, self._failed = [], []
         self._last_commit = time.monotonic()
         self._resolve_duplicates()
@@ -332,13 +328,12 @@ class Pipeline:
         """Take up duplicates of contents that were in flight, and are now committed or failed."""
         waiting, self._duplicates_in_flight = self._duplicates_in_flight, []
         for duplicate in waiting:
-            reader = self._get_reader()
             failed = self._failed_hashes.get(duplicate.hash)
             if failed is not None:
                 self._fail(Failed(duplicate.file, failed.stage, failed.reason))
-            elif duplicate.hash in reader.in_flight:
+            elif self._reads.is_in_flight(duplicate.hash):
                 self._duplicates_in_flight.append(duplicate)
             else:
                 # The library knows it now; if not, the other file changed under the reader, and this one is the first.
                 self._progress.done -= 1
-                self._take(reader.read(duplicate.task))
+                self._reads.submit(duplicate.task)

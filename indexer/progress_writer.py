@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indexer.summary import Summary
 from store import progress
+from store.library import Library
 from store.progress import Phase, Progress
 from store.tables.records import now
 
@@ -32,11 +32,11 @@ class ProgressWriter:
         scanner: once there is one, it knows how many files there are.
     """
 
-    def __init__(self, library: Path, summary: Summary, report: Callable[[Progress], None]) -> None:
+    def __init__(self, library: Library, summary: Summary, report: Callable[[Progress], None]) -> None:
         """Prepare for a run; it starts with `begin`.
 
         Args:
-            library: the library's folder.
+            library: open for writing.
             summary: of the run; its failures are counted there.
             report: called with the progress at every `update`.
         """
@@ -80,8 +80,9 @@ class ProgressWriter:
     def flush(self, state: Progress) -> None:
         """Write the progress now."""
         self._written = time.monotonic()
-        with suppress(OSError):
-            progress.write(self._library, state)
+        if self._library.place.is_kept():
+            with suppress(OSError):
+                progress.write(self._library.path, state)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:

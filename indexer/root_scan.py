@@ -28,6 +28,7 @@ class RootScan:
     failures: dict[bytes, KnownFailure]
     last_photo_id: int  # photos above it were added by this run
     rescan: bool = False  # read every file, whatever it looks like
+    place: tuple[int, int] | None = None  # of the root as it began, see `indexer.identity.place_of`
     files: int = 0
     news: int = 0  # files that are not what the library knows of them
     present: int = 0  # photos that were seen and that the library did not take for missing

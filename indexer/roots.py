@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.exclusions import as_meant
+from indexer.identity import refuse_another
 from indexer.walk import Unreadable, WalkCounts, is_passed_over, walk
 from store.errors import RootUnavailableError, SightlineError
 from store.library import DATABASE
@@ -38,17 +39,18 @@ class Target:
 
 
 def find_targets(
-    folders: Sequence[Path], catalog: Catalog | None, choice: WalkChoice, skip: Sequence[Path]
+    folders: Sequence[Path], catalog: Catalog | None, choice: WalkChoice, skip: Sequence[Path], *, yes: bool = False
 ) -> list[Target]:
     """Match folders with known roots, and refuse those that seem emptied, before anything is changed.
 
     A folder inside a known root, or inside another given one, is walked as part of it. Folders given twice count once.
     What is chosen of a walk is for the folders given; for all else, a root is walked as it was. A root that becomes
-    part of another one stays as it was, too.
+    part of another one stays as it was, too. With `yes`, another disk may lie in the place of a root.
 
     Raises:
         FolderError: a folder is missing, is a file, or can't be read.
-        RootUnavailableError: the library holds photos of a folder that is now missing or holds no picture at all.
+        RootUnavailableError: the library holds photos of a folder that is now missing, holds no picture at all, or is
+            another one, see `indexer.identity`.
     """
     roots = catalog.roots() if catalog else []
     places: dict[tuple[Path, bytes], RootState | None] = {}
@@ -70,10 +72,14 @@ def find_targets(
             # It is asked for: the next run of the root is to come by it, too.
             options[root] = options[root].chosen(WalkChoice(exclude=()), prefix)
         _refuse_if_emptied(Target(root, prefix, known, options[root]), catalog, skip)
+        if known is not None and not yes:
+            refuse_another(root, known)
         for inner in inside:
             # It is about to become a part of this target: an unplugged drive must not pass for an emptied folder.
             _checked(to_path(inner.path), roots)
             _refuse_if_emptied(Target(to_path(inner.path), b"", inner, inner.options), catalog, skip)
+            if not yes:
+                refuse_another(to_path(inner.path), inner)
         places[root, prefix] = known
     return [Target(root, prefix, known, options[root]) for (root, prefix), known in places.items()]
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,8 @@ from indexer.root_scan import RootScan
 from indexer.sidecars import Walked
 from indexer.summary import Summary
 from indexer.walk import WalkCounts, WalkedFile, walk_folders
-from store.paths import display
+from store.errors import SightlineError
+from store.paths import display, to_bytes
 from store.tables.catalog import CHUNK, Catalog, KnownPhoto
 from store.tables.writer import Failed, File, Writer
 
@@ -24,6 +26,10 @@ from store.tables.writer import Failed, File, Writer
 AHEAD = 100_000
 # Files that are compared with what is known at once.
 AT_ONCE = 2_000
+
+
+class SilentError(SightlineError):
+    """A folder does not answer: its drive hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class Task:
         sidecars: its XMP sidecars, as `indexer.sidecars` notes them.
         facts_due: whether its header and sidecars are to be read even if the library knows its content.
         facts_first: whether they go before those of other files with the same bytes: it has, or had, sidecars.
+        follow_links: as of `sightline.images.reader.Place`.
+        seen: the size and times (mtime, ctime) that the walk saw.
     """
 
     root: Path
@@ -47,6 +55,8 @@ class Task:
     sidecars: bytes | None = None
     facts_due: bool = False
     facts_first: bool = False
+    follow_links: Callable[[bytes], bool] | None = None
+    seen: tuple[int, int, int] | None = None
 
 
 class Scanner:
@@ -82,6 +92,7 @@ class Scanner:
 
     def start(self) -> None:
         """Begin to walk."""
+        self._counts.entered = time.monotonic()
         self._thread.start()
 
     def take(self, patience: float) -> Task | None:
@@ -100,6 +111,19 @@ class Scanner:
             self.ended = True
             self._summarise()
         return item
+
+    def is_silent(self, seconds: float) -> bool:
+        """Whether the walk has not come to another folder for so long; ask only where nothing of it is left to take."""
+        return not self.finished and time.monotonic() - self._counts.entered > seconds
+
+    def check(self, seconds: float) -> None:
+        """Raise SilentError if the walk `is_silent`."""
+        if not self.ended and self.is_silent(seconds):
+            raise SilentError(
+                f"{display(to_bytes(self._counts.folder))} did not answer for {seconds:,.0f} seconds. What was read "
+                "before is in the library, and nothing was marked missing. See whether its drive still works, then run "
+                "again."
+            )
 
     def _summarise(self) -> None:
         counts, summary = self._counts, self._summary
@@ -138,6 +162,8 @@ class Scanner:
 
     def _scan(self, scan: RootScan) -> Iterator[Task]:
         walked = changes(self._catalog, scan, self._space_ids, self._counts, self._skip)
+        options = scan.target.options
+        follows = options.follows_links_in if options.follow_symlinks or options.parts else None
         for unchanged, others in walked:
             if self._stopped.is_set():
                 return
@@ -148,12 +174,15 @@ class Scanner:
                     continue
                 old = None if photo is None else photo.content_id
                 missing = photo is not None and bool(photo.missing)
-                header_only = (file.size, file.mtime_ns, file.ctime_ns) if change == "outdated" else None
+                seen = (file.size, file.mtime_ns, file.ctime_ns)
                 differ = file.sidecars != (None if photo is None else photo.sidecars)
                 yield Task(
-                    scan.target.root, scan.root_id, file.path, old, missing, header_only, file.sidecars,
+                    scan.target.root, scan.root_id, file.path, old, missing,
+                    seen if change == "outdated" else None, file.sidecars,
                     facts_due=differ or (photo is not None and bool(photo.older)),
                     facts_first=differ or file.sidecars is not None,
+                    follow_links=follows,
+                    seen=seen,
                 )  # fmt: skip
 
 

@@ -8,12 +8,11 @@ a sidecar comes, goes or is written.
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Final
 
-from store.paths import display, to_bytes, to_path
+from store.paths import to_bytes, to_path
 
 Walked = tuple[bytes, int, int, int | None, int, bytes | None]
 """The fields of an `indexer.walk.WalkedFile`, of which the last are the sidecars."""
@@ -21,11 +20,7 @@ Walked = tuple[bytes, int, int, int | None, int, bytes | None]
 Sidecar = tuple[bytes, int, int, int]
 """The name, size, mtime and ctime of a sidecar."""
 
-log = logging.getLogger(__name__)
-
 ENDING: Final = b".xmp"
-# Far above what programs write; a sidecar that is larger is no sidecar.
-LARGEST: Final = 16 * 2**20
 
 
 def with_sidecars(files: list[Walked], sidecars: list[Sidecar], start: int) -> list[Walked]:
@@ -63,26 +58,22 @@ def _folded(name: bytes) -> bytes:
     return b"/" + os.fsencode(os.fsdecode(name).lower())
 
 
-def read(picture: Path, sidecars: bytes | None) -> tuple[bytes, ...]:
-    """The bytes of a picture's sidecars, as `with_sidecars` noted them, without unreadable ones."""
-    if sidecars is None:
-        return ()
-    found = []
+def paths_of(picture: bytes, sidecars: bytes | None) -> tuple[bytes, ...]:
+    """The paths of a picture's sidecars, as `with_sidecars` noted them, below the same root as its own."""
+    folder = picture[: picture.rfind(b"/") + 1]
+    return tuple(folder + noted.rsplit(b":", 3)[0] for noted in (sidecars or b"").split(b"/") if noted)
+
+
+def moved_sidecars(folder: Path, sidecars: bytes) -> bytes:
+    """Note sidecars as they are in another folder: of those with the same mtime and size, the ctime."""
+    kept = []
     for noted in sidecars.split(b"/"):
-        path = to_path(to_bytes(picture.parent), noted.rsplit(b":", 3)[0])
+        name, mtime_ns, _, size = noted.rsplit(b":", 3)
         try:
-            with path.open("rb") as file:
-                data = file.read(LARGEST + 1)
-        except OSError as error:
-            log.warning("the sidecar %s can't be read (%s); its picture is read without it", _shown(path), error)
+            facts = to_path(to_bytes(folder), name).stat()
+        except OSError:
+            kept.append(noted)
             continue
-        if len(data) > LARGEST:
-            most = LARGEST >> 20
-            log.warning("the sidecar %s is over %d MB; its picture is read without it", _shown(path), most)
-        else:
-            found.append(data)
-    return tuple(found)
-
-
-def _shown(path: Path) -> str:
-    return display(to_bytes(path))
+        is_same = (facts.st_mtime_ns, facts.st_size) == (int(mtime_ns), int(size))
+        kept.append(b"%s:%s:%d:%s" % (name, mtime_ns, facts.st_ctime_ns, size) if is_same else noted)
+    return b"/".join(kept)

@@ -6,6 +6,7 @@ import bisect
 import mimetypes
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from indexer.exclusions import Exclusions
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
 from indexer.sidecars import ENDING, Sidecar, Walked, with_sidecars
+from indexer.stat_numbers import LARGEST, SMALLEST, inode_of, time_of
 from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
 from store.paths import to_bytes, to_path
 from store.walk_options import WalkOptions
@@ -28,8 +30,6 @@ _OTHER = frozenset(
 _USUAL = frozenset(map(os.fsencode, EXTENSIONS))
 _DOT = ord(".")
 _path = attrgetter("path")
-_LARGEST = 2**63 - 1  # that SQLite keeps
-_HAS_INODES = os.name != "nt"  # Windows tells them of open files only
 
 
 class WalkedFile(NamedTuple):
@@ -65,6 +65,8 @@ class WalkCounts:
         patterns: exclude patterns that could have left something out, and where they begin.
         matched: those of them that did.
         drives: folders, by path, that lie on another device than the folder they are in.
+        folder: that is being listed.
+        entered: when that began, by `time.monotonic`.
     """
 
     other_files: int = 0
@@ -73,6 +75,8 @@ class WalkCounts:
     patterns: set[tuple[bytes, str]] = field(default_factory=set)
     matched: set[tuple[bytes, str]] = field(default_factory=set)
     drives: list[bytes] = field(default_factory=list)
+    folder: Path = Path()
+    entered: float = 0.0
 
 
 def walk(
@@ -118,6 +122,7 @@ def walk_folders(
             yield item, []
             continue
         folder, device_around = item
+        counts.folder, counts.entered = folder, time.monotonic()
         try:
             identity = _identity(folder)
             if identity in seen or identity in own:
@@ -148,12 +153,12 @@ def walk_folders(
                         if exclusions is not None and exclusions.leave_out(below + name, name, is_folder=False):
                             continue
                         facts = entry.stat(follow_symlinks=False)
-                        inode = facts.st_ino
-                        if inode > _LARGEST:
+                        inode, mtime, ctime = facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns
+                        if inode > LARGEST:
                             inode -= 2**64
-                        files.append(
-                            (below + name, facts.st_size, facts.st_mtime_ns, inode or None, facts.st_ctime_ns, None)
-                        )
+                        if not (SMALLEST <= mtime <= LARGEST and ctime <= LARGEST):
+                            mtime, ctime = time_of(mtime), time_of(ctime)
+                        files.append((below + name, facts.st_size, mtime, inode or None, ctime, None))
                         continue
                 except OSError:
                     pass  # asked again below, where it is told what is wrong
@@ -292,15 +297,8 @@ def _look(
         return None
     return (
         relative[: -len(ENDING)] + ENDING if is_sidecar else relative,
-        facts.st_size, facts.st_mtime_ns, inode_of(facts), facts.st_ctime_ns, None,
+        facts.st_size, time_of(facts.st_mtime_ns), inode_of(facts.st_ino), time_of(facts.st_ctime_ns), None,
     )  # fmt: skip
-
-
-def inode_of(facts: os.stat_result) -> int | None:
-    """The inode of a file as the library keeps it: with a sign; None where listings of folders give none."""
-    if not _HAS_INODES:
-        return None
-    return (facts.st_ino if facts.st_ino <= _LARGEST else facts.st_ino - 2**64) or None
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:

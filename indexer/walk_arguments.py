@@ -9,6 +9,10 @@ from typing import Any, Final
 import click
 
 from store.walk_options import WalkChoice
+from store.wildcards import MAX_WILDCARDS
+
+MAX_PATTERN: Final = 1_000
+"""Characters of one pattern."""
 
 _OPTIONS: Final = (
     click.option(
@@ -45,6 +49,12 @@ def walk_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--exclude and --no-exclude were both given. Leave one out.")
         if not all(pattern.strip().strip("/") for pattern in exclude):
             raise click.UsageError("--exclude was given an empty pattern. Give a name, or --no-exclude.")
+        for pattern in exclude:
+            if len(pattern) > MAX_PATTERN or pattern.count("*") > MAX_WILDCARDS:
+                raise click.UsageError(
+                    f"--exclude takes up to {MAX_PATTERN:,} characters and {MAX_WILDCARDS} stars in a pattern; "
+                    f"{pattern[:40]!r}... has {len(pattern):,} and {pattern.count('*')}. Give a shorter one."
+                )
         chosen = exclude if exclude or no_exclude else None
         return command(*values, walk=WalkChoice(chosen, hidden, follow_symlinks, caches), **named)
 

@@ -12,17 +12,29 @@ from typing import NoReturn
 import click
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
-from search_ui.cli import label, marks, search
-from search_ui.cli.options import library_option, offline_option
+from search_ui.cli import address, label, marks, search
+from search_ui.cli.options import library_option, offline_option, port_option
+from store.handles import raise_limit
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @library_option
 @offline_option
-@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@port_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on. Mind who can reach it.")
 @click.option(
-    "--allow-host", "hosts", multiple=True, metavar="NAME", help="Another name browsers may use for this server."
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Another name browsers may use for this server, as behind a proxy.",
+)
+@click.option(
+    "--token/--no-token",
+    default=True,
+    show_default=True,
+    help="Answer only who has the token: the address that is opened has it. Without it every user of this machine can "
+    "see and mark the pictures; beyond this machine it is needed.",
 )
 @click.option("--browser/--no-browser", default=None, help="Open the page in a browser. [default: in a terminal]")
 @click.option(
@@ -32,21 +44,24 @@ from search_ui.cli.options import library_option, offline_option
 )
 @click.pass_context
 def cli(
-    context: click.Context, port: int, host: str, hosts: tuple[str, ...], browser: bool | None, manage: bool | None
+    context: click.Context, port: int, host: str, hosts: tuple[str, ...], token: bool, browser: bool | None,
+    manage: bool | None,
 ) -> None:  # fmt: skip
     """Search your own pictures by describing them, or by showing one. Without a command: open the page."""
     _environment()
     if context.invoked_subcommand is None:
         from search_ui.server.serve import serve
 
-        serve(host, port, hosts, browser=sys.stderr.isatty() if browser is None else browser, manage=manage)
+        is_opened = sys.stderr.isatty() if browser is None else browser
+        serve(host, port, hosts, browser=is_opened, manage=manage, guarded=token)
 
 
-for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS):
+for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS, *address.COMMANDS):
     cli.add_command(command)
 
 
 def _environment() -> None:
+    raise_limit()
     # Spinning OpenMP threads would take the cores from the pages' own threads; see indexer/__main__.py.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -71,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Imported here, once something failed anyway: SQLAlchemy takes longer than --help may.
         from sqlalchemy.exc import DatabaseError
 
+        from store.disk_errors import disk_sentence
         from store.errors import SightlineError
         from store.paths import display
 
@@ -82,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.exit(2)
         if isinstance(error, OSError):
             about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-            click.echo(f"Error: {error.strerror or error}{about}", err=True)
+            click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
             sys.exit(2)
         raise
     sys.exit(code if isinstance(code, int) else 0)

@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from sightline.backups import backup as backup
+    from sightline.backups import restore as restore
     from sightline.library import Library as Library
     from sightline.query.types import QueryError as QueryError
     from sightline.records import Records as Records
@@ -23,9 +25,11 @@ _HOMES: Final = {
     "QueryError": "sightline.query.types",
     "LibraryError": "store.errors",
     "SpaceError": "store.errors",
+    "backup": "sightline.backups",
+    "restore": "sightline.backups",
 }
 
-__all__ = ["Library", "LibraryError", "QueryError", "Records", "SpaceError", "__version__"]
+__all__ = ["Library", "LibraryError", "QueryError", "Records", "SpaceError", "__version__", "backup", "restore"]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,11 +48,13 @@ def date(taken_at: str | None) -> str:
 
 
 def ago(stamp: str, now: datetime | None = None) -> str:
-    """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; a date after a month."""
+    """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; else a date."""
     then = datetime.fromisoformat(stamp)
     passed = (now or datetime.now(UTC)) - then
-    if passed < timedelta(minutes=1):
+    if timedelta(minutes=-5) < passed < timedelta(minutes=1):
         return "just now"
+    if passed < timedelta(0):  # the clock was set back since
+        return f"on {then.day} {then:%B %Y}"
     for unit, seconds, limit in (("minute", 60, 60), ("hour", 3600, 24), ("day", 86400, 31)):
         amount = int(passed.total_seconds() // seconds)
         if amount < limit:

@@ -28,6 +28,7 @@ from store.errors import SpaceError
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Filter
+from store.time_limit import checked
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before labels and templates are right
     from sightline.models.encoder import Encoder, Head
@@ -184,7 +185,9 @@ def class_vectors(encoder: Encoder, labels: Sequence[str], templates: Sequence[s
     """
     # Not str.format, to which other braces would mean something.
     texts = [template.replace(_SLOT, label) for label in labels for template in templates]
-    parts = [encoder.encode_texts(texts[start : start + _TEXTS]) for start in range(0, len(texts), _TEXTS)]
+    parts = [
+        encoder.encode_texts(texts[start : start + _TEXTS]) for start in checked(range(0, len(texts), _TEXTS), every=1)
+    ]
     means = np.concatenate(parts).reshape(len(labels), len(templates), -1).mean(axis=1)
     return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
@@ -230,7 +233,7 @@ def _labelled(
     engine = library.vectors.get(space.id)
     wanted = library.catalog.matching(filters)
     step = min(_PICTURES, _LOGITS // len(vectors))
-    for start in range(0, len(wanted), step):
+    for start in checked(range(0, len(wanted), step), every=1):
         ids, cosines = engine.scores(vectors, only=wanted[start : start + step])
         found = probabilities(cosines, head, thresholds)
         order = _top_k(found, top)

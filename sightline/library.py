@@ -104,11 +104,11 @@ class Library:
             follow_symlinks: follow links to files and folders.
             caches: take bins, and caches of other programs. These four are kept with the folder; None: as before.
             prune: forget photos of these folders that are missing.
-            yes: also where marks are lost with them; `marks_file` of the counts says where they were written before.
+            yes: also where marks are lost (`marks_file` of the counts has them), a third of a folder, or its disk.
 
         Returns:
             The run's counts, as `index --json` prints them: `added`, `failed`, ...; `behind` has spaces that lack
-                pictures; `doubted` folders that are gone or empty as a whole, below which `prune` forgot nothing.
+                pictures; `doubted` folders that are gone, empty or largely gone, below which `prune` forgot nothing.
 
         Raises:
             LibraryError: it could not start or finish, another indexer is at work, or marks would be lost.

@@ -68,7 +68,8 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
     """
     import torch
 
-    from sightline.images.decode import DecodeError, decode
+    from sightline.images.errors import DecodeError
+    from sightline.images.pools import pool
 
     parts: list[Floats] = []
     done = 0
@@ -77,11 +78,13 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
         for image in batch:
             done += 1
             try:
-                decoded = decode(io.BytesIO(file_bytes(image)), need=encoder.preprocess.need, thumbnail=False)
+                with pool("photos").reader() as reader:
+                    reader.give(file_bytes(image))
+                    decoded = reader.decode(need=encoder.preprocess.need, thumbnail=False)
+                    prepared.append(encoder.preprocess.apply(decoded.pixels, decoded.original))
             except DecodeError as error:
                 name = f"The picture {image}" if isinstance(image, str | os.PathLike) else f"Picture number {done}"
                 raise QueryError(f"{name} can't be read: {error.reason}.") from error
-            prepared.append(encoder.preprocess.apply(decoded.pixels, decoded.original))
         parts.append(encoder.encode_images(torch.stack(prepared)))
     return np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 

@@ -42,6 +42,7 @@ from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filters import Favourite, Tag
+from store.time_limit import check, restart
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -167,15 +168,19 @@ class Searcher:
         embedded = self._term_encoder.encode(query, space, pictures)
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
+        check()
         calibration = self._calibrations.get(space, generation)
         text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
         terms = calibrate_terms(query, embedded, calibration, text_nulls)
 
+        check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
 
+        check()
         near, facts = self._comparisons.nearness(space.id, generation), self._comparisons.facts(generation)
         terms = with_same_pictures(terms, embedded, scored.ids, scored.cosines, near, facts)
 
+        check()
         ranked = fuse(query, terms, scored.ids, scored.cosines)
 
         if any(isinstance(each, Tag | Favourite) for each in query.filters):
@@ -222,6 +227,7 @@ class Searcher:
             # The compiler works beside the imports that a model needs: it lets go of Python's lock.
             threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
+            restart()  # loading a model is no fault of the query, and can't be interrupted
         self.warm_up(space, words=has_words(query))
 
 

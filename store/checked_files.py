@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +77,14 @@ def read_checked(path: Path, about: bytes, most: int) -> bytes | None:
     return found
 
 
-def write_checked(path: Path, data: bytes, about: bytes) -> None:
-    """Write data with its checksum; does nothing where that fails, as whoever made it can make it again."""
+def write_checked(path: Path, data: bytes, about: bytes, *, parents: bool = False) -> None:
+    """Write data with its checksum; does nothing where that fails, as whoever made it can make it again.
+
+    With `parents` all folders around it are made where they are missing: not those around a library, which was moved
+    then.
+    """
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent, parents=parents)
         replace_file(path, lambda temporary: temporary.write_bytes(sealed(data, about)), durable=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ _FOLDER: Final = getattr(os, "O_DIRECTORY", 0)
 _IS_RELATIVE: Final = os.open in os.supports_dir_fd and bool(_NO_LINK) and bool(_FOLDER)
 
 
-def open_below(root: Path, relative: bytes, *, follow_links: bool = False) -> int:
+def open_below(root: Path, relative: bytes, *, follow_links: bool | Callable[[bytes], bool] = False) -> int:
     """Open a regular file below a root for reading; the caller closes the descriptor.
 
     Every folder on the way and the file itself are opened without following links, each relative to the one before:
@@ -25,7 +26,9 @@ def open_below(root: Path, relative: bytes, *, follow_links: bool = False) -> in
     Args:
         root: the folder that was indexed.
         relative: the path below it, with `/`.
-        follow_links: for roots that are walked with `follow_symlinks`: links are followed, wherever they lead.
+        follow_links: for roots that are walked with `follow_symlinks`: links are followed, wherever they lead. A
+            function is asked for each folder on the way, by its path below the root with a slash at the end, `b""` for
+            the root itself: whether links that lie in it are followed.
 
     Raises:
         OSError: there is no such file, it is or lies behind a link, it is no regular file, or it can't be read.
@@ -33,22 +36,29 @@ def open_below(root: Path, relative: bytes, *, follow_links: bool = False) -> in
     parts = relative.split(b"/")
     if not relative or any(part in (b"", b".", b"..") for part in parts) or b"\0" in relative:
         raise OSError(errno.EINVAL, "this is no path below the root")
-    if follow_links:
+    if follow_links is True:
         return _checked(os.open(os.fsencode(root) + b"/" + relative, _FLAGS))
+    follows = follow_links if callable(follow_links) else _never
     if not _IS_RELATIVE:
-        return _open_looking(root, parts)
-    folder = os.open(root, os.O_RDONLY | _FOLDER | os.O_CLOEXEC)
+        return _open_looking(root, parts, follows)
+    folder, passed = os.open(root, os.O_RDONLY | _FOLDER | os.O_CLOEXEC), b""
     try:
         for part in parts[:-1]:
-            inner = _open_in(folder, part, os.O_RDONLY | _FOLDER | os.O_CLOEXEC)
+            inner = _open_in(folder, part, os.O_RDONLY | _FOLDER | os.O_CLOEXEC, follow=follows(passed))
             os.close(folder)
-            folder = inner
-        return _checked(_open_in(folder, parts[-1], _FLAGS))
+            folder, passed = inner, passed + part + b"/"
+        return _checked(_open_in(folder, parts[-1], _FLAGS, follow=follows(passed)))
     finally:
         os.close(folder)
 
 
-def _open_in(folder: int, name: bytes, flags: int) -> int:
+def _never(folder: bytes) -> bool:
+    return False
+
+
+def _open_in(folder: int, name: bytes, flags: int, *, follow: bool) -> int:
+    if follow:
+        return os.open(name, flags, dir_fd=folder)
     try:
         return os.open(name, flags | _NO_LINK, dir_fd=folder)
     except OSError as error:
@@ -81,12 +91,13 @@ def _is_redirected(facts: os.stat_result) -> bool:
     return bool(tag)
 
 
-def _open_looking(root: Path, parts: list[bytes]) -> int:
+def _open_looking(root: Path, parts: list[bytes], follows: Callable[[bytes], bool]) -> int:
     """Where files can't be opened relative to a folder: look for links on the way, open, and compare with the look."""
-    path = root
+    path, passed = root, b""
     for part in parts:
         path = path / os.fsdecode(part)
-        looked = path.lstat()
+        looked = path.stat(follow_symlinks=follows(passed))
+        passed += part + b"/"
         if stat.S_ISLNK(looked.st_mode) or _is_redirected(looked):
             raise OSError(errno.ELOOP, "it is a link, or lies behind one, and links are not followed here")
     descriptor = _checked(os.open(path, _FLAGS))

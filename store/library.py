@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import os
 from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
@@ -11,14 +11,17 @@ from types import TracebackType
 
 from sqlalchemy.exc import DatabaseError
 
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError
-from store.files import sweep_temporaries, writable
+from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
 from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.place import Place
 from store.tables import checks
 from store.tables.catalog import Catalog
+from store.tables.connection_guard import guard, is_busy
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
 from store.tables.migrations import VERSION, check_version, migrate, version_of
@@ -37,6 +40,7 @@ class Library:
     Attributes:
         path: the folder.
         readonly: nothing in the folder may be written.
+        place: tells whether the folder is still where it was.
         catalog: facts in and out.
         marks: what a person decided: tags, favourites, saved searches.
         vectors: a vector engine for each space, kept up to date with the catalog.
@@ -47,12 +51,14 @@ class Library:
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
         self.readonly = readonly
-        self._engine = make_engine(path / DATABASE, readonly=readonly)
+        self.place = Place(path / DATABASE)
+        self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
         self.marks = Marks(self._engine, str(path), readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
-        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older)
-        self.previews = Previews(path / "previews", is_older=is_older)
+        check = self.place.check
+        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
+        self.previews = Previews(path / "previews", is_older=is_older, check=check)
         self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
@@ -86,6 +92,12 @@ class Library:
         make_folder(path)
         if (path / DATABASE).exists() and not writable(path / DATABASE):
             raise LibraryError(unwritable_message(path / DATABASE))
+        try:
+            # SQLite would make it by the umask. One that is there is not touched: closing it would end SQLite's locks.
+            if not (path / DATABASE).exists():
+                os.close(open_private(path / DATABASE, new=True))
+        except OSError as error:
+            raise LibraryError(disk_sentence(error) or unwritable_message(path / DATABASE)) from error
         return cls(path, readonly=False)._checked(migrating=True)
 
     def _checked(self, *, migrating: bool) -> Library:
@@ -107,7 +119,7 @@ class Library:
                     migrate(connection, where)
         except DatabaseError as error:
             self.close()
-            if _is_busy(error):
+            if is_busy(error.orig):
                 raise LibraryError(
                     f"An indexer or another program is at work on the library {where} and did not let go of it in "
                     f"{BUSY_TIMEOUT_MS / 1000:g} seconds ({error.orig}). Try again when it is done."
@@ -119,6 +131,7 @@ class Library:
         except LibraryError:
             self.close()
             raise
+        guard(self._engine, where)
         return self
 
     def close(self) -> None:
@@ -165,9 +178,3 @@ class Library:
             found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return [line for line in found if line != "ok"] + [f"{row[0]} row {row[1]} refers to nothing" for row in broken]
-
-
-def _is_busy(error: DatabaseError) -> bool:
-    """Whether SQLite gave up waiting for another connection. The mask: sqlite.org/rescode.html, section 1."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -13,8 +13,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError, LibraryLockedError
-from store.files import replace_file, writable
+from store.files import file_mode, make_private, replace_file, writable
 from store.tables.database import BUSY_TIMEOUT_MS
 
 LOCK = "indexer.lock"
@@ -48,10 +49,11 @@ def make_folder(path: Path) -> None:
         LibraryError: it can't be made or can't be written.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path, parents=True)
     except OSError as error:
         raise LibraryError(
-            f"The library folder {path} can't be made ({error.strerror}). Choose another with --library."
+            disk_sentence(error)
+            or f"The library folder {path} can't be made ({error.strerror}). Choose another with --library."
         ) from error
     if not writable(path):
         raise LibraryError(unwritable_message(path))
@@ -74,7 +76,7 @@ def locked(path: Path) -> Iterator[None]:
         LibraryError: the folder can't be written.
     """
     make_folder(path)
-    lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE)
+    lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE, mode=file_mode(path))
     try:
         lock.acquire()
     except Timeout:
@@ -82,13 +84,21 @@ def locked(path: Path) -> Iterator[None]:
             f"Another indexer is at work on {path}{_holder(path)}. Wait for it, or stop it, and run again."
         ) from None
     except OSError as error:
-        raise LibraryError(unwritable_message(path)) from error
+        raise LibraryError(disk_sentence(error, path / LOCK) or unwritable_message(path)) from error
+    here = _inode(path / LOCK)
     try:
         write_run(path, os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), None)
         yield
     finally:
-        (path / RUN).unlink(missing_ok=True)
+        if _inode(path / LOCK) == here:  # else the folder was renamed, and what lies here is another's
+            (path / RUN).unlink(missing_ok=True)
         lock.release()
+
+
+def _inode(path: Path) -> int | None:
+    with suppress(OSError):
+        return path.stat().st_ino
+    return None
 
 
 @contextmanager
@@ -100,7 +110,8 @@ def between_runs(path: Path) -> Iterator[None]:
         LibraryError: the lock can't be written.
     """
     # Others that open the library may be bringing it up to date: they are worth waiting for, an indexer is not.
-    lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE if is_indexing(path) else BUSY_TIMEOUT_MS / 1000)
+    patience = LOCK_PATIENCE if is_indexing(path) else BUSY_TIMEOUT_MS / 1000
+    lock = FileLock(path / LOCK, timeout=patience, mode=file_mode(path))
     try:
         lock.acquire()
     except Timeout:
@@ -110,7 +121,8 @@ def between_runs(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise LibraryError(
-            f"The library {path} is of an older version, and can't be brought up to date: {path / LOCK} can't be "
+            disk_sentence(error, path / LOCK)
+            or f"The library {path} is of an older version, and can't be brought up to date: {path / LOCK} can't be "
             f"written ({error.strerror}). Change its permissions, or open the library once as a user who may."
         ) from error
     try:
@@ -155,7 +167,7 @@ def is_indexing(path: Path) -> bool:
     if not (path / RUN).exists():
         return False
     try:
-        with FileLock(path / LOCK, blocking=False):
+        with FileLock(path / LOCK, blocking=False, mode=file_mode(path)):
             return False  # a killed indexer left its file behind
     except Timeout:
         return True

@@ -25,7 +25,9 @@ def back_up_marks(library: Library) -> Path:
 
     Raises:
         OSError: it can't be written.
+        LibraryMovedError: the library is not where it was.
     """
+    library.place.check()
     name = f"marks-before-{date.today().isoformat()}"
     names = (f"{name}{f'-{number}' if number > 1 else ''}.json" for number in count(1))
     target = next(path for path in (library.path / each for each in names) if not path.exists())

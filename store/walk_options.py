@@ -85,6 +85,10 @@ class WalkOptions:
             options = replace(options, **_given(choice))
         return options
 
+    def follows_links_in(self, folder: bytes) -> bool:
+        """Whether links that lie in a folder, given by its path with a slash at the end, are followed."""
+        return self.at(folder).follow_symlinks
+
     def patterns_at(self, path: bytes) -> tuple[tuple[bytes, str], ...]:
         """The patterns for a folder, given by its path with a slash at the end, each with where it begins."""
         found = [(b"", pattern) for pattern in self.exclude]

@@ -12,6 +12,8 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Two suites, their servers and browsers share the cores: a run that steps aside for all of them takes minutes.
 os.environ.setdefault("SIGHTLINE_NICE", "0")
+# Servers take it, and what talks to them sends it (helpers/serving.py). Before any test makes an application.
+os.environ["SIGHTLINE_TOKEN"] = "a-token-of-the-tests-alone"
 
 import models
 import pytest

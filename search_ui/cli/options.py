@@ -72,6 +72,9 @@ offline_option = click.option(
     "--offline", is_flag=True, expose_value=False, callback=_set_offline,
     help="Never touch the network, not even for a model's weights.",
 )  # fmt: skip
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The port of the server."
+)
 text_argument = click.argument("text", nargs=-1, callback=_unmarked)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 

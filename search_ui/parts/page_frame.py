@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Final
 
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
@@ -14,6 +15,10 @@ from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE
+from store.time_limit import time_limit
+
+PAGE_SECONDS: Final = 30.0
+"""So long the drawing of a page may take; then it says so, and others have their turn."""
 
 
 def with_library(draw: Callable[[Searcher], None]) -> Callable[[], None]:
@@ -37,7 +42,8 @@ def with_library(draw: Callable[[Searcher], None]) -> Callable[[], None]:
             st.error(WRONG)
             return
         try:
-            draw(searcher)
+            with time_limit(PAGE_SECONDS):
+                draw(searcher)
         except DatabaseError:
             st.error(WRONG)
         except SightlineError as error:

@@ -25,6 +25,7 @@ from sightline.query.types import MAX_TERMS, Query
 from sightline.ranking.results import Hit
 from sightline.records import CSV_HEADER, csv_line, csv_row, file_name, shown
 from sightline.searcher import Searcher
+from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.library import Library
 from store.paths import display
@@ -268,7 +269,8 @@ def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
             done.append(each)
             progress.progress(len(done) / len(photos), f"Copying … {len(done):,} of {len(photos):,}")
     except OSError as error:
-        message(f"The folder can't be written: {error.strerror or error}.", role="alert")
+        said = disk_sentence(error) or f"The folder can't be written: {error.strerror or error}."
+        message(said, role="alert")
         return
     progress.empty()
     outcomes = Counter(each.outcome for each in done)

@@ -110,14 +110,14 @@ class Runner:
             folders: absolute.
             space: as `--space` takes it; None: all of the library.
             prune: forget the photos of these folders that are missing, and marks with them: whoever calls has asked.
-            emptied: likewise, and of folders in them that are gone or empty as a whole.
+            emptied: likewise, and of folders that are gone or empty as a whole, or of which more than a third is gone.
             walk: what is chosen of how they are walked, from now on.
 
         Raises:
             RunError: a run is going on, here or elsewhere, or it can't be started.
         """
         options = ([f"--space={space}"] if space else []) + walk.as_arguments()
-        options += ["--prune-emptied" if emptied else "--prune", "--yes"] if prune or emptied else []
+        options += ["--prune-emptied", "--yes"] if emptied else ["--prune", "--lose-marks"] if prune else []
         options += ["--offline"] if self._offline else []
         # After `--` nothing is an option, and after `index` nothing a command, whatever folders are called.
         arguments = ["index", *options, "--", *(os.fspath(folder.absolute()) for folder in folders)]

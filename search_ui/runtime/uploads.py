@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 from dataclasses import dataclass
 
+from sightline.images.errors import DecodeError
+from sightline.images.pools import WAIT_SECONDS, pool
 from sightline.lru import Lru
-from sightline.media.derived import _THUMBNAIL_NEED, DECODES
+from sightline.media.derived import THUMBNAIL_NEED
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Picture, Query, QueryError
 
 
@@ -34,18 +35,18 @@ class UploadCache:
 
         Raises:
             QueryError: it is too large, or no picture Sightline reads.
+            BusyError: other uploads are being decoded.
         """
-        from sightline.images.decode import DecodeError, decode
-
         if len(data) > MAX_PICTURE_BYTES:
             raise QueryError(f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
         try:
-            with DECODES:
-                decoded = decode(io.BytesIO(data), need=_THUMBNAIL_NEED)
+            with pool("uploads").reader(WAIT_SECONDS) as reader:
+                reader.give(data)
+                decoded = reader.decode(need=THUMBNAIL_NEED)
+                height, width, _ = decoded.pixels.shape
         except DecodeError as error:
             raise QueryError(f"The picture can't be read: {error.reason}.") from error
         name = secrets.token_hex(16)
-        height, width, _ = decoded.pixels.shape
         self._pictures.put(name, Dropped(data, decoded.thumbnail or b"", (width, height)))
         return name
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-from typing import BinaryIO, Final
+from datetime import datetime
+from typing import Final
 
-from PIL import ExifTags, Image, ImageOps
+import numpy as np
+from PIL import Image
 from sqlalchemy.exc import DatabaseError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,19 +16,16 @@ from starlette.routing import Route
 
 from search_ui.runtime.services import services
 from search_ui.server.responses import REVALIDATE, error_response, is_known, jpeg_response
-from sightline.media.derived import DECODES
+from sightline.images.errors import DecodeError
+from sightline.images.pools import WAIT_SECONDS, pool
+from sightline.images.reader import FileFacts, Place
 from store.errors import LibraryError
-from store.paths import to_path
 from store.tables.library_reports import FailedPlace, place_of_failure
 
 NAMES: Final = ("failed",)
 SIDE: Final = 256
-# Pixels of a side. Cameras write 160; a file may claim what fills the memory.
-MAX_EMBEDDED_SIDE: Final = 1024
+_QUALITY: Final = 75
 NOT_FOUND: Final = "There is no such picture."
-# EXIF 2.32, section 4.6.3: where in the first part of a JPEG file its thumbnail lies, and how long it is.
-_OFFSET, _LENGTH = 0x0201, 0x0202
-_HEADER: Final = b"Exif\x00\x00"
 
 
 def routes() -> list[Route]:
@@ -57,38 +55,36 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
 
     The whole picture where only the model failed, else the thumbnail that a camera put into the file: of a photograph
     that was cut short it is often what is left.
-    """
-    from sightline.images.decode import DecodeError, preview
 
-    path = to_path(place.root, place.path)
+    Raises:
+        BusyError: other pictures are being decoded.
+    """
+    from sightline.images.jpeg import encoded
+
+    where = Place(place.root, place.path, follow_links=place.options.follows_links_in)
     try:
-        if not path.is_file():  # opening a FIFO would wait for ever
-            return None
-        with DECODES, path.open("rb") as opened:
-            facts = os.fstat(opened.fileno())
-            if (facts.st_size, facts.st_mtime_ns) != (place.size, place.mtime_ns):
+        with pool("photos").reader(WAIT_SECONDS) as reader:
+            facts, _ = reader.open(where, digest=False)
+            if not _is_the_one(facts, place):
                 return None
-            return preview(opened, SIDE) if place.stage == "encode" else embedded(opened)
+            if place.stage == "encode":
+                return reader.preview(SIDE)
+            pixels = reader.embedded()
+            if pixels is None:
+                return None
+            picture = Image.fromarray(pixels)
+            picture.thumbnail((SIDE, SIDE))
+            return encoded(np.asarray(picture), _QUALITY)
     except (OSError, DecodeError):
         return None
 
 
-def embedded(source: BinaryIO) -> bytes | None:
-    """A JPEG file's EXIF thumbnail, upright, as a JPEG without metadata; None where there is none."""
-    try:
-        with Image.open(source, formats=("JPEG",)) as image:
-            exif, data = image.getexif(), image.info.get("exif", b"").removeprefix(_HEADER)
-            where = exif.get_ifd(ExifTags.IFD.IFD1)
-            start, length = int(where[_OFFSET]), int(where[_LENGTH])
-        with Image.open(io.BytesIO(data[start : start + length]), formats=("JPEG",)) as small:
-            if max(small.size) > MAX_EMBEDDED_SIDE:
-                return None
-            picture = small.convert("RGB")
-        picture.getexif()[ExifTags.Base.Orientation] = exif.get(ExifTags.Base.Orientation, 1)
-        upright = ImageOps.exif_transpose(picture)
-        upright.thumbnail((SIDE, SIDE))
-        kept = io.BytesIO()
-        upright.save(kept, "JPEG", exif=b"")
-        return kept.getvalue()
-    except Exception:  # noqa: BLE001 - a file that is made to be wrong has Pillow raise anything, and these are wrong
-        return None
+def _is_the_one(facts: FileFacts, place: FailedPlace) -> bool:
+    """Whether a file is the one that failed. There is no hash of it: its times decide."""
+    if (facts.size, facts.mtime_ns) != (place.size, place.mtime_ns):
+        return False
+    if os.name == "nt":
+        return True  # there it is the time when the file was made
+    if place.ctime_ns is not None:
+        return facts.ctime_ns == place.ctime_ns
+    return facts.ctime_ns / 1e9 < datetime.fromisoformat(place.failed_at).timestamp() + 1

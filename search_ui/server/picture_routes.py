@@ -9,16 +9,18 @@ from typing import Final
 from sqlalchemy.exc import DatabaseError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from search_ui.components.globe import ADDRESS, land
 from search_ui.runtime.services import services
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import IMMUTABLE, REVALIDATE, error_response, is_known, jpeg_response
+from search_ui.server.streams import photo_response
 from sightline.media.derived import preview, thumbnail
+from sightline.media.opened import SourceError
 from sightline.media.originals import disposition, original
-from sightline.media.tiles import BusyError, tile
+from sightline.media.tiles import tile
 from sightline.query.types import MAX_PICTURE_BYTES, QueryError
 from store.errors import LibraryError
 from store.library import Library
@@ -65,10 +67,7 @@ def _tile(request: Request) -> Response:
     if match is None:
         return _not_found()
     scale, column, row = (int(match[group]) for group in (2, 3, 4))
-    try:
-        return _kept(request, match[1], lambda library, content_hash: tile(library, content_hash, scale, column, row))
-    except BusyError as busy:
-        return error_response(503, str(busy), {"Retry-After": "5"})
+    return _kept(request, match[1], lambda library, content_hash: tile(library, content_hash, scale, column, row))
 
 
 def _by_hash(request: Request, made: Callable[[Library, bytes], bytes | None]) -> Response:
@@ -93,16 +92,17 @@ def _original(request: Request) -> Response:
     match = re.fullmatch(r"[1-9][0-9]{0,17}", _rest(request))
     try:
         found = original(services().library(), int(match[0])) if match is not None else None
-    except (LibraryError, DatabaseError):
+    except (LibraryError, DatabaseError, SourceError):
         found = None
     if found is None:
         return _not_found()
     # An id means this picture in this library only, and another may be put in its place.
-    headers = {**SAFE, "ETag": f'"{found.hash.hex()}"', "Cache-Control": REVALIDATE}
+    headers = {**SAFE, "ETag": f'"{found.photo.hash.hex()}"', "Cache-Control": REVALIDATE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+        found.photo.close()
         return Response(status_code=304, headers=headers)
-    headers["Content-Disposition"] = disposition(found.name)
-    return FileResponse(found.path, headers=headers, media_type=found.media_type, stat_result=found.facts)
+    headers["Content-Disposition"] = disposition(found.photo.name)
+    return photo_response(found.photo, request, headers, found.media_type)
 
 
 async def _put_picture(request: Request) -> Response:

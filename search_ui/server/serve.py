@@ -14,7 +14,11 @@ import click
 import uvicorn
 
 from search_ui.runtime.services import services
+from search_ui.server import connections
 from search_ui.server.asgi import configure, create_app
+from search_ui.server.gate import PARAMETER, Gate
+from search_ui.server.limits import most_connections
+from search_ui.server.tokens import SHORT, VARIABLE, token_of
 from store.errors import LibraryError, SightlineError
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
@@ -28,20 +32,22 @@ class ServeError(SightlineError):
 class _Server(uvicorn.Server):
     """Says where the page is once it answers, not before."""
 
-    def __init__(self, settings: uvicorn.Config, url: str, *, browser: bool) -> None:
+    def __init__(self, settings: uvicorn.Config, url: str, opened: str | None) -> None:
         super().__init__(settings)
         self._url = url
-        self._browser = browser
+        self._opened = opened
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             click.echo(f"Sightline is at {self._url}   (Ctrl-C stops it)", err=True)
-            if self._browser:
-                threading.Thread(target=webbrowser.open, args=(self._url,), daemon=True).start()
+            if self._opened:
+                threading.Thread(target=webbrowser.open, args=(self._opened,), daemon=True).start()
 
 
-def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, manage: bool | None = None) -> None:
+def serve(
+    host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, manage: bool | None = None, guarded: bool = True
+) -> None:
     """Serve the page until interrupted.
 
     Args:
@@ -51,19 +57,37 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
         browser: open one.
         manage: whether pages may index folders, copy files and open folders on this machine; None: where only this
             machine can reach them.
+        guarded: ask for the library's token.
 
     Raises:
-        ServeError: the address can't be listened on.
+        ServeError: the address can't be listened on, or others could reach it without a token.
+        TokenError: the token can't be had.
     """
+    is_own = _is_loopback(host) and not hosts
+    token = token_of(services().path) if guarded else None
+    if not is_own and (token is None or len(token) < SHORT):
+        reached = f"--host {host}" if not _is_loopback(host) else f"--allow-host {hosts[0]}"
+        raise ServeError(
+            f"{reached} lets others reach the pictures, so a token is needed: leave --no-token away."
+            if token is None
+            else f"{reached} lets others reach the pictures, and {VARIABLE} has {len(token)} characters, which can be "
+            f"guessed. Give it {SHORT} or more, or unset it to have one made."
+        )
     listener = _bind(host, port)
     shown = _shown(host)
     if not _is_loopback(host):
-        click.echo(f"Listening on {host}: whoever can reach this address can see the pictures.", err=True)
+        click.echo(
+            f"Listening on {host}: whoever can reach this address and has the token can see the pictures. What is sent "
+            "can be read on the way, unless a proxy with TLS stands before it.", err=True,
+        )  # fmt: skip
+    if token is None:
+        click.echo("Without a token: every user and program of this machine can see and mark the pictures.", err=True)
     names = [*hosts, *([] if host in ("0.0.0.0", "::") else [shown])]
-    app = create_app(names)
+    gate = Gate(token)
+    app = create_app(names, gate)
     configure(host, port, names)
     # A name that others use means a proxy, whose visitors all seem to be at this machine.
-    services().manages = _is_loopback(host) and not hosts if manage is None else manage
+    services().manages = is_own if manage is None else manage
     try:
         services().library()
     except LibraryError as error:
@@ -74,10 +98,25 @@ def serve(host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, man
     preload.daemon = True
     preload.start()
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, ws="auto", timeout_graceful_shutdown=2
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="auto",
+        timeout_graceful_shutdown=2,
+        http=connections.guarded(most_connections()),
     )
+    opened = None
+    if browser:
+        # Other users see what a program is started with: a ticket is of no use to them.
+        opened = address(host, port, None if token is None else gate.ticket())
     with listener:
-        _Server(settings, f"http://{shown}:{port}", browser=browser).run(sockets=[listener])
+        _Server(settings, address(host, port, token), opened).run(sockets=[listener])
+
+
+def address(host: str, port: int, token: str | None) -> str:
+    """The address to open in a browser."""
+    return f"http://{_shown(host)}:{port}" + (f"/?{PARAMETER}={token}" if token else "")
 
 
 def _bind(host: str, port: int) -> socket.socket:

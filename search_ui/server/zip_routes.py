@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from search_ui.runtime.zip_registry import zip_registry
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import error_response
-from sightline.media.originals import Original, disposition, original
+from search_ui.server.streams import PartsResponse
+from sightline.media.opened import OpenedPhoto, SourceError
+from sightline.media.originals import disposition, original
 from store.library import Library
-from store.paths import display, to_bytes
+from store.paths import display
 from store.tables.filters import casefolded
 
 NOT_INCLUDED: Final = "not-included.txt"
@@ -28,7 +29,8 @@ NOT_INCLUDED: Final = "not-included.txt"
 
 _CHUNK: Final = 1 << 18
 # What the time of a member can be: PKWARE's APPNOTE 4.4.6, which is of MS-DOS.
-_FIRST_YEAR, _LAST_YEAR = 1980, 2107
+_FIRST_YEAR: Final = 1980
+_LATEST: Final = 4_340_000_000.0  # in 2107, its last year
 
 
 def archive(library: Library, content_ids: Sequence[int]) -> Generator[bytes, None, None]:
@@ -36,52 +38,43 @@ def archive(library: Library, content_ids: Sequence[int]) -> Generator[bytes, No
 
     Where a name is taken, " (2)", " (3)" ... is put before its suffix; names that differ in case alone count as one,
     since some systems would write one over the other. A picture whose file is gone, changed or can't be read is named,
-    with the reason, in the member `NOT_INCLUDED`.
+    with the reason, in the member `NOT_INCLUDED`; one that changes while it is sent ends where that was seen, and is
+    named there too.
     """
     sink = _Sink()
     names = _Names()
     failed: list[str] = []
     with ZipFile(sink, "w", ZIP_STORED) as bundle:
         for content_id in content_ids:
-            found = original(library, content_id)
-            if found is None:
-                failed.append(f"{_shown(library, content_id)}: the file is not there any more, or it changed")
-                continue
             try:
-                yield from _member(bundle, sink, found, names)
-            except OSError as wrong:
-                reason = wrong.strerror or str(wrong)
-                failed.append(f"{display(to_bytes(found.path))}: {reason}")
+                with original(library, content_id).photo as photo:
+                    yield from _member(bundle, sink, photo, names)
+            except SourceError as wrong:
+                failed.append(f"{_shown(library, content_id)}: {wrong.strerror}")
         if failed:
             bundle.writestr(_info(names.free(NOT_INCLUDED), time.time()), "\n".join([*failed, ""]))
     yield sink.taken()
 
 
-def _member(bundle: ZipFile, sink: _Sink, found: Original, names: _Names) -> Iterator[bytes]:
-    with found.path.open("rb", buffering=0) as file:  # first: what can't be opened takes no name
-        info = _info(names.free(_name(found.name)), found.facts.st_mtime)
-        info.file_size = left = found.facts.st_size
-        with bundle.open(info, "w") as member:
-            reason = "it became shorter while it was read"
-            while left:
-                try:
-                    chunk = file.read(min(_CHUNK, left))
-                except OSError as wrong:
-                    chunk, reason = b"", wrong.strerror or str(wrong)
-                if not chunk:
-                    break
+def _member(bundle: ZipFile, sink: _Sink, photo: OpenedPhoto, names: _Names) -> Iterator[bytes]:
+    info = _info(names.free(_name(photo.name)), photo.facts.st_mtime)
+    info.file_size = left = photo.place.size
+    with bundle.open(info, "w") as member:
+        try:
+            for chunk in photo.chunks(size=_CHUNK):
                 member.write(chunk)
                 left -= len(chunk)
                 yield sink.taken()
-    if left:
-        raise OSError(f"{reason}: the last {left:,} bytes are missing in {info.filename}")
+        except SourceError as wrong:
+            reason = f"{wrong.strerror}: the last {left:,} bytes are missing in {info.filename}"
+            raise SourceError(wrong.errno, reason) from wrong
 
 
 def _info(name: str, modified: float) -> ZipInfo:
-    moment = time.localtime(modified)
-    year = min(max(moment.tm_year, _FIRST_YEAR), _LAST_YEAR)
+    moment = time.localtime(min(max(modified, 0.0), _LATEST))
+    year = max(moment.tm_year, _FIRST_YEAR)
     info = ZipInfo(name, (year, moment.tm_mon, moment.tm_mday, moment.tm_hour, moment.tm_min, moment.tm_sec))
-    info.external_attr = 0o644 << 16
+    info.external_attr = 0o600 << 16
     return info
 
 
@@ -151,12 +144,4 @@ def _zip(request: Request) -> Response:
     headers = {**SAFE, "Content-Disposition": disposition(f"sightline-{len(ids)}.zip".encode())}
     if request.method == "HEAD":
         return Response(headers=headers, media_type="application/zip")
-    return StreamingResponse(_sent(archive(library, ids)), headers=headers, media_type="application/zip")
-
-
-async def _sent(made: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in iterate_in_threadpool(made):
-            yield chunk
-    finally:
-        made.close()  # who leaves ends the reading
+    return PartsResponse(archive(library, ids), 200, headers, "application/zip")

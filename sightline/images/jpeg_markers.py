@@ -60,6 +60,23 @@ def is_whole(data: bytes) -> bool:
     return bool(known) and all(all(coefficients) for coefficients in known.values())
 
 
+def count_scans(data: bytes) -> int:
+    """How many scans a decoder goes through: one, but for progressive files and those with a scan for each component.
+
+    Of those, never too few.
+    """
+    components = 0
+    for marker, start, end in _segments(data):
+        if marker in _PROGRESSIVE:
+            break
+        if marker in _FRAMES and end - start >= 8:
+            components = data[start + 7]
+        if marker == _SOS and data[start + 2 : start + 3] >= bytes((components,)):
+            return 1
+    # Entropy-coded data has no such bytes; an EXIF thumbnail does.
+    return data.count(bytes((0xFF, _SOS)))
+
+
 def without_rest(data: bytes) -> bytes | None:
     """The file with what its pixels need, its EXIF, XMP and profile; None where it has no scan.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from PIL import Image, ImageFile
 from sightline.images import jpeg, jpeg_damage, jpeg_markers, png_chunks
 from sightline.images.arrays import array_of
 from sightline.images.cut_short import zeros_at_end
+from sightline.images.errors import UnsupportedError
 from sightline.images.jpeg_damage import DAMAGED
 from sightline.images.libtiff_messages import caught, fax_is_damaged
 from sightline.images.opening import open_picture
@@ -22,30 +23,39 @@ from sightline.images.tiff_layout import may_be_dark
 from sightline.images.to_rgb import reducible, to_rgb
 from sightline.images.transparency import outside_is_clear
 
-if TYPE_CHECKING:
-    from sightline.images.gpu_jpeg import GpuJpegDecoder
+MAX_SCANS: Final = 100
+"""Scans of a JPEG. Encoders write up to 17 for a progressive one; a small file with thousands takes minutes."""
 
 _NEARLY_BLACK: Final = 16  # of 256
 _ENTROPY_CODED: Final = frozenset({"WEBP", "AVIF", "HEIF", "JXL"})  # without checksums, and never long runs of zeros
 _FAX: Final = frozenset({"tiff_ccitt", "group3", "group4"})  # by Pillow's names
 
 
+class OnGpu(NamedTuple):
+    """A JPEG file that a GPU may decode: arguments of `GpuJpegDecoder.decode`."""
+
+    data: bytes
+    size: tuple[int, int]
+    scale: int
+
+
 class Stored(NamedTuple):
     """Pixels uint8 (height, width, 3), turned only where the plugin does it, and a remark."""
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | OnGpu
     remark: str | None
 
 
 def stored(
-    image: ImageFile.ImageFile, source: BinaryIO, scale: int, orientation: int, gpu: GpuJpegDecoder | None = None
+    image: ImageFile.ImageFile, source: BinaryIO, scale: int, orientation: int, *, may_use_gpu: bool = False
 ) -> Stored:
     """The picture at 1 / `scale` of its size, a power of two; raises whatever a plugin does.
 
-    `source` is what it was opened from. By its EXIF's `orientation` a remark says which side is meant.
+    `source` is what it was opened from. By its EXIF's `orientation` a remark says which side is meant. With
+    `may_use_gpu` a JPEG that a GPU can decode is left to it.
     """
     if image.format in ("JPEG", "MPO"):
-        return _jpeg(image, source, scale, orientation, gpu)
+        return _jpeg(image, source, scale, orientation, may_use_gpu=may_use_gpu)
     if image.format == "TIFF":
         return _tiff(image, source, scale)
     if image.format == "PNG":
@@ -54,20 +64,19 @@ def stored(
     return Stored(_by_pillow(image, scale), zeros_at_end(source) if image.format in _ENTROPY_CODED else None)
 
 
-def _jpeg(
-    image: ImageFile.ImageFile, source: BinaryIO, scale: int, orientation: int, gpu: GpuJpegDecoder | None
-) -> Stored:
+def _jpeg(image: ImageFile.ImageFile, source: BinaryIO, scale: int, orientation: int, *, may_use_gpu: bool) -> Stored:
     """The pixels of a JPEG, not turned."""
     data, size = jpeg.data_of(source), image.size
+    _check_scans(data)
     drafted = min(scale, max(jpeg.SCALES))
-    pixels, doubt = None, ""
+    pixels: NDArray[np.uint8] | None = None
+    doubt = ""
     if image.mode == "CMYK":
         doubt = jpeg.doubt_of(data, size)
     else:
-        if gpu is not None and scale == drafted and not _in_rgb(image):
-            pixels = gpu.decode(data, size, scale)
-        if pixels is None:
-            pixels, doubt = jpeg.pixels_of(data, size, drafted)
+        if may_use_gpu and scale == drafted and not _in_rgb(image):
+            return Stored(OnGpu(data, size, scale), None)
+        pixels, doubt = jpeg.pixels_of(data, size, drafted)
     if doubt == jpeg.NO_END and jpeg_markers.is_whole(closed := data + jpeg_markers.END):
         # Only its last two bytes are missing, if the rest of it gives no doubt.
         if image.mode == "CMYK":
@@ -88,6 +97,16 @@ def _jpeg(
         pixels = _fitted(pixels, size, scale, drafted)
     remark = jpeg_damage.remark(doubt, data, pixels, orientation, is_broken=is_broken) if doubt or is_broken else None
     return Stored(pixels, remark)
+
+
+def _check_scans(data: bytes) -> None:
+    scans = jpeg_markers.count_scans(data)
+    if scans > MAX_SCANS:
+        raise UnsupportedError(
+            "decode",
+            f"this JPEG has {scans} scans, each of which is decoded over the whole picture; the limit is {MAX_SCANS}. "
+            "Save it again with another program to have it indexed",
+        )
 
 
 def _fitted(pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, drafted: int) -> NDArray[np.uint8]:

@@ -9,7 +9,11 @@ from typing import Final
 
 from PIL import Image
 
-from sightline.media.derived import DECODES, original_bytes, preview, thumbnail
+from sightline.images.errors import DecodeError
+from sightline.images.pools import WAIT_SECONDS, pool
+from sightline.images.reader import Reader
+from sightline.media.derived import preview, thumbnail
+from sightline.media.reading import read_content
 from sightline.query.types import QueryError
 from store.library import Library
 
@@ -48,12 +52,20 @@ def crop(library: Library, content_id: int, box: Box) -> bytes:
 
     Raises:
         QueryError: the picture is not there, can't be read, or the part is too small.
+        BusyError: other pictures are being decoded.
     """
     content_hash = library.catalog.hash_of(content_id)
     if content_hash is None:
         raise QueryError(f"There is no picture {content_id} in this library.")
+    box = as_box(box)
+    try:
+        part = read_content(library, content_hash, lambda reader: _part(reader, box))
+    except DecodeError as error:
+        raise QueryError(f"The picture can't be read: {error.reason}.") from error
+    if part is not None:
+        return part
     # Where the drive is not mounted, the preview or the thumbnail still has the part, less sharp.
-    data = original_bytes(library, content_hash) or preview(library, content_hash) or thumbnail(library, content_hash)
+    data = preview(library, content_hash) or thumbnail(library, content_hash)
     if data is None:
         raise QueryError("The file of this picture changed or can't be read, so no part of it can be taken.")
     return crop_of(data, box)
@@ -64,17 +76,23 @@ def crop_of(data: bytes, box: Box) -> bytes:
 
     Raises:
         QueryError: it can't be read, or the part is too small.
+        BusyError: other pictures are being decoded.
     """
-    from sightline.images.decode import DecodeError, decode
-
-    left, top, right, bottom = as_box(box)
-    # The picture's size is not known yet; its shorter side is the worst case.
-    need = math.ceil(WANTED / (2 * min(right - left, bottom - top)))
+    box = as_box(box)
     try:
-        with DECODES:
-            pixels = decode(io.BytesIO(data), need=need, thumbnail=False).pixels
+        with pool("uploads").reader(WAIT_SECONDS) as reader:
+            reader.give(data)
+            return _part(reader, box)
     except DecodeError as error:
         raise QueryError(f"The picture can't be read: {error.reason}.") from error
+
+
+def _part(reader: Reader, box: Box) -> bytes:
+    """The part of the picture that a worker has at hand."""
+    left, top, right, bottom = box
+    # The picture's size is not known yet; its shorter side is the worst case.
+    need = math.ceil(WANTED / (2 * min(right - left, bottom - top)))
+    pixels = reader.decode(need=need, thumbnail=False).pixels
     height, width, _ = pixels.shape
     part = pixels[
         math.floor(top * height) : math.ceil(bottom * height), math.floor(left * width) : math.ceil(right * width)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from sightline.images.errors import DecodeError
+from sightline.images.reader import Reader
 from sightline.images.scaling import PREVIEW_LEAST, PREVIEW_SIDE, THUMBNAIL_LEAST, THUMBNAIL_SIDE
+from sightline.media.reading import read_content
 from store.library import Library
-from store.paths import to_path
 
-# Decoding may take 0.8 GB for the largest pictures; a page of missing thumbnails asks for sixty at once.
-DECODES = threading.Semaphore(2)
-_THUMBNAIL_NEED: Final = 256  # decode to at least twice this, which is the thumbnail's 512 px
+THUMBNAIL_NEED: Final = 256
+"""Decode to at least twice this, which is the thumbnail's 512 px."""
 
 
 def thumbnail(library: Library, content_hash: bytes) -> bytes | None:
@@ -45,12 +43,7 @@ def _kept(
 ) -> bytes | None:
     """What is kept if it is good, else what is made; where that can't be, what is kept."""
     data = read(content_hash)
-    if not is_good(data):
-        with DECODES:
-            data = read(content_hash)
-            if not is_good(data):
-                data = make(library, content_hash) or data
-    return data
+    return data if is_good(data) else make(library, content_hash) or data
 
 
 def _is_sliver(library: Library, content_hash: bytes, data: bytes, side: int, least: int) -> bool:
@@ -66,46 +59,23 @@ def _is_sliver(library: Library, content_hash: bytes, data: bytes, side: int, le
 
 
 def _make_preview(library: Library, content_hash: bytes) -> bytes | None:
-    from sightline.images.decode import DecodeError, preview
-
-    original = original_bytes(library, content_hash)
-    if original is None:
-        return None
-    try:
-        data = preview(io.BytesIO(original))
-    except DecodeError:
-        return None
-    if not library.readonly:
+    data = _made(library, content_hash, lambda reader: reader.preview())
+    if data is not None and not library.readonly:
         with suppress(OSError):  # as in _make_thumbnail
             library.previews.write(content_hash, data)
     return data
 
 
 def _make_thumbnail(library: Library, content_hash: bytes) -> bytes | None:
-    from sightline.images.decode import DecodeError, decode
-
-    original = original_bytes(library, content_hash)
-    if original is None:
-        return None
-    try:
-        data = decode(io.BytesIO(original), need=_THUMBNAIL_NEED).thumbnail
-    except DecodeError:
-        return None
+    data = _made(library, content_hash, lambda reader: reader.decode(need=THUMBNAIL_NEED).thumbnail)
     if data is not None and not library.readonly:
         with suppress(OSError):  # a full disk takes the cache, not the picture
             library.thumbnails.write(content_hash, data)
     return data
 
 
-def original_bytes(library: Library, content_hash: bytes) -> bytes | None:
-    """Read a file of a content, after checking its hash; None where no file still is what was indexed."""
-    known = library.catalog.content_by_hash(content_hash)
-    for root, relative in library.catalog.paths_of(known[0]) if known is not None else ():
-        path = to_path(root, relative)
-        try:
-            data = path.read_bytes() if path.is_file() else b""  # is_file: opening a FIFO would wait for ever
-        except OSError:
-            continue
-        if hashlib.sha256(data).digest() == content_hash:
-            return data
-    return None
+def _made(library: Library, content_hash: bytes, make: Callable[[Reader], bytes | None]) -> bytes | None:
+    try:
+        return read_content(library, content_hash, make)
+    except DecodeError:
+        return None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
+import errno
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from sightline.images.formats import MEDIA_TYPES
+from sightline.media.opened import OpenedPhoto, SourceError, first_usable
 from store.library import Library
-from store.paths import to_path
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
 # Characters of a file name that a quoted string of a header carries as they are; `%` would be decoded by some browsers.
@@ -21,49 +18,37 @@ _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A file that holds a picture of the library.
+    """A file that holds a picture of the library, open and checked.
 
     Attributes:
-        path: where it is.
-        name: its name, as bytes.
-        hash: of its content.
+        photo: the open file, to be closed.
         media_type: of its content; `application/octet-stream` where that is not known.
-        facts: the file's `stat` when it was checked.
     """
 
-    path: Path
-    name: bytes
-    hash: bytes
+    photo: OpenedPhoto
     media_type: str
-    facts: os.stat_result
 
 
-def original(library: Library, content_id: int) -> Original | None:
-    """Find the first present file of a content that still is what was indexed; None where there is none."""
-    photo = library.catalog.photos([content_id]).get(content_id)
-    if photo is None:
-        return None
-    for place in library.catalog.photos_of([content_id]):
-        path = to_path(place.root, place.path)
-        try:
-            facts = path.stat()
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size != place.size:
-                continue
-            # A file of the same size and time counts as unchanged, as for the indexer: hashing a scan of 500 MB for
-            # each range that a browser requests would take a second each time. Where only the time differs (a restored
-            # backup), the hash decides.
-            if facts.st_mtime_ns != place.mtime_ns and _hash_of(path) != photo.hash:
-                continue
-        except OSError:
-            continue
-        media_type = MEDIA_TYPES.get(photo.facts["format"], UNKNOWN_TYPE)
-        return Original(path, place.path.rsplit(b"/", 1)[-1], photo.hash, media_type, facts)
-    return None
+def original(library: Library, content_id: int) -> Original:
+    """Open the first present file of a content that still is what was indexed; the hash of its bytes was checked.
+
+    Raises:
+        SourceError: there is none, and why.
+    """
+    row = library.catalog.photos([content_id]).get(content_id)
+    if row is None:
+        raise SourceError(errno.ENOENT, "the file is not there any more")
+    media_type = MEDIA_TYPES.get(row.facts["format"], UNKNOWN_TYPE)
+    return Original(first_usable(library, content_id, row.hash, _checked), media_type)
 
 
-def _hash_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _checked(photo: OpenedPhoto) -> OpenedPhoto:
+    try:
+        photo.check()
+    except BaseException:
+        photo.close()
+        raise
+    return photo
 
 
 def disposition(name: bytes) -> str:

@@ -7,26 +7,25 @@ picture asks for its tiles one after the other.
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.images.errors import DecodeError
+from sightline.images.pools import WAIT_SECONDS, pool
+from sightline.images.reader import Reader, Whole
 from sightline.images.scaling import power_of_two, rounded_size
-from sightline.media.derived import DECODES, original_bytes
+from sightline.images.workers import BusyError
+from sightline.media.reading import read_content
 from sightline.models.memory import give_back
-from store.errors import SightlineError
 from store.library import Library
-
-if TYPE_CHECKING:
-    from sightline.images.decode import Whole
 
 SIDE: Final = 1024
 # Each tile goes on so far below its neighbours to the right and below: a browser leaves no seam between them then.
@@ -37,16 +36,11 @@ SCALES: Final = (1, 2, 4, 8, 16, 32, 64)
 HELD_BYTES: Final = 640_000_000
 """As much as the largest picture that is indexed takes, 200 megapixels."""
 HELD_SECONDS: Final = 30.0
-WAIT_SECONDS: Final = 30.0
 _QUALITY: Final = 95
 # Bytes for a pixel of the file while it is decoded, at any scale: Pillow's own, and those of the array.
 _DECODING: Final = 7
 
 _Key = tuple[bytes, int]
-
-
-class BusyError(SightlineError):
-    """Another picture is being decoded, and takes too long to wait for."""
 
 
 class Held:
@@ -79,7 +73,7 @@ class Held:
         if found:
             return whole
         until = time.monotonic() + WAIT_SECONDS
-        with _acquired(self._decoding, until), _acquired(DECODES, until):
+        with _acquired(self._decoding, until):
             found, whole = self._find(key)
             if not found:
                 self._make_room(making_bytes)
@@ -127,7 +121,7 @@ class Held:
 
 
 @contextmanager
-def _acquired(lock: threading.Lock | threading.Semaphore, until: float) -> Iterator[None]:
+def _acquired(lock: threading.Lock, until: float) -> Iterator[None]:
     if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
         raise BusyError(
             f"Other pictures have been decoded for more than {WAIT_SECONDS:g} seconds. Try again in a moment."
@@ -177,23 +171,23 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
         return None
     box = left, top, min(left + SIDE + OVERLAP, width), min(top + SIDE + OVERLAP, height)
     part = _part(whole.pixels, (width, height), box)
-    if whole.to_srgb is not None:
-        part = np.asarray(whole.to_srgb.apply(Image.fromarray(part)))
-    return encoded(part, _QUALITY, "444")
+    if whole.profile is None:
+        return encoded(part, _QUALITY, "444")
+    with pool("photos").reader(WAIT_SECONDS) as reader:
+        return encoded(reader.to_srgb(part, whole.profile), _QUALITY, "444")
 
 
 def _decode(library: Library, content_hash: bytes, scale: int, width: int) -> Whole | None:
     """The picture at 1 / `scale`; `width` is what it should have then, px."""
-    from sightline.images.decode import DecodeError, whole
 
-    original = original_bytes(library, content_hash)
-    if original is None:
-        return None
-    try:
-        made = whole(io.BytesIO(original), scale)
-        least = power_of_two(round(scale * made.pixels.shape[1] / width))
+    def made(reader: Reader) -> Whole:
+        whole = reader.whole(scale)
+        least = power_of_two(round(scale * whole.pixels.shape[1] / width))
         # A RAW may hold only a preview that is smaller already.
-        return made if least == scale else whole(io.BytesIO(original), least)
+        return whole if least == scale else reader.whole(least)
+
+    try:
+        return read_content(library, content_hash, made)
     except DecodeError:
         return None
 

@@ -33,4 +33,4 @@ def read_object(path: Path) -> dict[str, Any]:
 
 def write_object(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON object with a checksum; does nothing where that fails."""
-    write_checked(path, json.dumps(values, indent=1).encode(), path.name.encode())
+    write_checked(path, json.dumps(values, indent=1).encode(), path.name.encode(), parents=True)

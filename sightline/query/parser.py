@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
 from lark import Lark, UnexpectedToken
 
@@ -18,7 +18,8 @@ from sightline.query.types import MAX_QUERY, Query, QueryError
 
 __all__ = ["Line", "explain", "parse", "to_text"]
 
-_T = TypeVar("_T")
+MAX_PARTS: Final = 1_000
+"""Tokens of a query: far more than all the terms and filters that it may have need."""
 
 
 def parse(text: str) -> Query:
@@ -57,8 +58,16 @@ def to_text(query: Query) -> str:
 
 
 def _parsed(text: str) -> Query:
+    parser, last = _parser().parse_interactive(text), None
     try:
-        made: Query = _parser().parse(text)  # type: ignore[assignment]
+        for number, last in enumerate(parser.iter_parse(), 1):
+            if number > MAX_PARTS:
+                raise QueryError(
+                    f"The query has more than {MAX_PARTS:,} words, values and signs. Take some out; words without "
+                    "quotes count as one.",
+                    start=last.start_pos or 0, end=len(text),
+                )  # fmt: skip
+        made: Query = parser.feed_eof(last)  # type: ignore[no-untyped-call]
     except UnexpectedToken as error:  # every character begins some token, so nothing else can be unexpected
         raise syntax_error(error, text) from None
     return made

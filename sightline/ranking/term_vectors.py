@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -127,19 +126,23 @@ class TermEncoder:
         return self._pictures.get_or_make((space.key, digest), lambda: self._encoded(data, space))
 
     def _encoded(self, data: bytes, space: SpaceState) -> TermVector:
-        from sightline.images.decode import DecodeError, decode
+        from sightline.images.errors import DecodeError
         from sightline.images.look import look_of
+        from sightline.images.pools import WAIT_SECONDS, pool
 
         encoder = self._encoders.get(space)
         try:
-            decoded = decode(io.BytesIO(data), need=encoder.preprocess.need, thumbnail=False)
+            with pool("uploads").reader(WAIT_SECONDS) as reader:
+                reader.give(data)
+                decoded = reader.decode(need=encoder.preprocess.need, thumbnail=False)
+                pixels = encoder.preprocess.apply(decoded.pixels, decoded.original)
+                look = look_of(decoded.pixels)
         except DecodeError as error:
             raise QueryError(f"The picture can't be read: {error.reason}.") from error
-        pixels = encoder.preprocess.apply(decoded.pixels, decoded.original)
         vector: Floats = encoder.encode_images(pixels[None])[0]
         if not np.isfinite(vector).all():
             raise QueryError(f"The model {space.name!r} makes nothing of this picture.")
-        return TermVector(vector, look=look_of(decoded.pixels))
+        return TermVector(vector, look=look)
 
     def _content_id(self, content_hash: bytes, space: SpaceState) -> int | None:
         """The content id of a picture whose very bytes are in the library, with a vector."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from store.images.thumbnails import State, Thumbnails, no_older_version
 LIMIT_BYTES: Final = 1_000_000_000
 # When the limit is passed, so much of it is left: to look at all files once for each write would cost more than writes.
 _LEFT: Final = 0.9
+# So much may clocks of a network drive and of this machine differ.
+_CLOCKS_DIFFER_NS: Final = 60 * 10**9
 # Others write here too, unseen: after this part of the limit was written, everything is measured again.
 _MEASURED_EACH: Final = 0.05
 
@@ -30,12 +33,16 @@ class Previews:
     """
 
     def __init__(
-        self, folder: Path, limit_bytes: int = LIMIT_BYTES, is_older: Callable[[], bool] = no_older_version
+        self,
+        folder: Path,
+        limit_bytes: int = LIMIT_BYTES,
+        is_older: Callable[[], bool] = no_older_version,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
-        """`is_older`: see `Thumbnails`."""
+        """`is_older`, `check`: see `Thumbnails`."""
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._files = Thumbnails(folder, "preview", is_older)
+        self._files = Thumbnails(folder, "preview", is_older, check)
         self._lock = threading.Lock()
         # Bytes: what there was when last measured, and what was written here since.
         self._measured: int | None = None
@@ -88,7 +95,9 @@ class Previews:
 
 
 def _remove_oldest(found: list[Entry], total: int, limit: float) -> int:
-    for entry in sorted(found, key=lambda entry: entry.mtime_ns):
+    # Times that are still to come are of a clock that was set back since: what is read now is newer than those.
+    now = time.time_ns() + _CLOCKS_DIFFER_NS
+    for entry in sorted(found, key=lambda entry: (entry.mtime_ns <= now, entry.mtime_ns)):
         if total <= limit:
             break
         with suppress(OSError):  # in use on Windows: it goes the next time

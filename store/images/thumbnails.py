@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from store.checked_files import is_there, read_file, say_damaged, sealed, unsealed
-from store.files import replace_file
+from store.files import make_private, replace_file
 
 State = Literal["right", "unchecked", "wrong"]
 """Of a file: it has its checksum; it is a JPEG of an older version, without one; it is anything else."""
@@ -28,11 +28,25 @@ def no_older_version() -> bool:
 class Thumbnails:
     """Small JPEG files under `folder`, in 256 sub-folders by the first byte of the hash."""
 
-    def __init__(self, folder: Path, kind: str = "thumbnail", is_older: Callable[[], bool] = no_older_version) -> None:
-        """`kind`: what the pictures are; `is_older`: whether there may be files without a checksum."""
+    def __init__(
+        self,
+        folder: Path,
+        kind: str = "thumbnail",
+        is_older: Callable[[], bool] = no_older_version,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Nothing is read or made yet.
+
+        Args:
+            folder: where they lie.
+            kind: what the pictures are.
+            is_older: whether there may be files without a checksum.
+            check: called before each write; it raises where the library is not where it was.
+        """
         self.folder = folder
         self._kind = kind.encode()
         self._is_older = is_older
+        self._check = check
 
     def path(self, content_hash: bytes) -> Path:
         """Where the thumbnail of this content lies, whether it is there or not."""
@@ -40,12 +54,20 @@ class Thumbnails:
         return self.folder / name[:2] / f"{name}.jpg"
 
     def write(self, content_hash: bytes, data: bytes) -> int:
-        """Store a thumbnail; whole or not at all. Returns how many bytes it takes."""
+        """Store a thumbnail; whole or not at all. Returns how many bytes it takes.
+
+        Raises:
+            OSError: the disk is full, or the library can't be written.
+            LibraryMovedError: its folder was renamed, moved or replaced.
+        """
+        self._check()
         target, data = self.path(content_hash), sealed(data, self._about(content_hash))
         try:
             self._replace(target, data)
         except FileNotFoundError:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check()
+            make_private(self.folder)
+            make_private(target.parent)
             self._replace(target, data)
         return len(data)
 

@@ -266,7 +266,7 @@ def _put_photos(
         file, content_id = item.file, ids[item.hash]
         shown = display(file.path)
         # No such root: the foreign key says so below.
-        seen = (file.size, file.mtime_ns, _signed(file.device), _signed(file.inode), file.ctime_ns, file.sidecars)
+        seen = (file.size, file.mtime_ns, signed(file.device), signed(file.inode), file.ctime_ns, file.sidecars)
         values = (*place(roots.get(file.root_id, ""), shown), content_id, *seen)
         if (known := held.get(where)) is None:
             new.append((*where, shown, *values))
@@ -282,7 +282,7 @@ def _put_photos(
         _each(connection, "DELETE FROM failures WHERE root_id = ? AND path = ?", list(items))
 
 
-def _signed(number: int | None) -> int | None:
+def signed(number: int | None) -> int | None:
     """Give a number of 64 bits the sign that SQLite needs; network folders give large inodes."""
     return number - 2**64 if number is not None and number >= 2**63 else number
 
@@ -292,7 +292,7 @@ def _put_failures(connection: Connection, failed: Sequence[Failed], indexed: Col
     stamp = now()
     rows = [
         (item.file.root_id, item.file.path, display(item.file.path), item.stage, item.reason, item.file.size,
-         item.file.mtime_ns, _signed(item.file.inode), item.file.ctime_ns, stamp)
+         item.file.mtime_ns, signed(item.file.inode), item.file.ctime_ns, stamp)
         for item in failed
     ]  # fmt: skip
     _each(connection, _PUT_FAILURE, rows)

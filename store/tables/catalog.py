@@ -28,7 +28,7 @@ from store.tables.records import (
     RootState,
     SpaceState,
 )
-from store.tables.schema import Content, LibraryRow, Photo, Root
+from store.tables.schema import Content, LibraryRow, Photo
 from store.tables.space_rows import SpaceIdentity
 
 __all__ = [
@@ -164,7 +164,7 @@ class Catalog(KnownFiles):
         return ids
 
     def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
-        """Return one present photo and the facts of each content that has any: the oldest photo.
+        """Return one present photo and the facts of each content that has any: the first photo by its whole path.
 
         Args:
             content_ids: in any order; unknown ones are left out.
@@ -176,14 +176,14 @@ class Catalog(KnownFiles):
                 ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
                 where, values = filter_sql.photos_of(connection, ids, filters)
                 for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
-                    facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=True))
+                    facts_of = dict(zip(GIVEN_NAMES, row[7:-1], strict=True))
                     for name in LIST_NAMES:
                         facts_of[name] = tuple(json.loads(facts_of[name] or "[]"))
                     found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
         return found
 
     def photos_of(self, content_ids: Sequence[int] | NDArray[np.int64]) -> list[PlacedPhoto]:
-        """Return every present photo of these contents, by content id, then the oldest first.
+        """Return every present photo of these contents, by content id, then by path.
 
         Unknown contents are left out.
         """
@@ -249,15 +249,8 @@ class Catalog(KnownFiles):
             return filter_sql.ordered(connection, content_ids, by, filters)
 
     def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
-        """Root and path of every present photo that holds a content, the oldest first."""
-        query = (
-            select(Root.path, Photo.path)
-            .join(Root, Root.id == Photo.root_id)
-            .where(Photo.content_id == content_id, Photo.missing_since.is_(None))
-            .order_by(Photo.id)
-        )
-        with self.engine.connect() as connection:
-            return [(row[0], row[1]) for row in connection.execute(query)]
+        """Root and path of every present photo that holds a content, by path: the one that is shown first."""
+        return [(photo.root, photo.path) for photo in self.photos_of([content_id])]
 
     def hash_of(self, content_id: int) -> bytes | None:
         """The SHA-256 of a content, or None where there is no such content."""
@@ -283,7 +276,7 @@ class Catalog(KnownFiles):
 
 _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
     count(photos.id) - count(photos.missing_since), count(photos.missing_since),
-    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives, identity
     FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
 
 # Vectors are counted before they are joined: that takes half as long as counting what was joined.
@@ -296,7 +289,8 @@ _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_t
 def _root(row: Row[Any]) -> RootState:
     values: tuple[Any, ...] = tuple(row)
     state = RootState(*values[:7])
-    return replace(state, options=walk_options.from_json(values[7]), drives=paths_from_json(values[8]))
+    options, drives = walk_options.from_json(values[7]), paths_from_json(values[8])
+    return replace(state, options=options, drives=drives, identity=values[9])
 
 
 def _space(row: Row[Any]) -> SpaceState:
@@ -306,8 +300,8 @@ def _space(row: Row[Any]) -> SpaceState:
 
 
 # SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
-_SHOWN = f"""SELECT contents.id, min(photos.id), contents.hash, roots.path, photos.path, photos.display,
-    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}
+_SHOWN = f"""SELECT contents.id, photos.id, contents.hash, roots.path, photos.path, photos.display,
+    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}, min({filter_sql.PLACE})
     FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
 
 

@@ -19,10 +19,13 @@ from store.tables.fact_table import (
     WordKey,
     WrittenKey,
 )
-from store.tables.filter_checks import abbreviated, check_names, has_tokens
+from store.tables.filter_checks import abbreviated, check_names, check_wildcards, has_tokens
 
 LEVEL: Final = "|"
 """Between the levels of a keyword."""
+
+MAX_PARTS: Final = 5
+"""What a place may lie in, one in another: more than any has."""
 
 # A part of this of a limit is no difference: files have 1/250 as 0.004 and as 0.0039998.
 _SLACK: Final = 1e-3
@@ -173,6 +176,7 @@ class Word:
     def __post_init__(self) -> None:
         _row(self.key, WordKey, "list of words")
         check_names(self.key, self.names)
+        check_wildcards(self.key, self.names)
         for name in self.names:
             if not name.replace(LEVEL, " ").strip():
                 raise ValueError(f"{self.key} needs a name; {abbreviated(name)} is blank between its levels.")
@@ -231,6 +235,12 @@ class Place:
     def __post_init__(self) -> None:
         _ = self.column
         check_names(self.key, self.names)
+        for name in self.names:
+            if self.column is None and name.count(",") > MAX_PARTS:
+                raise ValueError(
+                    f"{self.key} takes a name and up to {MAX_PARTS} that it lies in, each behind a comma, as in "
+                    f'"springfield, illinois"; {abbreviated(name)} has {name.count(",")} commas.'
+                )
 
 
 @dataclass(frozen=True, slots=True)

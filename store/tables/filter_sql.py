@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -41,12 +41,19 @@ from store.tables.filters import (
 )
 from store.tables.patterns import Condition, folder_pattern, is_plain, name_condition, word_pattern
 from store.tables.written import expression
+from store.time_limit import checked
 
 FEW: Final = 20_000
 """Up to so many contents are looked up one by one; more are found by reading an index from end to end."""
 
 _VALUES: Final = "(SELECT value FROM json_each(?))"
 _PRESENT: Final = "SELECT id, content_id FROM photos WHERE missing_since IS NULL"
+PLACE: Final = "CAST(roots.path || '/' || photos.path AS BLOB)"
+"""The whole path of a photo: of several that hold one content, the first by it is shown, whatever came first."""
+
+# Photos of contents that several hold, by path, the last first; the order of the join keeps SQLite off all others.
+_OF_SEVERAL: Final = f"""SELECT photos.id FROM contents CROSS JOIN photos ON content_id = contents.id
+    JOIN roots ON roots.id = root_id WHERE photo_count > 1 AND +missing_since IS NULL ORDER BY {PLACE} DESC"""
 # What a format is called, and how else it is spelt.
 _SPELLINGS: Final = MappingProxyType({"jpeg": "jpg", "tiff": "tif", "heif": "heic"})
 
@@ -106,7 +113,7 @@ def photo_filters(filters: Iterable[Filter]) -> list[PhotoFilter]:
 
 
 def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
-    """The photo to show for each content: the oldest present one that passes the photo filters.
+    """The photo to show for each content: of the present ones that pass the photo filters, the first by its path.
 
     Returns:
         int64 (n,): by content id, the photo's id, or 0 where there is none.
@@ -114,11 +121,13 @@ def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
     photos, contents = _passing(connection, photo_filters(filters))
     content_of = np.zeros(room(connection, "photos"), np.int64)
     content_of[photos] = contents
-    oldest = np.zeros(room(connection, "contents"), np.int64)
-    # Newest first: of several values for one place numpy keeps the last.
-    newest_first = np.flatnonzero(content_of)[::-1]
-    oldest[content_of[newest_first]] = newest_first
-    return oldest
+    shown = np.zeros(room(connection, "contents"), np.int64)
+    shown[contents] = photos
+    # Of several values for one place numpy keeps the last.
+    several = column(connection, _OF_SEVERAL)
+    several = several[content_of[several] > 0]
+    shown[content_of[several]] = several
+    return shown
 
 
 def _passing(connection: Connection, filters: Sequence[PhotoFilter]) -> tuple[Ids, Ids]:
@@ -160,7 +169,7 @@ def photo_condition(filter_: PhotoFilter, folders: Callable[[], Iterable[str]]) 
     """
     if isinstance(filter_, Folder):
         wanted = folder_pattern(filter_.names)
-        return _one_of("folder", [folder for folder in folders() if wanted.search(casefolded(folder))])
+        return _one_of("folder", [folder for folder in checked(folders()) if wanted.search(casefolded(folder))])
     if isinstance(filter_, Ext):
         names = {one_spelling(casefolded(name)) for name in filter_.names}
         return _one_of("ext", sorted(names | {ext for ext, name in _SPELLINGS.items() if name in names}))
@@ -185,7 +194,7 @@ def _contents(connection: Connection, filter_: ContentFilter) -> Ids:
         case Place():
             from store.tables.place_sql import place_query  # it brings numpy arrays of all the world's towns
 
-            return column(connection, *place_query(filter_, partial(distinct, connection, "contents")))
+            return column(connection, *place_query(filter_, cache(partial(distinct, connection, "contents"))))
         case Near():
             return _near(connection, filter_)
         case Tag():
@@ -220,7 +229,7 @@ def _with_words(connection: Connection, fact: str, names: Sequence[str]) -> Ids:
     wanted = [casefolded(name).split() for name in names]
     values = [
         value
-        for value in distinct(connection, "contents", fact)
+        for value in checked(distinct(connection, "contents", fact))
         if any(all(word in folded for word in words) for folded in [casefolded(value)] for words in wanted)
     ]
     where, bound = _one_of(fact, values)
@@ -233,7 +242,7 @@ def _with_word(connection: Connection, kind: str, names: Sequence[str]) -> Ids:
     if len(keys) < len(tidy):
         wanted = word_pattern(tidy)
         known = connection.exec_driver_sql("SELECT key FROM words WHERE kind = ?", (kind,)).scalars()
-        keys = [key for key in known if wanted.search(f"{LEVEL}{key}{LEVEL}")]
+        keys = [key for key in checked(known) if wanted.search(f"{LEVEL}{key}{LEVEL}")]
     where, values = _one_of("key", keys)
     of_words = f"SELECT id FROM words WHERE kind = ? AND {where}"
     having = f"SELECT content_id AS id FROM content_words WHERE word_id IN ({of_words})"
@@ -329,5 +338,9 @@ def _by_name(connection: Connection, filters: Sequence[Filter]) -> Ids:
 
 def _by_name_few(connection: Connection, ids: Ids, filters: Sequence[Filter]) -> Ids:
     where, values = photos_of(connection, json.dumps(ids.tolist()), filters)
-    oldest = f"SELECT content_id AS id, min(id) AS photo, name FROM photos WHERE {where} GROUP BY content_id"
-    return column(connection, f"SELECT id FROM ({oldest}) ORDER BY name, id", values)
+    # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
+    shown = (
+        f"SELECT content_id AS id, min({PLACE}), name FROM photos JOIN roots ON roots.id = root_id WHERE {where} "
+        "GROUP BY content_id"
+    )
+    return column(connection, f"SELECT id FROM ({shown}) ORDER BY name, id", values)

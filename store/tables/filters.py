@@ -15,7 +15,7 @@ from datetime import date
 from typing import ClassVar, Final
 
 from store.tables.fact_filters import Choice, Number, Place, Real, Text, Word, Written
-from store.tables.filter_checks import abbreviated, check_names
+from store.tables.filter_checks import GLOB_WILDCARD, abbreviated, check_names, check_wildcards
 
 __all__ = [
     "Choice", "ContentFilter", "Date", "Ext", "Favourite", "Filter", "Folder", "Name", "Near", "Number", "PhotoFilter",
@@ -95,6 +95,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         check_names("folder", self.names)
+        check_wildcards("folder", self.names)
         for name in self.names:
             if not name.replace("/", " ").strip():
                 raise ValueError(f"folder needs a name; {abbreviated(name)} is blank between its slashes.")
@@ -116,6 +117,7 @@ class Name:
 
     def __post_init__(self) -> None:
         check_names("name", self.patterns)
+        check_wildcards("name", self.patterns, GLOB_WILDCARD)
 
 
 @dataclass(frozen=True, slots=True)

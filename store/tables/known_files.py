@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -89,6 +90,40 @@ class KnownFiles:
         with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def count_known(self, root_id: int, last_photo_id: int, prefix: bytes = b"") -> int:
+        """How many photos of a root, below a folder in it, have ids up to this one: those that are missing, too."""
+        query = "SELECT count(*) FROM photos WHERE root_id = ? AND id <= ? AND substr(path, 1, ?) = ?"
+        values = (root_id, last_photo_id, len(prefix), prefix)
+        with self.engine.connect() as connection:
+            return int(connection.exec_driver_sql(query, values).scalar_one())
+
+    def lost_photos(self, photo_ids: Sequence[int]) -> dict[int, str]:
+        """Of photos that are gone, those whose bytes lie nowhere else in their root, and since when each is missing.
+
+        The time is empty where it is not noted as missing yet.
+        """
+        with self.engine.connect() as connection:
+            rows = connection.exec_driver_sql(_LOST, (json.dumps(list(photo_ids)),) * 2)
+            return {row[0]: row[1] for row in rows}
+
+    def places_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """The inode and size of photos by their ids, where the inode is known."""
+        query = "SELECT id, inode, size FROM photos WHERE id IN (SELECT value FROM json_each(?)) AND inode IS NOT NULL"
+        with self.engine.connect() as connection:
+            rows = connection.exec_driver_sql(query, (json.dumps(list(photo_ids)),))
+            return {row[0]: (row[1], row[2]) for row in rows}
+
+    def missing_times(self, root_id: int) -> list[str]:
+        """Since when photos of a root are missing, each time once."""
+        query = "SELECT DISTINCT missing_since FROM photos WHERE root_id = ? AND missing_since IS NOT NULL"
+        with self.engine.connect() as connection:
+            return list(connection.exec_driver_sql(query, (root_id,)).scalars())
+
+    def sample(self, root_id: int, most: int) -> list[IndexedFile]:
+        """Some photos of a root that are not missing, chosen by a hash of their ids, so ever the same."""
+        with self.engine.connect() as connection:
+            return [IndexedFile(*row) for row in connection.exec_driver_sql(_SAMPLE, (root_id, most))]
+
     def missing_photos(self, root_id: int) -> list[tuple[int, bytes]]:
         """Id and path of each photo of a root that is missing."""
         query = select(Photo.id, Photo.path).where(Photo.root_id == root_id, Photo.missing_since.is_not(None))
@@ -166,3 +201,15 @@ _INDEXED: Final = """SELECT path, hash, photos.size, mtime_ns, ctime_ns
 @cache
 def _by_hash(spaces: int) -> str:
     return f"SELECT {', '.join(['id', *[_HAS_VECTOR.format('contents.id')] * spaces])} FROM contents WHERE hash = ?"
+
+
+# `+`: by content, whatever SQLite thinks of the index on roots.
+_LOST: Final = """SELECT id, coalesce(missing_since, '') FROM photos AS gone
+    WHERE id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
+        SELECT 1 FROM photos WHERE content_id = gone.content_id AND +root_id = gone.root_id
+        AND +missing_since IS NULL AND id NOT IN (SELECT value FROM json_each(?)))"""
+# Knuth's multiplicative hash, of 32 bits.
+_SAMPLE: Final = """SELECT path, hash, photos.size, mtime_ns, ctime_ns FROM photos
+    JOIN contents ON contents.id = content_id WHERE photos.id IN (
+        SELECT id FROM photos WHERE root_id = ? AND missing_since IS NULL
+        ORDER BY (id * 2654435761) % 4294967296 LIMIT ?)"""

@@ -15,9 +15,11 @@ from typing import Any, Final
 from sqlalchemy import func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from store import walk_options
 from store.tables.catalog import Catalog
 from store.tables.losses import Losses, losses
 from store.tables.schema import Content, Failure, Photo, Root, Run, Space
+from store.walk_options import WalkOptions
 
 # What most reasons begin with; what follows the colon is of one file only.
 _HEAD: Final = func.substr(Failure.reason, 1, func.instr(Failure.reason + literal(":"), ":") - 1)
@@ -58,13 +60,27 @@ class FailedFile:
 
 @dataclass(frozen=True, slots=True)
 class FailedPlace:
-    """A file that failed: root, path in it, size in bytes and time when it did, and what it failed at."""
+    """A file that failed: where it lies, what it looked like when it did, and what it failed at.
+
+    Attributes:
+        root: the folder that was indexed.
+        path: below it.
+        size: in bytes.
+        mtime_ns: when its content changed, which any program can set.
+        stage: what it failed at.
+        ctime_ns: when it changed, which none can set; None where it failed before that was kept.
+        failed_at: when it was read, ISO 8601, UTC, whole seconds.
+        options: how the root was walked.
+    """
 
     root: bytes
     path: bytes
     size: int
     mtime_ns: int
     stage: str
+    ctime_ns: int | None
+    failed_at: str
+    options: WalkOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +150,15 @@ def failed(
 def place_of_failure(catalog: Catalog, failure_id: int) -> FailedPlace | None:
     """Where a file that failed lies, and what it looked like; None where none has this id."""
     query = (
-        select(Root.path, Failure.path, Failure.size, Failure.mtime_ns, Failure.stage)
+        select(
+            Root.path, Failure.path, Failure.size, Failure.mtime_ns, Failure.stage, Failure.ctime_ns,
+            Failure.failed_at, Root.options,
+        )
         .join(Root, Root.id == Failure.root_id).where(Failure.id == failure_id)
     )  # fmt: skip
     with catalog.engine.connect() as connection:
         row = connection.execute(query).first()
-    return None if row is None else FailedPlace(*row)
+    return None if row is None else FailedPlace(*row[:-1], walk_options.from_json(row[-1]))
 
 
 def remarks(catalog: Catalog) -> Iterator[tuple[bytes, str]]:

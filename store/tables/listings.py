@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from store.arrays import Doubles, Ids, Mask
-from store.tables.filter_sql import FEW, column, mask, room
+from store.tables.filter_sql import FEW, PLACE, column, mask, room
 from store.tables.records import FailureRow, PlacedPhoto
 from store.tables.schema import Failure, Root
 
@@ -19,12 +19,12 @@ _MINE: Final = "IN (SELECT value FROM json_each(?))"
 
 
 def photos_of(connection: Connection, ids: Ids) -> list[PlacedPhoto]:
-    """Every present photo of these contents, by content id, then the oldest first."""
+    """Every present photo of these contents, by content id, then by path: the one that is shown first."""
     # +: the index on contents alone is what helps, whatever SQLite thinks of the one on what is missing.
     query = (
         "SELECT photos.id, content_id, roots.path, photos.path, photos.display, size, mtime_ns, photos.device, inode "
         f"FROM photos JOIN roots ON roots.id = root_id WHERE content_id {_MINE} AND +missing_since IS NULL "
-        "ORDER BY content_id, photos.id"
+        f"ORDER BY content_id, {PLACE}"
     )
     return [PlacedPhoto(*row) for row in connection.exec_driver_sql(query, (json.dumps(ids.tolist()),))]
 

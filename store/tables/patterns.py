@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from store.tables.fact_filters import LEVEL
 from store.tables.filters import casefolded
+from store.wildcards import Gap, linear
 
 Condition = tuple[str, tuple[Any, ...]]
 """A condition in SQL, and the values it binds."""
@@ -37,23 +38,31 @@ def literal(name: str) -> str:
 
 
 _SPECIAL_OF_NAMES: Final = re.compile(r"[*?\\]")
-_PIECE: Final = re.compile(r"\\(?P<itself>[*?\\])|(?P<many>\*)|(?P<one>\?)|(?P<char>.)", re.DOTALL)
+_PIECE: Final = re.compile(r"\\(?P<itself>[*?\\])|(?P<many>\*+)|(?P<one>\?)|(?P<char>.)", re.DOTALL)
 
 
 def _pattern(names: Sequence[str], between: str) -> re.Pattern[str]:
-    other = f"[^{re.escape(between)}]"
-
-    def written(found: re.Match[str]) -> str:
-        if found["many"]:
-            return f"{other}*"
-        return other if found["one"] else re.escape(found["itself"] or found["char"])
-
     bar = re.escape(between)
     any_of = []
-    for name in names:
-        parts = [part for part in casefolded(name).split(between) if part.strip()]
-        any_of.append(bar.join(_PIECE.sub(written, part) for part in parts))
-    return re.compile(f"{bar}(?:{'|'.join(any_of)}){bar}")
+    for name in dict.fromkeys(casefolded(name) for name in names):
+        levels = [_level(level, f"[^{bar}]") + bar for level in name.split(between) if level.strip()]
+        any_of.append("".join(levels) or _NOTHING)
+    return re.compile(f"{bar}(?:{'|'.join(any_of)})")
+
+
+_NOTHING: Final = "(?!)"
+
+
+def _level(text: str, char: str) -> str:
+    """A regular expression for one level, to the bar behind it; `char` is one for a character of it."""
+    anything = Gap(f"{char}*?", f"{char}*")
+    pieces = [""]
+    for found in _PIECE.finditer(text):
+        if found["many"]:
+            pieces.append("")
+        else:
+            pieces[-1] += char if found["one"] else re.escape(found["itself"] or found["char"])
+    return linear(pieces[0], [(anything, piece) for piece in pieces[1:]])
 
 
 def name_condition(pattern: str) -> Condition:

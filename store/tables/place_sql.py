@@ -12,6 +12,7 @@ from typing import Any
 from store.places.names import Wanted, wanted_in, wanted_places
 from store.tables.fact_filters import Place
 from store.tables.patterns import Condition
+from store.time_limit import checked
 
 _FACTS = ("town", "region", "country")
 
@@ -23,22 +24,22 @@ def place_query(place: Place, distinct: Distinct) -> Condition:
     """The query for contents that satisfy a filter, not negated, by `id`; some maybe twice."""
     if place.column is not None:
         return _named(place.column, [wanted_in(place.column, name) for name in place.names], distinct)
-    return _any_of([_in_place(name, distinct) for name in place.names])
+    # All names as a whole at once: SQLite joins 500 queries at most.
+    meant = [wanted_places(name) for name in place.names]
+    whole = [_named(fact, [wanted[0] for wanted in meant], distinct) for fact in _FACTS]
+    return _any_of([*whole, *(_in_parts(wanted[1:], distinct) for wanted in meant if len(wanted) > 1)])
 
 
-def _in_place(name: str, distinct: Distinct) -> Condition:
-    """The query for one name, as a whole, or part by part with commas between: all of them must be there."""
-    whole, *parts = [_any_of([_named(fact, [wanted], distinct) for fact in _FACTS]) for wanted in wanted_places(name)]
-    if not parts:
-        return whole
-    first, *rest = parts
+def _in_parts(parts: Sequence[Wanted], distinct: Distinct) -> Condition:
+    """The query for a name with commas, part by part: all of them must be there."""
+    first, *rest = [_any_of([_named(fact, [wanted], distinct) for fact in _FACTS]) for wanted in parts]
     where = " AND ".join(f"id IN ({query})" for query, _ in rest)
     values = (*first[1], *(value for _, bound in rest for value in bound))
-    return _any_of([whole, (f"SELECT id FROM ({first[0]}) WHERE {where}", values)])
+    return f"SELECT id FROM ({first[0]}) WHERE {where}", values
 
 
 def _named(fact: str, wanted: Sequence[Wanted], distinct: Distinct) -> Condition:
-    values = [value for value in distinct(fact) if any(each.suits(fact, value) for each in wanted)]
+    values = [value for value in checked(distinct(fact)) if any(each.suits(fact, value) for each in wanted)]
     return f"SELECT id FROM contents WHERE {fact} IN (SELECT value FROM json_each(?))", (json.dumps(values),)
 
 

@@ -173,6 +173,11 @@ class Writer:
                 .values(last_walked_at=now(), settled_photo_id=newest, drives=paths_to_json(drives))
             )
 
+    def keep_identity(self, root_id: int, identity: str) -> None:
+        """Keep what tells a root from another in its place, see `indexer.identity`."""
+        with self._engine.begin() as connection:
+            connection.execute(update(Root).where(Root.id == root_id).values(identity=identity))
+
     def prune(self, photo_ids: Sequence[int]) -> list[bytes]:
         """Forget these photos, and every content that no photo holds any more; see `store.tables.losses`.
 

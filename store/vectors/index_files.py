@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import Bytes, CodeWords, Halves, Rows
-from store.files import replace_file, sync
+from store.files import make_private, open_private, replace_file, sync
 from store.vectors.four_bit_codes import width
 from store.vectors.mapped_files import array_in
 from store.vectors.policy import DEFAULT
@@ -235,7 +235,7 @@ class IndexFiles:
         Raises:
             OSError: the disk is full or the folder can't be written; what was there before is still there.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.folder)
         before = self.manifest() if manifest.token else None
         known = ((), ()) if before is None else (before.ids, before.bits)
         head = faiss_header(manifest.dim, manifest.rows).hex()
@@ -310,8 +310,7 @@ def _digest(rows: NDArray[Any]) -> str:
 
 def _append(path: Path, start: int, parts: Iterable[NDArray[Any]]) -> None:
     """Write at `start`, whatever lies there, and make sure of it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+b") as file:
+    with os.fdopen(open_private(path), "r+b") as file:
         file.seek(start)
         for part in parts:
             if part.size:

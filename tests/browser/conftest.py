@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import browser
 import indexing
@@ -93,7 +92,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def url(made: Path) -> Iterator[str]:
     with serving.running(made / "library", made / "server.log") as address:
-        urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()  # the model is loaded when the tests begin
+        # The model is loaded when the tests begin.
+        serving.urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()
         yield address
     log = (made / "server.log").read_text()
     assert "Traceback" not in log, log

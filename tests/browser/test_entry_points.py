@@ -61,8 +61,12 @@ def by_command(library: Path, text: str) -> list[int]:
 
 
 def by_api(address: str, text: str) -> tuple[list[int], list[int]]:
-    got = httpx.get(f"{address}/api/v1/search", params={"q": text, "limit": SHOWN}, timeout=60)
-    posted = httpx.post(f"{address}/api/v1/search", json={"q": text, "limit": SHOWN}, timeout=60)
+    got = httpx.get(
+        f"{address}/api/v1/search", params={"q": text, "limit": SHOWN}, timeout=60, headers=serving.header()
+    )
+    posted = httpx.post(
+        f"{address}/api/v1/search", json={"q": text, "limit": SHOWN}, timeout=60, headers=serving.header()
+    )
     assert got.status_code == posted.status_code == 200, got.text
     return [hit["id"] for hit in got.json()["hits"]], [hit["id"] for hit in posted.json()["hits"]]
 

@@ -573,6 +573,7 @@ def test_a_saved_search_is_a_click_away(page: Page, searcher: Searcher) -> None:
 @pytest.mark.parametrize("text", [ALL, BOATS, f"{BOATS} -snow date:2001..2030 orientation:landscape", "boat camra:x"])
 def test_narrow_and_dark(chromium: Browser, url: str, text: str) -> None:
     context = chromium.new_context(viewport={"width": 375, "height": 700}, color_scheme="dark", base_url=url)
+    browser.let_in(context, url)
     page = context.new_page()
     page.goto(f"/?q={text}")
     expect(page.locator(".tile:visible, mark").first).to_be_visible(timeout=30_000)
@@ -591,6 +592,7 @@ def test_narrow_and_dark(chromium: Browser, url: str, text: str) -> None:
 def test_no_library_then_one(chromium: Browser, tmp_path: Path, made: Path) -> None:
     with serving.running(tmp_path / "library", tmp_path / "log.txt") as url:
         context = chromium.new_context(base_url=url)
+        browser.let_in(context, url)
         page = context.new_page()
         page.goto("/")
         expect(page.get_by_test_id("stCode").first).to_contain_text("python -m indexer ./photos", timeout=30_000)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import browser
 import indexing
@@ -501,7 +500,7 @@ def test_failures_show_their_names_as_they_are(page: Page) -> None:
 def test_the_route_of_failed_files_takes_ids_only(url: str) -> None:
     for name in ("0.jpg", "1.png", "1", "../library.sqlite", "x.jpg", "9" * 30 + ".jpg", "123456.jpg", ""):
         with pytest.raises(HTTPError) as refused:
-            urlopen(f"{url}/failed/{name}")
+            serving.urlopen(f"{url}/failed/{name}")
         assert refused.value.code == 404
         assert refused.value.headers["content-type"] == "application/json"
 

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 import browser
 import indexing
 import numpy as np
 import pytest
+import serving
 from browser import box, search, violations
 from click.testing import CliRunner
 from pages import ALL, HOSTILE, HOSTILE_NAME, asked, buttons, names, query_box, said, tiles
@@ -409,8 +410,8 @@ def test_the_bar_is_accessible_and_fits_a_phone(chromium: Browser, url: str, sch
 def test_an_archive_that_was_not_offered_is_not_there(url: str) -> None:
     for name in ("0" * 32, "..%2f..%2fetc%2fpasswd", "x", ""):
         with pytest.raises(HTTPError) as refused:
-            urlopen(f"{url}/zip/{name}.zip")
+            serving.urlopen(f"{url}/zip/{name}.zip")
         assert refused.value.code == 404
     with pytest.raises(HTTPError) as refused:
-        urlopen(Request(f"{url}/zip/{'0' * 32}.zip", headers={"Origin": "http://elsewhere.example"}))
+        serving.urlopen(Request(f"{url}/zip/{'0' * 32}.zip", headers={"Origin": "http://elsewhere.example"}))
     assert refused.value.code == 403

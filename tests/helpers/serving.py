@@ -10,10 +10,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request
+from urllib.request import urlopen as plain_urlopen
 
 from support import ROOT
+
+
+def header() -> dict[str, str]:
+    """The header that lets a program in."""
+    return {"Authorization": f"Bearer {os.environ['SIGHTLINE_TOKEN']}"}
+
+
+def urlopen(asked: str | Request, timeout: float = 60) -> Any:
+    """Ask a server of ours, with its token."""
+    request = asked if isinstance(asked, Request) else Request(asked)
+    for name, value in header().items():
+        request.add_header(name, value)
+    return plain_urlopen(request, timeout=timeout)
 
 
 def free_port() -> int:
@@ -36,12 +51,12 @@ uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
 
 @contextmanager
-def running(library: Path, log: Path) -> Iterator[str]:
-    """The real server as a process of its own; gives its address."""
+def running(library: Path, log: Path, *more: str) -> Iterator[str]:
+    """The real server as a process of its own, with `more` options; gives its address."""
     port = free_port()
-    command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline"]
+    command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline", *more]
     # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
-    with _served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
+    with served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
         yield url
 
 
@@ -50,13 +65,13 @@ def staged(script: Path, library: Path, log: Path) -> Iterator[str]:
     """The server with a script of the tests in the place of the pages; gives its address."""
     port = free_port()
     command = ["-c", STAGE, str(script), str(port)]
-    with _served(command, port, log, SIGHTLINE_LIBRARY=str(library), HF_HUB_OFFLINE="1") as url:
+    with served(command, port, log, SIGHTLINE_LIBRARY=str(library), HF_HUB_OFFLINE="1") as url:
         yield url
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @contextmanager
-def _served(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
+def served(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **environment}
@@ -67,7 +82,7 @@ def _served(command: list[str], port: int, log: Path, **environment: str) -> Ite
             if process.poll() is not None:
                 raise AssertionError(f"the server ended with {process.returncode}:\n{log.read_text()}")
             try:
-                urlopen(f"{url}/healthz", timeout=5).read()
+                plain_urlopen(f"{url}/healthz", timeout=5).read()
                 break
             except (URLError, OSError):
                 time.sleep(0.1)

@@ -1,5 +1,7 @@
 """Build the sdist and the wheel, install the wheel into an environment of its own, and run it in another folder.
 
+What was tried goes to dist/, with the bill of materials of the wheel beside it.
+
 python tests/helpers/try_wheel.py [--full]
 
 Without `--full` the new environment reads the dependencies of the environment that runs this, which saves downloading
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -18,8 +21,9 @@ import time
 import zipfile
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
+import sbom
 from serving import free_port
 from support import ROOT
 
@@ -79,7 +83,11 @@ def main() -> None:
         elsewhere = scratch / "elsewhere"
         elsewhere.mkdir()
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "SIGHTLINE_"))}
-        kept |= {"SIGHTLINE_CACHE": str(scratch / "cache"), "HF_HUB_OFFLINE": "1"}
+        kept |= {
+            "SIGHTLINE_CACHE": str(scratch / "cache"),
+            "XDG_STATE_HOME": str(scratch / "state"),
+            "HF_HUB_OFFLINE": "1",
+        }
         commands = installed(wheel, scratch / "environment", kept, full="--full" in sys.argv)
 
         def run(*command: str) -> str:
@@ -108,11 +116,21 @@ def main() -> None:
             try:
                 url = f"http://127.0.0.1:{port}"
                 answers(url, process)
-                hits = json.load(urlopen(f"{url}/api/v1/search?q=boat", timeout=120))["hits"]
-                if not hits or "<html" not in urlopen(url, timeout=30).read().decode():
+                name, value = run("sightline", "address", "--library", "library", "--header").strip().split(": ")
+
+                def asked(address: str) -> bytes:
+                    answer: bytes = urlopen(Request(address, headers={name: value}), timeout=120).read()
+                    return answer
+
+                if not json.loads(asked(f"{url}/api/v1/search?q=boat"))["hits"] or b"<html" not in asked(url):
                     raise SystemExit("the page or its JSON interface shows nothing")
             finally:
                 process.terminate()
+        dist = ROOT / "dist"
+        dist.mkdir(exist_ok=True)
+        for built in wheel.parent.iterdir():
+            shutil.copy(built, dist)
+        sbom.write(wheel, dist / f"{wheel.stem}.cdx.json")
         print(f"{wheel.name} is complete, and runs")
 
 

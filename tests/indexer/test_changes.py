@@ -17,6 +17,7 @@ from indexer.file_reader import FileReader
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from indexer.scanner import Task
+from sightline.images.workers import Workers
 from sightline.models.encoder import Encoder
 from sightline.models.resolve import resolve
 from store.images.thumbnails import Thumbnails
@@ -493,13 +494,15 @@ def test_copies_of_a_file_that_could_not_be_read_to_its_end_do_not_wait_for_it(
     with Library.open(library) as opened:
         space_id = Writer(opened.catalog.engine).add_space(model.identity())
         # A name that no file system takes: asking for a thumbnail there is an error, as on a drive that went away.
-        reader = FileReader(opened.catalog, Thumbnails(tmp_path / ("x" * 300)), {space_id: model.preprocess}, threads=1)
+        nowhere, workers = Thumbnails(tmp_path / ("x" * 300)), Workers(1)
+        reader = FileReader(opened.catalog, nowhere, {space_id: model.preprocess}, workers, threads=1)
         path = first(photos)
         for _ in range(2):
-            read = reader.read(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False))
+            read = reader.submit(Task(path.parent, 1, os.fsencode(path.name), None, was_missing=False)).result()
             assert read.failed is not None
             assert read.failed.stage == "read"
             assert not read.duplicate_in_flight
+        reader.close()
 
 
 def test_a_dry_run_knows_what_a_space_lacks(photos: Path, index: Index, other_space: str) -> None:

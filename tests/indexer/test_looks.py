@@ -19,8 +19,8 @@ from indexer.commands import run
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from search_ui.parts import run_text
-from sightline.images import decode
 from sightline.images.look import SIDE, look_of
+from sightline.images.reader import Reader
 from sightline.models.resolve import resolve
 from store.library import DATABASE, Library
 from store.lock import locked
@@ -132,7 +132,7 @@ def test_an_older_library_gets_its_looks_from_thumbnails_and_no_original_is_read
     before = looks(library)
     make_older(library)
     decoded: list[object] = []
-    monkeypatch.setattr(decode, "_decode", lambda *given: decoded.append(given))
+    monkeypatch.setattr(Reader, "decode", lambda *given, **more: decoded.append(given))
     again = index(photos)
     assert (again.code, again.unchanged, again.encoded, decoded) == (0, 24, 0, [])
     after = looks(library)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from support import AWKWARD, Index
 
-from sightline.images import decode
+from sightline.images.reader import Reader
 from store.library import DATABASE, Library
 from store.tables.fact_table import FACTS_VERSION
 from store.tables.filters import Text
@@ -84,7 +84,7 @@ def test_a_run_reads_older_headers_and_neither_pixels_nor_bytes(
     for path in (lenses[0], lenses[2], lenses[3]):
         kept_time(path, lambda data: data[:-100] + bytes(100 - 12) + data[-12:])
     decoded: list[object] = []
-    monkeypatch.setattr(decode, "_decode", lambda *given: decoded.append(given))
+    monkeypatch.setattr(Reader, "decode", lambda *given, **more: decoded.append(given))
     run = index(photos)
     assert (run.code, run.unchanged, run.changed, run.failed, run.encoded, decoded) == (0, 31, 0, 0, 0, [])
     assert (found(library), versions(library)) == (6, {FACTS_VERSION})

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from support import Index
 
-from sightline.images import decode
+from sightline.images.reader import Reader
 from store.library import DATABASE, Library
 
 LONG_AGO = 1_600_000_000
@@ -24,13 +24,13 @@ LONG_AGO = 1_600_000_000
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """A list that grows with each picture whose pixels are decoded."""
     calls: list[object] = []
-    real = decode._decode
+    real = Reader.decode
 
-    def counted(*values: Any) -> Any:
-        calls.append(values)
-        return real(*values)
+    def counted(reader: Reader, **how: Any) -> Any:
+        calls.append(how)
+        return real(reader, **how)
 
-    monkeypatch.setattr(decode, "_decode", counted)
+    monkeypatch.setattr(Reader, "decode", counted)
     return calls
 
 

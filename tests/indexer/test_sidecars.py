@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import Index
 
-from sightline.images import decode
+from sightline.images.reader import Reader
 from store.library import Library
 
 XMP = (
@@ -43,7 +43,7 @@ def test_a_sidecar_is_read_with_its_picture_and_again_when_it_comes_changes_or_g
     sidecar = rate(picture.with_name(name.format(picture)), 2)
     index(photos)
     assert ratings(library) == {shown: 2}
-    monkeypatch.setattr(decode, "_decode", lambda *given: pytest.fail("pixels were decoded"))
+    monkeypatch.setattr(Reader, "decode", lambda *given, **more: pytest.fail("pixels were decoded"))
     before = sidecar.stat()
     rate(sidecar, 5)
     os.utime(sidecar, ns=(before.st_atime_ns, before.st_mtime_ns))  # as `exiftool -P` does, and of the same size

@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import pytest
 import serving
@@ -98,7 +97,7 @@ def test_an_added_fact_is_read_from_headers_and_can_be_asked_for_everywhere(
     with serving.running(library, tmp_path / "log.txt") as url:
 
         def get(path: str) -> dict[str, object]:
-            answer: dict[str, object] = json.load(urlopen(f"{url}/api/v1/{path}"))
+            answer: dict[str, object] = json.load(serving.urlopen(f"{url}/api/v1/{path}"))
             return answer
 
         assert '"rating": {' in json.dumps(get("openapi.json"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serving
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -38,7 +39,7 @@ def client(path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The JSON interface to the same library."""
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(path))
     app = Starlette(middleware=asgi.middleware(["testserver"]))
-    return TestClient(app, base_url="http://127.0.0.1:8501")
+    return TestClient(app, base_url="http://127.0.0.1:8501", headers=serving.header())
 
 
 def answered(client: TestClient, method: str, address: str, **given: Any) -> dict[str, Any]:

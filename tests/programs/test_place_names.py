@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -92,7 +91,7 @@ def test_pictures_are_found_by_the_names_of_their_places(
     with serving.running(library, tmp_path / "log.txt") as url:
 
         def get(path: str) -> Any:
-            return json.load(urlopen(f"{url}/{path}"))
+            return json.load(serving.urlopen(f"{url}/{path}"))
 
         assert get(f"points/picture/{temple}")["place"] == "Kyoto, Japan"
         hits = get(f"api/v1/search?q={quote('place:kyoto')}")["hits"]

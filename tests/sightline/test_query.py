@@ -888,3 +888,10 @@ def test_many_threads_read_at_once() -> None:
     random.Random(0).shuffle(shuffled)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(parse, shuffled)) == [parse(text) for text in shuffled]
+
+
+def test_a_query_of_too_many_parts_is_refused_before_all_of_it_is_read() -> None:
+    with pytest.raises(QueryError, match="more than 1,000 words, values and signs"):
+        parse('"a" ' * 1_100)
+    parse("ext:" + ",".join(f"x{number}" for number in range(100)))
+    parse("a " * 999)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pictures import TURNS, distance, encoded, oriented, photo, swapped_profile
 from PIL import Image
 
-from sightline.images.decode import Whole
+from sightline.images.reader import Whole
+from sightline.images.workers import BusyError
 from sightline.media import tiles
-from sightline.media.derived import DECODES
-from sightline.media.tiles import OVERLAP, SIDE, BusyError, Held, tile
+from sightline.media.tiles import OVERLAP, SIDE, Held, tile
 from store.library import DATABASE, Library
 
 
@@ -230,6 +230,18 @@ def test_many_who_ask_for_one_picture_wait_for_one_decode() -> None:
 def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "WAIT_SECONDS", 0.05)
     held = Held()
-    with DECODES, DECODES, pytest.raises(BusyError, match=r"more than 0\.05 seconds"):
+    begun, done = threading.Event(), threading.Event()
+
+    def slow() -> Whole:
+        begun.set()
+        done.wait(60)
+        return whole(1)
+
+    other = threading.Thread(target=held.get, args=((b"y", 1), 3, slow))
+    other.start()
+    begun.wait(60)
+    with pytest.raises(BusyError, match=r"more than 0\.05 seconds"):
         held.get((b"x", 1), 3, lambda: whole(1))
+    done.set()
+    other.join()
     assert held.get((b"x", 1), 3, lambda: whole(1)) is not None

@@ -43,11 +43,11 @@ def opened(library: Path) -> Iterator[Library]:
         yield made
 
 
-def test_every_present_photo_of_each_picture_is_listed_the_oldest_first(opened: Library) -> None:
+def test_every_present_photo_of_each_picture_is_listed_by_its_path(opened: Library) -> None:
     listed = opened.catalog.photos_of([2, 99, 1, 4])
     assert [(p.content_id, p.root, p.path, p.display, p.size) for p in listed] == [
         (1, b"/one", b"a", "a", 100), (1, b"/one", b"e", "e", 104),
-        (2, b"/two", b"b", "b", 101), (2, b"/two", b"f", "f", 105), (2, b"/one", b"g", "g", 106),
+        (2, b"/one", b"g", "g", 106), (2, b"/two", b"b", "b", 101), (2, b"/two", b"f", "f", 105),
     ]  # fmt: skip
     assert {photo.mtime_ns for photo in listed} == {7}
     assert opened.catalog.photos_of([]) == []

@@ -75,7 +75,7 @@ def library(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture
 def client(library: Path) -> TestClient:
-    return TestClient(APP, base_url=BASE, raise_server_exceptions=False)
+    return TestClient(APP, base_url=BASE, headers=serving.header(), raise_server_exceptions=False)
 
 
 def get(client: TestClient, path: str, **query: Any) -> dict[str, Any]:
@@ -124,11 +124,11 @@ def library_to_try(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 CHECKS = {
     # 400 is for what breaks the document; 422 for what is in order, but means nothing or is a picture of nothing.
     "positive_data_acceptance": {"expected-statuses": ["2XX", "304", "404", "409", "422"]},
-    "negative_data_rejection": {"expected-statuses": ["400", "404", "413", "415"]},
+    "negative_data_rejection": {"expected-statuses": ["400", "401", "404", "413", "415"]},
     "not_a_server_error": {"expected-statuses": ["2XX", "3XX", "4XX"]},
 }
 served = schemathesis.openapi.from_asgi(
-    "/api/v1/openapi.json", APP, config=SchemathesisConfig.from_dict({"checks": CHECKS})
+    "/api/v1/openapi.json", APP, config=SchemathesisConfig.from_dict({"checks": CHECKS}), headers=serving.header()
 )
 
 
@@ -142,7 +142,7 @@ def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict
 @served.parametrize()
 @examples(100, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_every_operation_answers_as_the_document_says(case: schemathesis.Case[Any], library_to_try: None) -> None:
-    case.call_and_validate()
+    case.call_and_validate(headers=serving.header())
 
 
 def test_every_route_is_in_the_document_and_the_other_way_round(client: TestClient) -> None:
@@ -223,14 +223,15 @@ def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_pa
         for commands, example in shown:
             for command in commands.strip().splitlines():
                 asked = _asked(command, tmp_path)
-                answer = httpx.request(**{**asked, "url": url + asked["url"]}, timeout=60)
+                headers = {**serving.header(), **asked.pop("headers", {})}
+                answer = httpx.request(**{**asked, "url": url + asked["url"]}, headers=headers, timeout=60)
                 assert answer.is_success, (command, answer.text)
             if example:
                 _like(json.loads(example), answer.json(), command)
         # Streamlit's page is still there, and only there.
-        assert "<html" in httpx.get(url).text
-        refused(httpx.get(f"{url}/api/v2/search"), 404)
-        head = httpx.head(f"{url}/api/v1/status")
+        assert "<html" in httpx.get(url, headers=serving.header()).text
+        refused(httpx.get(f"{url}/api/v2/search", headers=serving.header()), 404)
+        head = httpx.head(f"{url}/api/v1/status", headers=serving.header())
         assert (head.status_code, head.content) == (200, b"")
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
     told = set(
@@ -452,7 +453,10 @@ def _streamed(client: TestClient, content: Iterator[bytes], headers: dict[str, s
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": "/api/v1/search",
         "raw_path": b"/api/v1/search", "query_string": b"", "root_path": "", "scheme": "http",
-        "headers": [(b"host", b"127.0.0.1"), (b"content-type", headers["Content-Type"].encode())],
+        "headers": [
+            (name.lower().encode(), value.encode())
+            for name, value in {"Host": "127.0.0.1", **serving.header(), **headers}.items()
+        ],
     }  # fmt: skip
 
     async def call() -> None:

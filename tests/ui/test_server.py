@@ -25,8 +25,8 @@ from support import ROOT, as_nobody
 from search_ui.runtime.services import services
 from search_ui.runtime.uploads import UploadCache
 from search_ui.server import asgi
-from sightline.media import tiles
-from sightline.media.derived import DECODES
+from sightline.images.pools import pool
+from sightline.media import reading
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS
 from store.paths import default_library
 
@@ -57,7 +57,7 @@ def app() -> Iterator[TestClient]:
     # One for all: a process can have only one Streamlit runtime. Which library it serves is asked at each request.
     application = asgi.create_app(["photos.example"])
     asgi.configure("127.0.0.1", 8501, ["photos.example"])
-    with TestClient(application, base_url=BASE, raise_server_exceptions=False) as client:
+    with TestClient(application, base_url=BASE, headers=serving.header(), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -303,8 +303,8 @@ def test_who_waits_too_long_for_a_tile_is_asked_to_come_again(
 ) -> None:
     id_ = own.add("a.png", (1700, 1200))
     address = f"/tile/{services().library().catalog.photos([id_])[id_].hash.hex()}/1/0-0.jpg"
-    monkeypatch.setattr(tiles, "WAIT_SECONDS", 0.05)
-    with DECODES, DECODES:
+    monkeypatch.setattr(reading, "WAIT_SECONDS", 0.05)
+    with pool("photos").reader(), pool("photos").reader():
         answer = client.get(address)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "Try again" in answer.json()["error"]

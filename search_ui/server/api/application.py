@@ -22,6 +22,7 @@ _ABOUT: Final = (
     "Search your own pictures. For programs on this machine, and for pages of this server: a request that a browser "
     "makes for another site's page is refused (403). Errors are problems of RFC 9457. HEAD works where GET does."
 )
+_TOKEN: Final = "The header that `python -m search_ui address --header` prints; a server with --no-token asks for none."
 # In the document, but not found by FastAPI: what any operation may answer, and a body of two media types.
 _MORE_MODELS: Final = (answers.Problem, inputs.SearchRequest, inputs.SearchForm)
 
@@ -70,6 +71,8 @@ class _Api(FastAPI):
         models = [*_MORE_MODELS, *(getattr(answers, name, None) or getattr(inputs, name) for name in sorted(names))]
         _, found = models_json_schema([(model, "validation") for model in models], ref_template=REFERENCE)
         made["components"]["schemas"] = found["$defs"]
+        made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": _TOKEN}}
+        made["security"] = [{"token": []}]
         # FastAPI adds its own error, as a 422, where an operation has none.
         for operation in (operation for path in made["paths"].values() for operation in path.values()):
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Final
 
 from starlette.responses import Response
 
@@ -16,6 +17,9 @@ from sightline.records import labelled
 from store.errors import SpaceError
 
 router = api_router()
+
+MAX_LABELLED: Final = 50_000_000
+"""Labels times pictures of one request, those before its page among them."""
 
 
 @router.post(
@@ -31,6 +35,12 @@ def _label(asked: LabelRequest) -> Response:
         raise Problem(422, f"{asked.q!r} has something to look for; labels take filters only, as in date:2023.")
     searcher = services().searcher()
     space = searcher.space(query.space, words=True)
+    pictures = min(searcher.library.catalog.counts().pictures, asked.offset + asked.limit)
+    if len(asked.labels) * pictures > MAX_LABELLED:
+        raise Problem(
+            422, f"{len(asked.labels):,} labels for {pictures:,} pictures are too many: labels times pictures may be "
+            f"{MAX_LABELLED:,} here. Give fewer labels, or a lower offset; the command line has no such limit.",
+        )  # fmt: skip
     try:
         found = labels.label(
             searcher.library, searcher.encoders, space, asked.labels,

@@ -12,11 +12,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from search_ui.server.headers import SAFE
+from sightline.images.worker_process import WorkerError
+from sightline.images.workers import BusyError
 from sightline.models.loaded import Encoders
 from sightline.query.types import QueryError
 from store.errors import LibraryError, SpaceError
 from store.tables.catalog import SpaceState
 from store.tables.marks_json import MarksError
+from store.time_limit import TimeLimitError
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +72,12 @@ def problem(error: Exception) -> Problem:
             return Problem(422, str(error), start=error.start, end=error.end, suggestion=error.suggestion)
         case MarksError():
             return Problem(422, str(error))
+        case TimeLimitError():
+            return Problem(503, str(error), headers={"Retry-After": "5"})
         case LibraryError() | SpaceError():
             return Problem(503, str(error))
+        case BusyError() | WorkerError():
+            return Problem(503, str(error), headers={"Retry-After": "5"})
         case DatabaseError():
             return Problem(503, f"The library's database can't be read or written now ({error.orig}). Try again.")
         case ClientDisconnect():

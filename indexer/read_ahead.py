@@ -1,0 +1,109 @@
+"""Files that are being read: handed out in the order of the walk, but that others go before one that takes long."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING, Final
+
+from indexer.progress_writer import ProgressWriter
+from indexer.scanner import Task
+from store.library import Library
+
+if TYPE_CHECKING:
+    from indexer.file_reader import FileReader, ReadResult
+    from sightline.images.gpu_jpeg import GpuJpegDecoder
+    from sightline.models.preprocess import Preprocess
+
+# Seconds after which others go before a file that is still being read: what they gave can be committed meanwhile.
+SLOW: Final = 1.0
+
+
+class ReadAhead:
+    """Reads files by threads, which wait for worker processes; made for one thread, which takes the results."""
+
+    def __init__(
+        self, library: Library, preprocess: Mapping[int, Preprocess], threads: int, gpu: GpuJpegDecoder | None,
+        progress: ProgressWriter,
+    ) -> None:  # fmt: skip
+        """Prepare; nothing is started before the first file. Arguments as of `FileReader`."""
+        self._library = library
+        self._preprocess = preprocess
+        self._threads = threads
+        self._gpu = gpu
+        self._progress = progress
+        self._reader: FileReader | None = None
+        self._window: deque[Future[ReadResult]] = deque()
+        self._head_since = 0.0
+
+    def __len__(self) -> int:
+        return len(self._window)
+
+    def submit(self, task: Task) -> None:
+        """Have a file read, after those before it."""
+        if not self._window:
+            self._head_since = time.monotonic()
+        self._window.append(self._started().submit(task))
+
+    def take(self) -> ReadResult | None:
+        """The next file that was read, of at least one; None where that takes longer than `SLOW`.
+
+        Raises:
+            LibraryError: the library's disk is full or read-only.
+            WorkerError: files can't be read here.
+        """
+        window, head = self._window, self._window[0]
+        if not head.done():
+            wait([head], max(0.0, self._head_since + SLOW - time.monotonic()))
+        done = head if head.done() else next((read for read in window if read.done()), None)
+        if done is None:
+            wait(window, SLOW, FIRST_COMPLETED)
+            done = next((read for read in window if read.done()), None)
+        if done is None:
+            return None
+        if done is head:
+            window.popleft()
+            self._head_since = time.monotonic()
+        else:
+            window.remove(done)
+        return done.result()
+
+    def clear(self) -> None:
+        """Forget what is being read."""
+        self._window.clear()
+
+    def is_in_flight(self, content_hash: bytes) -> bool:
+        """Whether a content is being worked on."""
+        return self._reader is not None and content_hash in self._reader.in_flight
+
+    def settle(self, content_hash: bytes) -> None:
+        """Note that a content is committed, or has failed: another file with it may be read."""
+        if self._reader is not None:
+            self._reader.in_flight.remove(content_hash)
+
+    def close(self) -> None:
+        """End what is being read."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def _started(self) -> FileReader:
+        # With the first file to read: decoding brings torch along, for which a run without work need not wait.
+        if self._reader is None:
+            self._progress.enter("loading")
+            with self._progress.waiting("load"):
+                from sightline.images.budget import PixelBudget
+                from sightline.images.limits import PIXELS_AT_ONCE
+                from sightline.images.workers import Workers
+
+                # They start beside the imports of this process.
+                workers = Workers(self._threads, budget=PixelBudget(PIXELS_AT_ONCE * self._threads))
+                from indexer.file_reader import FileReader
+
+            library = self._library
+            self._reader = FileReader(
+                library.catalog, library.thumbnails, self._preprocess, workers, self._threads, self._gpu
+            )
+            self._progress.enter("indexing")
+        return self._reader

@@ -1,0 +1,172 @@
+"""A pool of worker processes that decode files.
+
+A decoder that crashes, hangs, or takes all memory costs the file that it was given. Where no processes can be started,
+as on Windows, which has no `fork`, files are decoded in this one, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sightline.images.budget import PixelBudget
+from sightline.images.in_process import InProcess
+from sightline.images.limits import FILES, Limits
+from sightline.images.reader import Reader
+from sightline.images.worker_process import ForkServer, StoppedError, WorkerError, WorkerProcess
+from store.errors import SightlineError
+
+log = logging.getLogger(__name__)
+
+# Files after which a worker is replaced: whatever leaks in a decoder must not add up to its limit of memory.
+_FILES: Final = 5_000
+
+
+class BusyError(SightlineError):
+    """All workers have been busy for too long."""
+
+
+class Workers:
+    """Worker processes, as many as are asked for at once up to `most`, and again others for those that ended.
+
+    Safe for use from many threads.
+    """
+
+    def __init__(
+        self, most: int, limits: Limits = FILES, budget: PixelBudget | None = None, idle_seconds: float | None = None
+    ) -> None:
+        """Start the process that forks them, which takes a quarter of a second beside this one.
+
+        Args:
+            most: how many work at once.
+            limits: of one file.
+            budget: of the pixels that they decode at once; it bounds larger pictures only.
+            idle_seconds: after which they are ended when nobody needs them; None: not before `close`.
+
+        """
+        self._most = threading.BoundedSemaphore(most)
+        self._limits = limits
+        self._budget = budget
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._idle: list[WorkerProcess | InProcess] = []
+        self._used = time.monotonic()
+        self._timer: threading.Timer | None = None
+        self._server = _started(limits)
+        self._is_closed = False
+        self._has_worked = False
+
+    @contextmanager
+    def reader(self, seconds: float | None = None) -> Iterator[Reader]:
+        """A worker, for as long as it is needed.
+
+        Args:
+            seconds: to wait for one; None: as long as it takes.
+
+        Raises:
+            BusyError: none was free in time.
+            WorkerError: none can be started.
+            StoppedError: the pool was closed, before or meanwhile.
+        """
+        if not self._most.acquire(timeout=seconds):
+            raise BusyError(
+                f"Other pictures have been decoded for more than {seconds or 0:g} seconds. Try again in a moment."
+            )
+        process: WorkerProcess | InProcess | None = None
+        try:
+            process = self._take()
+            yield Reader(process)
+        finally:
+            if process is not None:
+                self._put(process)
+            self._most.release()
+
+    def close(self) -> None:
+        """End all workers, also those that are at work: who waits for these gets `StoppedError`."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle, server, self._server = self._idle, [], self._server, None
+            if self._timer is not None:
+                self._timer.cancel()
+        for process in idle:
+            process.end()
+        if server is not None:
+            server.close()
+
+    def _take(self) -> WorkerProcess | InProcess:
+        with self._lock:
+            if self._is_closed:
+                raise StoppedError
+            if self._idle:
+                return self._idle.pop()
+            if self._server is not None and not self._server.is_alive:
+                self._server = _started(self._limits)
+            server = self._server
+        if server is not None:
+            try:
+                process = WorkerProcess(server, self._budget, lambda: not self._is_closed)
+            except WorkerError as error:
+                if self._has_worked:
+                    raise
+                _warn(error)
+                with self._lock:
+                    self._server = None
+            else:
+                self._has_worked = True
+                return process
+        return InProcess(self._limits, self._budget)
+
+    def _put(self, process: WorkerProcess | InProcess) -> None:
+        if not process.is_alive:
+            return
+        process.files += 1
+        process.memory.give_back()
+        with self._lock:
+            keep = not self._is_closed and process.files < _FILES
+            if keep:
+                self._idle.append(process)
+                self._used = time.monotonic()
+                if self._idle_seconds is not None and self._timer is None:
+                    self._start_timer(self._idle_seconds)
+        if not keep:
+            process.dismiss()
+
+    def _start_timer(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _expire(self) -> None:
+        """End workers that nobody needed for a while, and the process that forks them once none is left."""
+        assert self._idle_seconds is not None
+        with self._lock:
+            left = self._used + self._idle_seconds - time.monotonic()
+            self._timer = None
+            if self._is_closed:
+                return
+            if left > 0:
+                self._start_timer(left)
+                return
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.dismiss()
+
+
+def _started(limits: Limits) -> ForkServer | None:
+    """The process that forks workers; None where the system can't start it."""
+    if not hasattr(os, "fork"):
+        return None
+    try:
+        return ForkServer(limits)
+    except WorkerError as error:
+        _warn(error)
+        return None
+
+
+def _warn(error: WorkerError) -> None:
+    log.warning("%s Pictures are decoded in this process: a file that crashes its decoder ends it.", error)
