@@ -133,7 +133,7 @@ def check_looks(library: Library, *, repair: bool) -> Finding:
 
 
 def check_previews(library: Library, *, repair: bool) -> Finding:
-    """Compare every preview with its checksum. Any of them may be missing: it is made when it is asked for."""
+    """Compare every preview with its checksum. Any may be missing: it is made when it is asked for."""
     wrong: list[Path] = []
     unchecked: list[Path] = []
     for entry in entries(library.previews.folder):

@@ -1,4 +1,4 @@
-"""Zeros for what is gone from a mapped file, and a count of it, in place of a process that ends: on Linux.
+"""Zeros for what is gone from a mapped file, in place of a process that ends: on Linux.
 
 The kernel sends SIGBUS to who reads beyond the end of a file that was cut short after it was mapped, or where the disk
 fails. A handler in machine code puts pages of zeros there; Wayland's library does the same for buffers that it shares
