@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.messages import echo
 from sightline.left_marks import left_marks_record, left_marks_text
 from store import progress
 from store.errors import LibraryError
 from store.library import DATABASE, Library
 from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
+from store.printing import printable
 from store.progress import Progress
 from store.tables.library_reports import remarks
 from store.tables.space_choice import lacking
@@ -62,28 +64,26 @@ def print_status(library: Library, as_lines: bool) -> None:
             }
         )  # fmt: skip
         return
-    click.echo(f"Library   {library.path}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
+    echo(f"Library   {library.path}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
     click.echo(
         f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
     )
     for root in roots:
         checked = f"checked {root.last_walked_at}" if root.last_walked_at else "scan not finished"
-        click.echo(
-            f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}"
-        )
+        echo(f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}")
         if words := root.options.in_words():
-            click.echo(f"          walked with: {'; '.join(words)}")
+            echo(f"          walked with: {'; '.join(words)}")
     for space in spaces:
         mark = "  (active)" if default and space.id == default.id else ""
         lacks = f", {behind[space.id]} behind" if behind[space.id] else ""
-        click.echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
+        echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
-        click.echo(f"Last run  {last['started_at']}  {last['state']}")
+        echo(f"Last run  {last['started_at']}  {last['state']}")
         for space in (last["summary"] or {}).get("behind", []):
-            click.echo(f"          {space['name']} stayed behind by {space['pictures']}: {space['reason']}")
+            echo(f"          {space['name']} stayed behind by {space['pictures']}: {space['reason']}")
     for each in left:
-        click.echo(f"Left      {left_marks_text(each)}")
+        echo(f"Left      {left_marks_text(each)}")
 
 
 def _index(facts: EngineFacts | None) -> str:
@@ -113,7 +113,7 @@ def print_failures(library: Library, as_lines: bool) -> None:
                              "mtime_ns": failure.mtime_ns, "failed_at": failure.failed_at})  # fmt: skip
             else:
                 path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes
-                click.echo(f"{failure.stage}\t{display(path)}\t{failure.reason}")
+                echo(f"{failure.stage}\t{display(path)}\t{printable(failure.reason)}")
 
 
 def print_remarks(library: Library, as_lines: bool) -> None:
@@ -123,7 +123,7 @@ def print_remarks(library: Library, as_lines: bool) -> None:
             if as_lines:
                 _print_json({**as_json(path), "remark": remark})
             else:
-                click.echo(f"{display(path)}\t{remark}")
+                echo(f"{display(path)}\t{printable(remark)}")
 
 
 def print_spaces(path: Path, as_lines: bool) -> None:
@@ -148,9 +148,9 @@ def print_spaces(path: Path, as_lines: bool) -> None:
     for preset in PRESETS.values():
         click.echo(f"  {preset.name}: {preset.source}. {preset.model}; {preset.purpose}.")
     if held:
-        click.echo(f"\nIn the library {path}:")
+        echo(f"\nIn the library {path}:")
     for space in held:
-        click.echo(f"  {space.name}  {space.count} pictures, from {space.model}")
+        echo(f"  {space.name}  {space.count} pictures, from {space.model}")
 
 
 _HEADINGS = (
@@ -209,7 +209,7 @@ def _print_finding(finding: Finding, as_lines: bool) -> None:
     if as_lines:
         _print_json(asdict(finding))
     else:
-        click.echo(f"{finding.state}\t{finding.part}\t{finding.text}")
+        echo(f"{finding.state}\t{finding.part}\t{finding.text}")
 
 
 def _print_files(library: Library, as_lines: bool) -> Finding:
@@ -228,7 +228,7 @@ def _print_files(library: Library, as_lines: bool) -> Finding:
             if as_lines:
                 _print_json({"state": finding.state, "part": "file", **as_json(finding.path), "text": finding.text})
             else:
-                click.echo(f"{finding.state}\t{display(finding.path)}\t{finding.text}")
+                echo(f"{finding.state}\t{display(finding.path)}\t{finding.text}")
     if not found:
         return Finding("ok", "files", f"{total} as they were indexed")
     parts = ", ".join(f"{number} {state}" for state, number in sorted(found.items()))
