@@ -312,14 +312,15 @@ def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
 @library_option
 @json_option
 @click.option("--files", is_flag=True, help="Read every file, too, and list those that are not what was indexed.")
-def verify(library_path: Path | None, as_lines: bool, files: bool) -> int:
-    """Check the library: database, vectors, index file, thumbnails. Repairs what can be remade.
+@click.option("--repair", is_flag=True, help="Mend what is wrong: from the photos, or from the database.")
+def verify(library_path: Path | None, as_lines: bool, files: bool, repair: bool) -> int:
+    """Check the library: database, vectors, index files, thumbnails. Changes nothing, but with --repair.
 
-    Exit codes: 0 all well, or repaired; 1 something is wrong that a new run or a backup must mend.
+    Exit codes: 0 all well, or repaired; 1 something is wrong, and the way out is said.
     """
     from indexer.reports import print_verification
 
-    return print_verification(_open(library_path), as_lines, files)
+    return print_verification(_open(library_path), as_lines, files, repair)
 
 
 @cli.command()

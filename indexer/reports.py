@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +18,9 @@ import click
 from indexer.messages import echo
 from sightline.left_marks import left_marks_record, left_marks_text
 from store import progress
+from store.errors import LibraryError
 from store.library import DATABASE, Library
-from store.lock import is_indexing
+from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
 from store.printing import printable
 from store.progress import Progress
@@ -25,7 +29,7 @@ from store.tables.space_choice import lacking
 from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
-    from indexer.verify import Finding
+    from indexer.finding import Finding
     from sightline.models.presets import Preset
 
 
@@ -166,21 +170,39 @@ def _row(preset: Preset) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def print_verification(library: Library, as_lines: bool, files: bool) -> int:
-    """Check a library, remake its caches where possible, and print the findings. Returns the exit code.
+def print_verification(library: Library, as_lines: bool, files: bool, repair: bool) -> int:
+    """Check a library, mend it with `repair`, and print the findings. Returns the exit code.
 
     With `files`, compare every file with what was indexed, too.
+
+    Raises:
+        LibraryError: it is to be mended, and may not be written.
     """
     from indexer.verify import check
 
-    with library:
-        findings = check(library)
-        for finding in findings:
+    if repair and library.readonly:
+        raise LibraryError(unwritable_message(library.path))
+    with library, locked(library.path) if repair else nullcontext(), _quiet("store"):
+        findings = []
+        for finding in check(library, repair=repair):
+            findings.append(finding)
             _print_finding(finding, as_lines)
         if files:
             findings.append(_print_files(library, as_lines))
             _print_finding(findings[-1], as_lines)
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a logger from warning of what is printed as a finding."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _print_finding(finding: Finding, as_lines: bool) -> None:
@@ -192,7 +214,7 @@ def _print_finding(finding: Finding, as_lines: bool) -> None:
 
 def _print_files(library: Library, as_lines: bool) -> Finding:
     """Print the files that are not what was indexed, with a progress bar; returns the finding."""
-    from indexer.verify import Finding
+    from indexer.finding import Finding
     from indexer.verify_files import compare
 
     total = library.catalog.counts().photos
