@@ -32,9 +32,9 @@ class BusyError(SightlineError):
 
 
 class Workers:
-    """Worker processes, as many as are asked for at once up to `most`, and again others for those that ended.
+    """Worker processes, as many as are asked for at once up to `most`.
 
-    Safe for use from many threads.
+    Others take the place of those that ended. Safe for use from many threads.
     """
 
     def __init__(
