@@ -40,6 +40,7 @@ from search_ui.server.headers import SAFE, SafeHeaders
 from search_ui.server.limits import RETRY_AFTER, Limits
 from search_ui.server.responses import error_response
 from search_ui.server.tokens import token_of
+from sightline.images.worker_process import WorkerError
 from sightline.images.workers import BusyError
 from store.errors import SightlineError
 from store.paths import default_library
@@ -150,7 +151,7 @@ class AppRoutes:
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]
-        handlers = {HTTPException: _refused, BusyError: _busy, TimeLimitError: _busy}
+        handlers = {HTTPException: _refused, BusyError: _busy, WorkerError: _busy, TimeLimitError: _busy}
         self._routes = Starlette(routes=routes, exception_handlers=handlers)
         self._routes.router.redirect_slashes = False
         self._api: ASGIApp | None = None

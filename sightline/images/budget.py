@@ -29,6 +29,10 @@ class PixelBudget:
         self._held = 0
         self._changed = threading.Condition()
 
+    def forget(self) -> None:
+        """Have nobody hold any: in a process that was forked, whose other threads are not there."""
+        self._held, self._changed = 0, threading.Condition()
+
     @contextmanager
     def hold(self, pixels: int) -> Iterator[None]:
         """Wait until so many pixels are within the budget, or nobody holds any, and hold them meanwhile."""

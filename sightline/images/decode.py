@@ -1,7 +1,7 @@
 """From a file to upright RGB pixels, a thumbnail and facts, all in this process.
 
 For files that are trusted: whatever a decoder does with a file, it does to this process. The programs have files of
-strangers decoded by `sightline.images.isolated`, in processes of their own; what comes of them is the same.
+strangers decoded by `sightline.images.workers`, in processes of their own; what comes of them is the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A process that forks workers: it imports once what they need, and they share its memory.
 
 It starts from scratch and has no threads: forking the program itself would take its locks, and torch's threads, along.
-Runs as `python -m sightline.images.fork_server DESCRIPTOR LIMITS`, and ends when the program does.
+`sightline.images.worker_process.ForkServer` starts it; it ends when the program does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import struct
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final
@@ -31,7 +32,7 @@ MESSAGE: Final = struct.Struct("<cq")
 ANSWER: Final = struct.Struct("<q")
 
 UNKNOWN: Final = -1
-"""The status of a process that has not ended."""
+"""The status of a process that has not ended; the number of one that could not be started."""
 
 # <sys/prctl.h> of Linux.
 _PR_SET_PDEATHSIG: Final = 1
@@ -43,8 +44,10 @@ def serve(control: socket.socket, limits: Limits) -> None:
     # What Pillow has to say of a damaged file's tags helps nobody: a file that it can't read has failed.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    # The program deals with Ctrl-C, which a terminal sends to all of its processes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The program deals with these, which a terminal or a supervisor sends to all of its processes: a worker that ended
+    # by one would be taken for one that a file has crashed.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # a worker that collects garbage would write to what it shares
     living: set[int] = set()
@@ -65,15 +68,11 @@ def _answer(control: socket.socket, limits: Limits, living: set[int]) -> None:
             return
         what, number = MESSAGE.unpack(data)
         if what == FORK:
-            channel, memory = descriptors
-            pid = os.fork()
-            if not pid:
-                control.close()
-                _work(channel, memory, limits)
-            living.add(pid)
+            number = _fork(control, descriptors, limits)
+            if number != UNKNOWN:
+                living.add(number)
             for descriptor in descriptors:
                 os.close(descriptor)
-            number = pid
         elif what == KILL:
             if number in living:  # and not buried, so that no other process has its number
                 os.kill(number, signal.SIGKILL)
@@ -84,6 +83,20 @@ def _answer(control: socket.socket, limits: Limits, living: set[int]) -> None:
             number = ended.pop(number, UNKNOWN)
         with suppress(OSError):
             control.sendall(ANSWER.pack(number))
+
+
+def _fork(control: socket.socket, descriptors: Sequence[int], limits: Limits) -> int:
+    """Start a worker; UNKNOWN where the system has no room for one just now."""
+    if len(descriptors) != 2:  # this process may have no more of them
+        return UNKNOWN
+    try:
+        pid = os.fork()
+    except OSError:
+        return UNKNOWN
+    if not pid:
+        control.close()
+        _work(descriptors[0], descriptors[1], limits)
+    return pid
 
 
 def _end(living: set[int]) -> None:
@@ -129,5 +142,6 @@ def _end_with_parent() -> None:
             file.write("1000")
 
 
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), Limits(**json.loads(sys.argv[2])))
+def main(descriptor: str, limits: str) -> None:
+    """Run as the process: the number of its socket, and `Limits` in JSON."""
+    serve(socket.socket(fileno=int(descriptor)), Limits(**json.loads(limits)))

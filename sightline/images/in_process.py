@@ -22,6 +22,7 @@ class InProcess:
         from sightline.images.worker import Worker
 
         self.is_alive = True
+        self.was_killed = False
         self.files = 0
         self.memory = SharedMemory.make()
         self._worker = Worker(self.memory, limits, _Unbounded() if budget is None else budget, lambda: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Final, Literal
 
@@ -17,6 +18,9 @@ _WORKERS: Final = 2
 
 _lock: Final = threading.Lock()
 _pools: Final[dict[str, Workers]] = {}
+
+if hasattr(os, "register_at_fork"):  # else a process forked meanwhile would wait for ever
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def pool(of: Literal["photos", "uploads"]) -> Workers:

@@ -83,6 +83,7 @@ class Process(Protocol):
 
     memory: SharedMemory
     is_alive: bool
+    was_killed: bool
 
     def ask(self, request: wire.Message) -> wire.Message:
         """Have a request answered."""
@@ -106,6 +107,11 @@ class Reader:
         """Whether the worker goes on; if not, the file that it had has failed."""
         return self._process.is_alive
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether the worker was ended from outside, for which the file that it had need not be to blame."""
+        return self._process.was_killed
+
     def open(
         self, place: Place, *, digest: bool = True, unless: tuple[int, int, int] | None = None
     ) -> tuple[FileFacts, bytes | None]:
@@ -128,7 +134,7 @@ class Reader:
             {"do": "open", "hash": digest, "unless": None if unless is None else list(unless), **place.request()}
         )
         facts = self._stat(answer)
-        return facts, bytes.fromhex(str(answer["digest"])) if "digest" in answer else None
+        return facts, self._digest(answer) if "digest" in answer else None
 
     def give(self, data: bytes) -> None:
         """Let the worker take a file's bytes in place of a file.
@@ -145,7 +151,7 @@ class Reader:
 
     def digest(self) -> bytes:
         """The SHA-256 of the file at hand; errors as of `open`."""
-        return bytes.fromhex(str(self._ask({"do": "hash"})["digest"]))
+        return self._digest(self._ask({"do": "hash"}))
 
     def facts_now(self) -> FileFacts:
         """What the file at hand is by now: another time tells that it was written to since."""
@@ -176,7 +182,7 @@ class Reader:
             if "gpu" in answer:
                 answer = self._ask({**request, "gpu": False})
             pixels = self._pixels(answer)
-        facts, original, remark = self._facts(answer), self._pair(answer["original"]), self._remark(answer)
+        facts, original, remark = self._facts(answer), self._pair(answer.get("original")), self._remark(answer)
         return finish.decoded(
             pixels, facts, original, remark, thumbnail=thumbnail, to_srgb=self._to_srgb(answer, pixels.nbytes)
         )
@@ -220,7 +226,7 @@ class Reader:
             if "os" in answer:
                 number, text = answer["os"]
                 raise OSError(None if number is None else int(number), str(text))
-        except (wire.NonsenseError, ValueError, TypeError, KeyError) as error:
+        except (wire.NonsenseError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise self._nonsense(error) from error
         return answer
 
@@ -235,10 +241,16 @@ class Reader:
             raise self._nonsense(error) from error
 
     def _stat(self, answer: wire.Message) -> FileFacts:
-        match answer.get("stat"):
-            case [int(size), int(mtime), int(ctime), int(device), int(inode)]:
-                return FileFacts(size, mtime, ctime, device, inode)
-        raise self._nonsense(wire.NonsenseError("it does not say what the file is"))
+        try:
+            return FileFacts(*wire.whole_numbers(answer.get("stat"), 5))
+        except wire.NonsenseError as error:
+            raise self._nonsense(error) from error
+
+    def _digest(self, answer: wire.Message) -> bytes:
+        try:
+            return wire.digest_of(answer.get("digest"))
+        except wire.NonsenseError as error:
+            raise self._nonsense(error) from error
 
     def _pair(self, value: object) -> tuple[int, int]:
         try:

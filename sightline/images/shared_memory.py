@@ -74,8 +74,10 @@ class SharedMemory:
     def close(self) -> None:
         """Give the memory back; views that are still held keep theirs."""
         self._map = None
-        with suppress(OSError):
-            os.close(self.descriptor)
+        descriptor, self.descriptor = self.descriptor, -1  # once: its number may be another file's by then
+        if descriptor >= 0:
+            with suppress(OSError):
+                os.close(descriptor)
 
     def _mapped(self, size: int) -> mmap.mmap:
         if self._map is None or len(self._map) < size:

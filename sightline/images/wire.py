@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import fields
 from multiprocessing.connection import Connection
 from typing import Any, Final, get_args, get_type_hints
@@ -51,7 +52,7 @@ def receive(channel: Connection) -> Message:
     """
     try:
         message = json.loads(channel.recv_bytes(LONGEST))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NonsenseError("it is no JSON") from error
     if not isinstance(message, dict):
         raise NonsenseError("it is no JSON object")
@@ -113,6 +114,8 @@ def facts_of_json(message: object) -> Facts:
         is_right = type(value) in kinds and (not isinstance(value, tuple) or all(type(each) is str for each in value))
         if not is_right:
             raise NonsenseError(f"the fact {name} is of the wrong type")
+        if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
+            raise NonsenseError(f"the fact {name} is too large a number")
     if not 1 <= found["width"] <= _LARGEST_SIDE or not 1 <= found["height"] <= _LARGEST_SIDE:
         raise NonsenseError("a side is too long")
     return Facts(**found)
@@ -130,7 +133,33 @@ def pair_of(value: object) -> tuple[int, int]:
     raise NonsenseError("this is no height and width")
 
 
+def whole_numbers(value: object, count: int) -> list[int]:
+    """So many whole numbers, none of which takes more than 64 bits.
+
+    Raises:
+        NonsenseError: these are none.
+    """
+    if not isinstance(value, list) or len(value) != count:
+        raise NonsenseError(f"these are not {count} numbers")
+    for each in value:
+        if type(each) is not int or abs(each) >= 2**64:
+            raise NonsenseError("this is no whole number")
+    return value
+
+
+def digest_of(text: object) -> bytes:
+    """A SHA-256 by its hexadecimal digits.
+
+    Raises:
+        NonsenseError: it is none.
+    """
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise NonsenseError("this is no SHA-256")
+    return bytes.fromhex(text)
+
+
 _LARGEST_SIDE: Final = 2**31
+_LARGEST_NUMBER: Final = 2**63 - 1  # that a column of the library holds
 
 
 def _types() -> dict[str, tuple[type, ...]]:

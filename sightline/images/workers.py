@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+from weakref import WeakSet
 
 from sightline.images.budget import PixelBudget
 from sightline.images.in_process import InProcess
@@ -60,6 +61,8 @@ class Workers:
         self._server = _started(limits)
         self._is_closed = False
         self._has_worked = False
+        self._places = most
+        _of_this_process.add(self)
 
     @contextmanager
     def reader(self, seconds: float | None = None) -> Iterator[Reader]:
@@ -105,7 +108,9 @@ class Workers:
             if self._idle:
                 return self._idle.pop()
             if self._server is not None and not self._server.is_alive:
-                self._server = _started(self._limits)
+                self._server.close()
+                # What worked before will again: in this process no file may be decoded that ended another.
+                self._server = ForkServer(self._limits) if self._has_worked else _started(self._limits)
             server = self._server
         if server is not None:
             try:
@@ -142,7 +147,7 @@ class Workers:
         self._timer.start()
 
     def _expire(self) -> None:
-        """End workers that nobody needed for a while, and the process that forks them once none is left."""
+        """End workers that nobody needed for a while; the process that forks them stays, for the next."""
         assert self._idle_seconds is not None
         with self._lock:
             left = self._used + self._idle_seconds - time.monotonic()
@@ -155,6 +160,25 @@ class Workers:
             idle, self._idle = self._idle, []
         for process in idle:
             process.dismiss()
+
+    def forget(self) -> None:
+        """Begin anew, in a process that was forked from the one that made this: see `_abandon` of its workers."""
+        self._lock, self._most = threading.Lock(), threading.BoundedSemaphore(self._places)
+        self._idle, self._timer = [], None
+        if self._budget is not None:
+            self._budget.forget()
+
+
+_of_this_process: Final[WeakSet[Workers]] = WeakSet()
+
+
+def _forget() -> None:
+    for each in list(_of_this_process):
+        each.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _started(limits: Limits) -> ForkServer | None:
