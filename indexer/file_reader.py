@@ -114,6 +114,7 @@ class FileReader:
         self._space_ids = tuple(preprocess)
         self._gpu = gpu
         self._workers = workers
+        self._undecodable: dict[bytes, tuple[str, str]] = {}  # by hash: stage and reason
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     def submit(self, task: Task) -> Future[ReadResult]:
@@ -129,8 +130,14 @@ class FileReader:
         self._pool.shutdown(cancel_futures=True)
 
     def _read(self, task: Task) -> ReadResult:
-        with nullcontext() if self._gpu is None else self._gpu.cores, self._workers.reader() as reader:
-            result = self._read_file(task, reader)
+        with nullcontext() if self._gpu is None else self._gpu.cores:
+            with self._workers.reader() as reader:
+                result = self._read_file(task, reader)
+            # By a person, or by the system, where memory ran out: the file need not be to blame.
+            if reader.was_killed and result.failed is not None:
+                self.in_flight.remove(result.hash)
+                with self._workers.reader() as reader:
+                    result = self._read_file(task, reader)
         return result if result.facts is None else replace(result, facts=with_place_names(result.facts))
 
     def _read_file(self, task: Task, reader: Reader) -> ReadResult:
@@ -177,6 +184,8 @@ class FileReader:
         return ReadResult(task, file, digest, task.old_content, facts=facts)
 
     def _read_content(self, task: Task, file: File, reader: Reader, digest: bytes) -> ReadResult:
+        if digest in self._undecodable:  # a copy of it was tried in this run, which may have taken minutes
+            return _failed(task, file, *self._undecodable[digest])
         # Added before the look into the library: a content that is committed in between is then found there.
         if not self.in_flight.add(digest):
             return ReadResult(task, file, digest, duplicate_in_flight=True)
@@ -201,6 +210,8 @@ class FileReader:
             wanted = known is None or is_anew or not self._thumbnails.path(digest).exists()
             decoded = reader.decode(need=max(each.need for each in lacking.values()), thumbnail=wanted, gpu=self._gpu)
         except DecodeError as error:
+            if error.stage != "read" and not reader.was_killed:
+                self._undecodable[digest] = error.stage, error.reason
             return _failed(task, file, error.stage, error.reason, digest)
         if decoded.thumbnail is not None:
             self._write_thumbnail(digest, decoded.thumbnail)

@@ -13,6 +13,12 @@ def probe(data):
         os.kill(os.getpid(), signal.SIGSEGV)
     elif told == "exit":
         os._exit(7)
+    elif told == "killed":  # as the system does where memory ran out: the first time, if a file is named
+        told, *once = bytes(data[2:]).decode().split()
+        if not once or not os.path.exists(once[0]):
+            for path in once:
+                open(path, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
     elif told == "sleep":
         time.sleep(3600)
     elif told == "spin":

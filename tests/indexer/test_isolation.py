@@ -59,6 +59,17 @@ def test_a_file_that_ends_its_decoder_costs_that_file_and_is_not_tried_again(
     assert index(faulty, "--file-seconds", "3").failed_now == 1
 
 
+def test_a_file_is_not_blamed_at_once_where_its_decoder_was_ended_from_outside(
+    faulty: Path, index: Index, library: Path, tmp_path: Path
+) -> None:
+    fake_decoder.write(faulty / "again.jxl", "killed", str(tmp_path / "killed"))
+    fake_decoder.write(faulty / "always.jxl", "killed")
+    assert index(faulty, "--workers", "2").added == 12
+    said = reasons(library)
+    assert "ended" not in said["again.jxl"][1]  # the second time it ran; it can't decode
+    assert said["always.jxl"] == ("decode", "the system ended its decoder, most likely because memory ran out")
+
+
 def test_copies_of_a_file_that_ends_its_decoder_are_not_decoded_each(faulty: Path, index: Index, library: Path) -> None:
     for number in range(6):
         fake_decoder.write(faulty / f"x{number}.jxl", "sleep")
