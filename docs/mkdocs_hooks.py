@@ -29,8 +29,8 @@ REFERENCE: Final = {
 
 ORDER: Final = {
     "": ("index.md", "indexing.md", "backup.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
-    "Page": ("page.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
-    "Programs": ("python-api.md", *REFERENCE, "access.md", "api.md", "commands.md"),
+    "Page": ("page.md", "access.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
+    "Programs": ("python-api.md", *REFERENCE, "api.md", "commands.md"),
     "Project": ("security.md", "reliability.md", "benchmarks.md", "contributing.md", "changelog.md"),
 }  # fmt: skip
 """Sections and their pages in order. Other pages of docs/ follow in Project, folders as sections of their own."""

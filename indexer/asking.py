@@ -10,6 +10,7 @@ import click
 from sightline.humanize import count
 from sightline.lost_marks import in_words
 from store.errors import SightlineError
+from store.printing import printable
 from store.tables.losses import Losses
 
 
@@ -43,7 +44,7 @@ class Question:
             return False
         self._before()
         question = f"{said} All marks are written to a file first. Forget them?"
-        return click.confirm(question, default=False, err=True)
+        return click.confirm(printable(question), default=False, err=True)
 
 
 def what_goes(losses: Losses, photos: int) -> str:

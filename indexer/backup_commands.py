@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from indexer.common_options import json_option, library_option
+from indexer.messages import echo
 from indexer.signals import TERMINATED
 from store.paths import default_library
 
@@ -55,7 +56,7 @@ def backup(file: Path, library_path: Path | None, thumbnails: bool, replace: boo
         click.echo(json.dumps(told))
     else:
         held = f", with {done.thumbnails:,} thumbnails" if thumbnails else ""
-        click.echo(f"Backed up {_in_words(done.manifest)}{held}: {done.size / 1e6:,.1f} MB in {done.path}", err=True)
+        echo(f"Backed up {_in_words(done.manifest)}{held}: {done.size / 1e6:,.1f} MB in {done.path}", err=True)
 
 
 @click.command()
@@ -92,14 +93,14 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
         click.echo(json.dumps(told))
         return
     if dry_run:
-        click.echo(f"{source} is whole: {_in_words(manifest)}, made {manifest.made_at}.", err=True)
+        echo(f"{source} is whole: {_in_words(manifest)}, made {manifest.made_at}.", err=True)
         return
-    click.echo(f"Restored {_in_words(manifest)}, as of {manifest.made_at}, into {path}", err=True)
+    echo(f"Restored {_in_words(manifest)}, as of {manifest.made_at}, into {path}", err=True)
     if aside is not None:
-        click.echo(f"The library that was there is in {aside}", err=True)
+        echo(f"The library that was there is in {aside}", err=True)
     for root in manifest.roots:
         if not Path(root).is_dir():
-            click.echo(
+            echo(
                 f"The folder {root} is not here now. If it is elsewhere: python -m indexer move-root {root} NEW",
                 err=True,
             )
@@ -124,10 +125,10 @@ def move_root(old: Path, new: Path, library_path: Path | None, yes: bool, as_lin
     if as_lines:
         click.echo(json.dumps(asdict(moved)))
         return
-    click.echo(f"{moved.root} is now {moved.to}, with {moved.photos:,} photos.", err=True)
+    echo(f"{moved.root} is now {moved.to}, with {moved.photos:,} photos.", err=True)
     if moved.found < moved.looked_for:
         missing = moved.looked_for - moved.found
-        click.echo(
+        echo(
             f"Of {moved.looked_for} files that were looked for, {missing} are not there as they were. "
             "The next run finds out which.", err=True,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import sqlalchemy.exc
 
 from indexer import backup_commands
 from indexer.common_options import json_option, library_option
-from indexer.messages import set_up_logging
+from indexer.messages import echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
 from store.disk_errors import disk_sentence
@@ -38,27 +39,27 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = cli.main(list(arguments), prog_name="python -m indexer", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue().rstrip("\n"), err=True)
         return COULD_NOT
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. What was committed is safe; run the same command to go on.", err=True)
         return INTERRUPTED
     except SightlineError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         return error.exit_code
     except sqlalchemy.exc.DBAPIError as error:
-        click.echo(
-            f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True
-        )
+        echo(f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True)
         return COULD_NOT
     except OSError as error:
         about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-        click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
+        echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
         return COULD_NOT
     except Exception as error:  # the last resort: no traceback for a user who did not ask for one
         log.debug("the run ended with", exc_info=error)
         said = f"{type(error).__name__}: {error}"
-        click.echo(f"Error: {said}. Run with -vv for the details, and please report it.", err=True)
+        echo(f"Error: {said}. Run with -vv for the details, and please report it.", err=True)
         return COULD_NOT
     return code if isinstance(code, int) else DONE
 
@@ -131,6 +132,14 @@ def cli() -> None:
     show_default=True,
     help="What decodes JPEGs: the processor's cores, or a GPU (CUDA, with torchcodec) beside them.",
 )
+@click.option(
+    "--file-seconds",
+    type=click.FloatRange(0.1, 86_400),
+    default=None,
+    metavar="N",
+    help="Seconds after which a file whose decoder, or disk, does not answer has failed. Default: 180 for a decoder, "
+    "and 90 of a processor; 60 for a disk.",
+)
 @walk_options
 @click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
 @click.option(
@@ -158,9 +167,9 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
-    batch_size: int | None, workers: int | None, decode_on: str, walk: WalkChoice, dry_run: bool, prune: bool,
-    prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int,
-    quiet: bool,
+    batch_size: int | None, workers: int | None, decode_on: str, file_seconds: float | None, walk: WalkChoice,
+    dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool, offline: bool,
+    as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -190,7 +199,9 @@ def index(
 
     with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
         chosen = choose(path, space, device, offline=offline)
-        options = Options(walk, device, precision, batch_size, workers, planned, rescan, yes)
+        options = Options(
+            walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes
+        )  # fmt: skip
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
@@ -292,7 +303,7 @@ def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
 
         space = find_model(path, spec)
         shown = json.dumps(asdict(space)) if as_lines else f"The model of the space {space.name} is at {space.model}."
-        click.echo(shown)
+        echo(shown)
         return
     print_spaces(path, as_lines)
 
@@ -301,14 +312,15 @@ def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
 @library_option
 @json_option
 @click.option("--files", is_flag=True, help="Read every file, too, and list those that are not what was indexed.")
-def verify(library_path: Path | None, as_lines: bool, files: bool) -> int:
-    """Check the library: database, vectors, index file, thumbnails. Repairs what can be remade.
+@click.option("--repair", is_flag=True, help="Mend what is wrong: from the photos, or from the database.")
+def verify(library_path: Path | None, as_lines: bool, files: bool, repair: bool) -> int:
+    """Check the library: database, vectors, index files, thumbnails. Changes nothing, but with --repair.
 
-    Exit codes: 0 all well, or repaired; 1 something is wrong that a new run or a backup must mend.
+    Exit codes: 0 all well, or repaired; 1 something is wrong, and the way out is said.
     """
     from indexer.reports import print_verification
 
-    return print_verification(_open(library_path), as_lines, files)
+    return print_verification(_open(library_path), as_lines, files, repair)
 
 
 @cli.command()

@@ -13,6 +13,7 @@ from indexer.identity import SAMPLE, Identity, device_of, is_large, place_of, sa
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
 from indexer.summary import Summary
+from indexer.verify_vectors import DUE_IN_A_RUN, put_due_checksums
 from store.disk_errors import disk_sentence
 from store.errors import RootUnavailableError
 from store.library import Library
@@ -173,7 +174,7 @@ class Finisher:
         return away.get(space_id, "this run was for another model")
 
     def save_vectors(self) -> None:
-        """Write the index that searches read."""
+        """Write the index that searches read, and checksums that vectors of an older version lack."""
         self._library.place.check()
         try:
             for space_id in self._space_ids:
@@ -181,6 +182,8 @@ class Finisher:
         except OSError as error:  # a cache: searches make it again
             said = disk_sentence(error) or f"{error}."
             log.warning("the vector index can't be saved, and searches will build it each time. %s", said)
+            return
+        put_due_checksums(self._library, DUE_IN_A_RUN)
 
 
 def _of(scan: RootScan) -> tuple[int, bytes]:

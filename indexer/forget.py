@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from indexer.asking import Question, what_goes
+from indexer.messages import echo
 from sightline.humanize import count
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE, Library
@@ -49,13 +50,11 @@ def forget_folder(path: Path, folder: Path, *, yes: bool, dry_run: bool) -> None
                     raise question.refusal
                 click.echo("Nothing was forgotten.", err=True)
                 return
-            click.echo(f"All marks are kept in {back_up_marks(library)}", err=True)
+            echo(f"All marks are kept in {back_up_marks(library)}", err=True)
         library.forget_pictures(Writer(library.catalog.engine).forget_root(root.id))
         for space in library.catalog.spaces():
             library.vectors.save(space.id)
-    click.echo(
-        f"Forgot {root.display} and its {count(len(ids), 'photo')}. The files themselves were not touched.", err=True
-    )
+    echo(f"Forgot {root.display} and its {count(len(ids), 'photo')}. The files themselves were not touched.", err=True)
 
 
 def _root(library: Library, folder: Path) -> RootState:
@@ -80,4 +79,4 @@ def say_what_goes(path: Path, photo_ids: list[int], as_lines: bool) -> None:
     if as_lines:
         click.echo(json.dumps({"would_forget": len(photo_ids), "would_lose": asdict(lost)}))
     else:
-        click.echo(what_goes(lost, len(photo_ids)), err=True)
+        echo(what_goes(lost, len(photo_ids)), err=True)

@@ -6,11 +6,22 @@ import logging
 import sys
 import warnings
 
+import click
+
+from store.printing import LAYOUT, PrintableFormatter, printable
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text of one or several lines, so that nothing in it drives the terminal."""
+    click.echo(printable(text, LAYOUT), err=err)
+
 
 def set_up_logging(verbose: int, quiet: bool) -> None:
     """Set the least level of messages: by `verbose`, 0 to 2, or errors alone."""
     level = logging.ERROR if quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in ("indexer", "sightline", "store"):
         logging.getLogger(name).setLevel(level)
     # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.

@@ -19,4 +19,5 @@ class Options:
     workers: int | None = None
     prune: Prune | None = None
     rescan: bool = False  # read every file, whatever it looks like
+    file_seconds: float | None = None  # that a decoder may take for one file
     yes: bool = False  # a root may be another than it was

@@ -115,7 +115,8 @@ class Pipeline:
         self._encodings = Encodings(models, self._options, self._progress, self._encoders)
         self._space_ids = list(models)
         preprocess = {space_id: model.preprocess for space_id, model in models.items()}
-        self._reads = ReadAhead(self._library, preprocess, self._threads, self._gpu, self._progress)
+        seconds = self._options.file_seconds
+        self._reads = ReadAhead(self._library, preprocess, self._threads, self._gpu, seconds, self._progress)
         self._edits = Edits(self._library, self._space_ids)
         self.summary.spaces = [model.name for model in models.values()]
         run_id = self._writer.start_run(self._space_ids[0] if self._chosen.is_one else None)

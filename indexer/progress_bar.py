@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from indexer.summary import Summary
 from sightline.humanize import count
+from store.printing import printable
 from store.progress import BOUND_BY
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RunScreen:
 
     def note(self, text: str) -> None:
         """A line above the bar."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text, "\n"), markup=False)
 
     def hide(self) -> None:
         """Take the bar away for good, so that something can be asked."""
@@ -138,7 +139,7 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, *, verbose: b
     if summary.failed:
         lines.append("Why files failed: python -m indexer failures")
     lines.append(f"Library {library}, {models} {', '.join(summary.spaces)}.")
-    stream.write("\n".join(lines) + "\n")
+    stream.write(printable("\n".join(lines), "\n") + "\n")
 
 
 def _limit(bound_by: str) -> str:

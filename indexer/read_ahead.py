@@ -26,13 +26,14 @@ class ReadAhead:
 
     def __init__(
         self, library: Library, preprocess: Mapping[int, Preprocess], threads: int, gpu: GpuJpegDecoder | None,
-        progress: ProgressWriter,
+        file_seconds: float | None, progress: ProgressWriter,
     ) -> None:  # fmt: skip
-        """Prepare; nothing is started before the first file. Arguments as of `FileReader`."""
+        """Prepare; nothing is started before the first file. Arguments as of `FileReader` and `Options`."""
         self._library = library
         self._preprocess = preprocess
         self._threads = threads
         self._gpu = gpu
+        self._file_seconds = file_seconds
         self._progress = progress
         self._reader: FileReader | None = None
         self._window: deque[Future[ReadResult]] = deque()
@@ -94,11 +95,12 @@ class ReadAhead:
             self._progress.enter("loading")
             with self._progress.waiting("load"):
                 from sightline.images.budget import PixelBudget
-                from sightline.images.limits import PIXELS_AT_ONCE
+                from sightline.images.limits import FILES, PIXELS_AT_ONCE, within
                 from sightline.images.workers import Workers
 
                 # They start beside the imports of this process.
-                workers = Workers(self._threads, budget=PixelBudget(PIXELS_AT_ONCE * self._threads))
+                limits = FILES if self._file_seconds is None else within(self._file_seconds)
+                workers = Workers(self._threads, limits, PixelBudget(PIXELS_AT_ONCE * self._threads))
                 from indexer.file_reader import FileReader
 
             library = self._library

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.messages import echo
 from sightline.left_marks import left_marks_record, left_marks_text
 from store import progress
+from store.errors import LibraryError
 from store.library import DATABASE, Library
-from store.lock import is_indexing
+from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
+from store.printing import printable
 from store.progress import Progress
 from store.tables.library_reports import remarks
 from store.tables.space_choice import lacking
 from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
-    from indexer.verify import Finding
+    from indexer.finding import Finding
     from sightline.models.presets import Preset
 
 
@@ -58,28 +64,26 @@ def print_status(library: Library, as_lines: bool) -> None:
             }
         )  # fmt: skip
         return
-    click.echo(f"Library   {library.path}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
+    echo(f"Library   {library.path}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
     click.echo(
         f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
     )
     for root in roots:
         checked = f"checked {root.last_walked_at}" if root.last_walked_at else "scan not finished"
-        click.echo(
-            f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}"
-        )
+        echo(f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}")
         if words := root.options.in_words():
-            click.echo(f"          walked with: {'; '.join(words)}")
+            echo(f"          walked with: {'; '.join(words)}")
     for space in spaces:
         mark = "  (active)" if default and space.id == default.id else ""
         lacks = f", {behind[space.id]} behind" if behind[space.id] else ""
-        click.echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
+        echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
-        click.echo(f"Last run  {last['started_at']}  {last['state']}")
+        echo(f"Last run  {last['started_at']}  {last['state']}")
         for space in (last["summary"] or {}).get("behind", []):
-            click.echo(f"          {space['name']} stayed behind by {space['pictures']}: {space['reason']}")
+            echo(f"          {space['name']} stayed behind by {space['pictures']}: {space['reason']}")
     for each in left:
-        click.echo(f"Left      {left_marks_text(each)}")
+        echo(f"Left      {left_marks_text(each)}")
 
 
 def _index(facts: EngineFacts | None) -> str:
@@ -109,7 +113,7 @@ def print_failures(library: Library, as_lines: bool) -> None:
                              "mtime_ns": failure.mtime_ns, "failed_at": failure.failed_at})  # fmt: skip
             else:
                 path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes
-                click.echo(f"{failure.stage}\t{display(path)}\t{failure.reason}")
+                echo(f"{failure.stage}\t{display(path)}\t{printable(failure.reason)}")
 
 
 def print_remarks(library: Library, as_lines: bool) -> None:
@@ -119,7 +123,7 @@ def print_remarks(library: Library, as_lines: bool) -> None:
             if as_lines:
                 _print_json({**as_json(path), "remark": remark})
             else:
-                click.echo(f"{display(path)}\t{remark}")
+                echo(f"{display(path)}\t{printable(remark)}")
 
 
 def print_spaces(path: Path, as_lines: bool) -> None:
@@ -144,9 +148,9 @@ def print_spaces(path: Path, as_lines: bool) -> None:
     for preset in PRESETS.values():
         click.echo(f"  {preset.name}: {preset.source}. {preset.model}; {preset.purpose}.")
     if held:
-        click.echo(f"\nIn the library {path}:")
+        echo(f"\nIn the library {path}:")
     for space in held:
-        click.echo(f"  {space.name}  {space.count} pictures, from {space.model}")
+        echo(f"  {space.name}  {space.count} pictures, from {space.model}")
 
 
 _HEADINGS = (
@@ -166,16 +170,22 @@ def _row(preset: Preset) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def print_verification(library: Library, as_lines: bool, files: bool) -> int:
-    """Check a library, remake its caches where possible, and print the findings. Returns the exit code.
+def print_verification(library: Library, as_lines: bool, files: bool, repair: bool) -> int:
+    """Check a library, mend it with `repair`, and print the findings. Returns the exit code.
 
     With `files`, compare every file with what was indexed, too.
+
+    Raises:
+        LibraryError: it is to be mended, and may not be written.
     """
     from indexer.verify import check
 
-    with library:
-        findings = check(library)
-        for finding in findings:
+    if repair and library.readonly:
+        raise LibraryError(unwritable_message(library.path))
+    with library, locked(library.path) if repair else nullcontext(), _quiet("store"):
+        findings = []
+        for finding in check(library, repair=repair):
+            findings.append(finding)
             _print_finding(finding, as_lines)
         if files:
             findings.append(_print_files(library, as_lines))
@@ -183,16 +193,28 @@ def print_verification(library: Library, as_lines: bool, files: bool) -> int:
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a logger from warning of what is printed as a finding."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _print_finding(finding: Finding, as_lines: bool) -> None:
     if as_lines:
         _print_json(asdict(finding))
     else:
-        click.echo(f"{finding.state}\t{finding.part}\t{finding.text}")
+        echo(f"{finding.state}\t{finding.part}\t{finding.text}")
 
 
 def _print_files(library: Library, as_lines: bool) -> Finding:
     """Print the files that are not what was indexed, with a progress bar; returns the finding."""
-    from indexer.verify import Finding
+    from indexer.finding import Finding
     from indexer.verify_files import compare
 
     total = library.catalog.counts().photos
@@ -206,7 +228,7 @@ def _print_files(library: Library, as_lines: bool) -> Finding:
             if as_lines:
                 _print_json({"state": finding.state, "part": "file", **as_json(finding.path), "text": finding.text})
             else:
-                click.echo(f"{finding.state}\t{display(finding.path)}\t{finding.text}")
+                echo(f"{finding.state}\t{display(finding.path)}\t{finding.text}")
     if not found:
         return Finding("ok", "files", f"{total} as they were indexed")
     parts = ", ".join(f"{number} {state}" for state, number in sorted(found.items()))

@@ -1,104 +1,94 @@
-"""Checks of a library. Wrong caches are made again; the truth is only looked at."""
+"""Checks of a library, and repairs of what can be made again: from photos, or from the database.
+
+Without `repair` nothing is changed anywhere.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
+from functools import partial
 
-import numpy as np
+from sqlalchemy.exc import DatabaseError
 
-from indexer.missing_looks import mend_looks
-from store.errors import LibraryLockedError
+from indexer.finding import MENDABLE, Finding
+from indexer.verify_pictures import check_looks, check_previews, check_small_caches, check_thumbnails
+from indexer.verify_vectors import check_vectors
 from store.library import Library
-from store.lock import locked
-from store.tables import looks
+from store.lock import is_indexing
+from store.tables import checks
 from store.tables.catalog import SpaceState
 
-# float16 keeps 11 bits: a unit vector of a thousand numbers comes back with a length within a few 1e-4 of 1.
-LENGTH_TOLERANCE = 2e-3
+_LOST = "Restore a backup, or index into a new library; your pictures are not affected."
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was checked: `ok`, `repaired`, or `wrong` and to be mended by a new run or a backup."""
+def check(library: Library, *, repair: bool) -> Iterator[Finding]:
+    """Check every part of an open library.
 
-    state: Literal["ok", "repaired", "wrong"]
-    part: str
-    text: str
-
-
-def check(library: Library) -> list[Finding]:
-    """Check the database, every vector, index files, thumbnails, looks and previews of an open library."""
-    findings = [_database(library)]
-    for space in library.catalog.spaces():
-        findings.append(_vectors(library, space))
-        findings.append(_index_file(library, space))
-    findings.append(_thumbnails(library))
-    findings.append(_looks(library))
-    findings.append(_previews(library))
-    return findings
+    With `repair`, mend what is wrong and can be made again; call under the library's lock then.
+    """
+    yield _told(partial(_database, library, repair=repair), "database")
+    try:
+        spaces = library.catalog.spaces()
+    except DatabaseError:
+        return  # which is said already
+    for space in spaces:
+        yield _told(partial(check_vectors, library, space, repair=repair), f"vectors of {space.name}")
+        yield _told(partial(_index_file, library, space.id, repair=repair), f"index of {space.name}")
+    yield _told(partial(check_thumbnails, library, repair=repair), "thumbnails")
+    yield _told(partial(check_looks, library, repair=repair), "looks")
+    yield _told(partial(check_previews, library, repair=repair), "previews")
+    yield _told(partial(check_small_caches, library, repair=repair), "maps and remembered texts")
 
 
-def _database(library: Library) -> Finding:
-    wrong = library.integrity()
-    if miscounted := library.catalog.contents_without_photo_count():
-        wrong.append(f"{miscounted} contents count their photos wrongly")
-    if wrong:
-        return Finding("wrong", "database", "; ".join(wrong[:5]) + ". Restore a backup, or index into a new library.")
+def _told(look: Callable[[], Finding], part: str) -> Finding:
+    """What was found; where the database or the disk could not be read, that."""
+    try:
+        return look()
+    except DatabaseError as error:
+        return Finding("wrong", part, f"the database can't be read ({error.orig}). {_LOST}")
+    except OSError as error:
+        about = f" {error.filename}" if error.filename else ""
+        return Finding("wrong", part, f"the disk said: {error.strerror or error}{about}. Make room, or mend the disk.")
+
+
+def _database(library: Library, *, repair: bool) -> Finding:
+    engine = library.catalog.engine
+    before = _wrong_rows(library)
+    if before and repair and not checks.is_malformed(engine):
+        checks.mend_rows(engine)
+        after = _wrong_rows(library)
+        if not after:
+            return Finding("repaired", "database", "; ".join(before[:5]) + ": put right")
+        before = after
+    if before:
+        out = _LOST if repair or checks.is_malformed(engine) else MENDABLE
+        return Finding("wrong", "database", "; ".join(before[:5]) + f". {out}")
     counts = library.catalog.counts()
     return Finding("ok", "database", f"{counts.pictures} pictures in {counts.photos} files")
 
 
-def _vectors(library: Library, space: SpaceState) -> Finding:
-    bad = total = 0
-    for _, _, vectors in library.catalog.vectors_after(space.id, space.dim, 0):
-        lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
-        bad += int((~(np.abs(lengths - 1) <= LENGTH_TOLERANCE)).sum())
-        total += len(vectors)
-    if bad:
-        return Finding("wrong", f"vectors of {space.name}", f"{bad} of {total} are not of length 1. Restore a backup.")
-    return Finding("ok", f"vectors of {space.name}", f"{total} of length 1")
+def _wrong_rows(library: Library) -> list[str]:
+    wrong = library.integrity()
+    if miscounted := library.catalog.contents_without_photo_count():
+        wrong.append(f"{miscounted} contents count their photos wrongly")
+    if unfindable := checks.unfindable(library.catalog.engine):
+        wrong.append(f"{len(unfindable)} contents can't be found by what was written about them")
+    return wrong
 
 
-def _index_file(library: Library, space: SpaceState) -> Finding:
+def _index_file(library: Library, space_id: int, *, repair: bool) -> Finding:
+    space: SpaceState = library.catalog.space_state(space_id)
     part = f"index of {space.name}"
     if library.vectors.is_current(space.id):
-        return Finding("ok", part, f"{space.count} vectors, checksum right")
-    if library.readonly:
-        return Finding("repaired", part, "made again in memory; the library is read-only")
-    try:
-        with locked(library.path):
-            library.vectors.save(space.id)
-    except LibraryLockedError:
-        return Finding("repaired", part, "behind; the indexer that is at work will write it")
-    return Finding("repaired", part, f"was missing, behind or damaged; made again from {space.count} vectors")
-
-
-def _thumbnails(library: Library) -> Finding:
-    hashes = library.catalog.hashes()
-    missing = sum(not library.thumbnails.path(content_hash).exists() for content_hash in hashes)
-    if missing:
-        return Finding("ok", "thumbnails", f"{len(hashes) - missing} there, {missing} to be made when they are shown")
-    return Finding("ok", "thumbnails", f"{len(hashes)} there")
-
-
-def _looks(library: Library) -> Finding:
-    engine, mended, behind = library.catalog.engine, 0, ""
-    if not library.readonly:
-        try:
-            with locked(library.path):
-                mended = mend_looks(library)
-        except LibraryLockedError:
-            behind = "; the indexer that is at work may add some"
-    pictures, there = looks.counts(engine)
-    text = f"{there} there" + (f", {mended} of them made again" if mended else "")
-    if missing := pictures - there:
-        due = looks.count_due(engine)
-        text += f", {missing} missing" + ("; the next run makes them from thumbnails" if due else "")
-    return Finding("repaired" if mended else "ok", "looks", text + behind)
-
-
-def _previews(library: Library) -> Finding:
-    # Any of them may be missing: they are made when they are looked at.
-    megabytes = library.disk_use()["previews"] / 1e6
-    return Finding("ok", "previews", f"{megabytes:,.1f} MB of at most {library.previews.limit_bytes / 1e6:,.0f}")
+        return Finding("ok", part, f"{space.count} vectors, as in the database")
+    if repair:
+        library.vectors.save(space.id)
+        return Finding("repaired", part, f"was missing, behind or damaged; made again from {space.count} vectors")
+    is_missing = not any((library.path / "vectors").glob(f"space-{space.id}.*"))
+    is_older = library.vectors.facts(space.id) is None and checks.has_unchecked_pictures(library.catalog.engine)
+    if is_missing or is_older:
+        kind = "not written yet" if is_missing else "of an older version"
+        return Finding("ok", part, f"{kind}; searches make it in memory, and the next run writes it")
+    if is_indexing(library.path):
+        return Finding("ok", part, "behind the database; the indexer that is at work writes it")
+    return Finding("wrong", part, f"behind, damaged or another's; searches make it in memory. {MENDABLE}")

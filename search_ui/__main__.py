@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -13,8 +14,9 @@ import click
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
 from search_ui.cli import address, label, marks, search
-from search_ui.cli.options import library_option, offline_option, port_option
+from search_ui.cli.options import echo, library_option, offline_option, port_option
 from store.handles import raise_limit
+from store.printing import PrintableFormatter
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,7 +66,9 @@ def _environment() -> None:
     raise_limit()
     # Spinning OpenMP threads would take the cores from the pages' own threads; see indexer/__main__.py.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # What Pillow has to say of a damaged file's tags helps nobody; a file it can't read gets a line in `failures`.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -78,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli.main(arguments, prog_name="sightline", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        echo(said.getvalue().rstrip("\n"), err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -91,14 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from store.paths import display
 
         if isinstance(error, SightlineError):
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
         if isinstance(error, DatabaseError):
-            click.echo(f"Error: the library's database said: {error.orig}.", err=True)
+            echo(f"Error: the library's database said: {error.orig}.", err=True)
             sys.exit(2)
         if isinstance(error, OSError):
             about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
-            click.echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
+            echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
             sys.exit(2)
         raise
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,9 +7,11 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from sightline.csv_cells import guarded
 from sightline.query.explain import explain
 from sightline.query.types import Query, QueryError
 from store.paths import as_json, display, to_bytes, to_path
@@ -237,7 +239,7 @@ def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = 
     photo = hit.photo
     path = as_json(to_bytes(to_path(photo.root, photo.path)))
     return [
-        rank, photo.content_id, f"{hit.score:.6f}", hit.band, path.get("path", ""), path.get("path_b64", ""),
+        rank, photo.content_id, Decimal(f"{hit.score:.6f}"), hit.band, path.get("path", ""), path.get("path_b64", ""),
         photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
         "yes" if favourite else "no", *(
             LIST_SEPARATOR.join(value) if isinstance(value := photo.facts.get(name), tuple) else value
@@ -246,9 +248,14 @@ def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = 
     ]  # fmt: skip
 
 
-def csv_line(values: Sequence[Any]) -> str:
-    """Values as one line of CSV (RFC 4180, without the line end); None is empty."""
+def csv_line(values: Sequence[Any], *, raw: bool = False) -> str:
+    """Values as one line of CSV (RFC 4180, without the line end); None is empty.
+
+    Args:
+        values: of the cells.
+        raw: leave texts that a spreadsheet would compute as they are; see `sightline.csv_cells`.
+    """
     text = io.StringIO()
     # Only what is in the line's own end is quoted, and paths may have line breaks in them.
-    csv.writer(text, lineterminator="\r\n").writerow(values)
+    csv.writer(text, lineterminator="\r\n").writerow(values if raw else [guarded(value) for value in values])
     return text.getvalue().removesuffix("\r\n")

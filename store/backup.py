@@ -27,8 +27,9 @@ from store.archive import (
     thumbnail_member,
     unpack,
 )
+from store.checked_files import read_file
 from store.errors import LibraryError
-from store.files import sync, writable
+from store.files import open_private, sync, writable
 from store.images.thumbnails import Thumbnails
 from store.library import DATABASE
 from store.paths import display, to_bytes
@@ -78,7 +79,7 @@ def back_up(
         now = datetime.now(UTC)
         shown = display(to_bytes(library))
         manifest = Manifest(layout, now.isoformat(timespec="seconds"), program, shown, thumbnails, counts, roots)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        with os.fdopen(open_private(part, new=True), "wb") as stream:
             held = _write(stream, manifest, copy, Thumbnails(library / "thumbnails"), progress)
         copy.unlink()
         sync(part)
@@ -157,8 +158,9 @@ def _write(stream: BinaryIO, manifest: Manifest, copy: Path, thumbnails: Thumbna
         if manifest.thumbnails:
             pictures = manifest.counts["pictures"]
             for looked_at, content_hash in enumerate(_hashes(copy), start=1):
-                data = thumbnails.read(content_hash)
-                if data is not None and len(data) <= LARGEST_THUMBNAIL:
+                # As they lie there: whoever reads them compares them with their own checksums.
+                data = read_file(thumbnails.path(content_hash), LARGEST_THUMBNAIL)
+                if data:
                     archive.add(thumbnail_member(content_hash), io.BytesIO(data), len(data))
                     held += 1
                 progress("thumbnails", looked_at, pictures)

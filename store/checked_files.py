@@ -72,7 +72,7 @@ def read_checked(path: Path, about: bytes, most: int) -> bytes | None:
     """
     data = read_file(path, most + SEAL_BYTES)
     found = None if data is None else unsealed(data, about)
-    if found is None and path.exists():
+    if found is None and is_there(path):
         say_damaged(path)
     return found
 
@@ -86,6 +86,14 @@ def write_checked(path: Path, data: bytes, about: bytes, *, parents: bool = Fals
     with suppress(OSError):
         make_private(path.parent, parents=parents)
         replace_file(path, lambda temporary: temporary.write_bytes(sealed(data, about)), durable=False)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything at a path, as far as can be seen."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def say_damaged(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,15 +41,44 @@ def open_below(root: Path, relative: bytes, *, follow_links: bool | Callable[[by
     follows = follow_links if callable(follow_links) else _never
     if not _IS_RELATIVE:
         return _open_looking(root, parts, follows)
-    folder, passed = os.open(root, os.O_RDONLY | _FOLDER | os.O_CLOEXEC), b""
+    folder = _open_folders(root, parts[:-1], follows)
     try:
-        for part in parts[:-1]:
-            inner = _open_in(folder, part, os.O_RDONLY | _FOLDER | os.O_CLOEXEC, follow=follows(passed))
-            os.close(folder)
-            folder, passed = inner, passed + part + b"/"
-        return _checked(_open_in(folder, parts[-1], _FLAGS, follow=follows(passed)))
+        around = b"".join(part + b"/" for part in parts[:-1])
+        return _checked(_open_in(folder, parts[-1], _FLAGS, follow=follows(around)))
     finally:
         os.close(folder)
+
+
+def check_folder_below(root: Path, relative: bytes, *, follow_links: Callable[[bytes], bool]) -> None:
+    """Check that a folder below a root is there, and behind no link that is not followed.
+
+    Args:
+        root: the folder that was indexed.
+        relative: the path below it, with `/`; empty for the root itself.
+        follow_links: as for `open_below`.
+
+    Raises:
+        OSError: it is not, and why.
+    """
+    parts = relative.split(b"/") if relative else []
+    if any(part in (b"", b".", b"..") for part in parts) or b"\0" in relative:
+        raise OSError(errno.EINVAL, "this is no path below the root")
+    if _IS_RELATIVE:
+        os.close(_open_folders(root, parts, follow_links))
+    elif not stat.S_ISDIR(_looked(root, parts, follow_links)[1].st_mode):
+        raise OSError(errno.ENOTDIR, "it is no folder")
+
+
+def _open_folders(root: Path, parts: Sequence[bytes], follows: Callable[[bytes], bool]) -> int:
+    """Open the folder of a path below a root, one folder after the other."""
+    folder, passed = os.open(root, os.O_RDONLY | _FOLDER | os.O_CLOEXEC), b""
+    for part in parts:
+        try:
+            inner = _open_in(folder, part, os.O_RDONLY | _FOLDER | os.O_CLOEXEC, follow=follows(passed))
+        finally:
+            os.close(folder)
+        folder, passed = inner, passed + part + b"/"
+    return folder
 
 
 def _never(folder: bytes) -> bool:
@@ -91,18 +120,26 @@ def _is_redirected(facts: os.stat_result) -> bool:
     return bool(tag)
 
 
-def _open_looking(root: Path, parts: list[bytes], follows: Callable[[bytes], bool]) -> int:
-    """Where files can't be opened relative to a folder: look for links on the way, open, and compare with the look."""
-    path, passed = root, b""
-    for part in parts:
-        path = path / os.fsdecode(part)
-        looked = path.stat(follow_symlinks=follows(passed))
-        passed += part + b"/"
-        if stat.S_ISLNK(looked.st_mode) or _is_redirected(looked):
-            raise OSError(errno.ELOOP, "it is a link, or lies behind one, and links are not followed here")
+def _open_looking(root: Path, parts: Sequence[bytes], follows: Callable[[bytes], bool]) -> int:
+    """Open a file where none opens relative to a folder: look for links on the way, open, compare."""
+    path, looked = _looked(root, parts, follows)
     descriptor = _checked(os.open(path, _FLAGS))
     opened = os.fstat(descriptor)
     if (opened.st_dev, opened.st_ino) != (looked.st_dev, looked.st_ino):
         os.close(descriptor)
         raise OSError(errno.ELOOP, "another file was put in its place")
     return descriptor
+
+
+def _looked(
+    root: Path, parts: Sequence[bytes], follows: Callable[[bytes], bool]
+) -> tuple[Path, os.stat_result]:  # fmt: skip
+    """Look for links on a path below a root; the path, and what lies there."""
+    path, passed, looked = root, b"", root.stat()
+    for part in parts:
+        path = path / os.fsdecode(part)
+        looked = path.stat(follow_symlinks=follows(passed))
+        passed += part + b"/"
+        if stat.S_ISLNK(looked.st_mode) or _is_redirected(looked):
+            raise OSError(errno.ELOOP, "it is a link, or lies behind one, and links are not followed here")
+    return path, looked

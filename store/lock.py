@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from store.checked_files import read_file
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, LibraryLockedError
 from store.files import file_mode, make_private, replace_file, writable
@@ -20,6 +21,7 @@ from store.tables.database import BUSY_TIMEOUT_MS
 
 LOCK = "indexer.lock"
 RUN = "run.json"
+_RUN_BYTES = 1_000_000  # at most; a file that is larger is not ours
 FORMER = ("indexer.json", "indexer-progress.json")
 """What earlier versions wrote in place of `run.json`; a killed run of theirs may have left it."""
 
@@ -149,8 +151,8 @@ def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None)
 
 def read_run(path: Path) -> Run | None:
     """Read `run.json`; None where missing or damaged. A killed run leaves it behind: see `is_indexing`."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        data = json.loads((path / RUN).read_bytes())
+    with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        data = json.loads(read_file(path / RUN, _RUN_BYTES) or b"")
         progress = data["progress"]
         return Run(int(data["pid"]), str(data["since"]), progress if isinstance(progress, dict) else None)
     return None

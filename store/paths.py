@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+
+from store.printing import printable
 
 
 def to_bytes(path: str | Path) -> bytes:
@@ -25,13 +26,7 @@ def display(path: bytes) -> str:
 
     Undecodable bytes become `\\xNN`; control characters, which could drive a terminal, become `\\uNNNN`.
     """
-    decoded = path.decode("utf-8", "backslashreplace")
-    if decoded.isprintable():  # nothing of what follows is; it takes a tenth of the time
-        return decoded
-    return "".join(
-        f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char
-        for char in decoded
-    )
+    return printable(path.decode("utf-8", "backslashreplace"))
 
 
 def as_json(path: bytes) -> dict[str, str]:

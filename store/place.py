@@ -20,8 +20,8 @@ class Place:
 
     def __init__(self, database: Path) -> None:
         """Remember what lies at the path `database` now."""
-        self._database = database
-        self._known = _identity(database)
+        self._database = database.absolute()  # the working directory may change
+        self._known = _identity(self._database)
 
     def is_kept(self) -> bool:
         """Whether the database still lies where it was when the library was opened."""

@@ -24,7 +24,7 @@ from store.archive import (
     unpack,
 )
 from store.errors import LibraryError, LibraryLockedError
-from store.files import TEMPORARY, sync
+from store.files import TEMPORARY, make_private, open_private, sync
 from store.images.thumbnails import Thumbnails
 from store.library import DATABASE, Library
 from store.lock import FORMER, LOCK, RUN, locked
@@ -100,7 +100,7 @@ def restore(source: Path, library: Path, *, replace: bool, progress: Progress) -
             for left in library.glob(f"{_STAGING}*"):
                 shutil.rmtree(left)
             staging = library / f"{_STAGING}{os.getpid()}"
-            staging.mkdir(mode=0o700)
+            make_private(staging)
             try:
                 manifest, thumbnails = _unpack(source, staging, progress)
                 aside = _exchange(staging, library)
@@ -140,7 +140,7 @@ def _check_place(library: Path, replace: bool) -> None:
 def _unpack(source: Path, staging: Path, progress: Progress) -> tuple[Manifest, int]:
     """Unpack into an empty folder, check all of it, and bring it up to date."""
     pictures = Thumbnails(staging / "thumbnails")
-    pictures.folder.mkdir(mode=0o700)
+    make_private(pictures.folder)
     held = 0
 
     def open_member(name: str) -> BinaryIO:
@@ -149,8 +149,8 @@ def _unpack(source: Path, staging: Path, progress: Progress) -> tuple[Manifest, 
         held += content_hash is not None
         # No other name gets through `unpack`.
         target = staging / DATABASE if content_hash is None else pictures.path(content_hash)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        make_private(target.parent)
+        return os.fdopen(open_private(target, new=True), "wb")
 
     manifest = unpack(source, open_member, progress)
     layout, _, _ = look_at(staging / DATABASE, f"The {DATABASE_MEMBER} in the backup {source}")
@@ -178,7 +178,7 @@ def _exchange(staging: Path, library: Path) -> Path | None:
     try:
         if aside is not None:
             _let_go(library / DATABASE)
-            aside.mkdir(mode=0o700)
+            make_private(aside)
             # The journal is gone now, unless the database is damaged.
             _move_all([path for path in there if path.exists()], aside, moved)
         # The database last: without it there is no library.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal
@@ -11,19 +10,25 @@ import click
 
 from search_ui.cli.options import (
     check_one_form,
+    check_raw,
     csv_option,
+    echo,
     json_option,
     library_option,
     offline_option,
     parsed,
+    raw_option,
     with_progress,
     write_lines,
 )
+from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
     from sightline.labels import Labelled
     from store.tables.filters import Filter
+
+Form = Literal["json", "csv", "lines"]
 
 
 @click.command()
@@ -49,14 +54,16 @@ if TYPE_CHECKING:
 )
 @json_option
 @csv_option
+@raw_option
 @library_option
 @offline_option
 def label(
     labels: str, templates: Sequence[str], filters: str, folders: Sequence[str], space: str | None, none: bool,
-    top: int, as_json: bool, as_csv: bool,
+    top: int, as_json: bool, as_csv: bool, raw: bool,
 ) -> None:  # fmt: skip
     """Say which of LABELS ("cat,dog,car") suits each picture best: `label<TAB>probability<TAB>path` lines."""
     check_one_form(json=as_json, csv=as_csv)
+    check_raw(raw, as_csv)
     from search_ui.runtime.services import services
     from sightline import labels as zero_shot
     from sightline.humanize import count
@@ -69,10 +76,11 @@ def label(
         templates=templates or None, filters=chosen, none=none, top=top,
     )  # fmt: skip
     totals: Counter[str] = Counter()
-    lines = _label_lines(with_progress(found, "labelling"), totals, "json" if as_json else "csv" if as_csv else "lines")
-    write_lines(lines)
+    form: Form = "json" if as_json else "csv" if as_csv else "lines"
+    lines = _label_lines(with_progress(found, "labelling"), totals, form, raw=raw)
+    write_lines(lines, exact=as_csv)
     most = ", ".join(f"{number} {name}" for name, number in totals.most_common(10))
-    click.echo(f"{count(totals.total(), 'picture')}{': ' if most else ''}{most}", err=True)
+    echo(f"{count(totals.total(), 'picture')}{': ' if most else ''}{most}", err=True)
 
 
 def filters_in(text: str, folders: Sequence[str]) -> tuple[list[Filter], str | None]:
@@ -94,9 +102,7 @@ def filters_in(text: str, folders: Sequence[str]) -> tuple[list[Filter], str | N
     return [*wanted.filters, *named], wanted.space
 
 
-def _label_lines(
-    found: Iterable[Labelled], totals: Counter[str], form: Literal["json", "csv", "lines"]
-) -> Iterator[str]:
+def _label_lines(found: Iterable[Labelled], totals: Counter[str], form: Form, *, raw: bool) -> Iterator[str]:
     from sightline import records
     from sightline.labels import NONE_OF_THESE
     from store.paths import as_json, to_bytes, to_path
@@ -108,12 +114,12 @@ def _label_lines(
         photo = picture.photo
         guesses = [(guess.label, round(guess.probability, 6)) for guess in picture.guesses]
         if form == "json":
-            yield json.dumps(records.labelled(picture), ensure_ascii=False)
+            yield json_text(records.labelled(picture))
         elif form == "csv":
             path = as_json(to_bytes(to_path(photo.root, photo.path)))
             where = (path.get("path"), path.get("path_b64"))
             for rank, (name, probability) in enumerate(guesses, 1):
-                yield records.csv_line((photo.content_id, rank, name or NONE_OF_THESE, probability, *where))
+                yield records.csv_line((photo.content_id, rank, name or NONE_OF_THESE, probability, *where), raw=raw)
         else:
             for name, probability in guesses:
                 yield f"{name or NONE_OF_THESE}\t{probability:.4f}\t{records.shown(photo)}"

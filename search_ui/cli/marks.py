@@ -14,6 +14,7 @@ import click
 from search_ui.cli.options import (
     TextCommand,
     check_something,
+    echo,
     json_option,
     library_option,
     offline_option,
@@ -22,6 +23,7 @@ from search_ui.cli.options import (
     text_argument,
     write_lines,
 )
+from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
@@ -74,8 +76,7 @@ def tags(as_json: bool) -> None:
 
     found = services().library().marks.tags()
     write_lines(
-        json.dumps({"tag": name, "pictures": number}, ensure_ascii=False) if as_json else f"{name}\t{number}"
-        for name, number in found
+        json_text({"tag": name, "pictures": number}) if as_json else f"{name}\t{number}" for name, number in found
     )
 
 
@@ -107,8 +108,7 @@ def searches(deleted: Sequence[str], as_json: bool) -> None:
     if deleted:
         return
     write_lines(
-        json.dumps(asdict(search), ensure_ascii=False) if as_json else f"{search.name}\t{search.query}"
-        for search in marks.saved_searches()
+        json_text(asdict(search)) if as_json else f"{search.name}\t{search.query}" for search in marks.saved_searches()
     )
 
 
@@ -147,10 +147,7 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
     elif delete:
         click.echo(f"Marks of {count(marks.drop_left(chosen), 'picture')} deleted", err=True)
     else:
-        write_lines(
-            json.dumps(left_marks_record(each), ensure_ascii=False) if as_json else left_marks_text(each)
-            for each in chosen
-        )
+        write_lines(json_text(left_marks_record(each)) if as_json else left_marks_text(each) for each in chosen)
 
 
 @click.command("export-marks")
@@ -166,7 +163,7 @@ def export_marks(file: Path) -> None:
 
     marks = services().library().marks.export()
     if str(file) == "-":
-        write_lines([json.dumps(marks, ensure_ascii=False, indent=1)])
+        write_lines(json_text(marks, indent=1).split("\n"))
     else:
         write_marks(file.absolute(), marks)
 
@@ -197,21 +194,21 @@ def import_marks(file: Path) -> int:
     )
     click.echo(f"{', '.join(added)} added", err=True)
     for name in done.kept:
-        click.echo(f"Kept: the saved search {name!r} has another text here", err=True)
+        echo(f"Kept: the saved search {name!r} has another text here", err=True)
     for name in done.other_selections:
-        click.echo(f"Kept: the selection {name} has other pictures here", err=True)
+        echo(f"Kept: the selection {name} has other pictures here", err=True)
     if done.unknown:
         click.echo(
             f"Left out: marks of {count(len(done.unknown), 'picture')} not in this library, by SHA-256:", err=True
         )
         for digest in done.unknown:
-            click.echo(f"  {digest}", err=True)
+            echo(f"  {digest}", err=True)
     if done.elsewhere:
         click.echo(
             f"Left out: {count(len(done.elsewhere), 'photo')} set aside, not in this library or changed:", err=True
         )
         for path in done.elsewhere:
-            click.echo(f"  {path}", err=True)
+            echo(f"  {path}", err=True)
     return 1 if done.unknown or done.elsewhere else 0
 
 

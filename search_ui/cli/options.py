@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from store.printing import LAYOUT, printable
+
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
 if TYPE_CHECKING:
     from sightline.query.types import Query, QueryError
@@ -79,6 +81,9 @@ text_argument = click.argument("text", nargs=-1, callback=_unmarked)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV with a line of names; UTF-8.")
+raw_option = click.option(
+    "--raw", is_flag=True, help="With --csv: no apostrophe before texts that a spreadsheet would compute, such as =1+1."
+)
 
 
 def terms(command: _Command) -> _Command:
@@ -173,16 +178,27 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n") -> None:
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text of one or several lines, so that nothing in it drives the terminal."""
+    click.echo(printable(text, LAYOUT), err=err)
+
+
+def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n", *, exact: bool = False) -> None:
     """Print lines as UTF-8, whatever the terminal claims; bytes as they are.
 
-    JSON is UTF-8, and a path that the terminal can't show must not stop the list. A reader that has enough ends the
-    program with 141.
+    JSON is UTF-8, and a path that the terminal can't show must not stop the list. Nothing in a text drives a terminal.
+    A reader that has enough ends the program with 141.
+
+    Args:
+        lines: what is printed.
+        end: after each of them.
+        exact: texts are for a program, so only a terminal is given them without what drives it.
     """
-    stdout = sys.stdout.buffer
+    stdout, exact = sys.stdout.buffer, exact and not sys.stdout.isatty()
     try:
         for line in lines:
-            stdout.write((line if isinstance(line, bytes) else line.encode("utf-8", "backslashreplace")) + end)
+            text = printable(line, "\t") if not exact and isinstance(line, str) else line
+            stdout.write((text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")) + end)
         stdout.flush()
     except BrokenPipeError:
         # Caught here, because click would exit 1; and Python flushes once more at exit.
@@ -223,6 +239,16 @@ def check_one_form(**flags: bool) -> None:
     given = [f"--{name}" for name, on in flags.items() if on]
     if len(given) > 1:
         raise click.UsageError(f"Use either {' or '.join(given)}.")
+
+
+def check_raw(raw: bool, as_csv: bool) -> None:
+    """Refuse `--raw` without `--csv`.
+
+    Raises:
+        click.UsageError: says so.
+    """
+    if raw and not as_csv:
+        raise click.UsageError("--raw says how --csv writes texts: give both.")
 
 
 def with_progress(items: Iterable[_Item], doing: str) -> Iterator[_Item]:

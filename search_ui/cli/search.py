@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import Counter
@@ -16,17 +15,21 @@ import click
 from search_ui.cli.options import (
     TextCommand,
     check_one_form,
+    check_raw,
     check_something,
     csv_option,
+    echo,
     json_option,
     library_option,
     offline_option,
     query_of,
+    raw_option,
     terms,
     whole_library,
     with_progress,
     write_lines,
 )
+from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
@@ -63,13 +66,14 @@ _BATCH: Final = 500
 @json_option
 @click.option("--paths", "as_paths", is_flag=True, help="Only paths, just as the file system spells them.")
 @csv_option
+@raw_option
 @click.option("--print0", "-0", is_flag=True, help="With --paths: a zero byte after each, for xargs -0.")
 @click.option("--explain", is_flag=True, help="Say how TEXT was understood, and search nothing.")
 @library_option
 @offline_option
 def query(
     text: Sequence[str], saved: str | None, images: Sequence[Path], likes: Sequence[int], limit: int | None,
-    offset: int, everything: bool, as_json: bool, as_paths: bool, as_csv: bool, print0: bool, explain: bool,
+    offset: int, everything: bool, as_json: bool, as_paths: bool, as_csv: bool, raw: bool, print0: bool, explain: bool,
 ) -> None:  # fmt: skip
     """Print the pictures that suit TEXT, pictures, or both: `score<TAB>band<TAB>path` lines, best first.
 
@@ -79,6 +83,7 @@ def query(
     query boats --paths -0 | xargs -0 du -ch
     """
     check_one_form(json=as_json, paths=as_paths, csv=as_csv)
+    check_raw(raw, as_csv)
     check_one_form(limit=limit is not None, all=everything)
     if print0 and not as_paths:
         raise click.UsageError("--print0 says how --paths ends its lines: give both.")
@@ -94,14 +99,14 @@ def query(
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
     if limit is None and (everything or form != "lines"):
         hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
-        printed = _print_hits(searcher.library, hits, form, offset, print0=print0)
+        printed = _print_hits(searcher.library, hits, form, offset, print0=print0, raw=raw)
         click.echo(count(printed, "picture"), err=True)
         _say(searcher.note(wanted))
         if not printed:
             _say(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
         return
     result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
-    printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0)
+    printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0, raw=raw)
     matches = count(result.strong, "match", "matches")
     found = f"{printed} of {result.total} pictures, {matches}, {result.maybe} possible"
     click.echo(f"{found}, {result.seconds * 1000:.0f} ms", err=True)
@@ -157,16 +162,17 @@ def export(
     wanted = whole_library(wanted) if everything else check_something(wanted)
     searcher = services().searcher()
     for root in copies.inside_roots(searcher.library, folder):
-        click.echo(f"Note: {folder} lies in the indexed folder {root}; what is exported will be indexed too.", err=True)
+        names = [display(os.fsencode(path)) for path in (folder, root)]
+        echo(f"Note: {names[0]} lies in the indexed folder {names[1]}; what is exported will be indexed too.", err=True)
     hits = islice(searcher.matches(wanted, pictures=pictures), limit)
     photos = with_progress((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:
-        for done in copies.export(photos, folder, link=link, tree=not flat, dry_run=dry_run):
+        for done in copies.export(searcher.library, photos, folder, link=link, tree=not flat, dry_run=dry_run):
             counts[done.outcome] += 1
             names = [display(os.fsencode(path)) for path in (done.source, done.target)]
             if done.outcome == "failed":
-                click.echo(f"Failed: {names[0]}: {done.reason}", err=True)
+                echo(f"Failed: {names[0]}: {done.reason}", err=True)
             elif dry_run and done.outcome == "written":
                 write_lines(["\t".join(names)])
     finally:
@@ -177,7 +183,7 @@ def export(
 
 def _say(sentence: str | None) -> None:
     if sentence is not None:
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
 
 def _explain(wanted: Query, *, as_json: bool) -> None:
@@ -186,12 +192,12 @@ def _explain(wanted: Query, *, as_json: bool) -> None:
     lines = explain(wanted)
     if as_json:
         made = [{"kind": line.kind, "text": line.text, "meaning": line.meaning} for line in lines]
-        write_lines(json.dumps(record, ensure_ascii=False) for record in made)
+        write_lines(json_text(record) for record in made)
     else:
         write_lines(f"{line.kind}\t{line.text}\t{line.meaning}" for line in lines)
 
 
-def _print_hits(library: Library, hits: Iterable[Hit], form: Form, offset: int, *, print0: bool) -> int:
+def _print_hits(library: Library, hits: Iterable[Hit], form: Form, offset: int, *, print0: bool, raw: bool) -> int:
     """Print hits whose first is at place `offset`; returns how many."""
     from sightline import records
 
@@ -208,16 +214,15 @@ def _print_hits(library: Library, hits: Iterable[Hit], form: Form, offset: int, 
             own, favourite = tags.get(hit.photo.content_id, ()), hit.photo.content_id in favourites
             if form == "json":
                 record = records.record(hit, rank, tags=own, favourite=favourite)
-                lines.append(json.dumps(record, ensure_ascii=False))
+                lines.append(json_text(record))
             elif form == "csv":
-                lines.append(records.csv_line(records.csv_row(hit, rank, tags=own, favourite=favourite)))
+                lines.append(records.csv_line(records.csv_row(hit, rank, tags=own, favourite=favourite), raw=raw))
             elif form == "paths":
                 # A terminal gets a name it can show, a program gets the name.
-                plain = sys.stdout.isatty() and not print0
-                lines.append(records.shown(hit.photo) if plain else records.file_name(hit.photo))
+                lines.append(records.shown(hit.photo) if sys.stdout.isatty() else records.file_name(hit.photo))
             else:
                 lines.append(records.line(hit))
-        write_lines(lines, b"\0" if print0 else b"\n")
+        write_lines(lines, b"\0" if print0 else b"\n", exact=form == "csv")
         printed += len(batch)
     return printed
 

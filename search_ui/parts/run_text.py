@@ -108,13 +108,19 @@ def outcome(run: Run) -> str:
         wrong = [finding for finding in run.results if finding.get("state") == "wrong"]
         repaired = [finding for finding in run.results if finding.get("state") == "repaired"]
         if wrong:
-            return f"Verified: {count(len(wrong), 'part')} of the library must be repaired."
+            return f"Verified: {count(len(wrong), 'part')} of the library must be repaired; below is how."
         return "Verified: all is well." + (f" {count(len(repaired), 'part')} repaired." if repaired else "")
     done = f"Done: {summary(run.results[-1])}." if run.results else "Done."
     if photos := sum(doubt["photos"] for doubt in run.doubted):
         done += f" {count(photos, 'missing file')} {'was' if photos == 1 else 'were'} not forgotten, because "
         done += f"{count(len(run.doubted), 'whole folder')} may be on a drive that is not mounted."
     return done
+
+
+def is_mendable(run: Run) -> bool:
+    """Whether a check that changed nothing found something wrong."""
+    found = {finding.get("state") for finding in run.results}
+    return run.what == "verify" and "wrong" in found and not run.repairs
 
 
 def _reason(run: Run) -> str:

@@ -265,7 +265,7 @@ def copy(library: Library, photos: Sequence[PhotoRow], folder: Path) -> None:
     done: list[Exported] = []
     progress = st.progress(0.0, "Copying …")
     try:
-        for each in export(photos, folder):
+        for each in export(library, photos, folder):
             done.append(each)
             progress.progress(len(done) / len(photos), f"Copying … {len(done):,} of {len(photos):,}")
     except OSError as error:

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from store.descriptors import check_folder_below
 from store.errors import SightlineError
-from store.paths import display, to_bytes
+from store.paths import display, to_bytes, to_path
+from store.tables.catalog import Catalog, PhotoRow
+from store.tables.link_choices import follows_links
 
 # On a Mac the file is shown in its folder: to open a folder that is named like a program would start it.
 _REVEAL: Final = {"darwin": ("open", "-R"), "win32": ("explorer",)}
@@ -18,6 +21,26 @@ _PATIENCE: Final = 2.0
 
 class FileManagerError(SightlineError):
     """The folder can't be shown; the message says why."""
+
+
+def show_folder_of_photo(catalog: Catalog, photo: PhotoRow) -> None:
+    """Open the folder of a photo in the file manager, unless it lies behind a link that is not followed.
+
+    A file manager takes a path and opens it itself: what is put there after the look, it shows.
+
+    Raises:
+        FileManagerError: as `show_folder_of`.
+    """
+    file = to_path(photo.root, photo.path)
+    follow = follows_links(catalog, photo.root)
+    try:
+        check_folder_below(to_path(photo.root), photo.path.rpartition(b"/")[0], follow_links=follow)
+    except OSError as error:
+        shown = display(to_bytes(file.parent))
+        if isinstance(error, FileNotFoundError):
+            raise FileManagerError(f"The folder {shown} is not there now.") from error
+        raise FileManagerError(f"The folder {shown} is not opened: {error.strerror}.") from error
+    show_folder_of(file)
 
 
 def show_folder_of(file: Path) -> None:

@@ -54,6 +54,7 @@ class Run:
         started: ISO 8601, UTC.
         state: done where it did all it was to do, with or without files that failed.
         code: what it exited with; None before.
+        repairs: whether it mends what a check finds.
         places: those folders.
         results: the JSON objects that it printed: a summary, or findings of `verify`.
         log: its last messages.
@@ -66,6 +67,7 @@ class Run:
     started: str = field(default_factory=now)
     state: State = "running"
     code: int | None = None
+    repairs: bool = False
     results: list[dict[str, Any]] = field(default_factory=list)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
 
@@ -123,13 +125,13 @@ class Runner:
         what: Literal["prune", "index"] = "prune" if prune or emptied else "index"
         return self._start(Run(what, names, tuple(folders)), arguments)
 
-    def verify(self) -> Run:
-        """Start to check the library.
+    def verify(self, *, repair: bool = False) -> Run:
+        """Start to check the library; with `repair`, to mend what is wrong.
 
         Raises:
             RunError: as `index`.
         """
-        return self._start(Run("verify", ()), ["verify"])
+        return self._start(Run("verify", (), repairs=repair), ["verify", *(["--repair"] if repair else [])])
 
     def stop(self, which: Run | None = None, *, at_once: bool = False) -> None:
         """Stop the run after the present batch; kill it after `PATIENCE` seconds.

@@ -1,4 +1,4 @@
-"""Connections, bounded: how many there are, and how long one may wait without asking or taking anything.
+"""Connections, bounded: how many there are, and how long one may ask for and take nothing.
 
 The server (uvicorn) ends a connection that is idle after an answer. It does not end one that never asks, that sends its
 headers a byte a minute, or that does not take its answer: each of these holds a file handle for good.

@@ -1,4 +1,4 @@
-"""Limits of every request: how many at once, how long each may take, how long its body, how many pages are open.
+"""Limits of every request: how many at once, how long each and its body may take, how many pages.
 
 Work is done in threads, which can't be ended from outside. So it looks at the clock itself and stops
 (`store.time_limit`); what can't, such as a model that is being loaded, is not waited for any longer: the answer is 503,
@@ -248,6 +248,11 @@ def most_pages() -> int:
 def most_connections() -> int:
     """How many connections of HTTP there may be, besides those of open pages."""
     return min(1_024, handles.raise_limit() // 6)
+
+
+def most_accepted() -> int:
+    """How many connections are taken on at once: closing one too many needs some turns of the event loop."""
+    return min(128, most_connections() // 4)
 
 
 def _forget_sessions() -> None:

@@ -15,7 +15,7 @@ class BusyError(Exception):
 
 
 class Gate:
-    """Lets so many requests in at once; the others wait, and each client in turn has one of its own let in.
+    """Lets so many requests in at once; the others wait, and clients take turns.
 
     A client has at most all places but one, so that another never waits for all that it asked. For one event loop.
     """

@@ -18,9 +18,10 @@ from search_ui.runtime.services import services
 from search_ui.server import connections
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
-from search_ui.server.limits import most_connections
+from search_ui.server.limits import most_accepted, most_connections
 from search_ui.server.tokens import SHORT, VARIABLE, token_of
 from store.errors import LibraryError, SightlineError
+from store.printing import printable
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
 PRELOAD_AFTER: Final = 5.0
@@ -96,7 +97,7 @@ def serve(
     try:
         services().library()
     except LibraryError as error:
-        click.echo(str(error), err=True)  # the page says so too, and finds the library once there is one
+        click.echo(printable(str(error)), err=True)  # the page says so too, and finds the library once there is one
     services().preloads = True
     # Programs ask for no page: their first search should not wait either.
     preload = threading.Timer(PRELOAD_AFTER, services().preload_async)
@@ -110,6 +111,7 @@ def serve(
         ws="auto",
         timeout_graceful_shutdown=2,
         http=connections.guarded(most_connections()),
+        backlog=most_accepted(),
     )
     opened = None
     if browser:

@@ -1,4 +1,4 @@
-"""Responses that are read while they are sent: a photo's file, with ranges, and whatever else is made in parts."""
+"""Responses that are read while they are sent: a photo's file, with ranges, and archives."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class _RangeError(Exception):
 
 
 def _ranges(asked: str, size: int) -> list[_Range]:
-    """The parts of a file that `Range` asks for, in order, none overlapping; none where it asks for too many."""
+    """The parts of a file that `Range` asks for, in order, merged; none where it asks for too many."""
     unit, _, given = asked.partition("=")
     specs = [spec.strip() for spec in given.split(",")]
     if unit.strip().lower() != "bytes" or not given:

@@ -172,6 +172,8 @@ def _ended(run: Run) -> None:
                 "They are meant to be gone: forget them", key="prune_doubted", on_click=_act,
                 args=[lambda: services().runner.index(run.places, emptied=True)],
             )  # fmt: skip
+        if run_text.is_mendable(run):
+            st.button("Repair", key="lib_repair", on_click=_act, args=[lambda: services().runner.verify(repair=True)])
         st.button("Dismiss", key="lib_dismiss", type="tertiary", on_click=_act, args=[services().runner.dismiss])
     if run.log and run.state != "done":
         with st.expander("Log"):

@@ -15,7 +15,7 @@ from search_ui.parts.messages import READONLY, caption, catch_errors, handler_er
 from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title, words
 from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from search_ui.parts.tiles import preferences_of, tile
-from search_ui.runtime.file_manager import FileManagerError, show_folder_of
+from search_ui.runtime.file_manager import FileManagerError, show_folder_of_photo
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name
 from sightline.media.crop import as_box, crop, crop_of
@@ -25,7 +25,6 @@ from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
 from store.library import Library
-from store.paths import to_path
 from store.tables.catalog import PhotoRow
 
 MAX_DUPLICATES: Final = 60
@@ -247,7 +246,7 @@ def open_folder(photo: PhotoRow) -> None:
         raise FileManagerError(
             "Folders are opened only for users of this machine. Start Sightline with --manage if that is you."
         )
-    show_folder_of(to_path(photo.root, photo.path))
+    show_folder_of_photo(services().library().catalog, photo)
 
 
 # -- other pictures -------------------------------------------------------------------------------------------------

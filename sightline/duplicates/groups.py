@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.csv_cells import guarded
 from sightline.duplicates.keep_rules import Name, Suggestion, Version, preferred, spared, suggest
 from sightline.duplicates.near_pairs import Pairs, Report
 from sightline.duplicates.same_files import files_by_content, identity, path_of
@@ -278,11 +279,11 @@ def group_records(library: Library, groups: Groups) -> Iterator[dict[str, Any]]:
 
 
 def csv_lines(records: Iterable[dict[str, Any]]) -> str:
-    """Format records as CSV (RFC 4180) with a header line."""
+    """Format records as CSV (RFC 4180) with a header line, without formulas; see `sightline.csv_cells`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({name: guarded(value) for name, value in record.items()} for record in records)
     return text.getvalue()
 
 

@@ -54,6 +54,8 @@ class JxlImageFile(ImageFile.ImageFile):
         data = self.fp.read()
         try:
             found = codec.probe(data)
+        except MemoryError:
+            raise
         except Exception as error:
             raise SyntaxError("it has no size") from error
         self._size = (found["width"], found["height"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 PIXELS_AT_ONCE: Final = 25_000_000
@@ -38,6 +39,11 @@ class Limits:
         except (AttributeError, ValueError, OSError):  # Windows
             return self.memory_bytes
         return min(self.memory_bytes, max(_GIB, there * 3 // 4))
+
+
+def within(seconds: float) -> Limits:
+    """The limits of a run in which a decoder, or a disk that does not answer, may take so many seconds for a file."""
+    return replace(FILES, read_seconds=seconds, decode_seconds=seconds, cpu_seconds=max(1, math.ceil(seconds)))
 
 
 FILES: Final = Limits()

@@ -191,7 +191,8 @@ class WorkerProcess:
                             f"reading it took more than {limits.total_seconds:,.0f} seconds: its disk is too slow",
                         )
         except (EOFError, OSError):
-            raise self._died(reading) from None
+            error = self._died(reading)
+            raise error if self._is_wanted() else StoppedError from None
         except (wire.NonsenseError, ValueError, TypeError) as error:
             self.end()
             raise wire.nonsense(error) from error

@@ -1,4 +1,4 @@
-"""A layout on disk, in `space-N.map`: a line of facts in JSON, then the arrays, one after another; with a checksum.
+"""A layout on disk, in `space-N.map`: a line of JSON, then the arrays; with a checksum.
 
 A layout is derived from the vectors. A file that is damaged, older, or of another space is made anew.
 """

@@ -1,21 +1,22 @@
 """Export photos of the library as copies or links to a folder of the user's choice.
 
-No existing file is ever replaced, nothing is written outside the folder, and no file is written in part.
+No existing file is ever replaced, nothing is written outside the folder, and no file is written in part. Photos are
+read as `sightline.media.opened` says, and written as `sightline.media.target_folder` does.
 """
 
 from __future__ import annotations
 
 import errno
-import filecmp
+import hashlib
 import os
-import shutil
-import threading
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final, Literal
 
-from store.files import TEMPORARY
+from sightline.media.opened import OpenedPhoto, first_usable
+from sightline.media.target_folder import TargetFolder, folder_in, make_folder
 from store.library import Library
 from store.paths import to_path
 from store.tables.catalog import PhotoRow
@@ -25,8 +26,6 @@ Outcome = Literal["written", "there", "failed"]
 
 # Beyond this many files of one name something is wrong with the folder, not with the names.
 _MOST_NAMESAKES: Final = 10_000
-# What file systems without hard links say when asked for one: FAT, exFAT, some network drives.
-_NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,19 @@ class Exported:
 
 
 def export(
-    photos: Iterable[PhotoRow], folder: Path, *, link: Link = "copy", tree: bool = False, dry_run: bool = False
-) -> Iterator[Exported]:
+    library: Library, photos: Iterable[PhotoRow], folder: Path, *, link: Link = "copy", tree: bool = False,
+    dry_run: bool = False,
+) -> Iterator[Exported]:  # fmt: skip
     """Export photos to a folder, one after the other; a photo that fails does not stop the rest.
+
+    What is exported is what was indexed, by its hash. Where the file of a photo changed or is gone, another one of the
+    same content is exported under the photo's name.
 
     File names are kept. Where another file has the name, " (2)", " (3)" ... is added before the suffix. Where the same
     file has it, nothing is done, so a stopped export can be run again.
 
     Args:
+        library: the photos' library.
         photos: the photos to export.
         folder: created with its parents where it does not exist.
         link: a copy (with the original's times), a hard link, or a symbolic one to the absolute path.
@@ -66,15 +70,18 @@ def export(
     """
     base = folder.expanduser().absolute()
     if not dry_run:
-        base.mkdir(parents=True, exist_ok=True)
+        make_folder(base)
     planned: set[Path] = set()
     for photo in photos:
-        source = to_path(photo.root, photo.path)
-        wanted = base.joinpath(*_parts(photo, tree=tree))
+        parts = _parts(photo, tree=tree)
+        wanted = base.joinpath(*parts)
         try:
-            yield _one(source, wanted, base, link, planned if dry_run else None)
+            if dry_run:
+                yield _plan(library, photo, wanted, link, planned)
+            else:
+                yield _one(library, photo, base, parts, link)
         except OSError as error:
-            yield Exported(source, wanted, "failed", error.strerror or str(error))
+            yield Exported(to_path(photo.root, photo.path), wanted, "failed", error.strerror or str(error))
 
 
 def inside_roots(library: Library, folder: Path) -> list[Path]:
@@ -87,93 +94,92 @@ def inside_roots(library: Library, folder: Path) -> list[Path]:
 def _parts(photo: PhotoRow, *, tree: bool) -> list[str]:
     # A path of the library never holds "..", unless the database was changed by something else.
     parts = [part for part in os.fsdecode(photo.path).split("/") if part not in ("", ".", "..")]
-    return [to_path(photo.root).name or "root", *parts] if tree else parts[-1:]
+    return [to_path(photo.root).name or "root", *parts] if tree else parts[-1:] or ["picture"]
 
 
-def _one(source: Path, wanted: Path, base: Path, link: Link, planned: set[Path] | None) -> Exported:
-    if not source.is_file():  # not only what is gone: opening a FIFO would wait for ever
-        raise OSError(errno.ENOENT, "the file is not there any more")
-    if planned is None:
-        _make_parent(wanted.parent, base)
-    for target in _namesakes(wanted):
-        if planned is not None and target in planned:
-            continue
-        if os.path.lexists(target):
-            if _same(source, target, link):
-                return Exported(source, target, "there")
-            continue
-        if planned is not None:
-            planned.add(target)
-            return Exported(source, target, "written")
-        try:
-            _write(source, target, link)
-        except FileExistsError:
-            continue  # somebody else was quicker
-        return Exported(source, target, "written")
-    raise OSError(errno.EEXIST, f"there are {_MOST_NAMESAKES:,} files of this name already")
+def _one(library: Library, photo: PhotoRow, base: Path, parts: Sequence[str], link: Link) -> Exported:
+    """Export one photo: the file that is shown, or else another one of the same content."""
+
+    def use(opened: OpenedPhoto) -> Exported:
+        with opened, folder_in(base, parts[:-1]) as target:
+            if link != "copy":
+                opened.check()  # a copy is hashed while it is written
+            source = to_path(opened.place.root, opened.place.path)
+            for own in _namesakes(parts[-1]):
+                made = target.path / own
+                if (there := target.look(own)) is not None:
+                    if _same(opened, target, own, there, link):
+                        return Exported(source, made, "there")
+                    continue
+                try:
+                    _write(opened, source, target, own, link)
+                except FileExistsError:
+                    continue  # somebody else was quicker
+                return Exported(source, made, "written")
+        raise OSError(errno.EEXIST, f"there are {_MOST_NAMESAKES:,} files of this name already")
+
+    return first_usable(library, photo.content_id, photo.hash, use, photo.photo_id)
 
 
-def _make_parent(parent: Path, base: Path) -> None:
-    made = base
-    for part in parent.relative_to(base).parts:
-        made /= part
-        made.mkdir(exist_ok=True)
-        # Looked at before anything is made in it: a folder of the tree may be a link that leads elsewhere.
-        if not made.resolve().is_relative_to(base.resolve()):
-            raise OSError(errno.EPERM, f"{made.name} is a link that leads out of the folder")
+def _plan(library: Library, photo: PhotoRow, wanted: Path, link: Link, planned: set[Path]) -> Exported:
+    """What `_one` would do, as far as a look tells: no file is hashed but one that has the name already."""
+
+    def use(opened: OpenedPhoto) -> Exported:
+        source = to_path(opened.place.root, opened.place.path)
+        target = TargetFolder(wanted.parent, None)
+        with opened:
+            for own in _namesakes(wanted.name):
+                made = wanted.with_name(own)
+                if made in planned:
+                    continue
+                if (there := target.look(own)) is None:
+                    planned.add(made)
+                    return Exported(source, made, "written")
+                if _same(opened, target, own, there, link):
+                    return Exported(source, made, "there")
+        raise OSError(errno.EEXIST, f"there are {_MOST_NAMESAKES:,} files of this name already")
+
+    return first_usable(library, photo.content_id, photo.hash, use, photo.photo_id)
 
 
-def _namesakes(wanted: Path) -> Iterator[Path]:
+def _namesakes(wanted: str) -> Iterator[str]:
     yield wanted
+    name = PurePath(wanted)
     for number in range(2, _MOST_NAMESAKES + 1):
-        yield wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
+        yield f"{name.stem} ({number}){name.suffix}"
 
 
-def _same(source: Path, target: Path, link: Link) -> bool:
-    """Whether `target` is already what would be written."""
+def _same(opened: OpenedPhoto, folder: TargetFolder, name: str, there: os.stat_result, link: Link) -> bool:
+    """Whether what has the name is already what would be written."""
+    if link == "symbolic":
+        leads_to = folder.leads_to(name) if stat.S_ISLNK(there.st_mode) else None
+        return leads_to is not None and (leads_to.st_dev, leads_to.st_ino) == opened.identity
+    # A copy must not be the original under another name: it would change with it.
+    is_original = (there.st_dev, there.st_ino) == opened.identity
+    if not stat.S_ISREG(there.st_mode) or is_original or link == "hard":
+        return stat.S_ISREG(there.st_mode) and is_original and link == "hard"
     try:
-        if link == "symbolic":
-            return target.is_symlink() and target.samefile(source)
-        if target.is_symlink() or not target.is_file():
-            return False
-        # A copy must not be the original under another name: it would change with it.
-        original = target.samefile(source)
-        return original if link == "hard" else not original and filecmp.cmp(source, target, shallow=False)
+        return there.st_size == opened.place.size and _hash_of(folder.open(name), there.st_size) == opened.hash
     except OSError:
         return False
 
 
-def _write(source: Path, target: Path, link: Link) -> None:
+def _hash_of(descriptor: int, size: int) -> bytes | None:
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_size != size:
+            return None
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _write(opened: OpenedPhoto, source: Path, folder: TargetFolder, name: str, link: Link) -> None:
     if link == "symbolic":
-        target.symlink_to(source.absolute())
+        folder.link_to(source.absolute(), name)
     elif link == "hard":
         try:
-            target.hardlink_to(source.resolve())
+            folder.link(source.resolve(), name, opened.identity)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             raise OSError(errno.EXDEV, "it lies on another drive, which a hard link can't reach; use copies") from error
     else:
-        temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}")
-        try:
-            shutil.copyfile(source, temporary)
-            facts = source.stat()
-            os.utime(temporary, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-            _publish(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    """Give a finished file its name, unless another file has it: a rename would replace that file."""
-    try:
-        target.hardlink_to(temporary)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        target.touch(exist_ok=False)
-        try:
-            temporary.replace(target)
-        except BaseException:
-            target.unlink()
-            raise
+        folder.write(name, opened.chunks(), (opened.facts.st_atime_ns, opened.facts.st_mtime_ns))

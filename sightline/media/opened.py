@@ -110,14 +110,6 @@ class OpenedPhoto:
         if found != self.hash:
             raise _changed()
 
-    def read(self) -> bytes:
-        """Read the whole file.
-
-        Raises:
-            SourceError: it is not what was indexed, or can't be read.
-        """
-        return b"".join(self.chunks(size=_HASHED))
-
     def chunks(self, start: int = 0, stop: int | None = None, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the bytes from `start` to before `stop`, or to the end, none of a file that changed meanwhile.
 
@@ -194,7 +186,7 @@ def open_photo(library: Library, place: PlacedPhoto, content_hash: bytes) -> Ope
 def first_usable(
     library: Library, content_id: int, content_hash: bytes, use: Callable[[OpenedPhoto], _T], first: int | None = None
 ) -> _T:
-    """Open the present photos of a content in turn, and return what `use` makes of the first that it can use.
+    """Open the photos of a content in turn; return what `use` makes of the first that it can use.
 
     Args:
         library: the library.

@@ -30,7 +30,7 @@ class Original:
 
 
 def original(library: Library, content_id: int) -> Original:
-    """Open the first present file of a content that still is what was indexed; the hash of its bytes was checked.
+    """Open the first file of a content whose bytes still have the hash that was indexed.
 
     Raises:
         SourceError: there is none, and why.

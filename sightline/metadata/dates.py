@@ -30,6 +30,8 @@ _YEARS: Final = range(1000, 2200)  # paintings have dates too; 9999 and 0001 are
 # What a clock shows that counts from there and was never set: of QuickTime's and Unix's times, the first second.
 _NEVER_SET: Final = ("1904-01-01T00:00:00", "1970-01-01T00:00:00")
 
+# White space may stand in several places: what is longer is no date, and would be tried at length.
+_LONGEST: Final = 200
 _GAP: Final = r"\s*[:/.\-]\s*"
 _DAY: Final = re.compile(rf"(\d{{4}})(?:{_GAP}(\d{{1,2}})(?:{_GAP}(\d{{1,2}}))?)?(?![\dA-SU-Za-z])", re.ASCII)
 _COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T _-]*(\d\d)(\d\d)(\d\d)?)?(?!\d)", re.ASCII)
@@ -53,7 +55,7 @@ def date_in(text: str | None, offset: str | None = None) -> Date | None:
     Hour 24 is the hour after midnight of that day, as some phones count; second 60 is 59. A time that can't be
     read leaves the day. `offset` is used where the text has none.
     """
-    text = (text or "").strip()
+    text = (text or "")[:_LONGEST].strip()
     if not any("1" <= c <= "9" for c in text):
         return None  # "0000:00:00 00:00:00", "    :  :     :  :  ", "unknown"
     found = _parts(text)
@@ -68,7 +70,7 @@ def date_in(text: str | None, offset: str | None = None) -> Date | None:
 
 def minutes(text: str | None) -> int | None:
     """Minutes east of UTC of `+02:00`, `+0200`, `+02` or `Z`; None of anything else."""
-    text = (text or "").strip()
+    text = (text or "")[:_LONGEST].strip()
     if text.upper() in ("Z", "UTC", "GMT"):
         return 0
     match = _OFFSET.fullmatch(text)

@@ -20,6 +20,7 @@ _LONGEST: Final = 16 * 2**20
 _DEEPEST: Final = 40
 _MOST_ELEMENTS: Final = 50_000
 _MOST_TEXT: Final = 2**20
+_MOST_PREFIXES: Final = 500
 
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns"
 _NAMES: Final[Mapping[str, str]] = {
@@ -120,6 +121,8 @@ class _Reader:
         }
         if declared:
             self._prefixes = {**self._prefixes, **declared}
+            if len(self._prefixes) > _MOST_PREFIXES:  # each element that declares one copies all
+                raise _Refused
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if self._passed:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sightline.models.loaded import Encoders
-from sightline.ranking.text_vector_cache import read_vectors, write_vectors
+from sightline.ranking.text_vector_cache import NULLS_SUFFIX, read_vectors, write_vectors
 from store.arrays import Floats
 from store.library import Library
 from store.tables.catalog import SpaceState
@@ -107,4 +107,4 @@ class NullQueries:
 
     def _path(self, space: SpaceState) -> Path:
         digest = hashlib.sha256("\n".join((space.key, *TEXTS)).encode()).hexdigest()
-        return self._folder / f"nulls-{digest[:16]}.texts"
+        return self._folder / f"nulls-{digest[:16]}{NULLS_SUFFIX}"

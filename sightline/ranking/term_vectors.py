@@ -152,6 +152,11 @@ class TermEncoder:
     def _stored(self, content_id: int, space: SpaceState) -> Floats:
         try:
             vectors: Floats = self._library.vectors.get(space.id).vectors_of(np.asarray([content_id], np.int64))
+            if not vectors.any():  # see `Catalog.vectors_after`
+                raise QueryError(
+                    f"What the model {space.name!r} made of the picture {content_id} is damaged. Mend it: "
+                    "python -m indexer verify --repair"
+                )
             return np.asarray(vectors[0])
         except KeyError:
             if self._library.catalog.hash_of(content_id) is not None:

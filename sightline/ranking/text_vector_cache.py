@@ -18,6 +18,8 @@ from store.checked_files import read_checked, write_checked
 
 MAX_TEXTS: Final = 2_000  # 10 MB, of 1,152 numbers each; those used last stay
 _SUFFIX: Final = ".text"
+NULLS_SUFFIX: Final = ".texts"
+_MOST_BYTES: Final = 100_000_000
 _NUMBER: Final = np.dtype("<f4")
 
 
@@ -58,8 +60,14 @@ class TextVectorCache:
                 path.unlink(missing_ok=True)
 
 
+def damaged_files(folder: Path) -> list[Path]:
+    """Files of texts in `folder` that are not what was written."""
+    found = [path for suffix in (_SUFFIX, NULLS_SUFFIX) for path in folder.glob(f"*{suffix}")]
+    return [path for path in found if read_checked(path, path.name.encode(), _MOST_BYTES) is None]
+
+
 def read_vectors(path: Path, shape: tuple[int, ...]) -> Floats | None:
-    """The float32 numbers of this shape in the file at `path`; None where it is not what was written there."""
+    """The float32 numbers of this shape in the file at `path`; None where it was not written so."""
     count = int(np.prod(shape))
     data = read_checked(path, path.name.encode(), count * _NUMBER.itemsize)
     if data is None or len(data) != count * _NUMBER.itemsize:

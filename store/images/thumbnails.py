@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
-from store.checked_files import read_file, say_damaged, sealed, unsealed
+from store.checked_files import is_there, read_file, say_damaged, sealed, unsealed
 from store.files import make_private, replace_file
 
 State = Literal["right", "unchecked", "wrong"]
@@ -92,7 +92,7 @@ class Thumbnails:
         path = self.path(content_hash)
         data = read_file(path, _MOST_BYTES)
         if data is None:
-            return ("wrong", b"") if path.exists() else None
+            return ("wrong", b"") if is_there(path) else None
         picture = unsealed(data, self._about(content_hash))
         if picture is not None:
             return "right", picture

@@ -18,6 +18,7 @@ from store.tables import filter_sql, listings, space_rows, vector_rows
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
+from store.tables.places_order import PLACE
 from store.tables.records import (
     Counts,
     FailureRow,
@@ -164,7 +165,7 @@ class Catalog(KnownFiles):
         return ids
 
     def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
-        """Return one present photo and the facts of each content that has any: the first photo by its whole path.
+        """Return one present photo and the facts of each content that has any: the first photo by its root and path.
 
         Args:
             content_ids: in any order; unknown ones are left out.
@@ -301,7 +302,7 @@ def _space(row: Row[Any]) -> SpaceState:
 
 # SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
 _SHOWN = f"""SELECT contents.id, photos.id, contents.hash, roots.path, photos.path, photos.display,
-    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}, min({filter_sql.PLACE})
+    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}, min({PLACE})
     FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.files import open_private
 from store.tables.database import BUSY_TIMEOUT_MS, connect_readonly
 from store.tables.migrations import STEPS, check_version
 
@@ -56,7 +57,7 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], obj
         LibraryError: this user may not read it as it is now.
         sqlite3.Error: the source is damaged, or the disk is full.
     """
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.close(open_private(target, new=True))
     with closing(connect_readonly(source)) as old, closing(sqlite3.connect(target, isolation_level=None)) as new:
         old.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         new.execute("PRAGMA synchronous = OFF")  # nothing has its name yet; it is synced when it has

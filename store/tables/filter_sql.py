@@ -17,7 +17,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
-from store.tables import id_sets
+from store.tables import id_sets, places_order
 from store.tables.fact_filters import LEVEL
 from store.tables.filters import (
     Choice,
@@ -48,12 +48,6 @@ FEW: Final = 20_000
 
 _VALUES: Final = "(SELECT value FROM json_each(?))"
 _PRESENT: Final = "SELECT id, content_id FROM photos WHERE missing_since IS NULL"
-PLACE: Final = "CAST(roots.path || '/' || photos.path AS BLOB)"
-"""The whole path of a photo: of several that hold one content, the first by it is shown, whatever came first."""
-
-# Photos of contents that several hold, by path, the last first; the order of the join keeps SQLite off all others.
-_OF_SEVERAL: Final = f"""SELECT photos.id FROM contents CROSS JOIN photos ON content_id = contents.id
-    JOIN roots ON roots.id = root_id WHERE photo_count > 1 AND +missing_since IS NULL ORDER BY {PLACE} DESC"""
 # What a format is called, and how else it is spelt.
 _SPELLINGS: Final = MappingProxyType({"jpeg": "jpg", "tiff": "tif", "heif": "heic"})
 
@@ -121,12 +115,15 @@ def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
     photos, contents = _passing(connection, photo_filters(filters))
     content_of = np.zeros(room(connection, "photos"), np.int64)
     content_of[photos] = contents
-    shown = np.zeros(room(connection, "contents"), np.int64)
+    size = room(connection, "contents")
+    shown = np.zeros(size, np.int64)
     shown[contents] = photos
-    # Of several values for one place numpy keeps the last.
-    several = column(connection, _OF_SEVERAL)
-    several = several[content_of[several] > 0]
-    shown[content_of[several]] = several
+    copies = photos[(np.bincount(contents, minlength=size) > 1)[contents]]
+    if len(copies):
+        # Of several values for one place numpy keeps the last.
+        ordered = places_order.in_order(connection, copies)[::-1]
+        ordered = ordered[content_of[ordered] > 0]
+        shown[content_of[ordered]] = ordered
     return shown
 
 
@@ -340,7 +337,7 @@ def _by_name_few(connection: Connection, ids: Ids, filters: Sequence[Filter]) ->
     where, values = photos_of(connection, json.dumps(ids.tolist()), filters)
     # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
     shown = (
-        f"SELECT content_id AS id, min({PLACE}), name FROM photos JOIN roots ON roots.id = root_id WHERE {where} "
-        "GROUP BY content_id"
+        f"SELECT content_id AS id, min({places_order.PLACE}), name FROM photos JOIN roots ON roots.id = root_id "
+        f"WHERE {where} GROUP BY content_id"
     )
     return column(connection, f"SELECT id FROM ({shown}) ORDER BY name, id", values)

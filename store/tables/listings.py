@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from store.arrays import Doubles, Ids, Mask
-from store.tables.filter_sql import FEW, PLACE, column, mask, room
+from store.tables.filter_sql import FEW, column, mask, room
+from store.tables.places_order import PLACE
 from store.tables.records import FailureRow, PlacedPhoto
 from store.tables.schema import Failure, Root
 

@@ -199,8 +199,7 @@ _THIRD: Final = (
     )""",
 )
 
-# Which version of the program read a picture's header.
-_FOURTH: Final = (
+_FOURTH: Final = (  # which version of the program read a picture's header
     "ALTER TABLE contents ADD COLUMN facts_version INTEGER DEFAULT 1 NOT NULL",
     "CREATE INDEX ix_contents_facts_version ON contents (facts_version)",
 )
@@ -292,8 +291,10 @@ _EIGHTH: Final = (
     "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
     "ALTER TABLE roots ADD COLUMN identity TEXT",
     "ALTER TABLE looks ADD COLUMN checksum INTEGER",
+    "ALTER TABLE library ADD COLUMN checksums_due INTEGER DEFAULT 0 NOT NULL",
     "ALTER TABLE library ADD COLUMN unchecked_pictures INTEGER DEFAULT 0 NOT NULL",
-    "UPDATE library SET unchecked_pictures = EXISTS (SELECT 1 FROM contents)",
+    "UPDATE library SET unchecked_pictures = EXISTS (SELECT 1 FROM contents), "
+    "checksums_due = (SELECT coalesce(max(id), 0) FROM vectors)",
 )
 
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)

@@ -19,7 +19,6 @@ class SampleFile:
 
     path: bytes
     size: int
-    mtime_ns: int
     hash: bytes
 
 
@@ -45,8 +44,8 @@ class Look(NamedTuple):
 
 def sample(engine: Engine, root_id: int, limit: int) -> list[SampleFile]:
     """At most `limit` present photos of a root, spread over all of them."""
-    query = """SELECT path, size, mtime_ns, hash FROM (
-        SELECT photos.path, photos.size, mtime_ns, hash, row_number() OVER (ORDER BY photos.path) - 1 AS number,
+    query = """SELECT path, size, hash FROM (
+        SELECT photos.path, photos.size, hash, row_number() OVER (ORDER BY photos.path) - 1 AS number,
             count(*) OVER () AS total
         FROM photos JOIN contents ON contents.id = content_id WHERE root_id = ? AND missing_since IS NULL)
         WHERE number % max(1, (total + ? - 1) / ?) = 0 ORDER BY number"""

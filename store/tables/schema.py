@@ -40,6 +40,8 @@ class LibraryRow(Base):
     marks_generation: Mapped[int] = mapped_column(server_default=text("0"))
     # Contents with ids up to this were indexed before there were looks, and may have none yet.
     looks_due: Mapped[int] = mapped_column(server_default=text("0"))
+    # Vectors with ids up to this were written before checksums of them were kept, and may have none yet.
+    checksums_due: Mapped[int] = mapped_column(server_default=text("0"))
     # Whether thumbnails and previews may be those of an older version, without a checksum.
     unchecked_pictures: Mapped[int] = mapped_column(server_default=text("0"))
 

@@ -30,7 +30,7 @@ class VectorRows:
         hashes: of the contents; empty of a content that is not there.
         vectors: float16 (n, dim); zeros for those that are wrong.
         wrong: (n,), which are not what was written, or no unit vectors of this space.
-        unchecked: (n,), which have no checksum.
+        checksums: as they are kept; None of vectors written before they were.
     """
 
     ids: VectorIds
@@ -38,7 +38,12 @@ class VectorRows:
     hashes: tuple[bytes, ...]
     vectors: Halves
     wrong: Mask
-    unchecked: Mask
+    checksums: tuple[int | None, ...]
+
+    @property
+    def unchecked(self) -> Mask:
+        """Which have no checksum, (n,)."""
+        return np.fromiter((checksum is None for checksum in self.checksums), np.bool_, len(self.checksums))
 
 
 # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
@@ -67,6 +72,13 @@ def read_some(engine: Engine, space_id: int, dim: int, ids: Sequence[int]) -> Ve
         return _checked(connection.exec_driver_sql(query, (space_id, *ids)).all(), space_id, dim)
 
 
+def stored(engine: Engine, vector_id: int) -> bytes:
+    """A vector as it is stored, unchecked; empty where there is none."""
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT vector FROM vectors WHERE id = ?", (vector_id,)).scalar()
+    return found if isinstance(found, bytes) else b""
+
+
 def say_wrong(count: int) -> None:
     """Log that vectors of the database are not used."""
     log.warning(
@@ -78,26 +90,26 @@ def say_wrong(count: int) -> None:
 
 def _checked(rows: Sequence[Any], space_id: int, dim: int) -> VectorRows:
     size, nothing = 2 * dim, bytes(2 * dim)
-    wrong, unchecked = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+    wrong, checksums = np.zeros(len(rows), np.bool_), tuple(row[4] for row in rows)
     data = []
     for place, (_, _, content_hash, vector, checksum) in enumerate(rows):
-        if checksum is None:
-            unchecked[place] = True
         if (
-            content_hash is None
+            not isinstance(content_hash, bytes)
+            or not isinstance(vector, bytes)
             or len(vector) != size
             or (checksum is not None and checksum != of_vector(space_id, content_hash, vector))
         ):
             wrong[place], vector = True, nothing
         data.append(vector)
     vectors: NDArray[np.float16] = np.frombuffer(b"".join(data), "<f2").reshape(-1, dim)
-    doubted = np.flatnonzero(unchecked & ~wrong)  # what has its checksum is what an encoder made
-    if len(doubted):
+    # What has its checksum is what an encoder made.
+    doubted = [place for place, each in enumerate(checksums) if each is None and not wrong[place]]
+    if doubted:
         wrong[doubted] = ~are_unit(vectors[doubted])
         if wrong[doubted].any():
             vectors = np.where(wrong[:, None], np.float16(0), vectors)
     ids, contents = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in (0, 1))
-    return VectorRows(ids, contents, tuple(row[2] or b"" for row in rows), vectors, wrong, unchecked)
+    return VectorRows(ids, contents, tuple(row[2] or b"" for row in rows), vectors, wrong, checksums)
 
 
 def are_unit(vectors: Halves) -> Mask:

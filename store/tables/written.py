@@ -80,6 +80,22 @@ def add(connection: Connection, contents: Mapping[int, Mapping[str, Any]]) -> No
         connection.exec_driver_sql(_HAS_WORD, list(having))
 
 
+def differing(connection: Connection) -> list[int]:
+    """Ids of contents whose words or full text are not those that `add` would keep, sorted."""
+    texts = {row[0]: tuple(row[1:]) for row in connection.exec_driver_sql(_TEXTS)}
+    words: dict[int, set[tuple[str, str]]] = {}
+    for id_, kind, key in connection.exec_driver_sql(_WORDS):
+        words.setdefault(id_, set()).add((kind, key))
+    found = []
+    for id_, facts in _facts(connection.exec_driver_sql(_ALL_WRITTEN).all()):
+        wanted = {
+            (kind, casefolded(word)) for kind in LIST_NAMES for value in facts[kind] for word in words_of(value)
+        }  # fmt: skip
+        if texts.pop(id_, None) != tuple(_text(facts[name]) for name in TEXT_NAMES) or words.pop(id_, set()) != wanted:
+            found.append(id_)
+    return sorted({*found, *texts, *words})
+
+
 def renew(connection: Connection, ids: Sequence[int]) -> None:
     """Keep the words and the full text of contents as the table of contents now has them."""
     if not ids:
@@ -87,14 +103,15 @@ def renew(connection: Connection, ids: Sequence[int]) -> None:
     rows = [(id_,) for id_ in ids]
     connection.exec_driver_sql("DELETE FROM texts WHERE rowid = ?", rows)
     connection.exec_driver_sql("DELETE FROM content_words WHERE content_id = ?", rows)
-    found = connection.exec_driver_sql(_WRITTEN, (json.dumps(list(ids)),)).all()
+    add(connection, dict(_facts(connection.exec_driver_sql(_WRITTEN, (json.dumps(list(ids)),)).all())))
+
+
+def _facts(rows: Iterable[Any]) -> Iterable[tuple[int, dict[str, Any]]]:
+    """Ids of contents and what was written about them, from rows of `_WRITTEN`."""
     lists = {name: at for at, name in enumerate(TEXT_NAMES) if name in LIST_NAMES}
-    contents = {
-        row[0]: dict(zip(TEXT_NAMES, row[1:], strict=True))
-        | {name: tuple(json.loads(row[1 + at] or "[]")) for name, at in lists.items()}
-        for row in found
-    }
-    add(connection, contents)
+    for row in rows:
+        named = {name: tuple(json.loads(row[1 + at] or "[]")) for name, at in lists.items()}
+        yield row[0], dict(zip(TEXT_NAMES, row[1:], strict=True)) | named
 
 
 def drop_unused_words(connection: Connection) -> None:
@@ -114,6 +131,11 @@ _PUT_TEXT: Final = (
     f"INSERT INTO texts (rowid, {', '.join(TEXT_NAMES)}) VALUES ({', '.join('?' * (1 + len(TEXT_NAMES)))})"
 )
 _WRITTEN: Final = f"SELECT id, {', '.join(TEXT_NAMES)} FROM contents WHERE id IN (SELECT value FROM json_each(?))"
+_ALL_WRITTEN: Final = (
+    f"SELECT id, {', '.join(TEXT_NAMES)} FROM contents WHERE coalesce({', '.join(TEXT_NAMES)}) IS NOT NULL"
+)
+_TEXTS: Final = f"SELECT rowid, {', '.join(TEXT_NAMES)} FROM texts"
+_WORDS: Final = "SELECT content_id, kind, key FROM content_words JOIN words ON words.id = word_id"
 _ADD_WORD: Final = "INSERT INTO words (kind, name, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _HAS_WORD: Final = (
     "INSERT INTO content_words (content_id, word_id) SELECT ?, id FROM words WHERE kind = ? AND key = ? "

@@ -71,6 +71,11 @@ class FourBitCodes:
     def __len__(self) -> int:
         return len(self._codes)
 
+    @property
+    def codes(self) -> Bytes:
+        """Its codes, uint8 (n, width)."""
+        return self._codes
+
     def verified(self, rows: Rows) -> Mask:
         """Which of the rows' codes are what was written, (n,); each of those is looked at once."""
         new = rows[~self._verified[rows]]

@@ -14,8 +14,8 @@ What is read whole when opening is verified whole: ids and one-bit codes, by SHA
 appending need not read what was there. The rows and the four-bit codes, fourteen times as much, are verified one by
 one when they are first used (`store.vectors.row_store`): opening reads none of them.
 
-Limitation: if another program truncates one of these files while it is mapped, the process dies with SIGBUS. Sightline
-itself never truncates them.
+Files of small spaces are read into memory, others are mapped; `store.vectors.mapped_files` says what another program
+that truncates one does. Sightline itself never truncates them.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from numpy.typing import NDArray
 from store.arrays import Bytes, CodeWords, Halves, Rows
 from store.files import make_private, open_private, replace_file, sync
 from store.vectors.four_bit_codes import width
+from store.vectors.mapped_files import array_in
+from store.vectors.policy import DEFAULT
 
 FORMAT: Final = 4
 KINDS: Final = ("faiss", "ids", "bits", "fine", "dead")
@@ -85,18 +87,13 @@ class Manifest:
         """Where in their file the rows begin, bytes."""
         return len(self.head) // 2
 
-    @property
-    def memory_bytes(self) -> int:
-        """Bytes that opening it takes in memory: one-bit codes, entries, rows by id; not what stays mapped."""
-        return self.coded * (-(-self.dim // 64) + 1) * 8 + self.fine + self.rows * (ENTRY.itemsize + 1 + 16)
-
 
 @dataclass(frozen=True, slots=True)
 class IndexContents:
     """What a space's files hold.
 
-    Mapped: rows float16 (n, dim), one-bit codes uint64 (k, words) and four-bit codes uint8 (m, width). In memory:
-    entries of dtype ENTRY (n,), and deleted rows int64, sorted.
+    Mapped, where they are large: rows float16 (n, dim), one-bit codes uint64 (k, words) and four-bit codes uint8 (m,
+    width). In memory: entries of dtype ENTRY (n,), and deleted rows int64, sorted.
     """
 
     manifest: Manifest
@@ -122,8 +119,10 @@ class DamagedError(Exception):
 class IndexFiles:
     """The files of one space in a folder."""
 
-    def __init__(self, folder: Path, space_id: int) -> None:
+    def __init__(self, folder: Path, space_id: int, in_memory_bytes: int = DEFAULT.in_memory_bytes) -> None:
+        """`in_memory_bytes`: see `Policy`."""
         self.folder = folder
+        self._in_memory_bytes = in_memory_bytes
         self._name = f"space-{space_id}"
         self.manifest_path = folder / f"{self._name}.json"
 
@@ -143,8 +142,22 @@ class IndexFiles:
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         counts = (found.rows, found.dead, found.coded, found.fine, found.dim, found.epoch, found.last_id)
-        is_valid = all(isinstance(count, int) and count >= 0 for count in counts) and found.token.isalnum()
-        return found if is_valid and found.format == FORMAT else None
+        texts = (found.space, found.token, found.head, found.dead_check)
+        is_valid = all(isinstance(count, int) and 0 <= count < 2**62 for count in counts) and all(
+            isinstance(text, str) for text in texts
+        )
+        return found if is_valid and found.token.isalnum() and found.format == FORMAT else None
+
+    def _is_mapped(self, manifest: Manifest) -> bool:
+        return manifest.rows * manifest.dim * 2 > self._in_memory_bytes
+
+    def memory_bytes(self, manifest: Manifest) -> int:
+        """Bytes that opening them takes in memory: one-bit codes, entries, rows by id, and what is not mapped."""
+        codes = manifest.coded * (-(-manifest.dim // 64) + 1) * 8
+        read = (
+            0 if self._is_mapped(manifest) else manifest.rows * manifest.dim * 2 + manifest.fine * width(manifest.dim)
+        )
+        return codes + read + manifest.fine + manifest.rows * (ENTRY.itemsize + 1 + 16)
 
     def disk_bytes(self, manifest: Manifest) -> int:
         """Bytes of the files of a manifest."""
@@ -161,16 +174,13 @@ class IndexFiles:
             DamagedError: a file is missing, short, or not what it was.
         """
         try:
-            entries = np.fromfile(self.path(manifest, "ids"), ENTRY, manifest.rows)
-            words = -(-manifest.dim // 64) + 1
-            codes = np.empty((0, words), np.uint64)
-            if manifest.coded:  # mapped: memory of our own would have to be cleared before it is read into
-                codes = np.asarray(np.memmap(self.path(manifest, "bits"), np.uint64, "r", 0, (manifest.coded, words)))
+            rows, fine, codes = self.rows(manifest), self.fine(manifest), self._codes(manifest)
+            entries = array_in(self.path(manifest, "ids"), np.uint8, 0, (manifest.rows, ENTRY.itemsize), mapped=False)
+            entries = entries.view(ENTRY)[:, 0]
             deleted = np.empty(0, np.int64)
             if manifest.dead:
-                deleted = np.fromfile(self.path(manifest, "dead"), np.int64)
-            rows, fine = self.rows(manifest), self.fine(manifest)
-        except (OSError, ValueError) as error:
+                deleted = array_in(self.path(manifest, "dead"), np.int64, 0, (manifest.dead, 1), mapped=False)[:, 0]
+        except (OSError, ValueError, MemoryError, OverflowError) as error:
             raise DamagedError(str(error)) from error
         if (len(entries), len(codes), len(deleted)) != (manifest.rows, manifest.coded, manifest.dead):
             raise DamagedError(f"the files of {self.manifest_path} are shorter than its manifest says")
@@ -182,22 +192,25 @@ class IndexFiles:
         return IndexContents(manifest, rows, entries, codes, fine, deleted)
 
     def rows(self, manifest: Manifest) -> Halves:
-        """The rows, float16 (n, dim), mapped and unverified.
+        """The rows, float16 (n, dim), unverified.
 
         Raises:
             OSError, ValueError: the file is missing or short.
         """
-        if not manifest.rows:
-            return np.empty((0, manifest.dim), np.float16)
         shape = (manifest.rows, manifest.dim)
-        return np.asarray(np.memmap(self.path(manifest, "faiss"), np.float16, "r", manifest.start, shape))
+        return array_in(
+            self.path(manifest, "faiss"), np.float16, manifest.start, shape, mapped=self._is_mapped(manifest)
+        )
 
     def fine(self, manifest: Manifest) -> Bytes:
-        """The four-bit codes, uint8 (n, width), mapped and unverified; errors as for `rows`."""
-        if not manifest.fine:
-            return np.empty((0, width(manifest.dim)), np.uint8)
+        """The four-bit codes, uint8 (n, width), unverified; errors as for `rows`."""
         shape = (manifest.fine, width(manifest.dim))
-        return np.asarray(np.memmap(self.path(manifest, "fine"), np.uint8, "r", 0, shape))
+        return array_in(self.path(manifest, "fine"), np.uint8, 0, shape, mapped=self._is_mapped(manifest))
+
+    def _codes(self, manifest: Manifest) -> CodeWords:
+        # Mapped, where they are large: memory of our own would have to be cleared before it is read into.
+        shape = (manifest.coded, -(-manifest.dim // 64) + 1)
+        return array_in(self.path(manifest, "bits"), np.uint64, 0, shape, mapped=self._is_mapped(manifest))
 
     def has_faiss_header(self, manifest: Manifest) -> bool:
         """Whether the file of rows begins as it was written; only other programs read that part."""

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from store.arrays import CodeWords, Floats, Halves, Ids, VectorIds
+from store.tables.vector_rows import VectorRows
 from store.vectors import exact, four_bit_codes, one_bit_codes, persistence
 from store.vectors.engine import Threshold
 from store.vectors.growable_array import GrowableArray
@@ -166,7 +167,7 @@ class LocalEngine:
                 self._codes = GrowableArray(np.empty((0, quantizer.words), np.uint64))
             self._codes.extend(words)
             codes = OneBitCodes(quantizer, self._codes.view)
-            self._snapshot = Snapshot(now.rows, now.lookup, codes, now.fine)
+            self._snapshot = Snapshot(now.rows, now.lookup, codes, now.fine, now.watch)
             return True
 
     # -- on disk ------------------------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ class LocalEngine:
                     manifest, written = persistence.save(
                         snapshot, files, space, saved, max_deleted_share=self.policy.max_deleted_share
                     )
+                    snapshot.check()
                 except DamagedRowsError:
                     self._rebuild(snapshot)
                     continue
@@ -224,6 +226,15 @@ class LocalEngine:
         except DamagedRowsError:
             return False
         return snapshot.fine is None or bool(snapshot.fine.verified(np.arange(len(snapshot.fine))).all())
+
+    @property
+    def vector_ids(self) -> VectorIds:
+        """Vector ids of its rows, deleted ones too, int64 (n,), ascending."""
+        return self._snapshot.rows.vector_ids
+
+    def holds(self, rows: VectorRows) -> bool:
+        """Whether it holds these rows of the database, see `RowStore.holds`."""
+        return self._snapshot.rows.holds(rows)
 
     def _rebuild(self, damaged: Snapshot) -> None:
         """Make the rows again from their source, unless another thread did so since a snapshot."""
@@ -322,7 +333,10 @@ class LocalEngine:
         while True:
             snapshot = self._snapshot
             try:
-                return read(snapshot)
+                snapshot.check()
+                found = read(snapshot)
+                snapshot.check()
+                return found
             except DamagedRowsError:
                 self._rebuild(snapshot)
 

@@ -9,14 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from store.tables import vector_rows
 from store.tables.catalog import Catalog, SpaceState
+from store.tables.vector_rows import VectorRows
 from store.vectors.engine import EngineFacts
 from store.vectors.index_files import DamagedError, IndexFiles, Manifest
 from store.vectors.local import Chunk, LocalEngine
 from store.vectors.policy import DEFAULT, Policy
+from store.vectors.row_store import DamagedRowsError
 
 log = logging.getLogger(__name__)
 
+_COMPARED: Final = 8  # rows of the files that are compared with the database when they are opened
 MAX_TRIES: Final = 3  # times that a space is asked for again because it changed meanwhile
 
 
@@ -35,7 +41,7 @@ class LocalEngines:
         self._encoding: threading.Thread | None = None
 
     def _files(self, space_id: int) -> IndexFiles:
-        return IndexFiles(self._folder, space_id)
+        return IndexFiles(self._folder, space_id, self._policy.in_memory_bytes)
 
     def facts(self, space_id: int) -> EngineFacts | None:
         """What the files of a space say about themselves, unchecked; None where they can't be read."""
@@ -45,7 +51,7 @@ class LocalEngines:
             return None
         return {
             "tier": self._policy.tier(manifest.rows), "rows": manifest.rows - manifest.dead,
-            "disk_bytes": files.disk_bytes(manifest), "memory_bytes": manifest.memory_bytes,
+            "disk_bytes": files.disk_bytes(manifest), "memory_bytes": files.memory_bytes(manifest),
             "measured": manifest.measured or None,
         }  # fmt: skip
 
@@ -132,12 +138,20 @@ class LocalEngines:
             if manifest.epoch > state.epoch or (manifest.last_id > state.last_id and not behind):
                 return None, state
             try:
-                contents = files.read(manifest)
-                return LocalEngine.from_files(contents, policy=self._policy, source=self._source(state)), state
-            except DamagedError as error:
-                found = error
+                engine = LocalEngine.from_files(files.read(manifest), policy=self._policy, source=self._source(state))
+                if not engine.holds(self._some_rows(engine, state)):
+                    raise DamagedError("it holds other vectors than the database")
+                return engine, state
+            except (DamagedError, DamagedRowsError) as error:
+                found = str(error)
         log.warning("the vector index of space %s can't be read (%s); it is made again", state.key, found)
         return None, state
+
+    def _some_rows(self, engine: LocalEngine, state: SpaceState) -> VectorRows:
+        """Rows of the database that an engine should hold: of files of another library, most differ."""
+        held = engine.vector_ids
+        places = np.unique(np.linspace(0, len(held) - 1, min(_COMPARED, len(held))).astype(np.int64))
+        return vector_rows.read_some(self._catalog.engine, state.id, state.dim, held[places].tolist())
 
     def save(self, space_id: int) -> None:
         """Bring the files of a space up to date, see `VectorEngines.save`.
@@ -173,6 +187,7 @@ class LocalEngines:
             and engine.verify()
             and engine.saved is not None
             and self._files(space_id).has_faiss_header(engine.saved)
+            and all(engine.holds(rows) for rows in vector_rows.read(self._catalog.engine, space_id, state.dim, 0))
         )
         if not is_current:
             with self._lock:

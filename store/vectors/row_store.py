@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import Floats, Halves, Rows, VectorIds
+from store.tables.vector_rows import VectorRows
 from store.vectors import checksums, exact
 from store.vectors.index_files import ENTRY
+from store.vectors.mapped_files import Watch, file_of
 
 CHUNK: Final = 16_384  # rows that are copied at a time
 # With at most this share wanted of the rows from the first to the last of them, they are read one by one, and not what
@@ -31,7 +33,8 @@ class MappedRows:
         self.rows = rows
         self.verified = np.zeros(len(rows), np.bool_) if verified is None else verified
         self._all_verified = bool(self.verified.all())
-        self._file = _file_of(rows)
+        self._watch = Watch.over(rows)
+        self._file = file_of(rows) if hasattr(mmap, "MADV_RANDOM") else None  # not every system takes advice
 
     @property
     def all_verified(self) -> bool:
@@ -51,9 +54,18 @@ class MappedRows:
             return
         self.advise(new)
         if (checksums.of_rows(self.rows, new) != checks(new)).any():
-            raise DamagedRowsError
+            raise DamagedRowsError("a row is not what was written")
         self.verified[new] = True
         self._all_verified = bool(self.verified.all())
+
+    def check(self) -> None:
+        """Make sure that what was read, or will be now, is what the file holds.
+
+        Raises:
+            DamagedRowsError: the file was cut short, or can't be read.
+        """
+        if not self._watch.is_whole():
+            raise DamagedRowsError("a file of rows was cut short, or can't be read")
 
     def advise(self, rows: Rows) -> None:
         """Tell the system how the file is about to be read: each time, as others tell it of the same file."""
@@ -93,6 +105,22 @@ class RowStore:
         ids: VectorIds = self.entries["vector"]
         return ids
 
+    def holds(self, table: VectorRows) -> bool:
+        """Whether these rows of the database are here, as they are there.
+
+        Those that are wrong there don't count.
+
+        Raises:
+            DamagedRowsError: see `verify`.
+        """
+        right, own = ~table.wrong, self.vector_ids
+        places = np.searchsorted(own, table.ids[right])
+        if len(places) and (places[-1] >= len(own) or (own[places] != table.ids[right]).any()):
+            return False
+        if (self.entries["content"][places] != table.contents[right]).any():
+            return False
+        return bool((_bits(self.take(places)) == _bits(table.vectors[right])).all())
+
     def write_checksums(self, rows: Rows) -> None:
         """Put the checksums of rows of `tail` into `entries`."""
         for start in range(0, len(rows), CHUNK):
@@ -105,6 +133,7 @@ class RowStore:
         Raises:
             DamagedRowsError: one is not.
         """
+        self.mapped.check()
         if not self.mapped.all_verified:
             edge = len(self.mapped.rows)
             old = rows if not len(self.tail) else rows[rows < edge]
@@ -124,6 +153,7 @@ class RowStore:
         old = rows < edge
         self.mapped.advise(rows)
         taken[old], taken[~old] = self.mapped.rows[rows[old]], self.tail[rows[~old] - edge]
+        self.mapped.check()
         return taken
 
     def cosines(self, rows: Rows, queries: Floats) -> Floats:
@@ -136,19 +166,17 @@ class RowStore:
         edge = len(self.mapped.rows)
         old = rows < edge
         self.mapped.advise(rows)
-        if old.all():
-            return exact.cosines(self.mapped.rows, rows, queries)
         if not old.any():
             return exact.cosines(self.tail, rows - edge, queries)
-        found = np.empty((len(queries), len(rows)), np.float32)
-        found[:, old] = exact.cosines(self.mapped.rows, rows[old], queries)
-        found[:, ~old] = exact.cosines(self.tail, rows[~old] - edge, queries)
+        if old.all():
+            found = exact.cosines(self.mapped.rows, rows, queries)
+        else:
+            found = np.empty((len(queries), len(rows)), np.float32)
+            found[:, old] = exact.cosines(self.mapped.rows, rows[old], queries)
+            found[:, ~old] = exact.cosines(self.tail, rows[~old] - edge, queries)
+        self.mapped.check()
         return found
 
 
-def _file_of(mapped: Halves) -> mmap.mmap | None:
-    """The mapping that an array lies in; None for none, or where the system takes no advice."""
-    base: Any = mapped
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = getattr(base, "base", None)
-    return base if hasattr(mmap, "MADV_RANDOM") else None
+def _bits(rows: Halves) -> NDArray[np.uint16]:
+    return np.ascontiguousarray(rows).view(np.uint16)

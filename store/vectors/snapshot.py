@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from store.arrays import Ids, Rows
 from store.vectors.four_bit_codes import FourBitCodes
+from store.vectors.mapped_files import Watch
 from store.vectors.one_bit_codes import OneBitCodes
 from store.vectors.row_lookup import RowLookup
-from store.vectors.row_store import RowStore
+from store.vectors.row_store import DamagedRowsError, RowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +25,35 @@ class Snapshot:
         lookup: which row holds which content, and which rows are deleted.
         codes: one-bit codes of the first rows; None for none.
         fine: four-bit codes of the first rows; None for none.
+        watch: over the files that codes lie in; rows have their own.
     """
 
     rows: RowStore
     lookup: RowLookup
     codes: OneBitCodes | None = None
     fine: FourBitCodes | None = None
+    watch: Watch = field(default_factory=Watch)
 
     @classmethod
     def of(
         cls, rows: RowStore, deleted: Rows, codes: OneBitCodes | None = None, fine: FourBitCodes | None = None
     ) -> Snapshot:
         """A snapshot of rows, of which some are deleted: int64, sorted."""
-        return cls(rows, RowLookup(rows.entries["content"], deleted), codes, fine)
+        watch = Watch.over(None if codes is None else codes.words, None if fine is None else fine.codes)
+        return cls(rows, RowLookup(rows.entries["content"], deleted), codes, fine, watch)
 
     def __len__(self) -> int:
         """How many rows are not deleted."""
         return len(self.rows) - len(self.lookup.deleted)
+
+    def check(self) -> None:
+        """Make sure that what was read of codes, or will be now, is what was written.
+
+        Raises:
+            DamagedRowsError: their file was cut short, or can't be read.
+        """
+        if not self.watch.is_whole():
+            raise DamagedRowsError("a file of codes was cut short, or can't be read")
 
     @property
     def coded(self) -> int:

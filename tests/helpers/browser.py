@@ -38,6 +38,8 @@ def chromium() -> str | None:
 def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     """A page of a visitor of their own; afterwards nothing may have been asked of other servers, and no script failed.
 
+    Nor may anything have been against the content security policy.
+
     Args:
         chromium: the browser.
         url: the server's address.
@@ -61,6 +63,7 @@ def visiting(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", dismissed)
     page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda entry: said.append(entry.text) if "Content Security Policy" in entry.text else None)
     try:
         yield page
     except BaseException:

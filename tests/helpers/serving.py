@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -51,12 +52,16 @@ uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
 
 @contextmanager
-def running(library: Path, log: Path, *more: str) -> Iterator[str]:
-    """The real server as a process of its own, with `more` options; gives its address."""
+def running(library: Path, log: Path, *more: str, handles: int | None = None) -> Iterator[str]:
+    """The real server as a process of its own, with `more` options; gives its address.
+
+    It may have so many files open, and no more.
+    """
     port = free_port()
     command = ["-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser", "--offline", *more]
     # STREAMLIT_SERVER_ADDRESS must not open the server to the network.
-    with served(command, port, log, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_SERVER_PORT="1") as url:
+    environment = {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0", "STREAMLIT_SERVER_PORT": "1"}
+    with served(command, port, log, handles=handles, **environment) as url:
         yield url
 
 
@@ -71,10 +76,21 @@ def staged(script: Path, library: Path, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def served(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
+def served(
+    command: list[str], port: int, log: Path, *, handles: int | None = None, **environment: str
+) -> Iterator[str]:  # fmt: skip
+    def limit() -> None:
+        if handles is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (handles, handles))
+
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **environment}
+            [sys.executable, *command],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            preexec_fn=limit,
         )
     url = f"http://127.0.0.1:{port}"
     try:

@@ -224,7 +224,7 @@ def test_verify_makes_damaged_and_lost_looks_again(photos: Path, library: Path, 
     assert '{"state": "ok", "part": "looks", "text": "24 there"}' in index("verify", space=None).out
     changed(library, "UPDATE looks SET grey = x'00' WHERE content_id = 3", "DELETE FROM looks WHERE content_id = 5")
     assert looks(library).held.tolist() == [at not in (3, 5) for at in range(1, 25)]
-    said = index("verify", space=None)
+    said = index("verify", "--repair", space=None)
     assert (said.code, '"repaired", "part": "looks", "text": "24 there, 2 of them made again"' in said.out) == (0, True)
     after = looks(library)
     assert after.held.all()

@@ -132,3 +132,13 @@ def test_marks_and_caches_of_a_reader_do_not_go_to_what_took_the_place(
         assert not library.exists()
     with Library.open(tmp_path / "aside") as opened:
         assert not opened.marks.favourites_of(ids)
+
+
+def test_another_working_directory_moves_nothing(
+    photos: Path, library: Path, tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(photos)
+    monkeypatch.chdir(library.parent)
+    with Library.open(Path(library.name)) as opened:
+        monkeypatch.chdir(photos)
+        opened.marks.favourite(opened.catalog.matching([]).tolist(), True)

@@ -138,8 +138,10 @@ def test_runs_go_on_where_the_older_program_stopped(library: Path, index: Index,
 
 def test_its_backup_is_restored_and_brought_up_to_date(library: Path, layout: int, tmp_path: Path) -> None:
     before = held(library)
-    assert run(["backup", str(tmp_path / "a.backup"), "--library", str(library)]) == 0
+    assert run(["backup", str(tmp_path / "a.backup"), "--thumbnails", "--library", str(library)]) == 0
     assert version(library) == layout  # a backup before an update is one of what is there
     assert run(["restore", str(tmp_path / "a.backup"), "--library", str(tmp_path / "b")]) == 0
     assert version(tmp_path / "b") == VERSION
     check_same(tmp_path / "b", before)
+    with sightline.Library(tmp_path / "b") as opened:  # the pictures themselves are not there
+        assert all(opened.thumbnail(photo["id"]).startswith(b"\xff\xd8") for photo in opened.photos())

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from examples import examples
+from store import progress
 from store.checked_files import SEAL_BYTES, read_checked, read_file, sealed, unsealed, write_checked
 from store.images.thumbnails import Thumbnails
+from store.lock import RUN, read_run
 
 ONE, OTHER = b"\x01" * 32, b"\x02" * 32
 
@@ -77,3 +79,13 @@ def test_a_thumbnail_is_the_one_that_was_written_or_none(tmp_path: Path, is_olde
     path.unlink()
     path.mkdir()
     assert thumbnails.read(ONE) is None
+
+
+@given(data=st.one_of(st.binary(max_size=200), st.sampled_from([b'{"pid": Infinity, "since": "", "progress": null}',
+       b"[" * 100_000, b'{"pid": 1e999, "since": 5, "progress": {}}', b"9" * 5_000, b" " * 2_000_000])))  # fmt: skip
+@examples(60)
+def test_progress_that_is_not_ours_is_none(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.mktemp("library")
+    (folder / RUN).write_bytes(data)
+    assert read_run(folder) is None
+    assert progress.read(folder) is None

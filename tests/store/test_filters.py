@@ -461,7 +461,7 @@ def test_filters_keep_what_a_plain_reading_of_them_keeps(drawn: list[Picture], a
             for id_, photo in shown.items():
                 (content,) = (content for content, known in ids.items() if known == id_)
                 able = [p for p in rows.values() if p.content == content and passing([p], of_photos)]
-                first = min(able, key=lambda p: f"{p.root}/{p.path}".encode())
+                first = min(able, key=lambda p: (p.root.encode(), p.path.encode()))
                 assert (photo.root.decode(), photo.path.decode()) == (first.root, first.path)
 
 

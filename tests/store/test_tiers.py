@@ -480,7 +480,7 @@ def advised_as_random(path: Path) -> bool:
 
 
 def test_rows_that_lie_apart_are_read_one_by_one_and_a_whole_file_is_not(tmp_path: Path) -> None:
-    files = IndexFiles(tmp_path, 1)
+    files = IndexFiles(tmp_path, 1, in_memory_bytes=0)
     _, index, manifest = saved(files, 300)
     path, query, every = files.path(manifest, "faiss"), text_like(index.sample(50)[1], 1), index.ids
     for only, apart in ((every[::20], True), (None, False), (every[[0, -1]], True), (every[:200], False)):

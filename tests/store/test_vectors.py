@@ -288,7 +288,8 @@ def test_a_damaged_file_is_made_again_and_never_served(
         np.testing.assert_array_equal(found[1], expected[1])
     with Library.open(library, policy=SMALL) as opened:
         np.testing.assert_array_equal(opened.vectors.get(1).vectors_of(ids), vectors)
-    assert index("verify", space=None).code == 0
+    assert index("verify", space=None).code == 1
+    assert index("verify", "--repair", space=None).code == 0
     with Library.open(library) as opened:
         assert opened.vectors.is_current(1)
 

@@ -21,14 +21,17 @@ from typing import Any
 import httpx
 import indexing
 import pytest
+import serving
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from search_ui.runtime.file_manager import FileManagerError, show_folder_of_photo
 from search_ui.runtime.services import services
 from search_ui.runtime.zip_registry import zip_registry
 from search_ui.server import asgi
+from search_ui.server.gate import Gate
 from search_ui.server.zip_routes import NOT_INCLUDED
 from sightline.media.crop import crop
 from sightline.query.types import QueryError
@@ -38,7 +41,7 @@ from store.tables.batch_writer import Failed, File
 from store.tables.writer import Writer
 from store.walk_options import WalkChoice
 
-APP = Starlette(middleware=asgi.middleware())
+APP = Starlette(middleware=asgi.middleware(gate=Gate(None)))
 BASE = "http://127.0.0.1:8501"
 SIDE = 400
 LARGE = 24_000_000
@@ -91,7 +94,7 @@ def own(tmp_path: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch) -> Own
 
 @pytest.fixture
 def client(own: Own) -> TestClient:
-    return TestClient(APP, base_url=BASE, raise_server_exceptions=False)
+    return TestClient(APP, base_url=BASE, headers=serving.header(), raise_server_exceptions=False)
 
 
 def forget_pictures(own: Own) -> None:
@@ -209,9 +212,15 @@ SWAPS = [
 ]  # fmt: skip
 
 
+# Those that differ in what tells them: the link, the folder, the hash, the time of change.
+CHIEF = [_to_a_link, _folder_to_a_link, _to_a_hard_link, _to_other_bytes]
+
+
 @linux
-@pytest.mark.parametrize("swap", SWAPS, ids=lambda swap: swap.__name__.strip("_"))
-@pytest.mark.parametrize("looked", [False, True], ids=["at once", "after it was given out"])
+@pytest.mark.parametrize(
+    ("swap", "looked"), [*((swap, False) for swap in SWAPS), *((swap, True) for swap in CHIEF)],
+    ids=lambda given: given.__name__.strip("_") if callable(given) else "looked" if given else "",
+)  # fmt: skip
 def test_nothing_leaves_of_what_was_put_in_a_photos_place(
     client: TestClient, own: Own, swap: Callable[[Own], None], looked: bool
 ) -> None:
@@ -274,6 +283,35 @@ def test_links_are_followed_in_the_part_of_a_root_alone_that_is_walked_so(
     inner.rename(own.folder / "elsewhere")
     inner.symlink_to(own.folder / "elsewhere")
     assert client.get(f"/original/{id_[0]}").status_code == 404
+
+
+@linux
+@pytest.mark.parametrize(
+    ("swap", "said"),
+    [
+        (_folder_to_a_link_to_the_same, "is not opened: it is a link, or lies behind one"),
+        (lambda own: shutil.rmtree(own.photo.parent), "is not there now"),
+    ],
+    ids=["a link", "gone"],
+)  # fmt: skip
+def test_no_folder_is_opened_behind_a_link(
+    own: Own, monkeypatch: pytest.MonkeyPatch, swap: Callable[[Own], object], said: str
+) -> None:
+    programs = own.folder / "bin"
+    programs.mkdir()
+    for name in ("xdg-open", "open"):
+        (programs / name).write_text(f'#!/bin/sh\necho "$@" >> "{programs}/given"\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
+    catalog = services().library().catalog
+    photo = catalog.photos([own.id])[own.id]
+    show_folder_of_photo(catalog, photo)
+    assert str(own.photo.parent) in (programs / "given").read_text()
+    (programs / "given").unlink()
+    swap(own)
+    with pytest.raises(FileManagerError, match=said):
+        show_folder_of_photo(catalog, photo)
+    assert not (programs / "given").exists()
 
 
 # -- while it is sent -------------------------------------------------------------------------------------------------
@@ -348,7 +386,7 @@ def test_a_photo_that_is_changed_while_it_is_sent_is_never_finished(large: Own, 
 
 
 def client_get(own: Own) -> Any:
-    return TestClient(APP, base_url=BASE).get(f"/original/{own.id}")
+    return TestClient(APP, base_url=BASE, headers=serving.header()).get(f"/original/{own.id}")
 
 
 def test_a_photo_that_is_only_touched_while_it_is_sent_is_sent_whole(large: Own) -> None:
@@ -394,14 +432,14 @@ def at_work() -> Iterator[int]:
 def test_a_slow_reader_gets_the_photo_that_was_checked_or_a_broken_connection(large: Own) -> None:
     with at_work() as port:
         address = f"http://127.0.0.1:{port}/original/{large.id}"
-        with httpx.stream("GET", address, timeout=30) as answer:
+        with httpx.stream("GET", address, timeout=30, headers=serving.header()) as answer:
             parts = answer.iter_raw(10_000)
             got = next(parts)
             _to_a_link(large)
             assert got + b"".join(parts) == large.data
         large.photo.unlink()
         large.photo.write_bytes(large.data)
-        with httpx.stream("GET", address, timeout=30) as answer:
+        with httpx.stream("GET", address, timeout=30, headers=serving.header()) as answer:
             parts = answer.iter_raw(10_000)
             next(parts)
             large.photo.write_bytes(large.secret)
@@ -482,8 +520,10 @@ def test_ranges_of_every_kind_are_answered(client: TestClient, own: Own, asked: 
 
 
 @linux
-@pytest.mark.parametrize("dated", [True, False], ids=["", "failed before the time of change was kept"])
-@pytest.mark.parametrize("swap", SWAPS, ids=lambda swap: swap.__name__.strip("_"))
+@pytest.mark.parametrize(
+    ("swap", "dated"), [*((swap, True) for swap in SWAPS), *((swap, False) for swap in CHIEF)],
+    ids=lambda given: given.__name__.strip("_") if callable(given) else "" if given else "before ctime was kept",
+)  # fmt: skip
 def test_no_small_picture_is_made_of_what_was_put_in_the_place_of_a_file_that_failed(
     client: TestClient, own: Own, swap: Callable[[Own], None], dated: bool
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from support import AWKWARD, ROOT
 
-from search_ui.parts.run_text import details, duration, heading, outcome, share, summary
+from search_ui.parts.run_text import details, duration, heading, is_mendable, outcome, share, summary
 from search_ui.runtime.folder_input import FolderError, folder, presences
 from search_ui.runtime.index_runs import RunError, Runner
 from store import progress
@@ -75,7 +75,15 @@ def test_a_run_indexes_a_folder_and_says_in_words_what_came_of_it(
     assert outcome(run) == f"Done: {count} new, 1 unreadable."
     run = runner.verify()
     assert runner.wait(LONG)
-    assert outcome(run) == "Verified: all is well."
+    assert outcome(run) == "Verified: all is well." and not is_mendable(run)
+    for path in (library / "thumbnails").rglob("*.jpg"):
+        path.write_bytes(b"<html>Sign in</html>")
+    run = runner.verify()
+    assert runner.wait(LONG)
+    assert outcome(run).startswith("Verified: 1 part of the library must be repaired") and is_mendable(run)
+    run = runner.verify(repair=True)
+    assert runner.wait(LONG)
+    assert outcome(run) == "Verified: all is well. 1 part repaired." and not is_mendable(run)
     assert {finding["part"] for finding in run.results} >= {"database", "thumbnails"}
     runner.dismiss()
     assert runner.run is None

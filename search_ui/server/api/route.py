@@ -42,9 +42,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": REFERENCE.format(model="Problem")}
     made: dict[int | str, dict[str, Any]] = {
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in sorted({400, 401, 403, 500, *statuses})
+        for status in sorted({400, 401, 403, 500, 503, *statuses, *([408] if 413 in statuses else [])})
     }
     made[401]["headers"] = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
+    made[503]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     if 415 in made:
         made[415]["headers"] = {"Accept": {"required": True, "schema": {"type": "string"}}}
     return made
