@@ -19,17 +19,13 @@ from sightline.images.budget import PixelBudget
 from sightline.images.in_process import InProcess
 from sightline.images.limits import FILES, Limits
 from sightline.images.reader import Reader
-from sightline.images.worker_process import ForkServer, StoppedError, WorkerError, WorkerProcess
-from store.errors import SightlineError
+from sightline.images.worker_errors import BusyError, StoppedError, WorkerError
+from sightline.images.worker_process import ForkServer, WorkerProcess
 
 log = logging.getLogger(__name__)
 
 # Files after which a worker is replaced: whatever leaks in a decoder must not add up to its limit of memory.
 _FILES: Final = 5_000
-
-
-class BusyError(SightlineError):
-    """All workers have been busy for too long."""
 
 
 class Workers:
