@@ -158,6 +158,7 @@ def test_the_socket_is_for_pages_of_this_server_that_have_the_token(url: str) ->
     for headers, status in (
         ({}, 401), ({"Origin": url}, 401), ({"Cookie": "x=y", "Origin": url}, 401),
         ({**right, "Origin": "http://evil.example"}, 403), ({**right, "Origin": "null"}, 403),
+        ({**right, "Origin": "http://["}, 403), ({"Origin": "http://a]"}, 403), ({**right, "Origin": f"{url}/x"}, 403),
         ({**right, "Origin": f"http://127.0.0.1:{port + 1}"}, 403), ({**right, "Origin": "http://127.0.0.1"}, 403),
         ({**right, "Origin": f"http://localhost:{port}"}, 403), ({"Cookie": cookie, "Origin": "http://localhost"}, 403),
         ({**right, "Sec_Fetch_Site": "same-site"}, 403), ({**right, "Origin": url, "Sec_Fetch_Site": "x"}, 403),
@@ -221,6 +222,11 @@ def test_who_is_not_let_in_reads_how_to_get_in(url: str) -> None:
         assert "python -m search_ui address" in answer.text
         assert 'name="token"' in answer.text
         assert "http-equiv" not in answer.text
+    # Who gives the token there comes to what the address asked for.
+    answer = httpx.get(f"{url}/?token=old&q=%22red+boat%22+%26&folder=%3Cb%3E", headers=BROWSER)
+    assert re.findall('name="([^"]*)" value="([^"]*)"', answer.text) == [
+        ("q", "&quot;red boat&quot; &amp;"), ("folder", "&lt;b&gt;")
+    ]  # fmt: skip
     assert httpx.get(f"{url}/api/v1/status").json()["status"] == 401
     assert "address --header" in httpx.get(f"{url}/metrics").json()["error"]
 
