@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -166,6 +167,21 @@ def test_the_socket_is_for_pages_of_this_server_that_have_the_token(url: str) ->
         refused = socket_refusal(url, **headers)
         assert refused is not None
         assert refused.status_code == status, headers
+
+
+def test_who_is_refused_fills_no_log(library: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serving.running(library, log) as url:
+        before = log.read_text()
+        for headers in ({}, {"Origin": "http://evil.example"}, {"Origin": "http://["}, {"Cookie": "x"}):
+            assert socket_refusal(url, **headers) is not None
+        for text in (b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET  /\r\n\r\n"):
+            with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port or 0), 10) as connection:
+                connection.sendall(text)
+                assert connection.recv(12) == b"HTTP/1.1 400"
+        upgrade = {"Upgrade": "other", "Connection": "Upgrade"}
+        assert httpx.get(f"{url}/metrics", headers=upgrade).status_code == 401
+        assert log.read_text() == before
 
 
 def test_the_address_with_the_token_becomes_a_cookie_and_an_address_without(url: str) -> None:
