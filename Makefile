@@ -62,7 +62,7 @@ else
 endif
 
 demo: demo-index  ## the same, then open the search page on http://127.0.0.1:8501
-	@echo "Opening the page on http://127.0.0.1:$(PORT) (Ctrl+C ends it)"
+	@echo "Opening the page on port $(PORT); the address below lets a browser in"
 ifdef PHOTOS
 	@$(BIN)/python -m search_ui --port $(PORT)
 else

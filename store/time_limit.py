@@ -60,6 +60,11 @@ def restart() -> None:
         _limit.set(_Limit(time.monotonic() + limit.seconds, limit.seconds))
 
 
+def lift() -> None:
+    """Let what follows here take as long as it needs: it is sent as it is made, and a client takes its time."""
+    _limit.set(None)
+
+
 def is_limited() -> bool:
     """Whether there is a limit here."""
     return _limit.get() is not None

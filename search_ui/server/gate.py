@@ -44,7 +44,8 @@ has none that is valid{why}.</p>
 <p>Open the address that Sightline printed when it was started. This prints it again, for the user who started it:</p>
 <p><code>python -m search_ui address</code></p>
 <p>Say the same <code>--library</code> and <code>--port</code> there, if the server was started with any.</p>
-<form method="get"><label>Or give the token: <input name="token" type="password" autocomplete="off" required></label>
+<form method="get">{kept}<label>Or give the token:
+<input name="token" type="password" autocomplete="off" required></label>
 <button>Open</button></form></main></body></html>
 """
 
@@ -93,7 +94,7 @@ class Gate:
         """The answer to a page's address with a token in it: a cookie, and the address without it."""
         if scope["method"] != "GET":
             return None
-        fields = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        fields = _fields(scope)
         given = [value for name, value in fields if name == PARAMETER]
         if not given:
             return None
@@ -118,7 +119,13 @@ class Gate:
     def page(self, scope: Scope, why: str = "", *, again: bool = False) -> Response:
         """The page for who has no token. `again`: it loads itself once more, as from a page of ours."""
         # A browser does not send the cookie with a link of another site's page, but with one of our own.
-        text = _PAGE.format(why=html.escape(why), again='<meta http-equiv="refresh" content="0">' if again else "")
+        refresh = '<meta http-equiv="refresh" content="0">' if again else ""
+        # A form's fields take the place of the address's: with these, it leads to what the address asks for.
+        kept = "".join(
+            f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+            for name, value in _fields(scope) if name != PARAMETER
+        )  # fmt: skip
+        text = _PAGE.format(why=html.escape(why), again=refresh, kept=kept)
         return HTMLResponse(text, 401, headers={**SAFE, **CHALLENGE})
 
     def _spend(self, ticket: str, scope: Scope) -> bool:
@@ -145,6 +152,10 @@ class Gate:
     def _signature(self, until: int) -> str:
         assert self._token is not None
         return hmac.new(self._token.encode(), f"cookie {until}".encode(), hashlib.sha256).hexdigest()
+
+
+def _fields(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def _same(one: str, other: str) -> bool:

@@ -23,16 +23,15 @@ from search_ui.server.api.problems import Problem
 from search_ui.server.queueing import BusyError, Gate
 from search_ui.server.responses import error_response
 from store import handles
-from store.time_limit import restart, time_limit
+from store.time_limit import lift, restart, time_limit
 
 GRACE_SECONDS: Final = 5.0
 """So much longer than its limit a request is waited for that does not look at the clock."""
 
 BODY_SECONDS: Final = 20.0
-"""So long a body may take, and a second more for each `BODY_RATE` bytes that came."""
+"""So long a body may take, and a second more for each `BODY_RATE` bytes that came. Routes bound its size."""
 
-BODY_RATE: Final = 100_000
-LONGEST_BODY_SECONDS: Final = 300.0
+BODY_RATE: Final = 25_000
 
 RETRY_AFTER: Final = {"Retry-After": "5"}
 
@@ -97,7 +96,7 @@ class Limits:
             message = "The server has too much to do just now. Ask again in some seconds."
             await _refusal(scope, 503, message)(scope, receive, send)
             return
-        body, answer = _Body(receive), _Answer(send, lambda: gate.leave(client))
+        body, answer = _Body(scope, receive), _Answer(send, lambda: gate.leave(client))
         with time_limit(kind.seconds):  # the task keeps it, and so do the threads that work for it
             task = asyncio.create_task(_run(app, scope, body, answer))
         task.add_done_callback(lambda _: answer.release())
@@ -128,7 +127,7 @@ class Limits:
 
     async def page(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Streamlit answer a request, whose body must come in time."""
-        body, answer = _Body(receive), _Answer(send, lambda: None)
+        body, answer = _Body(scope, receive), _Answer(send, lambda: None)
         try:
             await app(scope, body, answer)
         except Exception:
@@ -154,15 +153,16 @@ class Limits:
 class _Body:
     """What a client sends, as far as it comes in time; after that it is as if the client had left."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
         self.is_late = False
         self.ended = self._began = time.monotonic()
-        self._receive, self._is_open, self._size = receive, True, 0
+        # Without a body, nothing is late: what is asked for first may be whether the client has left.
+        self._receive, self._is_open, self._size = receive, _has_body(Headers(scope=scope)), 0
 
     async def __call__(self) -> Message:
         if not self._is_open:
             return await self._receive()
-        allowed = min(BODY_SECONDS + self._size / BODY_RATE, LONGEST_BODY_SECONDS)
+        allowed = BODY_SECONDS + self._size / BODY_RATE
         try:
             message = await asyncio.wait_for(self._receive(), self._began + allowed - time.monotonic())
         except TimeoutError:
@@ -186,8 +186,10 @@ class _Answer:
         if self._is_replaced:
             return
         self.has_begun = True
-        # The work is done. Sending it to a slow client keeps no other one waiting.
+        # The work is done. Sending it to a slow client keeps no other one waiting, and is not limited: an archive is
+        # made while it is sent.
         self.release()
+        lift()
         await self._send(message)
 
     async def instead(self, response: Response, scope: Scope) -> None:
@@ -214,11 +216,15 @@ def _kind(scope: Scope) -> Kind:
     headers, name = Headers(scope=scope), str(scope.get("path", "")).lstrip("/").split("/")[0]
     if name in _STATE:
         return STATE
-    if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
+    if _has_body(headers):
         return BODIES
     if name == "api":
         return SHORT if str(scope["path"]).endswith("/thumbnail") else SEARCHES
     return FILES if name in _FILES else SHORT
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _client(scope: Scope) -> str:

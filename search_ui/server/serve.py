@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import logging
 import socket
 import sys
 import threading
@@ -28,6 +29,12 @@ PRELOAD_AFTER: Final = 5.0
 # Seconds until a thread that runs Python lets another one. A search goes in and out of SQLite and numpy tens of times,
 # and waits that long each time while a page is drawn. Python's own 5 ms make searches beside pages twice as slow.
 SWITCH: Final = 0.0005
+# What uvicorn logs of requests that were refused: anyone could fill the log with it, and the first is not even so.
+_REFUSALS: Final = (
+    "ASGI callable returned without completing handshake.",
+    "Invalid HTTP request received.",
+    "Unsupported upgrade request.",
+)
 
 
 class ServeError(SightlineError):
@@ -113,6 +120,7 @@ def serve(
         http=connections.guarded(most_connections()),
         backlog=most_accepted(),
     )
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg not in _REFUSALS)
     opened = None
     if browser:
         # Other users see what a program is started with: a ticket is of no use to them.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_ui.server import limits
@@ -159,7 +160,8 @@ def test_work_that_overruns_is_answered_503_and_holds_its_place_until_it_ends(sh
     assert time.monotonic() - began < 20
 
 
-def test_work_that_looks_at_the_clock_stops(short: Kind) -> None:
+def test_work_that_looks_at_the_clock_stops(short: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 60)  # a busy machine wakes it late
     stopped = threading.Event()
 
     def work() -> None:
@@ -189,6 +191,49 @@ def test_an_answer_that_has_begun_is_sent_to_its_end(short: Kind) -> None:
         await send({"type": "http.response.body", "body": b"late"})
 
     assert run(ask(Limits(), app)) == (200, {}, b"late")
+
+
+def test_what_is_made_while_it_is_sent_has_no_limit_of_time(short: Kind) -> None:
+    def made() -> Iterator[bytes]:
+        for _ in range(4):
+            time.sleep(0.1)
+            check()
+            yield b"part"
+
+    assert run(ask(Limits(), StreamingResponse(made())))[::2] == (200, b"part" * 4)
+
+
+def test_a_request_without_a_body_is_not_late_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.1)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await run_in_threadpool(time.sleep, 0.3)  # as hashing a large file does, before any of it is sent
+        await StreamingResponse(parts())(scope, receive, send)
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(4):
+            time.sleep(0.02)
+            yield b"part"
+
+    assert run(ask(Limits(), app))[::2] == (200, b"part" * 4)
+
+
+def test_a_slow_client_may_send_all_that_a_search_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = 0.0
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + late))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def slow() -> Message:
+            nonlocal late
+            late += 9
+            return await receive()
+
+        size = len(await Request(scope, slow).body())
+        await PlainTextResponse(str(size))(scope, receive, send)
+
+    # 200 MB at 28 kB in a second.
+    parts = [b"x" * 250_000] * 800
+    assert run(ask(Limits(), app, body=parts, headers={"content-length": "200000000"}))[::2] == (200, b"200000000")
 
 
 def test_a_body_that_does_not_come_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -158,6 +159,7 @@ def test_the_socket_is_for_pages_of_this_server_that_have_the_token(url: str) ->
     for headers, status in (
         ({}, 401), ({"Origin": url}, 401), ({"Cookie": "x=y", "Origin": url}, 401),
         ({**right, "Origin": "http://evil.example"}, 403), ({**right, "Origin": "null"}, 403),
+        ({**right, "Origin": "http://["}, 403), ({"Origin": "http://a]"}, 403), ({**right, "Origin": f"{url}/x"}, 403),
         ({**right, "Origin": f"http://127.0.0.1:{port + 1}"}, 403), ({**right, "Origin": "http://127.0.0.1"}, 403),
         ({**right, "Origin": f"http://localhost:{port}"}, 403), ({"Cookie": cookie, "Origin": "http://localhost"}, 403),
         ({**right, "Sec_Fetch_Site": "same-site"}, 403), ({**right, "Origin": url, "Sec_Fetch_Site": "x"}, 403),
@@ -165,6 +167,21 @@ def test_the_socket_is_for_pages_of_this_server_that_have_the_token(url: str) ->
         refused = socket_refusal(url, **headers)
         assert refused is not None
         assert refused.status_code == status, headers
+
+
+def test_who_is_refused_fills_no_log(library: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serving.running(library, log) as url:
+        before = log.read_text()
+        for headers in ({}, {"Origin": "http://evil.example"}, {"Origin": "http://["}, {"Cookie": "x"}):
+            assert socket_refusal(url, **headers) is not None
+        for text in (b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET  /\r\n\r\n"):
+            with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port or 0), 10) as connection:
+                connection.sendall(text)
+                assert connection.recv(12) == b"HTTP/1.1 400"
+        upgrade = {"Upgrade": "other", "Connection": "Upgrade"}
+        assert httpx.get(f"{url}/metrics", headers=upgrade).status_code == 401
+        assert log.read_text() == before
 
 
 def test_the_address_with_the_token_becomes_a_cookie_and_an_address_without(url: str) -> None:
@@ -221,6 +238,11 @@ def test_who_is_not_let_in_reads_how_to_get_in(url: str) -> None:
         assert "python -m search_ui address" in answer.text
         assert 'name="token"' in answer.text
         assert "http-equiv" not in answer.text
+    # Who gives the token there comes to what the address asked for.
+    answer = httpx.get(f"{url}/?token=old&q=%22red+boat%22+%26&folder=%3Cb%3E", headers=BROWSER)
+    assert re.findall('name="([^"]*)" value="([^"]*)"', answer.text) == [
+        ("q", "&quot;red boat&quot; &amp;"), ("folder", "&lt;b&gt;")
+    ]  # fmt: skip
     assert httpx.get(f"{url}/api/v1/status").json()["status"] == 401
     assert "address --header" in httpx.get(f"{url}/metrics").json()["error"]
 
