@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection
 from store.tables.catalog import raise_generation
 
 
-def is_due(engine: Engine) -> bool:
-    """Whether vectors may lack their checksums: an older version wrote some."""
+def due_up_to(engine: Engine) -> int:
+    """The last id of vectors that may lack their checksums, as an older version wrote them; 0 where none may."""
     with engine.connect() as connection:
-        return bool(connection.exec_driver_sql("SELECT checksums_due FROM library").scalar_one())
+        return int(connection.exec_driver_sql("SELECT checksums_due FROM library").scalar_one())
 
 
 def due(engine: Engine, most: int) -> list[tuple[int, int, int, bytes, bytes]]:
