@@ -50,8 +50,8 @@ def check_vectors(library: Library, space: SpaceState, *, repair: bool) -> Findi
     text = f"{len(wrong)} of {total} are not what was written ({pictures(row.content for row in wrong)})"
     if not repair:
         return Finding("wrong", part, f"{text}. {MENDABLE}")
-    hashes, unread = _mend_hashes(library, space, wrong)
-    if hashes:
+    hashes, sums, unread = _mend_hashes(library, space, wrong)
+    if hashes or sums:
         wrong = _wrong(library, space)[0]
     back = _kept(library.vectors.get(space.id), space, wrong)
     if back:
@@ -63,6 +63,7 @@ def check_vectors(library: Library, space: SpaceState, *, repair: bool) -> Findi
         vector_repairs.remove(library.catalog.engine, [row.id for row in lost])
     did = [
         f"{hashes} had a wrong hash of their file, which was put right" if hashes else "",
+        f"{sums} had a wrong checksum alone, which was put right" if sums else "",
         f"{len(back)} were put back from the index" if back else "",
         f"{len(lost)} were removed. Index the folders of these pictures again to have them encoded "
         f"({pictures(row.content for row in lost)})" if lost else "",
@@ -144,26 +145,41 @@ def _kept(held: VectorEngine, space: SpaceState, wrong: Sequence[_Wrong]) -> dic
     return found
 
 
-def _mend_hashes(library: Library, space: SpaceState, wrong: Sequence[_Wrong]) -> tuple[int, set[int]]:
-    """Put hashes of contents right, where the vector belongs to that of the file.
+def _mend_hashes(library: Library, space: SpaceState, wrong: Sequence[_Wrong]) -> tuple[int, int, set[int]]:
+    """Put hashes of contents right where the vector belongs to that of the file, and checksums.
+
+    A checksum alone is wrong where the file has the hash, and the index the vector.
 
     Returns:
-        How many, and the ids of the rows of which this can't be told: no file of theirs can be read.
+        How many hashes and checksums, and the ids of rows of which this can't be told: no file of theirs can be read.
     """
+    engine, held = library.catalog.engine, library.vectors.get(space.id)
     mended, unread = 0, set[int]()
+    sums: list[tuple[int, int]] = []
     for row in wrong:
         if row.checksum is None:
             continue
-        vector = vector_rows.stored(library.catalog.engine, row.id)
+        vector = vector_rows.stored(engine, row.id)
         files = library.catalog.paths_of(row.content)
         hashes = _hashes_of_files(files)
         if files and not hashes:
             unread.add(row.id)
         for found in hashes:
             if found != row.hash and of_vector(space.id, found, vector) == row.checksum:
-                mended += vector_repairs.put_hash(library.catalog.engine, row.content, found)
+                mended += vector_repairs.put_hash(engine, row.content, found)
                 break
-    return mended, unread
+        else:
+            if row.hash in hashes and _is_held(held, row.content, vector):
+                sums.append((of_vector(space.id, row.hash, vector), row.id))
+    if sums:
+        vector_repairs.put_right_checksums(engine, sums)
+    return mended, len(sums), unread
+
+
+def _is_held(held: VectorEngine, content_id: int, vector: bytes) -> bool:
+    """Whether the index holds this very vector of a content."""
+    content = np.array([content_id], np.int64)
+    return len(held.held(content)) > 0 and held.vectors_of(content).astype("<f2").tobytes() == vector
 
 
 def _hashes_of_files(files: Sequence[tuple[bytes, bytes]]) -> list[bytes]:

@@ -32,6 +32,14 @@ def put_checksums(engine: Engine, checksums: Sequence[tuple[int, int]], first: i
         connection.exec_driver_sql("UPDATE library SET checksums_due = max(0, min(checksums_due, ? - 1))", (first,))
 
 
+def put_right_checksums(engine: Engine, checksums: Sequence[tuple[int, int]]) -> None:
+    """Replace wrong checksums, each before the id of its vector, which readers then take for what was written."""
+    with engine.execution_options(write=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE vectors SET checksum = ? WHERE id = ?", list(checksums))
+        connection.exec_driver_sql(_RAISE_EPOCHS, (json.dumps([id_ for _, id_ in checksums]),))
+        raise_generation(connection)
+
+
 def put_back(engine: Engine, vectors: Sequence[tuple[int, bytes]]) -> None:
     """Put vectors, after the ids of their rows, in the place of damaged ones; their checksums stay."""
     with engine.execution_options(write=True).begin() as connection:

@@ -333,6 +333,16 @@ def test_a_damaged_thumbnail_is_made_again_from_its_photo(photos: Path, index: I
     assert thumbnail(library, 3).read_bytes() == whole
 
 
+def test_a_checksum_alone_that_is_wrong_costs_no_vector(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    another_checksum(library)
+    mended = index("verify", "--repair", space=None)
+    assert mended.code == 0, mended.out
+    assert "wrong checksum alone" in mended.out
+    assert states(index("verify", space=None)) == {"ok"}
+    assert index(photos).encoded == 0
+
+
 def test_a_wrong_hash_is_mended_when_the_photo_is_back_and_its_marks_stay(
     photos: Path, index: Index, library: Path
 ) -> None:
