@@ -35,7 +35,7 @@ OTHER = "another drive lies there than before"
 
 
 class DoubtError(SightlineError):
-    """Photos were not forgotten, because a folder is gone, empty or on another drive, or a third of a root is gone."""
+    """Photos were not forgotten: a folder is gone, empty or on another drive, or a third of a root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How many photos a scan found known, those that were missing among them, before any was settled or forgotten.
+    """How many photos a scan found known, before any was settled or forgotten.
+
+    Those that were missing are among them.
 
     Attributes:
         photos: below the folder that was walked.
@@ -164,7 +166,7 @@ class Prune:
         self, catalog: Catalog, scan: RootScan, missing: Sequence[tuple[int, bytes]], before: Held,
         folder_of: Mapping[int, bytes],
     ) -> dict[bytes, str]:  # fmt: skip
-        """Why so much is doubted to be gone: of all that was walked, or of drives in it, by how their paths begin."""
+        """Why so much is doubted to be gone: of all that was walked, or of drives in it."""
         # What is said to be gone as a whole is believed; the rest is measured without it.
         believed = folder_of.keys() if self.emptied else set[int]()
         lost = catalog.lost_photos([photo_id for photo_id, _ in missing if photo_id not in believed])

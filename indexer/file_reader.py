@@ -252,7 +252,7 @@ def _file(task: Task, facts: FileFacts) -> File:
 
 
 def _walked(task: Task, file: File) -> File:
-    """The file as it was opened; where it could not be, as the walk saw it, so that it is not tried in every run."""
+    """The file as it was opened, or as the walk saw it, so that it is not tried in every run."""
     if file.ctime_ns is not None or task.seen is None:
         return file
     size, mtime_ns, ctime_ns = task.seen

@@ -1,4 +1,7 @@
-"""Files that are being read: handed out in the order of the walk, but that others go before one that takes long."""
+"""Files that are being read, handed out in the order of the walk.
+
+Others go before one that takes long.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ SLOW: Final = 1.0
 
 
 class ReadAhead:
-    """Reads files by threads, which wait for worker processes; made for one thread, which takes the results."""
+    """Reads files by threads, which wait for worker processes; one thread takes the results."""
 
     def __init__(
         self, library: Library, preprocess: Mapping[int, Preprocess], threads: int, gpu: GpuJpegDecoder | None,

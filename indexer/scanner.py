@@ -113,7 +113,10 @@ class Scanner:
         return item
 
     def is_silent(self, seconds: float) -> bool:
-        """Whether the walk has not come to another folder for so long; ask only where nothing of it is left to take."""
+        """Whether the walk has not come to another folder for so long.
+
+        Ask only where nothing of it is left to take.
+        """
         return not self.finished and time.monotonic() - self._counts.entered > seconds
 
     def check(self, seconds: float) -> None:

@@ -19,7 +19,9 @@ def writable(path: Path) -> bool:
 
 
 def open_private(path: Path, *, new: bool = False) -> int:
-    """Open a file for reading and writing, made with mode 0600 where it is missing; the caller closes the descriptor.
+    """Open a file for reading and writing, made with mode 0600 where it is missing.
+
+    The caller closes the descriptor.
 
     A folder with the setgid bit is shared with its group on purpose: what is made there gets its rights for the group.
 
@@ -46,7 +48,9 @@ def file_mode(folder: Path) -> int:
 
 
 def make_private(folder: Path, *, parents: bool = False) -> None:
-    """Make a folder with mode 0700, and with `parents` those around it; one that is there is left as it is.
+    """Make a folder with mode 0700, and with `parents` those around it.
+
+    One that is there is left as it is.
 
     As for files, see `open_private`, it gets the rights for the group of a folder with the setgid bit.
 

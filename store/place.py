@@ -12,7 +12,9 @@ class LibraryMovedError(LibraryError):
 
 
 class Place:
-    """The database of an open library. What is written by path asks here first: one `stat`, two microseconds.
+    """The database of an open library: what is written by path asks here first.
+
+    That is one `stat`, two microseconds.
 
     Connections stay with the file that they opened, wherever it goes; paths lead to what lies there now. Half of what
     belongs together would go to each.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sightline.images.errors import DecodeError
-from sightline.images.pools import WAIT_SECONDS, pool
 from sightline.lru import Lru
 from sightline.media.derived import THUMBNAIL_NEED
 from sightline.query.types import MAX_PICTURE_BYTES, MAX_TERMS, Picture, Query, QueryError
@@ -37,6 +35,9 @@ class UploadCache:
             QueryError: it is too large, or no picture Sightline reads.
             BusyError: other uploads are being decoded.
         """
+        from sightline.images.errors import DecodeError
+        from sightline.images.pools import WAIT_SECONDS, pool
+
         if len(data) > MAX_PICTURE_BYTES:
             raise QueryError(f"The picture is larger than {MAX_PICTURE_BYTES / 1e6:.0f} MB. Save it smaller.")
         try:

@@ -40,7 +40,7 @@ from search_ui.server.headers import SAFE, SafeHeaders
 from search_ui.server.limits import RETRY_AFTER, Limits
 from search_ui.server.responses import error_response
 from search_ui.server.tokens import token_of
-from sightline.images.workers import BusyError
+from sightline.images.worker_errors import BusyError
 from store.errors import SightlineError
 from store.paths import default_library
 from store.time_limit import TimeLimitError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image
@@ -16,11 +16,11 @@ from starlette.routing import Route
 
 from search_ui.runtime.services import services
 from search_ui.server.responses import REVALIDATE, error_response, is_known, jpeg_response
-from sightline.images.errors import DecodeError
-from sightline.images.pools import WAIT_SECONDS, pool
-from sightline.images.reader import FileFacts, Place
 from store.errors import LibraryError
 from store.tables.library_reports import FailedPlace, place_of_failure
+
+if TYPE_CHECKING:
+    from sightline.images.reader import FileFacts
 
 NAMES: Final = ("failed",)
 SIDE: Final = 256
@@ -59,7 +59,10 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
     Raises:
         BusyError: other pictures are being decoded.
     """
+    from sightline.images.errors import DecodeError
     from sightline.images.jpeg import encoded
+    from sightline.images.pools import WAIT_SECONDS, pool
+    from sightline.images.reader import Place
 
     where = Place(place.root, place.path, follow_links=place.options.follows_links_in)
     try:

@@ -61,12 +61,12 @@ def decode(
 
 
 def decode_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS, beside: Beside = NOTHING_BESIDE) -> Facts:
-    """Read the facts of one picture, and none of its pixels; see `sightline.images.pixels.facts_of_header`."""
+    """Read the facts of one picture and no pixels; see `sightline.images.pixels.facts_of_header`."""
     return reading.facts_of_header(source, max_pixels, beside)
 
 
 def preview(source: BinaryIO, side: int = PREVIEW_SIDE, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
-    """A picture to be looked at: see `sightline.images.finish.preview` and `sightline.images.pixels.for_screen`."""
+    """A picture to be looked at: see `finish.preview` and `pixels.for_screen`."""
     picture = reading.for_screen(source, side, max_pixels)
     return finish.preview(turned(_array(picture), picture.turn), _to_srgb(picture), side)
 

@@ -1,4 +1,7 @@
-"""The small picture that a camera puts into its JPEG: of a photograph that was cut short it is often what is left."""
+"""The small picture that a camera puts into its JPEG.
+
+Of a photograph that was cut short it is often what is left.
+"""
 
 from __future__ import annotations
 

@@ -67,10 +67,10 @@ def decoded(
 
 
 def preview(pixels: NDArray[np.uint8], to_srgb: ToSrgb | None, side: int = PREVIEW_SIDE) -> bytes:
-    """A picture to be looked at, of upright pixels (h, w, 3): a baseline JPEG in sRGB without any metadata.
+    """A picture to be looked at, of upright pixels (h, w, 3).
 
-    Its longest side has at most `side` px, that of a long picture more (see `screen_size`); it is never larger than the
-    pixels are.
+    A baseline JPEG in sRGB without any metadata. Its longest side has at most `side` px, that of a long picture more
+    (see `screen_size`); it is never larger than the pixels are.
     """
     least = round(side * PREVIEW_LEAST / PREVIEW_SIDE)
     return jpeg.encoded(_for_screens(pixels, side, least, to_srgb), _PREVIEW_QUALITY)

@@ -121,7 +121,7 @@ def _work(channel: int, memory: int, limits: Limits) -> None:
 
 
 def _end_with_parent() -> None:
-    """Have Linux end this process with its server, which ends with the program; and first when memory is short."""
+    """Have Linux end this process with its server, and first when memory is short."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,6 +1,7 @@
-"""Decoding in this process, where the system can't start others: what a decoder does, it does to the program.
+"""Decoding in this process, where the system can't start others.
 
-Sizes of files and pictures, and scans, are bounded as everywhere; time, memory and crashes are not.
+What a decoder does, it does to the program. Sizes of files and pictures, and scans, are bounded as everywhere; time,
+memory and crashes are not.
 """
 
 from __future__ import annotations

@@ -61,9 +61,9 @@ def is_whole(data: bytes) -> bool:
 
 
 def count_scans(data: bytes) -> int:
-    """How many scans a decoder goes through: one, but for progressive files and those with a scan for each component.
+    """How many scans a decoder goes through.
 
-    Of those, never too few.
+    One, but for progressive files and those with a scan for each component; of these, never too few.
     """
     components = 0
     for marker, start, end in _segments(data):

@@ -42,7 +42,7 @@ class Limits:
 
 
 def within(seconds: float) -> Limits:
-    """The limits of a run in which a decoder, or a disk that does not answer, may take so many seconds for a file."""
+    """The limits of a run in which a decoder, or a disk, may take so many seconds for a file."""
     return replace(FILES, read_seconds=seconds, decode_seconds=seconds, cpu_seconds=max(1, math.ceil(seconds)))
 
 

@@ -92,7 +92,10 @@ class Process(Protocol):
 
 
 class Reader:
-    """A worker while one file is at hand. Arrays are valid until the next call, and no longer than it is held."""
+    """A worker while one file is at hand.
+
+    Arrays are valid until the next call, and no longer than it is held.
+    """
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -187,12 +190,12 @@ class Reader:
         return finish.preview(pixels, self._to_srgb(answer, pixels.nbytes), side)
 
     def whole(self, scale: int) -> Whole:
-        """All of the file at hand at 1 / `scale`, a power of two; errors as of `decode`. The pixels are a copy."""
+        """All of the file at hand at 1 / `scale`, a power of two: a copy; errors as of `decode`."""
         answer = self._ask({"do": "scale", "scale": scale})
         return Whole(self._pixels(answer).copy(), self._profile(answer))
 
     def embedded(self) -> NDArray[np.uint8] | None:
-        """The small picture in the EXIF of the file at hand, upright: (h, w, 3) uint8; None where there is none."""
+        """The small picture in the EXIF of the file at hand, upright: (h, w, 3); None without one."""
         answer = self._ask({"do": "embedded"})
         return self._pixels(answer) if "shape" in answer else None
 

@@ -50,7 +50,7 @@ class SharedMemory:
             return cls(os.dup(file.fileno()))
 
     def array(self, start: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """A view of the memory as uint8 of a shape, from the byte `start` on; what it shows is what the file holds.
+        """A view of the memory as uint8 of a shape, from the byte `start` on.
 
         Raises:
             ValueError: it would be larger than `LARGEST`.

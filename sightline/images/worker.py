@@ -287,7 +287,7 @@ class _Beating(io.FileIO):
 
 
 def bound_memory(size: int) -> None:
-    """Let this process have so many bytes of memory of its own, and leave no picture of itself where it crashes."""
+    """Let this process have so many bytes of memory, and leave no picture of itself if it crashes."""
     with suppress(ImportError, ValueError, OSError):  # Windows has no such limits; a lower one may be set already
         import resource
 

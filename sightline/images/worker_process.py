@@ -23,7 +23,7 @@ from sightline.images.budget import PixelBudget
 from sightline.images.errors import DecodeError
 from sightline.images.limits import Limits
 from sightline.images.shared_memory import SharedMemory
-from store.errors import SightlineError
+from sightline.images.worker_errors import StoppedError, WorkerError
 
 # What `sightline.images.fork_server` is asked, which this process doesn't import: it brings every decoder along.
 _FORK, _KILL, _STATUS = b"f", b"k", b"s"
@@ -33,14 +33,6 @@ _END_SECONDS: Final = 4.0
 _LOOK_UP: Final = 0.25
 # Requests that a disk answers, not a decoder.
 _READING: Final = frozenset({"open", "hash", "stat", "given"})
-
-
-class WorkerError(SightlineError):
-    """The processes that decode pictures can't be started."""
-
-
-class StoppedError(Exception):
-    """Nobody wants the answer any more."""
 
 
 class ForkServer:

@@ -18,8 +18,8 @@ from sightline.images.budget import PixelBudget
 from sightline.images.in_process import InProcess
 from sightline.images.limits import FILES, Limits
 from sightline.images.reader import Reader
-from sightline.images.worker_process import ForkServer, StoppedError, WorkerError, WorkerProcess
-from store.errors import SightlineError
+from sightline.images.worker_errors import BusyError, StoppedError, WorkerError
+from sightline.images.worker_process import ForkServer, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,10 @@ log = logging.getLogger(__name__)
 _FILES: Final = 5_000
 
 
-class BusyError(SightlineError):
-    """All workers have been busy for too long."""
-
-
 class Workers:
-    """Worker processes, as many as are asked for at once up to `most`, and again others for those that ended.
+    """Worker processes, as many as are asked for at once up to `most`.
 
-    Safe for use from many threads.
+    Others take the place of those that ended. Safe for use from many threads.
     """
 
     def __init__(

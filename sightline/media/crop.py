@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
-from sightline.images.errors import DecodeError
-from sightline.images.pools import WAIT_SECONDS, pool
-from sightline.images.reader import Reader
 from sightline.media.derived import preview, thumbnail
-from sightline.media.reading import read_content
 from sightline.query.types import QueryError
 from store.library import Library
+
+if TYPE_CHECKING:
+    from sightline.images.reader import Reader
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom as shares of the upright picture's width and height, 0 to 1."""
@@ -54,6 +53,9 @@ def crop(library: Library, content_id: int, box: Box) -> bytes:
         QueryError: the picture is not there, can't be read, or the part is too small.
         BusyError: other pictures are being decoded.
     """
+    from sightline.images.errors import DecodeError
+    from sightline.media.reading import read_content
+
     content_hash = library.catalog.hash_of(content_id)
     if content_hash is None:
         raise QueryError(f"There is no picture {content_id} in this library.")
@@ -78,6 +80,9 @@ def crop_of(data: bytes, box: Box) -> bytes:
         QueryError: it can't be read, or the part is too small.
         BusyError: other pictures are being decoded.
     """
+    from sightline.images.errors import DecodeError
+    from sightline.images.pools import WAIT_SECONDS, pool
+
     box = as_box(box)
     try:
         with pool("uploads").reader(WAIT_SECONDS) as reader:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sightline.images.errors import DecodeError
-from sightline.images.reader import Reader
 from sightline.images.scaling import PREVIEW_LEAST, PREVIEW_SIDE, THUMBNAIL_LEAST, THUMBNAIL_SIDE
-from sightline.media.reading import read_content
 from store.library import Library
+
+if TYPE_CHECKING:
+    from sightline.images.reader import Reader
 
 THUMBNAIL_NEED: Final = 256
 """Decode to at least twice this, which is the thumbnail's 512 px."""
@@ -75,6 +75,10 @@ def _make_thumbnail(library: Library, content_hash: bytes) -> bytes | None:
 
 
 def _made(library: Library, content_hash: bytes, make: Callable[[Reader], bytes | None]) -> bytes | None:
+    # Most pictures are there already: what decodes is not imported for them.
+    from sightline.images.errors import DecodeError
+    from sightline.media.reading import read_content
+
     try:
         return read_content(library, content_hash, make)
     except DecodeError:

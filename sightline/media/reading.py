@@ -15,10 +15,10 @@ _T = TypeVar("_T")
 
 
 def read_content(library: Library, content_hash: bytes, use: Callable[[Reader], _T]) -> _T | None:
-    """What `use` makes of a file of a content whose bytes have its hash; None where no file still is what it was.
+    """What `use` makes of a file of a content; None where no file still is what it was.
 
-    The present photos of the content are tried in turn. A file that is too large to be kept in memory is read again for
-    its pixels: its times tell whether it is still the same.
+    The present photos of the content are tried in turn; the bytes must have its hash. A file that is too large to be
+    kept in memory is read again for its pixels: its times tell whether it is still the same.
 
     Args:
         library: the library.

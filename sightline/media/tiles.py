@@ -12,20 +12,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.images.errors import DecodeError
-from sightline.images.pools import WAIT_SECONDS, pool
-from sightline.images.reader import Reader, Whole
 from sightline.images.scaling import power_of_two, rounded_size
-from sightline.images.workers import BusyError
-from sightline.media.reading import read_content
+from sightline.images.worker_errors import BusyError
 from sightline.models.memory import give_back
 from store.library import Library
+
+if TYPE_CHECKING:
+    from sightline.images.reader import Reader, Whole
 
 SIDE: Final = 1024
 # Each tile goes on so far below its neighbours to the right and below: a browser leaves no seam between them then.
@@ -36,6 +35,7 @@ SCALES: Final = (1, 2, 4, 8, 16, 32, 64)
 HELD_BYTES: Final = 640_000_000
 """As much as the largest picture that is indexed takes, 200 megapixels."""
 HELD_SECONDS: Final = 30.0
+WAIT_SECONDS: Final = 30.0
 _QUALITY: Final = 95
 # Bytes for a pixel of the file while it is decoded, at any scale: Pillow's own, and those of the array.
 _DECODING: Final = 7
@@ -173,6 +173,8 @@ def tile(library: Library, content_hash: bytes, scale: int, column: int, row: in
     part = _part(whole.pixels, (width, height), box)
     if whole.profile is None:
         return encoded(part, _QUALITY, "444")
+    from sightline.images.pools import pool
+
     with pool("photos").reader(WAIT_SECONDS) as reader:
         return encoded(reader.to_srgb(part, whole.profile), _QUALITY, "444")
 
@@ -185,6 +187,9 @@ def _decode(library: Library, content_hash: bytes, scale: int, width: int) -> Wh
         least = power_of_two(round(scale * whole.pixels.shape[1] / width))
         # A RAW may hold only a preview that is smaller already.
         return whole if least == scale else reader.whole(least)
+
+    from sightline.images.errors import DecodeError
+    from sightline.media.reading import read_content
 
     try:
         return read_content(library, content_hash, made)

@@ -231,7 +231,7 @@ def _processor() -> str:
 
 def _memory() -> Path:
     """The file of remembered choices."""
-    return cache_folder() / "backends.json"
+    return cache_folder() / "backends.cache"
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _state(status: os.stat_result) -> list[int]:
 
 
 def _kept_in() -> Path:
-    return cache_folder() / "digests.json"
+    return cache_folder() / "digests.cache"
 
 
 def _read_kept() -> dict[str, list[Any]]:

@@ -165,7 +165,9 @@ class Catalog(KnownFiles):
         return ids
 
     def photos(self, content_ids: Sequence[int], filters: Sequence[Filter] = ()) -> dict[int, PhotoRow]:
-        """Return one present photo and the facts of each content that has any: the first photo by its root and path.
+        """Return one present photo and the facts of each content that has any.
+
+        The photo is the first by its root and path.
 
         Args:
             content_ids: in any order; unknown ones are left out.

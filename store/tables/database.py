@@ -83,7 +83,10 @@ def make_engine(path: Path, place: Place, *, readonly: bool) -> Engine:
 
 
 class _Frozen(sqlite3.Connection):
-    """A connection that takes its database for one that never changes: valid while its `files` are the same."""
+    """A connection that takes its database for one that never changes.
+
+    It is valid while its `files` are the same.
+    """
 
     files: tuple[tuple[int, int] | None, ...] = ()
 

@@ -107,7 +107,9 @@ def photo_filters(filters: Iterable[Filter]) -> list[PhotoFilter]:
 
 
 def shown_photos(connection: Connection, filters: Sequence[Filter]) -> Ids:
-    """The photo to show for each content: of the present ones that pass the photo filters, the first by its path.
+    """The photo to show for each content.
+
+    Of the present ones that pass the photo filters, the first by its path.
 
     Returns:
         int64 (n,): by content id, the photo's id, or 0 where there is none.

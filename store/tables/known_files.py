@@ -91,14 +91,19 @@ class KnownFiles:
             return int(connection.execute(query).scalar_one())
 
     def count_known(self, root_id: int, last_photo_id: int, prefix: bytes = b"") -> int:
-        """How many photos of a root, below a folder in it, have ids up to this one: those that are missing, too."""
+        """How many photos of a root, below a folder in it, have ids up to this one.
+
+        Those that are missing count, too.
+        """
         query = "SELECT count(*) FROM photos WHERE root_id = ? AND id <= ? AND substr(path, 1, ?) = ?"
         values = (root_id, last_photo_id, len(prefix), prefix)
         with self.engine.connect() as connection:
             return int(connection.exec_driver_sql(query, values).scalar_one())
 
     def lost_photos(self, photo_ids: Sequence[int]) -> dict[int, str]:
-        """Of photos that are gone, those whose bytes lie nowhere else in their root, and since when each is missing.
+        """Of photos that are gone, those whose bytes lie nowhere else in their root.
+
+        Each with the time since when it is missing.
 
         The time is empty where it is not noted as missing yet.
         """

@@ -155,7 +155,7 @@ def words(photos: Path, library: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "number", "fault"),
     [
-        pytest.param(kind, number, fault, marks=() if (number, fault) == (1, "death") else pytest.mark.nightly)
+        pytest.param(kind, number, fault, marks=[pytest.mark.nightly] * ((number, fault) != (1, "death")))
         for kind in ("replace", "fsync")
         for number in (1, 2, 3, 5)
         for fault in ("ENOSPC", "EIO", "death")

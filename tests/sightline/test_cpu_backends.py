@@ -31,7 +31,7 @@ QUICK = Probe(seconds=0.02, max_disagreement=float("inf"))
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of remembered choices, in a folder that is not there yet."""
     monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "a" / "cache"))
-    return tmp_path / "a" / "cache" / "backends.json"
+    return tmp_path / "a" / "cache" / "backends.cache"
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_only_a_choice_that_was_the_same_twice_is_remembered(
     assert found == (bfloat16 if not slow_turns else cpu_backends.REFERENCE)
     consistent = len(slow_turns) != 1
     assert (cpu_backends.recall("key") == found) == consistent
-    assert (tmp_path / "backends.json").exists() == consistent
+    assert (tmp_path / "backends.cache").exists() == consistent
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip", "timm"])

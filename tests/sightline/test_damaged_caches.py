@@ -39,7 +39,9 @@ def encoders() -> Encoders:
 
 def answers(path: Path, encoders: Encoders) -> tuple[list[tuple[int, float, str]], list[bytes | None]]:
     with Library.open(path) as library:
-        hits = [(hit.photo.content_id, hit.score, hit.band) for hit in Searcher(library, encoders).search(QUERY).hits]
+        hits: list[tuple[int, float, str]] = [
+            (hit.photo.content_id, hit.score, hit.band) for hit in Searcher(library, encoders).search(QUERY).hits
+        ]
         return hits, [thumbnail(library, content_hash) for content_hash in sorted(library.catalog.hashes())]
 
 

@@ -17,7 +17,7 @@ from pictures import TURNS, distance, encoded, oriented, photo, swapped_profile
 from PIL import Image
 
 from sightline.images.reader import Whole
-from sightline.images.workers import BusyError
+from sightline.images.worker_errors import BusyError
 from sightline.media import tiles
 from sightline.media.tiles import OVERLAP, SIDE, Held, tile
 from store.library import DATABASE, Library

@@ -30,8 +30,8 @@ from sightline.images.errors import DecodeError, TooLargeError
 from sightline.images.limits import Limits
 from sightline.images.pools import pool
 from sightline.images.reader import Place, Reader
-from sightline.images.worker_process import StoppedError
-from sightline.images.workers import BusyError, Workers
+from sightline.images.worker_errors import BusyError, StoppedError
+from sightline.images.workers import Workers
 from sightline.metadata.facts import Beside
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no worker processes on this system")

@@ -12,8 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from search_ui.server.headers import SAFE
-from sightline.images.worker_process import WorkerError
-from sightline.images.workers import BusyError
+from sightline.images.worker_errors import BusyError, WorkerError
 from sightline.models.loaded import Encoders
 from sightline.query.types import QueryError
 from store.errors import LibraryError, SpaceError
