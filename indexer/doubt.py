@@ -6,12 +6,14 @@ that this is meant. A folder of which any file was found elsewhere was renamed: 
 file, which has another inode, tells nothing: the drive of the file may have been unplugged since.
 
 Nor does it forget anything of a root, or of a drive in it, of which more than a third is gone, whatever else is there.
+What is there with another ending does not count: it was converted.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,7 @@ from typing import Any, Final
 from indexer.identity import Identity, device_of, from_json, is_large, share_in_words
 from indexer.root_scan import RootScan
 from sightline.humanize import count
+from sightline.images.formats import EXTENSIONS
 from store.errors import SightlineError
 from store.paths import as_json, display, to_bytes, to_path
 from store.tables.catalog import Catalog
@@ -167,7 +170,8 @@ class Prune:
         # What is said to be gone as a whole is believed; the rest is measured without it.
         believed = folder_of.keys() if self.emptied else set[int]()
         lost = catalog.lost_photos([photo_id for photo_id, _ in missing if photo_id not in believed])
-        paths = [(path, lost[photo_id]) for photo_id, path in missing if photo_id in lost]
+        other = replaced(scan.target.root, [path for photo_id, path in missing if photo_id in lost])
+        paths = [(path, lost[photo_id]) for photo_id, path in missing if photo_id in lost and path not in other]
         units = {scan.target.prefix: before.photos}
         units |= {drive + b"/": photos for drive, photos in before.drives.items() if drive in scan.drives}
         shares: dict[bytes, str] = {}
@@ -200,6 +204,15 @@ class Prune:
             f"{'was' if photos == 1 else 'were'} not forgotten, because a drive may not be mounted, or be another: "
             f"{named}{more}. Connect the right one and run again.{ways}"
         )
+
+
+def replaced(root: Path, paths: Collection[bytes]) -> set[bytes]:
+    """Those of the paths below a root beside which a picture has their name and another ending: they were converted."""
+    there: set[Path] = set()
+    for folder in {to_path(to_bytes(root), path).parent for path in paths}:
+        with suppress(OSError):
+            there |= {path.with_suffix("") for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS}
+    return {path for path in paths if to_path(to_bytes(root), path).with_suffix("") in there}
 
 
 def _folders(path: bytes) -> Iterator[bytes]:

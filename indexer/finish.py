@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.doubt import Held, Prune, held
+from indexer.doubt import Held, Prune, held, replaced
 from indexer.identity import SAMPLE, Identity, device_of, is_large, place_of, sampled, share_in_words
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
@@ -87,10 +87,10 @@ class Finisher:
         missing = [catalog.missing_photos(scan.root_id) for scan in scans]
         is_asked = prune is not None
         before = [held(catalog, scan, counts=is_asked or bool(self._gone_of.get(_of(scan)))) for scan in scans]
-        replaced = self._writer.settle_moves([scan.root_id for scan in scans])
-        self._summary.moved = len(replaced)
-        self._summary.duplicates = max(0, linked - len(replaced))
-        self._summary.missing = len({id_ for ids in self._gone_of.values() for id_ in ids} - replaced.keys())
+        moved = self._writer.settle_moves([scan.root_id for scan in scans])
+        self._summary.moved = len(moved)
+        self._summary.duplicates = max(0, linked - len(moved))
+        self._summary.missing = len({id_ for ids in self._gone_of.values() for id_ in ids} - moved.keys())
         for scan, photos in zip(scans, missing, strict=True):
             if not scan.target.prefix:
                 self._writer.finish_root(scan.root_id, _drives(scan, [path for _, path in photos]))
@@ -99,7 +99,7 @@ class Finisher:
         if prune is None:
             return
         for scan, photos, counts in zip(scans, missing, before, strict=True):
-            renamed = [path for photo_id, path in photos if replaced.get(photo_id)]
+            renamed = [path for photo_id, path in photos if moved.get(photo_id)]
             prune.take(catalog, scan, list(missing_for_good(catalog, scan)), counts, renamed)
         self._summary.doubted = [doubt.to_dict() for doubt in prune.doubts]
         self._forget(prune.photo_ids)
@@ -110,7 +110,9 @@ class Finisher:
         gone = self._gone_of.get(_of(scan), [])
         lost = catalog.lost_photos(gone) if gone else {}
         if is_large(len(lost), before.photos):  # what is only left out from now on is not lost
-            lost = {id_: lost[id_] for id_, _ in missing_for_good(catalog, scan) if id_ in lost}
+            paths = {id_: path for id_, path in missing_for_good(catalog, scan) if id_ in lost}
+            other = replaced(scan.target.root, list(paths.values()))
+            lost = {id_: lost[id_] for id_, path in paths.items() if path not in other}
         losses = {}
         if was.losses or lost:
             still = set(catalog.missing_times(scan.root_id))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from indexer.finding import MENDABLE, Finding
 from indexer.verify_pictures import check_looks, check_previews, check_small_caches, check_thumbnails
 from indexer.verify_vectors import check_vectors
+from store.disk_errors import disk_sentence
 from store.library import Library
 from store.lock import is_indexing
 from store.tables import checks
@@ -47,8 +48,12 @@ def _told(look: Callable[[], Finding], part: str) -> Finding:
     except DatabaseError as error:
         return Finding("wrong", part, f"the database can't be read ({error.orig}). {_LOST}")
     except OSError as error:
-        about = f" {error.filename}" if error.filename else ""
-        return Finding("wrong", part, f"the disk said: {error.strerror or error}{about}. Make room, or mend the disk.")
+        return Finding("wrong", part, disk_sentence(error) or _in_the_way(error))
+
+
+def _in_the_way(error: OSError) -> str:
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{what}. Move away what lies there, or give this user the right to it, and run the same again."
 
 
 def _database(library: Library, *, repair: bool) -> Finding:
@@ -61,7 +66,8 @@ def _database(library: Library, *, repair: bool) -> Finding:
             return Finding("repaired", "database", "; ".join(before[:5]) + ": put right")
         before = after
     if before:
-        out = _LOST if repair or checks.is_malformed(engine) else MENDABLE
+        can_mend = not repair and not checks.is_malformed(engine) and checks.is_mendable(engine)
+        out = MENDABLE if can_mend else _LOST
         return Finding("wrong", "database", "; ".join(before[:5]) + f". {out}")
     counts = library.catalog.counts()
     return Finding("ok", "database", f"{counts.pictures} pictures in {counts.photos} files")
@@ -71,6 +77,8 @@ def _wrong_rows(library: Library) -> list[str]:
     wrong = library.integrity()
     if miscounted := library.catalog.contents_without_photo_count():
         wrong.append(f"{miscounted} contents count their photos wrongly")
+    if misshapen := checks.wrong_dims(library.catalog.engine):
+        wrong.append(f"{len(misshapen)} spaces have another dimension than their vectors")
     if unfindable := checks.unfindable(library.catalog.engine):
         wrong.append(f"{len(unfindable)} contents can't be found by what was written about them")
     return wrong

@@ -50,22 +50,27 @@ def check_vectors(library: Library, space: SpaceState, *, repair: bool) -> Findi
     text = f"{len(wrong)} of {total} are not what was written ({pictures(row.content for row in wrong)})"
     if not repair:
         return Finding("wrong", part, f"{text}. {MENDABLE}")
-    hashes = _mend_hashes(library, space, wrong)
-    if hashes:
+    hashes, sums, unread = _mend_hashes(library, space, wrong)
+    if hashes or sums:
         wrong = _wrong(library, space)[0]
     back = _kept(library.vectors.get(space.id), space, wrong)
     if back:
         vector_repairs.put_back(library.catalog.engine, list(back.items()))
-    lost = [row for row in wrong if row.id not in back]
+    # Of a picture whose files are away it may be the hash that is wrong, and by that its marks are found again.
+    away = [row for row in wrong if row.id not in back and row.id in unread]
+    lost = [row for row in wrong if row.id not in back and row.id not in unread]
     if lost:
         vector_repairs.remove(library.catalog.engine, [row.id for row in lost])
     did = [
         f"{hashes} had a wrong hash of their file, which was put right" if hashes else "",
+        f"{sums} had a wrong checksum alone, which was put right" if sums else "",
         f"{len(back)} were put back from the index" if back else "",
         f"{len(lost)} were removed. Index the folders of these pictures again to have them encoded "
         f"({pictures(row.content for row in lost)})" if lost else "",
+        f"{len(away)} were left, as their files can't be read now. Connect their drive and run the same again "
+        f"({pictures(row.content for row in away)})" if away else "",
     ]  # fmt: skip
-    return Finding("wrong" if lost else "repaired", part, f"{text}: {'; '.join(filter(None, did))}")
+    return Finding("wrong" if lost or away else "repaired", part, f"{text}: {'; '.join(filter(None, did))}")
 
 
 def put_due_checksums(library: Library, most: int | None = None) -> None:
@@ -74,7 +79,7 @@ def put_due_checksums(library: Library, most: int | None = None) -> None:
     Call under the library's lock. Not those that are no unit vectors, or not what the index holds.
     """
     engine, left = library.catalog.engine, most
-    if not vector_repairs.is_due(engine):
+    if not vector_repairs.due_up_to(engine):
         return
     while (left is None or left > 0) and (rows := vector_repairs.due(engine, _BATCH)):
         checksums: list[tuple[int, int]] = []
@@ -101,10 +106,12 @@ def _is_blob(value: object, size: int) -> bool:
 def _wrong(library: Library, space: SpaceState) -> tuple[list[_Wrong], int, int]:
     """The rows that are wrong, how many there are, and how many of those have no checksum."""
     held = library.vectors.get(space.id)
+    due = vector_repairs.due_up_to(library.catalog.engine)
     wrong: list[_Wrong] = []
     total = unchecked = 0
     for rows in vector_rows.read(library.catalog.engine, space.id, space.dim, 0):
         bad, without = rows.wrong | ~vector_rows.are_unit(rows.vectors), rows.unchecked
+        bad |= without & (rows.ids > due)  # all that was written or looked at since has one
         doubted = np.flatnonzero(without & ~bad)
         if len(doubted):  # of two that differ, none has a checksum that says which is right
             bad[doubted] = _differ(held, rows.contents[doubted], rows.vectors[doubted])
@@ -138,24 +145,47 @@ def _kept(held: VectorEngine, space: SpaceState, wrong: Sequence[_Wrong]) -> dic
     return found
 
 
-def _mend_hashes(library: Library, space: SpaceState, wrong: Sequence[_Wrong]) -> int:
-    """Put hashes of contents right, where the vector belongs to that of the file; returns how many."""
-    mended = 0
+def _mend_hashes(library: Library, space: SpaceState, wrong: Sequence[_Wrong]) -> tuple[int, int, set[int]]:
+    """Put hashes of contents right where the vector belongs to that of the file, and checksums.
+
+    A checksum alone is wrong where the file has the hash, and the index the vector.
+
+    Returns:
+        How many hashes and checksums, and the ids of rows of which this can't be told: no file of theirs can be read.
+    """
+    engine, held = library.catalog.engine, library.vectors.get(space.id)
+    mended, unread = 0, set[int]()
+    sums: list[tuple[int, int]] = []
     for row in wrong:
         if row.checksum is None:
             continue
-        vector = vector_rows.stored(library.catalog.engine, row.id)
-        for found in _hashes_of_files(library, row.content):
+        vector = vector_rows.stored(engine, row.id)
+        files = library.catalog.paths_of(row.content)
+        hashes = _hashes_of_files(files)
+        if files and not hashes:
+            unread.add(row.id)
+        for found in hashes:
             if found != row.hash and of_vector(space.id, found, vector) == row.checksum:
-                mended += vector_repairs.put_hash(library.catalog.engine, row.content, found)
+                mended += vector_repairs.put_hash(engine, row.content, found)
                 break
-    return mended
+        else:
+            if row.hash in hashes and _is_held(held, row.content, vector):
+                sums.append((of_vector(space.id, row.hash, vector), row.id))
+    if sums:
+        vector_repairs.put_right_checksums(engine, sums)
+    return mended, len(sums), unread
 
 
-def _hashes_of_files(library: Library, content_id: int) -> list[bytes]:
-    """The hashes of the files that held a content, as far as they can be read."""
+def _is_held(held: VectorEngine, content_id: int, vector: bytes) -> bool:
+    """Whether the index holds this very vector of a content."""
+    content = np.array([content_id], np.int64)
+    return len(held.held(content)) > 0 and held.vectors_of(content).astype("<f2").tobytes() == vector
+
+
+def _hashes_of_files(files: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """The hashes of files, by root and path, as far as they can be read."""
     hashes = []
-    for root, path in library.catalog.paths_of(content_id):
+    for root, path in files:
         with suppress(OSError), os.fdopen(open_below(to_path(root), path, follow_links=True), "rb") as file:
             hashes.append(hashlib.file_digest(file, "sha256").digest())
     return hashes

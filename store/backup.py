@@ -24,6 +24,7 @@ from store.archive import (
     BackupError,
     Manifest,
     Progress,
+    read_manifest,
     thumbnail_member,
     unpack,
 )
@@ -69,6 +70,8 @@ def back_up(
     database = library / DATABASE
     if not database.is_file():
         raise LibraryError(f"There is no library in {library}. Choose the one to back up with --library.")
+    if target.parent.resolve().is_relative_to(library.resolve()):
+        raise BackupError(f"{target} lies in the library itself. Choose another folder, best on another disk.")
     _check_target(target, replace)
     size = database_size(database)
     with _explained(target, 2 * size), _beside(target) as folder:
@@ -99,6 +102,19 @@ def _check_target(target: Path, replace: bool) -> None:
         raise BackupError(f"{target} is there already. Choose another name, or say --replace to replace it.")
     if os.path.lexists(target) and not target.is_file():
         raise BackupError(f"{target} is no file, and is not replaced. Choose another name.")
+    if os.path.lexists(target):
+        _check_replaced(target)
+
+
+def _check_replaced(target: Path) -> None:
+    """Let only a backup be replaced, or an empty file: the name may be a slip."""
+    try:
+        if target.stat().st_size:
+            read_manifest(target)
+    except BackupError as error:
+        raise BackupError(
+            f"{target} is no backup, and is not replaced. Choose another name, or remove it yourself."
+        ) from error
 
 
 def _check_room(target: Path, needed: int) -> None:

@@ -100,8 +100,16 @@ class Thumbnails:
         return ("unchecked" if is_bare and self._is_older() else "wrong"), data
 
     def remove(self, content_hash: bytes) -> None:
-        """Forget a thumbnail; nothing happens where there is none."""
-        self.path(content_hash).unlink(missing_ok=True)
+        """Forget a thumbnail; nothing happens where there is none. An empty folder in its place goes, too.
+
+        Raises:
+            OSError: it can't be removed.
+        """
+        path = self.path(content_hash)
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
 
     def _about(self, content_hash: bytes) -> bytes:
         return self._kind + content_hash

@@ -60,8 +60,24 @@ def unfindable(engine: Engine) -> list[int]:
         return written.differing(connection)
 
 
+def wrong_dims(engine: Engine) -> list[tuple[int, int]]:
+    """Spaces that say another dimension than most of their vectors have: id, and the dimension of those."""
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(_WRONG_DIMS)]
+
+
+def is_mendable(engine: Engine) -> bool:
+    """Whether all rows that refer to nothing can go, or be put right, without what people decided."""
+    with engine.connect() as connection:
+        return {row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check")} <= {*DERIVED, "library"}
+
+
 def mend_rows(engine: Engine) -> None:
-    """Remove rows of DERIVED tables that refer to nothing; put counts, words and full texts right."""
+    """Remove rows of DERIVED tables that refer to nothing; put counts, dimensions, words and full texts right.
+
+    Where the space that searches use is not there, it becomes the one with most vectors.
+    """
+    dims = wrong_dims(engine)
     with engine.execution_options(write=True).begin() as connection:
         orphans = [(row[0], row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
         for table, rowid in orphans:
@@ -69,8 +85,11 @@ def mend_rows(engine: Engine) -> None:
                 connection.exec_driver_sql(_DROP_WORDS)
             elif table in DERIVED:
                 connection.exec_driver_sql(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
-        if any(table == "vectors" for table, _ in orphans):
+        if dims:
+            connection.exec_driver_sql("UPDATE spaces SET dim = ? WHERE id = ?", [(dim, id_) for id_, dim in dims])
+        if dims or any(table == "vectors" for table, _ in orphans):
             connection.exec_driver_sql("UPDATE spaces SET epoch = epoch + 1")
+        connection.exec_driver_sql(_MEND_DEFAULT)
         written.renew(connection, written.differing(connection))
         recount(connection, [id_ for (id_,) in connection.exec_driver_sql(_MISCOUNTED)])
         raise_generation(connection)
@@ -117,6 +136,15 @@ def _rows(connection: Connection, query: str) -> Iterator[Any]:
 _MISCOUNTED: Final = (
     "SELECT id FROM contents WHERE photo_count != "
     "(SELECT count(*) FROM photos WHERE content_id = contents.id AND missing_since IS NULL)"
+)
+_WRONG_DIMS: Final = """
+    WITH sizes AS (SELECT space_id, length(vector) AS size, count(*) AS held FROM vectors GROUP BY space_id, size)
+    SELECT id, size / 2 FROM sizes JOIN spaces ON id = space_id WHERE size != 2 * dim AND size % 2 = 0 AND size > 0
+        AND 2 * held > (SELECT sum(held) FROM sizes AS others WHERE others.space_id = id)"""
+_MEND_DEFAULT: Final = (
+    "UPDATE library SET default_space_id = "
+    "(SELECT space_id FROM vectors GROUP BY space_id ORDER BY count(*) DESC LIMIT 1) "
+    "WHERE default_space_id NOT IN (SELECT id FROM spaces)"
 )
 _LOOKS: Final = (
     "SELECT content_id, contents.hash, looks.hash, grey, checksum FROM looks JOIN contents ON contents.id = content_id"

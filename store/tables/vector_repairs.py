@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection
 from store.tables.catalog import raise_generation
 
 
-def is_due(engine: Engine) -> bool:
-    """Whether vectors may lack their checksums: an older version wrote some."""
+def due_up_to(engine: Engine) -> int:
+    """The last id of vectors that may lack their checksums, as an older version wrote them; 0 where none may."""
     with engine.connect() as connection:
-        return bool(connection.exec_driver_sql("SELECT checksums_due FROM library").scalar_one())
+        return int(connection.exec_driver_sql("SELECT checksums_due FROM library").scalar_one())
 
 
 def due(engine: Engine, most: int) -> list[tuple[int, int, int, bytes, bytes]]:
@@ -30,6 +30,14 @@ def put_checksums(engine: Engine, checksums: Sequence[tuple[int, int]], first: i
         if checksums:
             connection.exec_driver_sql("UPDATE vectors SET checksum = ? WHERE id = ?", list(checksums))
         connection.exec_driver_sql("UPDATE library SET checksums_due = max(0, min(checksums_due, ? - 1))", (first,))
+
+
+def put_right_checksums(engine: Engine, checksums: Sequence[tuple[int, int]]) -> None:
+    """Replace wrong checksums, each before the id of its vector, which readers then take for what was written."""
+    with engine.execution_options(write=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE vectors SET checksum = ? WHERE id = ?", list(checksums))
+        connection.exec_driver_sql(_RAISE_EPOCHS, (json.dumps([id_ for _, id_ in checksums]),))
+        raise_generation(connection)
 
 
 def put_back(engine: Engine, vectors: Sequence[tuple[int, bytes]]) -> None:

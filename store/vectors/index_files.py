@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import Bytes, CodeWords, Halves, Rows
+from store.checked_files import read_file
 from store.files import make_private, open_private, replace_file, sync
 from store.vectors.four_bit_codes import width
 from store.vectors.mapped_files import array_in
@@ -42,6 +43,8 @@ from store.vectors.policy import DEFAULT
 
 FORMAT: Final = 4
 KINDS: Final = ("faiss", "ids", "bits", "fine", "dead")
+# Of a billion vectors: two checksums for each 65,536 of them.
+_LARGEST_MANIFEST: Final = 16_000_000
 BLOCK: Final = 65_536  # rows under one checksum
 # A row's entry in the file of ids. Packed: 20 bytes.
 ENTRY: Final = np.dtype([("vector", "<i8"), ("content", "<i8"), ("check", "<u4")])
@@ -134,7 +137,7 @@ class IndexFiles:
     def manifest(self) -> Manifest | None:
         """The manifest, not compared with anything; None where there is none, or it can't be read."""
         try:
-            text, _, check = self.manifest_path.read_bytes().rpartition(b"\n")
+            text, _, check = (read_file(self.manifest_path, _LARGEST_MANIFEST) or b"").rpartition(b"\n")
             if hashlib.sha256(text).hexdigest().encode() != check:
                 return None
             values = json.loads(text)

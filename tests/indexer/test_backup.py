@@ -178,6 +178,13 @@ def test_only_the_owner_may_read_a_backup_and_what_is_made_of_it(call: Call, fil
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
 
 
+@pytest.mark.parametrize("name", ["library.sqlite", "library.sqlite-wal", "a.backup", "vectors/a.backup"])
+def test_a_backup_never_goes_into_its_own_library(call: Call, filled: Path, name: str) -> None:
+    before = facts(filled)
+    assert "in the library itself" in call("backup", filled / name, "--replace", code=2).err
+    assert facts(filled) == before
+
+
 def test_nothing_is_overwritten_or_left_where_a_backup_can_not_be_made(
     call: Call, filled: Path, tmp_path: Path
 ) -> None:
@@ -188,7 +195,9 @@ def test_nothing_is_overwritten_or_left_where_a_backup_can_not_be_made(
     target.write_text("mine")
     assert "--replace" in call("backup", target, code=2).err
     assert "There is no library" in call("backup", target, "--replace", "--library", tmp_path / "none", code=2).err
+    assert "is no backup" in call("backup", target, "--replace", code=2).err
     assert target.read_text() == "mine"
+    target.write_text("")
     call("backup", target, "--replace")
     whole = target.read_bytes()
     with (filled / "library.sqlite").open("r+b") as file:  # of a page in the middle

@@ -136,6 +136,22 @@ def test_a_root_whose_files_were_all_renamed_or_moved_is_not_doubted(flat: Path,
     assert (run.code, run.moved, run.encoded, run.forgotten, run.doubted) == (0, 30, 0, 0, [])
 
 
+def test_a_root_whose_files_were_all_converted_is_not_doubted(
+    flat: Path, index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    index(flat)
+    for path in list(flat.iterdir()):
+        with Image.open(path) as picture:
+            picture.save(path.with_suffix(".jpg"))
+        path.unlink()
+    assert index(flat, "--prune", "--dry-run").code == 0
+    run = index(flat)
+    assert (run.code, run.added, run.missing) == (0, 30, 30)
+    assert "more than a third" not in caplog.text
+    pruned = index(flat, "--prune")
+    assert (pruned.code, pruned.forgotten, pruned.doubted) == (0, 30, [])
+
+
 def test_files_whose_bytes_lie_elsewhere_in_the_root_do_not_count_as_gone(flat: Path, index: Index) -> None:
     shutil.copytree(flat, flat / "copies")
     index(flat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -124,8 +125,6 @@ def test_a_vector_that_is_not_what_was_written_is_found_and_mended(
         before = vectors_of(opened)
     plant(library)
     if not has_index:
-        if plant is no_checksum_and_another_vector:
-            pytest.skip("nothing is left that tells it")
         shutil.rmtree(library / "vectors")
     found = index("verify", space=None)
     (part,) = [part for part in findings(found) if part.startswith("vectors")]
@@ -263,6 +262,20 @@ def stray_preview(library: Path) -> None:
     (library / "previews" / "00" / f"{'00' * 32}.jpg").write_bytes(b"GIF89a")
 
 
+def folder_for_a_thumbnail(library: Path) -> None:
+    path = thumbnail(library, 3)
+    path.unlink()
+    path.mkdir()
+
+
+def another_dimension_of_a_space(library: Path) -> None:
+    changed(library, "UPDATE spaces SET dim = dim / 2")
+
+
+def no_such_default_space(library: Path) -> None:
+    changed(library, "UPDATE library SET default_space_id = 99")
+
+
 OTHERS = [
     ("vectors of", wrong_hash), ("database", wrong_count), ("database", lost_text), ("database", other_text),
     ("database", text_of_none), ("database", lost_words), ("database", orphaned_vector), ("database", orphaned_look),
@@ -270,6 +283,8 @@ OTHERS = [
     ("looks", changed_look), ("thumbnails", empty_thumbnail), ("thumbnails", foreign_thumbnail),
     ("thumbnails", cut_thumbnail), ("thumbnails", page_for_a_thumbnail), ("thumbnails", unchecked_foreign_thumbnail),
     ("index of", foreign_index_row), ("maps", damaged_map), ("maps", damaged_text), ("previews", stray_preview),
+    ("thumbnails", folder_for_a_thumbnail), ("database", another_dimension_of_a_space),
+    ("database", no_such_default_space),
 ]  # fmt: skip
 
 
@@ -316,6 +331,77 @@ def test_a_damaged_thumbnail_is_made_again_from_its_photo(photos: Path, index: I
     foreign_thumbnail(library)
     assert index("verify", "--repair", space=None).code == 0
     assert thumbnail(library, 3).read_bytes() == whole
+
+
+def test_a_checksum_alone_that_is_wrong_costs_no_vector(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    another_checksum(library)
+    mended = index("verify", "--repair", space=None)
+    assert mended.code == 0, mended.out
+    assert "wrong checksum alone" in mended.out
+    assert states(index("verify", space=None)) == {"ok"}
+    assert index(photos).encoded == 0
+
+
+def test_a_wrong_hash_is_mended_when_the_photo_is_back_and_its_marks_stay(
+    photos: Path, index: Index, library: Path
+) -> None:
+    index(photos)
+    with Library.open(library) as opened:
+        opened.marks.change([3], add=["boats"])
+    wrong_hash(library)
+    away = photos.rename(photos.with_name("away"))
+    left = index("verify", "--repair", space=None)
+    (part,) = [part for part in findings(left) if part.startswith("vectors")]
+    assert left.code == 1
+    assert "Connect their drive" in findings(left)[part]["text"]
+    assert index("verify", space=None).code == 1
+    away.rename(photos)
+    assert index("verify", "--repair", space=None).code == 0
+    again = index(photos, "--rescan")
+    assert (again.code, again.marks_left, again.unchanged) == (0, 0, 24)
+    assert asked(library, "SELECT content_id FROM content_tags") == 3
+
+
+def test_a_mark_of_no_picture_is_not_said_to_be_mended_by_repair(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    with Library.open(library) as opened:
+        opened.marks.change([3], add=["boats"])
+    changed(library, "UPDATE content_tags SET content_id = 999")
+    for arguments in (("verify",), ("verify", "--repair"), ("verify",)):
+        found = index(*arguments, space=None)
+        assert found.code == 1
+        assert "Restore a backup" in findings(found)["database"]["text"] and "--repair" not in found.out
+    assert asked(library, "SELECT count(*) FROM content_tags") == 1
+
+
+@pytest.mark.parametrize("name", ["vectors/space-1.json", "vectors"])
+def test_what_lies_in_the_way_of_an_index_is_named_with_the_way_out(
+    photos: Path, index: Index, library: Path, name: str
+) -> None:
+    index(photos)
+    if name == "vectors":
+        shutil.rmtree(library / name)
+        (library / name).write_text("a file")
+    else:
+        (library / name).unlink()
+        (library / name).mkdir()
+    mended = index("verify", "--repair", space=None)
+    (part,) = [part for part in findings(mended) if part.startswith("index")]
+    text = findings(mended)[part]["text"]
+    assert mended.code == 1
+    assert str(library / "vectors") in text and "Move away what lies there" in text and "Make room" not in text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_pipe_in_the_place_of_an_index_stops_nobody(photos: Path, index: Index, library: Path) -> None:
+    index(photos)
+    path = library / "vectors" / "space-1.json"
+    path.unlink()
+    os.mkfifo(path)
+    assert index("verify", space=None).code == 1
+    assert index("verify", "--repair", space=None).code == 0
+    assert states(index("verify", space=None)) == {"ok"}
 
 
 def test_what_cant_be_made_again_is_not_left_in_place(photos: Path, index: Index, library: Path) -> None:
