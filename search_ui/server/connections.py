@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEADER_SECONDS: Final = 15.0
 """So long a request may take until its headers are there, from the connection or its first byte on."""
 
-STALLED_SECONDS: Final = 60.0
+STALLED_SECONDS: Final = 300.0
 """So long a client may take nothing of an answer."""
 
 FLUSH_SECONDS: Final = 10.0
