@@ -182,6 +182,7 @@ def index(
     from indexer.options import Options
     from indexer.pipeline import Pipeline
     from indexer.progress_bar import RunScreen, print_summary
+    from indexer.read_ahead import started_early, threads_of
     from indexer.roots import check_before_creating
     from sightline.models.memory import keep_freed
 
@@ -197,16 +198,15 @@ def index(
     from store.library import Library
     from store.lock import locked
 
-    with locked(path), _gpu_decoder(decode_on, device, workers) as gpu:
+    decoder = _gpu_decoder(decode_on, device, workers)
+    with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early:
         chosen = choose(path, space, device, offline=offline)
-        options = Options(
-            walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes
-        )  # fmt: skip
+        options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes)
         screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
         with Library.create(path) as library, screen:
             library.sweep()
             question = Question(yes=yes or lose_marks, before=screen.hide)
-            pipeline = Pipeline(library, chosen, options, screen.show, gpu=gpu, may_lose=question)
+            pipeline = Pipeline(library, chosen, options, screen.show, (), gpu, question, early)
             with stop_on_signals(pipeline.stop.set, screen.note) as received:
                 summary = pipeline.run(folders)
     if as_lines:

@@ -6,7 +6,6 @@ stops its decoder costs that file (docs/decisions/decoders-in-processes.md). Thi
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from indexer.missing_looks import make_due_looks
 from indexer.new_spaces import identity_of
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
-from indexer.read_ahead import ReadAhead
+from indexer.read_ahead import ReadAhead, threads_of
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import Scanner
@@ -40,6 +39,7 @@ from store.tables.writer import Failed, Indexed, Writer
 if TYPE_CHECKING:
     from indexer.file_reader import ReadResult
     from sightline.images.gpu_jpeg import GpuJpegDecoder
+    from sightline.images.workers import Workers
     from sightline.models.multi_gpu import ImageEncoder
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
@@ -70,6 +70,7 @@ class Pipeline:
         encoders: Sequence[ImageEncoder] = (),
         gpu: GpuJpegDecoder | None = None,
         may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
+        workers: Workers | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -81,6 +82,7 @@ class Pipeline:
             encoders: of these models, as far as they are loaded already; others are when they are first needed.
             gpu: decodes JPEGs too; it then says how many threads read.
             may_lose: whether a prune that forgets so many photos may lose marks; asked only where it would.
+            workers: that read files, if they are started already; see `start_workers`.
         """
         self.summary = Summary()
         self.stop = threading.Event()
@@ -92,7 +94,8 @@ class Pipeline:
         self._encoders = encoders
         self._gpu = gpu
         self._may_lose = may_lose
-        self._threads = gpu.threads if gpu is not None else options.workers or os.cpu_count() or 1
+        self._threads = threads_of(gpu, options.workers)
+        self._reads = ReadAhead(library, self._threads, gpu, options.file_seconds, self._progress, workers)
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
         self._duplicates_in_flight: list[ReadResult] = []
@@ -114,9 +117,7 @@ class Pipeline:
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
         self._encodings = Encodings(models, self._options, self._progress, self._encoders)
         self._space_ids = list(models)
-        preprocess = {space_id: model.preprocess for space_id, model in models.items()}
-        seconds = self._options.file_seconds
-        self._reads = ReadAhead(self._library, preprocess, self._threads, self._gpu, seconds, self._progress)
+        self._reads.preprocess = {space_id: model.preprocess for space_id, model in models.items()}
         self._edits = Edits(self._library, self._space_ids)
         self.summary.spaces = [model.name for model in models.values()]
         run_id = self._writer.start_run(self._space_ids[0] if self._chosen.is_one else None)

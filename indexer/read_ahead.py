@@ -5,19 +5,23 @@ Others go before one that takes long.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indexer.progress_writer import ProgressWriter
 from indexer.scanner import Task
-from store.library import Library
+from store.library import DATABASE, Library
 
 if TYPE_CHECKING:
     from indexer.file_reader import FileReader, ReadResult
     from sightline.images.gpu_jpeg import GpuJpegDecoder
+    from sightline.images.workers import Workers
     from sightline.models.preprocess import Preprocess
 
 # Seconds after which others go before a file that is still being read: what they gave can be committed meanwhile.
@@ -28,17 +32,21 @@ class ReadAhead:
     """Reads files by threads, which wait for worker processes; one thread takes the results."""
 
     def __init__(
-        self, library: Library, preprocess: Mapping[int, Preprocess], threads: int, gpu: GpuJpegDecoder | None,
-        file_seconds: float | None, progress: ProgressWriter,
+        self, library: Library, threads: int, gpu: GpuJpegDecoder | None, file_seconds: float | None,
+        progress: ProgressWriter, workers: Workers | None,
     ) -> None:  # fmt: skip
-        """Prepare; nothing is started before the first file. Arguments as of `FileReader` and `Options`."""
+        """Prepare; nothing is started before the first file. Set `preprocess` until then.
+
+        Arguments as of `FileReader` and `Options`; `workers` if they are started already.
+        """
         self._library = library
-        self._preprocess = preprocess
+        self.preprocess: Mapping[int, Preprocess] = {}
         self._threads = threads
         self._gpu = gpu
         self._file_seconds = file_seconds
         self._progress = progress
         self._reader: FileReader | None = None
+        self._workers = workers
         self._window: deque[Future[ReadResult]] = deque()
         self._head_since = 0.0
 
@@ -91,24 +99,50 @@ class ReadAhead:
         """End what is being read."""
         if self._reader is not None:
             self._reader.close()
+        elif self._workers is not None:
+            self._workers.close()
 
     def _started(self) -> FileReader:
         # With the first file to read: decoding brings torch along, for which a run without work need not wait.
         if self._reader is None:
             self._progress.enter("loading")
             with self._progress.waiting("load"):
-                from sightline.images.budget import PixelBudget
-                from sightline.images.limits import FILES, PIXELS_AT_ONCE, within
-                from sightline.images.workers import Workers
-
                 # They start beside the imports of this process.
-                limits = FILES if self._file_seconds is None else within(self._file_seconds)
-                workers = Workers(self._threads, limits, PixelBudget(PIXELS_AT_ONCE * self._threads))
+                workers = self._workers or start_workers(self._threads, self._file_seconds)
+                import sightline.images.finish  # noqa: F401 - it brings torch, which takes longer than they do
                 from indexer.file_reader import FileReader
 
             library = self._library
             self._reader = FileReader(
-                library.catalog, library.thumbnails, self._preprocess, workers, self._threads, self._gpu
+                library.catalog, library.thumbnails, self.preprocess, workers, self._threads, self._gpu
             )
             self._progress.enter("indexing")
         return self._reader
+
+
+def threads_of(gpu: GpuJpegDecoder | None, workers: int | None) -> int:
+    """How many files are read at once, by the options of a run."""
+    return gpu.threads if gpu is not None else workers or os.cpu_count() or 1
+
+
+def start_workers(threads: int, file_seconds: float | None) -> Workers:
+    """Start the processes that read, for so many threads; a quarter of a second later they are there."""
+    from sightline.images.budget import PixelBudget
+    from sightline.images.limits import FILES, PIXELS_AT_ONCE, within
+    from sightline.images.workers import Workers
+
+    limits = FILES if file_seconds is None else within(file_seconds)
+    return Workers(threads, limits, PixelBudget(PIXELS_AT_ONCE * threads))
+
+
+@contextmanager
+def started_early(library: Path, threads: int, file_seconds: float | None) -> Iterator[Workers | None]:
+    """The workers of a library that is yet to be made: they start beside the model that is tried first.
+
+    None of one that is there, which may have nothing to read.
+    """
+    if (library / DATABASE).exists():
+        yield None
+        return
+    with closing(start_workers(threads, file_seconds)) as workers:
+        yield workers
