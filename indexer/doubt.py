@@ -207,7 +207,7 @@ class Prune:
 
 
 def replaced(root: Path, paths: Collection[bytes]) -> set[bytes]:
-    """Those of the paths below a root beside which a picture has their name and another ending: they were converted."""
+    """Paths below a root beside which a picture has their name and another ending: converted."""
     there: set[Path] = set()
     for folder in {to_path(to_bytes(root), path).parent for path in paths}:
         with suppress(OSError):

@@ -61,7 +61,7 @@ def restart() -> None:
 
 
 def lift() -> None:
-    """Let what follows here take as long as it needs: it is sent as it is made, and a client takes its time."""
+    """Let what follows here take as long as it needs: a client takes its time."""
     _limit.set(None)
 
 

@@ -73,7 +73,7 @@ def is_mendable(engine: Engine) -> bool:
 
 
 def mend_rows(engine: Engine) -> None:
-    """Remove rows of DERIVED tables that refer to nothing; put counts, dimensions, words and full texts right.
+    """Remove rows of DERIVED tables that refer to nothing; put counts, words and the like right.
 
     Where the space that searches use is not there, it becomes the one with most vectors.
     """

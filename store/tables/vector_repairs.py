@@ -13,7 +13,7 @@ from store.tables.catalog import raise_generation
 
 
 def due_up_to(engine: Engine) -> int:
-    """The last id of vectors that may lack their checksums, as an older version wrote them; 0 where none may."""
+    """The last id of vectors that may lack checksums, as an older version wrote them; 0: none."""
     with engine.connect() as connection:
         return int(connection.exec_driver_sql("SELECT checksums_due FROM library").scalar_one())
 
@@ -33,7 +33,7 @@ def put_checksums(engine: Engine, checksums: Sequence[tuple[int, int]], first: i
 
 
 def put_right_checksums(engine: Engine, checksums: Sequence[tuple[int, int]]) -> None:
-    """Replace wrong checksums, each before the id of its vector, which readers then take for what was written."""
+    """Replace wrong checksums, given before the ids of their vectors."""
     with engine.execution_options(write=True).begin() as connection:
         connection.exec_driver_sql("UPDATE vectors SET checksum = ? WHERE id = ?", list(checksums))
         connection.exec_driver_sql(_RAISE_EPOCHS, (json.dumps([id_ for _, id_ in checksums]),))
