@@ -138,7 +138,10 @@ def test_a_library_whose_default_lost_its_words_is_mended_when_it_is_opened(
         connection.execute("UPDATE library SET default_space_id = 2")
         for statement in ("DROP TABLE looks", "DROP INDEX ix_spaces_fingerprint"):
             connection.execute(statement)
-        connection.execute("ALTER TABLE library DROP COLUMN looks_due")
-        connection.execute("ALTER TABLE spaces DROP COLUMN fingerprint")
+        for table, column in (
+            ("library", "looks_due"), ("library", "checksums_due"), ("library", "unchecked_pictures"),
+            ("spaces", "fingerprint"), ("vectors", "checksum"), ("roots", "identity"),
+        ):  # fmt: skip
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 6")
     assert default(library) == tiny_space

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -276,6 +277,7 @@ with Workers(1).reader() as reader:
 def test_where_no_process_can_be_started_files_are_decoded_here_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, logger="sightline")
     path = picture(tmp_path / "a.png")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     made = Workers(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_any_change_of_a_file_or_of_what_it_is_for_is_seen(data: bytes, about: b
 
 
 def test_only_a_regular_file_of_the_expected_size_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="store")
     path = tmp_path / "file"
     assert read_checked(path, b"a", 10) is None
     assert not caplog.records

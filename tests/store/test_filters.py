@@ -303,10 +303,12 @@ JAPAN = (None, None, "Japan")
 # As people and programs write it into files.
 WRITTEN = ("Kyōto-shi", None, "Japon")
 NAMED: dict[tuple[str, str], set[tuple[str | None, ...]]] = {
-    ("town", "köln"): {KOLN}, ("town", "COLOGNE"): {KOLN}, ("town", "york"): {YORK}, ("town", "new york"): {NEW_YORK},
+    ("town", "köln"): {KOLN}, ("town", "COLOGNE"): {KOLN}, ("town", "york"): {YORK},
+    # A York of GeoNames goes by that name, too.
+    ("town", "new york"): {NEW_YORK, YORK},
     ("town", "kyoto"): {KYOTO, WRITTEN}, ("region", "new york"): {NEW_YORK}, ("region", "nrw"): set(),
     ("country", "usa"): {NEW_YORK}, ("country", "united"): {NEW_YORK, YORK}, ("country", "de"): {KOLN},
-    ("country", "japan"): {KYOTO, JAPAN, WRITTEN}, ("place", "york"): {YORK}, ("place", "new york"): {NEW_YORK},
+    ("country", "japan"): {KYOTO, JAPAN, WRITTEN}, ("place", "york"): {YORK}, ("place", "new york"): {NEW_YORK, YORK},
     ("place", "日本"): {KYOTO, JAPAN, WRITTEN}, ("place", "kyoto, japan"): {KYOTO, WRITTEN},
     ("place", "kyoto, usa"): set(), ("place", "york,england"): {YORK}, ("place", "atlantis"): set(),
     ("place", "de"): set(), ("place", ","): set(),
