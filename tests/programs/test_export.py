@@ -135,7 +135,7 @@ def test_another_file_of_the_same_content_is_exported_under_the_name_of_the_one_
     made: Made, run: Run, link: str, tiny_space: str
 ) -> None:
     data = made.a.read_bytes()
-    (made.folder / "root" / "copy.bmp").write_bytes(data)
+    (made.folder / "root" / "zz.bmp").write_bytes(data)
     indexing.add(made.folder / "library", made.folder / "root", tiny_space)
     _to_a_link(made)
     assert run("--link", link)[0] == 0

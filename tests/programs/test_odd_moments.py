@@ -95,7 +95,7 @@ connection.execute("COMMIT")
         ):  # fmt: skip
             with pytest.raises(LibraryError, match=f"layout version {VERSION + 1} by a newer .*update Sightline"):
                 use()
-    for command in (("search_ui", "query", "boat"), ("indexer", "status"), ("indexer", "backup", filled / "x")):
+    for command in (("search_ui", "query", "boat"), ("indexer", "status"), ("indexer", "backup", filled.parent / "x")):
         done = python("-m", *command, "--library", filled)
         assert done.returncode == 2 and f"layout version {VERSION + 1}" in done.stderr, done.stderr
         assert "Traceback" not in done.stderr
