@@ -52,7 +52,7 @@ def test_importing_sightline_loads_nothing_heavy() -> None:
 
 def test_the_public_names_are_these_and_no_others() -> None:
     public = {name for name in sightline.__all__ if name != "__version__"}
-    assert public == {"Library", "Records", "QueryError", "LibraryError", "SpaceError"}
+    assert public == {"Library", "Records", "QueryError", "LibraryError", "SpaceError", "backup", "restore"}
     assert all(getattr(sightline, name) for name in sightline.__all__)
     assert sightline.__version__[0].isdigit()
     with pytest.raises(AttributeError, match="no attribute 'Libary'"):
