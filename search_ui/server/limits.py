@@ -248,12 +248,12 @@ _NEEDED: Final = 96
 
 def most_pages() -> int:
     """How many pages may be open: each needs four file handles, three of them for Streamlit's event loop."""
-    return min(200, (handles.raise_limit() - _NEEDED) // 8)
+    return min(200, (handles.raise_limit() - _NEEDED) // 10)
 
 
 def most_connections() -> int:
     """How many connections of HTTP there may be, besides those of open pages."""
-    return min(1_024, handles.raise_limit() // 6)
+    return min(1_024, handles.raise_limit() // 8)
 
 
 def most_accepted() -> int:
