@@ -18,6 +18,8 @@ from store.places.gazetteer import Country, names, political, towns
 _CODES: Final = frozenset({"us", "uk"})
 # Similar names are looked for among those of places with so many people.
 _LARGE: Final = 100_000
+# A town with so many times fewer people than another of the name is not meant by it, unless it is its own name.
+_SMALL: Final = 100
 _SUGGESTIONS: Final = 3
 
 
@@ -146,8 +148,11 @@ def wanted_places(value: str) -> list[Wanted]:
 
 @lru_cache(4_096)
 def _towns_called(name: str) -> frozenset[str]:
-    known = towns()
-    return frozenset(folded(known.name(int(known.parent[row]))) for row in names().rows(name))
+    # Other names of small towns are those of large ones elsewhere: who asks for New York does not mean York, Nebraska.
+    known, rows = towns(), names().rows(name)
+    most = max((int(known.population[row]) for row in rows), default=0)
+    meant = [row for row in rows if _SMALL * int(known.population[row]) >= most]
+    return frozenset(folded(known.name(int(known.parent[row]))) for row in meant)
 
 
 @lru_cache(256)

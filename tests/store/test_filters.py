@@ -304,11 +304,11 @@ JAPAN = (None, None, "Japan")
 WRITTEN = ("Kyōto-shi", None, "Japon")
 NAMED: dict[tuple[str, str], set[tuple[str | None, ...]]] = {
     ("town", "köln"): {KOLN}, ("town", "COLOGNE"): {KOLN}, ("town", "york"): {YORK},
-    # A York of GeoNames goes by that name, too.
-    ("town", "new york"): {NEW_YORK, YORK},
+    # A York in Nebraska goes by that name, too: it is not meant.
+    ("town", "new york"): {NEW_YORK},
     ("town", "kyoto"): {KYOTO, WRITTEN}, ("region", "new york"): {NEW_YORK}, ("region", "nrw"): set(),
     ("country", "usa"): {NEW_YORK}, ("country", "united"): {NEW_YORK, YORK}, ("country", "de"): {KOLN},
-    ("country", "japan"): {KYOTO, JAPAN, WRITTEN}, ("place", "york"): {YORK}, ("place", "new york"): {NEW_YORK, YORK},
+    ("country", "japan"): {KYOTO, JAPAN, WRITTEN}, ("place", "york"): {YORK}, ("place", "new york"): {NEW_YORK},
     ("place", "日本"): {KYOTO, JAPAN, WRITTEN}, ("place", "kyoto, japan"): {KYOTO, WRITTEN},
     ("place", "kyoto, usa"): set(), ("place", "york,england"): {YORK}, ("place", "atlantis"): set(),
     ("place", "de"): set(), ("place", ","): set(),
