@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 _LEAST_ZEROS: Final = 1024
 _LEAST_SHARE: Final = 0.02
+_PART: Final = 2**24  # bytes that are read at once
 _TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # TIFF 6.0, section 2
 
 
@@ -26,8 +27,8 @@ def is_cut_short(source: BinaryIO, name: str) -> bool:
     if name in ("AVIF", "HEIF"):
         return _boxes_overrun(source, size)
     if name in ("JPEG", "MPO", "JPEG2000"):
-        source.seek(0)
-        return b"\xff\xd9" not in source.read()[2:]
+        source.seek(2)
+        return not _has(source, b"\xff\xd9")
     if name == "TIFF":
         return _directory_overruns(source, size)
     if name == "ICO":
@@ -40,18 +41,34 @@ def is_cut_short(source: BinaryIO, name: str) -> bool:
     return False
 
 
+def _has(source: BinaryIO, mark: bytes) -> bool:
+    """Whether two bytes are somewhere in the rest of a file, read in parts: it may be larger than the memory."""
+    last = b""
+    while part := source.read(_PART):
+        if mark in last + part:
+            return True
+        last = part[-1:]
+    return False
+
+
 def zeros_at_end(source: BinaryIO) -> str | None:
     """A remark on a file of which a large part at the end is zeros; None where that is not so.
 
     That is what is left of a copy that was interrupted after the whole file had got its place on the disk.
     """
-    size = source.seek(0, os.SEEK_END)
+    size = end = source.seek(0, os.SEEK_END)
     least = max(_LEAST_ZEROS, round(size * _LEAST_SHARE))
     source.seek(max(0, size - least))
     if size <= least or source.read(least).strip(b"\0"):
         return None
-    source.seek(0)
-    share = 1 - len(source.read().rstrip(b"\0")) / size
+    while end:  # in parts, from the end: the file may be larger than the memory
+        begin = max(0, end - _PART)
+        source.seek(begin)
+        rest = source.read(end - begin).rstrip(b"\0")
+        end = begin + len(rest)
+        if rest:
+            break
+    share = 1 - end / size
     return f"the last {share:.0%} of the file are zeros: a part of the picture may be missing".replace("%", " %")
 
 
@@ -86,6 +103,8 @@ def _png_ends(source: BinaryIO, size: int) -> bool:
         place += 12 + int.from_bytes(head[:4], "big")
         if head[4:] == b"IEND":
             return True
+        if not head[4:].isalpha():  # no name of a chunk: zeros to the end would be gone through 12 bytes at a time
+            return False
     return False
 
 

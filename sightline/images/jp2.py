@@ -16,6 +16,7 @@ from PIL import Image, ImageFile, Jpeg2KImagePlugin
 
 from sightline.images.errors import NotSupportedError
 from sightline.images.iso_boxes import boxes
+from sightline.images.whole_files import rest_of
 
 _SIGNATURE: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
 _START: Final = b"\xff\x4f\xff\x51"  # SOC and SIZ, which follows it
@@ -167,7 +168,7 @@ def _coding(data: bytes, components: int) -> Iterator[tuple[bytes, int]]:
 def _of_depth(source: Any, found: _Codestream, depth_of: Callable[[int], int]) -> io.BytesIO:
     """The file as if its components had other depths."""
     source.seek(0)
-    data = bytearray(source.read())
+    data = bytearray(rest_of(source))
     for place, depth in enumerate(found.depths):
         at = found.start + _COMPONENTS + 3 * place
         data[at] = (data[at] & 0x80) | (depth_of(depth) - 1)

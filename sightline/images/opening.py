@@ -16,6 +16,7 @@ from sightline.images.errors import DecodeError, TooLargeError, explained
 from sightline.images.formats import not_read
 from sightline.images.tiff import open_tiff
 from sightline.images.transparency import correct_key
+from sightline.images.whole_files import is_small
 
 ALLOWED_FORMATS: Final[tuple[str, ...]] = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "PSD", "JXL",
@@ -100,10 +101,15 @@ def without_rest(source: BinaryIO) -> io.BytesIO | None:
     """The file without what lies beside its pixels, for a second try; None where that's no help."""
     try:
         source.seek(0)
+        prefix = source.read(_PREFIX)
+        make = next((make for accept, make in _BARE if accept(prefix)), None)
+        if make is None or not is_small(source):
+            return None
+        source.seek(0)
         data = source.read()
     except OSError:
         return None
-    made = next((make(data) for accept, make in _BARE if accept(data[:_PREFIX])), None)
+    made = make(data)
     return None if made is None or made == data else io.BytesIO(made)
 
 

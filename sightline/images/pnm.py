@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageFile
 
+from sightline.images.whole_files import rest_of
+
 # White space, and comments to the end of their line, between the words of a header.
 _WORD: Final = re.compile(rb"(?:\s|#[^\r\n]*)*([^\s#]{1,10})")
 _COMMENT: Final = re.compile(rb"#[^\r\n]*")
@@ -75,7 +77,7 @@ class PnmImageFile(ImageFile.ImageFile):
 
     def _from_text(self, count: int) -> Any:
         assert self.fp is not None
-        text = _COMMENT.sub(b" ", self.fp.read())
+        text = _COMMENT.sub(b" ", rest_of(self.fp))
         if self._kind == 1:  # digits may stand without spaces between them
             digits = np.frombuffer(bytes(text.translate(None, b" \t\n\r\v\f")[:count]), np.uint8) - 48
             values = np.where(digits == 0, np.uint8(255), np.uint8(0))

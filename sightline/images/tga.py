@@ -72,8 +72,9 @@ class TgaImageFile(TgaImagePlugin.TgaImageFile):
     def _expanded(self, start: int) -> bytes:
         """The pixels that runs and literals stand for."""
         self._source.seek(start)
-        data, width = self._source.read(), self._head[16] // 8
+        width = self._head[16] // 8
         wanted = self.size[0] * self.size[1] * width
+        data = self._source.read(2 * wanted + 128 * width + 1)  # at most a byte before each pixel, and a run too many
         out, at = bytearray(), 0
         while len(out) < wanted and at < len(data):
             count = (data[at] & 0x7F) + 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Final
+import os
+from typing import IO, BinaryIO, Final
 
 from sightline.images.errors import TooLargeError
 
@@ -30,7 +31,33 @@ def check_file(source: BinaryIO, size: int) -> None:
     head = source.read(16)
     source.seek(at)
     is_whole = any(head[start : start + len(mark)] == mark for start, mark in _WHOLE)
-    limit = LARGEST if is_whole else LARGEST_OF_ALL
+    _check(size, LARGEST if is_whole else LARGEST_OF_ALL)
+
+
+def is_small(source: IO[bytes]) -> bool:
+    """Whether a file may be read whole; its position stays."""
+    return _size(source) <= LARGEST
+
+
+def rest_of(source: IO[bytes]) -> bytes:
+    """All of a file from its position on.
+
+    Raises:
+        TooLargeError: the file is too large for that.
+        OSError: it can't be read.
+    """
+    _check(_size(source), LARGEST)
+    return source.read()
+
+
+def _size(source: IO[bytes]) -> int:
+    at = source.tell()
+    size = source.seek(0, os.SEEK_END)
+    source.seek(at)
+    return size
+
+
+def _check(size: int, limit: int) -> None:
     if size > limit:
         raise TooLargeError(
             "read", f"the file has {size / 1e9:,.1f} GB; the limit for its kind is {limit / 1e9:,.1f} GB"
