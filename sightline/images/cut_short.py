@@ -42,7 +42,7 @@ def is_cut_short(source: BinaryIO, name: str) -> bool:
 
 
 def _has(source: BinaryIO, mark: bytes) -> bool:
-    """Whether two bytes are somewhere in the rest of a file, read in parts: it may be larger than the memory."""
+    """Whether two bytes are in the rest of a file, read in parts: it may exceed the memory."""
     last = b""
     while part := source.read(_PART):
         if mark in last + part:
