@@ -335,14 +335,10 @@ def test_a_library_without_pictures_and_one_without_words(
 def test_a_run_that_is_going_on_is_told(app: AppTest, made: Path) -> None:
     with locked(made / "library"):
         app.run()
-        assert any(
-            "run-head" in element.proto.body for element in app.get("html") if "<style" not in element.proto.body
-        )
+        assert component(app, "live")["run"]["head"] == "Starting to index"
         assert "indexed just now" not in said(app)
     app.run()
-    assert not any(
-        "run-head" in element.proto.body for element in app.get("html") if "<style" not in element.proto.body
-    )
+    assert component(app, "live")["run"] is None
 
 
 def test_a_damaged_database_is_one_sentence(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
