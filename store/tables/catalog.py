@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,14 +238,15 @@ class Catalog(KnownFiles):
             return facets(connection, only, limit)
 
     def ordered(
-        self, content_ids: NDArray[np.int64], by: Literal["date", "name"], filters: Sequence[Filter] = ()
+        self, content_ids: NDArray[np.int64], by: filter_sql.FactOrder, filters: Sequence[Filter] = ()
     ) -> NDArray[np.int64]:
-        """Contents by date or by name, int64 (n,); ties by id.
+        """Contents in an order of their facts, int64 (n,); ties by id.
 
         Args:
             content_ids: int64 (n,), in any order, each once.
-            by: "date", newest first, with the undated last; or "name", the folded file name of the photo that
-                `photos` shows, with those last that have none to show.
+            by: "date", newest first, or "oldest" first, with the undated last; "added", those indexed last first; or
+                "name", the folded file name of the photo that `photos` shows, with those last that have
+                none to show.
             filters: as for `photos`.
         """
         with self.engine.connect() as connection:
