@@ -123,6 +123,16 @@ class Searcher:
         found = self._ranked_list(query, self.space_for(query), pictures)
         yield from matches(self.library.catalog, query, found)
 
+    def ordered(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Ids:
+        """Content ids of all matches, sure and possible, in the order of facts that the query asks for, int64 (n,).
+
+        Near-duplicates are there one by one. With filters alone, every picture that passes.
+
+        Raises:
+            QueryError, SpaceError: see `search`.
+        """
+        return self._ranked_list(query, self.space_for(query), pictures).above
+
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -251,6 +251,19 @@ class Catalog(KnownFiles):
         """
         with self.engine.connect() as connection:
             return filter_sql.ordered(connection, content_ids, by, filters)
+
+    def timeline(
+        self, content_ids: NDArray[np.int64], by: Literal["taken", "added"]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Widths by heights of contents, int64 (n,), and the days they were taken or added: float64 and int64 (n,).
+
+        Days as numbers, see `store.tables.timelines`.
+        """
+        from store.tables import timelines  # only pages in order of time ask
+
+        with self.engine.connect() as connection:
+            ratios, days = timelines.shapes_and_days(connection, content_ids)
+            return ratios, days if by == "taken" else timelines.days_added(connection, content_ids)
 
     def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
         """Root and path of every present photo that holds a content, by path: the one that is shown first."""
