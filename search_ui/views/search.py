@@ -6,17 +6,17 @@ that says why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import streamlit as st
 
 from search_ui.components import event_queue
-from search_ui.components.gallery import Section, gallery
+from search_ui.components.gallery import Section, Timed, gallery
 from search_ui.components.query_input import query_input
-from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar
+from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar, sorting
 from search_ui.parts.facet_panel import panel
 from search_ui.parts.messages import (
     handler_error,
@@ -34,6 +34,7 @@ from search_ui.parts.result_text import about, headline
 from search_ui.parts.run_banner import banner
 from search_ui.parts.tiles import is_folding, sections, tile
 from search_ui.runtime.services import services
+from search_ui.runtime.timelines import Timeline
 from search_ui.views.photo import crop_dropped, detail
 from sightline.jobs import Background, Job
 from sightline.query.parser import parse
@@ -46,6 +47,14 @@ from store.errors import SightlineError
 PATIENCE: Final = 0.3
 # Its own: no other work of the server may keep a search waiting.
 _loading: Final = Background()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the page shows, in its order: hits, or a timeline of more than are read at once."""
+
+    hits: Sequence[Hit] = ()
+    timeline: Timeline | None = None
 
 
 @with_library
@@ -64,7 +73,7 @@ def page(searcher: Searcher) -> None:
         wrong = error
     st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
-    hits: Sequence[Hit] = ()
+    shown = Found()
     # Both are always there: what moves in the page's tree is drawn anew.
     with st.container(key="body", horizontal=True, gap=None):
         beside, found = st.container(key="beside"), st.container(key="found")
@@ -77,12 +86,12 @@ def page(searcher: Searcher) -> None:
             if wrong is not None:
                 syntax_error(text, wrong)
             else:
-                hits = pictures(searcher, query or Query())
+                shown = pictures(searcher, query or Query())
         except SightlineError as error:
             message(str(error), role="alert")
         status_line(searcher)
-    selection_bar.bar(searcher, query or Query(), hits)
-    dialogs(searcher, hits)
+    selection_bar.bar(searcher, query or Query(), shown.hits)
+    dialogs(searcher, shown)
 
 
 def _follow(event: Mapping[str, Any]) -> None:
@@ -139,8 +148,8 @@ def _events(key: str) -> Any:
 # -- pictures -------------------------------------------------------------------------------------------------------
 
 
-def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
-    """Draw the hits, or what was indexed last; returns what is shown, in its order."""
+def pictures(searcher: Searcher, query: Query) -> Found:
+    """Draw the hits, or what was indexed last; returns what is shown."""
     searcher.space_for(query)  # raises where there is none of that name
     if query.is_empty:
         return newest(searcher, "Indexed last. Type above, or show a picture, to search.")
@@ -148,14 +157,17 @@ def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
         job = load(searcher, query)
         if job.error:
             message(job.error, role="alert")
-            return ()
+            return facts_alone(searcher, query)
         if job.is_running:
             model_loading(lambda: job.is_running)
-            facts = replace(query, groups=())
-            if facts.is_of_all:
-                return newest(searcher, "Indexed last.")
-            return results(searcher, facts)
+            return facts_alone(searcher, query)
     return results(searcher, query)
+
+
+def facts_alone(searcher: Searcher, query: Query) -> Found:
+    """Draw what needs no model: what passes the filters, or what was indexed last."""
+    facts = replace(query, groups=())
+    return newest(searcher, "Indexed last.") if facts.is_of_all else results(searcher, facts)
 
 
 def load(searcher: Searcher, query: Query) -> Job[None]:
@@ -173,9 +185,10 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
     return job
 
 
-def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
+def results(searcher: Searcher, query: Query) -> Found:
     """Search, say what was found, draw it."""
     result = page_state.search(searcher, query)
+    timeline = sorting.timeline_of(searcher, query, result)
     if result.note is not None:
         message(result.note)
     if result.why_empty is not None:
@@ -183,15 +196,19 @@ def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
     if not result.hits:
         if query.filters:
             st.button("Clear filters", key="clear-filters", on_click=page_state.clear_filters)
-        return ()
+        return Found()
+    if timeline is not None:
+        line(headline(result, query), about(result, query))
+        grid(searcher, query, sorting.timed(timeline))
+        return Found(timeline=timeline)
     starred = searcher.library.marks.favourites_of(hit.photo.content_id for hit in result.hits)
     shown = sections(result, query, starred)
     if result.why_empty is None:
-        line(headline(result, query), shown, about(result, query))
-    grid(searcher, shown)
+        line(headline(result, query), about(result, query), above=shown)
+    grid(searcher, query, shown)
     if page_state.is_unfolded() or not is_folding(result):
         more_button(is_more=result.more)
-    return _visible(result)
+    return Found(_visible(result))
 
 
 def _visible(result: Result) -> Sequence[Hit]:
@@ -201,34 +218,34 @@ def _visible(result: Result) -> Sequence[Hit]:
     return [hit for hit in result.hits if hit.band != "below"]
 
 
-def newest(searcher: Searcher, headline: str) -> Sequence[Hit]:
+def newest(searcher: Searcher, headline: str) -> Found:
     """Draw the page without a query: what was indexed last."""
     count = page_state.shown_count()
     photos = searcher.recent(count + 1)
     if not photos:
         st.info("The library holds no pictures that are there now. Index a folder:")
         st.code(f"python -m indexer ./photos{named_library()}", language="bash")
-        return ()
+        return Found()
     starred = searcher.library.marks.favourites_of([photo.content_id for photo in photos])
     tiles = [tile(photo, None, {}, starred) for photo in photos[:count]]
     shown: list[Section] = [{"title": "", "fold": "", "tiles": tiles}]
-    line(headline, shown)
-    grid(searcher, shown)
+    line(headline, above=shown)
+    grid(searcher, Query(), shown)
     more_button(is_more=len(photos) > count)
-    return [Hit(0.0, "strong", (), photo) for photo in photos[:count]]
+    return Found([Hit(0.0, "strong", (), photo) for photo in photos[:count]])
 
 
-def line(text: str, above: Sequence[Section], more: str = "") -> None:
+def line(text: str, more: str = "", *, above: Sequence[Section] = ()) -> None:
     """Draw the line over the pictures; in the place of the first section's title, where that is empty."""
-    is_free = not above[0]["title"] and not above[0]["fold"]
+    is_free = bool(above) and not above[0]["title"] and not above[0]["fold"]
     with st.container(key="over" if is_free else "above"):
         st.caption(text, help=more or None)
 
 
-def grid(searcher: Searcher, sections: list[Section]) -> None:
+def grid(searcher: Searcher, query: Query, shown: list[Section] | Timed) -> None:
     """Draw the grid, wired to this page."""
     gallery(
-        sections, key="gallery", query=page_state.text(), is_unfolded=page_state.is_unfolded(),
+        shown, key="gallery", query=page_state.text(), is_unfolded=page_state.is_unfolded(),
         selected=selection_bar.selected(), stamp=selection_bar.stamp(),
         focus=photo_navigation.return_focus(),
         on_open=lambda: page_state.open_photo(int(_events("gallery").opened)),
@@ -237,6 +254,7 @@ def grid(searcher: Searcher, sections: list[Section]) -> None:
         may_star=not searcher.library.readonly,
         on_fold=lambda: page_state.set_unfolded(_events("gallery").fold == "open"),
         on_select=lambda: selection_bar.select(_events("gallery").selected),
+        sorting=sorting.sorting(query), on_sort=lambda: sorting.sort_by(_events("gallery").sorted),
     )  # fmt: skip
 
 
@@ -255,12 +273,15 @@ def more_button(*, is_more: bool) -> None:
             st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
-def dialogs(searcher: Searcher, hits: Collection[Hit]) -> None:
+def dialogs(searcher: Searcher, found: Found) -> None:
     """Open the dialog that is asked for, if any: of a picture, or of one to cut a part out of."""
     given = st.session_state.pop("to_crop", None)
     opened = page_state.open_photo_id()
-    if opened is not None:
-        known = {hit.photo.content_id: hit for hit in hits}
+    if opened is not None and found.timeline is not None:
+        hit_of = found.timeline.hit
+        detail(searcher, opened, hit_of(opened), found.timeline.ids.tolist(), hit_of)
+    elif opened is not None:
+        known = {hit.photo.content_id: hit for hit in found.hits}
         detail(searcher, opened, known.get(opened), list(known), known.get)
     elif given is not None:
         crop_dropped(str(given))

@@ -86,7 +86,7 @@ def test_hits_come_in_sections_and_what_is_below_the_line_is_folded(app: AppTest
     assert f"{result.strong} match" in said(app)
     help_ = next(caption.help for caption in app.caption if "match" in caption.value)
     assert f"Of {COUNT} pictures, in" in help_
-    assert "ms, with the model demo. Scores are cosines" in help_
+    assert "ms, with the model demo." in help_
     assert "Show more" not in buttons(app), "more of what is folded away says nothing"
 
 

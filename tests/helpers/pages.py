@@ -71,10 +71,8 @@ def grid(app: AppTest) -> list[dict[str, Any]]:
     ids = [int(id_) for id_ in data["ids"].split()]
     folders = [data["folders"][int(place)] for place in data["folder"].split()]
     tiles = [
-        {"id": id_, "name": name, "folder": folder, "score": score, "folded": data["folded"].get(str(place), 0)}
-        for place, (id_, name, folder, score) in enumerate(
-            zip(ids, data["names"].split("/"), folders, data["scores"].split(), strict=True)
-        )
+        {"id": id_, "name": name, "folder": folder, "folded": data["folded"].get(str(place), 0)}
+        for place, (id_, name, folder) in enumerate(zip(ids, data["names"].split("/"), folders, strict=True))
     ] if ids else []  # fmt: skip
     made, first = [], 0
     for section in data["sections"]:
