@@ -18,6 +18,7 @@ from search_ui.components.ranks import Ranked, Side, ranks
 from search_ui.parts.messages import caption, message, named_library
 from search_ui.parts.page_frame import with_library
 from search_ui.parts.picture_addresses import thumbnail_address
+from search_ui.parts.run_banner import banner
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name, number
 from sightline.models.presets import DEMO, PRESETS
@@ -55,6 +56,7 @@ def navigate(params: Params) -> None:
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     st.title("Compare", anchor=False)
+    banner()
     spaces = {space.name: space for space in searcher.library.catalog.spaces() if space.count}
     names = list(spaces)
     if len(names) < 2:

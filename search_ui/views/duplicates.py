@@ -17,6 +17,7 @@ from search_ui.components.groups import groups as show_groups
 from search_ui.parts.duplicate_cards import card
 from search_ui.parts.messages import caption, handler_error, message, run_handler
 from search_ui.parts.page_frame import with_library
+from search_ui.parts.run_banner import banner
 from search_ui.parts.set_aside_changes import apply_clicks, set_aside_rest, undo, undo_steps
 from search_ui.runtime.services import services
 from sightline.duplicates import groups as duplicates
@@ -80,6 +81,7 @@ def page(searcher: Searcher) -> None:
     params = Params.from_url(st.query_params.to_dict())
     library = searcher.library
     st.title("Duplicates", anchor=False)
+    banner()
     caption(
         "Nothing is deleted or moved here. Setting a photo aside is a mark in the library, and the list of those marks "
         "can be exported."

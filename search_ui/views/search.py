@@ -31,7 +31,7 @@ from search_ui.parts.messages import (
 from search_ui.parts.page_frame import with_library
 from search_ui.parts.query_chips import chips
 from search_ui.parts.result_text import about, headline
-from search_ui.parts.run_banner import banner
+from search_ui.parts.run_banner import search_banner
 from search_ui.parts.tiles import is_folding, sections, tile
 from search_ui.runtime.services import services
 from search_ui.runtime.timelines import Timeline
@@ -80,7 +80,7 @@ def page(searcher: Searcher) -> None:
     with beside:
         facets(searcher, query)
     with found:
-        banner(searcher)
+        search_banner()
         handler_error()
         try:
             if wrong is not None:
