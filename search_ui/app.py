@@ -33,5 +33,7 @@ st.set_page_config(title, page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 st.html(f"<style>{STYLE}</style>")
 page_state.switch_page(first)
+if chosen is not first:
+    page_state.reset()
 chosen.run()
 services().preload_async()

@@ -6,15 +6,15 @@ that says why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import streamlit as st
 
-from search_ui.components import event_queue
 from search_ui.components.gallery import Section, Timed, gallery
+from search_ui.components.query_chips import query_chips
 from search_ui.components.query_input import query_input
 from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar, sorting
 from search_ui.parts.facet_panel import panel
@@ -32,6 +32,7 @@ from search_ui.parts.page_frame import with_library
 from search_ui.parts.query_chips import chips
 from search_ui.parts.result_text import about, headline
 from search_ui.parts.run_banner import search_banner
+from search_ui.parts.shown_result import search
 from search_ui.parts.tiles import is_folding, sections, tile
 from search_ui.runtime.services import services
 from search_ui.runtime.timelines import Timeline
@@ -61,7 +62,7 @@ class Found:
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     page_state.init_session()
-    event_queue.apply("query_input", st.session_state.get("query_input", {}).get("moved"), _follow)
+    page_state.receive()
     for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
         run_handler(partial(favourite_events.apply_events, searcher.library, key))
     text = page_state.text()
@@ -94,37 +95,28 @@ def page(searcher: Searcher) -> None:
     dialogs(searcher, shown)
 
 
-def _follow(event: Mapping[str, Any]) -> None:
-    """Follow Back or Forward to `address`."""
-    if isinstance(event.get("address"), dict):
-        page_state.navigate(event["address"])
-
-
 # -- above the pictures ---------------------------------------------------------------------------------------------
 
 
 def search_bar(searcher: Searcher, query: Query | None) -> None:
-    """Draw the input, the saved searches and the chips; `query` None: the text can't be read."""
-    with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(key="q"):
-            st.text_input(
-                "Search", page_state.default_value(), key=page_state.input_key(), label_visibility="collapsed",
-                icon=":material/search:",
-                on_change=page_state.on_query_input, args=[page_state.input_key()],
-                placeholder="Describe a picture: two red boats, snow on a roof …",
-            )  # fmt: skip
+    """Draw the box, the saved searches and the chips; `query` None: the text can't be read."""
+    known = query or Query()
+    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="small"):
+        query_input(
+            key=page_state.BOX, address=page_state.current_url_params(), version=page_state.box_version(),
+            max_bytes=MAX_PICTURE_BYTES, room=max(0, MAX_TERMS - len(known.terms)), redirect=page_state.pop_redirect(),
+        )  # fmt: skip
         st.button("Filters", icon=":material/tune:", key="filters", on_click=_toggle, args=["filters_open"])
         saved_searches(searcher.library)
-    known = query or Query()
-    query_input(
-        chips(searcher.library, known), key="query_input", address=page_state.current_url_params(),
-        max_bytes=MAX_PICTURE_BYTES,
-        room=max(0, MAX_TERMS - len(known.terms)),
-        on_pictures=lambda: page_state.add_images(_events("query_input").pictures),
-        on_remove=lambda: page_state.remove(_events("query_input").removed),
-        on_crop=lambda: st.session_state.update(to_crop=_events("query_input").crop),
-        redirect=page_state.pop_redirect(),
-    )  # fmt: skip
+    with st.container(key="understood"):
+        if understood := chips(searcher.library, known):
+            query_chips(
+                understood, key="query_chips",
+                on_remove=lambda: page_state.remove(_events("query_chips").removed),
+                on_crop=lambda: st.session_state.update(to_crop=_events("query_chips").crop),
+            )  # fmt: skip
+        else:
+            st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
 def facets(searcher: Searcher, query: Query | None) -> None:
@@ -187,7 +179,7 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 
 def results(searcher: Searcher, query: Query) -> Found:
     """Search, say what was found, draw it."""
-    result = page_state.search(searcher, query)
+    result = search(searcher, query)
     timeline = sorting.timeline_of(searcher, query, result)
     if result.note is not None:
         message(result.note)
