@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Timeline:
         ids = self.ids
         if len(ids) and int(ids.max()) >= 2**32:
             raise ValueError(f"content id {int(ids.max())} is too large for a timeline; it takes ids below {2**32}")
-        by = "added" if self.query.order == "added" else "taken"
+        by: Literal["taken", "added"] = "added" if self.query.order == "added" else "taken"
         ratios, days = self.searcher.library.catalog.timeline(ids, by)
         starts = np.flatnonzero(np.diff(days, prepend=-1))
         counts = np.diff(starts, append=len(days))
