@@ -8,16 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from indexer.summary import Summary
-from sightline.humanize import count
-from store.paths import display, to_bytes
-
-
-def shown(folder: Path) -> str:
-    """A folder for people, with `~` for their home."""
-    home = Path.home()
-    if folder != home and folder.is_relative_to(home):
-        return display(b"~/" + to_bytes(folder.relative_to(home)))
-    return display(to_bytes(folder))
+from sightline.humanize import count, short_path
 
 
 def line(summary: Summary, folders: list[Path]) -> str:
@@ -35,20 +26,20 @@ def line(summary: Summary, folders: list[Path]) -> str:
         )
         if number
     )
-    where = ", ".join(map(shown, folders[:3])) + (" …" if len(folders) > 3 else "")
+    where = ", ".join(map(short_path, folders[:3])) + (" …" if len(folders) > 3 else "")
     return f"{datetime.now():%H:%M:%S} {where}: {counted or 'nothing new'}"
 
 
 def watching(folders: list[Path]) -> str:
     """What is watched from now on."""
     if len(folders) == 1:
-        return f"Watching {shown(folders[0])} for changes. Ctrl-C stops it."
+        return f"Watching {short_path(folders[0])} for changes. Ctrl-C stops it."
     return f"Watching {count(len(folders), 'folder')} for changes. Ctrl-C stops it."
 
 
 def polling(folder: Path, why: str, every: float) -> str:
     """That a folder is looked at every so often."""
-    return f"{shown(folder)} {why}: looking for changes every {count(round(every), 'second')} instead."
+    return f"{short_path(folder)} {why}: looking for changes every {count(round(every), 'second')} instead."
 
 
 def limit_reached() -> str:

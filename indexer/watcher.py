@@ -29,6 +29,7 @@ from indexer.walk import WalkCounts
 from indexer.watch_drives import network_drive
 from indexer.watch_events import filter_of
 from indexer.watch_folder import IS_RECURSIVE, WatchedFolder, WatchLimitError
+from sightline.humanize import short_path
 from sightline.models.memory import give_back
 from store.errors import LibraryLockedError, SightlineError
 from store.library import Library
@@ -170,7 +171,7 @@ class Watcher:
             wanted = roots
         for folder in self._folders.keys() - set(wanted):
             self._folders.pop(folder).close()
-            self._say(f"{watch_text.shown(folder)} is not watched any more.")
+            self._say(f"{short_path(folder)} is not watched any more.")
         for folder in wanted:
             if folder not in self._folders:
                 self._add(folder)
@@ -243,14 +244,14 @@ class Watcher:
         except SightlineError as error:
             return self._leave(folder, str(error))
         if folder.away:
-            self._say(f"{watch_text.shown(folder.folder)} is watched again.")
+            self._say(f"{short_path(folder.folder)} is watched again.")
         folder.away = ""
         # What is still so after the run that was for it, as a file that a model makes nothing of, is no news.
         return folder.is_whole or bool(folder.found - folder.tried)
 
     def _leave(self, folder: WatchedFolder, why: str) -> bool:
         if folder.away != why:
-            name = watch_text.shown(folder.folder)
+            name = short_path(folder.folder)
             self._say(f"{name} {why}" if why.startswith("is ") else f"{name}: {why}")
         folder.away = why
         folder.growing = []
