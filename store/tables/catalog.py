@@ -293,8 +293,8 @@ class Catalog(KnownFiles):
 
 _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
     count(photos.id) - count(photos.missing_since), count(photos.missing_since),
-    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives, identity
-    FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives, identity,
+    watched FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
 
 # Vectors are counted before they are joined: that takes half as long as counting what was joined.
 _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_text, epoch,
@@ -307,7 +307,7 @@ def _root(row: Row[Any]) -> RootState:
     values: tuple[Any, ...] = tuple(row)
     state = RootState(*values[:7])
     options, drives = walk_options.from_json(values[7]), paths_from_json(values[8])
-    return replace(state, options=options, drives=drives, identity=values[9])
+    return replace(state, options=options, drives=drives, identity=values[9], watched=bool(values[10]))
 
 
 def _space(row: Row[Any]) -> SpaceState:
