@@ -7,7 +7,7 @@ from store.tables.losses import Losses
 
 
 def in_words(losses: Losses) -> str:
-    """Return the counts as `2 pictures with tags, 1 favourite and 3 photos marked for removal`, without zeros."""
+    """Return the counts as `2 pictures with tags and 3 photos marked for removal`, without zeros."""
     parts = [
         count(number, *words)
         for number, words in (

@@ -97,7 +97,7 @@ def page(searcher: Searcher) -> None:
 
 
 def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
-    """Offer to index the same folders with a second model: by a button, where the server may, and by the command."""
+    """Offer to index the same folders with a second model: by a button and by the command."""
     library = searcher.library
     message(f"This library has one model{f', {names[0]}' if names else ''}. Compare needs a second one.")
     handler_error()
@@ -136,7 +136,7 @@ def _watch(run: Run) -> None:
 
 
 def _chosen(shown: str) -> str:
-    """The second model that is chosen by now: the click may come with a choice that no run of the script has seen."""
+    """Return the second model chosen by now: a click may come with a choice that no run has seen."""
     chosen = str(st.session_state.get("compare_other") or shown)
     return chosen if chosen in PRESETS else shown
 

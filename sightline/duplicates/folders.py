@@ -18,7 +18,7 @@ _MOST: Final = 500
 
 
 def folders_of(library: Library, groups: Groups) -> list[str]:
-    """Return the folders that hold pictures of groups, from the root's own name down, sorted: `photos/trips`."""
+    """Return the folders that hold pictures of groups, sorted, from the root's name down: `photos/trips`."""
     return sorted(name for name, _ in library.catalog.facets(groups.ids, _MOST)["folders"] if name.strip("/ "))
 
 
