@@ -48,6 +48,11 @@ def pictures(page: Page) -> Locator:
     return page.get_by_role("button", name=A_PICTURE)
 
 
+def answer(page: Page) -> Locator:
+    """The line that says how much was found by words: the model is loaded by then."""
+    return page.get_by_text(re.compile(r"^\d+ match"))
+
+
 def nothing(page: Page) -> None:
     """Do nothing before the picture is taken."""
 
@@ -83,7 +88,7 @@ class Shot:
 
 
 SHOTS = (
-    Shot("page", f"/?q={WORDS.replace(' ', '+')}", pictures),
+    Shot("page", f"/?q={WORDS.replace(' ', '+')}", answer),
     Shot("page-photographs", "/?q=folder:photographs+sort:date", pictures),
     Shot("page-dark", "/?q=folder:photographs", pictures, select_three, "dark"),
     Shot("page-photo", "/?q=name:chelsea", pictures, open_first),
