@@ -39,6 +39,13 @@ SIZES: tuple[ViewportSize, ...] = (
 MOST_BYTES = 150_000
 WORDS = "two red boats at sunset"
 A_PICTURE = re.compile(r"\.jpg\b")
+# How many pictures in the window are not there yet; those of components lie in shadow trees.
+MISSING = """() => {
+  const roots = [document, ...[...document.querySelectorAll("*")].map(node => node.shadowRoot).filter(Boolean)]
+  const isSeen = box => box.width > 0 && box.top < innerHeight && box.bottom > 0
+  const images = roots.flatMap(root => [...root.querySelectorAll("img")])
+  return images.filter(image => !image.complete && isSeen(image.getBoundingClientRect())).length
+}"""
 # Below this a window has the layout of a phone.
 NARROW = 600
 
@@ -69,6 +76,14 @@ def select_three(page: Page) -> None:
     for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space"):
         page.keyboard.press(key)
     page.get_by_text("3 selected").first.wait_for()
+
+
+def until_loaded(page: Page) -> None:
+    """Wait until the pictures that can be seen are there, for ten seconds at most."""
+    for _ in range(40):
+        if page.evaluate(MISSING) == 0:
+            return
+        page.wait_for_timeout(250)
 
 
 def until_arranged(page: Page) -> None:
@@ -175,7 +190,8 @@ def shoot(address: str, shots: list[Shot]) -> None:
                 shot.ready(page).first.wait_for()
                 page.wait_for_timeout(1_500)
                 shot.act(page)
-                page.wait_for_timeout(2_500)  # the pictures fade in
+                until_loaded(page)
+                page.wait_for_timeout(1_500)  # the pictures fade in
                 name = shot.name if size is SIZES[0] else f"{shot.name}-{size['width']}"
                 (HERE / f"{name}.webp").write_bytes(compressed(page.screenshot()))
                 page.close()
