@@ -36,6 +36,7 @@ from search_ui.server import (
     api,
     event_routes,
     failed_routes,
+    index_page,
     map_routes,
     picture_routes,
     timeline_routes,
@@ -56,7 +57,7 @@ HERE: Final = Path(__file__).parent.parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 NAMES: Final = (
     *picture_routes.NAMES, *map_payloads.NAMES, *timelines.NAMES, *failed_routes.NAMES, *zip_registry.NAMES,
-    *event_routes.NAMES,
+    *event_routes.NAMES, *index_page.NAMES,
     "healthz", "api", "metrics",
 )  # fmt: skip
 # In the scope of a request whose `Host` is ours, and whether it was let in.
@@ -149,7 +150,7 @@ class AppRoutes:
     """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app = app
+        self._app = index_page.IndexPage(app)
         self._gate = gate
         routes = [
             *picture_routes.routes(),
@@ -158,6 +159,7 @@ class AppRoutes:
             *failed_routes.routes(),
             *zip_routes.routes(),
             *event_routes.routes(),
+            *index_page.routes(),
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]
