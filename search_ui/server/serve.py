@@ -17,6 +17,7 @@ import click
 import uvicorn
 
 from search_ui.runtime.services import services
+from search_ui.runtime.watch_keeper import watch_keeper
 from search_ui.server import connections, event_routes
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
@@ -114,6 +115,8 @@ def serve(
     except LibraryError as error:
         click.echo(printable(str(error)), err=True)  # the page says so too, and finds the library once there is one
     page = "/" if folder is None else _offer(folder)
+    if services().manages:
+        watch_keeper().sync()
     services().preloads = True
     # Programs ask for no page: their first search should not wait either.
     preload = threading.Timer(PRELOAD_AFTER, services().preload_async)
