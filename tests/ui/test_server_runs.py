@@ -302,7 +302,7 @@ def state(**changes: object) -> Progress:
 
 def test_how_far_a_run_is_in_words() -> None:
     assert heading(state()) == "Indexing: 200 of 1,000 pictures"
-    assert details(state()) == "4.0 pictures/s · about 3 minutes left · 3 failed"
+    assert details(state()) == "4.0 pictures/s · about 3 minutes left · 3 unreadable"
     assert share(state()) == 0.2
     assert heading(state(total=None)) == "Indexing: 200 pictures so far"
     assert share(state(total=None)) is None
