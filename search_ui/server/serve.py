@@ -17,7 +17,7 @@ import uvicorn
 
 from search_ui.runtime.services import services
 from search_ui.runtime.watch_keeper import watch_keeper
-from search_ui.server import connections
+from search_ui.server import connections, event_routes
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
 from search_ui.server.limits import most_accepted, most_connections
@@ -56,6 +56,10 @@ class _Server(uvicorn.Server):
             click.echo(f"Sightline is at {self._url}   (Ctrl-C stops it)", err=True)
             if self._opened:
                 threading.Thread(target=webbrowser.open, args=(self._opened,), daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        event_routes.watcher().close()
+        await super().shutdown(sockets)
 
 
 def serve(
