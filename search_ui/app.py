@@ -34,6 +34,6 @@ st.logo(ICON, size="large")
 st.html(f"<style>{STYLE}</style>")
 page_state.switch_page(first)
 if chosen is not first:
-    page_state.reset()
+    page_state.leave()
 chosen.run()
 services().preload_async()

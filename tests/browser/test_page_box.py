@@ -6,23 +6,17 @@ import re
 
 import browser
 import pytest
-from browser import box
+from browser import box, slowed
 from pages import FIRST, chips, names, tiles
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from sightline.searcher import Searcher
 
-SLOWED = 6
 KEY_EVERY = 20  # ms
 TYPED = "two red boats at night"
 VISITS, BY_NIGHT = 4, 50  # fresh pages that are typed into
 
 pytestmark = pytest.mark.browser
-
-
-def slowed(page: Page) -> None:
-    """Make the browser's processor as slow as an old telephone's."""
-    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
 
 
 class Line:
