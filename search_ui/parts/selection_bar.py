@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
+from search_ui.components.tag_field import tag_field
 from search_ui.parts import page_state
 from search_ui.parts.messages import caption, catch_errors, message, run_handler
 from search_ui.parts.tiles import preferences_of
@@ -95,6 +96,8 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
                 args=[lambda: services().require_same_library(library).marks.favourite(ids, not is_all)],
             )  # fmt: skip
             if st.button("Tags", icon=":material/sell:", key="select-tags"):
+                # Under other keys each time: what was typed before must not come back.
+                st.session_state["tags_opened"] = st.session_state.get("tags_opened", 0) + 1
                 tags(library, ids)
         if st.button("Export", icon=":material/download:", key="select-export"):
             export_dialog(searcher, ids, hits)
@@ -165,20 +168,17 @@ def tags(library: Library, ids: Sequence[int]) -> None:
     """Draw the dialog that adds and removes tags."""
     there = Counter(tag for of in library.marks.tags_of(ids).values() for tag in of)
     caption(f"Of {count(len(ids), 'picture')}.")
-    # Under other keys each time: what was typed before must not come back.
-    saved = st.session_state.get("tags_saved", 0)
-    add = st.multiselect(
-        "Add", [name for name, _ in library.marks.tags()], accept_new_options=True, key=f"tags-add-{saved}",
-        placeholder="Choose, or type a new one",
-    )  # fmt: skip
+    opened = st.session_state.get("tags_opened", 0)
+    add = tag_field("Add", [name for name, _ in library.marks.tags()], key=f"tags-add-{opened}")
     remove = st.multiselect(
-        "Remove", list(there), key=f"tags-remove-{saved}", disabled=not there,
+        "Remove", list(there), key=f"tags-remove-{opened}", disabled=not there,
         placeholder="Choose" if there else "None of them has a tag",
         format_func=lambda name: f"{name} ({there[name]:,})",
     )  # fmt: skip
-    if st.button("Save", type="primary", disabled=not (add or remove)):
-        services().require_same_library(library).marks.change(ids, add=add, remove=remove)
-        st.session_state["tags_saved"] = saved + 1
+    # Never disabled: what was typed last comes with the click.
+    if st.button("Save", type="primary"):
+        if add or remove:
+            services().require_same_library(library).marks.change(ids, add=add, remove=remove)
         st.rerun()
 
 

@@ -101,7 +101,7 @@ def page(searcher: Searcher) -> None:
 def search_bar(searcher: Searcher, query: Query | None) -> None:
     """Draw the box, the saved searches and the chips; `query` None: the text can't be read."""
     known = query or Query()
-    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="small"):
+    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="xsmall"):
         query_input(
             key=page_state.BOX, address=page_state.current_url_params(), version=page_state.box_version(),
             max_bytes=MAX_PICTURE_BYTES, room=max(0, MAX_TERMS - len(known.terms)), redirect=page_state.pop_redirect(),
