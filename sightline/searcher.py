@@ -154,6 +154,8 @@ class Searcher:
         # Rows of the index lie in the order they were committed.
         ids = self.library.vectors.get(self.space().id).ids[::-1]
         ids = ids[~np.isin(ids, self.library.catalog.absent_contents())][:k]
+        if not len(ids):  # this space has none of them, or none any more: what others have is there all the same
+            ids = self.library.catalog.matching(())[::-1][:k]
         photos = self.library.catalog.photos(ids.tolist())
         return [photos[id_] for id_ in ids.tolist() if id_ in photos]
 

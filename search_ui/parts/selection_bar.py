@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -72,13 +72,17 @@ def stamp() -> int:
 # -- the bar --------------------------------------------------------------------------------------------------------
 
 
-def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
+HitsOf = Callable[[Sequence[int]], Mapping[int, tuple[Hit, int]]]
+"""Gives how pictures were found, and their places on the page from 1 on; without those that it does not show."""
+
+
+def bar(searcher: Searcher, query: Query, hits_of: HitsOf) -> None:
     """Draw the bar, if anything is selected.
 
     Args:
         searcher: of the library.
         query: the present one.
-        hits: what the page shows, in its order.
+        hits_of: what the page shows of the pictures that are selected.
     """
     ids = selected()
     if not ids:
@@ -100,7 +104,7 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
                 st.session_state["tags_opened"] = st.session_state.get("tags_opened", 0) + 1
                 tags(library, ids)
         if st.button("Export", icon=":material/download:", key="select-export"):
-            export_dialog(searcher, ids, hits)
+            export_dialog(searcher, ids, hits_of)
         if not library.readonly:
             st.button(
                 "Duplicates", icon=":material/filter_none:", key="select-duplicates", disabled=len(ids) < 2,
@@ -187,16 +191,21 @@ def tags(library: Library, ids: Sequence[int]) -> None:
 
 @st.dialog("Export", width="medium")
 @catch_errors
-def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -> None:
+def export_dialog(searcher: Searcher, ids: Sequence[int], hits_of: HitsOf) -> None:
     """Draw the dialog that exports pictures: as files, and as lists."""
     library = searcher.library
-    photos = _photos(library, ids, hits)
+    photos = _photos(library, ids, hits_of)
     caption(f"{count(len(photos), 'picture')}, {size(sum(photo.facts['size'] for photo in photos))}.")
     with st.container(horizontal=True, gap="small"):
         address = escape(zip_registry().offer(library, ids))
         st.html(f'<a class="download" href="{address}" download>ZIP of the files</a>', width="content")
         st.download_button(
-            "CSV", lambda: table(library, ids, hits), "sightline.csv", "text/csv", key="export-csv", on_click="ignore"
+            "CSV",
+            lambda: table(library, ids, hits_of),
+            "sightline.csv",
+            "text/csv",
+            key="export-csv",
+            on_click="ignore",
         )
         st.download_button(
             "Paths", lambda: b"".join(file_name(photo) + b"\n" for photo in photos), "sightline.txt", "text/plain",
@@ -214,13 +223,12 @@ def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -
         caption(NO_COPIES)
 
 
-def table(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> bytes:
+def table(library: Library, ids: Sequence[int], hits_of: HitsOf) -> bytes:
     """Return pictures as CSV in UTF-8, with the columns and ranks of the command line's `--csv`.
 
     One that the page does not show any more has rank 0.
     """
-    wanted = set(ids)
-    places = {hit.photo.content_id: (hit, rank) for rank, hit in enumerate(hits, 1) if hit.photo.content_id in wanted}
+    places = dict(hits_of(ids))
     gone = library.catalog.photos([id_ for id_ in ids if id_ not in places])
     places |= {id_: (Hit(0.0, "strong", (), photo), 0) for id_, photo in gone.items()}
     known_tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
@@ -230,9 +238,9 @@ def table(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> bytes:
     return "".join(f"{csv_line(row)}\n" for row in (CSV_HEADER, *rows)).encode("utf-8", "backslashreplace")
 
 
-def _photos(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> list[PhotoRow]:
+def _photos(library: Library, ids: Sequence[int], hits_of: HitsOf) -> list[PhotoRow]:
     """Return the photos that the page shows of pictures: filters choose between copies."""
-    found = {hit.photo.content_id: hit.photo for hit in hits}
+    found = {id_: hit.photo for id_, (hit, _) in hits_of(ids).items()}
     found |= library.catalog.photos([id_ for id_ in ids if id_ not in found])
     return [found[id_] for id_ in ids if id_ in found]
 
