@@ -16,6 +16,7 @@ from typing import Any, Final
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from search_ui.components import event_queue
 from search_ui.runtime.metrics import metrics
 from search_ui.runtime.services import services
 from sightline.query.edits import disliked, liked, without
@@ -41,6 +42,14 @@ def init_session() -> None:
     """Give a new session the state that its URL names."""
     if input_key() not in st.session_state:
         _restore(st.query_params.to_dict())
+
+
+def follow_browser() -> bool:
+    """Follow Back and Forward, as far as the browser told of them; return whether it told of any."""
+    sent = st.session_state.get("query_input", {}).get("moved")
+    has_moved = bool(event_queue.pending("query_input", sent))
+    event_queue.apply("query_input", sent, lambda event: navigate(event["address"]))
+    return has_moved
 
 
 def navigate(params: Mapping[str, Any]) -> None:
@@ -71,7 +80,7 @@ def _restore(params: Mapping[str, Any]) -> None:
     _fill_input(own.get("q", ""))
     st.session_state.update(
         photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
-        address=_history_params(own),
+        address=_history_params(own), opening=opening() + 1,
     )  # fmt: skip
 
 
@@ -185,9 +194,15 @@ def open_photo_id() -> int | None:
     return opened
 
 
+def opening() -> int:
+    """Return how often a picture was opened: the browser may have closed that dialog already."""
+    return int(st.session_state.get("opening", 0))
+
+
 def open_photo(content_id: int) -> None:
     """Open a picture: the URL then leads to it, and Back closes it. A handler."""
-    st.session_state["photo"] = content_id
+    follow_browser()
+    st.session_state.update(photo=content_id, opening=opening() + 1)
     _write_url()
 
 
@@ -199,7 +214,8 @@ def follow_to_photo(content_id: int) -> None:
 
 def close_photo() -> None:
     """Close the picture that is open. A handler: of a dialog, as its `on_dismiss`."""
-    if open_photo_id() is not None:
+    # Back tells of both, and Forward may have opened it again since.
+    if not follow_browser() and open_photo_id() is not None:
         st.session_state["photo"] = None
         _write_url()
 

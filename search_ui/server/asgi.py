@@ -32,7 +32,7 @@ from streamlit.web import bootstrap
 from search_ui.runtime import map_payloads, zip_registry
 from search_ui.runtime.metrics import MEDIA_TYPE, metrics
 from search_ui.runtime.services import services
-from search_ui.server import api, failed_routes, map_routes, picture_routes, zip_routes
+from search_ui.server import api, failed_routes, map_routes, picture_routes, slide_routes, zip_routes
 from search_ui.server.api.problems import Problem
 from search_ui.server.gate import CHALLENGE, PARAMETER, REFUSED, Gate
 from search_ui.server.headers import SAFE, SafeHeaders
@@ -47,7 +47,8 @@ from store.time_limit import TimeLimitError
 HERE: Final = Path(__file__).parent.parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 NAMES: Final = (
-    *picture_routes.NAMES, *map_payloads.NAMES, *failed_routes.NAMES, *zip_registry.NAMES, "healthz", "api", "metrics",
+    *picture_routes.NAMES, *map_payloads.NAMES, *failed_routes.NAMES, *zip_registry.NAMES,
+    *slide_routes.NAMES, "healthz", "api", "metrics",
 )  # fmt: skip
 # In the scope of a request whose `Host` is ours, and whether it was let in.
 _OURS: Final = "sightline.ours"
@@ -146,6 +147,7 @@ class AppRoutes:
             *map_routes.routes(),
             *failed_routes.routes(),
             *zip_routes.routes(),
+            *slide_routes.routes(),
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]

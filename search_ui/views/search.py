@@ -6,14 +6,13 @@ that says why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 import streamlit as st
 
-from search_ui.components import event_queue
 from search_ui.components.gallery import Section, gallery
 from search_ui.components.query_input import query_input
 from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar
@@ -52,7 +51,7 @@ _loading: Final = Background()
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     page_state.init_session()
-    event_queue.apply("query_input", st.session_state.get("query_input", {}).get("moved"), _follow)
+    page_state.follow_browser()
     for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
         run_handler(partial(favourite_events.apply_events, searcher.library, key))
     text = page_state.text()
@@ -83,12 +82,6 @@ def page(searcher: Searcher) -> None:
         status_line(searcher)
     selection_bar.bar(searcher, query or Query(), hits)
     dialogs(searcher, hits)
-
-
-def _follow(event: Mapping[str, Any]) -> None:
-    """Follow Back or Forward to `address`."""
-    if isinstance(event.get("address"), dict):
-        page_state.navigate(event["address"])
 
 
 # -- above the pictures ---------------------------------------------------------------------------------------------

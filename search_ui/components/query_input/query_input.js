@@ -201,6 +201,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const popstate = (event) => {
     if (location.pathname !== root.pathname) return
     event.stopImmediatePropagation()
+    window.dispatchEvent(new Event("sightline-moved")) // an open picture is closed at once: viewer/closing.js
     const { search } = location
     const address = Object.fromEntries(new URLSearchParams(search))
     // Sent again only while the URL is still the same: another query may have been made meanwhile.
