@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.exc import DatabaseError
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from search_ui.parts.sorting import TIMED
 from search_ui.parts.viewer_pictures import viewer_picture
 from search_ui.runtime.services import services
 from search_ui.server.headers import SAFE
@@ -46,6 +48,8 @@ def _order(request: Request) -> Response:
             ids = searcher.recent_ids()
         else:
             given = services().uploads.pictures_of(query)
+            if query.sort in TIMED:  # the grid of an order by time does not fold near-duplicates
+                query = replace(query, dedup=False)
             is_open = request.query_params.get("below") == "open"
             ids = searcher.match_ids(query, pictures=given, rest=is_open)
             if not len(ids):
