@@ -15,6 +15,7 @@ function replaceUrl(address) {
 function moved(event, pathname) {
   if (location.pathname !== pathname) return
   event.stopImmediatePropagation()
+  window.dispatchEvent(new Event("sightline-moved")) // an open picture is closed at once: viewer/closing.js
   tell({ address: Object.fromEntries(new URLSearchParams(location.search)), at: location.search })
 }
 
