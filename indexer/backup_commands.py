@@ -16,6 +16,7 @@ import click
 from indexer.common_options import json_option, library_option
 from indexer.messages import echo
 from indexer.signals import TERMINATED
+from sightline_cli.mistakes import Command
 from store.paths import default_library
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _STEPS: Final = {
 }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @library_option
 @click.option("--thumbnails", is_flag=True, help="Take thumbnails along. Without, they are made again when needed.")
@@ -59,7 +60,7 @@ def backup(file: Path, library_path: Path | None, thumbnails: bool, replace: boo
         echo(f"Backed up {_in_words(done.manifest)}{held}: {done.size / 1e6:,.1f} MB in {done.path}", err=True)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @library_option
 @click.option(
@@ -106,7 +107,7 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
             )
 
 
-@click.command("move-root")
+@click.command("move-root", cls=Command)
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @library_option
