@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer import backup_commands, library_commands
+from indexer import backup_commands, library_commands, watch_command
 from indexer.common_options import json_option, library_option
 from indexer.messages import echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
@@ -212,6 +212,7 @@ def index(
     with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early, screen:
         with model_shown(path, folders, screen.show):
             chosen = choose(path, space, device, offline=offline)
+        screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
         options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes)
         with Library.create(path) as library:
             library.sweep()
@@ -270,5 +271,5 @@ def _dry_run(
     return DONE
 
 
-for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS):
+for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, watch_command.watch):
     cli.add_command(_command)

@@ -90,7 +90,7 @@ def fitted(parts: list[Part], width: int, *, drop: bool) -> str:
 class RunScreen:
     """Shows how far a run is.
 
-    On a terminal by a line with a bar; in a pipe by a line where a download begins and ends, and where the run begins.
+    On a terminal by a line with a bar; in a pipe by a line where a download begins and ends.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool, verbose: bool) -> None:
@@ -103,24 +103,23 @@ class RunScreen:
         self._verbose = verbose
         self._console = Console(file=stream, highlight=False, soft_wrap=not self._live)
         self._state: Progress | None = None
-        self._begun = False
         self._spinner = Spinner("dots")
         self._screen = Live(console=self._console, transient=True, refresh_per_second=8, get_renderable=self._line)
 
     def show(self, state: Progress) -> None:
-        """Draw the state of a run, or say its beginning."""
+        """Draw the state of a run; in a pipe, say where a download begins and ends."""
         before, self._state = self._state, state
-        if self._live or self._quiet:
-            return
         was_downloading = before is not None and before.phase == "downloading"
         if state.phase == "downloading" and not was_downloading:
             size = f", {of_bytes(state).rpartition(' of ')[2]}" if state.total else ""
-            self.note(f"{PHASES['downloading']}{size}")
-        elif before is not None and was_downloading and state.phase != "downloading":
-            self.note("Downloaded the model")
-        if state.phase not in ("downloading", "loading") and not self._begun:
-            self._begun = True
-            self.note(f"Indexing {', '.join(state.folders)}")
+            self.announce(f"{PHASES['downloading']}{size}")
+        elif was_downloading and state.phase != "downloading":
+            self.announce("Downloaded the model")
+
+    def announce(self, text: str) -> None:
+        """Print a line where no bar is drawn."""
+        if not self._live and not self._quiet:
+            self.note(text)
 
     def note(self, text: str) -> None:
         """A line above the bar."""

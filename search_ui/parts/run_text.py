@@ -14,6 +14,8 @@ from store.progress import Progress
 from store.tables import library_reports
 from store.tables.records import RootState
 
+STARTING: Final = "Starting to index"
+VERIFYING: Final = "Verifying the library"
 # Phases that count pictures.
 _COUNTING: Final = ("indexing", "thumbnails")
 # With fewer pictures done the time left can't be estimated: the first ones wait for much that others do not.
