@@ -17,6 +17,7 @@ from search_ui.__main__ import cli as search_ui
 from search_ui.__main__ import main as run_search_ui
 from sightline_cli.calls import COMMAND, one_command
 from sightline_cli.completion import COMPLETE, completion
+from sightline_cli.desktop import desktop_entry
 from sightline_cli.mistakes import Group
 
 _HELP: Final = """Find your own pictures by describing them, or by showing one. Without a command: open the page.
@@ -32,9 +33,10 @@ def _joined() -> Group:
     """Make the group of all commands: those of the page's program, then the indexer's."""
     group = copy.copy(search_ui)
     group.help = _HELP
-    group.commands = {**search_ui.commands, **indexer.commands, completion.name or "": completion}
-    own = [name for name in search_ui.commands if name != "address"]
-    group.sections = {"Index": list(indexer.commands), "Search": own, "Others": ["address", "completion"]}
+    others = {"address": search_ui.commands["address"], "completion": completion, "desktop-entry": desktop_entry}
+    group.commands = {**indexer.commands, **search_ui.commands, **others}
+    own = [name for name in search_ui.commands if name not in others]
+    group.sections = {"Index": list(indexer.commands), "Search": own, "Others": list(others)}
     return group
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -340,6 +341,36 @@ def test_shells_complete_commands_options_and_what_the_library_has(filled: Path)
 def test_completion_prints_what_a_shell_reads(shell: str, capsys: Printed) -> None:
     out, _ = ran(["completion", shell], capsys)
     assert f"_SIGHTLINE_COMPLETE={shell}_complete" in out
+
+
+def test_the_desktop_entry_is_valid_and_opens_the_page(tmp_path: Path, capsys: Printed, monkeypatch: Patch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    program = tmp_path / "an $odd 100% place" / "sightline"
+    program.parent.mkdir()
+    program.touch()
+    monkeypatch.setattr(sys, "executable", str(program.with_name("python")))
+    text, _ = ran(["desktop-entry"], capsys)
+    _, err = ran(["desktop-entry", "--install"], capsys)
+    entry, icon = (
+        tmp_path / "applications" / "sightline.desktop",
+        tmp_path / "icons/hicolor/scalable/apps/sightline.svg",
+    )
+    assert err == f"Sightline is in the menu of programs: {entry}\n"
+    assert entry.read_text() == text
+    assert icon.read_text().startswith("<svg")
+    lines = dict(line.split("=", 1) for line in text.splitlines()[1:])
+    assert text.startswith("[Desktop Entry]\n")
+    assert {"Type", "Name", "Exec", "Icon", "Terminal", "Categories"} <= set(lines)
+    # Unescaped as a value, then as a quoted argument, then its codes, as the specification has it.
+    value = lines["Exec"].replace("\\\\", "\\")
+    quoted, _, rest = value.removeprefix('"').rpartition('"')
+    assert re.sub(r'\\(["`$\\])', r"\1", quoted).replace("%%", "%") == str(program)
+    assert rest == " --browser"
+    if validator := shutil.which("desktop-file-validate"):
+        subprocess.run([validator, entry], check=True)
+    ran(["desktop-entry", "--remove"], capsys)
+    assert not entry.exists()
+    assert not icon.exists()
 
 
 def test_help_of_the_one_command_loads_nothing_heavy() -> None:
