@@ -94,9 +94,9 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
         click.echo(json.dumps(told))
         return
     if dry_run:
-        echo(f"{source} is whole: {_in_words(manifest)}, made {manifest.made_at}.", err=True)
+        echo(f"{source} is whole: {_in_words(manifest)}, made {_age(manifest)}.", err=True)
         return
-    echo(f"Restored {_in_words(manifest)}, as of {manifest.made_at}, into {path}", err=True)
+    echo(f"Restored {_in_words(manifest)}, made {_age(manifest)}, into {path}", err=True)
     if aside is not None:
         echo(f"The library that was there is in {aside}", err=True)
     for root in manifest.roots:
@@ -147,6 +147,16 @@ def _in_words(manifest: Manifest) -> str:
 
     held = manifest.counts
     return f"{count(held.get('pictures', 0), 'picture')} in {count(held.get('photos', 0), 'file')}"
+
+
+def _age(manifest: Manifest) -> str:
+    """When a backup was made, in words; as its file has it where that is no time."""
+    from sightline.humanize import ago
+
+    try:
+        return ago(manifest.made_at)
+    except ValueError:
+        return manifest.made_at
 
 
 @contextmanager

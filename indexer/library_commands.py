@@ -45,7 +45,7 @@ def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
     "--find",
     "spec",
     metavar="NAME",
-    help="Where the model of a space lies now, as --space takes it. The space is found by its content.",
+    help="Where a model of the library lies now, as --space takes it. It is known by its content.",
 )
 @json_option
 def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
@@ -57,7 +57,7 @@ def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
         from indexer.moved_models import find_model
 
         space = find_model(path, spec)
-        shown = json.dumps(asdict(space)) if as_lines else f"The model of the space {space.name} is at {space.model}."
+        shown = json.dumps(asdict(space)) if as_lines else f"The model {space.name} is at {space.model}."
         echo(shown)
         return
     print_spaces(path, as_lines)
