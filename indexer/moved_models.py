@@ -31,8 +31,8 @@ def find_model(path: Path, spec: str) -> SpaceState:
         if found is None:
             known = ", ".join(dict.fromkeys(space.name for space in library.catalog.spaces())) or "none"
             raise SpaceError(
-                f"The library {path} has no pictures by the model {identity.model}; it has those of {known}. To add the "
-                f"model: python -m indexer FOLDER --space {identity.model}"
+                f"The model {identity.model} is that of no space of the library {path}; it has {known}. To make a "
+                f"space of it: python -m indexer FOLDER --space {identity.model}"
             )
         Writer(library.catalog.engine).add_space(identity)
         return library.catalog.space_state(found)
