@@ -71,6 +71,7 @@ def page(searcher: Searcher) -> None:
     with beside:
         facets(searcher, query)
     with found:
+        status_line(searcher)
         banner(searcher)
         handler_error()
         try:
@@ -80,7 +81,6 @@ def page(searcher: Searcher) -> None:
                 hits = pictures(searcher, query or Query())
         except SightlineError as error:
             message(str(error), role="alert")
-        status_line(searcher)
     selection_bar.bar(searcher, query or Query(), hits)
     dialogs(searcher, hits)
 
