@@ -11,12 +11,16 @@ Each round loads and clicks both, one after the other, in a browser that has not
 median of the rounds' ratios: on a shared machine only that means anything. First draw is from the request to the last
 element of the page that can be seen, with a picture in the window that is not empty; thumbnails are those that were
 fetched until nothing was asked for half a second. A page that takes longer than --patience is left out from then on.
+
+A second table is of the real Search page over the same library: what comes over the socket for the first drawing, for a
+query, and for a rerun of the script that changes nothing but a star.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
 import socket
 import statistics
@@ -72,9 +76,9 @@ from search_ui.components.event_queue import apply
 apply("gallery", said.get("gallery", {}).get("favourites"), lambda event: star(event["id"]))
 gallery(
     [{"title": "", "fold": "", "tiles": [
-        {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg", "score": f"{1 / id_:.3f}",
-         "parts": [("boat", 1 / id_, 0.5)], "ratio": photo.facts["width"] / photo.facts["height"], "colour": "#808080",
-         "folded": 0, "favourite": id_ in said.stars, "asked": ""} for id_, photo in hits]}],
+        {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg",
+         "ratio": photo.facts["width"] / photo.facts["height"], "colour": "#808080", "folded": 0,
+         "favourite": id_ in said.stars, "asked": ""} for id_, photo in hits]}],
     key="gallery", query="boat", is_unfolded=False, on_open=lambda: None, on_like=lambda: None, on_dislike=lambda: None,
     may_star=True, on_fold=lambda: None, on_select=lambda: None,
 )
@@ -89,6 +93,7 @@ for place, (id_, photo) in enumerate(hits):
 st.caption(f"{len(hits)} shown, stars: {sorted(said.stars)}.")
 """
 PAGES = {"ours": OURS, "stock": STOCK}
+MATCHES = re.compile(r"^\d+ match")
 STARS = {"ours": '.tile button.star[data-id="2"]', "stock": ".st-key-star-2 button"}
 # In the page itself, at every frame: what drives it from outside looks less and less often. Into components too.
 LOOKING = """
@@ -96,10 +101,19 @@ const roots = () => [document, ...[...document.querySelectorAll("*")].map(node =
 const all = selector => roots().flatMap(root => [...root.querySelectorAll(selector)])
 const says = text => all("[data-testid=stCaptionContainer]").some(node => node.textContent.includes(text))
 """
-DRAWN = f"""([text, last]) => {{
+# One call that waits by itself: the page's content security policy lets nothing be evaluated in it again and again.
+DRAWN = f"""([text, last, patience]) => {{
   {LOOKING}
   const isSeen = image => image.complete && image.naturalWidth > 50 && image.getBoundingClientRect().top < innerHeight
-  return says(text) && all(last).length > 0 && all("img").some(isSeen)
+  const until = performance.now() + patience * 1000
+  return new Promise(done => {{
+    const look = () => {{
+      const isDrawn = says(text) && all(last).length > 0 && all("img").some(isSeen)
+      if (isDrawn || performance.now() > until) done(isDrawn)
+      else requestAnimationFrame(look)
+    }}
+    look()
+  }})
 }}"""
 PRESS = f"""([star, text]) => {{
   {LOOKING}
@@ -125,19 +139,21 @@ class Visit:
 
 @contextmanager
 def served(folder: Path, name: str) -> Iterator[str]:
-    """The address of a page while it is served."""
-    script = folder / f"{name}.py"
-    script.write_text(COMMON + PAGES[name], encoding="utf-8")
+    """The address of a page while it is served: one of `PAGES`, or `search`, the real one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
+    if name in PAGES:
+        script = folder / f"{name}.py"
+        script.write_text(COMMON + PAGES[name], encoding="utf-8")
+        command = ["-c", SERVER, str(script), str(port)]
+    else:
+        command = ["-m", "search_ui", "--port", str(port), "--no-browser"]
     environment = {**os.environ, "SIGHTLINE_LIBRARY": str(folder / "library"), "HF_HUB_OFFLINE": "1"}
     environment["SIGHTLINE_TOKEN"] = TOKEN
     log = folder / f"{name}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(script), str(port)], env=environment, stdout=output, stderr=output
-        )
+        process = subprocess.Popen([sys.executable, *command], env=environment, stdout=output, stderr=output)
     try:
         while True:
             if process.poll() is not None:
@@ -181,7 +197,8 @@ def visit(browser: Browser, url: str, name: str, hits: int, patience: float) -> 
         page.goto(f"{url}/?hits={hits}")
         # Streamlit draws an element when it comes; the last one says that all are there.
         last = ".tile" if name == "ours" else f".st-key-star-{hits} button"
-        page.wait_for_function(DRAWN, arg=[f"{hits} shown, stars: [].", last])
+        if not page.evaluate(DRAWN, [f"{hits} shown, stars: [].", last, patience]):
+            raise TimeoutError(f"the page of {hits} was not drawn in {patience:g} s")
         made.draw = time.perf_counter() - begun
         made.first_bytes = received[0]
         until = time.perf_counter() + patience
@@ -201,6 +218,40 @@ def press(page: Page, star: str, made: Visit, received: list[int]) -> None:
         made.clicks.append(page.evaluate(PRESS, [star, f"stars: {'[2]' if number % 2 == 0 else '[]'}."]))
         page.wait_for_timeout(300)
         made.click_bytes.append(received[0] - before)
+
+
+def rerun(browser: Browser, url: str, patience: float) -> list[int]:
+    """Bytes over the socket of the Search page: the first drawing, a query, a star."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.request.get(f"{url}/?token={TOKEN}", max_redirects=0)
+    page = context.new_page()
+    page.set_default_timeout(patience * 1000)
+    received = [0]
+    page.on(
+        "websocket",
+        lambda opened: opened.on("framereceived", lambda frame: received.append(received.pop() + len(frame))),
+    )
+    made: list[int] = []
+
+    def note() -> None:
+        page.wait_for_timeout(2_000)  # what comes after, such as a second drawing, belongs to it
+        made.append(received[0] - sum(made))
+
+    try:
+        page.goto(url)
+        page.locator(".tile").first.wait_for()
+        note()
+        box = page.get_by_role("textbox", name="Search").first
+        box.fill("a red boat")
+        box.press("Enter")
+        page.get_by_text(MATCHES).first.wait_for()
+        note()
+        page.locator(".tile").first.hover()
+        page.locator(".tile button.star").first.click()
+        note()
+    finally:
+        context.close()
+    return made
 
 
 def chromium() -> str | None:
@@ -264,6 +315,12 @@ def main(hits: list[int], rounds: int, patience: float) -> None:
                         except TimeoutError:
                             wanted.remove(name)
                 report(count, visits)
+        with served(folder, "search") as search:
+            rerun(browser, search, patience)
+            reruns = [rerun(browser, search, patience) for _ in range(rounds)]
+        first, query, star = (statistics.median(each) / 1e3 for each in zip(*reruns, strict=True))
+        print("\n| the Search page | over the socket, kB |\n|---|---|")
+        print(f"| first drawing | {first:,.1f} |\n| a query | {query:,.1f} |\n| a rerun for a star | {star:,.1f} |")
         browser.close()
 
 

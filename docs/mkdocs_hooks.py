@@ -29,7 +29,9 @@ REFERENCE: Final = {
 
 ORDER: Final = {
     "": ("index.md", "indexing.md", "backup.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
-    "Page": ("page.md", "access.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md"))),
+    "Page": (
+        "page.md", "screenshots.md", "access.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md")),
+    ),
     "Programs": ("python-api.md", *REFERENCE, "api.md", "commands.md"),
     "Project": ("security.md", "reliability.md", "benchmarks.md", "contributing.md", "changelog.md"),
 }  # fmt: skip

@@ -1,10 +1,14 @@
-"""Take docs/page*.png of the real pages over the demo: python docs/screenshot.py [NAME...]."""
+"""Take docs/page*.webp of the real pages, at three widths: python docs/screenshot.py [NAME...].
+
+The library holds free photographs, see `photographs.py`, and the drawn pictures of the demo, which the small model
+knows. NAME: of `SHOTS`. Needs the extra `test`, a Chromium, and pip's index.
+"""
 
 from __future__ import annotations
 
 import io
-import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -20,13 +24,71 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import torch
+from photographs import write_photographs
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, sync_playwright
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent / "sightline" / "models" / "demo"
 TOKEN = secrets.token_urlsafe(32)
+# The widest has the name of the page alone.
+SIZES: tuple[ViewportSize, ...] = (
+    {"width": 1400, "height": 900}, {"width": 768, "height": 1024}, {"width": 390, "height": 844},
+)  # fmt: skip
+MOST_BYTES = 150_000
+WORDS = "two red boats at sunset"
+A_PICTURE = re.compile(r"\.jpg\b")
+# How many pictures in the window are not there yet; those of components lie in shadow trees.
+MISSING = """() => {
+  const roots = [document, ...[...document.querySelectorAll("*")].map(node => node.shadowRoot).filter(Boolean)]
+  const isSeen = box => box.width > 0 && box.top < innerHeight && box.bottom > 0
+  const images = roots.flatMap(root => [...root.querySelectorAll("img")])
+  return images.filter(image => !image.complete && isSeen(image.getBoundingClientRect())).length
+}"""
+# Below this a window has the layout of a phone.
+NARROW = 600
+
+
+def pictures(page: Page) -> Locator:
+    """The pictures of the grid."""
+    return page.get_by_role("button", name=A_PICTURE)
+
+
+def answer(page: Page) -> Locator:
+    """The line that says how much was found by words: the model is loaded by then."""
+    return page.get_by_text(re.compile(r"^\d+ match"))
+
+
+def nothing(page: Page) -> None:
+    """Do nothing before the picture is taken."""
+
+
+def open_first(page: Page) -> None:
+    """Open the first picture, and wait for what is known about it."""
+    pictures(page).first.click()
+    page.get_by_role("dialog").first.wait_for()
+
+
+def select_three(page: Page) -> None:
+    """Select the first three pictures by keyboard."""
+    pictures(page).first.focus()
+    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.get_by_text("3 selected").first.wait_for()
+
+
+def until_loaded(page: Page) -> None:
+    """Wait until the pictures that can be seen are there, for ten seconds at most."""
+    for _ in range(40):
+        if page.evaluate(MISSING) == 0:
+            return
+        page.wait_for_timeout(250)
+
+
+def until_arranged(page: Page) -> None:
+    """Wait until the map is no longer the first, quick one."""
+    page.get_by_role("progressbar").wait_for(state="hidden", timeout=300_000)
 
 
 @dataclass(frozen=True)
@@ -35,43 +97,28 @@ class Shot:
 
     name: str
     address: str
-    ready: str
-    act: Callable[[Page], None] = lambda page: None
+    ready: Callable[[Page], Locator]
+    act: Callable[[Page], None] = nothing
     scheme: Literal["light", "dark"] = "light"
 
 
-def open_first(page: Page) -> None:
-    """Open the first picture, and wait for its preview."""
-    page.locator(".tile .open").first.click()
-    page.locator("[role=dialog] .facts").wait_for()
-
-
-def select_three(page: Page) -> None:
-    """Select the first three pictures by keyboard."""
-    page.locator(".tile .open").first.focus()
-    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space"):
-        page.keyboard.press(key)
-    page.locator(".st-key-selection").wait_for()
-
-
-def until_arranged(page: Page) -> None:
-    """Wait until the map is no longer the first, quick one."""
-    page.get_by_role("progressbar").wait_for(state="hidden", timeout=300_000)
-
-
 SHOTS = (
-    Shot("page", "/?q=two+red+boats+at+sunset", "text=/^\\d+ match/"),
-    Shot("page-dark", "/?q=boat+OR+bridge+-snow", "text=/^\\d+ match/", select_three, "dark"),
-    Shot("page-photo", "/?q=two+red+boats+at+sunset", "text=/^\\d+ match/", open_first),
-    Shot("page-library", "/library", "text=/checked/"),
-    Shot("page-duplicates", "/duplicates?kind=near", "text=set aside"),
-    Shot("page-map", "/map", "canvas", until_arranged),
-    Shot("page-compare", "/compare?q=a+red+boat&a=demo", "text=/overlap/i"),
+    Shot("page", f"/?q={WORDS.replace(' ', '+')}", answer),
+    Shot("page-photographs", "/?q=folder:photographs+sort:date", pictures),
+    Shot("page-dark", "/?q=folder:photographs", pictures, select_three, "dark"),
+    Shot("page-photo", "/?q=name:chelsea", pictures, open_first),
+    Shot("page-library", "/library", lambda page: page.get_by_role("heading", name="Folders")),
+    Shot("page-duplicates", "/duplicates?kind=near", lambda page: page.get_by_role("button", name="Look at")),
+    Shot("page-map", "/map", lambda page: page.locator("canvas"), until_arranged),
+    Shot("page-compare", "/compare?q=a+red+boat&a=demo", lambda page: page.get_by_role("link", name=A_PICTURE)),
 )
 
 
 def main(names: list[str]) -> None:
-    """Draw, index, serve, and look."""
+    """Fetch, draw, index, serve, and look."""
+    unknown = set(names) - {shot.name for shot in SHOTS}
+    if unknown:
+        raise SystemExit(f"No picture is called {', '.join(sorted(unknown))}. There are: {[s.name for s in SHOTS]}")
     shots = [shot for shot in SHOTS if not names or shot.name in names]
     with tempfile.TemporaryDirectory() as scratch:
         library = make_library(Path(scratch))
@@ -79,7 +126,7 @@ def main(names: list[str]) -> None:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "search_ui", "--library", str(library), "--port", str(port), "--no-browser"]
-        with subprocess.Popen(command, env={**os.environ, "SIGHTLINE_TOKEN": TOKEN}) as server:
+        with subprocess.Popen([*command, "--offline"], env={**os.environ, "SIGHTLINE_TOKEN": TOKEN}) as server:
             try:
                 shoot(f"http://127.0.0.1:{port}", shots)
             finally:
@@ -87,19 +134,21 @@ def main(names: list[str]) -> None:
 
 
 def make_library(scratch: Path) -> Path:
-    """A library of demo pictures, some of them twice, resized or broken, in two spaces."""
-    photos, library = scratch / "photos", scratch / "library"
-    run("indexer.demo", str(photos))
-    copies = photos / "copies"
+    """A library of drawn pictures and photographs, some of them twice, smaller or broken, with two models."""
+    drawn, photographs, library = scratch / "drawn", scratch / "photographs", scratch / "library"
+    run("indexer.demo", str(drawn))
+    write_photographs(photographs)
+    copies = photographs / "From the old phone"
     copies.mkdir()
-    for number, path in enumerate(sorted(photos.glob("*/*.jpg"))[::37]):
-        shutil.copy(path, copies / path.name)
+    for number, path in enumerate(sorted(photographs.glob("*/*.jpg"))[::3]):
+        shutil.copy(path, copies / f"IMG_{1200 + number}.jpg")
         with Image.open(path) as image:
             small = image.resize((image.width * 2 // 3, image.height * 2 // 3))
-            small.save(copies / f"{path.stem} (small).jpg", quality=70 - number % 20)
-    (copies / "cut off.jpg").write_bytes((copies / path.name).read_bytes()[:900])
-    run("indexer", str(photos), "--library", str(library), "--space", f"local-dir:{other_model(scratch / 'other')}")
-    run("indexer", str(photos), "--library", str(library), "--space", "demo")
+            small.save(copies / f"{path.stem} (small).jpg", quality=80, exif=image.getexif())
+    (copies / "cut off.jpg").write_bytes(path.read_bytes()[:900])
+    run("indexer", str(drawn), "--library", str(library), "--space", f"local-dir:{other_model(scratch / 'other')}")
+    run("indexer", str(drawn), "--library", str(library), "--space", "demo")
+    run("indexer", str(photographs), "--library", str(library))
     return library
 
 
@@ -122,31 +171,42 @@ def run(module: str, *arguments: str) -> None:
 
 def shoot(address: str, shots: list[Shot]) -> None:
     """Wait for the server, ask, and save what is seen."""
-    for _ in range(240):
+    for _ in range(480):
         try:
-            with urlopen(f"{address}/healthz", timeout=2) as answer:
-                json.load(answer)
-            break
+            with urlopen(f"{address}/healthz", timeout=2):
+                break
         except (URLError, OSError):
             time.sleep(0.25)
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for shot in shots:
-            page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=shot.scheme)
-            page.context.request.get(f"{address}/?token={TOKEN}", max_redirects=0)
-            page.goto(f"{address}{shot.address}")
-            page.locator(shot.ready).first.wait_for(timeout=120_000)
-            page.wait_for_timeout(1_500)
-            shot.act(page)
-            page.wait_for_timeout(2_000)  # the pictures fade in
-            seen = Image.open(io.BytesIO(page.screenshot()))
-            # 256 colours look the same at this size, in a third of the bytes that everyone who clones gets.
-            seen.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(
-                HERE / f"{shot.name}.png", optimize=True
-            )
-            page.close()
+            for size in SIZES:
+                is_phone = size["width"] < NARROW
+                page = browser.new_page(viewport=size, color_scheme=shot.scheme, has_touch=is_phone)
+                page.set_default_timeout(120_000)
+                page.context.request.get(f"{address}/?token={TOKEN}", max_redirects=0)
+                page.goto(f"{address}{shot.address}")
+                shot.ready(page).first.wait_for()
+                page.wait_for_timeout(1_500)
+                shot.act(page)
+                until_loaded(page)
+                page.wait_for_timeout(1_500)  # the pictures fade in
+                name = shot.name if size is SIZES[0] else f"{shot.name}-{size['width']}"
+                (HERE / f"{name}.webp").write_bytes(compressed(page.screenshot()))
+                page.close()
         browser.close()
+
+
+def compressed(png: bytes) -> bytes:
+    """The picture as WebP, in at most `MOST_BYTES`: everyone who clones gets it."""
+    with Image.open(io.BytesIO(png)) as seen:
+        for quality in (85, 75, 65, 55, 45):
+            made = io.BytesIO()
+            seen.convert("RGB").save(made, "WEBP", quality=quality, method=6)
+            if made.tell() <= MOST_BYTES:
+                break
+    return made.getvalue()
 
 
 if __name__ == "__main__":

@@ -26,5 +26,7 @@ with st.container(key="pages"):  # not seen: what the bar presses
     for page in pages:
         st.page_link(page)
 page_state.switch_page(first)
+if chosen is not first:
+    page_state.reset()
 chosen.run()
 services().preload_async()

@@ -7,13 +7,13 @@ from store.tables.losses import Losses
 
 
 def in_words(losses: Losses) -> str:
-    """Return the counts as `2 pictures with tags, 1 favourite and 3 photos set aside`, without zeros."""
+    """Return the counts as `2 pictures with tags and 3 photos marked for removal`, without zeros."""
     parts = [
         count(number, *words)
         for number, words in (
             (losses.tagged, ("picture with tags", "pictures with tags")),
             (losses.favourites, ("favourite",)),
-            (losses.set_aside, ("photo set aside", "photos set aside")),
+            (losses.set_aside, ("photo marked for removal", "photos marked for removal")),
             (losses.selected, ("picture of a saved search", "pictures of saved searches")),
         )
         if number

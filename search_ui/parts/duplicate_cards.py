@@ -44,7 +44,7 @@ def card(group: Group, *, are_copies: bool = True) -> Card:
         "kept": group.suggestion.kept.photo_id,
         "title": f"Group {group.number:,}: {photos}{versions}{freed}",
         "keep": f"Suggested: “{group.suggestion.kept.name}”, because {_sentence(group.suggestion.reasons[:3])}.",
-        "lost": "All photos of this group are set aside: nothing of it would be left." if is_lost else "",
+        "lost": "All photos in this group are marked for removal: nothing of it would be left." if is_lost else "",
         "rest": len(group.rest) if are_copies else 0,
         "pictures": pictures,
         "more": f"{count(hidden, 'more picture')} in this group; the exported list has them all." if hidden else "",
@@ -89,7 +89,7 @@ def _place(group: Group, version: Version, *, is_one: bool) -> Place:
 
 def _notes(version: Version, *, is_one: bool) -> list[str]:
     """When the file was written, where the places differ by it, and what else it is called."""
-    notes = [] if is_one else [f"written {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}"]
+    notes = [] if is_one else [f"modified {_day(datetime.fromtimestamp(version.mtime_ns / 1e9))}"]
     notes += [f"the same file as {name.display}" for name in version.also[:MAX_NAMES]]
     hidden = len(version.also) - MAX_NAMES
     return [*notes, f"and {count(hidden, 'more name')} of it"] if hidden > 0 else notes

@@ -15,11 +15,14 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from search_ui.components.ranks import Ranked, Side, ranks
-from search_ui.parts.messages import caption, message, named_library
+from search_ui.parts.messages import caption, handler_error, message, named_library, run_handler
 from search_ui.parts.page_frame import with_library
 from search_ui.parts.picture_addresses import thumbnail_address
+from search_ui.parts.run_banner import banner
+from search_ui.parts.run_text import outcome
+from search_ui.runtime.folder_input import presences
 from search_ui.runtime.services import services
-from sightline.humanize import count, file_name, number
+from sightline.humanize import count, file_name
 from sightline.models.presets import DEMO, PRESETS
 from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
@@ -27,6 +30,8 @@ from sightline.rank_overlap import changes, formatted_change, jaccard, rank_bias
 from sightline.ranking.results import Hit, Result
 from sightline.searcher import Searcher
 from store.errors import SightlineError
+from store.lock import is_indexing
+from store.paths import to_path
 
 LIMIT: Final = 50
 DEPTHS: Final = (10, LIMIT)
@@ -34,7 +39,7 @@ DEPTHS: Final = (10, LIMIT)
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """The parameters of the URL: a query, and the names of two spaces; empty for none."""
+    """The parameters of the URL: a query, and the names of two models; empty for none."""
 
     q: str = ""
     a: str = ""
@@ -55,10 +60,11 @@ def navigate(params: Params) -> None:
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     st.title("Compare", anchor=False)
+    banner()
     spaces = {space.name: space for space in searcher.library.catalog.spaces() if space.count}
     names = list(spaces)
     if len(names) < 2:
-        _one_space(searcher, names)
+        _one_model(searcher, names)
         return
     address = st.query_params.to_dict()
     default = searcher.space().name
@@ -81,24 +87,50 @@ def page(searcher: Searcher) -> None:
     # Near-duplicates unfolded: each model folds others, and ranks would not mean the same.
     found = [_searched(searcher, replace(query, space=name, dedup=False)) for name in (a, b)]
     hits = [found_in.hits if isinstance(found_in, Result) else [] for found_in in found]
-    if all(isinstance(each, Result) for each in found):
-        _overlap(*([hit.photo.content_id for hit in each] for each in hits))
+    results = [each for each in found if isinstance(each, Result)]
+    if len(results) == len(found):
+        _agreement(results)
     ranks(
         [_side(a, found[0], hits[0], hits[1], b), _side(b, found[1], hits[1], hits[0], a)],
         key="compare_ranks",
     )  # fmt: skip
 
 
-def _one_space(searcher: Searcher, names: Sequence[str]) -> None:
-    message("This library has one model. Compare takes two: index the same folders with another one, beside the first.")
-    other = min((preset for preset in PRESETS.values() if preset.name not in (*names, DEMO)), key=lambda p: p.gflops)
-    folders = [shlex.quote(root.display) for root in searcher.library.catalog.roots()]
-    command = f"python -m indexer {' '.join(folders)} --space {other.name}{named_library()}"
-    st.code(command, language=None, wrap_lines=True)
-    caption(
-        f"This model is {other.purpose}; {other.download:,} MB are downloaded once. Searches then use the new model; "
-        "space:NAME in a query takes the other. For other models: python -m indexer spaces"
-    )
+def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
+    """Offer to index the same folders with a second model: by a button and by the command."""
+    library = searcher.library
+    message(f"This library has one model{f', {names[0]}' if names else ''}. Compare needs a second one.")
+    handler_error()
+    banner(follows="runs")
+    run = services().runner.run
+    if run is not None and not run.is_running:
+        message(outcome(run), role="alert" if run.state == "failed" else "status")
+    others = [each for each in PRESETS.values() if each.name not in (*names, DEMO)]
+    others.sort(key=lambda each: each.gflops)
+    about = {each.name: f"{each.name}: {each.purpose}; {each.download / 1000:.1f} GB to download" for each in others}
+    st.selectbox("Second model", list(about), key="compare_other", format_func=about.__getitem__, width=560)
+    other = str(st.session_state["compare_other"])
+    roots = library.catalog.roots()
+    if services().manages and not library.readonly:
+        found = presences(roots)
+        folders = [to_path(root.path) for root in roots if found[root.id] == "there"]
+        is_busy = is_indexing(library.path) or (run is not None and run.is_running)
+        st.button(
+            "Index all folders with it", key="compare_index", type="primary", disabled=is_busy or not folders,
+            on_click=run_handler, args=[lambda: services().runner.index(folders, space=_chosen(other))],
+        )  # fmt: skip
+        caption("It looks at each picture once. Searches use the model they have until it is done.")
+        caption("The same in a terminal:")
+    else:
+        caption("Run this in a terminal:")
+    quoted = [shlex.quote(root.display) for root in roots]
+    st.code(f"python -m indexer {' '.join(quoted)} --space {other}{named_library()}", language=None, wrap_lines=True)
+
+
+def _chosen(shown: str) -> str:
+    """Return the second model chosen by now: a click may come with a choice that no run has seen."""
+    chosen = str(st.session_state.get("compare_other") or shown)
+    return chosen if chosen in PRESETS else shown
 
 
 def _controls(params: Params, names: Sequence[str]) -> None:
@@ -122,39 +154,47 @@ def _searched(searcher: Searcher, query: Query) -> Result | str:
     given = services().uploads.pictures_of(query)
     try:
         is_waiting = searcher.needs_model(query, given)
-        with st.spinner(f"Loading the model of {query.space} …") if is_waiting else nullcontext():
+        with st.spinner(f"Loading the model {query.space} …") if is_waiting else nullcontext():
             return searcher.search(query, pictures=given, limit=LIMIT)
     except SightlineError as error:
         return str(error)
 
 
-def _overlap(mine: Sequence[int], theirs: Sequence[int]) -> None:
-    parts = [
-        f"of the first {depth}, **{shared(mine, theirs, depth)}** are in both "
-        f"(Jaccard {jaccard(mine, theirs, depth):.2f})"
-        for depth in DEPTHS
-        if depth == DEPTHS[0] or max(len(mine), len(theirs)) > DEPTHS[0]
-    ]
-    agreed = f"rank-biased overlap **{rank_biased_overlap(mine, theirs):.2f}**"
-    st.markdown(f"{'; '.join(parts)}; {agreed}.".replace("of the", "Of the", 1))
+def _agreement(sides: Sequence[Result]) -> None:
+    """Draw how many of the first hits are on both sides, and measures of it for those who want them."""
+    mine, theirs = ([hit.photo.content_id for hit in side.hits] for side in sides)
+    depths = [depth for depth in DEPTHS if depth == DEPTHS[0] or max(len(mine), len(theirs)) > DEPTHS[0]]
+    parts = [f"of the first {depth}, **{shared(mine, theirs, depth)}** are on both sides" for depth in depths]
+    st.markdown(f"{'; '.join(parts)}.".replace("of the", "Of the", 1))
+    with st.expander("Measures"):
+        jaccards = ", ".join(f"{jaccard(mine, theirs, depth):.2f} of the first {depth}" for depth in depths)
+        left, right = (f"{side.seconds * 1000:.0f} ms" for side in sides)
+        caption(
+            f"Jaccard index: {jaccards}. Rank-biased overlap: {rank_biased_overlap(mine, theirs):.2f}. "
+            f"Both are 1 where the sides agree. Time of the search: {left} left, {right} right."
+        )
 
 
 def _side(name: str, result: Result | str, mine: Sequence[Hit], theirs: Sequence[Hit], other: str) -> Side:
     if isinstance(result, str):
         return {"title": name, "about": "", "problem": result, "tiles": []}
     moved = changes([hit.photo.content_id for hit in mine], [hit.photo.content_id for hit in theirs])
-    took = f"{count(result.strong, 'match', 'matches')} in {result.seconds * 1000:.0f} ms"
     tiles = [_tile(hit, rank, change, other) for rank, (hit, change) in enumerate(zip(mine, moved, strict=True), 1)]
-    return {"title": name, "about": took, "problem": result.why_empty or "" if not mine else "", "tiles": tiles}
+    return {
+        "title": name,
+        "about": count(result.strong, "match", "matches"),
+        "problem": result.why_empty or "" if not mine else "",
+        "tiles": tiles,
+    }
 
 
 def _tile(hit: Hit, rank: int, change: int | None, other: str) -> Ranked:
     if change is None:
-        meaning = f"not among the first {LIMIT} in {other}"
+        meaning = f"not among the first {LIMIT} with {other}"
     elif change:
-        meaning = f"{count(abs(change), 'place')} {'higher' if change > 0 else 'lower'} than in {other}"
+        meaning = f"{count(abs(change), 'place')} {'higher' if change > 0 else 'lower'} than with {other}"
     else:
-        meaning = f"the same rank as in {other}"
+        meaning = f"the same rank as with {other}"
     return {
         "id": hit.photo.content_id,
         "src": thumbnail_address(hit.photo),
@@ -164,5 +204,4 @@ def _tile(hit: Hit, rank: int, change: int | None, other: str) -> Ranked:
         "change": formatted_change(change),
         "meaning": meaning,
         "way": "new" if change is None else "same" if change == 0 else "up" if change > 0 else "down",
-        "score": number(hit),
     }

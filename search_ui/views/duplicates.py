@@ -1,12 +1,12 @@
 """The Duplicates page: copies and versions side by side, to choose which are not needed.
 
-Its state is in the URL: `kind`, `alike`, `among`, `page`.
+Its state is in the URL: `kind`, `alike`, `among`, `folder`, `page`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -17,9 +17,11 @@ from search_ui.components.groups import groups as show_groups
 from search_ui.parts.duplicate_cards import card
 from search_ui.parts.messages import caption, handler_error, message, run_handler
 from search_ui.parts.page_frame import with_library
+from search_ui.parts.run_banner import banner
 from search_ui.parts.set_aside_changes import apply_clicks, set_aside_rest, undo, undo_steps
 from search_ui.runtime.services import services
 from sightline.duplicates import groups as duplicates
+from sightline.duplicates.folders import folders_of, in_folder
 from sightline.duplicates.groups import KINDS, Groups, Kind
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.humanize import count, size
@@ -31,6 +33,8 @@ from store.library import Library
 from store.lock import is_indexing
 
 PAGE: Final = 20
+# So many groups are marked with one press; loading more would keep the visitor waiting for seconds.
+AT_ONCE: Final = 2_000
 # The page waits so many seconds for a search of duplicates; after that it shows the progress.
 PATIENCE: Final = 1.0
 _KINDS: Final[Mapping[Kind, str]] = {"exact": "Exact copies", "near": "Near-duplicates", "burst": "Bursts"}
@@ -45,6 +49,7 @@ class Params:
     kind: Kind = "exact"
     alike: int = DEFAULT_STEP
     among: str = ""
+    folder: str = ""
     page: int = 1
 
     @classmethod
@@ -52,12 +57,16 @@ class Params:
         """Read the parameters of a URL."""
         kind: Kind = next((kind for kind in KINDS if kind == given.get("kind")), "exact")
         alike = _number(given.get("alike", ""), DEFAULT_STEP + 1, len(DISTANCE_STEPS)) - 1
-        return cls(kind, alike, given.get("among", ""), _number(given.get("page", ""), 1, 10**9))
+        among, folder = given.get("among", ""), given.get("folder", "")
+        return cls(kind, alike, among, folder, _number(given.get("page", ""), 1, 10**9))
 
     def for_url(self) -> dict[str, str]:
         """Return the parameters of a URL, without those that have their default."""
         default = Params()
-        every = {"kind": self.kind, "alike": str(self.alike + 1), "among": self.among, "page": str(self.page)}
+        every = {
+            "kind": self.kind, "alike": str(self.alike + 1), "among": self.among, "folder": self.folder,
+            "page": str(self.page),
+        }  # fmt: skip
         names = [name for name in every if getattr(self, name) != getattr(default, name)]
         return {name: every[name] for name in names if name != "alike" or self.kind == "near"}
 
@@ -80,9 +89,10 @@ def page(searcher: Searcher) -> None:
     params = Params.from_url(st.query_params.to_dict())
     library = searcher.library
     st.title("Duplicates", anchor=False)
+    banner()
     caption(
-        "Nothing is deleted or moved here. Setting a photo aside is a mark in the library, and the list of those marks "
-        "can be exported."
+        "Nothing is deleted or moved here. Photos are only marked for removal, and the list of those marked can be "
+        "exported."
     )
     _controls(params)
     handler_error()
@@ -94,15 +104,17 @@ def page(searcher: Searcher) -> None:
     if params.among:
         with st.container(horizontal=True, vertical_alignment="center"):
             if among is not None:
-                caption(f"Among {count(len(among), 'picture')} that you selected.")
+                caption(f"Only in your selection of {count(len(among), 'picture')}.")
             st.button(
-                "Look among all pictures", type="tertiary", on_click=navigate, args=[Params(params.kind, params.alike)]
-            )
+                "Look in all pictures", type="tertiary", on_click=navigate,
+                args=[replace(params, among="", folder="", page=1)],
+            )  # fmt: skip
         if among is None:
             return
-    groups = _groups(searcher, params, among)
-    if groups is None:
+    every = _groups(searcher, params, among)
+    if every is None:
         return
+    groups = _in_folder(library, params, every)
     if not len(groups):
         message(_none(params))
     else:
@@ -111,13 +123,13 @@ def page(searcher: Searcher) -> None:
 
 
 def _none(params: Params) -> str:
-    among = "of the selection" if params.among else "of the library"
+    among = f"in {params.folder}" if params.folder else "in the selection" if params.among else "in the library"
     if params.kind == "exact":
-        return f"Every picture {among} is there once: no two files hold the same bytes."
+        return f"No exact copies {among}: no two files hold the same bytes."
     if params.kind == "burst":
-        return f"No two photos {among} were taken by one camera within seconds and look alike."
-    looser = " Move the slider to the right for looser groups." if params.alike < len(DISTANCE_STEPS) - 1 else ""
-    return f"No two pictures {among} are this alike.{looser}"
+        return f"No bursts {among}: no two similar photos were taken by one camera within seconds."
+    looser = " Move the slider to the right for less similar ones." if params.alike < len(DISTANCE_STEPS) - 1 else ""
+    return f"No two pictures {among} are this similar.{looser}"
 
 
 def _controls(params: Params) -> None:
@@ -125,10 +137,10 @@ def _controls(params: Params) -> None:
     st.session_state["dup_kind"] = params.kind
 
     def change_kind() -> None:
-        navigate(Params(st.session_state["dup_kind"] or params.kind, params.alike, params.among))
+        navigate(replace(params, kind=st.session_state["dup_kind"] or params.kind, page=1))
 
     def change_alike() -> None:
-        navigate(Params(params.kind, _ALIKE.index(st.session_state["dup_alike"]), params.among))
+        navigate(replace(params, alike=_ALIKE.index(st.session_state["dup_alike"]), page=1))
 
     with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="dup_controls"):
         st.segmented_control("Show", KINDS, key="dup_kind", format_func=_KINDS.__getitem__, on_change=change_kind)
@@ -179,8 +191,8 @@ def _generation(library: Library, what: Hashable) -> int:
         known = st.session_state["dup_state"] = (what, now)
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
-            caption("An indexing run is going on; this list is of before.")
-            st.button("Look again", type="tertiary", on_click=_look_again)
+            caption("Indexing is running. This list is from before it started.")
+            st.button("Refresh", type="tertiary", on_click=_look_again)
     return known[1]
 
 
@@ -191,6 +203,25 @@ def _progress(job: Job[Any]) -> None:
     st.progress(job.done, job.doing or "Waiting for other work to end")
 
 
+# -- of one folder --------------------------------------------------------------------------------------------------
+
+
+def _in_folder(library: Library, params: Params, groups: Groups) -> Groups:
+    """Draw a choice of folders; return the groups with a picture in the chosen one, or all."""
+    known: tuple[Groups | None, list[str]] = st.session_state.get("dup_folders", (None, []))
+    if known[0] is not groups:
+        known = st.session_state["dup_folders"] = (groups, folders_of(library, groups))
+    folders = known[1] if params.folder in ("", *known[1]) else [params.folder, *known[1]]
+    if len(folders) > 1 or params.folder:
+        st.session_state["dup_folder"] = params.folder
+        with st.container(key="dup_where"):
+            st.selectbox(
+                "Folder", ["", *folders], key="dup_folder", width=420, format_func=lambda name: name or "All folders",
+                on_change=lambda: navigate(replace(params, folder=st.session_state["dup_folder"] or "", page=1)),
+            )  # fmt: skip
+    return in_folder(library, groups, params.folder)
+
+
 # -- showing them ---------------------------------------------------------------------------------------------------
 
 
@@ -198,11 +229,9 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
     pages = -(-len(groups) // PAGE)
     number = min(params.page, pages)
     if groups.is_cut:
-        caption(
-            f"So many pictures are alike that only those of a cosine of {groups.min_cosine:.4f} and more are shown."
-        )
+        caption("There are too many similar pictures to list them all: only the most similar are shown.")
     if params.kind == "burst":
-        caption("The frames of a burst are different photos, taken within seconds: none of them is a copy of another.")
+        caption("The photos of a burst were taken within seconds. They are different: none is a copy of another.")
     loaded = duplicates.load_groups(library, groups, (number - 1) * PAGE, PAGE)
     if event_queue.pending(_GROUPS, _clicks()):  # a further click ended the handler
         run_handler(partial(apply_clicks, library, _GROUPS, loaded, _clicks()))
@@ -219,8 +248,14 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
                 on_click=run_handler,
                 args=[partial(set_aside_rest, library, loaded)],
             )
+            # Copies are the same bytes, whether they were looked at or not. Near-duplicates are to be seen first.
+            if pages > 1 and params.kind == "exact" and len(groups) <= AT_ONCE:
+                st.button(
+                    f"Mark the rest in all {len(groups):,} groups", key="dup_everywhere",
+                    on_click=run_handler, args=[partial(_mark_all, library, groups)],
+                )  # fmt: skip
         elif library.readonly:
-            caption("This library is read-only here: what is set aside can be seen, but not changed.")
+            caption("This library is read-only here: marks can be seen, but not changed.")
     show_groups(
         [card(group, are_copies=params.kind != "burst") for group in loaded], key=_GROUPS, is_readonly=library.readonly,
         on_change=lambda: run_handler(lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
@@ -230,19 +265,19 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
         key = f"dup_page-{number}"
 
         def turn() -> None:
-            navigate(Params(params.kind, params.alike, params.among, st.session_state[key]))
+            navigate(replace(params, page=st.session_state[key]))
 
         with st.container(horizontal_alignment="center"):
             st.pagination(pages, default=number, key=key, on_change=turn)
 
 
 def _bar(library: Library, params: Params, groups: Groups) -> None:
-    """Draw the bar at the foot: what is set aside in all, Undo, and the lists to export."""
+    """Draw the bar at the foot: what is marked for removal in all, Undo, and the lists to export."""
     aside = duplicates.set_aside(library)
     steps = undo_steps(library)
     with st.container(horizontal=True, vertical_alignment="center", key="dup_bar"):
-        total = f"{count(len(aside.paths), 'photo')} set aside, {size(aside.size)}"
-        caption(f"{total if aside.paths else 'Nothing is set aside'}. No file was touched.")
+        total = f"{count(len(aside.paths), 'photo')} marked for removal, {size(aside.size)}"
+        caption(f"{total if aside.paths else 'Nothing is marked for removal'}. No file was touched.")
         if steps and not library.readonly:
             st.button("Undo", key="dup_take_back", on_click=run_handler, args=[partial(undo, library)])
         with st.popover("Export", disabled=not len(groups) and not aside.paths):
@@ -252,7 +287,7 @@ def _bar(library: Library, params: Params, groups: Groups) -> None:
 def _exports(library: Library, params: Params, groups: Groups, aside: duplicates.SetAside) -> None:
     # Made when they are params for, not at each drawing: a list may have a million lines.
     name = f"duplicates-{params.kind}"
-    caption("Every photo of this list: keep, set aside, or undecided, and why.")
+    caption("Every photo in this list, whether it is to be kept or removed, and why.")
     st.download_button(
         "CSV", lambda: duplicates.csv_lines(duplicates.group_records(library, groups)), f"{name}.csv", "text/csv",
         on_click="ignore", disabled=not len(groups),
@@ -261,19 +296,23 @@ def _exports(library: Library, params: Params, groups: Groups, aside: duplicates
         "JSON lines", lambda: duplicates.json_lines(duplicates.group_records(library, groups)), f"{name}.jsonl",
         "application/jsonl", on_click="ignore", disabled=not len(groups),
     )  # fmt: skip
-    caption("What is set aside in the whole library, a path a line.")
+    caption("All photos of the library that are marked for removal, one path per line.")
     st.download_button(
-        "Paths", aside.as_lines, "set-aside.txt", "text/plain", on_click="ignore", disabled=not aside.paths
+        "Paths", aside.as_lines, "marked-for-removal.txt", "text/plain", on_click="ignore", disabled=not aside.paths
     )
     if aside.shared:
         caption(
-            f"{count(aside.shared, 'photo')} left out: the same file is there under a name that is not set aside, such "
-            "as a link to it, and moving one would free nothing."
+            f"{count(aside.shared, 'photo')} left out: the same file has another name that is not marked, such as a "
+            "link to it. Removing one name would free nothing."
         )
     if aside.with_breaks:
         caption(
             f"{count(aside.with_breaks, 'path')} with a line break in the name left out; CSV and JSON lines have all."
         )
+
+
+def _mark_all(library: Library, groups: Groups) -> None:
+    set_aside_rest(library, duplicates.load_groups(library, groups, 0, len(groups)))
 
 
 def _clicks() -> Any:

@@ -13,6 +13,7 @@ from search_ui.components.map import Entry, Name, draw_map
 from search_ui.parts import page_state
 from search_ui.parts.messages import caption, escape_markdown, handler_error, message, run_handler
 from search_ui.parts.page_frame import with_library
+from search_ui.parts.run_banner import banner
 from search_ui.runtime.map_builders import maps_of
 from search_ui.runtime.map_payloads import map_payloads, packed
 from sightline.humanize import count
@@ -42,6 +43,7 @@ _STEP: Final = 1e-5  # of 180 degrees: 200 m, as far as a telephone's position m
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     st.title("Map", anchor=False)
+    banner()
     handler_error()
     space, tab, by = _controls(searcher)
     look = maps_of(searcher).look(space)
@@ -87,7 +89,7 @@ def _one_of(given: str, known: tuple[Any, ...]) -> Any:
 
 def _meaning(searcher: Searcher, space: SpaceState, layout: Layout, by: By) -> None:
     if not len(layout.ids):
-        message("No picture of this library is there now, so the map is empty.")
+        message("There are no pictures to show.")
         return
     colouring = _grouped(layout) if by == "cluster" else _coloured(searcher, layout.ids, by)
     shown = count(len(layout.ids), "picture")
@@ -102,7 +104,7 @@ def _meaning(searcher: Searcher, space: SpaceState, layout: Layout, by: By) -> N
 def _earth(searcher: Searcher, space: SpaceState, layout: Layout | None, by: By) -> None:
     ids, latitudes, longitudes = searcher.library.catalog.located()
     if not len(ids):
-        message("No picture here says where it was taken: cameras write that into their files only if told to.")
+        message("No picture has a location. Cameras write it into their files only if told to.")
         return
     places = separated(np.stack([longitudes, latitudes], axis=1).astype(np.float32) / np.float32(180), step=_STEP)
     shown = f"{len(ids):,} of {count(searcher.library.catalog.counts().pictures, 'picture')}"
@@ -229,5 +231,5 @@ def choose_pictures(searcher: Searcher, ids: Ids, places: Floats, colouring: Col
     else:
         raise QueryError("Nothing is selected. Draw around some pictures, or press a name below the map.")
     if not len(chosen):
-        raise QueryError("There is no picture in there. Draw around some.")
+        raise QueryError("No pictures there. Draw around some.")
     page_state.open_search(f"set:{searcher.library.marks.keep_set(chosen.tolist())}")

@@ -98,7 +98,7 @@ def selection_ids(library: Library, name: str | None) -> Ids | None:
     if ids is None:
         raise SightlineError(
             f"There is no selection {name!r} in this library any more. Choose the pictures again on the Search page, "
-            "or look among all of them."
+            "or look in all of them."
         )
     return ids
 

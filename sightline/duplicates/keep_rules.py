@@ -109,7 +109,7 @@ class _Rule:
 # one, of as many pixels as a JPEG with one, was made from that JPEG. Names and dates of files only decide between
 # copies of the same bytes.
 _RULES: Final = (
-    _Rule(lambda v: v.is_aside, "it is not set aside", "is set aside"),
+    _Rule(lambda v: v.is_aside, "it is not marked for removal", "is marked for removal"),
     _Rule(lambda v: not (v.is_favourite or v.tags), "it is a favourite or has tags", "is no favourite and has no tags"),
     _Rule(lambda v: -v.pixels, "it has more pixels", "has fewer pixels"),
     _Rule(lambda v: -_metadata_count(v), "it has the date or the camera", "lacks the date or the camera"),

@@ -135,7 +135,7 @@ def _umap_places(points: Floats, start: Floats, learning_rate: float, report: Re
     marks = np.arange(count)
     if count > map_layout.LANDMARKS:
         marks = np.sort(np.random.default_rng(0).choice(count, map_layout.LANDMARKS, replace=False))
-    report(0.2, f"Arranging {len(marks):,} pictures by what they show")
+    report(0.2, f"Arranging {len(marks):,} pictures by content")
     fixed = map_layout.umap_positions(points[marks], start[marks], learning_rate)
     if len(marks) == count:
         return fixed

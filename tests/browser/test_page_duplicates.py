@@ -30,6 +30,7 @@ from search_ui.views import duplicates as view
 from sightline.duplicates import groups as duplicates
 from sightline.duplicates.groups import Group, Groups
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
+from sightline.humanize import count
 from store.errors import LibraryError
 from store.library import Library
 from store.lock import locked
@@ -119,7 +120,7 @@ def test_exact_copies_come_first_the_largest_group_at_the_top(app: AppTest, libr
         [version.photo_id for version in group.versions] for group in loaded(library, groups)
     ]
     assert "Nothing is deleted or moved here" in said(app)
-    assert "Nothing is set aside. No file was touched." in said(app)
+    assert "Nothing is marked for removal. No file was touched." in said(app)
 
 
 def test_near_duplicates_stand_side_by_side_with_what_differs(app: AppTest) -> None:
@@ -158,12 +159,40 @@ def test_the_slider_makes_groups_stricter_and_looser(app: AppTest) -> None:
 def test_a_selection_is_looked_through_alone_and_left_again(app: AppTest, library: Library) -> None:
     name = library.marks.keep_set(exact(library)[1].tolist())
     assert len(cards(at(app, among=name))) == 1
-    assert "Among 1 picture that you selected." in said(app)
-    press(app, "Look among all pictures")
+    assert "Only in your selection of 1 picture." in said(app)
+    press(app, "Look in all pictures")
     assert len(cards(app)) == 3
     at(app, among="gone")
     assert "There is no selection 'gone'" in said(app)
     assert not app.get("bidi_component")
+
+
+def test_the_groups_of_a_folder_are_those_with_a_picture_in_it(app: AppTest, library: Library) -> None:
+    whole = cards(at(app, kind="near"))
+    (where,) = (box for box in app.selectbox if box.label == "Folder")
+    assert "photos/small" in where.options and where.options[0] == "All folders"
+    where.select("photos/small").run()
+    assert app.query_params["folder"] == ["photos/small"] or app.query_params["folder"] == "photos/small"
+    # Each smaller version lies there, and what it is a version of lies elsewhere: the groups are whole.
+    assert [len(card["pictures"]) for card in cards(app)] == [len(card["pictures"]) for card in whole]
+    at(app, kind="exact")
+    assert "No exact copies in photos/small" in said(app)
+    at(app, folder="no such folder")
+    assert "No exact copies in no such folder" in said(app)
+    at(app, folder="")
+    assert len(cards(app)) == 3
+
+
+def test_all_copies_on_all_pages_are_marked_with_one_press_and_one_undo(
+    app: AppTest, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "PAGE", 2)
+    press(at(app), "Mark the rest in all 3 groups")
+    assert library.marks.set_aside_of() == {id_ for group in loaded(library, exact(library)) for id_ in group.rest}
+    press(app, "Undo")
+    assert library.marks.set_aside_of() == set()
+    # Near-duplicates differ: they are to be looked at.
+    assert not [label for label in buttons(at(app, kind="near")) if "in all" in label]
 
 
 def test_setting_aside_the_rest_of_a_page_leaves_one_of_each_group_and_can_be_undone(
@@ -175,7 +204,7 @@ def test_setting_aside_the_rest_of_a_page_leaves_one_of_each_group_and_can_be_un
     assert not any(group.suggestion.kept.is_aside for group in groups)
     size = sum(version.size for group in groups for version in group.versions if version.is_aside)
     assert duplicates.set_aside(library).size == size
-    assert "4 photos set aside" in said(app)
+    assert "4 photos marked for removal" in said(app)
     press(app, "Undo")
     assert library.marks.set_aside_of() == set()
     assert "Undo" not in buttons(app)
@@ -197,8 +226,8 @@ def test_where_all_is_there_once_the_page_says_so(
     shutil.copy(next((made / "photos").glob("*.jpg")), tmp_path / "photos")
     indexing.add(tmp_path / "library", tmp_path / "photos", "demo")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
-    assert "Every picture of the library is there once" in said(at(app))
-    assert "No two pictures of the library are this alike" in said(at(app, kind="near"))
+    assert "No exact copies in the library" in said(at(app))
+    assert "No two pictures in the library are this similar" in said(at(app, kind="near"))
 
 
 def test_a_library_that_may_not_be_written_is_shown_without_switches(
@@ -215,7 +244,7 @@ def test_a_library_that_may_not_be_written_is_shown_without_switches(
         at(app)
         assert component(app, "groups")["readonly"]
         assert "This library is read-only here" in said(app)
-        assert not [label for label in buttons(app) if label.startswith("Set aside")]
+        assert not [label for label in buttons(app) if "removal" in label]
     for path in (library, *library.rglob("*")):
         path.chmod(0o755)
 
@@ -256,10 +285,10 @@ def test_an_indexer_at_work_does_not_change_the_list_under_ones_hands(
             connection.exec_driver_sql("UPDATE library SET generation = generation + 1")
         at(app)
         assert "**3 groups**" in app.markdown[0].value
-        assert "this list is of before" in said(app)
-        press(app, "Look again")
+        assert "This list is from before it started" in said(app)
+        press(app, "Refresh")
         assert "**2 groups**" in app.markdown[0].value
-        assert "this list is of before" not in said(app)
+        assert "This list is from before it started" not in said(app)
 
 
 # -- its handlers ---------------------------------------------------------------------------------------------------
@@ -334,7 +363,13 @@ def test_a_click_that_can_not_be_done_is_not_tried_for_ever(
 
 
 @pytest.mark.parametrize(
-    "address", [{}, {"kind": "near"}, {"kind": "near", "alike": "1", "page": "7"}, {"among": "3f9a1c20", "page": "2"}]
+    "address",
+    [
+        {},
+        {"kind": "near"},
+        {"kind": "near", "alike": "1", "page": "7"},
+        {"among": "3f9a1c20", "folder": "photos/a b", "page": "2"},
+    ],
 )
 def test_url_parameters_are_read_as_they_are_written(address: dict[str, str]) -> None:
     assert view.Params.from_url(address).for_url() == address
@@ -369,7 +404,7 @@ def test_photos_are_set_aside_kept_over_a_reload_undone_and_never_touched(
     # Quicker than the script runs: none may get lost.
     for number in (1, 2, 4):
         switches(page).nth(number).check()
-    is_said(page, "3 photos set aside")
+    is_said(page, "3 photos marked for removal")
     page.reload()
     expect(page.get_by_role("switch", checked=True)).to_have_count(3)
     first, second, _ = loaded(library, exact(library))
@@ -378,9 +413,9 @@ def test_photos_are_set_aside_kept_over_a_reload_undone_and_never_touched(
     )
     # What was done before the reload is no longer this visitor's to take back; what is done now is.
     switches(page).nth(1).uncheck()
-    is_said(page, "2 photos set aside")
+    is_said(page, "2 photos marked for removal")
     page.get_by_role("button", name="Undo").click()
-    is_said(page, "3 photos set aside")
+    is_said(page, "3 photos marked for removal")
     expect(switches(page).nth(1)).to_be_checked()
     assert digest(made / "photos") == before
 
@@ -392,7 +427,7 @@ def test_all_but_the_suggestion_goes_with_one_press_by_keyboard_too(page: Page, 
     button = page.get_by_role("button", name="Mark the rest for removal in group 1", exact=True)
     button.focus()
     page.keyboard.press("Enter")
-    is_said(page, f"{len(group.rest)} photos set aside" if len(group.rest) > 1 else "1 photo set aside")
+    is_said(page, f"{count(len(group.rest), 'photo')} marked for removal")
     assert library.marks.set_aside_of() == set(group.rest)
     # The focus is where it was, so that the next group is a Tab away.
     expect(button).to_be_focused()
@@ -411,7 +446,7 @@ def test_all_but_the_suggestion_goes_with_one_press_by_keyboard_too(page: Page, 
 def test_the_exported_lists_are_the_groups_and_what_is_set_aside(page: Page, library: Library) -> None:
     page.goto("/duplicates")
     page.get_by_role("button", name="Mark the rest for removal in group 1", exact=True).click()
-    is_said(page, "2 photos set aside")
+    is_said(page, "2 photos marked for removal")
 
     def export(name: str) -> bytes:
         with page.expect_download() as download:

@@ -149,7 +149,7 @@ def test_without_positions_the_earth_is_a_sentence(small: AppTest) -> None:
     small.query_params["tab"] = "earth"
     small.run()
     assert not small.exception
-    assert "No picture here says where it was taken" in said(small)
+    assert "No picture has a location" in said(small)
     assert not small.get("bidi_component")
 
 

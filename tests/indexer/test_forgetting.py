@@ -15,7 +15,7 @@ from support import ROOT, Index
 
 from store.library import Library
 
-LOST = "1 picture with tags, 1 favourite, 1 photo set aside and 1 picture of a saved search"
+LOST = "1 picture with tags, 1 favourite, 1 photo marked for removal and 1 picture of a saved search"
 
 
 def run(*arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:

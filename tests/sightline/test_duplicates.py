@@ -183,7 +183,7 @@ def version(photo_id: int = 1, path: str = "a/b.jpg", **changes: Any) -> Version
 @pytest.mark.parametrize(
     ("better", "worse", "reason", "why"),
     [
-        ({}, {"is_aside": True}, "it is not set aside", "is set aside"),
+        ({}, {"is_aside": True}, "it is not marked for removal", "is marked for removal"),
         ({"is_favourite": True}, {"width": 4000}, "it is a favourite or has tags", "is no favourite and has no tags"),
         ({"tags": ("x",)}, {"width": 4000}, "it is a favourite or has tags", "is no favourite and has no tags"),
         ({"width": 401}, {"size": 9999}, "it has more pixels", "has fewer pixels"),

@@ -1,4 +1,4 @@
-// Groups of versions side by side: to look at large, one in the place of the other, and to set aside.
+// Groups of versions side by side: to look at large, one in the place of the other, and to mark for removal.
 
 function element(name, className, attributes = {}, text = "") {
   const made = document.createElement(name)
@@ -15,13 +15,13 @@ function placeOf(place, root) {
   item.append(element("span", place.differs ? "where differs" : "where", { title: place.path }, place.where))
   if (place.note) item.append(element("span", "note", {}, place.note))
   if (root.readonly) {
-    if (place.is_aside) item.append(element("span", "aside", {}, "set aside"))
+    if (place.is_aside) item.append(element("span", "aside", {}, "marked for removal"))
     return item
   }
   const label = element("label", "aside")
-  const box = element("input", "", { type: "checkbox", role: "switch", "data-photo": place.id, "aria-label": `Set aside ${place.path}` })
+  const box = element("input", "", { type: "checkbox", role: "switch", "data-photo": place.id, "aria-label": `Mark for removal: ${place.path}` })
   box.checked = place.is_aside
-  label.append(box, element("span", "", { "aria-hidden": "true" }, "Set aside"))
+  label.append(box, element("span", "", { "aria-hidden": "true" }, "For removal"))
   item.append(label)
   return item
 }

@@ -7,7 +7,7 @@ const TOOLS = [
   ["in", "Zoom in", "M12 6v12M6 12h12"],
   ["out", "Zoom out", "M6 12h12"],
   ["whole", "Show everything", "M5 9V5h4M15 5h4v4M19 15v4h-4M9 19H5v-4"],
-  ["lasso", "Draw around pictures to choose them", "M12 4.5c4.7 0 8 2.3 8 5.3s-3.3 5.2-8 5.2-8-2.2-8-5.2 3.3-5.3 8-5.3ZM7.5 14.5c-1.5 1-1.3 3 .5 3s2.2 1.5 1 3"],
+  ["lasso", "Draw around pictures to select them", "M12 4.5c4.7 0 8 2.3 8 5.3s-3.3 5.2-8 5.2-8-2.2-8-5.2 3.3-5.3 8-5.3ZM7.5 14.5c-1.5 1-1.3 3 .5 3s2.2 1.5 1 3"],
 ]
 
 function make(name, className, attributes = {}, text = "") {
@@ -108,7 +108,7 @@ class PointsMap extends Gestures {
       this.choose(this.polygon)
       this.stage.dataset.points = points.count // tells tests that the points are there
     } catch {
-      if (src === this.data.src) this.status.textContent = "The points did not come. Reload the page."
+      if (src === this.data.src) this.status.textContent = "The points could not be loaded. Reload the page."
     }
   }
 
@@ -309,10 +309,10 @@ class PointsMap extends Gestures {
       open.onclick = () => this.trigger("chosen", { polygon: this.polygon ?? this.viewed() })
       this.bar.append(open)
     } else {
-      this.bar.append(make("span", "none", {}, "No picture in there"))
+      this.bar.append(make("span", "none", {}, "No pictures there"))
     }
     if (!this.polygon) return
-    const clear = make("button", "clear", { type: "button", "aria-label": "Choose nothing", title: "Choose nothing" }, "×")
+    const clear = make("button", "clear", { type: "button", "aria-label": "Clear selection", title: "Clear selection" }, "×")
     clear.onclick = () => {
       this.choose(null)
       this.canvas.focus()

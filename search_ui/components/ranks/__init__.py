@@ -27,7 +27,6 @@ class Ranked(TypedDict):
     change: str
     meaning: str
     way: Literal["up", "down", "same", "new"]
-    score: str
 
 
 class Side(TypedDict):

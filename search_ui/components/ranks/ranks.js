@@ -14,7 +14,6 @@ function tileOf(tile) {
   link.setAttribute("aria-label", `${tile.rank}, ${tile.meaning}: ${tile.name}`)
   const line = element("span", "line")
   line.append(element("b", "", {}, String(tile.rank)), element("span", `change ${tile.way}`, {}, tile.change))
-  if (tile.score) line.append(element("span", "score", {}, tile.score))
   const frame = element("span", "frame")
   frame.append(element("img", "", { src: tile.src, alt: "", loading: "lazy", decoding: "async" }))
   link.append(frame, line)
