@@ -27,7 +27,7 @@ NAMES: Final = ("page",)
 _HERE: Final = Path(__file__).parent.parent
 _FILES: Final = {"style.css": "text/css", "navigation.js": "text/javascript"}
 _TEXTS: Final = {name: (_HERE / name).read_text(encoding="utf-8") for name in _FILES}
-# Parts of Streamlit's script that every page needs and that it loads late: what waits for them is drawn in another height.
+# Parts of Streamlit's script that every page needs and that it loads late: until then an element has another height.
 _PARTS: Final = (
     "Html", "purify.es", "PageLink", "BidiComponent", "serialization", "recordbatch", "Button", "ButtonGroup",
 )  # fmt: skip
@@ -94,11 +94,14 @@ def index_page() -> bytes:
 
 
 def _preloads() -> str:
-    """Links that load parts of Streamlit's script, and the font of its signs, beside the script; none of another version."""
-    parts = [file for name in _PARTS for file in sorted((_STREAMLIT / "static" / "js").glob(f"{name}.*.js"))]
+    """Links that load parts of Streamlit's script, and the font of its signs, beside the script itself."""
+    scripts, media = _STREAMLIT / "static" / "js", _STREAMLIT / "static" / "media"
+    parts = [file for name in _PARTS for file in sorted(scripts.glob(f"{name}.*.js"))]
     links = [f'<link rel="modulepreload" crossorigin href="/static/js/{file.name}">' for file in parts]
-    for file in sorted((_STREAMLIT / "static" / "media").glob("MaterialSymbols-Rounded.*.woff2")):
-        links.append(f'<link rel="preload" as="font" crossorigin href="/static/media/{file.name}">')
+    links += [
+        f'<link rel="preload" as="font" crossorigin href="/static/media/{file.name}">'
+        for file in media.glob("MaterialSymbols-Rounded.*.woff2")
+    ]
     return "".join(links)
 
 
