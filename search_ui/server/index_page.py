@@ -85,6 +85,8 @@ def index_page() -> bytes:
     """Streamlit's page with our style sheet, script and bar, and with addresses from the root of the server."""
     page = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
     page = re.sub(r'(href|src)="\./', r'\1="/', page).replace("<title>Streamlit</title>", "<title>Sightline</title>")
+    # Else nothing is known of a phone's rounded corners.
+    page = page.replace("shrink-to-fit=no", "viewport-fit=cover")
     # Before Streamlit's script: those that are deferred run in their order, and so do modules.
     script = f'<script defer src="{_address("navigation.js")}"></script>'
     # Behind the head: Streamlit writes its own styles into that, and the last of two that are as special counts.
