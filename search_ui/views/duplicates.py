@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from search_ui.components import event_queue
 from search_ui.components.groups import groups as show_groups
@@ -92,7 +93,7 @@ def page(searcher: Searcher) -> None:
         "Nothing is deleted or moved here. Photos are only marked for removal, and the list of those marked can be "
         "exported."
     )
-    _controls(params)
+    where = _controls(params)
     handler_error()
     try:
         among = duplicates.selection_ids(library, params.among)
@@ -112,7 +113,8 @@ def page(searcher: Searcher) -> None:
     every = _groups(searcher, params, among)
     if every is None:
         return
-    groups = _in_folder(library, params, every)
+    with where:
+        groups = _in_folder(library, params, every)
     if not len(groups):
         message(_none(params))
     else:
@@ -130,7 +132,8 @@ def _none(params: Params) -> str:
     return f"No two pictures {among} are this similar.{looser}"
 
 
-def _controls(params: Params) -> None:
+def _controls(params: Params) -> DeltaGenerator:
+    """Draw the controls; return the place of the choice of folders, which are known once the groups are."""
     # Widgets show what the URL says: Back or a link may have changed it without them.
     st.session_state["dup_kind"] = params.kind
 
@@ -145,6 +148,7 @@ def _controls(params: Params) -> None:
         if params.kind == "near":
             st.session_state["dup_alike"] = _ALIKE[params.alike]
             st.select_slider("Similarity", _ALIKE, key="dup_alike", on_change=change_alike, width=420)
+        return st.container(key="dup_where", width=320)
 
 
 # -- finding them ---------------------------------------------------------------------------------------------------
@@ -212,11 +216,10 @@ def _in_folder(library: Library, params: Params, groups: Groups) -> Groups:
     folders = known[1] if params.folder in ("", *known[1]) else [params.folder, *known[1]]
     if len(folders) > 1 or params.folder:
         st.session_state["dup_folder"] = params.folder
-        with st.container(key="dup_where"):
-            st.selectbox(
-                "Folder", ["", *folders], key="dup_folder", width=420, format_func=lambda name: name or "All folders",
-                on_change=lambda: navigate(replace(params, folder=st.session_state["dup_folder"] or "", page=1)),
-            )  # fmt: skip
+        st.selectbox(
+            "Folder", ["", *folders], key="dup_folder", format_func=lambda name: name or "All folders",
+            on_change=lambda: navigate(replace(params, folder=st.session_state["dup_folder"] or "", page=1)),
+        )  # fmt: skip
     return in_folder(library, groups, params.folder)
 
 
