@@ -76,9 +76,9 @@ from search_ui.components.event_queue import apply
 apply("gallery", said.get("gallery", {}).get("favourites"), lambda event: star(event["id"]))
 gallery(
     [{"title": "", "fold": "", "tiles": [
-        {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg", "score": f"{1 / id_:.3f}",
-         "parts": [("boat", 1 / id_, 0.5)], "ratio": photo.facts["width"] / photo.facts["height"], "colour": "#808080",
-         "folded": 0, "favourite": id_ in said.stars, "asked": ""} for id_, photo in hits]}],
+        {"id": id_, "hash": photo.hash.hex(), "folder": "", "name": f"{id_}.jpg",
+         "ratio": photo.facts["width"] / photo.facts["height"], "colour": "#808080", "folded": 0,
+         "favourite": id_ in said.stars, "asked": ""} for id_, photo in hits]}],
     key="gallery", query="boat", is_unfolded=False, on_open=lambda: None, on_like=lambda: None, on_dislike=lambda: None,
     may_star=True, on_fold=lambda: None, on_select=lambda: None,
 )

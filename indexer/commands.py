@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy.exc
 
-from indexer import backup_commands
+from indexer import backup_commands, watch_command
 from indexer.common_options import json_option, library_option
 from indexer.messages import echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
@@ -340,7 +340,7 @@ def forget(folder: Path, library_path: Path | None, yes: bool, dry_run: bool) ->
     forget_folder(path, folder, yes=yes, dry_run=dry_run)
 
 
-for _command in backup_commands.COMMANDS:
+for _command in (*backup_commands.COMMANDS, watch_command.watch):
     cli.add_command(_command)
 
 

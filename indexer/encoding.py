@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from indexer.file_reader import ReadResult
     from sightline.models.multi_gpu import ImageEncoder
 
+    Keep = Callable[[ImageEncoder], None]
+
 
 class Encoding:
     """One space of a run: its model, loaded when it first has work, and the pictures that wait for it.
@@ -29,16 +31,18 @@ class Encoding:
     """
 
     def __init__(
-        self, space_id: int, model: Model, options: Options, progress: ProgressWriter, encoder: ImageEncoder | None
-    ) -> None:
-        """`encoder` is of the model, if it is loaded already."""
+        self, space_id: int, model: Model, options: Options, progress: ProgressWriter, encoder: ImageEncoder | None,
+        keep: Keep | None,
+    ) -> None:  # fmt: skip
+        """`encoder` is of the model, if it is loaded already; `keep` takes it over where it is loaded here."""
         self.space_id = space_id
         self.model = model
         self.batches = Batches(options.batch_size)
         self._options = options
         self._progress = progress
         self._encoder = encoder
-        self._owns_encoder = encoder is None
+        self._keep = keep
+        self._owns_encoder = encoder is None and keep is None
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -52,6 +56,8 @@ class Encoding:
             with self._progress.waiting("load"):
                 options = self._options
                 self._encoder = load(self.model, device=options.device, precision=options.precision, texts=False)
+            if self._keep is not None:
+                self._keep(self._encoder)
             self._progress.enter("indexing")
         return self._encoder
 
@@ -69,8 +75,9 @@ class Encodings:
     """
 
     def __init__(
-        self, models: Mapping[int, Model], options: Options, progress: ProgressWriter, encoders: Sequence[ImageEncoder]
-    ) -> None:
+        self, models: Mapping[int, Model], options: Options, progress: ProgressWriter,
+        encoders: Sequence[ImageEncoder], keep: Keep | None,
+    ) -> None:  # fmt: skip
         """Prepare for a run.
 
         Args:
@@ -78,10 +85,11 @@ class Encodings:
             options: of the run.
             progress: of the run.
             encoders: of these models, as far as they are loaded already.
+            keep: is given those that are loaded here, to close them; else this does.
         """
         loaded = {encoder.model: encoder for encoder in encoders}
         self.partial = 0
-        self._each = [Encoding(id_, model, options, progress, loaded.get(model)) for id_, model in models.items()]
+        self._each = [Encoding(id_, model, options, progress, loaded.get(model), keep) for id_, model in models.items()]
         self._progress = progress
 
     def __iter__(self) -> Iterator[Encoding]:

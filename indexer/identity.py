@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from indexer.mounts import mount_of
 from sightline.humanize import count
 from store.errors import RootUnavailableError
 from store.paths import display, to_bytes, to_path
@@ -27,7 +27,6 @@ from store.tables.records import RootState
 SAMPLE: Final = 64  # files that are remembered of a root
 FEW: Final = 5  # photos: of roots that hold no more, no share tells anything
 
-_MOUNTS: Final = Path("/proc/self/mountinfo")
 _UUIDS: Final = Path("/dev/disk/by-uuid")
 # File systems whose `f_fsid` is of what they hold, and not of the number of the device, which changes at each start.
 _STABLE_FSID: Final = frozenset(("ext2", "ext3", "ext4", "btrfs", "f2fs", "tmpfs"))
@@ -172,8 +171,8 @@ def device_of(folder: Path) -> str:
     """
     if os.name == "nt":
         return f"volume {folder.stat().st_dev:x}"
-    if sys.platform == "linux" and (mount := _mount(os.fsencode(folder.resolve()))) is not None:
-        at, kind, source = mount
+    if sys.platform == "linux" and (mount := mount_of(folder)) is not None:
+        at, kind, source = os.fsdecode(mount.at), mount.kind, mount.source
         if not source.startswith("/dev/") and (":" in source or source.startswith("//") or kind == "zfs"):
             return f"share {source}"
         if (uuid := _uuid(source)) is not None:
@@ -183,29 +182,6 @@ def device_of(folder: Path) -> str:
     while not folder.is_mount() and folder != folder.parent:
         folder = folder.parent
     return f"at {folder}"
-
-
-def _mount(path: bytes) -> tuple[str, str, str] | None:
-    """Where the file system of a path is mounted, its kind, and its source; see proc_pid_mountinfo(5)."""
-    found: tuple[bytes, bytes, bytes] | None = None
-    try:
-        lines = _MOUNTS.read_bytes().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        before, _, after = line.partition(b" - ")
-        fields, kinds = before.split(b" "), after.split(b" ")
-        if len(fields) < 5 or len(kinds) < 2:
-            continue
-        at = _unescaped(fields[4])
-        covers = path == at or path.startswith(at.rstrip(b"/") + b"/")
-        if covers and (found is None or len(at) >= len(found[0])):  # the last one lies above others at its place
-            found = at, kinds[0], _unescaped(kinds[1])
-    return None if found is None else (os.fsdecode(found[0]), os.fsdecode(found[1]), os.fsdecode(found[2]))
-
-
-def _unescaped(field_: bytes) -> bytes:
-    return re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8),)), field_)
 
 
 def _uuid(source: str) -> str | None:

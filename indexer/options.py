@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.doubt import Prune
+from indexer.growing import Growing
 from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
 
@@ -21,3 +22,4 @@ class Options:
     rescan: bool = False  # read every file, whatever it looks like
     file_seconds: float | None = None  # that a decoder may take for one file
     yes: bool = False  # a root may be another than it was
+    growing: Growing | None = None  # which files are left to a later run

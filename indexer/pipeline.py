@@ -71,6 +71,7 @@ class Pipeline:
         gpu: GpuJpegDecoder | None = None,
         may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
         workers: Workers | None = None,
+        keep: Callable[[ImageEncoder], None] | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -83,6 +84,7 @@ class Pipeline:
             gpu: decodes JPEGs too; it then says how many threads read.
             may_lose: whether a prune that forgets so many photos may lose marks; asked only where it would.
             workers: that read files, if they are started already; see `start_workers`.
+            keep: is given the models that this run loads, for the next one; else they are closed.
         """
         self.summary = Summary()
         self.stop = threading.Event()
@@ -92,6 +94,7 @@ class Pipeline:
         self._writer = Writer(library.catalog.engine)
         self._progress = ProgressWriter(library, self.summary, report)
         self._encoders = encoders
+        self._keep_encoder = keep
         self._gpu = gpu
         self._may_lose = may_lose
         self._threads = threads_of(gpu, options.workers)
@@ -115,7 +118,7 @@ class Pipeline:
         catalog = self._library.catalog
         targets = find_targets(folders, catalog, self._options.walk, skip, yes=self._options.yes)
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
-        self._encodings = Encodings(models, self._options, self._progress, self._encoders)
+        self._encodings = Encodings(models, self._options, self._progress, self._encoders, self._keep_encoder)
         self._space_ids = list(models)
         self._reads.preprocess = {space_id: model.preprocess for space_id, model in models.items()}
         self._edits = Edits(self._library, self._space_ids)
@@ -162,8 +165,10 @@ class Pipeline:
         root_id = self._writer.add_root(to_bytes(target.root), target.options)
         catalog = self._library.catalog
         failures, last = catalog.known_failures(root_id), catalog.last_photo_id()
+        options = self._options
         return RootScan(
-            target, root_id, failures, last, rescan=self._options.rescan, place=place_of(target.root)
+            target, root_id, failures, last, rescan=options.rescan, growing=options.growing,
+            place=place_of(target.root),
         )  # fmt: skip
 
     def _index(self, scanner: Scanner) -> None:

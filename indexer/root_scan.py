@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from indexer.growing import Growing
 from indexer.roots import Target
 from indexer.walk import WalkedFile
+from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog, KnownFailure, KnownPhoto
 from store.tables.writer import Failed
 
@@ -29,6 +31,7 @@ class RootScan:
     last_photo_id: int  # photos above it were added by this run
     rescan: bool = False  # read every file, whatever it looks like
     place: tuple[int, int] | None = None  # of the root as it began, see `indexer.identity.place_of`
+    growing: Growing | None = None  # which files are left to a later run
     files: int = 0
     news: int = 0  # files that are not what the library knows of them
     present: int = 0  # photos that were seen and that the library did not take for missing
@@ -38,6 +41,7 @@ class RootScan:
     lasts: list[bytes] = field(default_factory=list)
     seen_failures: set[bytes] = field(default_factory=set)
     unreadable: list[Failed] = field(default_factory=list)
+    left: list[bytes] = field(default_factory=list)  # files that are still being written
     drives: list[bytes] = field(default_factory=list)  # folders on other devices than what is around them
     # What rows of photos are to keep of files that have not changed.
     looks: deque[Look] = field(default_factory=deque)
@@ -52,6 +56,15 @@ class RootScan:
             self.seen.extend(bytes(max(last + 1 - len(self.seen), len(self.seen))))
         for photo_id in photo_ids:
             self.seen[photo_id] = 1
+
+    def leaves(self, file: WalkedFile) -> bool:
+        """Whether a file is left to a later run, because it is still being written; notes that."""
+        if self.growing is None:
+            return False
+        path = to_path(to_bytes(self.target.root), file.path)
+        if is_left := self.growing.is_growing(path, max(file.mtime_ns, file.ctime_ns)):
+            self.left.append(file.path)
+        return is_left
 
     def take_inode(self, catalog: Catalog, file: WalkedFile, photo: KnownPhoto) -> None:
         """Deal with another inode alone: of few files, they are to be read; else it is only kept.

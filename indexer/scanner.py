@@ -168,6 +168,7 @@ class Scanner:
         options = scan.target.options
         follows = options.follows_links_in if options.follow_symlinks or options.parts else None
         for unchanged, others in walked:
+            self._summary.growing = sum(len(each.left) for each in self.scans)
             if self._stopped.is_set():
                 return
             self._summary.unchanged += unchanged
@@ -255,6 +256,7 @@ def _compare_each(
     scan.files += len(files)
     scan.present += len(rows)
     others: Others = []
+    left = len(scan.left)
     for each in files:
         row = known.get(each[0])
         if row is not None and _is_the_same(row, each) and not scan.rescan and each[0] not in scan.failures:
@@ -262,10 +264,12 @@ def _compare_each(
         file, photo = WalkedFile._make(each), None if row is None else KnownPhoto._make(row)
         change = _change(catalog, scan, file, photo)
         if change is not None:
+            scan.present -= photo is not None and bool(photo.missing)
+            if change != "failed" and scan.leaves(file):
+                continue
             others.append((change, file, photo))
             scan.news += change != "failed"
-            scan.present -= photo is not None and bool(photo.missing)
-    return len(files) - len(others), others
+    return len(files) - len(others) - (len(scan.left) - left), others
 
 
 def _is_the_same(row: tuple[Any, ...], file: Walked) -> bool:

@@ -19,6 +19,7 @@ class Summary:
         unchanged: the same content at the same path.
         failed: files that can't be indexed, newly or still.
         failed_now: those of them that failed in this run.
+        growing: files that a watcher left to its next run, because they are still being written.
         missing: photos that this run found gone.
         forgotten: photos that `--prune` removed.
         not_forgotten: photos that it would have removed, but nobody said yes to what would be lost with them.
@@ -48,6 +49,7 @@ class Summary:
     unchanged: int = 0
     failed: int = 0
     failed_now: int = 0
+    growing: int = 0
     missing: int = 0
     forgotten: int = 0
     not_forgotten: int = 0

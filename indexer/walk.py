@@ -67,6 +67,7 @@ class WalkCounts:
         drives: folders, by path, that lie on another device than the folder they are in.
         folder: that is being listed.
         entered: when that began, by `time.monotonic`.
+        listed: all folders that were listed, where that is asked for.
     """
 
     other_files: int = 0
@@ -77,6 +78,7 @@ class WalkCounts:
     drives: list[bytes] = field(default_factory=list)
     folder: Path = Path()
     entered: float = 0.0
+    listed: list[Path] | None = None
 
 
 def walk(
@@ -130,6 +132,8 @@ def walk_folders(
             seen.add(identity)
             with os.scandir(os.fsencode(folder)) as entries:
                 listed = list(entries)
+            if counts.listed is not None:
+                counts.listed.append(folder)
         except OSError as error:
             yield [], [Unreadable(_relative(folder, root), _reason(error))]
             continue

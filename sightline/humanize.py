@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from sightline.ranking.results import Hit
+from store.paths import display, to_bytes
 from store.tables.catalog import PhotoRow
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB")
@@ -19,6 +21,14 @@ def file_name(photo: PhotoRow) -> str:
 def count(number: int, thing: str, things: str | None = None) -> str:
     """`1 picture`, `1,200 pictures`; `things` where more than one is not the thing with an s."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def short_path(folder: Path) -> str:
+    """A folder for people, with `~` for their home."""
+    home = Path.home()
+    if folder != home and folder.is_relative_to(home):
+        return display(b"~/" + to_bytes(folder.relative_to(home)))
+    return display(to_bytes(folder))
 
 
 def number(hit: Hit) -> str:

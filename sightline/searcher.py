@@ -18,14 +18,14 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
-from sightline.query.types import MAX_HITS, Picture, Query, QueryError
+from sightline.query.types import MAX_HITS, Order, Picture, Query, QueryError
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
@@ -41,12 +41,17 @@ from sightline.twins import Twins
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
+from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
 from store.time_limit import check, restart
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
 MAX_CACHED: Final = 3
+
+_FACT_ORDERS: Final[Mapping[Order, FactOrder]] = {
+    "newest": "date", "oldest": "oldest", "added": "added", "name": "name",
+}  # fmt: skip
 
 # The query, its pictures' hashes, the space's key, the state of the library.
 _Key = tuple[str, tuple[bytes, ...], str, tuple[int, int]]
@@ -118,6 +123,16 @@ class Searcher:
         found = self._ranked_list(query, self.space_for(query), pictures)
         yield from matches(self.library.catalog, query, found)
 
+    def ordered(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Ids:
+        """Content ids of all matches, sure and possible, in the order of facts that the query asks for, int64 (n,).
+
+        Near-duplicates are there one by one. With filters alone, every picture that passes.
+
+        Raises:
+            QueryError, SpaceError: see `search`.
+        """
+        return self._ranked_list(query, self.space_for(query), pictures).above
+
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
 
@@ -163,7 +178,7 @@ class Searcher:
     ) -> RankedList:
         generation, marks = state
         engine = self.library.vectors.get(space.id)
-        by_score = _sort(query) == "score"
+        by_score = query.order == "best"
 
         embedded = self._term_encoder.encode(query, space, pictures)
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
@@ -197,8 +212,7 @@ class Searcher:
 
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:
         """Content ids above the threshold or near it, as the query's facts order them."""
-        by: Literal["date", "name"] = "name" if _sort(query) == "name" else "date"
-        return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], by, query.filters)
+        return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], _FACT_ORDERS[query.order], query.filters)
 
     # -- warming up ---------------------------------------------------------------------------------------------
 
@@ -229,7 +243,3 @@ class Searcher:
             self.encoders.get(space)
             restart()  # loading a model is no fault of the query, and can't be interrupted
         self.warm_up(space, words=has_words(query))
-
-
-def _sort(query: Query) -> str:
-    return query.sort or ("score" if query.groups else "date")

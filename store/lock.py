@@ -20,6 +20,7 @@ from store.files import file_mode, make_private, replace_file, writable
 from store.tables.database import BUSY_TIMEOUT_MS
 
 LOCK = "indexer.lock"
+WATCH = "watcher.lock"
 RUN = "run.json"
 _RUN_BYTES = 1_000_000  # at most; a file that is larger is not ours
 FORMER = ("indexer.json", "indexer-progress.json")
@@ -94,6 +95,30 @@ def locked(path: Path) -> Iterator[None]:
     finally:
         if _inode(path / LOCK) == here:  # else the folder was renamed, and what lies here is another's
             (path / RUN).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def watching(path: Path) -> Iterator[None]:
+    """Be the only watcher of the library at `path`; other indexers may run meanwhile.
+
+    Raises:
+        LibraryLockedError: another watcher is at work.
+        LibraryError: the folder can't be written.
+    """
+    make_folder(path)
+    lock = FileLock(path / WATCH, timeout=LOCK_PATIENCE, mode=file_mode(path))
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LibraryLockedError(
+            f"Another watcher is at work on {path}: the page's own, or one in a terminal. Stop it, or leave it to it."
+        ) from None
+    except OSError as error:
+        raise LibraryError(disk_sentence(error, path / WATCH) or unwritable_message(path)) from error
+    try:
+        yield
+    finally:
         lock.release()
 
 

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal, get_args
 
 from store.lock import is_indexing, read_run, write_run
 
-Phase = Literal["looking", "loading", "indexing", "finishing", "thumbnails"]
-"""Looking for what is new, loading the model, reading and encoding, writing down what is gone and the vectors; and
-reading thumbnails of an older version for what it did not keep. That counts by itself.
+Phase = Literal["downloading", "looking", "loading", "indexing", "finishing", "thumbnails"]
+"""Downloading the model, looking for what is new, loading the model, reading and encoding, writing down what is gone
+and the vectors; and reading thumbnails of an older version for what it did not keep. Downloads count bytes, thumbnails
+themselves, and all others files.
 """
 
 
@@ -32,8 +33,8 @@ class Progress:
         started: when the run began: ISO 8601, UTC.
         folders: the folders of the run, as displayed.
         phase: what it is doing.
-        done: files dealt with, of those that had to be read; or thumbnails, in that phase.
-        total: how many have to be read; None while it still looks for them.
+        done: files dealt with, of those that had to be read; bytes while a model is downloaded, or thumbnails.
+        total: of all of them; None while it still looks for them, or the hub does not say.
         rate: of them a second, loading the model not counted.
         bound_by: what it waited for most: walk, decode, encode or write.
         failed: files that can't be indexed, newly or still.

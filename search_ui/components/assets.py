@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -9,12 +10,23 @@ _SHARED: Final = Path(__file__).parent
 
 
 def javascript(folder: Path, *names: str, events: bool = False) -> str:
-    """Join scripts of a folder, named without suffix, into one; `events`: the event queue before them."""
+    """Join scripts of a folder, named without suffix, into one; `events`: the event queue before them.
+
+    Without comments that have a line of their own and without indents, also in texts over several lines: Streamlit
+    sends the script whenever data change.
+    """
     files = [_SHARED / "event_queue.js"] if events else []
     files += [folder / f"{name}.js" for name in names]
-    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return _packed("\n".join(file.read_text(encoding="utf-8") for file in files))
 
 
 def css(folder: Path, name: str) -> str:
-    """Read the style sheet of a component."""
-    return (folder / f"{name}.css").read_text(encoding="utf-8")
+    """Read the style sheet of a component, without comments and indents."""
+    text = (folder / f"{name}.css").read_text(encoding="utf-8")
+    return _packed(re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
+
+
+def _packed(text: str) -> str:
+    # Several lines: Streamlit takes a single one for the name of a file.
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

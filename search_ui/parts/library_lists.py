@@ -20,7 +20,6 @@ from store.paths import display, to_bytes, to_path
 from store.tables import library_reports
 from store.tables.library_reports import FailedFile, FailureKind, RunRow
 from store.tables.records import RootState, SpaceState
-from store.tables.space_choice import lacking
 
 PAGE: Final = 20
 _ABSENT: Final[Mapping[Presence, str]] = {
@@ -39,7 +38,7 @@ def root(of: RootState, presence: Presence) -> None:
     parent, _, name = of.display.rstrip("/").rpartition("/")
     parts = [count(of.photos, "picture")]
     parts += [f"{of.missing:,} missing"] if of.missing else []
-    parts += [f"{of.failed:,} failed"] if of.failed else []
+    parts += [f"{of.failed:,} unreadable"] if of.failed else []
     parts += [f"checked {ago(of.last_walked_at)}" if of.last_walked_at else "scan not finished"]
     if words := of.options.in_words():
         parts += ["; ".join(words)]
@@ -50,15 +49,17 @@ def root(of: RootState, presence: Presence) -> None:
     )
 
 
-def spaces(library: Library, held: Sequence[SpaceState], default: SpaceState | None) -> None:
-    """Draw the models of the library, and how many pictures each has seen."""
-    all_, behind = library_reports.contents(library.catalog), lacking(library.catalog)
+def spaces(
+    library: Library, held: Sequence[SpaceState], default: SpaceState | None, behind: Mapping[int, int]
+) -> None:  # fmt: skip
+    """Draw the models of the library, and how many pictures each has seen, and is behind."""
+    all_ = library_reports.contents(library.catalog)
     rows = []
     for space in held:
         part = space.count / all_ if all_ else 0.0
         mark = '<span class="lib-tag">active</span>' if default and default.id == space.id else ""
         text = "words and pictures" if space.has_text else "pictures only"
-        text += f" · {count(behind[space.id], 'picture')} behind" if behind[space.id] else ""
+        text += f" · {count(behind[space.id], 'picture')} behind" if behind.get(space.id) else " · up to date"
         rows.append(
             f'<li><div class="lib-space"><strong>{escape(space.name)}</strong>{mark}'
             f"<span>{space.count:,} of {all_:,}</span></div>{_bar(part, f'{space.name}: {part:.0%} of the pictures')}"
@@ -71,9 +72,8 @@ def _bar(part: float, label: str) -> str:
     return f'<progress max="1" value="{part:.4f}" aria-label="{escape(label)}"></progress>'
 
 
-def disk(library: Library) -> None:
-    """Draw what the parts of the library take on the disk, and what is free there."""
-    use = library.disk_use()
+def disk(library: Library, use: Mapping[str, int]) -> None:
+    """Draw what the parts of the library take on the disk, in bytes, and what is free there."""
     most = max(use.values(), default=0) or 1
     rows = "".join(
         f"<dt>{escape(name.capitalize())}</dt><dd>{_bar(part / most, f'{name}: {size(part)}')}</dd>"

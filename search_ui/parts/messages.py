@@ -1,4 +1,4 @@
-"""Messages, saved searches, the state of the library, the first run.
+"""Messages, saved searches, the state of the library.
 
 Names and texts are foreign. Streamlit renders most texts as Markdown, which makes links even of escaped addresses: so
 they go through `st.html` escaped, `st.code`, tables, or `escape_markdown` for buttons, which know no links.
@@ -214,21 +214,6 @@ def status_line(searcher: Searcher) -> None:
         caption(" · ".join(parts))
         if counts.failed and st.button(f"{count(counts.failed, 'file')} could not be read", type="tertiary"):
             failures(searcher)
-
-
-def first_run(reason: str) -> None:
-    """Draw the page of someone who has indexed nothing yet."""
-    st.subheader("Nothing to search yet", anchor=False)
-    st.write("Give Sightline a folder of pictures. They stay where they are, and nothing leaves this computer:")
-    st.code(f"python -m indexer ./photos{named_library()}", language="bash")
-    st.write("Or try it on drawn ones first, with the small model Sightline ships:")
-    st.code(
-        f"python -m indexer.demo ./demo-photos\npython -m indexer ./demo-photos --space demo{named_library()}",
-        language="bash",
-    )
-    st.caption("Then reload this page.")
-    with st.expander("Details"):
-        st.text(reason)
 
 
 def named_library() -> str:

@@ -9,12 +9,15 @@ from typing import Final
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from search_ui.parts.messages import WRONG, first_run, message
+from search_ui.parts.first_run import first_run
+from search_ui.parts.messages import WRONG, message
+from search_ui.parts.run_banner import banner
 from search_ui.runtime.services import services
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.errors import LibraryError, SightlineError
 from store.library import DATABASE
+from store.tables import library_reports
 from store.time_limit import time_limit
 
 PAGE_SECONDS: Final = 30.0
@@ -29,17 +32,19 @@ def with_library(draw: Callable[[Searcher], None]) -> Callable[[], None]:
         try:
             searcher = services().searcher()
             searcher.space()
+            is_empty = not library_reports.newest(searcher.library.catalog)
         except LibraryError as error:
-            if (services().path / DATABASE).is_file():
-                message(str(error), role="alert")
-            else:
-                first_run(str(error))
+            first_run(str(error) if (services().path / DATABASE).is_file() else "")
             return
-        except QueryError as error:
-            first_run(str(error))
+        except QueryError:  # nothing was indexed into it yet
+            first_run()
             return
         except DatabaseError:
+            banner(follows="runs")
             st.error(WRONG)
+            return
+        if is_empty and not searcher.library.readonly:
+            first_run()
             return
         try:
             with time_limit(PAGE_SECONDS):

@@ -3,8 +3,11 @@
 The text holds the whole query: pictures of the library (`like:`), dropped ones (`picture:`), filters and options. So a
 reload, a shared link and a saved search ask for the same. Handlers only change the state; drawing follows from it.
 
-The URL is written here, and read when a session begins. Where Back and Forward lead, the browser tells (`navigate`): a
-run can't know, see docs/internals/streamlit.md. Other pages open Search by `open_search` and `open_photo_in_search`.
+What is typed is the browser's until it is sent. A draft, typed and not sent, is told when the box loses the focus: what
+changes the query then changes the draft, which is what the visitor sees.
+
+The URL is written here, and read when a session begins. Where Back and Forward lead, the browser tells: a run can't
+know, see docs/internals/streamlit.md. Other pages open Search by `open_search` and `open_photo_in_search`.
 """
 
 from __future__ import annotations
@@ -16,13 +19,10 @@ from typing import Any, Final
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from search_ui.runtime.metrics import metrics
-from search_ui.runtime.services import services
+from search_ui.components import event_queue
 from sightline.query.edits import disliked, liked, without
 from sightline.query.parser import explain, parse, to_text
-from sightline.query.types import MAX_HITS, MAX_TERMS, Picture, Query, QueryError
-from sightline.ranking.results import Result
-from sightline.searcher import Searcher
+from sightline.query.types import MAX_TERMS, Picture, Query, QueryError
 
 # More than a wide screen of small pictures; the next ones come in larger steps.
 FIRST: Final = 120
@@ -30,6 +30,8 @@ STEP: Final = 240
 # A browser keeps up with so many pictures. Who wants more is better served by a filter, or by the command line.
 MAX_SHOWN: Final = 3_000
 
+BOX: Final = "query_input"
+"""The key of the component that holds the box."""
 _OPEN: Final = "open_in_search"  # session keys: where a handler wants to go
 _REDIRECT: Final = "redirect"
 
@@ -39,14 +41,38 @@ _REDIRECT: Final = "redirect"
 
 def init_session() -> None:
     """Give a new session the state that its URL names."""
-    if input_key() not in st.session_state:
+    if "query" not in st.session_state:
         _restore(st.query_params.to_dict())
 
 
-def navigate(params: Mapping[str, Any]) -> None:
+def receive() -> None:
+    """Apply what the box has sent. At the beginning of a run, and of handlers that change what it changes."""
+    event_queue.apply(BOX, st.session_state.get(BOX, {}).get("sent"), _apply)
+
+
+def _apply(event: Mapping[str, Any]) -> None:
+    if isinstance(event.get("address"), dict):
+        _navigate(event["address"])
+    if isinstance(event.get("draft"), str):
+        st.session_state["draft"] = event["draft"].strip()
+    if isinstance(event.get("text"), str):
+        _ask(event["text"].strip())
+    if isinstance(event.get("pictures"), list):
+        _add_images([str(name) for name in event["pictures"]])
+
+
+def _navigate(params: Mapping[str, Any]) -> None:
     """Follow the browser to another URL, given by its parameters `q`, `photo`, `shown`, `below`."""
     if _normalized(params) != current_url_params():
         _restore(params)
+
+
+def _ask(typed: str) -> None:
+    """Search for what the box holds."""
+    is_new = typed != text()
+    st.session_state.update(query=typed, draft=None)
+    if is_new:
+        _show_first_page()
 
 
 def current_url_params() -> dict[str, str]:
@@ -62,13 +88,13 @@ def current_url_params() -> dict[str, str]:
 
 def reset() -> None:
     """Forget the state: the next drawing takes it from the URL."""
-    for name in (input_key(), "k", "unfolded", "photo"):
+    for name in ("query", "draft", "k", "unfolded", "photo"):
         st.session_state.pop(name, None)
 
 
 def _restore(params: Mapping[str, Any]) -> None:
     own = _normalized(params)
-    _fill_input(own.get("q", ""))
+    _fill_box(own.get("q", ""))
     st.session_state.update(
         photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
         address=_history_params(own),
@@ -144,29 +170,17 @@ def pop_redirect() -> str:
 
 
 def text() -> str:
-    """Return the text of the query, as it was typed."""
-    return str(st.session_state.get(input_key()) or "").strip()
+    """Return the text of the query, as it was typed and sent."""
+    return str(st.session_state.get("query", ""))
 
 
-def input_key() -> str:
-    """Return the key of the input that holds the query: a new one whenever the page puts a text into it.
-
-    Streamlit replays what the old input held with a click that was on its way. Under the same key that would be typing.
-    """
-    return f"q-{st.session_state.get('box', 0)}"
+def box_version() -> int:
+    """Return how often the page put a text into the box, which then takes the text of the query."""
+    return int(st.session_state.get("box", 0))
 
 
-def _fill_input(text: str) -> None:
-    st.session_state.update(box=st.session_state.get("box", 0) + 1, filled=text)
-    st.session_state[input_key()] = text
-
-
-def default_value() -> str:
-    """Return the default of the input: what the page put into it last.
-
-    Without a default an input comes up empty where a new run begins before the browser was told of the text.
-    """
-    return str(st.session_state.get("filled", ""))
+def _fill_box(text: str) -> None:
+    st.session_state.update(query=text.strip(), draft=None, box=box_version() + 1)
 
 
 def shown_count() -> int:
@@ -187,6 +201,7 @@ def open_photo_id() -> int | None:
 
 def open_photo(content_id: int) -> None:
     """Open a picture: the URL then leads to it, and Back closes it. A handler."""
+    receive()
     st.session_state["photo"] = content_id
     _write_url()
 
@@ -206,7 +221,8 @@ def close_photo() -> None:
 
 def set_query(text: str, *, unfolded: bool = False) -> None:
     """Replace the query, and show its first page. A handler."""
-    _fill_input(text)
+    receive()
+    _fill_box(text)
     _show_first_page(unfolded=unfolded)
 
 
@@ -215,25 +231,33 @@ def _show_first_page(*, unfolded: bool = False) -> None:
     _write_url()
 
 
-def on_query_input(key: str) -> None:
-    """Search for what was typed into the input of this key. A handler."""
-    # Another handler of the same run may have made a query of that text already, and of its own change.
-    if key == input_key():
-        _show_first_page()
-
-
 def change(made: Callable[[Query], Query], *, unfolded: bool = False) -> None:
-    """Replace the query by `made` of it; where that fails, the page says why. A handler."""
+    """Replace the query by `made` of it, or of the draft; where that fails, the page says why. A handler."""
+    receive()
+    _change(made, unfolded=unfolded)
+
+
+def _change(made: Callable[[Query], Query], *, unfolded: bool = False) -> None:
+    draft = st.session_state.get("draft")
+    shown = text() if draft is None else draft
     try:
-        set_query(to_text(made(parse(text()))), unfolded=unfolded)
+        changed = to_text(made(parse(shown)))
     except QueryError as error:
-        # Too many terms, or a text typed in the meantime that can't be read: the page says so beside what it draws.
+        # Too many terms, or a draft that can't be read: the page says so beside what it draws.
         st.session_state["refused"] = str(error)
+        _ask(shown)
+    else:
+        _fill_box(changed)
+        _show_first_page(unfolded=unfolded)
 
 
 def add_images(names: Sequence[str]) -> None:
     """Add uploaded pictures to the query, as many as it takes, none twice. A handler."""
+    receive()
+    _add_images(names)
 
+
+def _add_images(names: Sequence[str]) -> None:
     def added(query: Query) -> Query:
         new = [name for name in names if Picture(name) not in {term.subject for term in query.terms}]
         free = MAX_TERMS - len(query.terms)
@@ -244,7 +268,7 @@ def add_images(names: Sequence[str]) -> None:
             )
         return query.with_pictures(new[:free])
 
-    change(added)
+    _change(added)
 
 
 def clear_filters() -> None:
@@ -293,40 +317,11 @@ def correct(wrong: str, start: int, end: int, right: str) -> None:
 
 def show_more() -> None:
     """Show a page more of the same query. A handler."""
+    receive()
     st.session_state["k"] = min(shown_count() + STEP, MAX_SHOWN)
 
 
 def set_unfolded(is_open: bool) -> None:
     """Show, or fold away, the hits below the relevance threshold. A handler."""
+    receive()
     st.session_state["unfolded"] = is_open
-
-
-# -- results --------------------------------------------------------------------------------------------------------
-
-
-def search(searcher: Searcher, query: Query) -> Result:
-    """Return the result of a query down to `shown_count`; the last one where nothing changed since.
-
-    Raises:
-        QueryError, SpaceError: see `Searcher.search`.
-    """
-    # The searcher too: there is another one for each library that was ever put here.
-    state = (searcher, query, shown_count(), searcher.library.catalog.state(), searcher.space_for(query).key)
-    if st.session_state.get("result_of") != state:
-        found = _searched(searcher, query, shown_count())
-        metrics().observe_search(found.seconds)
-        st.session_state.update(result=found, result_of=state)
-    result: Result = st.session_state["result"]
-    return result
-
-
-def _searched(searcher: Searcher, query: Query, count: int) -> Result:
-    given = services().uploads.pictures_of(query)
-    result = searcher.search(query, pictures=given, limit=min(count, MAX_HITS))
-    for offset in range(MAX_HITS, count, MAX_HITS):
-        if result.more:
-            page = searcher.search(query, pictures=given, limit=min(count - offset, MAX_HITS), offset=offset)
-            if page.generation != result.generation:
-                break  # an indexer was at work: what follows belongs to another order
-            result = replace(result, hits=[*result.hits, *page.hits], more=page.more)
-    return result

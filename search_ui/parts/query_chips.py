@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search_ui.components.query_input import Chip
+from search_ui.components.query_chips import Chip
 from search_ui.runtime.services import services
 from sightline.query.parser import explain
 from sightline.query.types import Group, Like, Picture, Query, Term

@@ -36,19 +36,12 @@ def headline(result: Result, query: Query) -> str:
 
 
 def about(result: Result, query: Query) -> str:
-    """Return the details of a result: of how many pictures, the time, the model, what scores mean."""
+    """Return the details of a result: of how many pictures, the time, the model."""
     took = f"in {result.seconds * 1000:.0f} ms, with the model {result.space}."
     if not query.groups:
         return f"Found {took}"
     among = count(result.total, "picture") + (" that match the filters" if query.filters else "")
-    if is_one_term(query):
-        return f"Of {among}, {took} Scores are cosines: the higher, the nearer."
-    return f"Of {among}, {took} Scores say how well a picture suits all parts together, from 0 to 1."
-
-
-def is_one_term(query: Query) -> bool:
-    """Whether the scores of a query are plain cosines: one thing is looked for, and nothing is excluded."""
-    return len(query.terms) == 1 and not query.groups[0].excluded
+    return f"Of {among}, {took}"
 
 
 def facts(photo: PhotoRow) -> list[tuple[str, str]]:

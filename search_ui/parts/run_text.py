@@ -13,7 +13,10 @@ from store.progress import Phase, Progress
 from store.tables import library_reports
 from store.tables.records import RootState
 
+STARTING: Final = "Starting to index"
+VERIFYING: Final = "Verifying the library"
 _PHASES: Final[Mapping[Phase, str]] = {
+    "downloading": "Downloading the model",
     "looking": "Looking for what is new",
     "loading": "Loading the model",
     "indexing": "Indexing",
@@ -36,6 +39,9 @@ _COUNTED: Final = (
 def heading(progress: Progress) -> str:
     """Return what a run is doing, and how much of it is done."""
     phase = _PHASES[progress.phase]
+    if progress.phase == "downloading" and progress.done:
+        done = _megabytes(progress.done)
+        return f"{phase}, {done} MB" if not progress.total else f"{phase}, {done} of {_megabytes(progress.total)} MB"
     if progress.phase not in _COUNTING or not progress.done:
         return phase
     if progress.total is None:
@@ -53,6 +59,10 @@ def details(progress: Progress) -> str:
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     return " · ".join(parts)
+
+
+def _megabytes(amount: int) -> str:
+    return f"{round(amount / 1e6):,}"
 
 
 def share(progress: Progress) -> float | None:

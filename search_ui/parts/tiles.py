@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 from search_ui.components.gallery import Section, Tile
-from sightline.humanize import file_name, number
+from sightline.humanize import file_name
 from sightline.query.types import Like, Query
 from sightline.ranking.results import Band, Hit, Result
 from store.tables.catalog import PhotoRow
@@ -33,8 +33,6 @@ def tile(photo: PhotoRow, hit: Hit | None, preferences: Preferences, favourites:
         "hash": photo.hash.hex(),
         "folder": photo.display.removesuffix(file_name(photo)),
         "name": file_name(photo),
-        "score": "" if hit is None else number(hit),
-        "parts": [(of.term, of.cosine, of.score) for of in (hit.parts if hit else ())],
         "ratio": photo.facts["width"] / max(1, photo.facts["height"]),
         "colour": "" if colour is None else f"#{colour:06x}",
         "folded": len(hit.folded) if hit else 0,
@@ -50,14 +48,14 @@ def sections(result: Result, query: Query, favourites: Collection[int]) -> list[
     """
     preferences = preferences_of(query)
     tiles: dict[str, list[Tile]] = {}
-    is_sorted = query.sort in ("date", "name")
+    is_sorted = query.sort is not None and query.order != "best"
     for hit in result.hits:
         band = "sorted" if is_sorted and hit.band != "below" else hit.band
         tiles.setdefault(band, []).append(tile(hit.photo, hit, preferences, favourites))
     made: list[Section] = []
     if "sorted" in tiles:
         made.append(
-            {"title": "Matches, and possible ones" if result.maybe else "", "fold": "", "tiles": tiles["sorted"]}
+            {"title": "Matches and possible matches" if result.maybe else "", "fold": "", "tiles": tiles["sorted"]}
         )
     for each, title in _TITLES.items():
         if each in tiles:

@@ -1,21 +1,30 @@
-"""Folders as a person types them, and whether those of the library are there now."""
+"""Folders as a person types or chooses them, and whether those of the library are there now."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from sightline.images.formats import EXTENSIONS
 from store.errors import SightlineError
 from store.paths import display, to_bytes, to_path
 from store.tables.records import RootState
 
 # A network drive that went away may answer after minutes; the page does not wait for it.
 PATIENCE: Final = 1.0
+
+# A first look at a folder, so long: enough for some ten thousand files on a disk.
+COUNT_SECONDS: Final = 0.4
+# So many folders of a folder are offered.
+MOST: Final = 200
+# Where pictures usually are, below the home folder, in the languages that systems name them in.
+_USUAL: Final = "Pictures Photos Bilder Images Imágenes Immagini Obrazy Фотографии DCIM".split()
 
 Presence = Literal["there", "gone", "empty", "silent"]
 
@@ -115,3 +124,55 @@ def _look(root: RootState, found: dict[int, Presence]) -> None:
         found[root.id] = "gone"
     else:
         found[root.id] = "empty" if is_empty and root.photos else "there"
+
+
+# -- choosing a folder ------------------------------------------------------------------------------------------------
+
+
+def suggestions() -> list[Path]:
+    """Return folders in which pictures usually are, those that are there."""
+    home = Path.home()
+    named = [home / name for name in _USUAL]
+    try:
+        lines = (home / ".config" / "user-dirs.dirs").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    for line in lines:
+        name, _, value = line.partition("=")
+        if name.strip() == "XDG_PICTURES_DIR":
+            named.insert(0, Path(value.strip().strip('"').replace("$HOME", str(home))))
+    return [each for each in dict.fromkeys(named) if each != home and _is_folder(each)]
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder by name, without hidden ones, `MOST` at most; none where it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError:
+        return []
+    # What no text can name can't be typed either.
+    found = [each for each in found if each.name.isprintable()]
+    return sorted(found, key=lambda each: each.name.casefold())[:MOST]
+
+
+def count_pictures(folder: Path, seconds: float = COUNT_SECONDS) -> tuple[int, bool]:
+    """Count the files below a folder that have the suffix of a picture.
+
+    Returns:
+        How many were counted, and whether these are all: counting ends after so many seconds.
+    """
+    until, found = time.monotonic() + seconds, 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += sum(f".{name.rpartition('.')[2].lower()}" in EXTENSIONS for name in files)
+        if time.monotonic() > until:
+            return found, False
+    return found, True
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

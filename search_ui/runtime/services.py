@@ -29,6 +29,7 @@ class Services:
 
     Attributes:
         manages: whether pages may act on this machine beyond the library: index folders, copy files, open folders.
+        offered: a folder that the forms propose to index.
         preloads: whether to load the model before it is needed, once the first page has been drawn.
     """
 
@@ -39,6 +40,7 @@ class Services:
         self.background = Background()
         self.runner = Runner(path, offline=offline)
         self.manages = False
+        self.offered: Path | None = None
         self.preloads = False
         self._preloaded: tuple[int, int] | None = None
         self._lock = threading.Lock()

@@ -29,10 +29,19 @@ from streamlit import config
 from streamlit.starlette import App
 from streamlit.web import bootstrap
 
-from search_ui.runtime import map_payloads, zip_registry
+from search_ui.runtime import map_payloads, timelines, zip_registry
 from search_ui.runtime.metrics import MEDIA_TYPE, metrics
 from search_ui.runtime.services import services
-from search_ui.server import api, failed_routes, map_routes, picture_routes, zip_routes
+from search_ui.server import (
+    api,
+    event_routes,
+    failed_routes,
+    index_page,
+    map_routes,
+    picture_routes,
+    timeline_routes,
+    zip_routes,
+)
 from search_ui.server.api.problems import Problem
 from search_ui.server.gate import CHALLENGE, PARAMETER, REFUSED, Gate
 from search_ui.server.headers import SAFE, SafeHeaders
@@ -47,7 +56,9 @@ from store.time_limit import TimeLimitError
 HERE: Final = Path(__file__).parent.parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 NAMES: Final = (
-    *picture_routes.NAMES, *map_payloads.NAMES, *failed_routes.NAMES, *zip_registry.NAMES, "healthz", "api", "metrics",
+    *picture_routes.NAMES, *map_payloads.NAMES, *timelines.NAMES, *failed_routes.NAMES, *zip_registry.NAMES,
+    *event_routes.NAMES, *index_page.NAMES,
+    "healthz", "api", "metrics",
 )  # fmt: skip
 # In the scope of a request whose `Host` is ours, and whether it was let in.
 _OURS: Final = "sightline.ours"
@@ -139,13 +150,16 @@ class AppRoutes:
     """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app = app
+        self._app = index_page.IndexPage(app)
         self._gate = gate
         routes = [
             *picture_routes.routes(),
             *map_routes.routes(),
+            *timeline_routes.routes(),
             *failed_routes.routes(),
             *zip_routes.routes(),
+            *event_routes.routes(),
+            *index_page.routes(),
             Route("/healthz", _health),
             Route("/metrics", _metrics),
         ]

@@ -16,7 +16,8 @@ import click
 import uvicorn
 
 from search_ui.runtime.services import services
-from search_ui.server import connections
+from search_ui.runtime.watch_keeper import watch_keeper
+from search_ui.server import connections, event_routes
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
 from search_ui.server.limits import most_accepted, most_connections
@@ -55,6 +56,10 @@ class _Server(uvicorn.Server):
             click.echo(f"Sightline is at {self._url}   (Ctrl-C stops it)", err=True)
             if self._opened:
                 threading.Thread(target=webbrowser.open, args=(self._opened,), daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        event_routes.watcher().close()
+        await super().shutdown(sockets)
 
 
 def serve(
@@ -105,6 +110,8 @@ def serve(
         services().library()
     except LibraryError as error:
         click.echo(printable(str(error)), err=True)  # the page says so too, and finds the library once there is one
+    if services().manages:
+        watch_keeper().sync()
     services().preloads = True
     # Programs ask for no page: their first search should not wait either.
     preload = threading.Timer(PRELOAD_AFTER, services().preload_async)

@@ -21,7 +21,6 @@ from search_ui.parts.picture_addresses import thumbnail_address
 from search_ui.parts.run_banner import banner
 from search_ui.parts.run_text import outcome
 from search_ui.runtime.folder_input import presences
-from search_ui.runtime.index_runs import Run
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name
 from sightline.models.presets import DEMO, PRESETS
@@ -61,6 +60,7 @@ def navigate(params: Params) -> None:
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     st.title("Compare", anchor=False)
+    banner()
     spaces = {space.name: space for space in searcher.library.catalog.spaces() if space.count}
     names = list(spaces)
     if len(names) < 2:
@@ -101,11 +101,9 @@ def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
     library = searcher.library
     message(f"This library has one model{f', {names[0]}' if names else ''}. Compare needs a second one.")
     handler_error()
-    banner(searcher)
+    banner(follows="runs")
     run = services().runner.run
-    if run is not None and run.is_running:
-        st.fragment(_watch, run_every=2.0)(run)
-    elif run is not None:
+    if run is not None and not run.is_running:
         message(outcome(run), role="alert" if run.state == "failed" else "status")
     others = [each for each in PRESETS.values() if each.name not in (*names, DEMO)]
     others.sort(key=lambda each: each.gflops)
@@ -127,12 +125,6 @@ def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
         caption("Run this in a terminal:")
     quoted = [shlex.quote(root.display) for root in roots]
     st.code(f"python -m indexer {' '.join(quoted)} --space {other}{named_library()}", language=None, wrap_lines=True)
-
-
-def _watch(run: Run) -> None:
-    """Draw the page again once a run has ended."""
-    if not run.is_running:
-        st.rerun()
 
 
 def _chosen(shown: str) -> str:

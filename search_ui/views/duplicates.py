@@ -18,6 +18,7 @@ from search_ui.components.groups import groups as show_groups
 from search_ui.parts.duplicate_cards import card
 from search_ui.parts.messages import caption, handler_error, message, run_handler
 from search_ui.parts.page_frame import with_library
+from search_ui.parts.run_banner import banner
 from search_ui.parts.set_aside_changes import apply_clicks, set_aside_rest, undo, undo_steps
 from search_ui.runtime.services import services
 from sightline.duplicates import groups as duplicates
@@ -89,6 +90,7 @@ def page(searcher: Searcher) -> None:
     params = Params.from_url(st.query_params.to_dict())
     library = searcher.library
     st.title("Duplicates", anchor=False)
+    banner()
     caption(
         "Nothing is deleted or moved here. Photos are only marked for removal, and the list of those marked can be "
         "exported."

@@ -13,6 +13,7 @@ from search_ui.components.map import Entry, Name, draw_map
 from search_ui.parts import page_state
 from search_ui.parts.messages import caption, escape_markdown, handler_error, message, run_handler
 from search_ui.parts.page_frame import with_library
+from search_ui.parts.run_banner import banner
 from search_ui.runtime.map_builders import maps_of
 from search_ui.runtime.map_payloads import map_payloads, packed
 from sightline.humanize import count
@@ -42,6 +43,7 @@ _STEP: Final = 1e-5  # of 180 degrees: 200 m, as far as a telephone's position m
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     st.title("Map", anchor=False)
+    banner()
     handler_error()
     space, tab, by = _controls(searcher)
     look = maps_of(searcher).look(space)

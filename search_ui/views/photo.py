@@ -204,7 +204,7 @@ def _marks(library: Library, content_id: int) -> None:
         services().require_same_library(library)
         marks.favourite([content_id], st.session_state[favourite])
 
-    # With defaults too: see `page_state.default_value`.
+    # With defaults too: a value in the session is sent once. See docs/internals/streamlit.md.
     st.toggle("Favourite", is_favourite, key=favourite, on_change=_if_current, args=[favourite, change_favourite])
     st.multiselect(
         "Tags", [name for name, _ in marks.tags()], list(tags), key=chosen, accept_new_options=True,

@@ -6,17 +6,17 @@ that says why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import streamlit as st
 
-from search_ui.components import event_queue
-from search_ui.components.gallery import Section, gallery
+from search_ui.components.gallery import Section, Timed, gallery
+from search_ui.components.query_chips import query_chips
 from search_ui.components.query_input import query_input
-from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar
+from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar, sorting
 from search_ui.parts.facet_panel import panel
 from search_ui.parts.messages import (
     handler_error,
@@ -31,9 +31,11 @@ from search_ui.parts.messages import (
 from search_ui.parts.page_frame import with_library
 from search_ui.parts.query_chips import chips
 from search_ui.parts.result_text import about, headline
-from search_ui.parts.run_banner import banner
+from search_ui.parts.run_banner import search_banner
+from search_ui.parts.shown_result import search
 from search_ui.parts.tiles import is_folding, sections, tile
 from search_ui.runtime.services import services
+from search_ui.runtime.timelines import Timeline
 from search_ui.views.photo import crop_dropped, detail
 from sightline.jobs import Background, Job
 from sightline.query.parser import parse
@@ -48,11 +50,19 @@ PATIENCE: Final = 0.3
 _loading: Final = Background()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the page shows, in its order: hits, or a timeline of more than are read at once."""
+
+    hits: Sequence[Hit] = ()
+    timeline: Timeline | None = None
+
+
 @with_library
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     page_state.init_session()
-    event_queue.apply("query_input", st.session_state.get("query_input", {}).get("moved"), _follow)
+    page_state.receive()
     for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
         run_handler(partial(favourite_events.apply_events, searcher.library, key))
     text = page_state.text()
@@ -64,58 +74,49 @@ def page(searcher: Searcher) -> None:
         wrong = error
     st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
-    hits: Sequence[Hit] = ()
+    shown = Found()
     # Both are always there: what moves in the page's tree is drawn anew.
     with st.container(key="body", horizontal=True, gap=None):
         beside, found = st.container(key="beside"), st.container(key="found")
     with beside:
         facets(searcher, query)
     with found:
-        banner(searcher)
+        search_banner()
         handler_error()
         try:
             if wrong is not None:
                 syntax_error(text, wrong)
             else:
-                hits = pictures(searcher, query or Query())
+                shown = pictures(searcher, query or Query())
         except SightlineError as error:
             message(str(error), role="alert")
         status_line(searcher)
-    selection_bar.bar(searcher, query or Query(), hits)
-    dialogs(searcher, hits)
-
-
-def _follow(event: Mapping[str, Any]) -> None:
-    """Follow Back or Forward to `address`."""
-    if isinstance(event.get("address"), dict):
-        page_state.navigate(event["address"])
+    selection_bar.bar(searcher, query or Query(), shown.hits)
+    dialogs(searcher, shown)
 
 
 # -- above the pictures ---------------------------------------------------------------------------------------------
 
 
 def search_bar(searcher: Searcher, query: Query | None) -> None:
-    """Draw the input, the saved searches and the chips; `query` None: the text can't be read."""
-    with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(key="q"):
-            st.text_input(
-                "Search", page_state.default_value(), key=page_state.input_key(), label_visibility="collapsed",
-                icon=":material/search:",
-                on_change=page_state.on_query_input, args=[page_state.input_key()],
-                placeholder="Describe a picture: two red boats, snow on a roof …",
-            )  # fmt: skip
+    """Draw the box, the saved searches and the chips; `query` None: the text can't be read."""
+    known = query or Query()
+    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="small"):
+        query_input(
+            key=page_state.BOX, address=page_state.current_url_params(), version=page_state.box_version(),
+            max_bytes=MAX_PICTURE_BYTES, room=max(0, MAX_TERMS - len(known.terms)), redirect=page_state.pop_redirect(),
+        )  # fmt: skip
         st.button("Filters", icon=":material/tune:", key="filters", on_click=_toggle, args=["filters_open"])
         saved_searches(searcher.library)
-    known = query or Query()
-    query_input(
-        chips(searcher.library, known), key="query_input", address=page_state.current_url_params(),
-        max_bytes=MAX_PICTURE_BYTES,
-        room=max(0, MAX_TERMS - len(known.terms)),
-        on_pictures=lambda: page_state.add_images(_events("query_input").pictures),
-        on_remove=lambda: page_state.remove(_events("query_input").removed),
-        on_crop=lambda: st.session_state.update(to_crop=_events("query_input").crop),
-        redirect=page_state.pop_redirect(),
-    )  # fmt: skip
+    with st.container(key="understood"):
+        if understood := chips(searcher.library, known):
+            query_chips(
+                understood, key="query_chips",
+                on_remove=lambda: page_state.remove(_events("query_chips").removed),
+                on_crop=lambda: st.session_state.update(to_crop=_events("query_chips").crop),
+            )  # fmt: skip
+        else:
+            st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
 def facets(searcher: Searcher, query: Query | None) -> None:
@@ -139,8 +140,8 @@ def _events(key: str) -> Any:
 # -- pictures -------------------------------------------------------------------------------------------------------
 
 
-def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
-    """Draw the hits, or what was indexed last; returns what is shown, in its order."""
+def pictures(searcher: Searcher, query: Query) -> Found:
+    """Draw the hits, or what was indexed last; returns what is shown."""
     searcher.space_for(query)  # raises where there is none of that name
     if query.is_empty:
         return newest(searcher, "Indexed last. Type above, or show a picture, to search.")
@@ -148,14 +149,17 @@ def pictures(searcher: Searcher, query: Query) -> Sequence[Hit]:
         job = load(searcher, query)
         if job.error:
             message(job.error, role="alert")
-            return ()
+            return facts_alone(searcher, query)
         if job.is_running:
             model_loading(lambda: job.is_running)
-            facts = replace(query, groups=())
-            if facts.is_of_all:
-                return newest(searcher, "Indexed last.")
-            return results(searcher, facts)
+            return facts_alone(searcher, query)
     return results(searcher, query)
+
+
+def facts_alone(searcher: Searcher, query: Query) -> Found:
+    """Draw what needs no model: what passes the filters, or what was indexed last."""
+    facts = replace(query, groups=())
+    return newest(searcher, "Indexed last.") if facts.is_of_all else results(searcher, facts)
 
 
 def load(searcher: Searcher, query: Query) -> Job[None]:
@@ -173,9 +177,10 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
     return job
 
 
-def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
+def results(searcher: Searcher, query: Query) -> Found:
     """Search, say what was found, draw it."""
-    result = page_state.search(searcher, query)
+    result = search(searcher, query)
+    timeline = sorting.timeline_of(searcher, query, result)
     if result.note is not None:
         message(result.note)
     if result.why_empty is not None:
@@ -183,15 +188,19 @@ def results(searcher: Searcher, query: Query) -> Sequence[Hit]:
     if not result.hits:
         if query.filters:
             st.button("Clear filters", key="clear-filters", on_click=page_state.clear_filters)
-        return ()
+        return Found()
+    if timeline is not None:
+        line(headline(result, query), about(result, query))
+        grid(searcher, query, sorting.timed(timeline))
+        return Found(timeline=timeline)
     starred = searcher.library.marks.favourites_of(hit.photo.content_id for hit in result.hits)
     shown = sections(result, query, starred)
     if result.why_empty is None:
-        line(headline(result, query), shown, about(result, query))
-    grid(searcher, shown)
+        line(headline(result, query), about(result, query), above=shown)
+    grid(searcher, query, shown)
     if page_state.is_unfolded() or not is_folding(result):
         more_button(is_more=result.more)
-    return _visible(result)
+    return Found(_visible(result))
 
 
 def _visible(result: Result) -> Sequence[Hit]:
@@ -201,34 +210,34 @@ def _visible(result: Result) -> Sequence[Hit]:
     return [hit for hit in result.hits if hit.band != "below"]
 
 
-def newest(searcher: Searcher, headline: str) -> Sequence[Hit]:
+def newest(searcher: Searcher, headline: str) -> Found:
     """Draw the page without a query: what was indexed last."""
     count = page_state.shown_count()
     photos = searcher.recent(count + 1)
     if not photos:
         st.info("The library holds no pictures that are there now. Index a folder:")
         st.code(f"python -m indexer ./photos{named_library()}", language="bash")
-        return ()
+        return Found()
     starred = searcher.library.marks.favourites_of([photo.content_id for photo in photos])
     tiles = [tile(photo, None, {}, starred) for photo in photos[:count]]
     shown: list[Section] = [{"title": "", "fold": "", "tiles": tiles}]
-    line(headline, shown)
-    grid(searcher, shown)
+    line(headline, above=shown)
+    grid(searcher, Query(), shown)
     more_button(is_more=len(photos) > count)
-    return [Hit(0.0, "strong", (), photo) for photo in photos[:count]]
+    return Found([Hit(0.0, "strong", (), photo) for photo in photos[:count]])
 
 
-def line(text: str, above: Sequence[Section], more: str = "") -> None:
+def line(text: str, more: str = "", *, above: Sequence[Section] = ()) -> None:
     """Draw the line over the pictures; in the place of the first section's title, where that is empty."""
-    is_free = not above[0]["title"] and not above[0]["fold"]
+    is_free = bool(above) and not above[0]["title"] and not above[0]["fold"]
     with st.container(key="over" if is_free else "above"):
         st.caption(text, help=more or None)
 
 
-def grid(searcher: Searcher, sections: list[Section]) -> None:
+def grid(searcher: Searcher, query: Query, shown: list[Section] | Timed) -> None:
     """Draw the grid, wired to this page."""
     gallery(
-        sections, key="gallery", query=page_state.text(), is_unfolded=page_state.is_unfolded(),
+        shown, key="gallery", query=page_state.text(), is_unfolded=page_state.is_unfolded(),
         selected=selection_bar.selected(), stamp=selection_bar.stamp(),
         focus=photo_navigation.return_focus(),
         on_open=lambda: page_state.open_photo(int(_events("gallery").opened)),
@@ -237,6 +246,7 @@ def grid(searcher: Searcher, sections: list[Section]) -> None:
         may_star=not searcher.library.readonly,
         on_fold=lambda: page_state.set_unfolded(_events("gallery").fold == "open"),
         on_select=lambda: selection_bar.select(_events("gallery").selected),
+        sorting=sorting.sorting(query), on_sort=lambda: sorting.sort_by(_events("gallery").sorted),
     )  # fmt: skip
 
 
@@ -255,12 +265,15 @@ def more_button(*, is_more: bool) -> None:
             st.html("<i></i>")  # Streamlit draws no container that is empty
 
 
-def dialogs(searcher: Searcher, hits: Collection[Hit]) -> None:
+def dialogs(searcher: Searcher, found: Found) -> None:
     """Open the dialog that is asked for, if any: of a picture, or of one to cut a part out of."""
     given = st.session_state.pop("to_crop", None)
     opened = page_state.open_photo_id()
-    if opened is not None:
-        known = {hit.photo.content_id: hit for hit in hits}
+    if opened is not None and found.timeline is not None:
+        hit_of = found.timeline.hit
+        detail(searcher, opened, hit_of(opened), found.timeline.ids.tolist(), hit_of)
+    elif opened is not None:
+        known = {hit.photo.content_id: hit for hit in found.hits}
         detail(searcher, opened, known.get(opened), list(known), known.get)
     elif given is not None:
         crop_dropped(str(given))

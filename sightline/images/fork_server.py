@@ -61,7 +61,7 @@ def _answer(control: socket.socket, limits: Limits, living: set[int]) -> None:
     ended: dict[int, int] = {}
     while True:
         try:
-            data, descriptors, _, _ = socket.recv_fds(control, MESSAGE.size, 2)
+            data, descriptors, _, _ = socket.recv_fds(control, MESSAGE.size, 3)
         except OSError:
             return
         if len(data) < MESSAGE.size:
@@ -87,7 +87,7 @@ def _answer(control: socket.socket, limits: Limits, living: set[int]) -> None:
 
 def _fork(control: socket.socket, descriptors: Sequence[int], limits: Limits) -> int:
     """Start a worker; UNKNOWN where the system has no room for one just now."""
-    if len(descriptors) != 2:  # this process may have no more of them
+    if len(descriptors) < 2:  # this process may have no more of them
         return UNKNOWN
     try:
         pid = os.fork()
@@ -95,6 +95,8 @@ def _fork(control: socket.socket, descriptors: Sequence[int], limits: Limits) ->
         return UNKNOWN
     if not pid:
         control.close()
+        for errors in descriptors[2:]:
+            os.dup2(errors, 2)
         _work(descriptors[0], descriptors[1], limits)
     return pid
 

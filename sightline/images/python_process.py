@@ -21,10 +21,10 @@ def python_command(module: str, *arguments: str) -> list[str]:
     own: what lies there may have the same names.
     """
     how = "-I" if sys.flags.isolated else "-P"
-    return [sys.executable or "python3", how, "-c", _START, json.dumps(_import_path()), module, *arguments]
+    return [sys.executable or "python3", how, "-c", _START, json.dumps(import_path()), module, *arguments]
 
 
-def _import_path() -> list[str]:
+def import_path() -> list[str]:
     """Where this process imports from, but for the folder that it happens to be in."""
     said = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
     # What was added to the environment since comes first, as it would in any process that is started now.

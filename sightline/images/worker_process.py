@@ -53,6 +53,7 @@ class ForkServer:
         self.limits = limits
         self._lock = threading.Lock()
         self._is_broken = False
+        self._has_errors = is_open(2)
         self._control, given = socket.socketpair()
         held = []
         while given.fileno() <= 2:  # those were closed, and mean something else there
@@ -63,7 +64,8 @@ class ForkServer:
             self._process = subprocess.Popen(
                 command, pass_fds=[given.fileno()], start_new_session=True,
                 # What a decoder prints is no data of the program.
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None if is_open(2) else subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=None if self._has_errors else subprocess.DEVNULL,
                 # Its algebra is none; threads for that would only take memory.
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )  # fmt: skip
@@ -93,7 +95,8 @@ class ForkServer:
         except OSError as error:
             raise WorkerError(f"A process that decodes pictures can't be started ({error.strerror}).") from error
         try:
-            pid = self._forked([theirs.fileno(), memory.descriptor])
+            # Last where its messages go, which may be elsewhere than when the server was started.
+            pid = self._forked([theirs.fileno(), memory.descriptor, *([2] if self._has_errors else [])])
         except WorkerError:
             ours.close()
             memory.close()

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 from weakref import WeakSet
 
+from sightline.images import kept_server
 from sightline.images.budget import PixelBudget
 from sightline.images.in_process import InProcess
 from sightline.images.limits import FILES, Limits
@@ -37,7 +38,7 @@ class Workers:
     def __init__(
         self, most: int, limits: Limits = FILES, budget: PixelBudget | None = None, idle_seconds: float | None = None
     ) -> None:
-        """Start the process that forks them, which takes a quarter of a second beside this one.
+        """Start the process that forks them, which takes a quarter of a second beside this one, or take the kept one.
 
         Args:
             most: how many work at once.
@@ -57,6 +58,7 @@ class Workers:
         self._server = _started(limits)
         self._is_closed = False
         self._has_worked = False
+        self._at_work = 0
         self._places = most
         _of_this_process.add(self)
 
@@ -77,25 +79,37 @@ class Workers:
                 f"Other pictures have been decoded for more than {seconds or 0:g} seconds. Try again in a moment."
             )
         process: WorkerProcess | InProcess | None = None
+        with self._lock:
+            self._at_work += 1
         try:
             process = self._take()
             yield Reader(process)
         finally:
             if process is not None:
                 self._put(process)
+            with self._lock:
+                self._at_work -= 1
             self._most.release()
 
     def close(self) -> None:
-        """End all workers, also those that are at work: who waits for these gets `StoppedError`."""
+        """End all workers, also those that are at work: who waits for these gets `StoppedError`.
+
+        The process that forks them is kept for a minute, where none was at work.
+        """
         with self._lock:
             self._is_closed = True
             idle, self._idle, server, self._server = self._idle, [], self._server, None
+            at_work = self._at_work
             if self._timer is not None:
                 self._timer.cancel()
         for process in idle:
-            process.end()
-        if server is not None:
+            process.dismiss()
+        if server is None:
+            return
+        if at_work or not server.is_alive:
             server.close()
+        else:
+            kept_server.keep(server)
 
     def _take(self) -> WorkerProcess | InProcess:
         with self._lock:
@@ -160,7 +174,7 @@ class Workers:
     def forget(self) -> None:
         """Begin anew, in a process that was forked from the one that made this: see `_abandon` of its workers."""
         self._lock, self._most = threading.Lock(), threading.BoundedSemaphore(self._places)
-        self._idle, self._timer = [], None
+        self._idle, self._timer, self._at_work = [], None, 0
         if self._budget is not None:
             self._budget.forget()
 
@@ -182,7 +196,7 @@ def _started(limits: Limits) -> ForkServer | None:
     if not hasattr(os, "fork"):
         return None
     try:
-        return ForkServer(limits)
+        return kept_server.fork_server(limits)
     except WorkerError as error:
         _warn(error)
         return None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sightline.query.formatting import printed_limits, printed_number, quoted
-from sightline.query.types import TEMPLATE_OFF, Group, Like, Query, Subject, Term, Words
+from sightline.query.types import TEMPLATE_OFF, Group, Like, Order, Query, Subject, Term, Words
 from store.tables.fact_table import FILTERS
 from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Name, Near, Number, Real, Written
 
@@ -20,7 +20,13 @@ _MONTHS: Final = (
     "December",
 )  # fmt: skip
 _GLOB: Final = frozenset("*?[")
-_ORDERS: Final = {"score": "by how well they match", "date": "by the date they were taken", "name": "by file name"}
+_ORDERS: Final[Mapping[Order, str]] = {
+    "best": "by how well they match",
+    "newest": "by the date they were taken, newest first",
+    "oldest": "by the date they were taken, oldest first",
+    "name": "by file name",
+    "added": "by when they were added, newest first",
+}
 
 LineKind = Literal["look for", "any of", "exclude", "only", "not", "option"]
 
@@ -52,7 +58,7 @@ def explain(query: Query) -> list[Line]:
     if query.space is not None:
         made.append(("option", f"searched with the model {query.space}"))
     if query.sort is not None:
-        made.append(("option", f"sorted {_ORDERS[query.sort]}"))
+        made.append(("option", f"sorted {_ORDERS[query.order]}"))
     if not query.dedup:
         made.append(("option", "near-duplicates shown one by one"))
     if query.template is not None:

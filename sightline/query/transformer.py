@@ -23,7 +23,7 @@ from store.tables.filters import Near
 _T = TypeVar("_T")
 
 # The options, in the order they print, each with an example.
-OPTIONS: Final = {"space": "space:fast", "sort": "sort:date", "dedup": "dedup:off", "template": "template:off"}
+OPTIONS: Final = {"space": "space:fast", "sort": "sort:newest", "dedup": "dedup:off", "template": "template:off"}
 _SUBJECTS: Final = {"like": "like:12", "picture": "picture:1"}
 _EXAMPLES: Final = {**{key: row.example for key, row in FILTERS.items()}, **OPTIONS, **_SUBJECTS}
 _ALIASES: Final = {alias: key for key, row in FILTERS.items() for alias in row.aliases}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 from sightline.query.formatting import is_word, is_words, printed_filter, printed_number, printed_value, quoted
 from store.errors import SightlineError
@@ -29,8 +29,11 @@ MAX_TEMPLATE: Final = 200
 TEMPLATE_OFF: Final = "off"
 SLOT: Final = "{}"
 
-Sort = Literal["score", "date", "name"]
-SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
+Order = Literal["best", "newest", "oldest", "name", "added"]
+Sort = Order | Literal["score", "date"]
+"""An order as a query names it: `score` is another name of `best`, and `date` of `newest`."""
+SORTS: Final[tuple[Sort, ...]] = (*get_args(Order), "score", "date")
+_ORDERS: Final[Mapping[Sort, Order]] = {"score": "best", "date": "newest"}
 
 # SQLite's largest integer.
 _LARGEST_ID: Final = 2**63 - 1
@@ -176,7 +179,7 @@ class Query:
         groups: what to look for, and what to exclude by meaning. Exclusions alone are a query: everything but that.
         filters: facts, applied before anything is looked for.
         space: the name of the space to search in; None for the library's own choice.
-        sort: the order of the hits; None for by score where something is looked for, else by date.
+        sort: the order of the hits that was asked for; None for the usual one, see `order`.
         dedup: whether near-duplicates are folded into one hit.
         template: the prompt that texts are put into, with `{}` for the text; "off" for none; None for those that the
             space puts short texts into.
@@ -222,6 +225,13 @@ class Query:
     def terms(self) -> tuple[Term, ...]:
         """All terms of all groups, in order."""
         return tuple(term for group in self.groups for term in group.any_of)
+
+    @property
+    def order(self) -> Order:
+        """The order of the hits: the one asked for, else the best first where something is looked for, else newest."""
+        if self.sort is None:
+            return "best" if self.groups else "newest"
+        return _ORDERS.get(self.sort) or cast(Order, self.sort)
 
     @property
     def is_empty(self) -> bool:

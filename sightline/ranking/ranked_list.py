@@ -64,6 +64,11 @@ class RankedList:
         self._lock = threading.Lock()
 
     @property
+    def above(self) -> Ids:
+        """Content ids above the threshold or near it, in the order that facts give them, int64 (n,)."""
+        return np.empty(0, np.int64) if self._order is None else self._order
+
+    @property
     def total(self) -> int:
         """How many pictures there are."""
         return self._total if self._make_rest is not None else len(self.ranked.ids)

@@ -141,6 +141,12 @@ def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[F
     return edits.apply(connection, changed) if changed else edits.Outcome()
 
 
+def last_content(connection: Connection) -> int:
+    """The id of the content that was added last, whether it is still there or not; 0 before the first."""
+    query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contents'"
+    return int(connection.exec_driver_sql(query).scalar_one())
+
+
 def recount(connection: Connection, content_ids: Iterable[int]) -> None:
     """Count anew how many photos that are there hold each of these contents."""
     _each(connection, _RECOUNT, [(content_id,) for content_id in content_ids])
@@ -197,8 +203,7 @@ def _put_contents(
     ids = dict(map(tuple, _found(connection, "SELECT hash, id FROM contents WHERE hash IN", (), hashes)))
     counts = Counter(item.hash for item in photos)
     # The ids are given here, so that nothing need be looked up again; AUTOINCREMENT counts on from those given.
-    query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contents'"
-    first = connection.exec_driver_sql(query).scalar_one() + 1
+    first = last_content(connection) + 1
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
     added: dict[int, Mapping[str, Any]] = {}

@@ -238,18 +238,32 @@ class Catalog(KnownFiles):
             return facets(connection, only, limit)
 
     def ordered(
-        self, content_ids: NDArray[np.int64], by: Literal["date", "name"], filters: Sequence[Filter] = ()
+        self, content_ids: NDArray[np.int64], by: filter_sql.FactOrder, filters: Sequence[Filter] = ()
     ) -> NDArray[np.int64]:
-        """Contents by date or by name, int64 (n,); ties by id.
+        """Contents in an order of their facts, int64 (n,); ties by id.
 
         Args:
             content_ids: int64 (n,), in any order, each once.
-            by: "date", newest first, with the undated last; or "name", the folded file name of the photo that
-                `photos` shows, with those last that have none to show.
+            by: "date", newest first, or "oldest" first, with the undated last; "added", those indexed last first; or
+                "name", the folded file name of the photo that `photos` shows, with those last that have
+                none to show.
             filters: as for `photos`.
         """
         with self.engine.connect() as connection:
             return filter_sql.ordered(connection, content_ids, by, filters)
+
+    def timeline(
+        self, content_ids: NDArray[np.int64], by: Literal["taken", "added"]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Widths by heights of contents, int64 (n,), and the days they were taken or added: float64 and int64 (n,).
+
+        Days as numbers, see `store.tables.timelines`.
+        """
+        from store.tables import timelines  # only pages in order of time ask
+
+        with self.engine.connect() as connection:
+            ratios, days = timelines.shapes_and_days(connection, content_ids)
+            return ratios, days if by == "taken" else timelines.days_added(connection, content_ids)
 
     def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
         """Root and path of every present photo that holds a content, by path: the one that is shown first."""
@@ -279,8 +293,8 @@ class Catalog(KnownFiles):
 
 _ROOTS = """SELECT roots.id, roots.path, roots.display, last_walked_at,
     count(photos.id) - count(photos.missing_since), count(photos.missing_since),
-    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives, identity
-    FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
+    (SELECT count(*) FROM failures WHERE failures.root_id = roots.id), options, drives, identity,
+    watched FROM roots LEFT JOIN photos ON photos.root_id = roots.id GROUP BY roots.id ORDER BY roots.id"""
 
 # Vectors are counted before they are joined: that takes half as long as counting what was joined.
 _SPACES = """SELECT spaces.id, key, name, model, weights, preprocess, dim, has_text, epoch,
@@ -293,7 +307,7 @@ def _root(row: Row[Any]) -> RootState:
     values: tuple[Any, ...] = tuple(row)
     state = RootState(*values[:7])
     options, drives = walk_options.from_json(values[7]), paths_from_json(values[8])
-    return replace(state, options=options, drives=drives, identity=values[9])
+    return replace(state, options=options, drives=drives, identity=values[9], watched=bool(values[10]))
 
 
 def _space(row: Row[Any]) -> SpaceState:

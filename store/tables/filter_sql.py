@@ -300,15 +300,19 @@ def photos_of(connection: Connection, ids: str, filters: Sequence[Filter]) -> Co
     return " AND ".join(parts), tuple(values)
 
 
-def ordered(connection: Connection, ids: Ids, by: Literal["date", "name"], filters: Sequence[Filter]) -> Ids:
-    """Order contents, int64 (n,), by date or by file name.
+FactOrder = Literal["date", "oldest", "added", "name"]
+"""An order by facts: by the date taken, newest or oldest first; by when indexed, newest first; by file name."""
 
-    By date the newest come first; the name is the casefolded one of the photo that is shown for each.
+
+def ordered(connection: Connection, ids: Ids, by: FactOrder, filters: Sequence[Filter]) -> Ids:
+    """Order contents, int64 (n,), by facts; the name is the casefolded one of the photo that is shown for each.
 
     Ties by id. Last, by id, come those without a date, or without a photo that passes the photo filters.
     """
-    if by == "date":
-        some = _by_date_few(connection, ids) if len(ids) <= FEW else _by_date(connection)
+    if by == "added":
+        return np.sort(ids)[::-1]  # ids are given in the order in which contents are indexed, and never again
+    if by in ("date", "oldest"):
+        some = _by_date(connection, ids if len(ids) <= FEW else None, "DESC" if by == "date" else "ASC")
     else:
         some = _by_name_few(connection, ids, filters) if len(ids) <= FEW else _by_name(connection, filters)
     rest = mask(ids, int(ids.max(initial=0)) + 1)
@@ -318,15 +322,13 @@ def ordered(connection: Connection, ids: Ids, by: Literal["date", "name"], filte
     return np.concatenate([some, np.flatnonzero(rest)])
 
 
-def _by_date(connection: Connection) -> Ids:
-    return column(connection, "SELECT id FROM contents WHERE taken_at IS NOT NULL ORDER BY taken_at DESC, id")
-
-
-def _by_date_few(connection: Connection, ids: Ids) -> Ids:
+def _by_date(connection: Connection, ids: Ids | None, way: Literal["ASC", "DESC"]) -> Ids:
+    """Dated contents in the order of their dates; of `ids`, int64 (n,), looked up one by one, or all."""
+    order = f"ORDER BY taken_at {way}, id"
+    if ids is None:
+        return column(connection, f"SELECT id FROM contents WHERE taken_at IS NOT NULL {order}")
     mine = f"id IN {_VALUES} AND +taken_at IS NOT NULL"
-    return column(
-        connection, f"SELECT id FROM contents WHERE {mine} ORDER BY taken_at DESC, id", (json.dumps(ids.tolist()),)
-    )
+    return column(connection, f"SELECT id FROM contents WHERE {mine} {order}", (json.dumps(ids.tolist()),))
 
 
 def _by_name(connection: Connection, filters: Sequence[Filter]) -> Ids:

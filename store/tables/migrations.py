@@ -297,7 +297,12 @@ _EIGHTH: Final = (
     "checksums_due = (SELECT coalesce(max(id), 0) FROM vectors)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
+# Which roots a person wants to be watched.
+_NINTH: Final = ("ALTER TABLE roots ADD COLUMN watched INTEGER DEFAULT 0 NOT NULL",)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH,
+)  # fmt: skip
 VERSION: Final = len(STEPS)
 
 

@@ -72,6 +72,7 @@ class RootState:
     options: WalkOptions = field(default_factory=WalkOptions)  # how it is walked
     drives: tuple[bytes, ...] = ()  # folders in it, by path, that lay on other devices than what is around them
     identity: str | None = None  # what tells it from another in its place, as `indexer.identity` keeps it
+    watched: bool = False  # whether a server of the page keeps a watcher on it
 
 
 @dataclass(frozen=True, slots=True)

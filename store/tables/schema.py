@@ -64,6 +64,8 @@ class Root(Base):
     drives: Mapped[str | None] = mapped_column(Text)
     # What tells this root from another put in its place, as a JSON object; NULL before it was first walked with that.
     identity: Mapped[str | None] = mapped_column(Text)
+    # Whether a server of the page keeps a watcher on it.
+    watched: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Content(Base):

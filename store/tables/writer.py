@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from store.paths import display, paths_from_json, paths_to_json
 from store.tables import moves, space_rows
-from store.tables.batch_writer import Failed, File, Indexed, folder, place, recount, write
+from store.tables.batch_writer import Failed, File, Indexed, folder, last_content, place, recount, write
 from store.tables.catalog import CHUNK, raise_generation
 from store.tables.edits import Outcome
 from store.tables.losses import forget
@@ -29,6 +29,7 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(write=True)
+        self._before = 0  # the content that was the newest when the run began
 
     # -- roots, spaces, runs ------------------------------------------------------------------------------------
 
@@ -91,6 +92,7 @@ class Writer:
         """Note that a run began, of one space or of all; runs that a kill left open are closed as `killed`."""
         with self._engine.begin() as connection:
             connection.execute(update(Run).where(Run.state == "running").values(state="killed"))
+            self._before = last_content(connection)
             return int(
                 connection.execute(
                     insert(Run).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
@@ -98,11 +100,10 @@ class Writer:
             )
 
     def finish_run(self, run_id: int, state: str, summary: Mapping[str, Any]) -> None:
-        """Note how a run ended: `done`, `interrupted` or `failed`."""
+        """Note how a run ended: `done`, `interrupted` or `failed`; and after which content id it added up to which."""
         with self._engine.begin() as connection:
-            connection.execute(
-                update(Run).where(Run.id == run_id).values(finished_at=now(), state=state, summary=json.dumps(summary))
-            )
+            text = json.dumps({**summary, "contents": (self._before, last_content(connection))})
+            connection.execute(update(Run).where(Run.id == run_id).values(finished_at=now(), state=state, summary=text))
 
     # -- pictures -----------------------------------------------------------------------------------------------
 

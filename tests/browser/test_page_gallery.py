@@ -376,8 +376,7 @@ def test_everything_can_be_done_by_keyboard_from_one_stop_of_the_tab_key(visit: 
     page.keyboard.press("Escape")
     selected(page, [])
     expect(opener(page, 3)).to_be_focused()
-    page.keyboard.press("/")
-    expect(box(page)).to_be_focused()
+    box(page).focus()
     page.keyboard.type("f/l d")
     expect(box(page)).to_have_value("f/l d")
 
@@ -569,8 +568,8 @@ def test_favourites_that_can_not_be_changed_are_only_shown(visit: Callable[..., 
 
 def packed_tile(id_: int, **changes: Any) -> Tile:
     plain: Tile = {
-        "id": id_, "hash": bytes([id_]).hex() * 32, "folder": "/a b/", "name": f"{id_}.jpg", "score": "0.312",
-        "parts": [("boat", 0.3123, 1.234)], "ratio": 4 / 3, "colour": "#0a0b0c", "folded": 0, "favourite": True,
+        "id": id_, "hash": bytes([id_]).hex() * 32, "folder": "/a b/", "name": f"{id_}.jpg",
+        "ratio": 4 / 3, "colour": "#0a0b0c", "folded": 0, "favourite": True,
         "asked": "",
     }  # fmt: skip
     return {**plain, **changes}  # type: ignore[typeddict-item]
@@ -587,6 +586,5 @@ def test_pictures_are_packed_by_columns_without_what_a_click_changes() -> None:
         ["/a b/"],
     )
     assert (packed["ratios"], packed["colours"], packed["folded"]) == ("1.333 1.333", "0a0b0c      ", {"1": 3})
-    assert (packed["terms"], packed["cosines"], packed["standards"]) == (["boat"], "0.312 0.312", "+1.23 +1.23")
     plain: Section = {**section, "tiles": [packed_tile(1, favourite=False, asked="liked"), *section["tiles"][1:]]}
     assert pack([plain], key="g", query="boat", small=False, favourites=True) == packed

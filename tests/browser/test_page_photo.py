@@ -583,7 +583,6 @@ def test_without_its_file_a_picture_is_shown_small(
         expect(page.locator(f'img.large.there[src="/preview/{content_hash}.jpg"]')).to_be_visible()
         (photos / "a.jpg").unlink()
         shutil.rmtree(tmp_path / "library" / "previews")
-        page.context.clear_cookies()
         page.goto("about:blank")
         page.context.new_cdp_session(page).send("Network.clearBrowserCache")
         page.goto("/?photo=1")

@@ -100,7 +100,7 @@ def keep_evidence() -> None:
 
 def box(page: Page) -> Locator:
     """The box for the query."""
-    return page.locator(".st-key-q input:visible")  # the box before stays, unseen, until a run ends
+    return page.get_by_role("textbox", name="Search", exact=True)
 
 
 def search(page: Page, text: str) -> None:

@@ -30,8 +30,6 @@ def tile(id_: int, content_hash: bytes, ratio: float) -> Tile:
         "hash": bytes(32).hex() if id_ == BROKEN else content_hash.hex(),
         "folder": "/photos/made up/",
         "name": NAMES.get(id_, f"picture {id_}.jpg"),
-        "score": f"{1 - id_ / 10_000:.3f}",
-        "parts": [("boat", 0.5, 1.0), ("sea: deep", 0.25, -0.5)],
         "ratio": ratio,
         "colour": f"#{id_ * 7919:06x}",
         "folded": 2 if id_ == 2 else 0,

@@ -9,7 +9,6 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import TextInput
 from support import ROOT
 
 from search_ui.parts import page_state
@@ -71,10 +70,8 @@ def grid(app: AppTest) -> list[dict[str, Any]]:
     ids = [int(id_) for id_ in data["ids"].split()]
     folders = [data["folders"][int(place)] for place in data["folder"].split()]
     tiles = [
-        {"id": id_, "name": name, "folder": folder, "score": score, "folded": data["folded"].get(str(place), 0)}
-        for place, (id_, name, folder, score) in enumerate(
-            zip(ids, data["names"].split("/"), folders, data["scores"].split(), strict=True)
-        )
+        {"id": id_, "name": name, "folder": folder, "folded": data["folded"].get(str(place), 0)}
+        for place, (id_, name, folder) in enumerate(zip(ids, data["names"].split("/"), folders, strict=True))
     ] if ids else []  # fmt: skip
     made, first = [], 0
     for section in data["sections"]:
@@ -91,6 +88,9 @@ def sections(app: AppTest) -> list[tuple[str, list[str]]]:
 def asked(app: AppTest, text: str) -> AppTest:
     """The page with what was found for a query, when the model is loaded."""
     app.query_params["q"] = text
+    # The address is read when a session begins, and never again.
+    if "query" in app.session_state:
+        del app.session_state["query"]
     for _ in range(100):
         app.run()
         assert not app.exception, app.exception
@@ -99,9 +99,27 @@ def asked(app: AppTest, text: str) -> AppTest:
     return app
 
 
-def query_box(app: AppTest) -> TextInput:
+class QueryBox:
+    """The box that holds the text of the query: a component, which AppTest can't type into."""
+
+    def __init__(self, app: AppTest) -> None:
+        self._app = app
+
+    @property
+    def value(self) -> str:
+        """The text that the page last gave the box, or was sent by it."""
+        return str(component(self._app, page_state.BOX)["address"].get("q", ""))
+
+    def set_value(self, text: str) -> AppTest:
+        """Send a text with the next run, as Enter does."""
+        told = component(self._app, page_state.BOX)["acknowledged"]
+        self._app.session_state[page_state.BOX] = {"sent": [{"of": told["of"], "n": told["seen"] + 1, "text": text}]}
+        return self._app
+
+
+def query_box(app: AppTest) -> QueryBox:
     """The box that holds the text of the query."""
-    return next(each for each in app.text_input if each.label == "Search")
+    return QueryBox(app)
 
 
 def buttons(app: AppTest) -> list[str]:
@@ -110,9 +128,7 @@ def buttons(app: AppTest) -> list[str]:
 
 def opened(app: AppTest, content_id: int) -> AppTest:
     """The page with the dialog of a picture open."""
-    # The address is read when a session begins, and never again.
     app.query_params["photo"] = str(content_id)
-    app.session_state["photo"] = content_id
     query = app.query_params.get("q", "")  # a text or a list of texts
     return asked(app, query if isinstance(query, str) else query[0])
 

@@ -343,6 +343,10 @@ def test_signs_inside_of_words_are_text(text: str) -> None:
         ('space:"local-dir:/my models/a"', Query(space="local-dir:/my models/a")),
         ("sort:date", Query(sort="date")),
         ("SORT:Score", Query(sort="score")),
+        ("sort:newest", Query(sort="newest")),
+        ("sort:Oldest", Query(sort="oldest")),
+        ("sort:added", Query(sort="added")),
+        ("sort:best", Query(sort="best")),
         ("sort:name", Query(sort="name")),
         ("dedup:off", Query(dedup=False)),
         ("dedup:on", Query()),
@@ -460,7 +464,7 @@ def test_the_example_of_the_issue_becomes_this_query() -> None:
         ("sunset «–» people", "This minus excludes nothing", None),
         ("near:48.86,2.35,«5km»", "near: takes numbers", None),
         ("near:48.86,2.35,5 «km» boat", "near: takes kilometres without a unit", None),
-        ("sort:«dat»", "Did you mean date? It takes score, date, name.", "date"),
+        ("sort:«dat»", "Did you mean date? It takes best, newest, oldest, name, added, score, date.", "date"),
         ("dedup:«maybe»", "It takes on, off.", None),
         ("template:«drawing»", "template: takes on, off, or a prompt with {}", None),
         (f"template:«{201 * 'x'}{{}}»", "the limit is 200", None),
@@ -577,7 +581,7 @@ def test_too_many_terms_and_filters_are_refused_with_the_numbers() -> None:
         (lambda: Term(Like(1), 100.5), "at most 100"),
         (lambda: Group(()), "at least one"),
         (lambda: Group((Term(Like(1)), Term(Like(2))), excluded=True), "-dog -cat"),
-        (lambda: Query(sort="size"), "score, date, name"),  # type: ignore[arg-type]
+        (lambda: Query(sort="size"), "best, newest, oldest, name, added, score, date"),  # type: ignore[arg-type]
         (lambda: Query(space=""), "space:"),
         (lambda: Query(space="a\nb"), "space:"),
         (lambda: Query((any_of(*[Words("x" * 300)] * 27),)), "written out"),

@@ -28,7 +28,7 @@ from sightline.images import wire
 from sightline.images.budget import PixelBudget
 from sightline.images.decode import decode, decode_header, preview
 from sightline.images.errors import DecodeError, TooLargeError
-from sightline.images.limits import Limits
+from sightline.images.limits import FILES, Limits
 from sightline.images.pools import pool
 from sightline.images.reader import Place, Reader
 from sightline.images.worker_errors import BusyError, StoppedError
@@ -323,3 +323,26 @@ def test_pixels_that_are_not_there_are_not_read(tmp_path: Path) -> None:
             with pytest.raises(DecodeError, match="an answer that can't be"):
                 reader._pixels({"shape": shape})
     made.close()
+
+
+def test_the_process_that_forks_workers_is_kept_for_the_next_pool_and_forks_as_if_it_were_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pids(limits: Limits = FILES) -> tuple[int, int]:
+        """Of a worker, and of the process that forked it."""
+        pool = Workers(1, limits)
+        with pool.reader() as reader:
+            worker = reader._process._pid  # type: ignore[attr-defined]
+        parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+        pool.close()
+        assert not Path(f"/proc/{worker}").exists()
+        return worker, parent
+
+    (first, server), (second, again) = pids(), pids()
+    assert first != second
+    assert server == again
+    _, other = pids(SHORT)
+    assert other != server
+    assert not Path(f"/proc/{server}").exists()
+    monkeypatch.setenv("A_NEW", "value")
+    assert pids(SHORT)[1] != other

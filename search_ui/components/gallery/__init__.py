@@ -17,11 +17,13 @@ from search_ui.components.assets import css, javascript
 from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
+# Of a larger selection the browser is told that it arrived, not what it is.
+_ECHOED: Final = 3_000
 
 
 _gallery: Final = st.components.v2.component(
     "sightline_gallery",
-    js=javascript(_HERE, "layout", "tile", "gestures", "gallery", events=True),
+    js=javascript(_HERE, "layout", "tile", "gestures", "gallery", "timeline", events=True),
     css=css(_HERE, "gallery"),
 )
 _marks: Final = st.components.v2.component("sightline_marks", js=javascript(_HERE, "marks"))
@@ -30,18 +32,15 @@ _marks: Final = st.components.v2.component("sightline_marks", js=javascript(_HER
 class Tile(TypedDict):
     """One picture of the grid.
 
-    `hash`: of its content, in hex. `folder`, `name`: its displayed path. `score`: text, or empty. `parts`: for each
-    term of the query its name, cosine and standard score; of all pictures or of none. `ratio`: width by height.
-    `colour`: shown until the picture has loaded, such as `#2f6b5d`, or empty. `folded`: the number of near-duplicates
-    that it stands for. `asked`: whether the query wants more, or less, like it.
+    `hash`: of its content, in hex. `folder`, `name`: its displayed path. `ratio`: width by height. `colour`: shown
+    until the picture has loaded, such as `#2f6b5d`, or empty. `folded`: the number of near-duplicates that it stands
+    for. `asked`: whether the query wants more, or less, like it.
     """
 
     id: int
     hash: str
     folder: str
     name: str
-    score: str
-    parts: list[tuple[str, float, float]]
     ratio: float
     colour: str
     folded: int
@@ -57,21 +56,46 @@ class Section(TypedDict):
     tiles: list[Tile]
 
 
+class Sorting(TypedDict):
+    """The choice of an order: values with their labels, and the value that is chosen, which may be none of them."""
+
+    sorts: list[tuple[str, str]]
+    sort: str
+
+
+class Timed(TypedDict):
+    """Pictures in order of time, which the browser fetches; see `search_ui.runtime.timelines`.
+
+    `token`: of the timeline. `by`: what the days are. `state`: another one when favourites may have changed. `liked`,
+    `disliked`: content ids that the query wants more, or less, like.
+    """
+
+    token: str
+    by: Literal["taken", "added"]
+    state: int
+    liked: list[int]
+    disliked: list[int]
+
+
+NO_SORTING: Final[Sorting] = {"sorts": [], "sort": ""}
+
+
 def gallery(
-    sections: Sequence[Section], *, key: str, query: str, is_unfolded: bool, selected: Sequence[int] | None = None,
-    stamp: int = 0, focus: int | None = None, on_open: Callable[[], None], on_like: Callable[[], None],
-    on_dislike: Callable[[], None], may_star: bool, on_fold: Callable[[], None],
-    on_select: Callable[[], None],
+    shown: Sequence[Section] | Timed, *, key: str, query: str, is_unfolded: bool,
+    selected: Sequence[int] | None = None, stamp: int = 0, focus: int | None = None, sorting: Sorting = NO_SORTING,
+    on_open: Callable[[], None], on_like: Callable[[], None], on_dislike: Callable[[], None], may_star: bool,
+    on_fold: Callable[[], None], on_select: Callable[[], None], on_sort: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
     """Show pictures in rows of even height, section by section, and let people open, mark and select them.
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
     `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
     is selected are always at `.selected`, in the order of the pictures; changes of favourites at `.favourites`, for
-    `event_queue.apply` at the beginning of a run: events `{"id": ..., "yes": ...}`.
+    `event_queue.apply` at the beginning of a run: events `{"id": ..., "yes": ...}`. The order that was chosen is at
+    `.sorted`.
 
     Args:
-        sections: the pictures; a content id may be there once.
+        shown: the pictures; a content id may be there once.
         key: of the component, and of the container around it.
         is_unfolded: whether sections with a `fold` are open.
         query: names what was searched for. Under the same one pictures may come and go while the place on the page and
@@ -79,16 +103,22 @@ def gallery(
         selected, stamp: a `stamp` above all those before makes `selected` the selection.
         focus: the picture to give the focus to when it changes, such as the one that a dialog ended at, unless the
             focus is elsewhere on the page by then. None while a dialog is open.
-        on_open, on_like, on_dislike, on_fold, on_select: the handlers.
+        sorting: the orders to choose from.
+        on_open, on_like, on_dislike, on_fold, on_select, on_sort: the handlers.
         may_star: whether favourites can be changed, not only seen.
     """
+    timed: Timed | None = shown if isinstance(shown, dict) else None
+    sections = () if isinstance(shown, dict) else shown
     tiles = [tile for section in sections for tile in section["tiles"]]
     state: Any = st.session_state.get(key, {})
     known = list(state.get("selected") or [])
+    packed = pack(sections, key=key, query=query, small=False, favourites=may_star)
+    if timed is not None:
+        packed["timeline"] = {"token": timed["token"], "by": timed["by"]}
     with st.container(key=f"{key}-parts", gap=None):
         _gallery(
             key=key,
-            data=_dated(key, pack(sections, key=key, query=query, small=False, favourites=may_star)),
+            data=_dated(key, {**packed, **sorting}),
             default={"selected": [], "favourites": []},
             on_opened_change=on_open,
             on_liked_change=on_like,
@@ -96,6 +126,8 @@ def gallery(
             on_favourites_change=lambda: None,
             on_fold_change=on_fold,
             on_selected_change=on_select,
+            on_sorted_change=on_sort,
+            on_stale_change=lambda: None,
         )
         _marks(
             key=f"{key}-marks",
@@ -104,11 +136,14 @@ def gallery(
                 "query": query,
                 "unfolded": is_unfolded,
                 "favourites": [tile["id"] for tile in tiles if tile["favourite"]],
-                "liked": [tile["id"] for tile in tiles if tile["asked"] == "liked"],
-                "disliked": [tile["id"] for tile in tiles if tile["asked"] == "disliked"],
-                "selected": None if selected is None else list(selected),
+                "state": timed and timed["state"],
+                "liked": timed["liked"] if timed else [tile["id"] for tile in tiles if tile["asked"] == "liked"],
+                "disliked": (
+                    timed["disliked"] if timed else [tile["id"] for tile in tiles if tile["asked"] == "disliked"]
+                ),
+                "selected": None if selected is None or len(selected) > _ECHOED else list(selected),
                 "stamp": stamp,
-                "known": known,
+                "known": [len(known), sum(known)],
                 "acknowledged": acknowledged(key),
                 "focus": focus,
             }),
@@ -144,7 +179,6 @@ def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favo
     tiles = [tile for section in sections for tile in section["tiles"]]
     folders = {tile["folder"]: "" for tile in tiles}
     places = {folder: str(place) for place, folder in enumerate(folders)}
-    terms = [term for term, _, _ in tiles[0]["parts"]] if tiles else []
     return {
         "key": key,
         "query": query,
@@ -160,9 +194,5 @@ def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favo
         "folder": " ".join(places[tile["folder"]] for tile in tiles),
         "ratios": " ".join(f"{tile['ratio']:.3f}" for tile in tiles),
         "colours": "".join(f"{tile['colour'].removeprefix('#'):6}" for tile in tiles),
-        "scores": " ".join(tile["score"] or "-" for tile in tiles),
         "folded": {str(place): tile["folded"] for place, tile in enumerate(tiles) if tile["folded"]},
-        "terms": terms,
-        "cosines": " ".join(f"{cosine:.3f}" for tile in tiles for _, cosine, _ in tile["parts"]),
-        "standards": " ".join(f"{standard:+.2f}" for tile in tiles for _, _, standard in tile["parts"]),
     }

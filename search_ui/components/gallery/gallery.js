@@ -9,7 +9,7 @@ const NARROW = 640
 const KEPT_SIZE = "sightline-size"
 const SEND_AFTER = 150
 const DIALOG = '[role="dialog"]'
-const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [], focus: null, acknowledged: null }
+const NO_MARKS = { query: null, unfolded: false, favourites: [], liked: [], disliked: [], selected: null, stamp: 0, known: [0, 0], focus: null, acknowledged: null }
 
 // By key: Streamlit removes a component and makes it again where the page around it changes.
 const memories = new Map()
@@ -26,27 +26,34 @@ function unpacked(data) {
   const split = (text, by = " ") => (text ? text.split(by) : [])
   const names = split(data.names, "/")
   const bytes = atob(data.hashes)
-  const [folders, scores, ratios, standards, cosines] = ["folder", "scores", "ratios", "standards", "cosines"].map((name) => split(data[name]))
+  const [folders, ratios] = ["folder", "ratios"].map((name) => split(data[name]))
   const hex = (byte) => byte.toString(16).padStart(2, "0")
   return split(data.ids).map((id, at) => {
     const hash = Array.from(bytes.slice(at * 32, at * 32 + 32), (char) => hex(char.charCodeAt(0))).join("")
-    const parts = data.terms.map((term, of) => {
-      const place = at * data.terms.length + of
-      return `${term}: cosine ${cosines[place]}, standard score ${standards[place]}`
-    })
     const colour = data.colours.slice(at * 6, at * 6 + 6)
     return {
       id: Number(id),
       src: `/thumb/${hash}.jpg${isLong(Number(ratios[at])) ? "?2" : ""}`, // see picture_addresses.py
       name: names[at],
-      score: scores[at] === "-" ? "" : scores[at],
-      title: [data.folders[folders[at]] + names[at], ...parts].join("\n"),
+      title: data.folders[folders[at]] + names[at],
       ratio: Number(ratios[at]),
       colour: colour.trim() ? `#${colour}` : "",
       folded: data.folded[at] ?? 0,
     }
   })
 }
+
+// The first place from `from` to before `to` at which `is` holds, `to` where at none; once it holds, it holds at all after.
+function firstPlace(from, to, is) {
+  while (from < to) {
+    const between = (from + to) >> 1
+    if (is(between)) to = between
+    else from = between + 1
+  }
+  return from
+}
+
+const sumOf = (ids) => [...ids].reduce((sum, id) => sum + id, 0)
 
 const isSame = (one, other) => Object.keys(other).every((name) => one?.[name] === other[name])
 
@@ -74,7 +81,7 @@ class Gallery {
     this.said = element("div", "said", { role: "status" }, this.memory.said)
     this.root.append(this.said)
     parent.append(this.root)
-    if (!data.small) this.root.append(this.slider())
+    if (!data.small) this.root.append(this.tools())
     this.scroller = scrollerOf(parent)
     this.stopping = new AbortController()
     const signal = this.stopping.signal
@@ -107,8 +114,8 @@ class Gallery {
     const isOther = memory.query !== data.query
     const focused = this.focusedTile()
     const place = focused ? this.places.get(focused.picture.id) : null
-    const known = new Map(this.pictures.map((picture) => [picture.id, picture]))
-    this.pictures = unpacked(data).map((made) => (isSame(known.get(made.id), made) ? known.get(made.id) : made))
+    this.pictures = this.read(data)
+    this.chooseSort()
     this.byId = new Map(this.pictures.map((picture) => [picture.id, picture]))
     const kept = isOther && memory.query !== null ? [] : [...memory.selected].filter((id) => this.byId.has(id))
     const isChanged = kept.length !== memory.selected.size
@@ -128,12 +135,18 @@ class Gallery {
     this.go(this.places.get(id) ?? Math.min(place, this.order.length - 1))
   }
 
+  // The pictures of the data; the same objects as before where nothing of them changed.
+  read(data) {
+    const known = new Map(this.pictures.map((picture) => [picture.id, picture]))
+    return unpacked(data).map((made) => (isSame(known.get(made.id), made) ? known.get(made.id) : made))
+  }
+
   takeMarks(key, change = () => {}) {
     const marks = window.sightlineMarks?.get(key) ?? NO_MARKS
     const isNew = marks !== this.marks
     if (isNew) {
       this.marks = marks
-      this.lit = Object.fromEntries(["favourites", "liked", "disliked"].map((name) => [name, new Set(marks[name])]))
+      this.lit = this.light(marks)
       this.unfolded = marks.unfolded
       if (marks.acknowledged && !this.small) eventQueue.acknowledge(marks.acknowledged)
       this.expect()
@@ -152,11 +165,15 @@ class Gallery {
     }
     this.draw()
     // Streamlit forgets the values of a component that was removed: send the selection again.
-    const isKnown = marks.known.length === memory.selected.size && marks.known.every((id) => memory.selected.has(id))
+    const isKnown = marks.known[0] === memory.selected.size && marks.known[1] === sumOf(memory.selected)
     if (isNew && !isKnown && !this.band && marks.query === this.data.query) this.send()
     if (!isNew || marks.focus === memory.focus) return
     memory.focus = marks.focus
     if (marks.focus !== null && !document.querySelector(DIALOG)) this.back(marks.focus)
+  }
+
+  light(marks) {
+    return Object.fromEntries(["favourites", "liked", "disliked"].map((name) => [name, new Set(marks[name])]))
   }
 
   // Pending changes of favourites are shown as if they were applied.
@@ -170,8 +187,12 @@ class Gallery {
     this.draw()
   }
 
+  parts() {
+    return this.data.sections
+  }
+
   shells() {
-    const parts = this.data.sections
+    const parts = this.parts()
     let from = 0
     const old = this.sections
     this.sections = parts.map(({ title, fold, count }, number) => {
@@ -231,8 +252,8 @@ class Gallery {
       const { boxes, height } = justified(those.map((picture) => picture.ratio), width, target, gap)
       section.grid.style.height = `${height}px`
       section.top = 0
-      this.order.push(...those)
-      this.boxes.push(...boxes)
+      for (const picture of those) this.order.push(picture)
+      for (const box of boxes) this.boxes.push(box)
     }
     this.places = new Map(this.order.map((picture, place) => [picture.id, place]))
     this.settle()
@@ -251,8 +272,13 @@ class Gallery {
   anchor() {
     const { top, covered } = this.window()
     if (top <= 0) return null
-    const place = this.boxes.findIndex((box) => box.top + box.height > top + covered)
-    return place < 0 ? null : { id: this.order[place].id, offset: this.boxes[place].top - top }
+    const place = this.firstBelow(top + covered)
+    return this.boxes[place] ? { id: this.order[place].id, offset: this.boxes[place].top - top } : null
+  }
+
+  // The first place, from `from` to before `to`, of a picture that ends below a line.
+  firstBelow(line, from = 0, to = this.boxes.length) {
+    return firstPlace(from, to, (place) => this.boxes[place].top + this.boxes[place].height > line)
   }
 
   keepPlace(change, anchor) {
@@ -289,7 +315,6 @@ class Gallery {
     this.settle()
     const { top, bottom, covered } = this.window()
     const margin = bottom - top
-    const isNear = (box) => box.top + box.height > top - margin && box.top < bottom + margin
     const isSeen = (box) => box.top >= top + covered && box.top < bottom
     const { memory } = this
     this.root.classList.toggle("selecting", memory.selected.size > 0)
@@ -298,16 +323,15 @@ class Gallery {
     let current = this.places.get(memory.current)
     // Tab leads to where the keys were before; after scrolling by hand, to the first visible picture.
     if (current === undefined || (!focused && !this.isHeld && !isSeen(this.boxes[current]))) {
-      current = Math.max(0, this.boxes.findIndex(isSeen))
+      const first = firstPlace(0, this.boxes.length, (place) => this.boxes[place].top >= top + covered)
+      current = this.boxes[first] && isSeen(this.boxes[first]) ? first : 0
       memory.current = this.order[current]?.id ?? null
     }
     const used = new Set()
     for (const section of this.sections) {
       let next = section.grid.firstChild
-      for (let at = 0; section.open && at < section.count; at++) {
-        const place = section.first + at
-        if (this.order.length > ALL_DRAWN && place !== current && !isNear(this.boxes[place])) continue
-        const tile = this.tileAt(place, at, section.count)
+      for (const place of this.near(section, top - margin, bottom + margin, current)) {
+        const tile = this.tileAt(place, section)
         used.add(tile)
         if (tile === next) next = next.nextSibling
         else section.grid.insertBefore(tile, next)
@@ -322,18 +346,53 @@ class Gallery {
     if (focused?.isConnected && !this.focusedTile()) focused.querySelector(".open").focus({ preventScroll: true })
   }
 
-  tileAt(place, at, count) {
+  // The places of a section that are drawn, in order: between two lines, and the one that Tab leads to.
+  near({ open, first, count }, top, bottom, current) {
+    if (!open) return []
+    const end = first + count
+    const isAll = this.order.length <= ALL_DRAWN
+    const from = isAll ? first : this.firstBelow(top, first, end)
+    const to = isAll ? end : firstPlace(from, end, (place) => this.boxes[place].top >= bottom)
+    const places = Array.from({ length: to - from }, (_, at) => from + at)
+    if (current >= first && current < from) places.unshift(current)
+    if (current >= to && current < end) places.push(current)
+    return places
+  }
+
+  tileAt(place, section) {
     const picture = this.order[place]
     const { id } = picture
     if (!this.tiles.has(id)) this.tiles.set(id, tileOf(this.actions))
     const tile = this.tiles.get(id)
-    fill(tile, picture, at, count)
+    fill(tile, picture, place - section.first, section.count)
     mark(tile, this.lit, this.memory.selected.has(id), id === this.memory.current)
     const box = this.boxes[place]
-    const top = box.top - this.sections.findLast((section) => section.open && section.first <= place).top
+    const top = box.top - section.top
     const style = `left:${box.left}px;top:${top}px;width:${box.width}px;height:${box.height}px`
     set(tile, "style", style)
     return tile
+  }
+
+  tools() {
+    const made = element("div", "tools")
+    made.append(this.sorts(), this.slider())
+    return made
+  }
+
+  // The choice of an order; what a query is sorted by is part of its text, so the page has to know.
+  sorts() {
+    this.sort = element("select", "sort", { "aria-label": "Sort", title: "Sort" })
+    this.sort.onchange = () => this.trigger("sorted", this.sort.value)
+    return this.sort
+  }
+
+  chooseSort() {
+    if (!this.sort) return
+    const { sorts = [], sort = "" } = this.data
+    const options = sorts.map(([value, label]) => Object.assign(element("option", "", {}, label), { value }))
+    this.sort.replaceChildren(...options)
+    this.sort.value = sort
+    this.sort.hidden = !sorts.length
   }
 
   slider() {
@@ -458,7 +517,13 @@ class Gallery {
 }
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  const gallery = (parentElement.gallery ??= new Gallery(parentElement, data))
+  const Kind = data.timeline ? Timeline : Gallery
+  if (parentElement.gallery && !(parentElement.gallery.constructor === Kind)) {
+    parentElement.gallery.close()
+    parentElement.gallery.root.remove()
+    parentElement.gallery = null
+  }
+  const gallery = (parentElement.gallery ??= new Kind(parentElement, data))
   gallery.state = setStateValue
   gallery.trigger = setTriggerValue
   gallery.take(data)

@@ -100,13 +100,7 @@ function moved(gallery, key, place) {
 
 function pressedAnywhere(gallery, event) {
   if (isTyping(event) || event.ctrlKey || event.altKey || event.metaKey || document.querySelector(DIALOG)) return
-  if (event.key === "/") {
-    const box = document.querySelector(".st-key-q input")
-    if (!box) return
-    event.preventDefault()
-    box.focus()
-    box.select()
-  } else if (event.key === "Escape" && gallery.band) gallery.band.cancel()
+  if (event.key === "Escape" && gallery.band) gallery.band.cancel()
   else if (event.key === "Escape" && gallery.memory.selected.size) gallery.clear()
 }
 

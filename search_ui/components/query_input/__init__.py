@@ -1,10 +1,10 @@
-"""The component above the pictures: chips of the query, upload of pictures, Back and Forward."""
+"""The component of the search box: text, pictures to search with, Back and Forward."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
 import streamlit as st
 
@@ -13,62 +13,43 @@ from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 _component: Final = st.components.v2.component(
-    "sightline_query_input", js=javascript(_HERE, "query_input", events=True), css=css(_HERE, "query_input")
+    "sightline_query_input",
+    js=javascript(_HERE, "pictures", "box", "query_input", events=True),
+    css=css(_HERE, "query_input"),
 )
 
 
-class Chip(TypedDict):
-    """A part of the query.
-
-    `part` is its text there, `label` how it is shown, `kind` how it looks, `meaning` what pointing at it tells,
-    `pictures` the addresses of its thumbnails; `given` names the dropped picture that it is, empty where it is none.
-    """
-
-    part: str
-    label: str
-    kind: str
-    meaning: str
-    pictures: list[str]
-    given: str
-
-
 def query_input(
-    chips: Sequence[Chip], *, key: str, address: Mapping[str, str], max_bytes: int, room: int,
-    on_pictures: Callable[[], None], on_remove: Callable[[], None], on_crop: Callable[[], None],
-    redirect: str = "",
-) -> None:  # fmt: skip
-    """Show the query as chips; take pictures that are picked, pasted or dropped anywhere on the page.
+    *, key: str, address: Mapping[str, str], version: int, max_bytes: int, room: int, redirect: str = ""
+) -> None:
+    """Show the box; take pictures that are picked, pasted or dropped anywhere on the page.
 
-    The handlers run before the next run of the script. At `st.session_state[key]` is then
+    What it sends is at `st.session_state[key].sent`, for `event_queue.apply` at the beginning of a run. An event has
 
-    - `.pictures`: the names under which the route /picture keeps the files that were given since the last drawing;
-    - `.removed`: a list of `[part, left]` for chips that were closed since then: how many of this text are left;
-    - `.crop`: the name of the dropped picture whose chip was pressed;
-    - `.moved`: where Back or Forward led to, for `event_queue.apply` at the beginning of a run: events
-      `{"address": ...}` with the parameters of the URL by name.
+    - `text`: what was sent with Enter, or typed when a picture was given;
+    - `draft`: what was typed and not sent when the box lost the focus;
+    - `pictures`: the names under which the route /picture keeps the files that were given;
+    - `address`: where Back or Forward led to, the parameters of the URL by name.
 
     Args:
-        chips: the parts.
         key: of the component.
-        address: the parameters of the URL that belongs to the session's state, by name.
+        address: the parameters of the URL that belongs to the session's state, by name; `q` is the text of the query.
+        version: when it rises, the box takes the text of the query, unless something was typed that the page does not
+            know of.
         max_bytes: the largest size of a picture.
         room: how many pictures can be taken now.
-        on_pictures, on_remove, on_crop: the handlers.
         redirect: the URL of another page to go to; empty to stay.
     """
     _component(
         key=key,
         data={
-            "chips": list(chips),
             "address": dict(address),
+            "version": version,
             "max_bytes": max_bytes,
             "room": room,
             "redirect": redirect,
             "acknowledged": acknowledged(key),
         },
-        default={"moved": []},
-        on_pictures_change=on_pictures,
-        on_removed_change=on_remove,
-        on_crop_change=on_crop,
-        on_moved_change=lambda: None,
+        default={"sent": []},
+        on_sent_change=lambda: None,
     )

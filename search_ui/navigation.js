@@ -1,0 +1,44 @@
+// The bar with the pages, and what Streamlit must know before it starts. Runs before Streamlit's own script.
+
+// Else it looks for its server below the address of the page too, as in /library/_stcore/health, which is a 404.
+window.__streamlit = { BACKEND_BASE_URL: `${location.origin}/` }
+
+const bar = document.getElementById("pages")
+const here = (path) => path.replace(/\/+$/, "") || "/"
+
+function showCurrent() {
+  for (const link of bar.querySelectorAll("a")) {
+    if (here(link.pathname) === here(location.pathname)) link.setAttribute("aria-current", "page")
+    else link.removeAttribute("aria-current")
+  }
+}
+
+// A press goes to Streamlit's own link to the page, which keeps the session. Before it is there the browser loads the page.
+bar.addEventListener("click", (event) => {
+  const link = event.target.closest("a")
+  if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+  const links = [...document.querySelectorAll(".st-key-pages a:not([disabled])")]
+  const own = links[[...bar.querySelectorAll("a")].indexOf(link)]
+  if (!own) return
+  event.preventDefault()
+  own.click()
+  document.querySelector(".stMain")?.scrollTo(0, 0)
+})
+
+// Each page has a title of its own, set when it is drawn; also where the server leads from one page to another.
+new MutationObserver(showCurrent).observe(document.querySelector("title"), { childList: true })
+addEventListener("popstate", showCurrent)
+showCurrent()
+
+// The theme that was chosen for the page is that of the bar, and of what the browser draws itself.
+function followTheme(app) {
+  const follow = () => (document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme)
+  new MutationObserver(follow).observe(app, { attributeFilter: ["class"] })
+  follow()
+}
+new MutationObserver((_, waiting) => {
+  const app = document.querySelector(".stApp")
+  if (!app) return
+  waiting.disconnect()
+  followTheme(app)
+}).observe(document.getElementById("root"), { childList: true, subtree: true })

@@ -1,0 +1,54 @@
+"""The choice of a model: what each is good for, what has to be downloaded, and how long indexing may take here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from search_ui.parts.run_text import duration
+from search_ui.runtime.estimates import MEGABITS, download_seconds, indexing_seconds, is_here, recommended
+from sightline.humanize import count, size
+from sightline.models.presets import PRESETS, Preset
+from store.tables.records import SpaceState
+
+# Pictures that times are told for where it is not known how many there are.
+SOME = 1_000
+
+
+def choose(key: str, held: Sequence[SpaceState], *, has_default: bool, pictures: int = SOME) -> None:
+    """Draw the choice, as `--space` takes it: the models of the library, and the presets.
+
+    Args:
+        key: of the widget.
+        held: the models of the library.
+        has_default: whether the first choice is to go on with those; in a library without any, the recommended one.
+        pictures: how many are to be indexed.
+    """
+    own = {space.model: space for space in held if space.count}
+    options: dict[str, tuple[str, str]] = {}
+    if has_default and own:
+        names = ", ".join(space.name for space in own.values())
+        options[""] = ("Current model" if len(own) == 1 else "All models of the library", names)
+    options |= {model: (space.name, "In this library") for model, space in own.items()}
+    presets = [each for each in PRESETS.values() if each.name not in own and each.model not in own]
+    for preset in sorted(presets, key=lambda each: each.name != recommended()):
+        note = " (recommended)" if preset.name == recommended() and not own else ""
+        options[preset.name] = (preset.name + note, about(preset, pictures))
+    st.radio(
+        "Model", list(options), key=key, format_func=lambda each: options.get(each, (each, ""))[0],
+        captions=[text for _, text in options.values()],
+    )  # fmt: skip
+
+
+def about(preset: Preset, pictures: int) -> str:
+    """Return what a model is for, what it downloads, and how long that and the indexing may take here."""
+    parts = [preset.purpose[0].upper() + preset.purpose[1:]]
+    if is_here(preset):
+        parts.append("nothing to download")
+    else:
+        time = duration(download_seconds(preset))
+        parts.append(f"{size(preset.download * 1_000_000)} to download once, {time} at {MEGABITS:.0f} Mbit/s")
+    seconds = duration(max(1.0, indexing_seconds(preset, pictures)))
+    parts.append(f"then very roughly {seconds.removeprefix('about ')} for {count(pictures, 'picture')} here")
+    return ". ".join([parts[0], f"{parts[1][0].upper()}{parts[1][1:]}, {parts[2]}."])
