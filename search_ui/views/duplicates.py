@@ -5,7 +5,7 @@ Its state is in the URL: `kind`, `alike`, `among`, `folder`, `page`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -248,20 +248,20 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
             st.button(
                 f"Mark the rest for removal{where}",
                 key="dup_all",
-                on_click=run_handler,
-                args=[partial(set_aside_rest, library, loaded)],
+                on_click=_change,
+                args=[params, partial(set_aside_rest, library, loaded)],
             )
             # Copies are the same bytes, whether they were looked at or not. Near-duplicates are to be seen first.
             if pages > 1 and params.kind == "exact" and len(groups) <= AT_ONCE:
                 st.button(
                     f"Mark the rest in all {len(groups):,} groups", key="dup_everywhere",
-                    on_click=run_handler, args=[partial(_mark_all, library, groups)],
+                    on_click=_change, args=[params, partial(_mark_all, library, groups)],
                 )  # fmt: skip
         elif library.readonly:
             caption("This library is read-only here: marks can be seen, but not changed.")
     show_groups(
         [card(group, are_copies=params.kind != "burst") for group in loaded], key=_GROUPS, is_readonly=library.readonly,
-        on_change=lambda: run_handler(lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
+        on_change=lambda: _change(params, lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
     )  # fmt: skip
     if pages > 1:
         # Under another key for each page: its value can't be set in the session without a warning in the log.
@@ -282,7 +282,7 @@ def _bar(library: Library, params: Params, groups: Groups) -> None:
         total = f"{count(len(aside.paths), 'photo')} marked for removal, {size(aside.size)}"
         caption(f"{total if aside.paths else 'Nothing is marked for removal'}. No file was touched.")
         if steps and not library.readonly:
-            st.button("Undo", key="dup_take_back", on_click=run_handler, args=[partial(undo, library)])
+            st.button("Undo", key="dup_take_back", on_click=_change, args=[params, partial(undo, library)])
         with st.popover("Export", disabled=not len(groups) and not aside.paths):
             _exports(library, params, groups, aside)
 
@@ -312,6 +312,12 @@ def _exports(library: Library, params: Params, groups: Groups, aside: duplicates
         caption(
             f"{count(aside.with_breaks, 'path')} with a line break in the name left out; CSV and JSON lines have all."
         )
+
+
+def _change(params: Params, change: Callable[[], object]) -> None:
+    """Change marks, and stay at what is shown: a quick click comes with the URL of before. A handler."""
+    navigate(params)
+    run_handler(change)
 
 
 def _mark_all(library: Library, groups: Groups) -> None:

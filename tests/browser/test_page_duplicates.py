@@ -188,6 +188,14 @@ def test_the_groups_of_a_folder_are_those_with_a_picture_in_it(app: AppTest, lib
     assert len(cards(app)) == 3
 
 
+def test_a_click_with_the_address_of_before_stays_at_what_is_shown(app: AppTest, library: Library) -> None:
+    assert len(cards(at(app))) == 3
+    app.query_params["kind"] = "near"  # as the browser sends it when the click follows at once
+    press(app, "Mark the rest for removal")
+    assert len(cards(app)) == 3
+    assert "kind" not in app.query_params
+
+
 def test_all_copies_on_all_pages_are_marked_with_one_press_and_one_undo(
     app: AppTest, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
