@@ -66,7 +66,7 @@ def test_filters_work_though_the_model_can_not_be_loaded(
     with closing(sqlite3.connect(tmp_path / "library" / DATABASE)) as connection, connection:
         connection.execute("UPDATE spaces SET model = 'local-dir:/nowhere/at/all'")
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
-    asked(app, "a boat orientation:portrait")
+    asked(app, "a zebra that reads a newspaper orientation:portrait")
     assert "/nowhere/at/all" in said(app)
     assert sections(app) == [("", ["strip.jpg"])]
 
@@ -74,7 +74,7 @@ def test_filters_work_though_the_model_can_not_be_loaded(
 @pytest.mark.browser
 def test_a_chosen_order_is_in_the_text_and_its_dates_stand_above_the_pictures(page: Page, searcher: Searcher) -> None:
     page.goto("/")
-    sort = page.get_by_label("Sort")
+    sort = page.get_by_label("Sort", exact=True)
     expect(sort).to_have_value("")
     for order in ("oldest", "newest", "added"):
         sort.select_option(order)

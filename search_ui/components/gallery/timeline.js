@@ -130,9 +130,10 @@ class Timeline extends Gallery {
     const margin = bottom - top
     const blockAt = (line) => Math.floor(Math.min(this.firstBelow(line), this.boxes.length - 1) / BLOCK)
     const [seen, last] = [blockAt(top), blockAt(bottom)]
+    const isAll = this.boxes.length <= ALL_DRAWN
     const wanted = []
     for (let block = seen; block <= last; block++) wanted.push(block)
-    wanted.push(blockAt(bottom + margin), blockAt(top - margin))
+    wanted.push(blockAt(isAll ? Infinity : bottom + margin), blockAt(isAll ? 0 : top - margin))
     for (const block of wanted) if (block >= 0 && this.flying < FLYING && !this.blocks.has(block)) this.load(block)
   }
 
