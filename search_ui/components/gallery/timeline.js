@@ -96,8 +96,8 @@ class Timeline extends Gallery {
 
   light(marks) {
     // Stars come with the blocks: of a hundred thousand pictures they are too many to come with each click.
-    if (marks.state !== this.state) this.blocks.clear()
-    this.state = marks.state
+    if (marks.state !== this.starsOf) this.blocks.clear()
+    this.starsOf = marks.state
     return { ...super.light(marks), favourites: this.list?.starred ?? new Set() }
   }
 
