@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import plistlib
 import re
+import shutil
+import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 import scripts
@@ -166,3 +171,20 @@ def test_the_compose_file_has_a_cpu_and_a_gpu_profile() -> None:
         assert service["build"]["target"] == ("gpu" if name.endswith("-gpu") else "cpu")
         assert ("deploy" in service) == name.endswith("-gpu")
         assert service["healthcheck"]["disable"] if name.startswith("index") else "healthcheck" not in service
+
+
+def test_the_units_that_the_page_on_watching_shows_are_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "watch.md").read_text(encoding="utf-8")
+    (plist,) = re.findall(r"```xml\n(.*?)```", page, re.S)
+    assert plistlib.loads(plist.encode())["ProgramArguments"][1:] == ["watch"]
+    (unit,) = re.findall(r"```ini\n(.*?)```", page, re.S)
+    assert "ExecStart=%h/.local/bin/sightline-index watch\n" in unit
+    if shutil.which("systemd-analyze") is None:
+        return
+    path = tmp_path / "sightline-watch.service"
+    path.write_text(unit.replace("%h/.local/bin/sightline-index", "/bin/true"))
+    checked = subprocess.run(
+        ["systemd-analyze", "--user", "--man=no", "--generators=no", "verify", str(path)],
+        capture_output=True, text=True, check=False, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert checked.returncode == 0 and "sightline-watch" not in checked.stderr, checked.stderr
