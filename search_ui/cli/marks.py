@@ -133,8 +133,8 @@ def save(name: str, text: Sequence[str]) -> None:
 
     if not text:
         raise QueryError(
-            "The search to be saved is missing. "
-            f"To save it under a name: python -m search_ui save NAME {joined([name])}"
+            "There is nothing to save: give a name, and then the search. "
+            f"To do that: python -m search_ui save NAME {joined([name])}"
         )
     services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
     echo(f"Saved the search {name!r}. To search for it: python -m search_ui query --saved {joined([name])}", err=True)
