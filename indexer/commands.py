@@ -94,7 +94,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(meant=lambda words: None if words else ["./photos"])
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
 @library_option
 @click.option(

@@ -86,6 +86,8 @@ MISTAKES = [
     (["export", "boat"], "sightline export boat --to FOLDER"),
     (["save", "red boats"], "sightline save NAME 'red boats'"),
     (["searches", "delete", "boats"], "sightline searches --delete boats"),
+    (["index"], "sightline index ./photos"),
+    (["save", "boats"], "sightline save NAME boats"),
     (["searches", "boats"], "sightline query --saved boats"),
     (["tags", "sea"], "sightline query tag:sea"),
     (["left-marks", "move", "3"], "sightline left-marks 3 --move"),
