@@ -42,8 +42,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
 # Commands of the other program, where the two are not behind one command.
 _ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
     "python -m indexer": (
-        "index", "status", "failures", "spaces", "verify", "forget", "backup", "restore", "move-root",
-        "watch",
+        "index", "watch", "status", "failures", "spaces", "verify", "forget", "backup", "restore", "move-root"
     ),
     "python -m search_ui": (
         "query", "export", "label", "tag", "favourite", "tags", "save", "searches", "left-marks", "export-marks",
