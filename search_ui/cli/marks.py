@@ -41,8 +41,21 @@ from store.printing import json_text
 if TYPE_CHECKING:
     from store.library import Library
 
+
+class _Id(click.IntRange):
+    """The id of a picture."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            if str(value).lstrip("-").isdecimal():
+                raise
+            self.fail(f"{value!r} is no id. `query --json` gives the ids of pictures.", param, ctx)
+
+
 # SQLite's largest integer is the largest id.
-_ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
+_ids_argument = click.argument("ids", nargs=-1, type=_Id(1, 2**63 - 1), metavar="[ID]...")
 _query_option = click.option("--query", "text", metavar="TEXT", help="All matches of TEXT, near-duplicates too.")
 
 
@@ -120,8 +133,8 @@ def save(name: str, text: Sequence[str]) -> None:
 
     if not text:
         raise QueryError(
-            "The search to be saved is missing. "
-            f"To save it under a name: python -m search_ui save NAME {joined([name])}"
+            "There is nothing to save: give a name, and then the search. "
+            f"To do that: python -m search_ui save NAME {joined([name])}"
         )
     services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
     echo(f"Saved the search {name!r}. To search for it: python -m search_ui query --saved {joined([name])}", err=True)
