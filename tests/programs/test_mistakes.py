@@ -220,9 +220,9 @@ def test_what_succeeds_says_so_in_one_line_and_what_is_empty_too(
         ),
         (
             ["export-marks", marks],
-            f"Exported 1 tag of 2 pictures, 1 favourite, 1 saved search, 0 photos set aside to {marks}",
+            f"Exported 1 tag of 2 pictures, 1 favourite, 1 saved search, 0 photos marked for removal to {marks}",
         ),
-        (["import-marks", marks], "0 tags, 0 favourites, 0 saved searches, 0 photos set aside added"),
+        (["import-marks", marks], "0 tags, 0 favourites, 0 saved searches, 0 photos marked for removal added"),
         (["searches", "--delete", "sea side"], "1 saved search deleted"),
         (["tag", 1, 2, "--remove", "sea"], "2 pictures changed"),
         (["favourite", 1, "--remove"], "1 picture changed"),
