@@ -146,7 +146,7 @@ def test_names_that_are_no_text_are_watched_like_others(watcher: Watched, place:
     folder = Path(os.fsdecode(os.fsencode(place) + b"/b\xff"))
     folder.mkdir()
     draw(place.parent / "plain.png")
-    shutil.copy(place.parent / "plain.png", os.fsencode(folder) + b"/1\xff.png")
+    shutil.copy(os.fsencode(place.parent / "plain.png"), os.fsencode(folder) + b"/1\xff.png")
     watcher.next(added=1)
     draw(folder / "2.png")
     watcher.next(added=1)
