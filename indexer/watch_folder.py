@@ -92,14 +92,15 @@ class WatchedFolder:
             self._first = now - LONGEST if at_once else now if self._first is None else self._first
             self._last = now
 
-    def check_place(self) -> None:
-        """Note it where the folder came, went, or is another: reports about it end without a word."""
+    def has_other_place(self) -> bool:
+        """Whether the folder came, went, or is another since the last time: reports about it end without a word."""
         there = (place_of(self.folder), mounts_at(self.folder))
-        if there != self._there:
-            if self._there is not None:
-                self.close()
-                self.note(at_once=True)
-            self._there = there
+        if there == self._there:
+            return False
+        self._there = there
+        self.close()
+        self.note(at_once=True)
+        return True
 
     def is_due(self, now: float) -> bool:
         """Whether it is to be looked at now."""
@@ -109,6 +110,8 @@ class WatchedFolder:
             first, last = self._first, self._last
         if first is not None and (now - last >= QUIET or now - first >= LONGEST):
             return True
+        if first is not None:
+            return False  # more is coming: what is still being written goes with it
         if self.every is not None and now - self._looked >= self.every:
             return True
         return any(not self.rule.is_still(path) for path in self.growing)

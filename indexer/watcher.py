@@ -115,6 +115,7 @@ class Watcher:
         self._result = result
         self._encoders: list[ImageEncoder] = []
         self._used = time.monotonic()
+        self._named = sorted({folder.expanduser().resolve() for folder in watching.folders})
         self._folders: dict[Path, WatchedFolder] = {}
         self._space_ids: list[int] | None = None
         self._said_busy = False
@@ -159,8 +160,7 @@ class Watcher:
         known = watched_roots(library.catalog.engine)
         roots = [to_path(path) for path, is_on in known.items() if is_on or not self._watching.only_switched]
         if self._watching.folders:
-            named = {folder.expanduser().resolve() for folder in self._watching.folders}
-            wanted = [folder for folder in named if any(folder.is_relative_to(root) for root in roots)]
+            wanted = [folder for folder in self._named if any(folder.is_relative_to(root) for root in roots)]
         else:
             wanted = roots
         for folder in self._folders.keys() - set(wanted):
@@ -171,13 +171,16 @@ class Watcher:
                 self._add(folder)
 
     def _add(self, folder: Path) -> None:
-        every = self._watching.every
-        if every is None and (kind := network_drive(folder)):
-            every = EVERY
-            self._say(watch_text.polling(folder, f"is on a network drive ({kind})", every))
-        watched = self._folders[folder] = WatchedFolder(folder, every)
-        watched.check_place()
-        watched.note(at_once=True)
+        watched = self._folders[folder] = WatchedFolder(folder, self._watching.every)
+        self._check_place(watched)
+
+    def _check_place(self, folder: WatchedFolder) -> None:
+        """Take a folder up anew where it came, went, or is another; it may be on a network drive now."""
+        if folder.has_other_place() and self._watching.every is None:
+            kind = network_drive(folder.folder)
+            if kind and folder.every is None:
+                self._say(watch_text.polling(folder.folder, f"is on a network drive ({kind})", EVERY))
+            folder.every = EVERY if kind else None
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -198,7 +201,8 @@ class Watcher:
                 library.place.check()
                 self._choose(library)
                 for folder in self._folders.values():
-                    folder.check_place()
+                    if folder.every is None:  # others are looked at anyway, and may not answer
+                        self._check_place(folder)
             due = [folder for folder in self._folders.values() if folder.is_due(now) or folder.age(now) > _ANYWAY]
             if due:
                 self._take_up(library, due)
@@ -219,6 +223,8 @@ class Watcher:
         for folder in due:
             if self.stop.is_set():
                 return
+            if folder.every is not None:
+                self._check_place(folder)
             folder.begin_look()
             if self._has_news(library, folder):
                 news.append(folder)
