@@ -50,6 +50,7 @@ class WatchedFolder:
         folder: absolute; a root of the library, or a folder in one.
         every: seconds between looks, where the system reports nothing; None where it does.
         away: what was said of it when it could not be looked at; empty where it could.
+        failed: why the last run for it failed; empty where it did not.
         growing: files that were left because they are still being written.
         found: what differed from the library at the last look.
         tried: what the last run was for: what is still so after it is no news.
@@ -60,6 +61,7 @@ class WatchedFolder:
     folder: Path
     every: float | None
     away: str = ""
+    failed: str = ""
     growing: list[Path] = field(default_factory=list)
     found: frozenset[Any] = frozenset()
     tried: frozenset[Any] = frozenset()

@@ -295,11 +295,15 @@ class Watcher:
         except (SightlineError, sqlalchemy.exc.DBAPIError, OSError) as error:
             log.debug("a run failed", exc_info=error)
             library.place.check()
+            why = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
+            if any(folder.failed != why for folder in folders):
+                self._say(f"Error: {why} Trying again every {EVERY:.0f} seconds.")
             for folder in folders:
-                self._leave(folder, str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error))
+                folder.failed = why
                 folder.put_off(EVERY)
             return
         for folder in folders:
+            folder.failed = ""
             folder.is_whole = False
             folder.tried = folder.found if len(folder.found) <= _TRIED else frozenset()
 
