@@ -247,8 +247,8 @@ class Watcher:
             self._say(watch_text.polling(folder.folder, watch_text.limit_reached(), EVERY))
         except LibraryMovedError:
             raise
-        except SightlineError as error:
-            return self._leave(folder, str(error))
+        except (SightlineError, sqlalchemy.exc.DBAPIError, OSError) as error:
+            return self._leave(folder, _in_words(error))
         if folder.away:
             self._say(f"{short_path(folder.folder)} is watched again.")
         folder.away = ""
@@ -295,7 +295,7 @@ class Watcher:
         except (SightlineError, sqlalchemy.exc.DBAPIError, OSError) as error:
             log.debug("a run failed", exc_info=error)
             library.place.check()
-            why = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
+            why = _in_words(error)
             if any(folder.failed != why for folder in folders):
                 self._say(f"Error: {why} Trying again every {EVERY:.0f} seconds.")
             for folder in folders:
@@ -335,3 +335,7 @@ class Watcher:
         if not self._said_busy:
             self._say(f"{error} Waiting for it.")
         self._said_busy = True
+
+
+def _in_words(error: Exception) -> str:
+    return str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)

@@ -104,6 +104,8 @@ class WatchKeeper:
         with suppress(OSError):
             process.stdin.close()
         with self._lock:
+            if self._process is not process:  # another was started meanwhile
+                return
             self._process = None
             if not self._wanted:
                 return
