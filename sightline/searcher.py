@@ -30,7 +30,7 @@ from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
 from sightline.ranking.null_queries import NullQueries
-from sightline.ranking.page import matches, page, why_empty
+from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
@@ -123,6 +123,16 @@ class Searcher:
         found = self._ranked_list(query, self.space_for(query), pictures)
         yield from matches(self.library.catalog, query, found)
 
+    def match_ids(
+        self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, rest: bool = False
+    ) -> Ids:  # fmt: skip
+        """Content ids of all hits above or near the threshold, in order, int64 (n,); with `rest`, of those below too.
+
+        Raises:
+            QueryError, SpaceError: see `search`.
+        """
+        return match_ids(self._ranked_list(query, self.space_for(query), pictures), rest=rest)
+
     def ordered(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Ids:
         """Content ids of all matches, sure and possible, in the order of facts that the query asks for, int64 (n,).
 
@@ -149,11 +159,17 @@ class Searcher:
         """What to say of the space that a query is searched in, in a sentence; None where it is the usual one."""
         return self._spaces.note(query)
 
-    def recent(self, k: int) -> list[PhotoRow]:
-        """The pictures indexed last, newest first."""
+    def recent_ids(self) -> Ids:
+        """Content ids of all pictures, those indexed last first, int64 (n,)."""
         # Rows of the index lie in the order they were committed.
         ids = self.library.vectors.get(self.space().id).ids[::-1]
-        ids = ids[~np.isin(ids, self.library.catalog.absent_contents())][:k]
+        ids = ids[~np.isin(ids, self.library.catalog.absent_contents())]
+        # Where this space has none of them, or none any more: what others have is there all the same.
+        return ids if len(ids) else self.library.catalog.matching(())[::-1]
+
+    def recent(self, k: int) -> list[PhotoRow]:
+        """The pictures indexed last, newest first."""
+        ids = self.recent_ids()[:k]
         photos = self.library.catalog.photos(ids.tolist())
         return [photos[id_] for id_ in ids.tolist() if id_ in photos]
 

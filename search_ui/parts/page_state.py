@@ -40,14 +40,26 @@ _REDIRECT: Final = "redirect"
 
 
 def init_session() -> None:
-    """Give a new session the state that its URL names."""
+    """Give a new session the state that its URL names, and one that comes from another page."""
     if "query" not in st.session_state:
+        draft, version = st.session_state.get("draft"), box_version()
         _restore(st.query_params.to_dict())
+        if draft is not None:  # still in the box
+            st.session_state.update(draft=draft, box=version)
+
+
+def leave() -> None:
+    """Forget the query, for another page is drawn: what comes back has a URL. A draft stays."""
+    st.session_state.pop("query", None)
 
 
 def receive() -> None:
     """Apply what the box has sent. At the beginning of a run, and of handlers that change what it changes."""
-    event_queue.apply(BOX, st.session_state.get(BOX, {}).get("sent"), _apply)
+    event_queue.apply(BOX, _sent(), _apply)
+
+
+def _sent() -> Any:
+    return st.session_state.get(BOX, {}).get("sent")
 
 
 def _apply(event: Mapping[str, Any]) -> None:
@@ -97,7 +109,7 @@ def _restore(params: Mapping[str, Any]) -> None:
     _fill_box(own.get("q", ""))
     st.session_state.update(
         photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
-        address=_history_params(own),
+        address=_history_params(own), opening=opening() + 1,
     )  # fmt: skip
 
 
@@ -199,10 +211,15 @@ def open_photo_id() -> int | None:
     return opened
 
 
+def opening() -> int:
+    """Return how often a picture was opened: the browser may have closed that dialog already."""
+    return int(st.session_state.get("opening", 0))
+
+
 def open_photo(content_id: int) -> None:
     """Open a picture: the URL then leads to it, and Back closes it. A handler."""
     receive()
-    st.session_state["photo"] = content_id
+    st.session_state.update(photo=content_id, opening=opening() + 1)
     _write_url()
 
 
@@ -214,7 +231,10 @@ def follow_to_photo(content_id: int) -> None:
 
 def close_photo() -> None:
     """Close the picture that is open. A handler: of a dialog, as its `on_dismiss`."""
-    if open_photo_id() is not None:
+    # Where Back closed it the browser says both, and Forward may have opened it again since.
+    has_moved = any("address" in event for event in event_queue.pending(BOX, _sent()))
+    receive()
+    if not has_moved and open_photo_id() is not None:
         st.session_state["photo"] = None
         _write_url()
 

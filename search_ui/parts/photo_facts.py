@@ -13,7 +13,7 @@ from search_ui.parts.messages import caption, escape_markdown
 from search_ui.parts.result_text import facts
 from sightline.humanize import count, file_name, number
 from sightline.query.formatting import printed_filter
-from sightline.ranking.results import Hit, Part
+from sightline.ranking.results import Hit
 from store.library import Library
 from store.paths import display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
@@ -34,12 +34,9 @@ def title(photo: PhotoRow) -> None:
     st.html(f'<h3 class="photo-name">{escape(file_name(photo))}</h3>')
 
 
-def fact_list(photo: PhotoRow, hit: Hit | None) -> None:
+def fact_list(photo: PhotoRow) -> None:
     """Draw the facts, label and value."""
-    rows = [*facts(photo), ("In a query", f"like:{photo.content_id}")]
-    if hit is not None and len(hit.parts) > 1:
-        rows.append(("Together", number(hit)))
-    table = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in rows)
+    table = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in facts(photo))
     st.html(f'<dl class="facts">{table}</dl>')
 
 
@@ -60,15 +57,33 @@ def words(photo: PhotoRow) -> None:
                 )  # fmt: skip
 
 
-def parts_table(parts: tuple[Part, ...]) -> None:
+def why(photo: PhotoRow, hit: Hit | None) -> None:
+    """Draw how it was found, folded away: the cosines and scores, and what names the picture in a query."""
+    with st.expander("Why this picture?"):
+        if hit is None:
+            caption("This search does not show it. It was opened by a link, or from another picture.")
+        elif hit.parts:
+            _parts_table(hit)
+        else:
+            caption("Nothing was compared: the search has no words and no picture.")
+        caption(f"In a query its name is like:{photo.content_id}")
+
+
+def _parts_table(hit: Hit) -> None:
     """Draw how the picture suits each term of the query."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(of.term)}</th><td>{of.cosine:.3f}</td><td>{of.score:+.2f}</td></tr>"
-        for of in parts
+        for of in hit.parts
     )
-    head = "<tr><th scope='col'>Looked for</th><th scope='col'>Cosine</th><th scope='col'>Standard score</th></tr>"
+    if len(hit.parts) > 1:
+        rows += f"<tr><th scope='row'>Together</th><td></td><td>{number(hit)}</td></tr>"
+    head = "<tr><th scope='col'>Searched for</th><th scope='col'>Cosine</th><th scope='col'>Score</th></tr>"
     st.html(f'<table class="parts"><thead>{head}</thead><tbody>{rows}</tbody></table>')
-    caption("A standard score of 0 is the threshold of a match. Excluded terms should be below it.")
+    together = " Together is between 0 and 1." if len(hit.parts) > 1 else ""
+    caption(
+        "The cosine says how near the picture is to what was searched for. The score counts standard deviations from "
+        f"the threshold of a match, which is 0. What is excluded should be below it.{together}"
+    )
 
 
 def copies(library: Library, photo: PhotoRow) -> None:

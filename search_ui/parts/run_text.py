@@ -57,7 +57,7 @@ def details(progress: Progress) -> str:
         if progress.total is not None and progress.done >= ENOUGH:
             parts.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
     if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
+        parts.append(f"{progress.failed:,} unreadable")
     return " · ".join(parts)
 
 

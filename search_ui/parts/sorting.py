@@ -18,7 +18,7 @@ _LABELS: Final[dict[Order, str]] = {
     "best": "Best match", "newest": "Newest", "oldest": "Oldest", "name": "Name", "added": "Added",
 }  # fmt: skip
 # Those that stand in the text: the usual order of filters alone stays a page of hits.
-_TIMED: Final = ("newest", "oldest", "added")
+TIMED: Final = ("newest", "oldest", "added")
 
 
 def sorting(query: Query) -> Sorting:
@@ -38,7 +38,7 @@ def sort_by(order: object) -> None:
 
 def timeline_of(searcher: Searcher, query: Query, result: Result) -> Timeline | None:
     """Return the pictures of a result in order of time; None where it is in another order, or nothing matches."""
-    if query.sort not in _TIMED or not result.strong + result.maybe:
+    if query.sort not in TIMED or not result.strong + result.maybe:
         return None
     return timelines().register(searcher, query, services().uploads.pictures_of(query), result.generation)
 

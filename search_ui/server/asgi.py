@@ -39,6 +39,7 @@ from search_ui.server import (
     index_page,
     map_routes,
     picture_routes,
+    slide_routes,
     timeline_routes,
     zip_routes,
 )
@@ -57,7 +58,7 @@ HERE: Final = Path(__file__).parent.parent
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 NAMES: Final = (
     *picture_routes.NAMES, *map_payloads.NAMES, *timelines.NAMES, *failed_routes.NAMES, *zip_registry.NAMES,
-    *event_routes.NAMES, *index_page.NAMES,
+    *event_routes.NAMES, *index_page.NAMES, *slide_routes.NAMES,
     "healthz", "api", "metrics",
 )  # fmt: skip
 # In the scope of a request whose `Host` is ours, and whether it was let in.
@@ -158,6 +159,7 @@ class AppRoutes:
             *timeline_routes.routes(),
             *failed_routes.routes(),
             *zip_routes.routes(),
+            *slide_routes.routes(),
             *event_routes.routes(),
             *index_page.routes(),
             Route("/healthz", _health),

@@ -61,7 +61,7 @@ FILES: Final = Kind("files", 4, 64, 30)
 """What is read from the user's own files, and decoded."""
 
 SEARCHES: Final = Kind("searches", 6 if (os.cpu_count() or 1) >= 6 else 4, 128, 30)
-"""The JSON interface."""
+"""The JSON interface, and the order of a slideshow."""
 
 BODIES: Final = Kind("bodies", 4, 64, 30)
 """Whatever has a body: it may be long in coming."""
@@ -220,6 +220,8 @@ def _kind(scope: Scope) -> Kind:
         return BODIES
     if name == "api":
         return SHORT if str(scope["path"]).endswith("/thumbnail") else SEARCHES
+    if scope["path"] == "/slides/order":
+        return SEARCHES
     return FILES if name in _FILES else SHORT
 
 

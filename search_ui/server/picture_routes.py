@@ -51,6 +51,13 @@ def _not_found() -> Response:
     return error_response(404, "There is no such picture.")
 
 
+def _unreadable(request: Request) -> Response:
+    """Nothing can be shown of it now. Not 404 for an `<img>` of the page: browsers log that as a fault of the page."""
+    if request.headers.get("sec-fetch-dest") == "image":
+        return Response(status_code=204, headers={**SAFE, "Cache-Control": "private, no-store"})
+    return _not_found()
+
+
 def _thumb(request: Request) -> Response:
     """GET /thumb/HASH.jpg: at most 512 px, long pictures more."""
     return _by_hash(request, thumbnail)
@@ -84,7 +91,7 @@ def _kept(request: Request, content_hash: str, made: Callable[[Library, bytes], 
         data = made(services().library(), bytes.fromhex(content_hash))
     except (LibraryError, DatabaseError):
         data = None
-    return jpeg_response(data, headers) if data else _not_found()
+    return jpeg_response(data, headers) if data else _unreadable(request)
 
 
 def _original(request: Request) -> Response:

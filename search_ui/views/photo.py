@@ -9,15 +9,15 @@ from typing import Any, Final, Literal
 import streamlit as st
 
 from search_ui.components.gallery import thumbnails
-from search_ui.components.viewer import Picture, cutter, viewer
+from search_ui.components.viewer import cutter, viewer
 from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
-from search_ui.parts.photo_facts import copies, fact_list, parts_table, place, title, words
-from search_ui.parts.picture_addresses import preview_address, thumbnail_address
+from search_ui.parts.photo_facts import copies, fact_list, place, title, why, words
 from search_ui.parts.tiles import preferences_of, tile
+from search_ui.parts.viewer_pictures import viewer_picture
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of_photo
 from search_ui.runtime.services import services
-from sightline.humanize import count, file_name
+from sightline.humanize import count
 from sightline.media.crop import as_box, crop, crop_of
 from sightline.query.parser import parse
 from sightline.query.types import QueryError
@@ -28,8 +28,6 @@ from store.library import Library
 from store.tables.catalog import PhotoRow
 
 MAX_DUPLICATES: Final = 60
-# A picture whose longer side is at most this long has no preview: its thumbnail shows all there is.
-_THUMBNAIL_SIDE: Final = 512
 _KEY: Final = "viewer"
 
 HitOf = Callable[[int], Hit | None]
@@ -76,12 +74,11 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
         title(photo)
         _marks(library, content_id)
         _actions(photo, content_id)
-        fact_list(photo, hit)
+        fact_list(photo)
         words(photo)
-        if hit is not None and hit.parts:
-            parts_table(hit.parts)
         place(photo)
         copies(library, photo)
+        why(photo, hit)
     with below:
         if hit is not None and hit.folded:
             _duplicates(library, hit.folded)
@@ -97,11 +94,11 @@ def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
     starred = library.marks.favourites_of(photos)
     viewer(
         [
-            _picture(each, photos.get(each.id), is_favourite=each.id in starred)
+            viewer_picture(each.id, photos.get(each.id), position=each.position, is_favourite=each.id in starred)
             for each in places
             if each.id in photos or each.id == content_id
         ],
-        content_id, key=_KEY,
+        content_id, key=_KEY, opening=page_state.opening(),
         on_move=lambda: _if_id(_event("moved"), page_state.follow_to_photo),
         on_part=lambda: run_handler(lambda: _take_part(library, _event("part"))),
     )  # fmt: skip
@@ -114,28 +111,6 @@ def _event(name: str) -> Any:
 def _if_id(value: object, then: Callable[[int], object]) -> None:
     if isinstance(value, int) and value > 0:
         then(value)
-
-
-def _picture(at: photo_navigation.Neighbour, photo: PhotoRow | None, *, is_favourite: bool) -> Picture:
-    """Return a picture for the viewer; without addresses where it is not there any more."""
-    if photo is None:
-        return {
-            "id": at.id, "name": "", "small": "", "large": "", "tiles": "", "width": 1, "height": 1, "colour": "",
-            "position": at.position, "favourite": False,
-        }  # fmt: skip
-    width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
-    return {
-        "id": at.id,
-        "name": file_name(photo),
-        "small": thumbnail_address(photo),
-        "large": preview_address(photo) if max(width, height) > _THUMBNAIL_SIDE else "",
-        "tiles": f"/tile/{photo.hash.hex()}",
-        "width": width,
-        "height": height,
-        "colour": "" if colour is None else f"#{colour:06x}",
-        "position": at.position,
-        "favourite": is_favourite,
-    }
 
 
 def _take_part(library: Library, part: Any) -> None:
@@ -253,9 +228,9 @@ def open_folder(photo: PhotoRow) -> None:
 
 
 def _duplicates(library: Library, folded: Sequence[int]) -> None:
-    caption(f"{count(len(folded), 'near-duplicate')} of it, folded into one place")
+    caption(f"{count(len(folded), 'near-duplicate')} of it, shown as one picture")
     _strip(library, folded[:MAX_DUPLICATES], "duplicates")
-    st.button("Show them apart", on_click=page_state.unfold_duplicates)
+    st.button("Show them separately", on_click=page_state.unfold_duplicates)
 
 
 def _similar(searcher: Searcher, content_id: int) -> None:

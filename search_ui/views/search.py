@@ -6,7 +6,7 @@ that says why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -57,6 +57,14 @@ class Found:
     hits: Sequence[Hit] = ()
     timeline: Timeline | None = None
 
+    def of(self, ids: Sequence[int]) -> Mapping[int, tuple[Hit, int]]:
+        """Return how pictures were found and their places from 1 on, without those that are not shown."""
+        if self.timeline is not None:
+            return self.timeline.hits_of(ids)
+        wanted = set(ids)
+        ranked = ((hit.photo.content_id, hit, rank) for rank, hit in enumerate(self.hits, 1))
+        return {id_: (hit, rank) for id_, hit, rank in ranked if id_ in wanted}
+
 
 @with_library
 def page(searcher: Searcher) -> None:
@@ -91,7 +99,7 @@ def page(searcher: Searcher) -> None:
         except SightlineError as error:
             message(str(error), role="alert")
         status_line(searcher)
-    selection_bar.bar(searcher, query or Query(), shown.hits)
+    selection_bar.bar(searcher, query or Query(), shown.of)
     dialogs(searcher, shown)
 
 
@@ -101,7 +109,7 @@ def page(searcher: Searcher) -> None:
 def search_bar(searcher: Searcher, query: Query | None) -> None:
     """Draw the box, the saved searches and the chips; `query` None: the text can't be read."""
     known = query or Query()
-    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="small"):
+    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="xsmall"):
         query_input(
             key=page_state.BOX, address=page_state.current_url_params(), version=page_state.box_version(),
             max_bytes=MAX_PICTURE_BYTES, room=max(0, MAX_TERMS - len(known.terms)), redirect=page_state.pop_redirect(),

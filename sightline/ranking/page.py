@@ -11,6 +11,7 @@ from sightline.ranking.fusion import BANDS, MAYBE, SLOPE, STRONG, Ranked
 from sightline.ranking.near_duplicates import Fold
 from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Part
+from store.arrays import Ids
 from store.tables.catalog import Catalog, SpaceState
 
 _CHUNK: Final = 2_048
@@ -31,6 +32,15 @@ def matches(catalog: Catalog, query: Query, found: RankedList) -> Iterator[Hit]:
         first += len(places)
         yield from _hits(catalog, query, found, [place for place in places if place.rank < above])
         more = more and places[-1].rank < above
+
+
+def match_ids(found: RankedList, *, rest: bool = False) -> Ids:
+    """Content ids of the hits above or near the relevance threshold, in order, int64 (n,); with `rest`, of all."""
+    above = found.ranked.count(STRONG) + found.ranked.count(MAYBE)
+    last = found.total if rest else above
+    places, _ = found.places(0, last)
+    rows = found.rows([place.shown for place in places if rest or place.rank < above])
+    return found.ranked.ids[rows]
 
 
 def why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:

@@ -262,8 +262,8 @@ class Catalog(KnownFiles):
         from store.tables import timelines  # only pages in order of time ask
 
         with self.engine.connect() as connection:
-            ratios, days = timelines.shapes_and_days(connection, content_ids)
-            return ratios, days if by == "taken" else timelines.days_added(connection, content_ids)
+            days = timelines.days_taken if by == "taken" else timelines.days_added
+            return timelines.shapes(connection, content_ids), days(connection, content_ids)
 
     def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
         """Root and path of every present photo that holds a content, by path: the one that is shown first."""

@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from pages import (
     tiles,
 )
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 from streamlit.testing.v1 import AppTest
 from support import as_nobody
 
@@ -84,6 +85,8 @@ def test_the_dialog_tells_each_terms_part(app: AppTest, searcher: Searcher) -> N
     for part in hit.parts:
         assert f"{part.term}{part.cosine:.3f}{part.score:+.2f}" in said(app)
     assert f"Together{hit.score:.2f}" in said(app)
+    assert f"like:{hit.photo.content_id}" in said(app)
+    assert [each.label for each in app.expander] == ["Why this picture?"]
 
 
 def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, searcher: Searcher) -> None:
@@ -107,7 +110,7 @@ def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searche
     strips = [[int(id_) for id_ in data["ids"].split()] for data in drawn if data.get("small")]
     assert sorted(hit.folded) in [sorted(strip) for strip in strips]
     assert all(hit.photo.content_id not in strip for strip in strips)
-    press(app, "Show them apart")
+    press(app, "Show them separately")
     assert query_box(app).value == f"{BOATS} dedup:off"
 
 
@@ -236,6 +239,8 @@ def test_the_dialog_tells_the_facts_and_leads_on(page: Page, searcher: Searcher)
     expect(dialog(page).locator(".photo-name")).to_have_text(shown[1])
     expect(dialog(page).get_by_text("px, JPEG")).to_be_visible()
     expect(dialog(page).locator("img.small")).to_have_js_property("complete", True)
+    assert "like:" not in dialog(page).inner_text()
+    dialog(page).get_by_text("Why this picture?").click()
     row = dialog(page).get_by_role("row", name="windmill")
     hit = searcher.search(parse("windmill")).hits[1]
     expect(row).to_contain_text(f"{hit.parts[0].cosine:.3f}")
@@ -271,6 +276,130 @@ def test_arrows_go_from_picture_to_picture_and_back_closes(page: Page, searcher:
     expect(page).not_to_have_url(re.compile("photo"))
     page.go_forward()
     shows(page, searcher, order[7])
+
+
+# -- closing, before the server knows -------------------------------------------------------------------------------
+
+
+class SlowServer:
+    """What a page and its server tell each other, which can be held back: to be made before the page is opened."""
+
+    def __init__(self, page: Page) -> None:
+        self._held: list[Callable[[], None]] = []
+        self._is_holding = False
+        page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+        route.on_message(lambda message: self._pass(partial(server.send, message)))
+        server.on_message(lambda message: self._pass(partial(route.send, message)))
+
+    def _pass(self, send: Callable[[], None]) -> None:
+        if self._is_holding:
+            self._held.append(send)
+        else:
+            send()
+
+    def hold(self) -> None:
+        self._is_holding = True
+
+    def release(self) -> None:
+        while self._held:
+            self._held.pop(0)()
+        self._is_holding = False
+
+
+# Notes when Back or Forward is heard of, and each change of whether the dialog can be seen.
+WATCH = """
+    window.seen = []
+    const look = () => {
+        const dialog = document.querySelector(".stDialog:has(.st-key-photo-dialog)")
+        const is = Boolean(dialog) && dialog.style.display !== "none"
+        if (seen.at(-1)?.is !== is) seen.push({ is, at: performance.now() })
+    }
+    window.addEventListener("popstate", () => (window.heard = performance.now()), true)
+    const every = { childList: true, subtree: true, attributes: true, attributeFilter: ["style"] }
+    new MutationObserver(look).observe(document, every)
+"""
+
+
+@pytest.mark.browser
+def test_back_closes_the_picture_at_once_whatever_the_server_does(page: Page, searcher: Searcher) -> None:
+    order = ids(searcher, ALL)
+    server = SlowServer(page)
+    page.add_init_script(WATCH)
+    page.goto(f"/?q={ALL}")
+    page.locator(f'.open[data-id="{order[2]}"]').click()
+    shows(page, searcher, order[2])
+    slow = page.context.new_cdp_session(page)
+    slow.send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    server.hold()
+    page.go_back()
+    expect(dialog(page)).to_have_count(0)
+    assert page.evaluate("seen.at(-1).at - heard") < 100
+    expect(page.locator(f'.open[data-id="{order[2]}"]')).to_be_focused()
+    page.keyboard.press("ArrowRight")  # the grid can be used
+    expect(page.locator(f'.open[data-id="{order[3]}"]')).to_be_focused()
+    page.go_forward()
+    ahead = page.locator(".photo-ahead img")
+    expect(ahead).to_be_visible()
+    assert ahead.get_attribute("src") == page.locator(f'.open[data-id="{order[2]}"] img').get_attribute("src")
+    slow.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    server.release()
+    shows(page, searcher, order[2])
+    expect(ahead).to_have_count(0)
+    assert page.evaluate("seen.filter((each) => each.is).length") == 2, "it came back without being asked for"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("steps", [("back", "forward", "back"), ("back", "forward", "back", "forward")], ids=len)
+def test_quick_back_and_forward_end_where_the_address_says(
+    page: Page, searcher: Searcher, steps: tuple[str, ...]
+) -> None:  # fmt: skip
+    order = ids(searcher, ALL)
+    page.add_init_script(WATCH)
+    page.goto(f"/?q={ALL}")
+    page.locator(f'.open[data-id="{order[1]}"]').click()
+    shows(page, searcher, order[1])
+    length = page.evaluate("history.length")
+    for step in steps:
+        page.evaluate(f"history.{step}()")
+        page.wait_for_timeout(60)
+    if steps[-1] == "forward":
+        shows(page, searcher, order[1])
+    else:
+        expect(page).not_to_have_url(re.compile("photo"))
+        page.evaluate("seen.length = 0")
+        page.wait_for_timeout(4_000)
+        assert not page.evaluate("seen.some((each) => each.is)")
+        expect(dialog(page)).to_have_count(0)
+    assert page.evaluate("history.length") == length
+
+
+@pytest.mark.browser
+def test_what_was_drawn_before_it_was_closed_does_not_open_it_again(page: Page, searcher: Searcher) -> None:
+    order = ids(searcher, ALL)
+    server = SlowServer(page)
+    page.add_init_script(WATCH)
+    page.goto(f"/?q={ALL}")
+    page.locator(f'.open[data-id="{order[1]}"]').click()
+    shows(page, searcher, order[1])
+    for closes in (lambda: page.keyboard.press("Escape"), lambda: page.mouse.click(3, 500)):
+        server.hold()
+        page.evaluate("document.querySelector('.st-key-filters button').click()")  # a run of the whole page
+        page.wait_for_timeout(100)
+        closes()
+        expect(dialog(page)).to_have_count(0)
+        page.evaluate("seen.length = 0")
+        server.release()
+        expect(page).not_to_have_url(re.compile("photo"))
+        page.wait_for_timeout(500)
+        assert not page.evaluate("seen.some((each) => each.is)")
+        page.locator(f'.open[data-id="{order[1]}"]').click()
+        shows(page, searcher, order[1])
+
+
+# -- by keyboard ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.browser
@@ -383,7 +512,7 @@ def test_a_near_duplicate_opens_from_the_dialog_of_the_one_it_is_folded_into(pag
     expect(small).to_have_count(1)
     small.click()
     shows(page, searcher, hit.folded[0])
-    expect(dialog(page).get_by_text("folded into one place")).to_have_count(0)
+    expect(dialog(page).get_by_text("shown as one picture")).to_have_count(0)
 
 
 def _wait_for(page: Page, holds: Callable[[], bool]) -> None:
@@ -566,6 +695,28 @@ def _swipe(page: Page, start: int, end: int) -> None:
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
+def faults(page: Page) -> list[str]:
+    """What the browser's console is told of as an error from now on, and what is not found."""
+    seen: list[str] = []
+    page.on("console", lambda entry: seen.append(entry.text) if entry.type == "error" else None)
+    page.on("response", lambda answer: seen.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    return seen
+
+
+@pytest.mark.browser
+def test_a_link_to_a_picture_asks_for_nothing_that_is_not_there(page: Page, searcher: Searcher) -> None:
+    first = ids(searcher, ALL)[0]
+    wrong = faults(page)
+    for address in (f"/?photo={first}&q={ALL}", f"/?q=sort:name&photo={first}", f"/?photo={first}"):
+        page.goto(address)
+        shows(page, searcher, first)
+        expect(page.locator("img.large.there, img.small")).not_to_have_count(0)
+    page.goto(f"/?q={ALL}&photo=987654")
+    expect(dialog(page).get_by_text("no longer where it was").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert wrong == []
+
+
 @pytest.mark.browser
 def test_without_its_file_a_picture_is_shown_small(
     chromium: Browser, made: Path, tmp_path: Path, searcher: Searcher
@@ -585,9 +736,11 @@ def test_without_its_file_a_picture_is_shown_small(
         shutil.rmtree(tmp_path / "library" / "previews")
         page.goto("about:blank")
         page.context.new_cdp_session(page).send("Network.clearBrowserCache")
+        wrong = faults(page)
         page.goto("/?photo=1")
         expect(page.get_by_text("Only its small copy")).to_be_visible()
         expect(page.locator("img.small")).to_be_visible()
+        assert wrong == []
 
 
 def test_a_library_that_may_not_be_written_says_so(

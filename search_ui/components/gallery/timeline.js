@@ -109,6 +109,7 @@ class Timeline extends Gallery {
   }
 
   layout() {
+    if (!this.list) return
     super.layout()
     this.drawRail()
   }

@@ -14,7 +14,9 @@ from search_ui.components.event_queue import acknowledged
 _HERE: Final = Path(__file__).parent
 
 _viewer: Final = st.components.v2.component(
-    "sightline_viewer", js=javascript(_HERE, "frame", "tiles", "crop", "viewer", events=True), css=css(_HERE, "viewer")
+    "sightline_viewer",
+    js=javascript(_HERE, "frame", "tiles", "crop", "closing", "slideshow", "viewer", events=True),
+    css=css(_HERE, "viewer"),
 )
 
 
@@ -39,7 +41,7 @@ class Picture(TypedDict):
 
 
 def viewer(
-    pictures: Sequence[Picture], shown: int, *, key: str, on_move: Callable[[], None],
+    pictures: Sequence[Picture], shown: int, *, key: str, opening: int, on_move: Callable[[], None],
     on_part: Callable[[], None],
 ) -> None:  # fmt: skip
     """Show one of some pictures; the others can be gone to without waiting.
@@ -53,16 +55,21 @@ def viewer(
         pictures: in order.
         shown: id of the one to show.
         key: of the component.
+        opening: the number of this opening of the dialog, another one for each: one that the browser has closed is not
+            shown again, whatever a run that was on its way still draws.
         on_move, on_part: run before the next run of the script.
     """
     _viewer(
         key=key,
-        data={"pictures": list(pictures), "shown": shown, "cropping": False, "acknowledged": acknowledged(key)},
+        data={
+            "pictures": list(pictures), "shown": shown, "opening": opening, "cropping": False,
+            "acknowledged": acknowledged(key),
+        },
         default={"favourites": []},
         on_moved_change=on_move,
         on_favourites_change=lambda: None,
         on_part_change=on_part,
-    )
+    )  # fmt: skip
 
 
 def cutter(picture: Picture, *, key: str, on_part: Callable[[], None]) -> None:

@@ -10,6 +10,11 @@ const ICONS = {
   out: icon('<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5M8.5 11h5"/>'),
   in: icon('<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5M8.5 11h5M11 8.5v5"/>'),
   part: icon('<path d="M7 3v14h14M3 7h14v14"/>'),
+  slides: icon('<rect x="3" y="5" width="18" height="14" rx="2"/><path d="m10.5 9 4 3-4 3z"/>'),
+  play: icon('<path d="m8 5 11 7-11 7z"/>'),
+  pause: icon('<path d="M8.5 5v14M15.5 5v14"/>'),
+  shuffle: icon('<path d="M3 7h3.5c5.5 0 5.5 10 11 10H21M3 17h3.5c1.7 0 2.9-1 3.8-2.3M14 9.3c.9-1.3 2-2.3 3.5-2.3H21M18 4l3 3-3 3M18 14l3 3-3 3"/>'),
+  close: icon('<path d="M5 5l14 14M19 5 5 19"/>'),
   full: icon('<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>'),
 }
 
@@ -55,6 +60,7 @@ class Frame {
     this.actual = button("tool", "Actual pixels", "1")
     this.actual.textContent = "1:1"
     this.full = button("tool", "Whole screen", "", ICONS.full)
+    this.slides = button("tool", "Slideshow", "S", ICONS.slides)
     this.crop = element("button", "tool begin", { type: "button", title: "Draw a rectangle, and find pictures of what is in it" })
     this.crop.innerHTML = ICONS.part
     this.crop.append(element("span", "", {}, "Search in this picture"))
@@ -62,7 +68,7 @@ class Frame {
     this.leave = button("tool leave", "Cancel", "Esc")
     this.full.hidden = !document.fullscreenEnabled
     this.bar = element("div", "bar")
-    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.actual, this.full, this.crop, this.leave, this.take)
+    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.actual, this.slides, this.full, this.crop, this.leave, this.take)
     this.root.append(this.stage, this.bar)
     parentElement.append(this.root)
 

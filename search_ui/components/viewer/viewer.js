@@ -3,6 +3,7 @@
 
 const REST = 120 // ms on a picture before its preview is requested: going through quickly makes none
 const SWIPE = 48 // px
+const FAR = 10_000 // ms that the server has to follow to a picture that it did not send
 
 // Keys that move an enlarged picture, by parts of what is in view across and down.
 const PANS = {
@@ -23,6 +24,7 @@ class Viewer extends PartFrame {
     this.in.onclick = () => this.zoom(1.5)
     this.actual.onclick = () => this.toActual()
     this.full.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen())
+    this.slides.onclick = () => this.startShow()
     this.crop.onclick = () => this.startCrop()
     this.leave.onclick = () => this.endCrop()
     this.take.onclick = () => this.takePart()
@@ -38,6 +40,7 @@ class Viewer extends PartFrame {
     this.stage.onpointerup = this.stage.onpointercancel = (event) => this.up(event)
     // On the window and first: the page behind the dialog knows the same keys, and the dialog closes with Esc.
     this.onkeydown = (event) => this.key(event)
+    this.slideshow = new Slideshow({ parent: this.root, onEnd: (picture) => this.endShow(picture), onStar: (picture) => this.star(picture) })
     window.addEventListener("keydown", this.onkeydown, true)
   }
 
@@ -45,6 +48,8 @@ class Viewer extends PartFrame {
     window.removeEventListener("keydown", this.onkeydown, true)
     clearTimeout(this.timer)
     this.resized.disconnect()
+    this.slideshow.remove()
+    this.holdFacts(false)
     this.tiles.clear()
     this.root.remove()
   }
@@ -53,11 +58,15 @@ class Viewer extends PartFrame {
     Object.assign(this, { trigger, setState })
     this.pictures = data.pictures
     if (data.acknowledged) eventQueue.acknowledge(data.acknowledged)
+    if (data.opening) closing.drawn(data.opening, data.pictures)
     this.isOnlyForParts = data.cropping
     this.root.classList.toggle("only", data.cropping)
+    this.slides.hidden = data.cropping
     // An answer to an earlier step: the visitor is already further.
-    if (this.awaited !== undefined && this.awaited !== data.shown && this.at(this.awaited) >= 0) return this.arrows()
+    const isFurther = this.awaited !== undefined && this.awaited !== data.shown
+    if (isFurther && (this.at(this.awaited) >= 0 || performance.now() < this.farUntil)) return this.arrows()
     this.awaited = undefined
+    this.holdFacts(false)
     const shown = data.pictures[this.at(data.shown)]
     if (this.here?.id === data.shown) {
       this.here = shown
@@ -89,10 +98,15 @@ class Viewer extends PartFrame {
     const next = this.pictures[this.at(this.here.id) + by]
     if (!next || this.box) return
     this.direction = by
+    this.goTo(next)
+    this.said.textContent = [next.name, next.position].filter(Boolean).join(", ")
+  }
+
+  goTo(next) {
     this.awaited = next.id
+    this.holdFacts(true)
     this.show(next)
     this.arrows()
-    this.said.textContent = [next.name, next.position].filter(Boolean).join(", ")
     // Replaced here, because the server can only add steps to the history; see photo_navigation.py.
     const address = new URLSearchParams(location.search)
     address.set("photo", next.id)
@@ -100,9 +114,30 @@ class Viewer extends PartFrame {
     this.trigger("moved", next.id)
   }
 
-  star() {
-    const { id } = this.here
-    const known = this.pictures[this.at(id)] ?? this.here
+  // What is beside it is of the picture before, until the server has followed: a tag typed now would be that one's.
+  holdFacts(isHeld) {
+    clearTimeout(this.holding)
+    if (isHeld) this.holding = setTimeout(() => this.holdFacts(false), FAR) // a server that does not follow
+    const facts = document.querySelector(".st-key-photo-beside")
+    if (facts) facts.inert = isHeld
+  }
+
+  startShow() {
+    if (this.box || this.isOnlyForParts || this.slideshow.isOpen) return
+    this.slideshow.begin(this.here, this.pictures)
+  }
+
+  // To the picture that the show ended at. It may be far from those that the page sent.
+  endShow(picture) {
+    this.slides.focus({ preventScroll: true })
+    if (picture.id === this.here.id) return
+    this.farUntil = performance.now() + FAR
+    this.goTo(picture)
+  }
+
+  star(picture = this.here) {
+    const { id } = picture
+    const known = this.pictures[this.at(id)] ?? picture
     const expected = eventQueue.pending.findLast((each) => each.id === id)?.yes
     eventQueue.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.setState("favourites", changes))
   }
@@ -194,8 +229,9 @@ class Viewer extends PartFrame {
   // -- keys ----------------------------------------------------------------------------------------------------------
 
   key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || keysAreTaken(event)) return
-    const act = this.box ? this.cropKey(event) : this.viewKey(event)
+    if (event.ctrlKey || event.altKey || event.metaKey) return
+    if (!this.slideshow.isOpen && keysAreTaken(event)) return
+    const act = this.slideshow.isOpen ? this.slideshow.key(event) : this.box ? this.cropKey(event) : this.viewKey(event)
     if (!act) return
     event.preventDefault()
     event.stopImmediatePropagation()
@@ -215,6 +251,7 @@ class Viewer extends PartFrame {
       0: () => this.reset(),
       1: () => this.toActual(),
       f: () => event.repeat || this.isOnlyForParts || this.star(),
+      s: () => this.startShow(),
     }[event.key]
   }
 
