@@ -55,7 +55,7 @@ class WatchedFolder:
         found: what differed from the library at the last look.
         tried: what the last run was for: what is still so after it is no news.
         is_whole: whether the next run is made also without news.
-        rest: no look before this time, by `time.monotonic`: looks take a fifth of the time at most.
+        rest: no look before this time, by `time.monotonic`: looks take a fifth of a core at most.
     """
 
     folder: Path
@@ -70,6 +70,7 @@ class WatchedFolder:
     _first: float | None = None  # report that was not taken up, and the last one
     _last: float = 0.0
     _looked: float = 0.0
+    _worked: float = 0.0  # processor seconds when the look began
     _there: object = None  # what lies at its place, and what is mounted around it
     _listed: frozenset[Path] | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -131,13 +132,12 @@ class WatchedFolder:
         """Forget what was noted: a look is about to see it."""
         with self._lock:
             self._first = None
-        self._looked = time.monotonic()
+        self._worked = time.thread_time()
 
     def end_look(self) -> None:
         """Note that a look has ended."""
-        now = time.monotonic()
-        self.rest = max(self.rest, now + 4 * (now - self._looked))
-        self._looked = now
+        self._looked = time.monotonic()
+        self.rest = max(self.rest, self._looked + 4 * (time.thread_time() - self._worked))
 
     def follow(self, folders: Iterable[Path], is_news: Callable[[Iterable[tuple[int, str]]], bool]) -> bool:
         """Have the system report changes in these folders from now on; whether it did not do so before.
