@@ -1,4 +1,4 @@
-"""One folder that is watched: the system's reports about it, or, where there are none, a look every so often.
+"""One folder that is watched, by the system's reports, or by a look every so often.
 
 Every folder below it that a walk lists is given to the system by itself, and none that a walk passes over: watchfiles
 would follow links out of the folder, and report what the library itself writes. macOS and Windows are given the whole
@@ -96,7 +96,10 @@ class WatchedFolder:
             self._last = now
 
     def has_other_place(self) -> bool:
-        """Whether the folder came, went, or is another since the last time: reports about it end without a word."""
+        """Whether the folder came, went, or is another since the last time.
+
+        Reports about it then end without a word.
+        """
         there = (place_of(self.folder), mounts_at(self.folder))
         if there == self._there:
             return False

@@ -1,4 +1,4 @@
-"""Watches folders of a library: indexes what is behind, then waits for changes, and makes a run for what changed.
+"""Watches folders of a library: indexes what is behind, then waits for changes and indexes those.
 
 The lock of the library is held during runs alone, so others may index between them. Models stay loaded from one run to
 the next, and are dropped after ten idle minutes.
@@ -156,7 +156,7 @@ class Watcher:
     # -- which folders --------------------------------------------------------------------------------------------
 
     def _choose(self, library: Library) -> None:
-        """Take up folders that are to be watched now, and drop those that are not, or not of the library any more."""
+        """Take up folders that are to be watched now; drop those that are not, or not of the library."""
         known = watched_roots(library.catalog.engine)
         roots = [to_path(path) for path, is_on in known.items() if is_on or not self._watching.only_switched]
         if self._watching.folders:
@@ -269,7 +269,7 @@ class Watcher:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def _first_run(self) -> None:
-        """Index what was named, as `index` does, also where it is new to the library; wait for another indexer."""
+        """Index what was named, as `index` does, once no other indexer is at work."""
         watching = self._watching
         while not self.stop.is_set():
             try:
