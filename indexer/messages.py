@@ -8,12 +8,16 @@ import warnings
 
 import click
 
+from sightline_cli.calls import as_called
 from store.printing import LAYOUT, PrintableFormatter, printable
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text of one or several lines, so that nothing in it drives the terminal."""
-    click.echo(printable(text, LAYOUT), err=err)
+    """Print a text of one or several lines, so that nothing in it drives the terminal.
+
+    What goes to stderr calls commands as the user does.
+    """
+    click.echo(printable(as_called(text) if err else text, LAYOUT), err=err)
 
 
 def set_up_logging(verbose: int, quiet: bool) -> None:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from search_ui.cli.mistakes import (
+    favourites_meant,
+    left_marks_meant,
+    lists_meant,
+    saves_meant,
+    searches_meant,
+    tags_meant,
+)
 from search_ui.cli.options import (
     TextCommand,
     check_something,
+    complete_saved,
+    complete_tag,
     echo,
+    filled_searcher,
     json_option,
     library_option,
     offline_option,
@@ -23,6 +34,7 @@ from search_ui.cli.options import (
     text_argument,
     write_lines,
 )
+from sightline_cli.mistakes import Command, joined
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
@@ -34,11 +46,25 @@ _ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1
 _query_option = click.option("--query", "text", metavar="TEXT", help="All matches of TEXT, near-duplicates too.")
 
 
-@click.command()
+@click.command(cls=Command, meant=tags_meant)
 @_ids_argument
 @_query_option
-@click.option("--add", "added", multiple=True, metavar="NAME", help="A tag to give them; may be given again.")
-@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to remove; may be given again.")
+@click.option(
+    "--add",
+    "added",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_tag,
+    help="A tag to give them; may be given again.",
+)
+@click.option(
+    "--remove",
+    "removed",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_tag,
+    help="A tag to remove; may be given again.",
+)
 @library_option
 @offline_option
 def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Sequence[str]) -> None:
@@ -52,7 +78,7 @@ def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Seq
     click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
 
 
-@click.command()
+@click.command(cls=Command, meant=favourites_meant)
 @_ids_argument
 @_query_option
 @click.option("--remove", is_flag=True, help="They are favourites no more.")
@@ -67,7 +93,7 @@ def favourite(ids: Sequence[int], text: str | None, remove: bool) -> None:
     click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
 
 
-@click.command()
+@click.command(cls=Command, meant=lists_meant)
 @json_option
 @library_option
 def tags(as_json: bool) -> None:
@@ -78,22 +104,38 @@ def tags(as_json: bool) -> None:
     write_lines(
         json_text({"tag": name, "pictures": number}) if as_json else f"{name}\t{number}" for name, number in found
     )
+    if not found:
+        echo("There are no tags yet. python -m search_ui tag ID --add NAME gives one.", err=True)
 
 
-@click.command(cls=TextCommand)
+@click.command(cls=TextCommand, meant=saves_meant)
 @click.argument("name")
 @text_argument
 @library_option
 def save(name: str, text: Sequence[str]) -> None:
     """Save the search TEXT under NAME, or replace it. `query --saved NAME` searches for it."""
     from search_ui.runtime.services import services
+    from sightline.query.types import QueryError
     from sightline.records import saved_text
 
+    if not text:
+        raise QueryError(
+            "The search to be saved is missing. "
+            f"To save it under a name: python -m search_ui save NAME {joined([name])}"
+        )
     services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
+    echo(f"Saved the search {name!r}. To search for it: python -m search_ui query --saved {joined([name])}", err=True)
 
 
-@click.command()
-@click.option("--delete", "deleted", multiple=True, metavar="NAME", help="Delete this one; may be given again.")
+@click.command(cls=Command, meant=searches_meant)
+@click.option(
+    "--delete",
+    "deleted",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_saved,
+    help="Delete this one; may be given again.",
+)
 @json_option
 @library_option
 def searches(deleted: Sequence[str], as_json: bool) -> None:
@@ -106,13 +148,17 @@ def searches(deleted: Sequence[str], as_json: bool) -> None:
         if not marks.delete_search(name):
             raise QueryError(f"There is no saved search {name!r}. `searches` lists them.")
     if deleted:
+        from sightline.humanize import count
+
+        echo(f"{count(len(deleted), 'saved search', 'saved searches')} deleted", err=True)
         return
-    write_lines(
-        json_text(asdict(search)) if as_json else f"{search.name}\t{search.query}" for search in marks.saved_searches()
-    )
+    found = marks.saved_searches()
+    write_lines(json_text(asdict(search)) if as_json else f"{search.name}\t{search.query}" for search in found)
+    if not found:
+        echo("There are no saved searches yet. python -m search_ui save NAME TEXT makes one.", err=True)
 
 
-@click.command("left-marks")
+@click.command("left-marks", cls=Command, meant=left_marks_meant)
 @_ids_argument
 @click.option("--all", "everything", is_flag=True, help="All of them, not only IDs.")
 @click.option("--move", is_flag=True, help="Give them to the picture that lies at their path now.")
@@ -148,9 +194,11 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
         click.echo(f"Marks of {count(marks.drop_left(chosen), 'picture')} deleted", err=True)
     else:
         write_lines(json_text(left_marks_record(each)) if as_json else left_marks_text(each) for each in chosen)
+        if not chosen:
+            echo("No marks stayed with an old version of a picture.", err=True)
 
 
-@click.command("export-marks")
+@click.command("export-marks", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @library_option
 def export_marks(file: Path) -> None:
@@ -166,9 +214,10 @@ def export_marks(file: Path) -> None:
         write_lines(json_text(marks, indent=1).split("\n"))
     else:
         write_marks(file.absolute(), marks)
+    echo(f"Exported {_exported(marks)}{'' if str(file) == '-' else f' to {file}'}", err=True)
 
 
-@click.command("import-marks")
+@click.command("import-marks", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @library_option
 def import_marks(file: Path) -> int:
@@ -212,6 +261,21 @@ def import_marks(file: Path) -> int:
     return 1 if done.unknown or done.elsewhere else 0
 
 
+def _exported(marks: Mapping[str, Any]) -> str:
+    """Say how many marks there are, from `Marks.export`."""
+    from sightline.humanize import count
+
+    tagged = sum(map(len, marks["tags"].values()))
+    return ", ".join(
+        (
+            f"{count(len(marks['tags']), 'tag')} of {count(tagged, 'picture')}",
+            count(len(marks["favourites"]), "favourite"),
+            count(len(marks["searches"]), "saved search", "saved searches"),
+            count(len(marks["set_aside"]), "photo set aside", "photos set aside"),
+        )
+    )
+
+
 def _json_in(file: Path) -> Any:
     from store.tables.marks import MarksError
 
@@ -230,12 +294,11 @@ def _json_in(file: Path) -> Any:
 
 def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
     """Return the library, and the content ids that a command line names: ids, and matches of a query."""
-    from search_ui.runtime.services import services
     from sightline.query.types import QueryError
 
     if not ids and text is None:
         raise click.UsageError("There are no pictures to change: give ids, or --query TEXT.")
-    searcher = services().searcher()
+    searcher = filled_searcher()
     catalog = searcher.library.catalog
     unknown = [id_ for id_ in ids if catalog.hash_of(id_) is None]
     if unknown:

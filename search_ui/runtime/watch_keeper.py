@@ -1,7 +1,7 @@
 """The watcher that a server keeps running while any folder is switched on.
 
-`python -m indexer watch --switched` is a process of its own that ends with the server, as runs are (`search_ui.runtime.index_runs`), and is started again
-where it ended by itself. It learns by itself which folders are switched on.
+`python -m indexer watch --switched` is a process of its own that ends with the server, as runs are (see `index_runs`).
+It is started again where it ended by itself, and learns by itself which folders are switched on.
 """
 
 from __future__ import annotations

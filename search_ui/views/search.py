@@ -80,7 +80,8 @@ def page(searcher: Searcher) -> None:
         query = parse(text)
     except QueryError as error:
         wrong = error
-    st.html('<h1 class="unseen">Sightline</h1>')
+    with st.container(key="title"):
+        st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
     shown = Found()
     # Both are always there: what moves in the page's tree is drawn anew.
@@ -89,6 +90,7 @@ def page(searcher: Searcher) -> None:
     with beside:
         facets(searcher, query)
     with found:
+        status_line(searcher)
         search_banner()
         handler_error()
         try:
@@ -98,7 +100,6 @@ def page(searcher: Searcher) -> None:
                 shown = pictures(searcher, query or Query())
         except SightlineError as error:
             message(str(error), role="alert")
-        status_line(searcher)
     selection_bar.bar(searcher, query or Query(), shown.of)
     dialogs(searcher, shown)
 
