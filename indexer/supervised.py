@@ -1,4 +1,4 @@
-"""The indexer as the server's child: it stops, as with Ctrl-C, at a byte or at the end of its stdin.
+"""The indexer as the server's child: it stops, as with Ctrl-C, at each byte, and at the end, of its stdin.
 
 However the server ends (Ctrl-C, a signal, killed, out of memory), the system closes its end of the pipe. So no run
 stays behind that nobody sees and no page can stop.
@@ -20,17 +20,21 @@ INTERRUPTED: Final = 130
 
 def _watch() -> None:
     # Not through sys.stdin: Python can't end while a thread reads from that.
-    is_asked = bool(os.read(0, 1))
-    if not is_asked:
-        _mute()
+    was_asked = False
+    while os.read(0, 1):
+        _interrupt()
+        was_asked = True
+    _mute()
+    if not was_asked:
+        _interrupt()
+
+
+def _interrupt() -> None:
     if sys.platform == "win32":
         _thread.interrupt_main()
     else:
         # To the process, not raised in this thread: it must wake the main thread from what that waits for.
         os.kill(os.getpid(), signal.SIGINT)
-    if is_asked:
-        os.read(0, 1)
-        _mute()
 
 
 def _mute() -> None:

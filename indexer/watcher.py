@@ -22,13 +22,9 @@ from indexer.dry_run import planned_spaces
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from indexer.progress_bar import RunScreen
-from indexer.root_scan import RootScan
-from indexer.roots import Target, find_targets
-from indexer.scanner import changes
-from indexer.walk import WalkCounts
 from indexer.watch_drives import network_drive
-from indexer.watch_events import filter_of
-from indexer.watch_folder import IS_RECURSIVE, WatchedFolder, WatchLimitError
+from indexer.watch_folder import WatchedFolder, WatchLimitError
+from indexer.watch_look import look
 from sightline.humanize import short_path
 from sightline.models.memory import give_back
 from store.errors import LibraryLockedError, SightlineError
@@ -62,8 +58,6 @@ _AGAIN: Final = 2.0
 _SOON: Final = 3.0
 # Files that a run was for are remembered up to so many.
 _TRIED: Final = 10_000
-# Looks in one go, where folders come while they are listed.
-_TURNS: Final = 5
 
 
 class WatchError(SightlineError):
@@ -238,7 +232,13 @@ class Watcher:
         if not folder.is_there():
             return self._leave(folder, "is not there now. Nothing is changed until it is back.")
         try:
-            self._look(library, folder)
+            if self._space_ids is None:
+                watching = self._watching
+                self._space_ids = planned_spaces(watching.library, watching.space, offline=watching.offline)
+            look(library, folder, self._space_ids)
+        except WatchLimitError:
+            folder.every = EVERY
+            self._say(watch_text.polling(folder.folder, watch_text.limit_reached(), EVERY))
         except LibraryMovedError:
             raise
         except SightlineError as error:
@@ -259,41 +259,6 @@ class Watcher:
         if folder.is_there():
             folder.put_off(_SOON)
         return False
-
-    def _look(self, library: Library, folder: WatchedFolder) -> None:
-        """Compare a folder with what the library knows of it, and have the system report what changes from now on."""
-        catalog, skip = library.catalog, [self._watching.library]
-        if self._space_ids is None:
-            watching = self._watching
-            self._space_ids = planned_spaces(watching.library, watching.space, offline=watching.offline)
-        for _ in range(_TURNS):
-            target = find_targets([folder.folder], catalog, NOTHING_CHOSEN, skip)[0]
-            root_id = target.known.id if target.known else -1
-            scan = RootScan(
-                target, root_id, catalog.known_failures(root_id), catalog.last_photo_id(), growing=folder.rule
-            )  # fmt: skip
-            counts = WalkCounts(listed=[])
-            differ: set[Any] = set()
-            for _, others in changes(catalog, scan, self._space_ids, counts, skip):
-                differ.update(file for change, file, _ in others if change != "failed")
-            blind = {failed.file.path for failed in scan.unreadable}
-            left = scan.failures.keys() - scan.seen_failures - blind
-            differ.update(("not there", path) for path in left if scan.covers(path))
-            differ.update(("gone", photo_id) for photo_id in scan.gone(catalog))
-            folder.growing = [to_path(to_bytes(target.root), path) for path in scan.left]
-            folder.found = frozenset(differ)
-            if not self._follow(folder, target, counts.listed or []):
-                break  # what changed since is reported
-
-    def _follow(self, folder: WatchedFolder, target: Target, listed: Sequence[Path]) -> bool:
-        library = self._watching.library
-        is_news = filter_of(target.root, target.options, library, listed, is_recursive=IS_RECURSIVE)
-        try:
-            return folder.follow(listed, is_news)
-        except WatchLimitError:
-            folder.every = EVERY
-            self._say(watch_text.polling(folder.folder, watch_text.limit_reached(), EVERY))
-            return False
 
     # -- runs -----------------------------------------------------------------------------------------------------
 

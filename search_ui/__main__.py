@@ -7,19 +7,46 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
 from search_ui.cli import address, label, marks, search
+from search_ui.cli.mistakes import Group
 from search_ui.cli.options import echo, library_option, offline_option, port_option
 from store.handles import raise_limit
-from store.printing import PrintableFormatter
+from store.printing import PrintableFormatter, printable
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _Folders(Group):
+    """Takes a folder in the place of a command: the page is opened with it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
+        """Return the command of the first argument, or the one that opens the page."""
+        given = args[0]
+        if self.get_command(ctx, given) is None and not given.startswith("-"):
+            place = Path(given).expanduser()
+            if len(args) == 1 and place.is_dir():
+                return "FOLDER", _open, args
+            if len(args) == 1 and not place.exists() and (os.sep in given or given.startswith(("~", "."))):
+                raise click.UsageError(f"There is no folder {printable(given)}.", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(hidden=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_context
+def _open(context: click.Context, folder: Path) -> None:
+    assert context.parent is not None
+    _serve(context.parent.params, folder.expanduser().resolve())
+
+
+@click.group(cls=_Folders, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @library_option
 @offline_option
 @port_option
@@ -49,13 +76,23 @@ def cli(
     context: click.Context, port: int, host: str, hosts: tuple[str, ...], token: bool, browser: bool | None,
     manage: bool | None,
 ) -> None:  # fmt: skip
-    """Search your own pictures by describing them, or by showing one. Without a command: open the page."""
+    """Search your own pictures by describing them, or by showing one. Without a command: open the page.
+
+    With a FOLDER in the place of a command, the page offers to index that.
+    """
     _environment()
     if context.invoked_subcommand is None:
-        from search_ui.server.serve import serve
+        _serve(context.params, None)
 
-        is_opened = sys.stderr.isatty() if browser is None else browser
-        serve(host, port, hosts, browser=is_opened, manage=manage, guarded=token)
+
+def _serve(options: Mapping[str, Any], folder: Path | None) -> None:
+    from search_ui.server.serve import serve
+
+    serve(
+        options["host"], options["port"], options["hosts"],
+        browser=sys.stderr.isatty() if options["browser"] is None else options["browser"],
+        manage=options["manage"], guarded=options["token"], folder=folder,
+    )  # fmt: skip
 
 
 for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS, *address.COMMANDS):
@@ -74,13 +111,13 @@ def _environment() -> None:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit.
+def main(arguments: Sequence[str] | None = None, group: click.Group = cli, program: str = "sightline") -> NoReturn:
+    """Run the command line of `program`, with the commands of `group`, and exit.
 
     0 done, 1 done with failed files, 2 could not run, 130 interrupted, 141 nobody reads the output.
     """
     try:
-        code = cli.main(arguments, prog_name="sightline", standalone_mode=False)
+        code = group.main(arguments, prog_name=program, standalone_mode=False)
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
@@ -111,4 +148,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    main(program="python -m search_ui")

@@ -27,6 +27,6 @@ with st.container(key="pages"):  # not seen: what the bar presses
         st.page_link(page)
 page_state.switch_page(first)
 if chosen is not first:
-    page_state.reset()
+    page_state.leave()
 chosen.run()
 services().preload_async()

@@ -163,7 +163,9 @@ class Searcher:
         """Content ids of all pictures, those indexed last first, int64 (n,)."""
         # Rows of the index lie in the order they were committed.
         ids = self.library.vectors.get(self.space().id).ids[::-1]
-        return ids[~np.isin(ids, self.library.catalog.absent_contents())]
+        ids = ids[~np.isin(ids, self.library.catalog.absent_contents())]
+        # Where this space has none of them, or none any more: what others have is there all the same.
+        return ids if len(ids) else self.library.catalog.matching(())[::-1]
 
     def recent(self, k: int) -> list[PhotoRow]:
         """The pictures indexed last, newest first."""

@@ -16,6 +16,7 @@ import streamlit as st
 
 from search_ui.components.facets import Group, Value, Years, facets
 from search_ui.parts import page_state
+from search_ui.parts.folder_group import folder_group
 from sightline.query.formatting import printed_filter
 from sightline.query.parser import parse
 from sightline.query.types import Query
@@ -40,7 +41,7 @@ from store.tables.filters import (
     Word,
     casefolded,
 )
-from store.tables.patterns import folder_pattern, is_plain, literal, word_pattern
+from store.tables.patterns import is_plain, literal, word_pattern
 
 Named = Ext | Folder | Tag | Text | Choice | Place | Word
 
@@ -105,7 +106,7 @@ def _toggled(filters: Sequence[Filter], wanted: Named) -> tuple[Filter, ...]:
     return (*filters, wanted)
 
 
-def _spelling(key: str, name: str) -> str:
+def spelling(key: str, name: str) -> str:
     """A name as it is compared with others of a filter."""
     folded = casefolded(" ".join(name.split()))
     return one_spelling(folded) if key == Ext.key else folded.strip("/") if key == Folder.key else folded
@@ -114,15 +115,15 @@ def _spelling(key: str, name: str) -> str:
 def _has(given: Filter, wanted: Filter) -> bool:
     if not isinstance(given, Named) or not isinstance(wanted, Named) or given.key != wanted.key:
         return False
-    return _spelling(wanted.key, wanted.names[0]) in {_spelling(wanted.key, name) for name in given.names}
+    return spelling(wanted.key, wanted.names[0]) in {spelling(wanted.key, name) for name in given.names}
 
 
 def _without(given: Filter, wanted: Named) -> Filter | None:
     """The filter without a name; None where nothing is left of it."""
     if not isinstance(given, Named) or not _has(given, wanted):
         return given
-    unwanted = _spelling(given.key, wanted.names[0])
-    rest = tuple(name for name in given.names if _spelling(given.key, name) != unwanted)
+    unwanted = spelling(given.key, wanted.names[0])
+    rest = tuple(name for name in given.names if spelling(given.key, name) != unwanted)
     return replace(given, names=rest) if rest else None
 
 
@@ -150,28 +151,6 @@ def _like(name: str, values: Counted) -> int:
     # Of a name with wildcards this is too much where a picture has several of them, and right for one that is literal.
     wanted = word_pattern((name,))
     return sum(number for value, number in values if wanted.search(f"|{casefolded(value)}|"))
-
-
-def _inside(name: str, values: Counted) -> int:
-    # A folder's number has those of the folders in it: the topmost that are found have all. They end with the name.
-    wanted = folder_pattern((name,))
-    last = casefolded(name).strip("/").rpartition("/")[2]
-    if not is_plain(last):
-        ends = [pair for pair in values if wanted.search(f"/{casefolded(pair[0])}/")]
-    else:
-        ends = [pair for pair in _by_last(values).get(last, ()) if wanted.search(f"/{casefolded(pair[0])}/")]
-    found = [f"{value}/" for value, _ in ends]
-    is_inside = [any(value != other and value.startswith(other) for other in found) for value in found]
-    return sum(number for (_, number), inside in zip(ends, is_inside, strict=True) if not inside)
-
-
-@lru_cache(4)
-def _by_last(folders: Counted) -> Mapping[str, Counted]:
-    made: dict[str, Counted] = {}
-    for folder, number in folders:
-        last = casefolded(folder).rpartition("/")[2]
-        made[last] = (*made.get(last, ()), (folder, number))
-    return made
 
 
 _SPECIAL: Final[Mapping[str, Callable[[tuple[str, ...]], Filter]]] = {Tag.key: Tag, Folder.key: Folder, Ext.key: Ext}
@@ -210,7 +189,7 @@ def _number_of(row: FilterKey, name: str, values: Counted) -> int:
         return _of_place(row.column, name, values)
     if isinstance(row, WordKey):
         return _same(name, values) if is_plain(name) else _like(name, values)
-    return _inside(name, values) if row.key == Folder.key else _same(name, values)
+    return _same(name, values)
 
 
 @lru_cache(_KEPT)
@@ -220,7 +199,7 @@ def _counted(library: Library, state: tuple[int, int], filters: tuple[Filter, ..
     Other clicks ask for the same again.
     """
     only = library.catalog.matching(filters) if filters else None
-    return library.catalog.facets(only, _READ)
+    return library.catalog.facets(only, _READ, with_folders=False)
 
 
 def contents(library: Library, query: Query) -> tuple[Years, list[Group]]:
@@ -243,8 +222,12 @@ def _contents(library: Library, state: tuple[int, int], filters: tuple[Filter, .
         return _counted(library, state, rest)
 
     groups = [_favourites(query, without(Favourite.key))]
-    groups += [_group(facet, row, query, without(row.key)[facet.name]) for facet, row in _GROUPS]
-    return _years(query, without(Date.key)), [group for group in groups if group["values"]]
+    for facet, row in _GROUPS:
+        if row.key == Folder.key:
+            groups.append(folder_group(facet.title, library, state, query))
+        else:
+            groups.append(_group(facet, row, query, without(row.key)[facet.name]))
+    return _years(query, without(Date.key)), [group for group in groups if group["values"] or "tree" in group]
 
 
 def _years(query: Query, known: Facets) -> Years:
@@ -265,45 +248,27 @@ def _favourites(query: Query, known: Facets) -> Group:
 
 
 def _group(facet: Facet, row: FilterKey, query: Query, known: Counted) -> Group:
-    key, is_folders = row.key, row.key == Folder.key
-    offered = _as_tree(known[:_OFFERED]) if is_folders else known[:_OFFERED]
+    key, offered = row.key, known[:_OFFERED]
     # A camera that was named by half its name can be taken out here too.
     typed = [name for each in query.filters if each.key == key and isinstance(each, Named) for name in each.names]
-    # In a folder's name of a filter `*` is a wildcard; in the name of a folder it is none.
-    has_wildcards = is_folders or isinstance(row, WordKey)
-    named = [(value, literal(value) if has_wildcards else value) for value, _ in offered]
-    there = {_spelling(key, name) for _, name in named} if typed else set()
+    # In a word of a filter `*` is a wildcard; in the word of a picture it is none.
+    named = [(value, literal(value) if isinstance(row, WordKey) else value) for value, _ in offered]
+    there = {spelling(key, name) for _, name in named} if typed else set()
     values: list[Value] = []
-    for label, name in [*((name, name) for name in typed if _spelling(key, name) not in there), *named]:
+    for label, name in [*((name, name) for name in typed if spelling(key, name) not in there), *named]:
         try:
             wanted = _filter_of(row, name)
         except ValueError:
-            continue  # such as a folder with a control character in its name, which no filter can name
+            continue  # such as a word with a control character, which no filter can name
         values.append(_value(label, wanted, _number_of(row, name, known), query))
-    if is_folders:
-        for value in values:
-            value["depth"] = value["label"].count("/")
-            value["label"] = value["label"].rpartition("/")[2]
     return {"title": facet.title, "values": values}
 
 
 def _value(label: str, wanted: Filter, count: int, query: Query) -> Value:
     return {
         "text": printed_filter(wanted), "label": label, "count": count, "on": is_on(query, wanted),
-        "off": is_off(query, wanted), "depth": 0,
+        "off": is_off(query, wanted),
     }  # fmt: skip
-
-
-def _as_tree(folders: Counted) -> Counted:
-    """Folders with those in them behind them; each level by its number, the most first."""
-    numbers = dict(folders)
-
-    def place(folder: str) -> list[tuple[int, str]]:
-        parts = folder.split("/")
-        names = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-        return [(-numbers.get(name, 0), name) for name in names]
-
-    return tuple(sorted(folders, key=lambda pair: place(pair[0])))
 
 
 # -- the page -------------------------------------------------------------------------------------------------------
@@ -316,6 +281,7 @@ def panel(searcher: Searcher, query: Query) -> None:
         years, groups, key="facets",
         on_dates=lambda: choose_years(st.session_state["facets"].dates),
         on_choose=lambda: choose(st.session_state["facets"].chosen),
+        on_close=lambda: st.session_state.update(filters_open=False),
     )  # fmt: skip
 
 

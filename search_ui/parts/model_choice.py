@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
@@ -12,8 +13,16 @@ from sightline.humanize import count, size
 from sightline.models.presets import PRESETS, Preset
 from store.tables.records import SpaceState
 
+_GOOD_FOR: Final = {
+    "fast": "Good results, quickly, in many languages",
+    "balanced": "Better results for four times the work, in many languages. Suits a graphics card",
+    "best": "The best results, in many languages. Wants a graphics card",
+    "english": "The best results for English. Wants a graphics card",
+    "light": "The smallest download. Fair results, in English",
+    "demo": "For trying Sightline out: it knows the drawn demo pictures only",
+}
 # Pictures that times are told for where it is not known how many there are.
-SOME = 1_000
+SOME: Final = 1_000
 
 
 def choose(key: str, held: Sequence[SpaceState], *, has_default: bool, pictures: int = SOME) -> None:
@@ -43,12 +52,13 @@ def choose(key: str, held: Sequence[SpaceState], *, has_default: bool, pictures:
 
 def about(preset: Preset, pictures: int) -> str:
     """Return what a model is for, what it downloads, and how long that and the indexing may take here."""
-    parts = [preset.purpose[0].upper() + preset.purpose[1:]]
+    purpose = _GOOD_FOR.get(preset.name) or preset.purpose
+    indexing = f"{_rough(indexing_seconds(preset, pictures))} for {count(pictures, 'picture')} on this computer"
     if is_here(preset):
-        parts.append("nothing to download")
-    else:
-        time = duration(download_seconds(preset))
-        parts.append(f"{size(preset.download * 1_000_000)} to download once, {time} at {MEGABITS:.0f} Mbit/s")
-    seconds = duration(max(1.0, indexing_seconds(preset, pictures)))
-    parts.append(f"then very roughly {seconds.removeprefix('about ')} for {count(pictures, 'picture')} here")
-    return ". ".join([parts[0], f"{parts[1][0].upper()}{parts[1][1:]}, {parts[2]}."])
+        return f"{purpose}. Nothing to download. Very roughly {indexing}."
+    download = f"{size(preset.download * 1_000_000)} to download once, {_rough(download_seconds(preset))}"
+    return f"{purpose}. {download} at {MEGABITS:.0f} Mbit/s; then very roughly {indexing}."
+
+
+def _rough(seconds: float) -> str:
+    return "a minute" if seconds < 90 else duration(seconds).removeprefix("about ")

@@ -40,9 +40,17 @@ _REDIRECT: Final = "redirect"
 
 
 def init_session() -> None:
-    """Give a new session the state that its URL names."""
+    """Give a new session the state that its URL names, and one that comes from another page."""
     if "query" not in st.session_state:
+        draft, version = st.session_state.get("draft"), box_version()
         _restore(st.query_params.to_dict())
+        if draft is not None:  # still in the box
+            st.session_state.update(draft=draft, box=version)
+
+
+def leave() -> None:
+    """Forget the query, for another page is drawn: what comes back has a URL. A draft stays."""
+    st.session_state.pop("query", None)
 
 
 def receive() -> None:

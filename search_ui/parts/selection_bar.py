@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
+from search_ui.components.tag_field import tag_field
 from search_ui.parts import page_state
 from search_ui.parts.messages import caption, catch_errors, message, run_handler
 from search_ui.parts.tiles import preferences_of
@@ -71,13 +72,17 @@ def stamp() -> int:
 # -- the bar --------------------------------------------------------------------------------------------------------
 
 
-def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
+HitsOf = Callable[[Sequence[int]], Mapping[int, tuple[Hit, int]]]
+"""Gives how pictures were found, and their places on the page from 1 on; without those that it does not show."""
+
+
+def bar(searcher: Searcher, query: Query, hits_of: HitsOf) -> None:
     """Draw the bar, if anything is selected.
 
     Args:
         searcher: of the library.
         query: the present one.
-        hits: what the page shows, in its order.
+        hits_of: what the page shows of the pictures that are selected.
     """
     ids = selected()
     if not ids:
@@ -95,9 +100,11 @@ def bar(searcher: Searcher, query: Query, hits: Sequence[Hit]) -> None:
                 args=[lambda: services().require_same_library(library).marks.favourite(ids, not is_all)],
             )  # fmt: skip
             if st.button("Tags", icon=":material/sell:", key="select-tags"):
+                # Under other keys each time: what was typed before must not come back.
+                st.session_state["tags_opened"] = st.session_state.get("tags_opened", 0) + 1
                 tags(library, ids)
         if st.button("Export", icon=":material/download:", key="select-export"):
-            export_dialog(searcher, ids, hits)
+            export_dialog(searcher, ids, hits_of)
         if not library.readonly:
             st.button(
                 "Duplicates", icon=":material/filter_none:", key="select-duplicates", disabled=len(ids) < 2,
@@ -165,20 +172,17 @@ def tags(library: Library, ids: Sequence[int]) -> None:
     """Draw the dialog that adds and removes tags."""
     there = Counter(tag for of in library.marks.tags_of(ids).values() for tag in of)
     caption(f"Of {count(len(ids), 'picture')}.")
-    # Under other keys each time: what was typed before must not come back.
-    saved = st.session_state.get("tags_saved", 0)
-    add = st.multiselect(
-        "Add", [name for name, _ in library.marks.tags()], accept_new_options=True, key=f"tags-add-{saved}",
-        placeholder="Choose, or type a new one",
-    )  # fmt: skip
+    opened = st.session_state.get("tags_opened", 0)
+    add = tag_field("Add", [name for name, _ in library.marks.tags()], key=f"tags-add-{opened}")
     remove = st.multiselect(
-        "Remove", list(there), key=f"tags-remove-{saved}", disabled=not there,
+        "Remove", list(there), key=f"tags-remove-{opened}", disabled=not there,
         placeholder="Choose" if there else "None of them has a tag",
         format_func=lambda name: f"{name} ({there[name]:,})",
     )  # fmt: skip
-    if st.button("Save", type="primary", disabled=not (add or remove)):
-        services().require_same_library(library).marks.change(ids, add=add, remove=remove)
-        st.session_state["tags_saved"] = saved + 1
+    # Never disabled: what was typed last comes with the click.
+    if st.button("Save", type="primary"):
+        if add or remove:
+            services().require_same_library(library).marks.change(ids, add=add, remove=remove)
         st.rerun()
 
 
@@ -187,16 +191,21 @@ def tags(library: Library, ids: Sequence[int]) -> None:
 
 @st.dialog("Export", width="medium")
 @catch_errors
-def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -> None:
+def export_dialog(searcher: Searcher, ids: Sequence[int], hits_of: HitsOf) -> None:
     """Draw the dialog that exports pictures: as files, and as lists."""
     library = searcher.library
-    photos = _photos(library, ids, hits)
+    photos = _photos(library, ids, hits_of)
     caption(f"{count(len(photos), 'picture')}, {size(sum(photo.facts['size'] for photo in photos))}.")
     with st.container(horizontal=True, gap="small"):
         address = escape(zip_registry().offer(library, ids))
         st.html(f'<a class="download" href="{address}" download>ZIP of the files</a>', width="content")
         st.download_button(
-            "CSV", lambda: table(library, ids, hits), "sightline.csv", "text/csv", key="export-csv", on_click="ignore"
+            "CSV",
+            lambda: table(library, ids, hits_of),
+            "sightline.csv",
+            "text/csv",
+            key="export-csv",
+            on_click="ignore",
         )
         st.download_button(
             "Paths", lambda: b"".join(file_name(photo) + b"\n" for photo in photos), "sightline.txt", "text/plain",
@@ -214,13 +223,12 @@ def export_dialog(searcher: Searcher, ids: Sequence[int], hits: Sequence[Hit]) -
         caption(NO_COPIES)
 
 
-def table(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> bytes:
+def table(library: Library, ids: Sequence[int], hits_of: HitsOf) -> bytes:
     """Return pictures as CSV in UTF-8, with the columns and ranks of the command line's `--csv`.
 
     One that the page does not show any more has rank 0.
     """
-    wanted = set(ids)
-    places = {hit.photo.content_id: (hit, rank) for rank, hit in enumerate(hits, 1) if hit.photo.content_id in wanted}
+    places = dict(hits_of(ids))
     gone = library.catalog.photos([id_ for id_ in ids if id_ not in places])
     places |= {id_: (Hit(0.0, "strong", (), photo), 0) for id_, photo in gone.items()}
     known_tags, favourites = library.marks.tags_of(ids), library.marks.favourites_of(ids)
@@ -230,9 +238,9 @@ def table(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> bytes:
     return "".join(f"{csv_line(row)}\n" for row in (CSV_HEADER, *rows)).encode("utf-8", "backslashreplace")
 
 
-def _photos(library: Library, ids: Sequence[int], hits: Sequence[Hit]) -> list[PhotoRow]:
+def _photos(library: Library, ids: Sequence[int], hits_of: HitsOf) -> list[PhotoRow]:
     """Return the photos that the page shows of pictures: filters choose between copies."""
-    found = {hit.photo.content_id: hit.photo for hit in hits}
+    found = {id_: hit.photo for id_, (hit, _) in hits_of(ids).items()}
     found |= library.catalog.photos([id_ for id_ in ids if id_ not in found])
     return [found[id_] for id_ in ids if id_ in found]
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 # A batch takes seconds; with a large model on a slow machine half a minute. A kill loses nothing that was committed.
 PATIENCE: Final = 60.0
+# Of a run that has no batch at hand yet: until it is told to leave off what it does, and until it is killed. It may
+# load a model or wait for a download meanwhile, which Python can't always be called away from.
+PATIENCE_STARTING: Final = (1.0, 2.2)
 # So many of the last messages of a run are kept, and so many characters of each.
 LINES: Final = 200
 LINE: Final = 20_000
@@ -134,7 +138,7 @@ class Runner:
         return self._start(Run("verify", (), repairs=repair), ["verify", *(["--repair"] if repair else [])])
 
     def stop(self, which: Run | None = None, *, at_once: bool = False) -> None:
-        """Stop the run after the present batch; kill it after `PATIENCE` seconds.
+        """Stop the run after the present batch; kill it after `PATIENCE` seconds. One that is starting, sooner.
 
         Args:
             which: only this one; another that was started meanwhile goes on.
@@ -146,16 +150,15 @@ class Runner:
                 return
             if run.state == "stopping":
                 if at_once:
-                    process.kill()
+                    _kill(process)
                 return
             run.state = "stopping"
-            assert process.stdin is not None
-            with suppress(OSError):  # it has just ended
-                process.stdin.write(b".")
-                process.stdin.flush()
-        timer = threading.Timer(PATIENCE, process.kill)
-        timer.daemon = True
-        timer.start()
+            _interrupt(process)
+        if _is_starting(self._path):
+            _later(PATIENCE_STARTING[0], _interrupt, process)
+            _later(PATIENCE_STARTING[1], _kill, process)
+        else:
+            _later(PATIENCE, _kill, process)
 
     def dismiss(self) -> None:
         """Forget a run that has ended."""
@@ -217,6 +220,38 @@ class Runner:
                     process.stdin.close()
         self._ended.set()
         log.info("%s ended with %s", run.what, code)
+
+
+def _is_starting(library: Path) -> bool:
+    """Whether a run has not read any file yet that it would commit."""
+    state = progress.read(library)
+    if state is None:
+        return True
+    return state.phase in ("downloading", "looking", "loading") or (state.phase == "indexing" and not state.done)
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(OSError, ValueError):  # it has just ended
+        process.stdin.write(b".")
+        process.stdin.flush()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a run, and the processes that read files for it."""
+    if process.poll() is not None:
+        return
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def _later(seconds: float, act: Callable[[subprocess.Popen[bytes]], None], process: subprocess.Popen[bytes]) -> None:
+    timer = threading.Timer(seconds, act, (process,))
+    timer.daemon = True
+    timer.start()
 
 
 def _listen(stream: IO[bytes], lines: deque[str]) -> None:

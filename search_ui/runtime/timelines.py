@@ -9,7 +9,7 @@ thousandths, uint16 (n,).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Final, Literal
@@ -89,6 +89,16 @@ class Timeline:
             return None
         hits = self.searcher.search(self.query, pictures=self.pictures, limit=1, offset=int(places[0])).hits
         return next((hit for hit in hits if hit.photo.content_id == content_id), None)
+
+    def hits_of(self, content_ids: Sequence[int]) -> dict[int, tuple[Hit, int]]:
+        """How pictures were found, and their places from 1 on; without those that are none of these."""
+        places = {int(self.ids[at]): int(at) for at in np.flatnonzero(np.isin(self.ids, content_ids))}
+        if self.query.groups:
+            found = {id_: hit for id_ in places if (hit := self.hit(id_)) is not None}
+        else:
+            photos = self.searcher.library.catalog.photos(list(places), self.query.filters)
+            found = {id_: Hit(0.0, "strong", (), photo) for id_, photo in photos.items()}
+        return {id_: (hit, places[id_] + 1) for id_, hit in found.items()}
 
 
 class Timelines:

@@ -27,6 +27,11 @@ NAMES: Final = ("page",)
 _HERE: Final = Path(__file__).parent.parent
 _FILES: Final = {"style.css": "text/css", "navigation.js": "text/javascript"}
 _TEXTS: Final = {name: (_HERE / name).read_text(encoding="utf-8") for name in _FILES}
+# Parts of Streamlit's script that every page needs and that it loads late: until then an element has another height.
+_PARTS: Final = (
+    "Html", "purify.es", "PageLink", "BidiComponent", "serialization", "recordbatch", "Button", "ButtonGroup",
+)  # fmt: skip
+_STREAMLIT: Final = Path(streamlit.__file__).parent / "static"
 # Whether a browser's copy is Streamlit's own page of today says nothing of ours. And it must come as it is.
 _UNASKED: Final = (b"if-none-match", b"if-modified-since", b"accept-encoding")
 
@@ -78,14 +83,28 @@ class IndexPage:
 @cache
 def index_page() -> bytes:
     """Streamlit's page with our style sheet, script and bar, and with addresses from the root of the server."""
-    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    page = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
     page = re.sub(r'(href|src)="\./', r'\1="/', page).replace("<title>Streamlit</title>", "<title>Sightline</title>")
+    # Else nothing is known of a phone's rounded corners.
+    page = page.replace("shrink-to-fit=no", "viewport-fit=cover")
     # Before Streamlit's script: those that are deferred run in their order, and so do modules.
     script = f'<script defer src="{_address("navigation.js")}"></script>'
     # Behind the head: Streamlit writes its own styles into that, and the last of two that are as special counts.
     style = f'<link rel="stylesheet" href="{_address("style.css")}">'
-    page = page.replace("<title>", f"{script}<title>", 1).replace("<body>", f"<body>{style}{_bar()}", 1)
+    page = page.replace("<title>", f"{script}{_preloads()}<title>", 1).replace("<body>", f"<body>{style}{_bar()}", 1)
     return page.encode()
+
+
+def _preloads() -> str:
+    """Links that load parts of Streamlit's script, and the font of its signs, beside the script itself."""
+    scripts, media = _STREAMLIT / "static" / "js", _STREAMLIT / "static" / "media"
+    parts = [file for name in _PARTS for file in sorted(scripts.glob(f"{name}.*.js"))]
+    links = [f'<link rel="modulepreload" crossorigin href="/static/js/{file.name}">' for file in parts]
+    links += [
+        f'<link rel="preload" as="font" crossorigin href="/static/media/{file.name}">'
+        for file in media.glob("MaterialSymbols-Rounded.*.woff2")
+    ]
+    return "".join(links)
 
 
 def _address(name: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -23,6 +24,7 @@ from search_ui.server.gate import PARAMETER, Gate
 from search_ui.server.limits import most_accepted, most_connections
 from search_ui.server.tokens import SHORT, VARIABLE, token_of
 from store.errors import LibraryError, SightlineError
+from store.paths import to_path
 from store.printing import printable
 
 # Seconds from the start. Drawing a page comes first: imports for the model would share one lock (the GIL) with it.
@@ -63,8 +65,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, manage: bool | None = None, guarded: bool = True
-) -> None:
+    host: str, port: int, hosts: Sequence[str] = (), *, browser: bool, manage: bool | None = None, guarded: bool = True,
+    folder: Path | None = None,
+) -> None:  # fmt: skip
     """Serve the page until interrupted.
 
     Args:
@@ -75,6 +78,7 @@ def serve(
         manage: whether pages may index folders, copy files and open folders on this machine; None: where only this
             machine can reach them.
         guarded: ask for the library's token.
+        folder: open the page where this one can be indexed, unless it is already.
 
     Raises:
         ServeError: the address can't be listened on, or others could reach it without a token.
@@ -110,6 +114,7 @@ def serve(
         services().library()
     except LibraryError as error:
         click.echo(printable(str(error)), err=True)  # the page says so too, and finds the library once there is one
+    page = "/" if folder is None else _offer(folder)
     if services().manages:
         watch_keeper().sync()
     services().preloads = True
@@ -131,14 +136,27 @@ def serve(
     opened = None
     if browser:
         # Other users see what a program is started with: a ticket is of no use to them.
-        opened = address(host, port, None if token is None else gate.ticket())
+        opened = address(host, port, None if token is None else gate.ticket(), page)
     with listener:
-        _Server(settings, address(host, port, token), opened).run(sockets=[listener])
+        _Server(settings, address(host, port, token, page), opened).run(sockets=[listener])
 
 
-def address(host: str, port: int, token: str | None) -> str:
-    """The address to open in a browser."""
-    return f"http://{_shown(host)}:{port}" + (f"/?{PARAMETER}={token}" if token else "")
+def address(host: str, port: int, token: str | None, page: str = "/") -> str:
+    """The address of a page to open in a browser."""
+    return f"http://{_shown(host)}:{port}" + (f"{page}?{PARAMETER}={token}" if token else page.rstrip("/"))
+
+
+def _offer(folder: Path) -> str:
+    """Let the pages offer to index a folder; returns the page that does. One that is indexed needs no form."""
+    services().offered = folder
+    try:
+        roots = services().library().catalog.roots()
+    except SightlineError:
+        return "/"
+    if any(folder.is_relative_to(to_path(root.path)) for root in roots):
+        services().offered = None
+        return "/"
+    return "/library" if roots else "/"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -28,7 +28,8 @@ def routes() -> list[Route]:
 
 def _timeline(request: Request) -> Response:
     """GET /timeline/TOKEN.bin: see `runtime.timelines`. GET /timeline/TOKEN/BLOCK.json: pictures of one window."""
-    match = re.fullmatch(r"([0-9a-f]{32})(?:\.bin|/(0|[1-9][0-9]{0,5})\.json)", request.path_params["name"], re.ASCII)
+    name = str(request.scope["path"]).split("/", 2)[2]  # a pattern of Starlette's leaves out a last line end
+    match = re.fullmatch(r"([0-9a-f]{32})(?:\.bin|/(0|[1-9][0-9]{0,5})\.json)", name)
     found = timelines().get(match[1]) if match is not None else None
     if match is None or found is None:
         return error_response(404, "There is no such list any more. Reload the page.")

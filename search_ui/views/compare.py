@@ -60,12 +60,12 @@ def navigate(params: Params) -> None:
 def page(searcher: Searcher) -> None:
     """Draw the page."""
     st.title("Compare", anchor=False)
-    banner()
     spaces = {space.name: space for space in searcher.library.catalog.spaces() if space.count}
     names = list(spaces)
     if len(names) < 2:
         _one_model(searcher, names)
         return
+    banner()
     address = st.query_params.to_dict()
     default = searcher.space().name
     a = address["a"] if address.get("a") in spaces else default

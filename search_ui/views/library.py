@@ -13,7 +13,7 @@ from typing import Final
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from search_ui.parts import add_folder, library_lists, model_choice, run_panel, walk_form
+from search_ui.parts import add_folder, library_lists, model_choice, run_panel, walk_form, watch_switch
 from search_ui.parts.first_run import first_run
 from search_ui.parts.library_overview import Step, figures, next_step
 from search_ui.parts.maintenance import maintenance
@@ -72,7 +72,7 @@ def _page(library: Library) -> None:
         _failures(library, counts.failed)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _folders(roots, there, held, acts=acts, is_busy=is_busy)
+        _folders(library, roots, there, held, acts=acts, is_busy=is_busy)
     with right:
         st.subheader("Models", anchor=False)
         library_lists.spaces(library, held, default, behind)
@@ -120,14 +120,17 @@ def _failures(library: Library, failed: int) -> None:
 
 
 def _folders(
-    roots: Sequence[RootState], there: Mapping[int, Presence], held: Sequence[SpaceState], *, acts: bool, is_busy: bool
+    library: Library, roots: Sequence[RootState], there: Mapping[int, Presence], held: Sequence[SpaceState], *,
+    acts: bool, is_busy: bool,
 ) -> None:  # fmt: skip
     st.subheader("Folders", anchor=False)
     present = _present(roots, there)
     with st.container(key="lib_roots"):
         for root in roots:
             with st.container(horizontal=True, vertical_alignment="top", gap="small", key=f"lib_root_{root.id}"):
-                library_lists.root(root, there[root.id])
+                with st.container(gap="xsmall"):
+                    library_lists.root(root, there[root.id])
+                    watch_switch.draw(library, root)
                 if not acts:
                     continue
                 with st.container(width="content", gap="xsmall"):  # one above the other, for narrow windows

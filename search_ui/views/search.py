@@ -6,7 +6,7 @@ that says why there are none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -57,6 +57,14 @@ class Found:
     hits: Sequence[Hit] = ()
     timeline: Timeline | None = None
 
+    def of(self, ids: Sequence[int]) -> Mapping[int, tuple[Hit, int]]:
+        """Return how pictures were found and their places from 1 on, without those that are not shown."""
+        if self.timeline is not None:
+            return self.timeline.hits_of(ids)
+        wanted = set(ids)
+        ranked = ((hit.photo.content_id, hit, rank) for rank, hit in enumerate(self.hits, 1))
+        return {id_: (hit, rank) for id_, hit, rank in ranked if id_ in wanted}
+
 
 @with_library
 def page(searcher: Searcher) -> None:
@@ -72,7 +80,8 @@ def page(searcher: Searcher) -> None:
         query = parse(text)
     except QueryError as error:
         wrong = error
-    st.html('<h1 class="unseen">Sightline</h1>')
+    with st.container(key="title"):
+        st.html('<h1 class="unseen">Sightline</h1>')
     search_bar(searcher, query)
     shown = Found()
     # Both are always there: what moves in the page's tree is drawn anew.
@@ -81,6 +90,7 @@ def page(searcher: Searcher) -> None:
     with beside:
         facets(searcher, query)
     with found:
+        status_line(searcher)
         search_banner()
         handler_error()
         try:
@@ -90,8 +100,7 @@ def page(searcher: Searcher) -> None:
                 shown = pictures(searcher, query or Query())
         except SightlineError as error:
             message(str(error), role="alert")
-        status_line(searcher)
-    selection_bar.bar(searcher, query or Query(), shown.hits)
+    selection_bar.bar(searcher, query or Query(), shown.of)
     dialogs(searcher, shown)
 
 
@@ -101,7 +110,7 @@ def page(searcher: Searcher) -> None:
 def search_bar(searcher: Searcher, query: Query | None) -> None:
     """Draw the box, the saved searches and the chips; `query` None: the text can't be read."""
     known = query or Query()
-    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="small"):
+    with st.container(key="ask", horizontal=True, vertical_alignment="top", gap="xsmall"):
         query_input(
             key=page_state.BOX, address=page_state.current_url_params(), version=page_state.box_version(),
             max_bytes=MAX_PICTURE_BYTES, room=max(0, MAX_TERMS - len(known.terms)), redirect=page_state.pop_redirect(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -230,12 +230,21 @@ class Catalog(KnownFiles):
         with self.engine.connect() as connection:
             return filter_sql.matching(connection, filters)
 
-    def facets(self, only: NDArray[np.int64] | None = None, limit: int = 100) -> Facets:
+    def facets(
+        self, only: NDArray[np.int64] | None = None, limit: int = 100, *, with_folders: bool = True
+    ) -> Facets:  # fmt: skip
         """Count by values the contents `only`, int64 (n,), or all; at most `limit` of an open kind."""
         from store.tables.facets import facets  # only searches show them
 
         with self.engine.connect() as connection:
-            return facets(connection, only, limit)
+            return facets(connection, only, limit, with_folders=with_folders)
+
+    def folders(self, only: NDArray[np.int64] | None = None) -> Mapping[str, int]:
+        """Count by every folder, at any depth, the contents `only`, int64 (n,), or all."""
+        from store.tables.facets import folders
+
+        with self.engine.connect() as connection:
+            return folders(connection, only)
 
     def ordered(
         self, content_ids: NDArray[np.int64], by: filter_sql.FactOrder, filters: Sequence[Filter] = ()
@@ -262,8 +271,8 @@ class Catalog(KnownFiles):
         from store.tables import timelines  # only pages in order of time ask
 
         with self.engine.connect() as connection:
-            ratios, days = timelines.shapes_and_days(connection, content_ids)
-            return ratios, days if by == "taken" else timelines.days_added(connection, content_ids)
+            days = timelines.days_taken if by == "taken" else timelines.days_added
+            return timelines.shapes(connection, content_ids), days(connection, content_ids)
 
     def paths_of(self, content_id: int) -> list[tuple[bytes, bytes]]:
         """Root and path of every present photo that holds a content, by path: the one that is shown first."""

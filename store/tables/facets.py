@@ -49,18 +49,39 @@ _KINDS: Final = {
 # Keywords with several levels are counted by each of them.
 _LEVELS: Final = f"instr(name, '{LEVEL}') = 0"
 
+# +: the index on folders is no help beside this, but SQLite without statistics may think so.
+_MINE: Final = "IN (SELECT value FROM json_each(?))"
 
-def facets(connection: Connection, only: Ids | None, limit: int) -> Facets:
+
+def facets(connection: Connection, only: Ids | None, limit: int, *, with_folders: bool = True) -> Facets:
     """Facets of the contents `only`, or of all that a present photo holds.
 
-    At most `limit` values of each kind that is open; there are as many years and choices as there are.
+    At most `limit` values of each kind that is open; there are as many years and choices as there are. Without folders
+    there are none of those: see `folders`.
     """
+    counted: _Kinds
     if only is not None and len(only) <= FEW:
         counted, favourites = _of_few(connection, json.dumps(only.tolist()))
     else:
-        size = room(connection, "contents")
-        counted, favourites = _of_many(connection, mask(matching(connection, ()) if only is None else only, size))
+        counted, favourites = _of_many(connection, _mask_of(connection, only))
+    counted["folders"] = folders(connection, only) if with_folders else Counter()
     return Facets({name: _listed(name, counted[name], limit) for name in FACET_NAMES}, favourites)
+
+
+def folders(connection: Connection, only: Ids | None) -> Counter[str]:
+    """How many of the contents `only`, or of all, each folder holds at any depth, as in "photos/trips/2023"."""
+    if only is None or len(only) > FEW:
+        return _folders(connection, _mask_of(connection, only))
+    held = defaultdict[str, set[int]](set)
+    query = f"SELECT folder, content_id FROM photos WHERE content_id {_MINE} AND +missing_since IS NULL"
+    for folder, content in connection.exec_driver_sql(query, (json.dumps(only.tolist()),)):
+        for name in _ancestors(folder):
+            held[name].add(content)
+    return _sizes(held)
+
+
+def _mask_of(connection: Connection, only: Ids | None) -> Mask:
+    return mask(matching(connection, ()) if only is None else only, room(connection, "contents"))
 
 
 def _listed(name: str, counted: Counter[str], limit: int) -> Counted:
@@ -73,41 +94,37 @@ def _listed(name: str, counted: Counter[str], limit: int) -> Counted:
 
 
 def _of_few(connection: Connection, ids: str) -> tuple[_Kinds, int]:
-    mine = "IN (SELECT value FROM json_each(?))"
     columns = {"years": "substr(taken_at, 1, 4)", **_COLUMNS}
     of_contents: dict[str, Counter[Any]] = {name: Counter() for name in columns}
-    query = f"SELECT {', '.join(columns.values())} FROM contents WHERE id {mine}"
+    query = f"SELECT {', '.join(columns.values())} FROM contents WHERE id {_MINE}"
     for row in connection.exec_driver_sql(query, (ids,)):
         for name, value in zip(columns, row, strict=True):
             if value is not None:
                 of_contents[name][value] += 1
-    # +: the index on folders is no help here, but SQLite without statistics may think so.
-    query = f"SELECT folder, ext, content_id FROM photos WHERE content_id {mine} AND +missing_since IS NULL"
-    folders, exts = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
-    for folder, ext, content in connection.exec_driver_sql(query, (ids,)):
-        for name in _ancestors(folder):
-            folders[name].add(content)
+    query = f"SELECT ext, content_id FROM photos WHERE content_id {_MINE} AND +missing_since IS NULL"
+    exts = defaultdict[str, set[int]](set)
+    for ext, content in connection.exec_driver_sql(query, (ids,)):
         if ext:
             exts[one_spelling(ext)].add(content)
     tagged = (
-        f"SELECT name, count(*) FROM content_tags JOIN tags ON tags.id = tag_id WHERE content_id {mine} GROUP BY tag_id"
+        "SELECT name, count(*) FROM content_tags JOIN tags ON tags.id = tag_id "
+        f"WHERE content_id {_MINE} GROUP BY tag_id"
     )
     tags = Counter({row[0]: row[1] for row in connection.exec_driver_sql(tagged, (ids,))})
     having = (
-        f"SELECT kind, name, count(*) FROM content_words JOIN words ON words.id = word_id WHERE content_id {mine} "
+        f"SELECT kind, name, count(*) FROM content_words JOIN words ON words.id = word_id WHERE content_id {_MINE} "
         f"AND {_LEVELS} GROUP BY word_id"
     )
     words = _by_kind(connection.exec_driver_sql(having, (ids,)))
-    favourites = f"SELECT count(*) FROM favourites WHERE content_id {mine}"
+    favourites = f"SELECT count(*) FROM favourites WHERE content_id {_MINE}"
     found = {name: Counter({str(value): number for value, number in of.items()}) for name, of in of_contents.items()}
-    found |= {"folders": _sizes(folders), "exts": _sizes(exts), "tags": tags, **words}
+    found |= {"exts": _sizes(exts), "tags": tags, **words}
     return found, int(connection.exec_driver_sql(favourites, (ids,)).scalar_one())
 
 
 def _of_many(connection: Connection, wanted: Mask) -> tuple[_Kinds, int]:
     found = {
         "years": _years(connection, wanted),
-        "folders": _folders(connection, wanted),
         "exts": _exts(connection, wanted),
         "tags": _tags(connection, wanted),
         **_words(connection, wanted),

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import browser
+import indexing
 import pytest
 import serving
-from browser import box, violations
+from browser import box
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import ALL, asked, component, names, said, tiles
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from streamlit.testing.v1 import AppTest
 
+from search_ui.components.facets import Group
 from search_ui.parts import page_state
 from search_ui.parts.facet_panel import choose, choose_years, contents, is_off, is_on, toggle
 from sightline.models.loaded import Encoders
@@ -149,14 +151,14 @@ def test_a_count_is_what_choosing_the_value_leaves(known: Searcher, text: str) -
     years, groups = contents(known.library, query)
     assert years["bars"]
     tested = 0
-    for group in groups:
-        for value in group["values"]:
-            wanted = parse(value["text"]).filters[0]
-            others = tuple(each for each in query.filters if each.key != wanted.key or each.negated)
-            if not value["off"]:
-                alone = known.library.catalog.matching((*others, wanted))
-                assert len(alone) == value["count"], value
-                tested += 1
+    counts = [(value["text"], value["count"]) for group in groups for value in group["values"] if not value["off"]]
+    counts += [(str(text), count) for _, count, _, text in rows(groups)]
+    for text, count in counts:
+        wanted = parse(text).filters[0]
+        others = tuple(each for each in query.filters if each.key != wanted.key or each.negated)
+        alone = known.library.catalog.matching((*others, wanted))
+        assert len(alone) == count, text
+        tested += 1
     assert tested > 5
     for year, number in years["bars"]:
         others = tuple(each for each in query.filters if not isinstance(each, Date))
@@ -174,12 +176,53 @@ def test_what_is_typed_half_can_be_taken_out(known: Searcher) -> None:
     assert [value["off"] for value in tags if value["label"] == "sea"] == [True]
 
 
-def test_folders_lie_in_the_folders_that_hold_them(known: Searcher) -> None:
-    folders = next(group for group in contents(known.library, Query())[1] if group["title"] == "Folders")["values"]
-    assert folders[0]["depth"] == 0
-    for before, value in pairwise(folders):
-        assert value["depth"] <= before["depth"] + 1
-    assert any(value["depth"] for value in folders)
+def rows(groups: Sequence[Group]) -> list[tuple[str, int, int, str | None]]:
+    """The folders that the panel is given."""
+    trees = [group["tree"] for group in groups if "tree" in group]
+    return [row for tree in trees for _, level in tree["levels"].values() for row in level]
+
+
+@pytest.fixture(scope="module")
+def trips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of pictures in folders of years and trips, and in one with many folders."""
+    folder = tmp_path_factory.mktemp("trips")
+    paths = [f"{year}/trip {number:02}" for year in (2019, 2020) for number in range(9)]
+    paths += [f"many/{number:03}" for number in range(60)] + ["a/deep/way/down *"]
+    for number, path in enumerate([*paths, "2020", "2020/trip 03", "many", "many"]):
+        (folder / "photos" / path).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (number * 3, number, 90)).save(folder / "photos" / path / f"{number}.png")
+    indexing.add(folder / "library", folder / "photos", "demo")
+    return folder / "library"
+
+
+@pytest.mark.parametrize("text", ["", "folder:photos/2020", "-folder:2019", "folder:deep", 'folder:"photos/many/059"'])
+def test_folders_are_a_tree_that_shows_what_is_chosen_in_its_place(trips: Path, text: str) -> None:
+    query = parse(text)
+    with Library.open(trips) as library:
+        group = next(group for group in contents(library, query)[1] if group["title"] == "Folders")
+        tree = group["tree"]
+        assert tree["open"][0] == "photos", "the first two levels are shown"
+        for under, (total, level) in tree["levels"].items():
+            assert len(level) <= total
+            assert all(path.rpartition("/")[0] == under for path, *_ in level)
+            assert [count for _, count, *_ in level] == sorted((count for _, count, *_ in level), reverse=True)
+        for path in (*tree["on"], *tree["off"]):
+            parent = path.rpartition("/")[0]
+            assert parent in tree["open"]
+            assert path in [row[0] for row in tree["levels"][parent][1]]
+        given = [name for each in query.filters if isinstance(each, Folder) for name in each.names]
+        seen = [*tree["on"], *tree["off"], *(value["label"] for value in group["values"])]
+        assert sorted(seen) == sorted(given), "each folder of the query can be taken out"
+
+
+def test_a_folder_with_many_in_it_costs_no_more(trips: Path) -> None:
+    with Library.open(trips) as library:
+        groups = contents(library, Query())[1]
+        assert len(rows(groups)) <= 24
+        total, level = next(group["tree"]["levels"]["photos"] for group in groups if "tree" in group)
+        assert total == len(level) == 4
+        many = next(row for row in level if row[0] == "photos/many")
+        assert many[1:3] == (62, 60)
 
 
 @pytest.fixture
@@ -313,21 +356,83 @@ def test_two_values_within_a_moment_both_count(page: Page) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_panel_is_accessible_and_leaves_a_phone_its_pictures(chromium: Browser, url: str, scheme: Any) -> None:
-    options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": 375, "height": 700}}
+def test_on_a_phone_the_panel_is_a_sheet_that_keeps_the_focus_until_it_is_closed(chromium: Browser, url: str) -> None:
+    options: dict[str, Any] = {"viewport": {"width": 375, "height": 700}, "has_touch": True, "is_mobile": True}
     with browser.visiting(chromium, url, **options) as page:
         page.goto("/?q=boat")
-        page.get_by_role("button", name="Filters").click()
-        expect(page.locator(".bar").first).to_be_visible()
-        page.wait_for_timeout(500)
-        assert violations(page) == []
+        page.get_by_role("button", name="Filters").tap()
+        sheet = page.get_by_role("dialog", name="Filters")
+        expect(sheet.get_by_role("button", name="Close the filters")).to_be_focused()
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
-        panel = page.locator(".st-key-beside").bounding_box()
-        assert panel and panel["width"] <= 375
-        page.get_by_role("button", name="Filters").click()
-        expect(page.locator(".bar")).to_have_count(0)
+        frame = page.locator("[data-testid=stLayoutWrapper]:has(> .st-key-beside)")
+        assert frame.bounding_box() == {"x": 0, "y": 0, "width": 375, "height": 700}
+        assert frame.evaluate("each => each.scrollHeight > each.clientHeight")
+        assert page.locator(".stMain").evaluate("each => getComputedStyle(each).overflowY") == "hidden"
+        page.keyboard.press("Shift+Tab")
+        expect(sheet.get_by_role("button", name="Show pictures")).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(sheet.get_by_role("button", name="Close the filters")).to_be_focused()
+        small = sheet.locator("button, [role=treeitem]").evaluate_all(
+            "all => all.filter(each => !each.matches('.bar') && each.getBoundingClientRect().height < 40).length"
+        )
+        assert small == 0, "a finger needs 40 pixels"
+        chosen = page.locator(".value").first
+        text = chosen.get_attribute("data-text")
+        chosen.tap()
+        expect(box(page)).to_have_value(f"boat {text}")
+        page.keyboard.press("Escape")
+        expect(page.locator(".facets")).to_have_count(0)
         expect(page.locator(".tile").first).to_be_in_viewport()
+        page.get_by_role("button", name="Filters").tap()
+        sheet.get_by_role("button", name="Show pictures").tap()
+        expect(page.locator(".facets")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_folders_open_by_click_and_by_key_and_stay_in_their_place(
+    chromium: Browser, trips: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    with serving.running(trips, tmp_path / "log.txt") as url, browser.visiting(chromium, url) as page:
+        page.goto("/")
+        page.get_by_role("button", name="Filters").click()
+        items = page.get_by_role("treeitem")
+        expect(items).to_have_count(5)
+        page.get_by_role("button", name="Show the folders in many").click()
+        expect(items).to_have_count(5 + 51)
+        page.locator("[data-path='photos/many/']").click()
+        expect(items).to_have_count(5 + 60)
+        page.get_by_role("button", name="Hide the folders in many").click()
+        expect(items).to_have_count(5)
+        page.locator("[data-path='photos']").focus()
+        page.keyboard.press("ArrowRight")
+        expect(items.nth(1)).to_be_focused()
+        page.keyboard.press("End")
+        page.keyboard.press("Home")
+        page.locator("[data-path='photos/2020']").focus()
+        page.keyboard.press("ArrowRight")
+        trip = page.locator("[data-path='photos/2020/trip 08']")
+        expect(trip).to_be_visible()
+        before = items.evaluate_all("all => all.map(each => each.dataset.path)")
+        page.keyboard.press("ArrowRight")
+        first = items.nth(before.index("photos/2020") + 1)
+        expect(first).to_be_focused()
+        trip.focus()
+        page.keyboard.press("Enter")
+        expect(box(page)).to_have_value('folder:"photos/2020/trip 08"')
+        expect(trip).to_have_attribute("aria-selected", "true")
+        expect(trip).to_be_focused()
+        assert items.evaluate_all("all => all.map(each => each.dataset.path)") == before
+        expect(page.locator(".tile")).to_have_count(1)
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("[data-path='photos/2020']")).to_be_focused()
+        page.keyboard.press("ArrowLeft")
+        expect(trip).to_have_count(0)
+        # Numbers of what was opened follow the filters on other facts.
+        page.locator("[data-path='photos/2019']").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("[data-path='photos/2019/trip 00'] .count")).to_have_text("1")
+        browser.search(page, "favourite:yes")
+        expect(items).to_have_count(0)
 
 
 @pytest.mark.browser

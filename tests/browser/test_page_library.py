@@ -15,9 +15,9 @@ import browser
 import indexing
 import pytest
 import serving
-from pages import BOATS, COUNT, buttons, names, said, tiles
+from pages import BOATS, COUNT, buttons, component, names, said, tiles
 from PIL import ExifTags, Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocket, expect
 from streamlit.testing.v1 import AppTest
 from support import as_nobody
 
@@ -71,15 +71,15 @@ def state(**changes: object) -> Progress:
 def test_the_page_lists_folders_models_disk_use_runs_and_failures(shown: AppTest, made: Path) -> None:
     assert not shown.exception
     text = said(shown)
-    assert f"{COUNT} pictures in {COUNT} files · 1 failed" in text
-    assert f"{COUNT} pictures · 1 failed · checked" in text
+    assert f"{COUNT} done1 unreadable" in text
+    assert f"{COUNT} pictures · 1 unreadable · checked" in text
     assert f"{COUNT} of {COUNT}" in text and "active" in text
     for part in ("Database", "Vectors", "Thumbnails", "Previews", "are free on this disk", str(made / "library")):
         assert part in text
     assert f"{COUNT} new, 1 unreadable" in text
     assert "zz _broken_ [x](y).jpg" in text and "the file is cut short" in text
-    offered = ["Index again", "Index like this", "Index this folder", "Index all with it", "Verify"]
-    assert buttons(shown) == offered
+    offered = ["Look at 1 unreadable file", "Index again", "Index like this", "Index this folder", "Index all with it"]
+    assert [each for each in buttons(shown) if each in [*offered, "Verify"]] == [*offered, "Verify"]
     assert any("python -m indexer index" in code.value and "--prune" in code.value for code in shown.code)
 
 
@@ -120,9 +120,10 @@ def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
     write_pictures(tmp_path / "photos", 1, 5, (64, 48))
     with page_of(tmp_path / "library", monkeypatch) as app:
         app.run()
+        # All three in one run of the script.
         app.text_input(key="lib_folder").set_value(str(tmp_path / "photos"))
-        app.selectbox(key="add_space").set_value("demo")
-        next(button for button in app.button).click().run()  # all three in one run of the script
+        app.radio(key="add_space").set_value("demo")
+        next(button for button in app.button if button.label == "Index this folder").click().run()
         assert services().runner.wait(120)
         run = services().runner.run
         assert run is not None
@@ -148,7 +149,7 @@ def test_a_folder_keeps_what_the_page_was_told_of_how_it_is_walked(
     with page_of(tmp_path / "library", monkeypatch) as app:
         app.run()
         app.text_input(key="lib_folder").set_value(str(photos))
-        app.selectbox(key="add_space").set_value("demo")
+        app.radio(key="add_space").set_value("demo")
         app.checkbox(key="walk_added_hidden").set_value(True)
         app.text_area(key="walk_added_exclude").set_value("private/\n")
         next(button for button in app.button if button.label == "Index this folder").click().run()
@@ -191,8 +192,7 @@ def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monk
         app.run()
         assert not app.exception
         assert [each.value for each in app.subheader] == ["Nothing is indexed yet"]
-        assert buttons(app) == ["Index this folder"]
-        next(button for button in app.button).click().run()
+        press(app, "Index this folder")
         assert "Type the path of a folder" in said(app)
         app.text_input(key="lib_folder").set_value("/no/such").run()
         assert "There is no folder /no/such" in said(app)
@@ -267,10 +267,12 @@ def test_an_indexer_in_a_terminal_is_shown_and_keeps_buttons_from_starting_anoth
     with locked(made / "library"):
         progress.write(made / "library", state())
         shown.run()
-        assert "Indexing: 200 of 1,000 pictures" in said(shown)
+        assert component(shown, "live")["run"]["head"] == "Indexing: 200 of 1,000 pictures"
         assert "started in a terminal" in said(shown)
         assert "Stop" not in buttons(shown)
-        assert all(button.disabled for button in shown.button)
+        starting = ("Index again", "Index this folder", "Index like this", "Index all with it", "Verify")
+        assert all(button.disabled for button in shown.button if button.label in starting)
+        assert "Look at 1 unreadable file" not in buttons(shown)
         view._index([made / "photos"], None)  # what a click does that came just too late
     assert services().runner.run is None
 
@@ -450,7 +452,7 @@ def test_a_run_begun_elsewhere_shows_on_the_search_page_and_disturbs_nothing(
     with locked(library):
         progress.write(library, state(done=200))
         expect(page.locator(".run-head")).to_have_text("Indexing: 200 of 1,000 pictures")
-        expect(page.locator(".run-said")).to_contain_text("about 3 minutes left · 3 failed")
+        expect(page.locator(".run-said")).to_contain_text("about 3 minutes left · 3 unreadable")
         expect(typed).to_be_focused()
         page.keyboard.type(" bo")
         progress.write(library, state(done=400))
@@ -508,13 +510,13 @@ def test_the_route_of_failed_files_takes_ids_only(url: str) -> None:
 def test_the_page_works_by_keyboard_alone(page: Page) -> None:
     page.goto("/library")
     drawn(page)
-    button = page.get_by_role("button", name="Verify")
-    expect(button).to_be_enabled()
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if button.evaluate("element => element === document.activeElement"):
-            break
-    page.keyboard.press("Enter")
+    for target in (page.locator("summary", has_text="Maintenance"), page.get_by_role("button", name="Verify")):
+        expect(target).to_be_visible()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if target.evaluate("element => element === document.activeElement"):
+                break
+        page.keyboard.press("Enter")
     expect(page.locator(".note")).to_contain_text("Verified: all is well.", timeout=120_000)
     page.get_by_role("button", name="Dismiss").press("Enter")
     expect(page.locator(".note")).to_have_count(0)
@@ -526,7 +528,7 @@ def test_nothing_bars_people_who_use_it_otherwise(chromium: Browser, url: str, m
         page.goto("/library")
         drawn(page)
         progress.write(made / "library", state())
-        expect(page.locator(".run-said")).to_contain_text("3 failed")
+        expect(page.locator(".run-said")).to_contain_text("3 unreadable")
         page.get_by_text("Add a folder", exact=True).click()
         page.get_by_text("The same in a terminal", exact=True).click()
         assert browser.violations(page) == []
@@ -540,28 +542,70 @@ def test_a_narrow_window_needs_no_scrolling_sideways(chromium: Browser, url: str
         page.goto("/library")
         drawn(page)
         progress.write(made / "library", state())
-        expect(page.locator(".run-said")).to_contain_text("3 failed")
+        expect(page.locator(".run-said")).to_contain_text("3 unreadable")
         page.get_by_text("Add a folder", exact=True).click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.locator(".lib-root").first.evaluate("element => element.getBoundingClientRect().width") > 150
 
 
-def test_a_server_without_a_library_indexes_the_first_folder(chromium: Browser, tmp_path: Path) -> None:
+def test_the_first_folder_is_indexed_in_the_browser_and_its_pictures_appear_by_themselves(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """On the page with the form, and on that of another visitor. So do those that a command adds."""
     write_pictures(tmp_path / "photos", 3, 5, (64, 48))
+    write_pictures(tmp_path / "others", 2, 9, (64, 48))
     with (
-        serving.running(tmp_path / "library", tmp_path / "log") as url,
+        serving.running(tmp_path / "library", tmp_path / "log", str(tmp_path / "photos")) as url,
+        browser.visiting(chromium, url) as other,
         browser.visiting(chromium, url) as page,
     ):
-        page.goto("/library")
-        box = page.get_by_role("textbox", name="Folder of pictures")
-        box.fill(str(tmp_path / "photos"))
-        box.press("Enter")
-        expect(page.get_by_text("This folder is new")).to_be_visible()
-        page.get_by_role("combobox", name="Model").click()
-        page.get_by_role("option", name="demo:").click()
+        other.goto("/map")
+        expect(other.get_by_text("Nothing to search yet")).to_be_visible()
+        page.goto("/")
+        # The folder that the server was started with.
+        expect(page.get_by_role("textbox", name="Folder of pictures")).to_have_value(str(tmp_path / "photos"))
+        expect(page.get_by_text("3 pictures in it.")).to_be_visible()
+        page.get_by_test_id("stRadioGroup").get_by_text("demo", exact=True).click()
         page.get_by_role("button", name="Index this folder").click()
-        expect(page.locator(".note")).to_contain_text("Done: 3 new", timeout=120_000)
-        expect(page.locator(".lib-root strong")).to_have_text(["photos"])
-        page.get_by_role("link", name="Search").click()
-        expect(page.locator(".tile:visible")).to_have_count(3)
+        expect(page.locator(".run-head")).to_be_visible()
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        expect(page.locator(".tile:visible")).to_have_count(3, timeout=120_000)
+        expect(other.get_by_text("Nothing to search yet")).to_have_count(0)
+        indexing.add(tmp_path / "library", tmp_path / "others", "demo")
+        expect(page.locator(".tile:visible")).to_have_count(3 + 2)
+        page.goto("/library")
+        expect(page.locator(".lib-root strong")).to_have_text(["photos", "others"])
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_an_idle_page_makes_no_traffic_and_a_run_elsewhere_shows_within_three_seconds(page: Page, made: Path) -> None:
+    frames: list[object] = []
+
+    def count_frames(socket: WebSocket) -> None:
+        socket.on("framesent", frames.append)
+        socket.on("framereceived", frames.append)
+
+    def settle() -> None:
+        for _ in range(20):
+            frames.clear()
+            page.wait_for_timeout(2_000)
+            if not frames:
+                return
+
+    page.on("websocket", count_frames)
+    for path, drawn in (("/", ".tile"), ("/library", ".lib-root")):
+        page.goto(path)
+        expect(page.locator(drawn).first).to_be_visible()
+        settle()
+        page.wait_for_timeout(6_000)
+        assert not frames, "nobody asked for anything"
+    page.goto("/")
+    expect(page.locator(".tile").first).to_be_visible()
+    settle()
+    with locked(made / "library"):
+        progress.write(made / "library", state(done=200))
+        expect(page.locator(".run-head")).to_have_text("Indexing: 200 of 1,000 pictures", timeout=3_000)
+        progress.write(made / "library", state(done=700))
+        expect(page.locator(".run-head")).to_have_text("Indexing: 700 of 1,000 pictures", timeout=3_000)
+    expect(page.locator(".run-head")).to_have_count(0, timeout=3_000)
+    assert not frames, "the strip is drawn without a run of the script"

@@ -21,7 +21,7 @@ import indexing
 import numpy as np
 import pytest
 import serving
-from browser import box, search, violations
+from browser import box, search, slowed, violations
 from click.testing import CliRunner
 from pages import ALL, HOSTILE, HOSTILE_NAME, asked, buttons, names, query_box, said, tiles
 from playwright.sync_api import Browser, Page, expect
@@ -338,7 +338,7 @@ def test_tags_are_given_and_taken(page: Page, searcher: Searcher) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Add", exact=True).fill(HOSTILE_NAME)
     page.keyboard.press("Enter")
-    dialog.get_by_text("Of 2 pictures.").click()  # leaves the list of tags
+    expect(dialog.get_by_role("list", name="New tags").get_by_role("listitem")).to_contain_text(HOSTILE_NAME)
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
     expect(page.locator(".picked")).to_have_text("2 selected")
@@ -350,6 +350,32 @@ def test_tags_are_given_and_taken(page: Page, searcher: Searcher) -> None:
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
     assert marks.tags_of(ids) == {}
+
+
+@pytest.mark.browser
+def test_a_tag_that_is_typed_as_the_dialog_opens_is_saved_on_a_slow_machine(page: Page, searcher: Searcher) -> None:
+    """Every second one without Enter, which the click on Save stands for."""
+    ids, marks = first(searcher, 1, "windmill"), searcher.library.marks
+    page.goto("/?q=windmill")
+    tiles(page, names(searcher, "windmill"))
+    pick(page, 0)
+    slowed(page)
+    dialog = page.get_by_role("dialog")
+    typed = dialog.get_by_label("Add", exact=True)
+    for visit, tag in enumerate(("at the seaside", "holiday")):
+        page.get_by_role("button", name="Tags").click()
+        typed.wait_for()
+        page.wait_for_function("name => document.activeElement.shadowRoot?.activeElement?.id === name", arg="tag")
+        page.keyboard.type(tag, delay=20)
+        expect(typed).to_have_value(tag)
+        if visit:
+            page.keyboard.press("Enter")
+            expect(typed).to_have_value("")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        expect(page.locator(".picked")).to_have_text("1 selected")
+        assert tag in marks.tags_of(ids)[ids[0]]
+    marks.change(ids, remove=["at the seaside", "holiday"])
 
 
 @pytest.mark.browser

@@ -109,6 +109,11 @@ def search(page: Page, text: str) -> None:
     box(page).press("Enter")
 
 
+def slowed(page: Page, times: int = 6) -> None:
+    """Make the browser's processor slower: six times is an old telephone's."""
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": times})
+
+
 def violations(page: Page) -> list[str]:
     """What axe-core finds wrong with the page, serious or worse: a line for each, with the first place."""
     from axe_playwright_python.sync_playwright import Axe

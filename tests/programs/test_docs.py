@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import os
+import plistlib
 import re
+import shutil
+import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 import scripts
 import yaml
+from PIL import Image
 from support import ROOT
 
 from indexer.commands import cli as indexer_cli
@@ -34,10 +40,9 @@ def test_every_command_and_option_says_what_it_is_for(group: object) -> None:
 
 def test_the_readme_names_every_command_exit_code_and_make_target() -> None:
     for name in indexer_cli.commands:
-        if name != "index":
-            assert f"python -m indexer {name}" in README
+        assert name == "index" or f"python -m indexer {name}" in README or f"sightline {name}" in README, name
     for name in search_cli.commands:
-        assert f"python -m search_ui {name}" in README
+        assert f"python -m search_ui {name}" in README or f"sightline {name}" in README, name
     for code in (0, 1, 2, 75):
         assert f"\n| {code} |" in README
     assert "130, 143" in README
@@ -77,6 +82,19 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for document in [*outside, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_there_is_a_small_picture_of_every_page_at_three_widths() -> None:
+    shown = (ROOT / "docs" / "screenshots.md").read_text(encoding="utf-8")
+    pictures = sorted((ROOT / "docs").glob("page*.webp"))
+    widths: dict[str, set[int]] = {}
+    for path in pictures:
+        assert f"({path.name})" in shown, path.name
+        assert path.stat().st_size <= 150_000, path.name
+        with Image.open(path) as image:
+            widths.setdefault(re.sub(r"-\d+$", "", path.stem), set()).add(image.width)
+    assert {"page", "page-photo", "page-library", "page-duplicates", "page-map", "page-compare"} <= set(widths)
+    assert all(each == {390, 768, 1400} for each in widths.values())
 
 
 def test_the_changelog_and_the_citation_have_the_version_that_is_built() -> None:
@@ -167,3 +185,20 @@ def test_the_compose_file_has_a_cpu_and_a_gpu_profile() -> None:
         assert service["build"]["target"] == ("gpu" if name.endswith("-gpu") else "cpu")
         assert ("deploy" in service) == name.endswith("-gpu")
         assert service["healthcheck"]["disable"] if name.startswith("index") else "healthcheck" not in service
+
+
+def test_the_units_that_the_page_on_watching_shows_are_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "watch.md").read_text(encoding="utf-8")
+    (plist,) = re.findall(r"```xml\n(.*?)```", page, re.S)
+    assert plistlib.loads(plist.encode())["ProgramArguments"][1:] == ["watch"]
+    (unit,) = re.findall(r"```ini\n(.*?)```", page, re.S)
+    assert "ExecStart=%h/.local/bin/sightline-index watch\n" in unit
+    if shutil.which("systemd-analyze") is None:
+        return
+    path = tmp_path / "sightline-watch.service"
+    path.write_text(unit.replace("%h/.local/bin/sightline-index", "/bin/true"))
+    checked = subprocess.run(
+        ["systemd-analyze", "--user", "--man=no", "--generators=no", "verify", str(path)],
+        capture_output=True, text=True, check=False, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert checked.returncode == 0 and "sightline-watch" not in checked.stderr, checked.stderr

@@ -125,6 +125,21 @@ def test_a_run_that_will_not_stop_is_killed_by_the_second_word(
         assert opened.integrity() == []
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_run_that_is_starting_ends_within_three_seconds(
+    runner: Runner, photos: Path, library: Path, hangs: bool
+) -> None:  # fmt: skip
+    """Also where it can't be called away from what it does, such as loading a model."""
+    run = runner.index([photos], space="demo")
+    until(lambda: is_indexing(library))
+    if hangs:
+        os.kill(run.pid, signal.SIGSTOP)
+    runner.stop(run)
+    assert runner.wait(3.0)
+    assert run.state == "stopped"
+    assert not is_indexing(library)
+
+
 def test_a_second_indexer_is_refused_and_the_first_is_named(runner: Runner, photos: Path, library: Path) -> None:
     with locked(library):
         state = Progress(os.getpid(), "2026-01-01T00:00:00+00:00", ("/else/where",), "indexing", 1, 2, 1.0, "decode", 0,
@@ -287,13 +302,17 @@ def state(**changes: object) -> Progress:
 
 def test_how_far_a_run_is_in_words() -> None:
     assert heading(state()) == "Indexing: 200 of 1,000 pictures"
-    assert details(state()) == "4.0 pictures/s · about 3 minutes left · 3 failed"
+    assert details(state()) == "4.0 pictures/s · about 3 minutes left · 3 unreadable"
     assert share(state()) == 0.2
     assert heading(state(total=None)) == "Indexing: 200 pictures so far"
     assert share(state(total=None)) is None
     assert "left" not in details(state(total=None)) and "left" not in details(state(done=1))
     assert heading(state(phase="loading")) == "Loading the model"
     assert share(state(phase="loading")) is None
+    assert heading(state(phase="downloading", done=312_400_000, total=1_507_000_000)) == (
+        "Downloading the model, 312 of 1,507 MB"
+    )
+    assert heading(state(phase="downloading", done=0, total=None)) == "Downloading the model"
     assert details(state(phase="looking", failed=0)) == ""
 
 

@@ -119,7 +119,6 @@ function valueOf(value, choose) {
   const row = element("li", "row")
   const button = element("button", "value", { type: "button", "aria-pressed": value.on, "data-text": value.text })
   button.classList.toggle("off", value.off)
-  button.style.setProperty("--depth", value.depth)
   const meaning = value.off ? `Left out: ${value.label}. Press to leave it out no longer.` : ""
   button.title = meaning || value.label
   button.append(
@@ -131,7 +130,8 @@ function valueOf(value, choose) {
   return row
 }
 
-function groupOf(group, opened, choose) {
+function groupOf(root, group) {
+  const { opened, chooseValue: choose } = root
   const section = element("section", "group")
   section.append(element("h2", "title", {}, group.title))
   const list = element("ul", "values", { "aria-label": group.title })
@@ -139,7 +139,8 @@ function groupOf(group, opened, choose) {
   // What is chosen is never hidden.
   const shown = group.values.filter((value, place) => isOpen || place < FIRST || value.on || value.off)
   list.append(...shown.map((value) => valueOf(value, choose)))
-  section.append(list)
+  if (shown.length) section.append(list)
+  if (group.tree) section.append(drawTree(root, group.tree, group.title))
   if (group.values.length > FIRST) {
     const more = element("button", "more", { type: "button", "aria-expanded": isOpen, "data-group": group.title })
     more.textContent = isOpen ? "Fewer" : `${number(group.values.length - shown.length)} more`
@@ -149,10 +150,10 @@ function groupOf(group, opened, choose) {
 }
 
 function draw(root) {
-  const { data, chooseYears, chooseValue } = root
+  const { data, chooseYears } = root
   const focused = root.getRootNode().activeElement?.dataset ?? {}
   drawYears(root, data.years, chooseYears)
-  root.querySelector(".groups").replaceChildren(...data.groups.map((group) => groupOf(group, root.opened, chooseValue)))
+  root.querySelector(".groups").replaceChildren(...data.groups.map((group) => groupOf(root, group)))
   // Whoever goes by keyboard stays where they were.
   for (const [name, value] of Object.entries(focused)) {
     root.querySelector(`[data-${name}="${CSS.escape(value)}"]`)?.focus()
@@ -166,7 +167,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.append(element("section", "years group"), element("div", "groups"))
     root.opened = new Set()
     parentElement.append(root)
+    makeSheet(root, () => setTriggerValue("closed", true))
   }
+  showSheet(root)
   root.data = data
   root.chooseYears = (first, last) => {
     const again = first === data.years.first && last === data.years.last
@@ -187,5 +190,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (root.signature === signature) return
   root.signature = signature
   root.chosen = new Map()
+  for (const { tree } of data.groups) if (tree) takeTree(root, tree)
   draw(root)
 }

@@ -5,6 +5,7 @@
 // `known`: the text that the page gave, or was told of; `given`: the page's last one; `waiting`: the last event with text.
 const memory = {
   input: null, pathname: "", focused: false, removed: 0, composing: false, known: "", given: "", version: null, waiting: 0,
+  isLeaving: false,
 } // prettier-ignore
 let deliver = () => {}
 
@@ -93,7 +94,8 @@ function boxOf(parent) {
   input.onblur = () => {
     // Also told of an input that is removed, which is to have the focus again.
     setTimeout(() => input.isConnected && input.getRootNode().activeElement !== input && (memory.focused = false), 0)
-    if (input.isConnected && document.hasFocus() && isTyped()) tell(draft())
+    // Not on the way to another page: Streamlit would run this one after it.
+    if (input.isConnected && document.hasFocus() && isTyped() && !memory.isLeaving) tell(draft())
   }
   const before = memory.input
   Object.assign(memory, { input, pathname: location.pathname })
@@ -109,6 +111,11 @@ function boxOf(parent) {
 // Gives the box the focus, if nothing else has it.
 function focusBox() {
   if (document.activeElement === document.body || !document.activeElement) memory.input?.focus()
+}
+
+// Before the box loses the focus to it.
+function pressing(event) {
+  memory.isLeaving = event.composedPath().some((node) => node.matches?.("a[href]"))
 }
 
 const isWriting = (event) =>

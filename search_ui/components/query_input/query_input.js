@@ -40,12 +40,14 @@ function build(parent) {
 }
 
 document.addEventListener("keydown", pressedAnywhere)
+document.addEventListener("pointerdown", pressing, { capture: true })
 window.addEventListener("sightline-box", focusBox)
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".query-input") ?? build(parentElement)
   root.data = data
   deliver = (events) => {
+    if (!root.isConnected) return // another page
     // Where Back led to is sent again only while the URL is still the same: another query may have been made meanwhile.
     const valid = events.filter(({ at }) => at === undefined || at === location.search)
     if (valid.length) setStateValue("sent", valid)

@@ -186,6 +186,25 @@ Facets = create_model(
 )
 
 
+class CountedFolder(Answer):
+    """A folder, and how many pictures it holds at any depth."""
+
+    path: Annotated[str, Field(description="From its root's own name on, as in `photos/trips`.")]
+    count: Count
+    folders: Annotated[Count, Field(description="How many folders lie right in it.")]
+    filter: Annotated[str | None, Field(description="What finds its pictures; null where no query can name it.")]
+
+
+class Folders(Answer):
+    """The folders right in one, those with most pictures first."""
+
+    query: str
+    under: str
+    total: Annotated[Count, Field(description="How many folders lie right in it.")]
+    offset: Count
+    folders: list[CountedFolder]
+
+
 class Space(Answer):
     """An embedding space."""
 
@@ -211,9 +230,9 @@ class Progress(Answer):
     started: str
     folders: list[str]
     phase: Phase
-    done: Count
+    done: Annotated[int, Field(ge=0, description="Files; bytes while the model is downloaded.")]
     total: Annotated[int | None, Field(description="null while it still looks for them")]
-    rate: Annotated[float, Field(ge=0, description="Files a second.")]
+    rate: Annotated[float, Field(ge=0, description="Of them a second.")]
     bound_by: str
     failed: Count
     updated: str

@@ -146,6 +146,16 @@ class FacetParameters(Input):
     q: Annotated[Filters, Field(description="The query; only its filters count.", examples=["date:2020.."])] = ""
 
 
+class FolderParameters(FacetParameters):
+    """Which folders, and which pictures to count in them."""
+
+    under: Annotated[
+        str, Field(max_length=MAX_QUERY, description="The folder that they lie in; nothing: the roots.")
+    ] = ""
+    limit: WholeText[Annotated[int, Field(ge=1, le=10_000, description="How many folders at most.")]] = 100
+    offset: WholeText[Annotated[int, Field(ge=0, le=10**12, description="How many folders to pass over.")]] = 0
+
+
 # -- bodies ---------------------------------------------------------------------------------------------------------
 
 

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import Response
 
+from search_ui.runtime.folder_counts import filter_text, folder_tree
 from search_ui.runtime.services import services
 from search_ui.server.api import answers
-from search_ui.server.api.inputs import FacetParameters, SearchName, SearchToSave
+from search_ui.server.api.inputs import FacetParameters, FolderParameters, SearchName, SearchToSave
 from search_ui.server.api.problems import Problem
 from search_ui.server.api.route import answer, api_router, problems
 from search_ui.server.headers import SAFE
@@ -88,6 +89,27 @@ def _facets(asked: Annotated[FacetParameters, Query()]) -> Response:
             "favourites": facets.favourites,
         }
     )
+
+
+@router.get(
+    "/folders", operation_id="folders", summary="The folders in one, with counts, under a query's filters",
+    response_model=answers.Folders, responses=problems(422, 503),
+)  # fmt: skip
+def _folders(asked: Annotated[FolderParameters, Query()]) -> Response:
+    library = services().library()
+    query, under = parse(asked.q), asked.under.strip("/")
+    tree = folder_tree(library, library.catalog.state(), query.filters)
+    shown = tree.inside(under)[asked.offset : asked.offset + asked.limit]
+    folders = [
+        {"path": path, "count": tree.counts[path], "folders": tree.number_inside(path), "filter": filter_text(path)}
+        for path in shown
+    ]
+    return answer(
+        {
+            "query": to_text(query), "under": under, "total": tree.number_inside(under), "offset": asked.offset,
+            "folders": folders,
+        }
+    )  # fmt: skip
 
 
 def _counted(pairs: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
