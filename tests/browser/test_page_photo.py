@@ -387,7 +387,8 @@ def test_what_was_drawn_before_it_was_closed_does_not_open_it_again(page: Page, 
     page.goto(f"/?q={ALL}")
     page.locator(f'.open[data-id="{order[1]}"]').click()
     shows(page, searcher, order[1])
-    for closes in (lambda: page.keyboard.press("Escape"), lambda: page.mouse.click(3, 500)):
+    ways: list[Callable[[], None]] = [lambda: page.keyboard.press("Escape"), lambda: page.mouse.click(3, 500)]
+    for closes in ways:
         server.hold()
         page.evaluate("document.querySelector('.st-key-filters button').click()")  # a run of the whole page
         page.wait_for_timeout(100)
