@@ -16,7 +16,7 @@ import click
 
 from indexer import backup_commands, library_commands, watch_command
 from indexer.common_options import json_option, library_option
-from indexer.messages import echo, set_up_logging
+from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
 from sightline_cli.mistakes import Group
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str], program: str = "python -m indexer") -> int:
         echo(shown.getvalue().rstrip("\n"), err=True)
         return COULD_NOT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. What was committed is safe; run the same command to go on.", err=True)
+        click.echo(STOPPED, err=True)
         return INTERRUPTED
     except SightlineError as error:
         echo(f"Error: {error}", err=True)
@@ -94,7 +94,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(meant=lambda words: None if words else ["./photos"])
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
 @library_option
 @click.option(
@@ -210,7 +210,7 @@ def index(
     decoder = _gpu_decoder(decode_on, device, workers)
     screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
     with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early, screen:
-        with model_shown(path, folders, screen.show):
+        with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
         screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
         options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from typing import Final
 
 import click
 
 from sightline_cli.calls import as_called
 from store.printing import LAYOUT, PrintableFormatter, printable
+
+STOPPED: Final = "Stopped. What was committed is safe; run the same command to go on."
+"""What an interrupted command says."""
 
 
 def echo(text: str, *, err: bool = False) -> None:

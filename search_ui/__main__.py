@@ -30,9 +30,10 @@ class _Folders(Group):
         """Return the command of the first argument, or the one that opens the page."""
         given = args[0]
         if self.get_command(ctx, given) is None and not given.startswith("-"):
-            if len(args) == 1 and Path(given).expanduser().is_dir():
+            place = Path(given).expanduser()
+            if len(args) == 1 and place.is_dir():
                 return "FOLDER", _open, args
-            if os.sep in given or given.startswith(("~", ".")):
+            if len(args) == 1 and not place.exists() and (os.sep in given or given.startswith(("~", "."))):
                 raise click.UsageError(f"There is no folder {printable(given)}.", ctx)
         return super().resolve_command(ctx, args)
 

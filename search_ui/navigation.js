@@ -25,8 +25,14 @@ bar.addEventListener("click", (event) => {
   document.querySelector(".stMain")?.scrollTo(0, 0)
 })
 
-// Each page has a title of its own, set when it is drawn; also where the server leads from one page to another.
-new MutationObserver(showCurrent).observe(document.querySelector("title"), { childList: true })
+// Also where the server leads from one page to another.
+for (const name of ["pushState", "replaceState"]) {
+  const change = history[name]
+  history[name] = function (...given) {
+    change.apply(this, given)
+    showCurrent()
+  }
+}
 addEventListener("popstate", showCurrent)
 showCurrent()
 

@@ -25,6 +25,7 @@ _HELP: Final = """Find your own pictures by describing them, or by showing one. 
 \b
 sightline index ./photos     index a folder of pictures
 sightline                    open the page
+sightline ./photos           open the page, to index a folder there
 sightline query red boat     print what matches
 """
 

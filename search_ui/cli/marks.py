@@ -41,8 +41,21 @@ from store.printing import json_text
 if TYPE_CHECKING:
     from store.library import Library
 
+
+class _Id(click.IntRange):
+    """The id of a picture."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            if str(value).lstrip("-").isdecimal():
+                raise
+            self.fail(f"{value!r} is no id. `query --json` gives the ids of pictures.", param, ctx)
+
+
 # SQLite's largest integer is the largest id.
-_ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
+_ids_argument = click.argument("ids", nargs=-1, type=_Id(1, 2**63 - 1), metavar="[ID]...")
 _query_option = click.option("--query", "text", metavar="TEXT", help="All matches of TEXT, near-duplicates too.")
 
 
@@ -120,8 +133,8 @@ def save(name: str, text: Sequence[str]) -> None:
 
     if not text:
         raise QueryError(
-            "The search to be saved is missing. "
-            f"To save it under a name: python -m search_ui save NAME {joined([name])}"
+            "There is nothing to save: give a name, and then the search. "
+            f"To do that: python -m search_ui save NAME {joined([name])}"
         )
     services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
     echo(f"Saved the search {name!r}. To search for it: python -m search_ui query --saved {joined([name])}", err=True)
@@ -202,7 +215,7 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @library_option
 def export_marks(file: Path) -> None:
-    """Write tags, favourites, saved searches and photos set aside to FILE as JSON; `-` is stdout.
+    """Write tags, favourites, saved searches and photos marked for removal to FILE as JSON; `-` is stdout.
 
     Pictures are named by their content, photos by their place too.
     """
@@ -221,7 +234,7 @@ def export_marks(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @library_option
 def import_marks(file: Path) -> int:
-    """Add the tags, favourites, saved searches and photos set aside in FILE, from `export-marks`.
+    """Add the tags, favourites, saved searches and photos marked for removal in FILE, from `export-marks`.
 
     FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit
     code is 1; so are photos that are not at their place or hold something else there.
@@ -238,7 +251,7 @@ def import_marks(file: Path) -> int:
         count(done.tags, "tag"),
         count(done.favourites, "favourite"),
         f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
-        count(done.set_aside, "photo set aside", "photos set aside"),
+        count(done.set_aside, "photo marked for removal", "photos marked for removal"),
         *([count(done.selected, "picture of a selection", "pictures of selections")] if done.selected else []),
     )
     click.echo(f"{', '.join(added)} added", err=True)
@@ -254,7 +267,8 @@ def import_marks(file: Path) -> int:
             echo(f"  {digest}", err=True)
     if done.elsewhere:
         click.echo(
-            f"Left out: {count(len(done.elsewhere), 'photo')} set aside, not in this library or changed:", err=True
+            f"Left out: {count(len(done.elsewhere), 'photo')} marked for removal, not in this library or changed:",
+            err=True,
         )
         for path in done.elsewhere:
             echo(f"  {path}", err=True)
@@ -271,7 +285,7 @@ def _exported(marks: Mapping[str, Any]) -> str:
             f"{count(len(marks['tags']), 'tag')} of {count(tagged, 'picture')}",
             count(len(marks["favourites"]), "favourite"),
             count(len(marks["searches"]), "saved search", "saved searches"),
-            count(len(marks["set_aside"]), "photo set aside", "photos set aside"),
+            count(len(marks["set_aside"]), "photo marked for removal", "photos marked for removal"),
         )
     )
 

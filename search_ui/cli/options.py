@@ -49,6 +49,8 @@ class TextCommand(Command):
             elif len(arg) < 2 or not re.match(r"-[^-]", arg) or arg in own or re.fullmatch(r"-k=?\d+", arg):
                 made.append(arg)
             else:
+                if f"-{arg}" in own:
+                    echo(f"Note: {arg} excludes pictures of {arg[1:]!r}. The option is -{arg}.", err=True)
                 made.append(MARK + arg)
         return super().parse_args(ctx, made)
 

@@ -32,6 +32,7 @@ from search_ui.cli.options import (
     with_progress,
     write_lines,
 )
+from sightline_cli.mistakes import joined
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
@@ -93,6 +94,8 @@ def query(
     if print0 and not as_paths:
         raise click.UsageError("--print0 says how --paths ends its lines: give both.")
     wanted, pictures = query_of(text, saved, images, likes)
+    if len(text) == 1 and not images and Path(text[0]).is_file():
+        echo(f"Note: {text[0]} is looked for as words. To search with the picture: --image {joined(text)}", err=True)
     if explain:
         _explain(wanted, as_json=as_json)
         return

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from hub_server import serving
 from support import ROOT
 
 from indexer.progress_bar import RunScreen
+from store.lock import RUN, is_indexing
 from store.progress import Progress
 
 NAME = "someone/small"
@@ -114,6 +117,24 @@ def test_a_run_in_a_pipe_says_that_it_downloads_and_what_it_did(photos: Path, tm
     assert re.fullmatch(r"Downloading the model, 3\d MB", first)
     assert (second, third, fourth) == ("Downloaded the model", f"Indexing {photos}", "24 new.")
     assert done.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGINT for one process")
+def test_ctrl_c_ends_a_download_at_once(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "notes.txt").write_bytes(b"\n" * 40_000_000)
+    with serving({NAME: {COMMITS[0]: tmp_path / "a"}}, seconds=1) as (hub, _):
+        arguments, environment = command(photos, tmp_path, hub)
+        process = subprocess.Popen(arguments, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "Downloading the model, 40 MB\n"
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert time.monotonic() - begun < 15  # of 40
+        assert process.stderr.read() == "Stopped. What was committed is safe; run the same command to go on.\n"
+    assert not is_indexing(tmp_path / "library")
+    assert not (tmp_path / "library" / RUN).exists()
 
 
 @pytest.mark.slow

@@ -86,6 +86,8 @@ MISTAKES = [
     (["export", "boat"], "sightline export boat --to FOLDER"),
     (["save", "red boats"], "sightline save NAME 'red boats'"),
     (["searches", "delete", "boats"], "sightline searches --delete boats"),
+    (["index"], "sightline index ./photos"),
+    (["save", "boats"], "sightline save NAME boats"),
     (["searches", "boats"], "sightline query --saved boats"),
     (["tags", "sea"], "sightline query tag:sea"),
     (["left-marks", "move", "3"], "sightline left-marks 3 --move"),
@@ -218,9 +220,9 @@ def test_what_succeeds_says_so_in_one_line_and_what_is_empty_too(
         ),
         (
             ["export-marks", marks],
-            f"Exported 1 tag of 2 pictures, 1 favourite, 1 saved search, 0 photos set aside to {marks}",
+            f"Exported 1 tag of 2 pictures, 1 favourite, 1 saved search, 0 photos marked for removal to {marks}",
         ),
-        (["import-marks", marks], "0 tags, 0 favourites, 0 saved searches, 0 photos set aside added"),
+        (["import-marks", marks], "0 tags, 0 favourites, 0 saved searches, 0 photos marked for removal added"),
         (["searches", "--delete", "sea side"], "1 saved search deleted"),
         (["tag", 1, 2, "--remove", "sea"], "2 pictures changed"),
         (["favourite", 1, "--remove"], "1 picture changed"),
@@ -241,6 +243,18 @@ def test_hits_of_filters_alone_have_no_score_and_no_band(filled: Path, capsys: P
     assert [row.split(",")[2:5] for row in rows] == [["", "", photo] for photo in photos]
     out, _ = ran(["query", "boat"], capsys)
     assert all(re.match(r"-?\d\.\d{4}\t(strong|maybe|below)\t/", line) for line in out.splitlines())
+
+
+def test_what_is_read_otherwise_than_meant_has_a_note(
+    filled: Path, capsys: Printed, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(filled))
+    _, err = ran(["query", "ext:png", "boat", "-json", "--explain"], capsys)
+    assert err == "Note: -json excludes pictures of 'json'. The option is --json.\n"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.jpg").touch()
+    _, err = ran(["query", "a b.jpg", "--explain"], capsys)
+    assert err == "Note: a b.jpg is looked for as words. To search with the picture: --image 'a b.jpg'\n"
 
 
 @pytest.mark.parametrize("labels", [["cat", "dog", "car"], ["cat,dog,car"], ["cat,", "dog,", "car"]], ids=str)
