@@ -1,4 +1,4 @@
-"""The page in order of time, in a real browser: frame times while it scrolls, and milliseconds to a date.
+"""The page in order of time, in a browser: frame times while it scrolls, milliseconds to a date.
 
     python benchmarks/timeline.py [--pictures 100000] [--jumps 20] [--seconds 8] [--keep FOLDER]
 

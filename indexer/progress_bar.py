@@ -1,4 +1,4 @@
-"""The progress of a run on stderr: a line that fits the terminal where someone is looking, else a line or two."""
+"""The progress of a run on stderr: a line that fits the terminal; elsewhere a line or two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The indexer as the server's child: it stops, as with Ctrl-C, at each byte, and at the end, of its stdin.
+"""The indexer as the server's child: it stops, as with Ctrl-C, at a byte or the end of its stdin.
 
 However the server ends (Ctrl-C, a signal, killed, out of memory), the system closes its end of the pipe. So no run
 stays behind that nobody sees and no page can stop.

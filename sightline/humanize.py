@@ -65,7 +65,7 @@ def clock(seconds: float) -> str:
 
 
 def ago(stamp: str, now: datetime | None = None) -> str:
-    """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; else a date, of this place."""
+    """A time of the library (ISO 8601, UTC) as its age, `5 minutes ago`; an old one as a local date."""
     then = datetime.fromisoformat(stamp).astimezone()
     passed = (now or datetime.now(UTC)) - then
     if timedelta(minutes=-5) < passed < timedelta(minutes=1):

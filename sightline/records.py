@@ -230,7 +230,7 @@ def shown(photo: PhotoRow) -> str:
 
 
 def line(hit: Hit) -> str:
-    """A hit for people: `score<TAB>band<TAB>path`; the path alone where nothing was scored, as by filters alone."""
+    """A hit for people: `score<TAB>band<TAB>path`; the path alone where nothing was scored."""
     return f"{hit.score:.4f}\t{hit.band}\t{shown(hit.photo)}" if hit.parts else shown(hit.photo)
 
 

@@ -126,7 +126,7 @@ class Searcher:
     def match_ids(
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, rest: bool = False
     ) -> Ids:  # fmt: skip
-        """Content ids of all hits above or near the threshold, in order, int64 (n,); with `rest`, of those below too.
+        """Content ids of all hits above or near the threshold, in order, int64 (n,); with `rest`, of all.
 
         Raises:
             QueryError, SpaceError: see `search`.
@@ -134,7 +134,7 @@ class Searcher:
         return match_ids(self._ranked_list(query, self.space_for(query), pictures), rest=rest)
 
     def ordered(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Ids:
-        """Content ids of all matches, sure and possible, in the order of facts that the query asks for, int64 (n,).
+        """Content ids of all matches, sure and possible, in the order of facts asked for, int64 (n,).
 
         Near-duplicates are there one by one. With filters alone, every picture that passes.
 

@@ -15,7 +15,7 @@ _commands: ContextVar[frozenset[str] | None] = ContextVar("commands", default=No
 
 @contextmanager
 def one_command(indexer_commands: frozenset[str]) -> Iterator[None]:
-    """Have messages call commands as `sightline` does, within a `with` block; these are those of the indexer."""
+    """Have messages call commands as `sightline` does in a `with` block; given are the indexer's."""
     token = _commands.set(indexer_commands)
     try:
         yield
@@ -24,7 +24,7 @@ def one_command(indexer_commands: frozenset[str]) -> Iterator[None]:
 
 
 def as_called(text: str) -> str:
-    """Return a message with commands as the user calls them: `python -m indexer verify` as `sightline verify`."""
+    """Return a message with commands as the user calls them, such as `sightline verify`."""
     commands = _commands.get()
     if commands is None:
         return text

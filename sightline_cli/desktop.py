@@ -61,7 +61,7 @@ def _text() -> str:
 
 
 def _program() -> str:
-    """The command `sightline` of this environment, in full: a desktop has another search path than a shell."""
+    """The command `sightline` in full: a desktop has another search path than a shell."""
     beside = Path(sys.executable).with_name(COMMAND)
     return str(beside) if beside.exists() else shutil.which(COMMAND) or COMMAND
 

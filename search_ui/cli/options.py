@@ -245,7 +245,7 @@ def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n", *, exact: bool
 
 @contextmanager
 def named_pictures(paths: Sequence[Path]) -> Iterator[None]:
-    """Have errors within a `with` block name the files of the pictures that `query_of` made of these paths."""
+    """Have errors in a `with` block name the files that `query_of` made pictures of."""
     from sightline.query.types import PictureError, QueryError
 
     try:

@@ -1,4 +1,4 @@
-"""The form that adds a folder of pictures: typed, suggested or chosen; the model; how it is walked; one button."""
+"""The form that adds a folder of pictures: the folder, the model, how it is walked, one button."""
 
 from __future__ import annotations
 

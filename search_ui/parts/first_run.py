@@ -1,4 +1,4 @@
-"""The page of someone who has indexed nothing yet: a form, then the run, until the first pictures are there.
+"""The page of someone who has indexed nothing yet: a form, then the run, until pictures are there.
 
 A library that is made elsewhere, such as by a command, is noticed: the page is drawn again then.
 """

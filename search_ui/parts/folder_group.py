@@ -1,4 +1,4 @@
-"""The folders that a search can be narrowed by: a tree, of which the page gets the first rows and asks for the rest."""
+"""The folders that a search can be narrowed by: a tree, whose deeper rows the page asks for."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _paths(tree: FolderTree, wanted: set[str]) -> dict[str, str]:
 
 
 def _number(tree: FolderTree, name: str) -> int:
-    """How many pictures the folders of a name hold: each has those of the folders in it, so the topmost have all."""
+    """How many pictures the folders of a name hold: the topmost ones have those of folders in them."""
     wanted = folder_pattern((name,))
     found = [path for path in tree.counts if wanted.search(f"/{casefolded(path)}/")]
     ends = {f"{path}/" for path in found}

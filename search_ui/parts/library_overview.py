@@ -1,4 +1,4 @@
-"""The Library page at a glance: what there is, what is done, behind and unreadable, and the next sensible thing."""
+"""The Library page at a glance: what there is, what is done or behind, and the next sensible thing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRESH: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next sensible thing: what its button says, why, and for a model which one, as `--space` takes it."""
+    """The next sensible thing: its button, why, and for a model which one, as `--space` takes it."""
 
     what: Literal["add", "index", "model", "failures"]
     label: str

@@ -19,7 +19,7 @@ from store.tables import library_reports
 
 
 class RunState(TypedDict):
-    """A run as it is shown: its heading, its details, and how much is done, 0 to 1; None where that is not known."""
+    """A run as it is shown: heading, details, and how much is done, 0 to 1; None if not known."""
 
     head: str
     said: str

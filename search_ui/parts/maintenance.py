@@ -1,4 +1,4 @@
-"""The maintenance of a library: verifying it, and forgetting what is missing, once it is said what that would lose."""
+"""The maintenance of a library: verifying it, and forgetting what is missing, once that is asked."""
 
 from __future__ import annotations
 

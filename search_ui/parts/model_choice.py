@@ -1,4 +1,4 @@
-"""The choice of a model: what each is good for, what has to be downloaded, and how long indexing may take here."""
+"""The choice of a model: what each is good for, its download, and how long indexing may take."""
 
 from __future__ import annotations
 

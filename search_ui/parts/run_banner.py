@@ -15,7 +15,7 @@ from search_ui.runtime.services import services
 
 
 def banner(*, follows: Follows = "asked") -> None:
-    """Draw an indexer at work, and a button that shows the pictures added since. Once on a page, before what it reads.
+    """Draw an indexer at work, and a button for pictures added since. Once, before the page reads.
 
     Args:
         follows: when the page is drawn again.
@@ -24,7 +24,7 @@ def banner(*, follows: Follows = "asked") -> None:
 
 
 def search_banner() -> None:
-    """Draw the banner of the Search page: while its first page is not full, new pictures appear by themselves."""
+    """Draw the banner of Search: until its first page is full, new pictures appear by themselves."""
     state = live_state(services())
     is_at_rest = not page_state.text() and page_state.open_photo_id() is None and not selection_bar.selected()
     _draw(state, "new" if is_at_rest and state["newest"] < page_state.FIRST else "asked")

@@ -1,4 +1,4 @@
-"""The run at work as who manages this machine sees it: the strip, Stop, how the last one ended, and what to do then."""
+"""The run at work as who manages this machine sees it: the strip, Stop, how the last one ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def act(action: Callable[[], object]) -> None:
 
 
 def panel() -> bool:
-    """Draw why the last click failed, the run at work or how the last one ended; returns whether one is at work.
+    """Draw a failed click, the run at work or how the last one ended; return whether one is at work.
 
     The page is drawn again when a run begins or ends, or pictures came to a library without any.
     """

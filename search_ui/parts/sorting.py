@@ -37,7 +37,7 @@ def sort_by(order: object) -> None:
 
 
 def timeline_of(searcher: Searcher, query: Query, result: Result) -> Timeline | None:
-    """Return the pictures of a result in order of time; None where it is in another order, or nothing matches."""
+    """Return a result in order of time; None where it is in another order, or nothing matches."""
     if query.sort not in TIMED or not result.strong + result.maybe:
         return None
     return timelines().register(searcher, query, services().uploads.pictures_of(query), result.generation)

@@ -38,7 +38,7 @@ def recommended() -> str:
 
 
 def indexing_seconds(preset: Preset, pictures: int) -> float:
-    """Estimate how long looking at so many photos takes, once the model is here. A few times off is possible."""
+    """Estimate how long so many photos take once the model is here; it may be a few times off."""
     cores = _cores()
     if has_cuda():
         speed = _CUDA

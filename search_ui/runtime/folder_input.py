@@ -145,7 +145,7 @@ def suggestions() -> list[Path]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder by name, without hidden ones, `MOST` at most; none where it can't be read."""
+    """Return the folders in a folder by name, no hidden ones, `MOST` at most; none if unreadable."""
     try:
         with os.scandir(folder) as entries:
             found = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]

@@ -138,7 +138,7 @@ class Runner:
         return self._start(Run("verify", (), repairs=repair), ["verify", *(["--repair"] if repair else [])])
 
     def stop(self, which: Run | None = None, *, at_once: bool = False) -> None:
-        """Stop the run after the present batch; kill it after `PATIENCE` seconds. One that is starting, sooner.
+        """Stop the run after its batch; kill it after `PATIENCE` seconds, sooner where it is starting.
 
         Args:
             which: only this one; another that was started meanwhile goes on.

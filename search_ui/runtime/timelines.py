@@ -1,4 +1,4 @@
-"""Results in order of time, which a page fetches in parts: all of them as numbers, and what it shows in windows.
+"""Results in order of time, fetched in parts: all of them as numbers, what is shown in windows.
 
 A page of a hundred thousand pictures goes past Streamlit's socket. All numbers are little-endian: "SLTL", the number of
 the format, the number of pictures n, of days m, each uint32; content ids, uint32 (n,); days, uint32 (m,), such as
@@ -38,7 +38,7 @@ _KEPT: Final = 16
 
 @dataclass(frozen=True)
 class Timeline:
-    """What a query gives in order of time, near-duplicates one by one; looked up when it is first asked for.
+    """What a query gives in order of time, near-duplicates one by one; looked up when first asked for.
 
     Attributes:
         searcher: of the library.

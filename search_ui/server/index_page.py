@@ -1,4 +1,4 @@
-"""Streamlit's page with what must be there before its script runs: our styles, and the bar with the pages.
+"""Streamlit's page with what must be there before its script runs: styles, and the bar of pages.
 
 Streamlit's own page is empty until its script has run, connected and been answered. What comes with the answer moves
 what was drawn before. So the style sheet is a file that the page links to, and the bar is a part of the page itself.
@@ -50,7 +50,7 @@ def _file(request: Request) -> Response:
 
 
 class IndexPage:
-    """ASGI middleware: in the place of Streamlit's page, which it answers any address with, the one of `index_page`."""
+    """ASGI middleware: the page of `index_page` in the place of Streamlit's, at any address."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -82,7 +82,7 @@ class IndexPage:
 
 @cache
 def index_page() -> bytes:
-    """Streamlit's page with our style sheet, script and bar, and with addresses from the root of the server."""
+    """Streamlit's page with our style sheet, script and bar; addresses begin at the server's root."""
     page = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
     page = re.sub(r'(href|src)="\./', r'\1="/', page).replace("<title>Streamlit</title>", "<title>Sightline</title>")
     # Else nothing is known of a phone's rounded corners.

@@ -52,7 +52,7 @@ def _not_found() -> Response:
 
 
 def _unreadable(request: Request) -> Response:
-    """Nothing can be shown of it now. Not 404 for an `<img>` of the page: browsers log that as a fault of the page."""
+    """Nothing can be shown of it now. No 404 for an `<img>`: browsers log that as the page's fault."""
     if request.headers.get("sec-fetch-dest") == "image":
         return Response(status_code=204, headers={**SAFE, "Cache-Control": "private, no-store"})
     return _not_found()

@@ -147,7 +147,7 @@ def address(host: str, port: int, token: str | None, page: str = "/") -> str:
 
 
 def _offer(folder: Path) -> str:
-    """Let the pages offer to index a folder; returns the page that does. One that is indexed needs no form."""
+    """Let the pages offer to index a folder, unless it is indexed; returns the page that does."""
     services().offered = folder
     try:
         roots = services().library().catalog.roots()

@@ -36,7 +36,7 @@ def routes() -> list[Route]:
 
 
 def _order(request: Request) -> Response:
-    """GET /slides/order?q=QUERY&below=open: `ids` of what the page shows, and would with "Show more", in its order.
+    """GET /slides/order?q=QUERY&below=open: `ids` of all that the page can show, in its order.
 
     Those below the relevance threshold are among them where the page shows them: with `below=open`, or where nothing
     else matches.
@@ -64,7 +64,7 @@ def _order(request: Request) -> Response:
 
 
 def _pictures(request: Request) -> Response:
-    """GET /slides/pictures?ids=1,2,3: `pictures` as the viewer takes them, in this order, without what is gone."""
+    """GET /slides/pictures?ids=1,2,3: `pictures` as the viewer takes them, without what is gone."""
     asked = request.query_params.get("ids", "")
     if re.fullmatch(r"[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*", asked, re.ASCII) is None:
         return error_response(422, "Give ids of pictures, separated by commas.")

@@ -27,7 +27,7 @@ def routes() -> list[Route]:
 
 
 def _timeline(request: Request) -> Response:
-    """GET /timeline/TOKEN.bin: see `runtime.timelines`. GET /timeline/TOKEN/BLOCK.json: pictures of one window."""
+    """GET /timeline/TOKEN.bin: `runtime.timelines`; /timeline/TOKEN/BLOCK.json: one window's pictures."""
     name = str(request.scope["path"]).split("/", 2)[2]  # a pattern of Starlette's leaves out a last line end
     match = re.fullmatch(r"([0-9a-f]{32})(?:\.bin|/(0|[1-9][0-9]{0,5})\.json)", name)
     found = timelines().get(match[1]) if match is not None else None

@@ -1,4 +1,4 @@
-"""The process that forks workers, kept for a minute after its pool was closed: the next run need not wait for one."""
+"""The process that forks workers, kept for a minute after its pool was closed, for the next run."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Workers:
     def __init__(
         self, most: int, limits: Limits = FILES, budget: PixelBudget | None = None, idle_seconds: float | None = None
     ) -> None:
-        """Start the process that forks them, which takes a quarter of a second beside this one, or take the kept one.
+        """Start the process that forks them, in a quarter of a second, or take the kept one.
 
         Args:
             most: how many work at once.

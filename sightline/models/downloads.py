@@ -40,7 +40,7 @@ _report: ContextVar[Report | None] = ContextVar("report", default=None)
 
 @contextmanager
 def reporting(report: Report) -> Iterator[None]:
-    """Have the downloads of this thread told to `report`, within a `with` block. It is called from other threads."""
+    """Have downloads of this thread told to `report`, which other threads call, in a `with` block."""
     token = _report.set(report)
     try:
         yield
@@ -109,7 +109,7 @@ def _missing_bytes(name: str, revision: str | None, patterns: Sequence[str], pla
 
 
 def counting_bar(reporter: Reporter) -> type[Any]:
-    """Make a class that huggingface_hub takes as its progress bar: it draws nothing, and tells bytes to a reporter.
+    """Make a class that huggingface_hub takes as its progress bar: it only tells bytes to a reporter.
 
     huggingface_hub counts bytes that came over the network and bytes that were put into files in bars of their own:
     the one that is further on counts.

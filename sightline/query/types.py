@@ -242,7 +242,7 @@ class Query:
 
     @property
     def order(self) -> Order:
-        """The order of the hits: the one asked for, else the best first where something is looked for, else newest."""
+        """The order of the hits: the one asked for; else the best first, or without any terms the newest."""
         if self.sort is None:
             return "best" if self.groups else "newest"
         return _ORDERS.get(self.sort) or cast(Order, self.sort)

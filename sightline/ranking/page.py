@@ -35,7 +35,7 @@ def matches(catalog: Catalog, query: Query, found: RankedList) -> Iterator[Hit]:
 
 
 def match_ids(found: RankedList, *, rest: bool = False) -> Ids:
-    """Content ids of the hits above or near the relevance threshold, in order, int64 (n,); with `rest`, of all."""
+    """Content ids of hits above or near the threshold, in order, int64 (n,); with `rest`, of all."""
     above = found.ranked.count(STRONG) + found.ranked.count(MAYBE)
     last = found.total if rest else above
     places, _ = found.places(0, last)

@@ -264,7 +264,7 @@ class Catalog(KnownFiles):
     def timeline(
         self, content_ids: NDArray[np.int64], by: Literal["taken", "added"]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Widths by heights of contents, int64 (n,), and the days they were taken or added: float64 and int64 (n,).
+        """Ratios and days, taken or added, of contents, int64 (n,): float64 and int64 (n,).
 
         Days as numbers, see `store.tables.timelines`.
         """

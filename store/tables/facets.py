@@ -69,7 +69,7 @@ def facets(connection: Connection, only: Ids | None, limit: int, *, with_folders
 
 
 def folders(connection: Connection, only: Ids | None) -> Counter[str]:
-    """How many of the contents `only`, or of all, each folder holds at any depth, as in "photos/trips/2023"."""
+    """How many of the contents `only`, or of all, each folder holds at any depth."""
     if only is None or len(only) > FEW:
         return _folders(connection, _mask_of(connection, only))
     held = defaultdict[str, set[int]](set)

@@ -305,7 +305,7 @@ FactOrder = Literal["date", "oldest", "added", "name"]
 
 
 def ordered(connection: Connection, ids: Ids, by: FactOrder, filters: Sequence[Filter]) -> Ids:
-    """Order contents, int64 (n,), by facts; the name is the casefolded one of the photo that is shown for each.
+    """Order contents, int64 (n,), by facts; names are the casefolded ones of the photos shown.
 
     Ties by id. Last, by id, come those without a date, or without a photo that passes the photo filters.
     """

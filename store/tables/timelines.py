@@ -1,4 +1,4 @@
-"""What a page lays out pictures by, in order of time: their shapes, and the days they were taken or added."""
+"""What a page lays out pictures by in order of time: shapes, and days they were taken or added."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def days_taken(connection: Connection, ids: Ids) -> Ids:
 
 
 def _known(ids: Ids, column: str, value: str) -> Condition:
-    """Return a query for a `value` of each content, by its `id`, of which a column is known; others may be among them.
+    """Return a query for a `value` of each content, by its `id`; others may be among them.
 
     Of many, all are read from the index on the column, which is a tenth of the table.
     """

@@ -100,7 +100,7 @@ class Writer:
             )
 
     def finish_run(self, run_id: int, state: str, summary: Mapping[str, Any]) -> None:
-        """Note how a run ended: `done`, `interrupted` or `failed`; and after which content id it added up to which."""
+        """Note how a run ended, `done`, `interrupted` or `failed`, and which content ids it added."""
         with self._engine.begin() as connection:
             text = json.dumps({**summary, "contents": (self._before, last_content(connection))})
             connection.execute(update(Run).where(Run.id == run_id).values(finished_at=now(), state=state, summary=text))

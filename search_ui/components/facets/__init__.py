@@ -42,7 +42,7 @@ class Value(TypedDict):
 
 
 class Tree(TypedDict):
-    """Folders, those right in one with most pictures first; more are asked of `/api/v1/folders` when they are wanted.
+    """Folders, those with most pictures first; `/api/v1/folders` gives more when they are wanted.
 
     `query` has the filters that they are counted under, `at` changes whenever their numbers may have. `levels` are the
     first folders in some, by the path of that one, "" for the roots: how many there are, and of each the path, how many

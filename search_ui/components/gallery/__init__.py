@@ -57,7 +57,7 @@ class Section(TypedDict):
 
 
 class Sorting(TypedDict):
-    """The choice of an order: values with their labels, and the value that is chosen, which may be none of them."""
+    """The choice of an order: values, their labels, and what is chosen, which may be none of them."""
 
     sorts: list[tuple[str, str]]
     sort: str

@@ -1,4 +1,4 @@
-"""The component that shows what an indexer does while a page is open, and asks for the page again when it is due.
+"""The component that shows what an indexer does while a page is open, and has the page drawn again.
 
 It listens to `/events` (`search_ui.server.event_routes`), so an open page costs no run of the script.
 """
@@ -24,6 +24,6 @@ or ends.
 
 
 def live(state: LiveState, *, key: str, follows: Follows) -> None:
-    """Show a run as a line and a bar, and what came since `state`, which the page was drawn with, as a button."""
+    """Show a run as a line and a bar, and what came since `state`, the page's own, as a button."""
     data: dict[str, Any] = {**state, "follows": follows}
     _live(key=key, data=data, on_reload_change=lambda: None)

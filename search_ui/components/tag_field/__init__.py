@@ -17,7 +17,7 @@ _component: Final = st.components.v2.component(
 
 
 def tag_field(label: str, known: Sequence[str], *, key: str) -> list[str]:
-    """Show a field for tags, which has the focus when it comes, and return those that were typed or chosen.
+    """Show a field for tags, which has the focus at once; return those that were typed or chosen.
 
     A text that was not entered counts once the field loses the focus, as by a click on a button.
 
