@@ -5,13 +5,13 @@ It listens to `/events` (`search_ui.server.event_routes`), so an open page costs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import streamlit as st
 
 from search_ui.components.assets import javascript
-from search_ui.parts.live_state import LiveState
 
 _HERE: Final = Path(__file__).parent
 # In the page itself, not in a shadow tree: the page leaves no gap where nothing is shown.
@@ -23,7 +23,7 @@ or ends.
 """
 
 
-def live(state: LiveState, *, key: str, follows: Follows) -> None:
+def live(state: Mapping[str, Any], *, key: str, follows: Follows) -> None:
     """Show a run as a line and a bar, and what came since `state`, the page's own, as a button."""
     data: dict[str, Any] = {**state, "follows": follows}
     _live(key=key, data=data, on_reload_change=lambda: None)
