@@ -175,8 +175,9 @@ bench-search: install  ## measure searching, maps and duplicates at large sizes,
 	@$(WRITE) catalog-1000000 -- $(BIN)/python benchmarks/catalog.py
 	@$(WRITE) views-large -- $(BIN)/python benchmarks/views.py --sizes 50000,300000 --rounds 1
 
-bench-page: install-test  ## measure the page against the same one of Streamlit's own widgets, in a browser
+bench-page: install-test  ## measure the page in a browser: against Streamlit's own widgets, and 100,000 pictures by date
 	@$(WRITE) page -- $(BIN)/python benchmarks/page.py
+	@$(WRITE) timeline -- $(BIN)/python benchmarks/timeline.py
 
 lock: install-dev $(VENV)/.installed-docs  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new

@@ -3,7 +3,7 @@
     python benchmarks/page.py [--hits 60,200,500,2000] [--rounds 5] [--patience 60]
 
 Both pages are scripts that this one writes into a temporary folder, served by one server with the search page's own
-routes. Both show the same pictures under the same names and scores, with a star to press: ours by one component, the
+routes. Both show the same pictures under the same names, with a star to press: ours by one component, the
 other by `st.columns`, an `st.image` of the same address and an `st.button` for each. A star is kept in the session and
 changes what the page says, so a click is answered when the page says it.
 

@@ -11,6 +11,9 @@ TARGET = Path(__file__).parent / "commands.md"
 HEAD = """# Commands
 
 What `--help` says, of every command. Made by `python docs/make_commands.py`; a test holds the two together.
+
+Without an installed `sightline`: `python -m indexer` takes the commands under "Index", and a folder alone;
+`python -m search_ui` takes the others.
 """
 
 
@@ -27,13 +30,11 @@ def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Context
 
 def text() -> str:
     """The page."""
-    from indexer.commands import cli as indexer
-    from search_ui.__main__ import cli as search_ui
+    from sightline_cli.__main__ import cli
 
     parts = [HEAD]
-    for group, name in ((indexer, "python -m indexer"), (search_ui, "python -m search_ui")):
-        for title, context in commands(group, name):
-            parts.append(f"\n## {title}\n\n```text\n{context.get_help()}\n```\n")
+    for title, context in commands(cli, "sightline"):
+        parts.append(f"\n## {title}\n\n```text\n{context.get_help()}\n```\n")
     return "".join(parts)
 
 

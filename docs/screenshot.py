@@ -26,7 +26,7 @@ from urllib.request import urlopen
 import torch
 from photographs import write_photographs
 from PIL import Image
-from playwright.sync_api import Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).parent
@@ -88,7 +88,7 @@ def until_loaded(page: Page) -> None:
 
 def until_arranged(page: Page) -> None:
     """Wait until the map is no longer the first, quick one."""
-    page.get_by_role("progressbar").wait_for(state="hidden", timeout=300_000)
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=300_000)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Shot:
 
 SHOTS = (
     Shot("page", f"/?q={WORDS.replace(' ', '+')}", answer),
-    Shot("page-photographs", "/?q=folder:photographs+sort:date", pictures),
+    Shot("page-photographs", "/?q=folder:photographs+sort:newest", pictures),
     Shot("page-dark", "/?q=folder:photographs", pictures, select_three, "dark"),
     Shot("page-photo", "/?q=name:chelsea", pictures, open_first),
     Shot("page-library", "/library", lambda page: page.get_by_role("heading", name="Folders")),

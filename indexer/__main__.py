@@ -1,4 +1,4 @@
-"""`python -m indexer ./photos`, installed as `sightline-index`."""
+"""`python -m indexer ./photos`, installed as `sightline index ./photos`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+def main(arguments: Sequence[str] | None = None, program: str = "python -m indexer") -> NoReturn:
+    """Run the command line of `program` and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--offline" in given:
         # huggingface_hub reads its settings once, when it is first imported.
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     raise_limit()
 
-    sys.exit(run(given))
+    sys.exit(run(given, program))
 
 
 if __name__ == "__main__":

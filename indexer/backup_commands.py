@@ -16,6 +16,7 @@ import click
 from indexer.common_options import json_option, library_option
 from indexer.messages import echo
 from indexer.signals import TERMINATED
+from sightline_cli.mistakes import Command
 from store.paths import default_library
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _STEPS: Final = {
 }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @library_option
 @click.option("--thumbnails", is_flag=True, help="Take thumbnails along. Without, they are made again when needed.")
@@ -59,7 +60,7 @@ def backup(file: Path, library_path: Path | None, thumbnails: bool, replace: boo
         echo(f"Backed up {_in_words(done.manifest)}{held}: {done.size / 1e6:,.1f} MB in {done.path}", err=True)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @library_option
 @click.option(
@@ -93,9 +94,9 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
         click.echo(json.dumps(told))
         return
     if dry_run:
-        echo(f"{source} is whole: {_in_words(manifest)}, made {manifest.made_at}.", err=True)
+        echo(f"{source} is whole: {_in_words(manifest)}, made {_age(manifest)}.", err=True)
         return
-    echo(f"Restored {_in_words(manifest)}, as of {manifest.made_at}, into {path}", err=True)
+    echo(f"Restored {_in_words(manifest)}, made {_age(manifest)}, into {path}", err=True)
     if aside is not None:
         echo(f"The library that was there is in {aside}", err=True)
     for root in manifest.roots:
@@ -106,7 +107,7 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
             )
 
 
-@click.command("move-root")
+@click.command("move-root", cls=Command)
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @library_option
@@ -146,6 +147,16 @@ def _in_words(manifest: Manifest) -> str:
 
     held = manifest.counts
     return f"{count(held.get('pictures', 0), 'picture')} in {count(held.get('photos', 0), 'file')}"
+
+
+def _age(manifest: Manifest) -> str:
+    """When a backup was made, in words; as its file has it where that is no time."""
+    from sightline.humanize import ago
+
+    try:
+        return ago(manifest.made_at)
+    except ValueError:
+        return manifest.made_at
 
 
 @contextmanager

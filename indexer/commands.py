@@ -9,18 +9,17 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import sqlalchemy.exc
 
-from indexer import backup_commands, watch_command
+from indexer import backup_commands, library_commands, watch_command
 from indexer.common_options import json_option, library_option
-from indexer.messages import echo, set_up_logging
+from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
+from sightline_cli.mistakes import Group
 from store.disk_errors import disk_sentence
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
@@ -34,29 +33,37 @@ DONE, SOME_FAILED, COULD_NOT = 0, 1, 2
 log = logging.getLogger("indexer")
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the command line `arguments` and return the exit code; every error is one sentence on stderr."""
+def run(arguments: Sequence[str], program: str = "python -m indexer") -> int:
+    """Run the command line `arguments` and return the exit code; every error is one sentence on stderr.
+
+    Args:
+        arguments: what follows the name of the program.
+        program: that name, as the user typed it.
+    """
     try:
-        code = cli.main(list(arguments), prog_name="python -m indexer", standalone_mode=False)
+        code = cli.main(list(arguments), prog_name=program, standalone_mode=False)
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
         echo(shown.getvalue().rstrip("\n"), err=True)
         return COULD_NOT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. What was committed is safe; run the same command to go on.", err=True)
+        click.echo(STOPPED, err=True)
         return INTERRUPTED
     except SightlineError as error:
         echo(f"Error: {error}", err=True)
         return error.exit_code
-    except sqlalchemy.exc.DBAPIError as error:
-        echo(f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True)
-        return COULD_NOT
     except OSError as error:
         about = f": {display(os.fsencode(error.filename))}" if error.filename else ""
         echo(f"Error: {disk_sentence(error) or f'{error.strerror or error}{about}'}", err=True)
         return COULD_NOT
     except Exception as error:  # the last resort: no traceback for a user who did not ask for one
+        # Imported here, once something failed anyway: SQLAlchemy takes longer than --help may.
+        from sqlalchemy.exc import DBAPIError
+
+        if isinstance(error, DBAPIError):
+            echo(f"Error: the library's database said: {error.orig}. Check it with: python -m indexer verify", err=True)
+            return COULD_NOT
         log.debug("the run ended with", exc_info=error)
         said = f"{type(error).__name__}: {error}"
         echo(f"Error: {said}. Run with -vv for the details, and please report it.", err=True)
@@ -64,20 +71,20 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else DONE
 
 
-class _DefaultToIndex(click.Group):
+class _DefaultToIndex(Group):
     """A first word that is no command is a folder: `python -m indexer ./photos` means `index ./photos`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help", "--version"):
+        word = args[0] if args else "--help"
+        if word not in self.commands and word not in ("-h", "--help", "--version"):
+            is_name = not word.startswith("-") and Path(word).name == word and not Path(word).exists()
+            if is_name and not ctx.resilient_parsing and (near := self.near(ctx, args)):
+                raise click.UsageError(f"There is no folder and no command {word!r}. Did you mean: {near}", ctx=ctx)
             args = ["index", *args]
         return super().parse_args(ctx, args or ["--help"])
 
 
-yes_option = click.option("--yes", is_flag=True, help="Forget without asking, also where marks are lost.")
-
-
 @click.group(cls=_DefaultToIndex, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sightline", prog_name="Sightline")
 def cli() -> None:
     """Index folders of pictures, so that they can be found by words or by picture.
 
@@ -87,7 +94,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(meant=lambda words: None if words else ["./photos"])
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
 @library_option
 @click.option(
@@ -179,11 +186,13 @@ def index(
     from indexer.asking import Question
     from indexer.chosen_spaces import choose
     from indexer.doubt import Prune
+    from indexer.model_progress import model_shown
     from indexer.options import Options
     from indexer.pipeline import Pipeline
-    from indexer.progress_bar import RunScreen, print_summary
+    from indexer.progress_bar import RunScreen
     from indexer.read_ahead import started_early, threads_of
     from indexer.roots import check_before_creating
+    from indexer.summary_text import print_summary
     from sightline.models.memory import keep_freed
 
     keep_freed()
@@ -199,11 +208,13 @@ def index(
     from store.lock import locked
 
     decoder = _gpu_decoder(decode_on, device, workers)
-    with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early:
-        chosen = choose(path, space, device, offline=offline)
+    screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
+    with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early, screen:
+        with model_shown(path, folders, screen.show, screen.hide):
+            chosen = choose(path, space, device, offline=offline)
+        screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
         options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes)
-        screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
-        with Library.create(path) as library, screen:
+        with Library.create(path) as library:
             library.sweep()
             question = Question(yes=yes or lose_marks, before=screen.hide)
             pipeline = Pipeline(library, chosen, options, screen.show, (), gpu, question, early)
@@ -260,91 +271,5 @@ def _dry_run(
     return DONE
 
 
-@cli.command()
-@library_option
-@json_option
-def status(library_path: Path | None, as_lines: bool) -> None:
-    """What the library holds: folders, pictures, models, the last run, and where it lies."""
-    from indexer.reports import print_status
-
-    print_status(_open(library_path), as_lines)
-
-
-@cli.command()
-@library_option
-@json_option
-@click.option("--remarks", is_flag=True, help="List the files that were indexed though something of them is amiss.")
-def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
-    """Every file that could not be indexed, and why. A file is tried again when it changes."""
-    from indexer.reports import print_failures, print_remarks
-
-    if remarks:
-        print_remarks(_open(library_path), as_lines)
-    else:
-        print_failures(_open(library_path), as_lines)
-
-
-@cli.command()
-@library_option
-@click.option(
-    "--find",
-    "spec",
-    metavar="NAME",
-    help="Where the model of a space lies now, as --space takes it. The space is found by its content.",
-)
-@json_option
-def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
-    """The models that have a short name, and those of the library."""
-    from indexer.reports import print_spaces
-
-    path = (library_path or default_library()).expanduser().absolute()
-    if spec is not None:
-        from indexer.moved_models import find_model
-
-        space = find_model(path, spec)
-        shown = json.dumps(asdict(space)) if as_lines else f"The model of the space {space.name} is at {space.model}."
-        echo(shown)
-        return
-    print_spaces(path, as_lines)
-
-
-@cli.command()
-@library_option
-@json_option
-@click.option("--files", is_flag=True, help="Read every file, too, and list those that are not what was indexed.")
-@click.option("--repair", is_flag=True, help="Mend what is wrong: from the photos, or from the database.")
-def verify(library_path: Path | None, as_lines: bool, files: bool, repair: bool) -> int:
-    """Check the library: database, vectors, index files, thumbnails. Changes nothing, but with --repair.
-
-    Exit codes: 0 all well, or repaired; 1 something is wrong, and the way out is said.
-    """
-    from indexer.reports import print_verification
-
-    return print_verification(_open(library_path), as_lines, files, repair)
-
-
-@cli.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@library_option
-@yes_option
-@click.option("--dry-run", is_flag=True, help="Say what would be forgotten and lost; change nothing.")
-def forget(folder: Path, library_path: Path | None, yes: bool, dry_run: bool) -> None:
-    """Remove FOLDER and its photos from the library. The pictures themselves are never touched.
-
-    Tags, favourites and other marks of pictures that lie nowhere else go for good. That is asked first, and all marks
-    are written to `marks-before-DATE.json` in the library's folder, which `python -m search_ui import-marks` reads.
-    """
-    from indexer.forget import forget_folder
-
-    path = (library_path or default_library()).expanduser().absolute()
-    forget_folder(path, folder, yes=yes, dry_run=dry_run)
-
-
-for _command in (*backup_commands.COMMANDS, watch_command.watch):
+for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, watch_command.watch):
     cli.add_command(_command)
-
-
-def _open(library_path: Path | None) -> Any:
-    from store.library import Library
-
-    return Library.open((library_path or default_library()).expanduser().absolute())

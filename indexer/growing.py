@@ -1,4 +1,4 @@
-"""Files that are still being written: a watcher leaves them to its next run, so that none is indexed in part."""
+"""Files that are still being written: a watcher leaves them to its next run."""
 
 from __future__ import annotations
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from typing import Final
 
 import click
 
+from sightline_cli.calls import as_called
 from store.printing import LAYOUT, PrintableFormatter, printable
+
+STOPPED: Final = "Stopped. What was committed is safe; run the same command to go on."
+"""What an interrupted command says."""
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text of one or several lines, so that nothing in it drives the terminal."""
-    click.echo(printable(text, LAYOUT), err=err)
+    """Print a text of one or several lines, so that nothing in it drives the terminal.
+
+    What goes to stderr calls commands as the user does.
+    """
+    click.echo(printable(as_called(text) if err else text, LAYOUT), err=err)
 
 
 def set_up_logging(verbose: int, quiet: bool) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_MOUNTS: Final = Path("/proc/self/mountinfo")
+MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 class Mount(NamedTuple):
@@ -23,7 +23,7 @@ def mounts() -> list[Mount]:
     """All of them, those that lie above others at their place after them; none on other systems."""
     found: list[Mount] = []
     try:
-        lines = _MOUNTS.read_bytes().splitlines()
+        lines = MOUNTS.read_bytes().splitlines()
     except OSError:
         return found
     for line in lines:

@@ -1,59 +1,125 @@
-"""The output of a run, on stderr: a progress bar where someone is looking, and a summary at the end."""
+"""The progress of a run on stderr: a line that fits the terminal where someone is looking, else a line or two."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from indexer.summary import Summary
-from sightline.humanize import count
+from sightline.humanize import clock
+from sightline.run_words import PHASES, of_bytes
 from store.printing import printable
 from store.progress import BOUND_BY
 
 if TYPE_CHECKING:
-    from store.progress import Progress as State
+    from rich.console import RenderableType
+
+    from store.progress import Progress
+
+_COUNTING: Final = ("downloading", "indexing", "thumbnails")
+# Cells between two parts, of the bar, and of the least bar that is worth drawing.
+_GAP, _LONG, _SHORT = 2, 40, 10
+# The place of what goes first, and before the bar does; and of names, which are shortened after the bar went.
+_FIRST, _NAME = 1, 5
+# Files after which the time left is worth saying.
+_ENOUGH: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the line: its forms, the longest first, and when it is made shorter (the least first)."""
+
+    forms: tuple[str, ...]
+    order: int
+
+
+def parts_of(state: Progress, *, verbose: bool) -> list[Part]:
+    """Say what a line about a run consists of, in the order of the line."""
+    is_download = state.phase == "downloading"
+    if state.phase not in _COUNTING or not (state.done or is_download):
+        alone = "Looking for pictures" if state.phase in ("looking", "indexing") else PHASES[state.phase]
+        return [Part((alone,), 9)]
+    number = f"{state.done:,}" if state.total is None else f"{state.done:,} of {state.total:,}"
+    parts = []
+    if is_download:
+        amount = of_bytes(state)
+        forms = (f"{PHASES[state.phase]}, {amount}", f"Model: {amount}", amount) if amount else (PHASES[state.phase],)
+        parts.append(Part(forms, _NAME))
+        speed: tuple[str, ...] = (f"{state.rate / 1e6:.1f} MB/s", "")
+    else:
+        if state.phase == "thumbnails":
+            parts.append(Part((PHASES[state.phase], "Thumbnails", ""), _NAME))
+        parts.append(Part((f"{number} pictures", number), 3))
+        speed = (f"{state.rate:.1f} pictures/s", f"{state.rate:.1f}/s", "")
+    if state.total:
+        share = min(1.0, state.done / state.total)
+        parts.append(Part((f"{int(share * 100)}%",), 9))
+        if state.rate > 0 and (is_download or state.done >= _ENOUGH):
+            parts.append(Part((f"{clock(max(0.0, state.total - state.done) / state.rate)} left",), 9))
+    if state.rate > 0:
+        parts.append(Part(speed, 4))
+    if state.failed:
+        parts.append(Part((f"{state.failed:,} unreadable", ""), 6))
+    if verbose and not is_download:
+        parts.append(Part((f"limited by: {BOUND_BY[state.bound_by]}", ""), _FIRST))
+    return parts
+
+
+def fitted(parts: list[Part], width: int, *, drop: bool) -> str:
+    """Join the parts, made shorter one after the other until they fit in so many cells.
+
+    Args:
+        parts: of the line.
+        width: in cells.
+        drop: shorten names and leave parts out, too; else only those that are the first to go.
+    """
+    forms = [0] * len(parts)
+    while True:
+        text = (" " * _GAP).join(filter(None, (part.forms[form] for part, form in zip(parts, forms, strict=True))))
+        longer = [
+            place
+            for place, part in enumerate(parts)
+            if forms[place] < len(part.forms) - 1
+            and (drop or part.order == _FIRST or (part.order < _NAME and part.forms[forms[place] + 1]))
+        ]
+        if len(text) <= width or not longer:
+            return text
+        forms[min(longer, key=lambda place: parts[place].order)] += 1
 
 
 class RunScreen:
-    """A progress bar with pictures per second and the time left; silent when not a terminal."""
+    """Shows how far a run is.
+
+    On a terminal by a line with a bar; in a pipe by a line where a download begins and ends.
+    """
 
     def __init__(self, stream: TextIO, *, quiet: bool, verbose: bool) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.live import Live
+        from rich.spinner import Spinner
 
+        self._quiet = quiet
         self._live = not quiet and stream.isatty()
         self._verbose = verbose
-        self._console = Console(file=stream, highlight=False)
-        self._progress = Progress(
-            SpinnerColumn(),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._live,
-        )
-        self._task = self._progress.add_task("index", total=None, speed="looking for pictures")
+        self._console = Console(file=stream, highlight=False, soft_wrap=not self._live)
+        self._state: Progress | None = None
+        self._spinner = Spinner("dots")
+        self._screen = Live(console=self._console, transient=True, refresh_per_second=8, get_renderable=self._line)
 
-    def show(self, state: State) -> None:
-        """Draw the state of a run."""
-        failed = f", {state.failed} failed" if state.failed else ""
-        limit = _limit(state.bound_by) if self._verbose else ""
-        self._progress.update(
-            self._task,
-            completed=state.done,
-            total=state.total,
-            speed=f"{state.rate:.1f} pictures/s{limit}{failed}",
-        )
+    def show(self, state: Progress) -> None:
+        """Draw the state of a run; in a pipe, say where a download begins and ends."""
+        before, self._state = self._state, state
+        was_downloading = before is not None and before.phase == "downloading"
+        if state.phase == "downloading" and not was_downloading:
+            size = f", {of_bytes(state).rpartition(' of ')[2]}" if state.total else ""
+            self.announce(f"{PHASES['downloading']}{size}")
+        elif was_downloading and state.phase != "downloading":
+            self.announce("Downloaded the model")
+
+    def announce(self, text: str) -> None:
+        """Print a line where no bar is drawn."""
+        if not self._live and not self._quiet:
+            self.note(text)
 
     def note(self, text: str) -> None:
         """A line above the bar."""
@@ -61,87 +127,45 @@ class RunScreen:
 
     def hide(self) -> None:
         """Take the bar away for good, so that something can be asked."""
-        self._progress.stop()
+        self._screen.stop()
+
+    def _line(self) -> RenderableType:
+        """The line, as wide as the terminal is now; the bar takes what the words leave."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        state = self._state
+        if state is None:
+            return ""
+        width = self._console.width
+        parts = parts_of(state, verbose=self._verbose)
+        beside_bar = width - 2 - _GAP - _SHORT
+        words = fitted(parts, beside_bar, drop=False)
+        if len(words) > beside_bar:
+            words = fitted(parts, width, drop=True)
+        room = width - len(words) - 2
+        row: list[RenderableType] = [words]
+        if room >= 0:
+            row.insert(0, self._spinner)
+        if room >= _GAP + _SHORT:
+            is_counted = state.phase in _COUNTING and state.total is not None
+            bar = ProgressBar(
+                total=state.total if is_counted else None, completed=state.done, width=min(_LONG, room - _GAP),
+                pulse=not is_counted,
+            )  # fmt: skip
+            row.insert(1, bar)
+        line = Table.grid(padding=(0, 1))
+        for _ in row:
+            line.add_column(no_wrap=True)
+        line.add_row(*row)
+        return line
 
     def __enter__(self) -> RunScreen:
-        self._progress.start()
+        if self._live:
+            self._screen.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
-
-
-def print_summary(stream: TextIO, summary: Summary, library: Path, *, verbose: bool) -> None:
-    """The end of a run in a few lines; `verbose` adds what limited its speed."""
-    counted = ", ".join(
-        f"{value} {name}"
-        for name, value in (
-            ("added", summary.added),
-            ("changed", summary.changed),
-            ("moved", summary.moved),
-            ("duplicates", summary.duplicates),
-            ("restored", summary.restored),
-            ("unchanged", summary.unchanged),
-            ("missing", summary.missing),
-            ("failed", summary.failed),
-            ("forgotten", summary.forgotten),
-        )
-        if value or name in ("added", "unchanged", "missing", "failed")
-    )
-    lines = [counted + "."]
-    models = "model" if len(summary.spaces) == 1 else "models"
-    if summary.encoded:
-        limit = _limit(summary.bound_by) if verbose else ""
-        lines.append(
-            f"{summary.encoded} pictures encoded in {summary.seconds - summary.loading:.1f} s "
-            f"({summary.rate:.1f} pictures/s){limit}; "
-            f"loading the {models} took {summary.loading:.1f} s."
-        )
-    if not summary.pictures:
-        lines.append("There are no pictures in it.")
-    if summary.caches:
-        number = sum(summary.caches.values())
-        named = ", ".join(list(summary.caches)[:3]) + (", ..." if len(summary.caches) > 3 else "")
-        lines.append(
-            f"{count(number, 'folder')} of other programs, bins and caches, {'was' if number == 1 else 'were'} left "
-            f"out: {named}; --caches takes them."
-        )
-    lines += [f"Warning: --exclude {pattern} left nothing out." for pattern in summary.unmatched]
-    if summary.not_in_space:
-        lines.append(
-            f"Searches use the model {summary.searched_space}: {summary.spaces[0]} has not seen "
-            f"{count(summary.not_in_space, 'picture')} of the library yet. Index their folders with the same --space."
-        )
-    elif len(summary.spaces) == 1 and summary.searched_space not in ("", *summary.spaces):
-        lines.append(
-            f"Words are searched with the model {summary.searched_space}, as {summary.spaces[0]} reads none: in a "
-            f"query, space:{summary.spaces[0]} chooses it."
-        )
-    lines += [
-        f"The model {space['name']} is behind by {count(space['pictures'], 'picture')}: {space['reason']}"
-        for space in summary.behind
-        if not (summary.not_in_space and space["name"] in summary.spaces)
-    ]
-    if summary.marks_left:
-        changed = "1 marked picture" if summary.marks_left == 1 else f"{summary.marks_left} marked pictures"
-        theirs = "its" if summary.marks_left == 1 else "their"
-        lines.append(
-            f"{changed} changed; {theirs} marks stayed with the old version. `status` lists them, and "
-            "`python -m search_ui left-marks` moves or deletes them."
-        )
-    if summary.marks_file:
-        lines.append(f"All marks as they were before are in {summary.marks_file}")
-    if summary.not_forgotten:
-        number = summary.not_forgotten
-        lines.append(f"{count(number, 'missing photo')} {'was' if number == 1 else 'were'} not forgotten.")
-    if summary.failed:
-        lines.append("Why files failed: python -m indexer failures")
-    lines.append(f"Library {library}, {models} {', '.join(summary.spaces)}.")
-    stream.write(printable("\n".join(lines), "\n") + "\n")
-
-
-def _limit(bound_by: str) -> str:
-    """What limits the speed of a run, to go on a line with it."""
-    return f", limited by: {BOUND_BY[bound_by]}"
+        self._screen.stop()

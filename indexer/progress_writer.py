@@ -60,9 +60,11 @@ class ProgressWriter:
         self.enter("looking")
 
     def enter(self, phase: Phase) -> None:
-        """Enter another phase of the run, and write it at once."""
+        """Enter another phase of the run; report and write it at once."""
         self._phase, self._counted = phase, None
-        self.flush(self._progress())
+        state = self._progress()
+        self._report(state)
+        self.flush(state)
 
     def count(self, phase: Phase, done: int, total: int) -> None:
         """Say how far a phase is that counts by itself, and report it; the run enters it with the first call."""

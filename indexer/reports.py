@@ -7,16 +7,18 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from indexer.messages import echo
+from sightline.humanize import ago
 from sightline.left_marks import left_marks_record, left_marks_text
+from sightline.run_words import PHASES, counted, of_bytes
 from store import progress
 from store.errors import LibraryError
 from store.library import DATABASE, Library
@@ -31,6 +33,10 @@ from store.vectors.engine import EngineFacts
 if TYPE_CHECKING:
     from indexer.finding import Finding
     from sightline.models.presets import Preset
+
+
+_STATES: Final = {"running": "at work", "interrupted": "stopped before its end", "killed": "ended before its end"}
+"""What a run in such a state is called."""
 
 
 def _print_json(record: dict[str, Any]) -> None:
@@ -69,7 +75,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
     )
     for root in roots:
-        checked = f"checked {root.last_walked_at}" if root.last_walked_at else "scan not finished"
+        checked = f"checked {ago(root.last_walked_at)}" if root.last_walked_at else "scan not finished"
         echo(f"Folder    {root.display}  {root.photos} files, {root.missing} missing, {root.failed} failed; {checked}")
         if words := root.options.in_words():
             echo(f"          walked with: {'; '.join(words)}")
@@ -79,7 +85,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
     if last:
-        echo(f"Last run  {last['started_at']}  {last['state']}")
+        echo(f"Last run  {_last_run(last)}")
         for space in (last["summary"] or {}).get("behind", []):
             echo(f"          {space['name']} stayed behind by {space['pictures']}: {space['reason']}")
     for each in left:
@@ -97,16 +103,27 @@ def _index(facts: EngineFacts | None) -> str:
     return f"{text} (exact {measured['exact_milliseconds']:.1f})" if "exact_milliseconds" in measured else text
 
 
+def _last_run(last: Mapping[str, Any]) -> str:
+    """When a run was, in words, and what came of it."""
+    state, summary = last["state"], last["summary"] or {}
+    done = f": {counted(summary)}" if state == "done" else f", {_STATES.get(state, state)}"
+    return f"{ago(last['finished_at'] or last['started_at'])}{done}"
+
+
 def _far(now: Progress | None) -> str:
     if now is None:
         return ""
+    if now.phase == "downloading":
+        return f": {', '.join(filter(None, (PHASES[now.phase].lower(), of_bytes(now))))}"
     return f": {now.done} files so far" if now.total is None else f": {now.done} of {now.total} files"
 
 
 def print_failures(library: Library, as_lines: bool) -> None:
     """Every failed file: stage, path and reason."""
+    number = 0
     with library:
         for failure in library.catalog.failures():
+            number += 1
             if as_lines:
                 path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes, which pathlib does not take
                 _print_json({**as_json(path), "stage": failure.stage, "reason": failure.reason, "size": failure.size,
@@ -114,16 +131,22 @@ def print_failures(library: Library, as_lines: bool) -> None:
             else:
                 path = os.path.join(failure.root, failure.path)  # noqa: PTH118 - bytes
                 echo(f"{failure.stage}\t{display(path)}\t{printable(failure.reason)}")
+    if not number:
+        echo("No files failed: every picture could be indexed.", err=True)
 
 
 def print_remarks(library: Library, as_lines: bool) -> None:
     """Every file that was indexed with a remark: path and remark."""
+    number = 0
     with library:
         for path, remark in remarks(library.catalog):
+            number += 1
             if as_lines:
                 _print_json({**as_json(path), "remark": remark})
             else:
                 echo(f"{display(path)}\t{printable(remark)}")
+    if not number:
+        echo("No files were indexed with a remark.", err=True)
 
 
 def print_spaces(path: Path, as_lines: bool) -> None:

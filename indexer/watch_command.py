@@ -14,11 +14,12 @@ from indexer.common_options import json_option, library_option
 from indexer.messages import echo, set_up_logging
 from indexer.signals import stop_on_signals
 from indexer.walk_arguments import walk_options
+from sightline_cli.mistakes import Command
 from store.paths import default_library
 from store.walk_options import WalkChoice
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER...]")
 @library_option
 @click.option(

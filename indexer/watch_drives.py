@@ -1,4 +1,4 @@
-"""Which folders the system reports no changes of: those on network drives, and on what programs present as a drive."""
+"""Which folders the system reports no changes of: those on network drives."""
 
 from __future__ import annotations
 

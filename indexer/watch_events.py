@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -29,8 +28,6 @@ def filter_of(
         folders: that a walk lists.
         is_recursive: whether reports also come from folders that a walk passes over.
     """
-    # Files without an extension are told by their bytes; types are read here, once, and not in the first batch.
-    mimetypes.init()
     own, above = to_bytes(library) + b"/", to_bytes(root).rstrip(b"/") + b"/"
     known = {to_bytes(folder) for folder in folders}
     passed: dict[bytes, bool] = {}

@@ -1,4 +1,4 @@
-"""One folder that is watched: the system's reports about it, or, where there are none, a look every so often.
+"""One folder that is watched, by the system's reports, or by a look every so often.
 
 Every folder below it that a walk lists is given to the system by itself, and none that a walk passes over: watchfiles
 would follow links out of the folder, and report what the library itself writes. macOS and Windows are given the whole
@@ -50,16 +50,18 @@ class WatchedFolder:
         folder: absolute; a root of the library, or a folder in one.
         every: seconds between looks, where the system reports nothing; None where it does.
         away: what was said of it when it could not be looked at; empty where it could.
+        failed: why the last run for it failed; empty where it did not.
         growing: files that were left because they are still being written.
         found: what differed from the library at the last look.
         tried: what the last run was for: what is still so after it is no news.
         is_whole: whether the next run is made also without news.
-        rest: no look before this time, by `time.monotonic`: looks take a fifth of the time at most.
+        rest: no look before this time, by `time.monotonic`: looks take a fifth of a core at most.
     """
 
     folder: Path
     every: float | None
     away: str = ""
+    failed: str = ""
     growing: list[Path] = field(default_factory=list)
     found: frozenset[Any] = frozenset()
     tried: frozenset[Any] = frozenset()
@@ -68,6 +70,7 @@ class WatchedFolder:
     _first: float | None = None  # report that was not taken up, and the last one
     _last: float = 0.0
     _looked: float = 0.0
+    _worked: float = 0.0  # processor seconds when the look began
     _there: object = None  # what lies at its place, and what is mounted around it
     _listed: frozenset[Path] | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -92,14 +95,18 @@ class WatchedFolder:
             self._first = now - LONGEST if at_once else now if self._first is None else self._first
             self._last = now
 
-    def check_place(self) -> None:
-        """Note it where the folder came, went, or is another: reports about it end without a word."""
+    def has_other_place(self) -> bool:
+        """Whether the folder came, went, or is another since the last time.
+
+        Reports about it then end without a word.
+        """
         there = (place_of(self.folder), mounts_at(self.folder))
-        if there != self._there:
-            if self._there is not None:
-                self.close()
-                self.note(at_once=True)
-            self._there = there
+        if there == self._there:
+            return False
+        self._there = there
+        self.close()
+        self.note(at_once=True)
+        return True
 
     def is_due(self, now: float) -> bool:
         """Whether it is to be looked at now."""
@@ -109,6 +116,8 @@ class WatchedFolder:
             first, last = self._first, self._last
         if first is not None and (now - last >= QUIET or now - first >= LONGEST):
             return True
+        if first is not None:
+            return False  # more is coming: what is still being written goes with it
         if self.every is not None and now - self._looked >= self.every:
             return True
         return any(not self.rule.is_still(path) for path in self.growing)
@@ -126,13 +135,12 @@ class WatchedFolder:
         """Forget what was noted: a look is about to see it."""
         with self._lock:
             self._first = None
-        self._looked = time.monotonic()
+        self._worked = time.thread_time()
 
     def end_look(self) -> None:
         """Note that a look has ended."""
-        now = time.monotonic()
-        self.rest = max(self.rest, now + 4 * (now - self._looked))
-        self._looked = now
+        self._looked = time.monotonic()
+        self.rest = max(self.rest, self._looked + 4 * (time.thread_time() - self._worked))
 
     def follow(self, folders: Iterable[Path], is_news: Callable[[Iterable[tuple[int, str]]], bool]) -> bool:
         """Have the system report changes in these folders from now on; whether it did not do so before.

@@ -1,4 +1,4 @@
-"""A look at a watched folder: what differs from the library, and what the system is to report from now on."""
+"""A look at a watched folder: what differs from the library, and what is to be reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TURNS: Final = 5
 
 
 def look(library: Library, folder: WatchedFolder, space_ids: Sequence[int]) -> None:
-    """Compare a folder with what the library knows of it, and have the system report what changes from then on.
+    """Compare a folder with the library, and have the system report what changes from then on.
 
     Raises:
         FolderError, RootUnavailableError: as a run would.

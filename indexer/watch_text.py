@@ -9,25 +9,15 @@ from pathlib import Path
 
 from indexer.summary import Summary
 from sightline.humanize import count, short_path
+from sightline.run_words import counted
 
 
 def line(summary: Summary, folders: list[Path]) -> str:
     """What a run did, at what time."""
-    counted = ", ".join(
-        f"{number:,} {name}"
-        for number, name in (
-            (summary.added, "new"),
-            (summary.changed, "changed"),
-            (summary.moved, "moved"),
-            (summary.duplicates, "duplicates" if summary.duplicates != 1 else "duplicate"),
-            (summary.restored, "back"),
-            (summary.missing, "missing"),
-            (summary.failed_now, "unreadable"),
-        )
-        if number
-    )
+    # Of unreadable files those that were so before are no news.
+    done = counted({**summary.to_dict(), "failed": summary.failed_now, "unchanged": 1})
     where = ", ".join(map(short_path, folders[:3])) + (" …" if len(folders) > 3 else "")
-    return f"{datetime.now():%H:%M:%S} {where}: {counted or 'nothing new'}"
+    return f"{datetime.now():%H:%M:%S} {where}: {done}"
 
 
 def watching(folders: list[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Watches folders of a library: indexes what is behind, then waits for changes, and makes a run for what changed.
+"""Watches folders of a library: indexes what is behind, then waits for changes and indexes those.
 
 The lock of the library is held during runs alone, so others may index between them. Models stay loaded from one run to
 the next, and are dropped after ten idle minutes.
@@ -115,6 +115,7 @@ class Watcher:
         self._result = result
         self._encoders: list[ImageEncoder] = []
         self._used = time.monotonic()
+        self._named = sorted({folder.expanduser().resolve() for folder in watching.folders})
         self._folders: dict[Path, WatchedFolder] = {}
         self._space_ids: list[int] | None = None
         self._said_busy = False
@@ -155,12 +156,11 @@ class Watcher:
     # -- which folders --------------------------------------------------------------------------------------------
 
     def _choose(self, library: Library) -> None:
-        """Take up folders that are to be watched now, and drop those that are not, or not of the library any more."""
+        """Take up folders that are to be watched now; drop those that are not, or not of the library."""
         known = watched_roots(library.catalog.engine)
         roots = [to_path(path) for path, is_on in known.items() if is_on or not self._watching.only_switched]
         if self._watching.folders:
-            named = {folder.expanduser().resolve() for folder in self._watching.folders}
-            wanted = [folder for folder in named if any(folder.is_relative_to(root) for root in roots)]
+            wanted = [folder for folder in self._named if any(folder.is_relative_to(root) for root in roots)]
         else:
             wanted = roots
         for folder in self._folders.keys() - set(wanted):
@@ -171,13 +171,16 @@ class Watcher:
                 self._add(folder)
 
     def _add(self, folder: Path) -> None:
-        every = self._watching.every
-        if every is None and (kind := network_drive(folder)):
-            every = EVERY
-            self._say(watch_text.polling(folder, f"is on a network drive ({kind})", every))
-        watched = self._folders[folder] = WatchedFolder(folder, every)
-        watched.check_place()
-        watched.note(at_once=True)
+        watched = self._folders[folder] = WatchedFolder(folder, self._watching.every)
+        self._check_place(watched)
+
+    def _check_place(self, folder: WatchedFolder) -> None:
+        """Take a folder up anew where it came, went, or is another; it may be on a network drive now."""
+        if folder.has_other_place() and self._watching.every is None:
+            kind = network_drive(folder.folder)
+            if kind and folder.every is None:
+                self._say(watch_text.polling(folder.folder, f"is on a network drive ({kind})", EVERY))
+            folder.every = EVERY if kind else None
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -198,7 +201,8 @@ class Watcher:
                 library.place.check()
                 self._choose(library)
                 for folder in self._folders.values():
-                    folder.check_place()
+                    if folder.every is None:  # others are looked at anyway, and may not answer
+                        self._check_place(folder)
             due = [folder for folder in self._folders.values() if folder.is_due(now) or folder.age(now) > _ANYWAY]
             if due:
                 self._take_up(library, due)
@@ -219,6 +223,8 @@ class Watcher:
         for folder in due:
             if self.stop.is_set():
                 return
+            if folder.every is not None:
+                self._check_place(folder)
             folder.begin_look()
             if self._has_news(library, folder):
                 news.append(folder)
@@ -241,8 +247,8 @@ class Watcher:
             self._say(watch_text.polling(folder.folder, watch_text.limit_reached(), EVERY))
         except LibraryMovedError:
             raise
-        except SightlineError as error:
-            return self._leave(folder, str(error))
+        except (SightlineError, sqlalchemy.exc.DBAPIError, OSError) as error:
+            return self._leave(folder, _in_words(error))
         if folder.away:
             self._say(f"{short_path(folder.folder)} is watched again.")
         folder.away = ""
@@ -263,7 +269,7 @@ class Watcher:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def _first_run(self) -> None:
-        """Index what was named, as `index` does, also where it is new to the library; wait for another indexer."""
+        """Index what was named, as `index` does, once no other indexer is at work."""
         watching = self._watching
         while not self.stop.is_set():
             try:
@@ -289,11 +295,15 @@ class Watcher:
         except (SightlineError, sqlalchemy.exc.DBAPIError, OSError) as error:
             log.debug("a run failed", exc_info=error)
             library.place.check()
+            why = _in_words(error)
+            if any(folder.failed != why for folder in folders):
+                self._say(f"Error: {why} Trying again every {EVERY:.0f} seconds.")
             for folder in folders:
-                self._leave(folder, str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error))
+                folder.failed = why
                 folder.put_off(EVERY)
             return
         for folder in folders:
+            folder.failed = ""
             folder.is_whole = False
             folder.tried = folder.found if len(folder.found) <= _TRIED else frozenset()
 
@@ -325,3 +335,7 @@ class Watcher:
         if not self._said_busy:
             self._say(f"{error} Waiting for it.")
         self._said_busy = True
+
+
+def _in_words(error: Exception) -> str:
+    return str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)

@@ -15,12 +15,13 @@ import click
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
 from search_ui.cli import address, label, marks, search
+from search_ui.cli.mistakes import Group
 from search_ui.cli.options import echo, library_option, offline_option, port_option
 from store.handles import raise_limit
 from store.printing import PrintableFormatter, printable
 
 
-class _Folders(click.Group):
+class _Folders(Group):
     """Takes a folder in the place of a command: the page is opened with it."""
 
     def resolve_command(
@@ -29,9 +30,10 @@ class _Folders(click.Group):
         """Return the command of the first argument, or the one that opens the page."""
         given = args[0]
         if self.get_command(ctx, given) is None and not given.startswith("-"):
-            if len(args) == 1 and Path(given).expanduser().is_dir():
+            place = Path(given).expanduser()
+            if len(args) == 1 and place.is_dir():
                 return "FOLDER", _open, args
-            if os.sep in given or given.startswith(("~", ".")):
+            if len(args) == 1 and not place.exists() and (os.sep in given or given.startswith(("~", "."))):
                 raise click.UsageError(f"There is no folder {printable(given)}.", ctx)
         return super().resolve_command(ctx, args)
 
@@ -109,13 +111,13 @@ def _environment() -> None:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit.
+def main(arguments: Sequence[str] | None = None, group: click.Group = cli, program: str = "sightline") -> NoReturn:
+    """Run the command line of `program`, with the commands of `group`, and exit.
 
     0 done, 1 done with failed files, 2 could not run, 130 interrupted, 141 nobody reads the output.
     """
     try:
-        code = cli.main(arguments, prog_name="sightline", standalone_mode=False)
+        code = group.main(arguments, prog_name=program, standalone_mode=False)
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
@@ -146,4 +148,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    main(program="python -m search_ui")

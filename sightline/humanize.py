@@ -57,9 +57,16 @@ def date(taken_at: str | None) -> str:
     return year if len(text) < 7 else f"{day:%B} {year}" if len(text) < 10 else f"{day.day} {day:%B} {year}"
 
 
+def clock(seconds: float) -> str:
+    """A length of time in few characters: `0:09`, `3:05`, `1:23:45`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
 def ago(stamp: str, now: datetime | None = None) -> str:
-    """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; else a date."""
-    then = datetime.fromisoformat(stamp)
+    """A time of the library (ISO 8601, UTC) as its age: `just now`, `5 minutes ago`; else a date, of this place."""
+    then = datetime.fromisoformat(stamp).astimezone()
     passed = (now or datetime.now(UTC)) - then
     if timedelta(minutes=-5) < passed < timedelta(minutes=1):
         return "just now"

@@ -230,16 +230,20 @@ def shown(photo: PhotoRow) -> str:
 
 
 def line(hit: Hit) -> str:
-    """A hit for people: `score<TAB>band<TAB>path`."""
-    return f"{hit.score:.4f}\t{hit.band}\t{shown(hit.photo)}"
+    """A hit for people: `score<TAB>band<TAB>path`; the path alone where nothing was scored, as by filters alone."""
+    return f"{hit.score:.4f}\t{hit.band}\t{shown(hit.photo)}" if hit.parts else shown(hit.photo)
 
 
 def csv_row(hit: Hit, rank: int, *, tags: Sequence[str] = (), favourite: bool = False) -> list[Any]:
-    """A hit as the values of `CSV_HEADER`. `path` is absolute, and empty where it is not valid text."""
+    """A hit as the values of `CSV_HEADER`. `path` is absolute, and empty where it is not valid text.
+
+    `score` and `band` are empty where nothing was scored, as by filters alone.
+    """
     photo = hit.photo
     path = as_json(to_bytes(to_path(photo.root, photo.path)))
     return [
-        rank, photo.content_id, Decimal(f"{hit.score:.6f}"), hit.band, path.get("path", ""), path.get("path_b64", ""),
+        rank, photo.content_id, *((Decimal(f"{hit.score:.6f}"), hit.band) if hit.parts else ("", "")),
+        path.get("path", ""), path.get("path_b64", ""),
         photo.copies, CSV_SEPARATOR.join(map(str, hit.folded)), CSV_SEPARATOR.join(tags),
         "yes" if favourite else "no", *(
             LIST_SEPARATOR.join(value) if isinstance(value := photo.facts.get(name), tuple) else value

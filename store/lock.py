@@ -160,7 +160,12 @@ def between_runs(path: Path) -> Iterator[None]:
 
 def _holder(path: Path) -> str:
     run = read_run(path)
-    return "" if run is None else f" (process {run.pid}, since {run.since})"
+    if run is None:
+        return ""
+    with suppress(ValueError):
+        since = datetime.fromisoformat(run.since).astimezone()
+        return f" (process {run.pid}, since {since:%H:%M} on {since.day} {since:%B})"
+    return f" (process {run.pid})"
 
 
 def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None) -> None:

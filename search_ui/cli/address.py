@@ -6,10 +6,11 @@ from typing import Final
 
 import click
 
-from search_ui.cli.options import library_option, port_option, write_lines
+from search_ui.cli.options import echo, library_option, port_option, write_lines
+from sightline_cli.mistakes import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @library_option
 @port_option
 @click.option("--header", is_flag=True, help="Print the header that programs send: Authorization: Bearer TOKEN.")
@@ -22,6 +23,8 @@ def address(port: int, header: bool, new: bool) -> None:
     library = default_library()
     token = renew(library) if new else token_of(library)
     write_lines([f"Authorization: Bearer {token}" if header else f"http://127.0.0.1:{port}/?token={token}"])
+    if new:
+        echo("Made another token. Servers take it when they are started again.", err=True)
 
 
 COMMANDS: Final = (address,)

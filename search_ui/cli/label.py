@@ -11,8 +11,10 @@ import click
 from search_ui.cli.options import (
     check_one_form,
     check_raw,
+    complete_space,
     csv_option,
     echo,
+    filled_searcher,
     json_option,
     library_option,
     offline_option,
@@ -21,6 +23,7 @@ from search_ui.cli.options import (
     with_progress,
     write_lines,
 )
+from sightline_cli.mistakes import Command
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
 Form = Literal["json", "csv", "lines"]
 
 
-@click.command()
-@click.argument("labels")
+@click.command(cls=Command)
+@click.argument("labels", nargs=-1, required=True)
 @click.option(
     "--template",
     "templates",
@@ -42,7 +45,7 @@ Form = Literal["json", "csv", "lines"]
 )
 @click.option("--filter", "filters", default="", metavar="TEXT", help='Which pictures: "date:2023 camera:sony".')
 @click.option("--folder", "folders", multiple=True, metavar="NAME", help="Only pictures in folders of this name.")
-@click.option("--space", metavar="NAME", help="Another of the library's models.")
+@click.option("--space", metavar="NAME", shell_complete=complete_space, help="Another of the library's models.")
 @click.option("--none/--no-none", "none", default=True, help="Whether a picture may be none of these.  [default: none]")
 @click.option(
     "--top",
@@ -58,19 +61,23 @@ Form = Literal["json", "csv", "lines"]
 @library_option
 @offline_option
 def label(
-    labels: str, templates: Sequence[str], filters: str, folders: Sequence[str], space: str | None, none: bool,
-    top: int, as_json: bool, as_csv: bool, raw: bool,
+    labels: Sequence[str], templates: Sequence[str], filters: str, folders: Sequence[str], space: str | None,
+    none: bool, top: int, as_json: bool, as_csv: bool, raw: bool,
 ) -> None:  # fmt: skip
-    """Say which of LABELS ("cat,dog,car") suits each picture best: `label<TAB>probability<TAB>path` lines."""
+    """Say which of LABELS suits each picture best: `label<TAB>probability<TAB>path` lines.
+
+    \b
+    label cat dog car
+    label "a red car,a blue car"
+    """
     check_one_form(json=as_json, csv=as_csv)
     check_raw(raw, as_csv)
-    from search_ui.runtime.services import services
     from sightline import labels as zero_shot
     from sightline.humanize import count
 
-    names = zero_shot.split_labels(labels)
+    names = zero_shot.split_labels(",".join(labels))
     chosen, named = filters_in(filters, folders)
-    searcher = services().searcher()
+    searcher = filled_searcher()
     found = zero_shot.label(
         searcher.library, searcher.encoders, searcher.space(space or named, words=True), names,
         templates=templates or None, filters=chosen, none=none, top=top,

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from search_ui.cli.mistakes import (
+    favourites_meant,
+    left_marks_meant,
+    lists_meant,
+    saves_meant,
+    searches_meant,
+    tags_meant,
+)
 from search_ui.cli.options import (
     TextCommand,
     check_something,
+    complete_saved,
+    complete_tag,
     echo,
+    filled_searcher,
     json_option,
     library_option,
     offline_option,
@@ -23,22 +34,50 @@ from search_ui.cli.options import (
     text_argument,
     write_lines,
 )
+from sightline_cli.mistakes import Command, joined
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
     from store.library import Library
 
+
+class _Id(click.IntRange):
+    """The id of a picture."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            if str(value).lstrip("-").isdecimal():
+                raise
+            self.fail(f"{value!r} is no id. `query --json` gives the ids of pictures.", param, ctx)
+
+
 # SQLite's largest integer is the largest id.
-_ids_argument = click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1), metavar="[ID]...")
+_ids_argument = click.argument("ids", nargs=-1, type=_Id(1, 2**63 - 1), metavar="[ID]...")
 _query_option = click.option("--query", "text", metavar="TEXT", help="All matches of TEXT, near-duplicates too.")
 
 
-@click.command()
+@click.command(cls=Command, meant=tags_meant)
 @_ids_argument
 @_query_option
-@click.option("--add", "added", multiple=True, metavar="NAME", help="A tag to give them; may be given again.")
-@click.option("--remove", "removed", multiple=True, metavar="NAME", help="A tag to remove; may be given again.")
+@click.option(
+    "--add",
+    "added",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_tag,
+    help="A tag to give them; may be given again.",
+)
+@click.option(
+    "--remove",
+    "removed",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_tag,
+    help="A tag to remove; may be given again.",
+)
 @library_option
 @offline_option
 def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Sequence[str]) -> None:
@@ -52,7 +91,7 @@ def tag(ids: Sequence[int], text: str | None, added: Sequence[str], removed: Seq
     click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
 
 
-@click.command()
+@click.command(cls=Command, meant=favourites_meant)
 @_ids_argument
 @_query_option
 @click.option("--remove", is_flag=True, help="They are favourites no more.")
@@ -67,7 +106,7 @@ def favourite(ids: Sequence[int], text: str | None, remove: bool) -> None:
     click.echo(f"{count(len(chosen), 'picture')} changed", err=True)
 
 
-@click.command()
+@click.command(cls=Command, meant=lists_meant)
 @json_option
 @library_option
 def tags(as_json: bool) -> None:
@@ -78,22 +117,38 @@ def tags(as_json: bool) -> None:
     write_lines(
         json_text({"tag": name, "pictures": number}) if as_json else f"{name}\t{number}" for name, number in found
     )
+    if not found:
+        echo("There are no tags yet. python -m search_ui tag ID --add NAME gives one.", err=True)
 
 
-@click.command(cls=TextCommand)
+@click.command(cls=TextCommand, meant=saves_meant)
 @click.argument("name")
 @text_argument
 @library_option
 def save(name: str, text: Sequence[str]) -> None:
     """Save the search TEXT under NAME, or replace it. `query --saved NAME` searches for it."""
     from search_ui.runtime.services import services
+    from sightline.query.types import QueryError
     from sightline.records import saved_text
 
+    if not text:
+        raise QueryError(
+            "There is nothing to save: give a name, and then the search. "
+            f"To do that: python -m search_ui save NAME {joined([name])}"
+        )
     services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
+    echo(f"Saved the search {name!r}. To search for it: python -m search_ui query --saved {joined([name])}", err=True)
 
 
-@click.command()
-@click.option("--delete", "deleted", multiple=True, metavar="NAME", help="Delete this one; may be given again.")
+@click.command(cls=Command, meant=searches_meant)
+@click.option(
+    "--delete",
+    "deleted",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_saved,
+    help="Delete this one; may be given again.",
+)
 @json_option
 @library_option
 def searches(deleted: Sequence[str], as_json: bool) -> None:
@@ -106,13 +161,17 @@ def searches(deleted: Sequence[str], as_json: bool) -> None:
         if not marks.delete_search(name):
             raise QueryError(f"There is no saved search {name!r}. `searches` lists them.")
     if deleted:
+        from sightline.humanize import count
+
+        echo(f"{count(len(deleted), 'saved search', 'saved searches')} deleted", err=True)
         return
-    write_lines(
-        json_text(asdict(search)) if as_json else f"{search.name}\t{search.query}" for search in marks.saved_searches()
-    )
+    found = marks.saved_searches()
+    write_lines(json_text(asdict(search)) if as_json else f"{search.name}\t{search.query}" for search in found)
+    if not found:
+        echo("There are no saved searches yet. python -m search_ui save NAME TEXT makes one.", err=True)
 
 
-@click.command("left-marks")
+@click.command("left-marks", cls=Command, meant=left_marks_meant)
 @_ids_argument
 @click.option("--all", "everything", is_flag=True, help="All of them, not only IDs.")
 @click.option("--move", is_flag=True, help="Give them to the picture that lies at their path now.")
@@ -148,13 +207,15 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
         click.echo(f"Marks of {count(marks.drop_left(chosen), 'picture')} deleted", err=True)
     else:
         write_lines(json_text(left_marks_record(each)) if as_json else left_marks_text(each) for each in chosen)
+        if not chosen:
+            echo("No marks stayed with an old version of a picture.", err=True)
 
 
-@click.command("export-marks")
+@click.command("export-marks", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @library_option
 def export_marks(file: Path) -> None:
-    """Write tags, favourites, saved searches and photos set aside to FILE as JSON; `-` is stdout.
+    """Write tags, favourites, saved searches and photos marked for removal to FILE as JSON; `-` is stdout.
 
     Pictures are named by their content, photos by their place too.
     """
@@ -166,13 +227,14 @@ def export_marks(file: Path) -> None:
         write_lines(json_text(marks, indent=1).split("\n"))
     else:
         write_marks(file.absolute(), marks)
+    echo(f"Exported {_exported(marks)}{'' if str(file) == '-' else f' to {file}'}", err=True)
 
 
-@click.command("import-marks")
+@click.command("import-marks", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @library_option
 def import_marks(file: Path) -> int:
-    """Add the tags, favourites, saved searches and photos set aside in FILE, from `export-marks`.
+    """Add the tags, favourites, saved searches and photos marked for removal in FILE, from `export-marks`.
 
     FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit
     code is 1; so are photos that are not at their place or hold something else there.
@@ -189,7 +251,7 @@ def import_marks(file: Path) -> int:
         count(done.tags, "tag"),
         count(done.favourites, "favourite"),
         f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
-        count(done.set_aside, "photo set aside", "photos set aside"),
+        count(done.set_aside, "photo marked for removal", "photos marked for removal"),
         *([count(done.selected, "picture of a selection", "pictures of selections")] if done.selected else []),
     )
     click.echo(f"{', '.join(added)} added", err=True)
@@ -205,11 +267,27 @@ def import_marks(file: Path) -> int:
             echo(f"  {digest}", err=True)
     if done.elsewhere:
         click.echo(
-            f"Left out: {count(len(done.elsewhere), 'photo')} set aside, not in this library or changed:", err=True
+            f"Left out: {count(len(done.elsewhere), 'photo')} marked for removal, not in this library or changed:",
+            err=True,
         )
         for path in done.elsewhere:
             echo(f"  {path}", err=True)
     return 1 if done.unknown or done.elsewhere else 0
+
+
+def _exported(marks: Mapping[str, Any]) -> str:
+    """Say how many marks there are, from `Marks.export`."""
+    from sightline.humanize import count
+
+    tagged = sum(map(len, marks["tags"].values()))
+    return ", ".join(
+        (
+            f"{count(len(marks['tags']), 'tag')} of {count(tagged, 'picture')}",
+            count(len(marks["favourites"]), "favourite"),
+            count(len(marks["searches"]), "saved search", "saved searches"),
+            count(len(marks["set_aside"]), "photo marked for removal", "photos marked for removal"),
+        )
+    )
 
 
 def _json_in(file: Path) -> Any:
@@ -230,12 +308,11 @@ def _json_in(file: Path) -> Any:
 
 def _chosen(ids: Sequence[int], text: str | None) -> tuple[Library, list[int]]:
     """Return the library, and the content ids that a command line names: ids, and matches of a query."""
-    from search_ui.runtime.services import services
     from sightline.query.types import QueryError
 
     if not ids and text is None:
         raise click.UsageError("There are no pictures to change: give ids, or --query TEXT.")
-    searcher = services().searcher()
+    searcher = filled_searcher()
     catalog = searcher.library.catalog
     unknown = [id_ for id_ in ids if catalog.hash_of(id_) is None]
     if unknown:

@@ -7,27 +7,30 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from sightline_cli.calls import as_called
+from sightline_cli.mistakes import MARK, Command, joined
 from store.printing import LAYOUT, printable
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
 if TYPE_CHECKING:
     from sightline.query.types import Query, QueryError
+    from sightline.searcher import Searcher
+    from store.library import Library
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Item = TypeVar("_Item")
 
-# No argument that a system passes to a program holds this character.
-_MARK: Final = "\0"
 _WINDOW: Final = 60
 
 
-class TextCommand(click.Command):
+class TextCommand(Command):
     """A command whose arguments may begin with a minus that is no option: `-people` excludes people."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -46,12 +49,14 @@ class TextCommand(click.Command):
             elif len(arg) < 2 or not re.match(r"-[^-]", arg) or arg in own or re.fullmatch(r"-k=?\d+", arg):
                 made.append(arg)
             else:
-                made.append(_MARK + arg)
+                if f"-{arg}" in own:
+                    echo(f"Note: {arg} excludes pictures of {arg[1:]!r}. The option is -{arg}.", err=True)
+                made.append(MARK + arg)
         return super().parse_args(ctx, made)
 
 
 def _unmarked(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.removeprefix(_MARK) for part in value)
+    return tuple(part.removeprefix(MARK) for part in value)
 
 
 def _set_library(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
@@ -86,6 +91,34 @@ raw_option = click.option(
 )
 
 
+def complete_saved(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the name of a saved search."""
+    return _completed(begun, lambda library: [search.name for search in library.marks.saved_searches()])
+
+
+def complete_space(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the name of a model of the library."""
+    return _completed(begun, lambda library: [space.name for space in library.catalog.spaces()])
+
+
+def complete_tag(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete a tag."""
+    return _completed(begun, lambda library: [name for name, _ in library.marks.tags()])
+
+
+def _completed(begun: str, names: Callable[[Library], list[str]]) -> list[str]:
+    """The names that begin so, of a library that can be opened; a shell is told no error."""
+    from store.errors import LibraryError
+    from store.library import Library
+    from store.paths import default_library
+
+    try:
+        with Library.open(default_library()) as library:
+            return [name for name in names(library) if name.casefold().startswith(begun.casefold())]
+    except LibraryError:
+        return []
+
+
 def terms(command: _Command) -> _Command:
     """Add the arguments and options of a query: `text`, `saved`, `images`, `likes`; see `query_of`."""
     for decorate in (
@@ -93,7 +126,8 @@ def terms(command: _Command) -> _Command:
                      help="A picture of the library, by the id that --json gives; may be given again."),
         click.option("--image", "images", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True,
                      metavar="FILE", help="A picture to search with; may be given again."),
-        click.option("--saved", metavar="NAME", help="The text of a saved search, before TEXT."),
+        click.option("--saved", metavar="NAME", shell_complete=complete_saved,
+                     help="The text of a saved search, before TEXT."),
         text_argument,
     ):  # fmt: skip
         command = decorate(command)
@@ -179,8 +213,11 @@ def _read(path: Path) -> bytes:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text of one or several lines, so that nothing in it drives the terminal."""
-    click.echo(printable(text, LAYOUT), err=err)
+    """Print a text of one or several lines, so that nothing in it drives the terminal.
+
+    What goes to stderr calls commands as the user does.
+    """
+    click.echo(printable(as_called(text) if err else text, LAYOUT), err=err)
 
 
 def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n", *, exact: bool = False) -> None:
@@ -204,6 +241,37 @@ def write_lines(lines: Iterable[str | bytes], end: bytes = b"\n", *, exact: bool
         # Caught here, because click would exit 1; and Python flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+@contextmanager
+def named_pictures(paths: Sequence[Path]) -> Iterator[None]:
+    """Have errors within a `with` block name the files of the pictures that `query_of` made of these paths."""
+    from sightline.query.types import PictureError, QueryError
+
+    try:
+        yield
+    except PictureError as error:
+        raise QueryError(f"The picture {paths[int(error.name) - 1]} can't be read: {error.reason}.") from error
+
+
+def filled_searcher() -> Searcher:
+    """The searcher of the library.
+
+    Raises:
+        LibraryError: there is no library, or no picture in it; the message has the command to run.
+    """
+    from search_ui.runtime.services import services
+    from store.errors import LibraryError
+
+    searcher = services().searcher()
+    if not searcher.library.catalog.counts().pictures:
+        given = os.environ.get("SIGHTLINE_LIBRARY")
+        where = f" --library {joined([given])}" if given else ""
+        raise LibraryError(
+            f"The library {searcher.library.path} has no pictures yet. "
+            f"Index a folder: python -m indexer ./photos{where}"
+        )
+    return searcher
 
 
 def whole_library(wanted: Query) -> Query:

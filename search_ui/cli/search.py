@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import click
 
+from search_ui.cli.mistakes import exports_meant, likes_meant
 from search_ui.cli.options import (
     TextCommand,
     check_one_form,
@@ -19,8 +20,10 @@ from search_ui.cli.options import (
     check_something,
     csv_option,
     echo,
+    filled_searcher,
     json_option,
     library_option,
+    named_pictures,
     offline_option,
     query_of,
     raw_option,
@@ -29,6 +32,7 @@ from search_ui.cli.options import (
     with_progress,
     write_lines,
 )
+from sightline_cli.mistakes import joined
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
@@ -47,7 +51,7 @@ _MOST: Final = 10**12
 _BATCH: Final = 500
 
 
-@click.command(cls=TextCommand)
+@click.command(cls=TextCommand, meant=likes_meant)
 @terms
 @click.option(
     "--limit",
@@ -77,6 +81,8 @@ def query(
 ) -> None:  # fmt: skip
     """Print the pictures that suit TEXT, pictures, or both: `score<TAB>band<TAB>path` lines, best first.
 
+    Of filters alone there is nothing to score: the lines are paths.
+
     \b
     query 'sunset beach -people "hot air balloon" date:2023-06..2023-08 camera:sony'
     query --image photo.jpg at night -k 5
@@ -88,33 +94,39 @@ def query(
     if print0 and not as_paths:
         raise click.UsageError("--print0 says how --paths ends its lines: give both.")
     wanted, pictures = query_of(text, saved, images, likes)
+    if len(text) == 1 and not images and Path(text[0]).is_file():
+        echo(f"Note: {text[0]} is looked for as words. To search with the picture: --image {joined(text)}", err=True)
     if explain:
         _explain(wanted, as_json=as_json)
         return
     wanted = whole_library(wanted) if everything else check_something(wanted, order_is_enough=True)
-    from search_ui.runtime.services import services
     from sightline.humanize import count
 
-    searcher = services().searcher()
+    searcher = filled_searcher()
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
-    if limit is None and (everything or form != "lines"):
-        hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
-        printed = _print_hits(searcher.library, hits, form, offset, print0=print0, raw=raw)
-        click.echo(count(printed, "picture"), err=True)
-        _say(searcher.note(wanted))
-        if not printed:
-            _say(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
-        return
-    result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
-    printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0, raw=raw)
-    matches = count(result.strong, "match", "matches")
-    found = f"{printed} of {result.total} pictures, {matches}, {result.maybe} possible"
-    click.echo(f"{found}, {result.seconds * 1000:.0f} ms", err=True)
+    with named_pictures(images):
+        if limit is None and (everything or form != "lines"):
+            hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
+            printed = _print_hits(searcher.library, hits, form, offset, print0=print0, raw=raw)
+            click.echo(count(printed, "picture"), err=True)
+            _say(searcher.note(wanted))
+            if not printed:
+                _say(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
+            return
+        result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
+        printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0, raw=raw)
+    if wanted.terms:
+        matches = count(result.strong, "match", "matches")
+        of_all = f"{printed} of {result.total} pictures"
+        click.echo(f"{of_all}, {matches}, {result.maybe} possible, {result.seconds * 1000:.0f} ms", err=True)
+    else:
+        of_all = f"{printed:,} of " if printed != result.total else ""
+        click.echo(f"{of_all}{count(result.total, 'picture')}", err=True)
     _say(result.note)
     _say(result.why_empty)
 
 
-@click.command(cls=TextCommand)
+@click.command(cls=TextCommand, meant=exports_meant)
 @terms
 @click.option(
     "--to",
@@ -154,13 +166,12 @@ def export(
     All matches and possible matches are exported; of near-duplicates the one that is shown, unless TEXT says
     `dedup:off`.
     """
-    from search_ui.runtime.services import services
     from sightline.media import export as copies
     from store.paths import display
 
     wanted, pictures = query_of(text, saved, images, likes)
     wanted = whole_library(wanted) if everything else check_something(wanted)
-    searcher = services().searcher()
+    searcher = filled_searcher()
     for root in copies.inside_roots(searcher.library, folder):
         names = [display(os.fsencode(path)) for path in (folder, root)]
         echo(f"Note: {names[0]} lies in the indexed folder {names[1]}; what is exported will be indexed too.", err=True)
@@ -168,13 +179,14 @@ def export(
     photos = with_progress((hit.photo for hit in hits), "exporting")
     counts: Counter[str] = Counter()
     try:
-        for done in copies.export(searcher.library, photos, folder, link=link, tree=not flat, dry_run=dry_run):
-            counts[done.outcome] += 1
-            names = [display(os.fsencode(path)) for path in (done.source, done.target)]
-            if done.outcome == "failed":
-                echo(f"Failed: {names[0]}: {done.reason}", err=True)
-            elif dry_run and done.outcome == "written":
-                write_lines(["\t".join(names)])
+        with named_pictures(images):
+            for done in copies.export(searcher.library, photos, folder, link=link, tree=not flat, dry_run=dry_run):
+                counts[done.outcome] += 1
+                names = [display(os.fsencode(path)) for path in (done.source, done.target)]
+                if done.outcome == "failed":
+                    echo(f"Failed: {names[0]}: {done.reason}", err=True)
+                elif dry_run and done.outcome == "written":
+                    write_lines(["\t".join(names)])
     finally:
         made = "would be written" if dry_run else "written"
         click.echo(f"{counts['written']} {made}, {counts['there']} there already, {counts['failed']} failed", err=True)

@@ -8,40 +8,25 @@ from typing import Any, Final
 from search_ui.runtime.index_runs import Run
 from sightline.humanize import count
 from sightline.lost_marks import in_words
+from sightline.run_words import PHASES, counted, of_bytes
 from store.library import Library
-from store.progress import Phase, Progress
+from store.progress import Progress
 from store.tables import library_reports
 from store.tables.records import RootState
 
 STARTING: Final = "Starting to index"
 VERIFYING: Final = "Verifying the library"
-_PHASES: Final[Mapping[Phase, str]] = {
-    "downloading": "Downloading the model",
-    "looking": "Looking for what is new",
-    "loading": "Loading the model",
-    "indexing": "Indexing",
-    "finishing": "Finishing",
-    "thumbnails": "Reading thumbnails",
-}
 # Phases that count pictures.
 _COUNTING: Final = ("indexing", "thumbnails")
 # With fewer pictures done the time left can't be estimated: the first ones wait for much that others do not.
 ENOUGH: Final = 20
-# What a summary counts, in the order people want to read it: singular and plural. Those that are 0 are left out.
-_COUNTED: Final = (
-    ("added", "new", "new"), ("changed", "changed", "changed"), ("moved", "moved", "moved"),
-    ("duplicates", "duplicate", "duplicates"), ("restored", "back again", "back again"),
-    ("missing", "missing", "missing"), ("forgotten", "forgotten", "forgotten"),
-    ("failed", "unreadable", "unreadable"),
-)  # fmt: skip
 
 
 def heading(progress: Progress) -> str:
     """Return what a run is doing, and how much of it is done."""
-    phase = _PHASES[progress.phase]
-    if progress.phase == "downloading" and progress.done:
-        done = _megabytes(progress.done)
-        return f"{phase}, {done} MB" if not progress.total else f"{phase}, {done} of {_megabytes(progress.total)} MB"
+    phase = PHASES[progress.phase]
+    if progress.phase == "downloading":
+        return ", ".join(filter(None, (phase, of_bytes(progress))))
     if progress.phase not in _COUNTING or not progress.done:
         return phase
     if progress.total is None:
@@ -59,10 +44,6 @@ def details(progress: Progress) -> str:
     if progress.failed:
         parts.append(f"{progress.failed:,} unreadable")
     return " · ".join(parts)
-
-
-def _megabytes(amount: int) -> str:
-    return f"{round(amount / 1e6):,}"
 
 
 def share(progress: Progress) -> float | None:
@@ -83,10 +64,7 @@ def duration(seconds: float) -> str:
 
 def summary(of: Mapping[str, Any]) -> str:
     """Return what a run did, from its summary: `1 new, 4 duplicates, 2 unreadable`."""
-    counted = [count(of[name], one, many) for name, one, many in _COUNTED if of.get(name)]
-    if not counted and of.get("encoded"):  # by a model that had not seen them
-        counted = [f"{count(of['encoded'], 'known picture')} encoded"]
-    text = ", ".join(counted) or ("nothing new" if of.get("unchanged") else "no pictures found")
+    text = counted(of)
     if of.get("marks_left"):
         pictures = count(of["marks_left"], "marked picture")
         text += f". {pictures} changed; the marks stayed with the old version, which `left-marks` lists"

@@ -1,7 +1,7 @@
-"""The watcher that a server keeps running while any folder is switched on: `python -m indexer watch --switched`.
+"""The watcher that a server keeps running while any folder is switched on.
 
-It is a process of its own that ends with the server, as runs are (`search_ui.runtime.index_runs`), and is started again
-where it ended by itself. It learns by itself which folders are switched on.
+`python -m indexer watch --switched` is a process of its own that ends with the server, as runs are (see `index_runs`).
+It is started again where it ended by itself, and learns by itself which folders are switched on.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class WatchKeeper:
         return process is not None and process.poll() is None
 
     def line(self, folder: bytes) -> str:
-        """The last thing that the watcher said of a folder, or that keeps it from working; empty where nothing."""
+        """What the watcher last said of a folder, or what keeps it from working; empty for nothing."""
         name = short_path(to_path(folder))
         said = (line for line in reversed(list(self._log)) if line.startswith("Error:") or _names(line, name))
         return next(said, "")
@@ -104,6 +104,8 @@ class WatchKeeper:
         with suppress(OSError):
             process.stdin.close()
         with self._lock:
+            if self._process is not process:  # another was started meanwhile
+                return
             self._process = None
             if not self._wanted:
                 return

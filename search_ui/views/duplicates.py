@@ -5,12 +5,13 @@ Its state is in the URL: `kind`, `alike`, `among`, `folder`, `page`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from search_ui.components import event_queue
 from search_ui.components.groups import groups as show_groups
@@ -94,7 +95,7 @@ def page(searcher: Searcher) -> None:
         "Nothing is deleted or moved here. Photos are only marked for removal, and the list of those marked can be "
         "exported."
     )
-    _controls(params)
+    where = _controls(params)
     handler_error()
     try:
         among = duplicates.selection_ids(library, params.among)
@@ -114,7 +115,8 @@ def page(searcher: Searcher) -> None:
     every = _groups(searcher, params, among)
     if every is None:
         return
-    groups = _in_folder(library, params, every)
+    with where:
+        groups = _in_folder(library, params, every)
     if not len(groups):
         message(_none(params))
     else:
@@ -132,7 +134,8 @@ def _none(params: Params) -> str:
     return f"No two pictures {among} are this similar.{looser}"
 
 
-def _controls(params: Params) -> None:
+def _controls(params: Params) -> DeltaGenerator:
+    """Draw the controls; return the place of the choice of folders, which are known once the groups are."""
     # Widgets show what the URL says: Back or a link may have changed it without them.
     st.session_state["dup_kind"] = params.kind
 
@@ -147,6 +150,7 @@ def _controls(params: Params) -> None:
         if params.kind == "near":
             st.session_state["dup_alike"] = _ALIKE[params.alike]
             st.select_slider("Similarity", _ALIKE, key="dup_alike", on_change=change_alike, width=420)
+        return st.container(key="dup_where", width=320)
 
 
 # -- finding them ---------------------------------------------------------------------------------------------------
@@ -214,11 +218,10 @@ def _in_folder(library: Library, params: Params, groups: Groups) -> Groups:
     folders = known[1] if params.folder in ("", *known[1]) else [params.folder, *known[1]]
     if len(folders) > 1 or params.folder:
         st.session_state["dup_folder"] = params.folder
-        with st.container(key="dup_where"):
-            st.selectbox(
-                "Folder", ["", *folders], key="dup_folder", width=420, format_func=lambda name: name or "All folders",
-                on_change=lambda: navigate(replace(params, folder=st.session_state["dup_folder"] or "", page=1)),
-            )  # fmt: skip
+        st.selectbox(
+            "Folder", ["", *folders], key="dup_folder", format_func=lambda name: name or "All folders",
+            on_change=lambda: navigate(replace(params, folder=st.session_state["dup_folder"] or "", page=1)),
+        )  # fmt: skip
     return in_folder(library, groups, params.folder)
 
 
@@ -245,20 +248,20 @@ def _list(library: Library, params: Params, groups: Groups) -> None:
             st.button(
                 f"Mark the rest for removal{where}",
                 key="dup_all",
-                on_click=run_handler,
-                args=[partial(set_aside_rest, library, loaded)],
+                on_click=_change,
+                args=[params, partial(set_aside_rest, library, loaded)],
             )
             # Copies are the same bytes, whether they were looked at or not. Near-duplicates are to be seen first.
             if pages > 1 and params.kind == "exact" and len(groups) <= AT_ONCE:
                 st.button(
                     f"Mark the rest in all {len(groups):,} groups", key="dup_everywhere",
-                    on_click=run_handler, args=[partial(_mark_all, library, groups)],
+                    on_click=_change, args=[params, partial(_mark_all, library, groups)],
                 )  # fmt: skip
         elif library.readonly:
             caption("This library is read-only here: marks can be seen, but not changed.")
     show_groups(
         [card(group, are_copies=params.kind != "burst") for group in loaded], key=_GROUPS, is_readonly=library.readonly,
-        on_change=lambda: run_handler(lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
+        on_change=lambda: _change(params, lambda: apply_clicks(library, _GROUPS, loaded, _clicks())),
     )  # fmt: skip
     if pages > 1:
         # Under another key for each page: its value can't be set in the session without a warning in the log.
@@ -279,7 +282,7 @@ def _bar(library: Library, params: Params, groups: Groups) -> None:
         total = f"{count(len(aside.paths), 'photo')} marked for removal, {size(aside.size)}"
         caption(f"{total if aside.paths else 'Nothing is marked for removal'}. No file was touched.")
         if steps and not library.readonly:
-            st.button("Undo", key="dup_take_back", on_click=run_handler, args=[partial(undo, library)])
+            st.button("Undo", key="dup_take_back", on_click=_change, args=[params, partial(undo, library)])
         with st.popover("Export", disabled=not len(groups) and not aside.paths):
             _exports(library, params, groups, aside)
 
@@ -309,6 +312,12 @@ def _exports(library: Library, params: Params, groups: Groups, aside: duplicates
         caption(
             f"{count(aside.with_breaks, 'path')} with a line break in the name left out; CSV and JSON lines have all."
         )
+
+
+def _change(params: Params, change: Callable[[], object]) -> None:
+    """Change marks, and stay at what is shown: a quick click comes with the URL of before. A handler."""
+    navigate(params)
+    run_handler(change)
 
 
 def _mark_all(library: Library, groups: Groups) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sightline.models.downloads import counting_bar, reporter
 from store.errors import SpaceError
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ class UnreachableError(SpaceError):
 def download(repository: Repository, patterns: Sequence[str]) -> Path:
     """Download the files of a repository that match the patterns. Returns the folder of the snapshot.
 
+    `sightline.models.downloads.reporting` has its progress told.
+
     Raises:
         UnreachableError: the hub refuses it, or can't be reached.
     """
@@ -125,7 +128,14 @@ def download(repository: Repository, patterns: Sequence[str]) -> Path:
     log.info("downloading %s from the hub, once", repository)
     try:
         with _without_retries_told():
-            return Path(snapshot_download(repository.name, revision=repository.revision, allow_patterns=list(patterns)))
+            shown = reporter(repository.name, repository.revision, patterns, _place(repository.name))
+            bar = None if shown is None else counting_bar(shown)
+            folder = snapshot_download(
+                repository.name, revision=repository.revision, allow_patterns=list(patterns), tqdm_class=bar
+            )
+            if shown is not None:
+                shown.finish()
+            return Path(folder)
     except GatedRepoError as error:
         raise UnreachableError(
             f"the hub gives {repository.name} only to who accepted its licence there and signed in (hf auth login)"

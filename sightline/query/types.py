@@ -59,6 +59,20 @@ class QueryError(SightlineError):
         self.suggestion = suggestion
 
 
+class PictureError(QueryError):
+    """A picture that was given to search with can't be read.
+
+    Attributes:
+        name: of the picture, as `picture:` has it.
+        reason: why not.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The picture can't be read: {reason}.")
+        self.name = name
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """A text to look for by its meaning. White space and control characters become single spaces.

@@ -12,7 +12,17 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.models.presets import templates_of
-from sightline.query.types import MAX_PICTURE_BYTES, SLOT, TEMPLATE_OFF, Like, Picture, Query, QueryError, Words
+from sightline.query.types import (
+    MAX_PICTURE_BYTES,
+    SLOT,
+    TEMPLATE_OFF,
+    Like,
+    Picture,
+    PictureError,
+    Query,
+    QueryError,
+    Words,
+)
 from sightline.ranking.text_vector_cache import TextVectorCache
 from store.arrays import Floats
 from store.errors import SpaceError
@@ -123,9 +133,9 @@ class TermEncoder:
         content_id = self._content_id(digest, space)
         if content_id is not None:
             return TermVector(self._stored(content_id, space), content_id)
-        return self._pictures.get_or_make((space.key, digest), lambda: self._encoded(data, space))
+        return self._pictures.get_or_make((space.key, digest), lambda: self._encoded(name, data, space))
 
-    def _encoded(self, data: bytes, space: SpaceState) -> TermVector:
+    def _encoded(self, name: str, data: bytes, space: SpaceState) -> TermVector:
         from sightline.images.errors import DecodeError
         from sightline.images.look import look_of
         from sightline.images.pools import WAIT_SECONDS, pool
@@ -138,7 +148,7 @@ class TermEncoder:
                 pixels = encoder.preprocess.apply(decoded.pixels, decoded.original)
                 look = look_of(decoded.pixels)
         except DecodeError as error:
-            raise QueryError(f"The picture can't be read: {error.reason}.") from error
+            raise PictureError(name, error.reason) from error
         vector: Floats = encoder.encode_images(pixels[None])[0]
         if not np.isfinite(vector).all():
             raise QueryError(f"The model {space.name!r} makes nothing of this picture.")

@@ -297,12 +297,9 @@ _EIGHTH: Final = (
     "checksums_due = (SELECT coalesce(max(id), 0) FROM vectors)",
 )
 
-# Which roots a person wants to be watched.
-_NINTH: Final = ("ALTER TABLE roots ADD COLUMN watched INTEGER DEFAULT 0 NOT NULL",)
+_NINTH: Final = ("ALTER TABLE roots ADD COLUMN watched INTEGER DEFAULT 0 NOT NULL",)  # which a person has watched
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (
-    _FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH,
-)  # fmt: skip
+STEPS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
 VERSION: Final = len(STEPS)
 
 
@@ -313,8 +310,6 @@ def version_of(connection: Connection) -> int:
 
 def check_version(found: int, where: str, *, readonly: bool = False) -> None:
     """Refuse a database that this program can't use; it is left untouched.
-
-    That is one written by a newer program, or one that needs steps and can't be written.
 
     Raises:
         LibraryError: `found` is above this program's version, or below it and not 0 where nothing may be written.

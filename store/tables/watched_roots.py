@@ -14,6 +14,9 @@ def watched_roots(engine: Engine) -> dict[bytes, bool]:
 
 
 def switch(engine: Engine, root_id: int, *, on: bool) -> None:
-    """Note whether a root is to be watched. Needs no lock: it changes nothing that a run or a search reads."""
+    """Note whether a root is to be watched.
+
+    Needs no lock: it changes nothing that a run or a search reads.
+    """
     with engine.execution_options(write=True).begin() as connection:
         connection.execute(update(Root).where(Root.id == root_id).values(watched=int(on)))

@@ -114,7 +114,7 @@ def test_filters_alone_are_a_search(app: AppTest) -> None:
 
 def test_chips_say_what_was_understood(app: AppTest, searcher: Searcher) -> None:
     id_ = first_id(searcher, "cat")
-    chips = component(asked(app, f"red boat -people like:{id_} date:2023 sort:date"), "query_chips")
+    chips = component(asked(app, f"red boat -people like:{id_} date:2023 sort:date"), "query_chips")["chips"]
     assert [chip["label"] for chip in chips] == ["red boat", "-people", f"like:{id_}", "date:2023", "sort:date"]
     assert [chip["kind"] for chip in chips] == ["wanted", "without", "wanted", "fact", "fact"]
     assert [len(chip["pictures"]) for chip in chips] == [0, 0, 1, 0, 0]
@@ -124,13 +124,13 @@ def test_chips_say_what_was_understood(app: AppTest, searcher: Searcher) -> None
 def test_an_unknown_picture_is_one_sentence(app: AppTest) -> None:
     asked(app, f"like:{10**12}")
     assert "There is no picture 1000000000000" in said(app)
-    assert component(app, "query_chips")[0]["pictures"] == []
+    assert component(app, "query_chips")["chips"][0]["pictures"] == []
 
 
 def test_a_dropped_picture_that_is_gone_is_one_sentence(app: AppTest) -> None:
     asked(app, "boat picture:0123abc")
     assert "is not here any more" in said(app)
-    assert component(app, "query_chips")[1]["label"] == "your picture"
+    assert component(app, "query_chips")["chips"][1]["label"] == "your picture"
 
 
 def test_a_space_that_is_not_there_is_one_sentence(app: AppTest) -> None:

@@ -101,6 +101,11 @@ def cards(app: AppTest) -> list[dict[str, Any]]:
     return found
 
 
+def is_shown(app: AppTest) -> bool:
+    """Whether the page shows groups."""
+    return any(each.proto.component_name == "sightline_groups" for each in app.get("bidi_component"))
+
+
 def press(app: AppTest, label: str) -> None:
     next(button for button in app.button if button.label == label).click().run()
     assert not app.exception
@@ -164,7 +169,7 @@ def test_a_selection_is_looked_through_alone_and_left_again(app: AppTest, librar
     assert len(cards(app)) == 3
     at(app, among="gone")
     assert "There is no selection 'gone'" in said(app)
-    assert not app.get("bidi_component")
+    assert not is_shown(app)
 
 
 def test_the_groups_of_a_folder_are_those_with_a_picture_in_it(app: AppTest, library: Library) -> None:
@@ -181,6 +186,14 @@ def test_the_groups_of_a_folder_are_those_with_a_picture_in_it(app: AppTest, lib
     assert "No exact copies in no such folder" in said(app)
     at(app, folder="")
     assert len(cards(app)) == 3
+
+
+def test_a_click_with_the_address_of_before_stays_at_what_is_shown(app: AppTest, library: Library) -> None:
+    assert len(cards(at(app))) == 3
+    app.query_params["kind"] = "near"  # as the browser sends it when the click follows at once
+    press(app, "Mark the rest for removal")
+    assert len(cards(app)) == 3
+    assert "kind" not in app.query_params
 
 
 def test_all_copies_on_all_pages_are_marked_with_one_press_and_one_undo(
@@ -264,7 +277,7 @@ def test_while_it_looks_the_page_shows_how_far_it_is(app: AppTest, monkeypatch: 
     name = library.marks.keep_set(exact(library)[2].tolist())
     at(app, among=name)
     assert app.get("progress")[0].proto.text == "Waiting for other work to end"
-    assert not app.get("bidi_component")
+    assert not is_shown(app)
     released.set()
     assert busy.wait(60)
     monkeypatch.setattr(view, "PATIENCE", 60)

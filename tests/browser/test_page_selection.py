@@ -166,12 +166,20 @@ def test_the_table_is_that_of_the_command_line(made: Path, searcher: Searcher, m
     lines = said.stdout.splitlines()
     hits = searcher.search(parse(text)).hits
     chosen = [hits[place].photo.content_id for place in (1, 4, 7)]
-    rows = table(searcher.library, chosen, hits).decode().splitlines()
+    rows = (
+        table(
+            searcher.library,
+            chosen,
+            lambda _: {hit.photo.content_id: (hit, place) for place, hit in enumerate(hits, 1)},
+        )
+        .decode()
+        .splitlines()
+    )
     assert rows == [lines[0], lines[2], lines[5], lines[8]]
 
 
 def test_a_picture_that_is_no_hit_any_more_is_in_the_table(searcher: Searcher) -> None:
-    rows = list(csv.DictReader(io.StringIO(table(searcher.library, [3, 10**9, 1], []).decode())))
+    rows = list(csv.DictReader(io.StringIO(table(searcher.library, [3, 10**9, 1], lambda _: {}).decode())))
     assert [(row["id"], row["rank"]) for row in rows] == [("3", "0"), ("1", "0")]
 
 

@@ -94,7 +94,7 @@ def test_it_goes_on_by_itself_without_the_server_and_the_page_follows_at_its_end
 ) -> None:  # fmt: skip
     order = found(searcher, ALL)
     sent: list[object] = []
-    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     page.add_init_script(AWAKE)
     begin(page, searcher, ALL, order[0])
     shows(page, searcher, order[0], f"1 of {len(order):,}")
@@ -150,15 +150,15 @@ def test_shuffled_each_picture_comes_once_and_then_in_the_same_order_again(page:
     expect(show(page).get_by_role("button", name="Shuffle")).to_have_attribute("aria-pressed", "true")
     page.mouse.click(200, 200)
     rounds: list[list[str]] = []
-    for _ in range(2):
+    for count in (len(order), 3):
         seen = []
-        for at in range(1, len(order) + 1):
+        for at in range(1, count + 1):
             expect(page.locator(".show .caption")).to_contain_text(f"{at} of {len(order)}")
             seen.append(page.locator(".show .caption").inner_text().split(" · ")[1])
             page.keyboard.press("ArrowRight")
         rounds.append(seen)
     assert sorted(rounds[0]) == sorted(name_of(searcher, id_) for id_ in order)
-    assert rounds[0] == rounds[1]
+    assert rounds[0][:3] == rounds[1]
     page.keyboard.press("Escape")
     page.reload()
     begin(page, searcher, "windmill", order[0])

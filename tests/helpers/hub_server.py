@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,11 @@ Published = dict[str, dict[str, Path]]
 
 
 @contextmanager
-def serving(published: Published) -> Iterator[tuple[str, list[str]]]:
-    """Serve repositories; gives the address, and a list that fills with the paths asked for."""
+def serving(published: Published, *, seconds: float = 0.0) -> Iterator[tuple[str, list[str]]]:
+    """Serve repositories; gives the address, and a list that fills with the paths asked for.
+
+    A megabyte takes `seconds`.
+    """
     asked: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -63,8 +67,9 @@ def serving(published: Published) -> Iterator[tuple[str, list[str]]]:
             self.send_header("X-Repo-Commit", commit)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if body:
-                self.wfile.write(content)
+            for start in range(0, len(content) if body else 0, 1_000_000):
+                self.wfile.write(content[start : start + 1_000_000])
+                time.sleep(seconds)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -93,4 +98,5 @@ def _interface(published: Published, parts: list[str]) -> Any:
             {"type": "file", "path": path, "size": file.stat().st_size, "oid": hashlib.sha1(path.encode()).hexdigest()}
             for path, file in zip(names, files, strict=True)
         ]
-    return {"id": name, "sha": commit, "siblings": [{"rfilename": path} for path in names], "private": False}
+    siblings = [{"rfilename": path, "size": file.stat().st_size} for path, file in zip(names, files, strict=True)]
+    return {"id": name, "sha": commit, "siblings": siblings, "private": False}

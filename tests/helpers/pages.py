@@ -90,7 +90,7 @@ def asked(app: AppTest, text: str) -> AppTest:
     app.query_params["q"] = text
     # The address is read when a session begins, and never again.
     if "query" in app.session_state:
-        del app.session_state["query"]
+        app.session_state["query"] = text
     for _ in range(100):
         app.run()
         assert not app.exception, app.exception
@@ -129,6 +129,7 @@ def buttons(app: AppTest) -> list[str]:
 def opened(app: AppTest, content_id: int) -> AppTest:
     """The page with the dialog of a picture open."""
     app.query_params["photo"] = str(content_id)
+    app.session_state["photo"] = content_id
     query = app.query_params.get("q", "")  # a text or a list of texts
     return asked(app, query if isinstance(query, str) else query[0])
 

@@ -27,7 +27,7 @@ import sbom
 from serving import free_port
 from support import ROOT
 
-PACKAGES = ("store", "sightline", "indexer", "search_ui")
+PACKAGES = ("store", "sightline", "sightline_cli", "indexer", "search_ui")
 
 
 def build(folder: Path) -> Path:
@@ -102,10 +102,10 @@ def main() -> None:
         for place in run("python", "-c", code).splitlines():
             if not Path(place).resolve().is_relative_to(scratch):
                 raise SystemExit(f"{place} is not of the wheel")
-        run("sightline-index", "--help")
+        run("sightline", "index", "--help")
         run("sightline", "--help")
         run("python", "-m", "indexer.demo", "photos", "--count", "24")
-        run("sightline-index", "photos", "--library", "library", "--space", "demo", "--quiet")
+        run("sightline", "index", "photos", "--library", "library", "--space", "demo", "--quiet")
         found = run("sightline", "query", "a boat", "--library", "library", "--json")
         if not found.strip():
             raise SystemExit("a query found nothing in 24 demo pictures")

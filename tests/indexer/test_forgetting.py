@@ -37,7 +37,7 @@ def mark(library: Path, file: Path) -> str:
 
 
 def marks(library: Path) -> tuple[list[tuple[str, int]], int, int]:
-    """The tags, and how many favourites and photos set aside there are."""
+    """The tags, and how many favourites and photos marked for removal there are."""
     with Library.open(library) as opened:
         favourites = opened.marks.favourites_of(list(range(1, 100)))
         return opened.marks.tags(), len(favourites), len(opened.marks.set_aside_of())
@@ -97,7 +97,10 @@ def test_a_prune_writes_all_marks_to_a_file_first_and_import_marks_brings_them_b
     assert (early.returncode, "1 picture not in this library" in early.stderr) == (1, True)
     index(photos)
     back = run("search_ui", "import-marks", kept, "--library", library)
-    assert "1 tag, 1 favourite, 0 saved searches, 0 photos set aside, 1 picture of a selection added" in back.stderr
+    assert (
+        "1 tag, 1 favourite, 0 saved searches, 0 photos marked for removal, 1 picture of a selection added"
+        in back.stderr
+    )
     assert marks(library) == ([("holiday", 1)], 1, 0)
     with Library.open(library) as opened:
         (set_name,) = name

@@ -104,7 +104,7 @@ def test_the_command_line_says_it_and_ends_with_2(
     shown = RunScreen.show
 
     def show(self: RunScreen, progress: object) -> None:
-        if library.exists():
+        if (library / DATABASE).exists():
             library.rename(tmp_path / "aside")
         shown(self, progress)  # type: ignore[arg-type]
 

@@ -67,8 +67,7 @@ def test_a_run_says_how_far_it_is_until_it_ends(many: Path, tmp_path: Path, tiny
     assert process.returncode == 1  # the broken file
     assert {(each.pid, each.folders) for each in seen} == {(process.pid, (str(many),))}
     phases = list(dict.fromkeys(each.phase for each in seen))
-    assert phases[:2] == ["looking", "loading"]
-    assert "indexing" in phases
+    assert phases[:3] == ["loading", "looking", "indexing"]  # the model is tried before, and loaded while it looks
     assert [each.done for each in seen] == sorted(each.done for each in seen)
     last = next(each for each in reversed(seen) if each.phase == "indexing")
     assert (last.total, last.failed) == (COUNT + 1, 1)
@@ -151,7 +150,8 @@ def test_the_summary_says_what_limited_a_run_with_v_only(
     for more, said in (((), False), (("-v",), True)):
         assert run([str(photos), "--library", str(tmp_path / f"of{len(more)}"), "--space", tiny_space, *more]) == 0
         shown = capfd.readouterr().err
-        assert "24 pictures encoded in" in shown
+        assert "24 new.\n" in shown
+        assert ("24 pictures encoded in" in shown) is said
         assert (", limited by: " in shown) is said
 
 

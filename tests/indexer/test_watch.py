@@ -20,7 +20,10 @@ import pytest
 from PIL import Image
 from support import ROOT
 
+from indexer import mounts
 from indexer.commands import run
+from indexer.watch_drives import network_drive
+from indexer.watch_text import polling
 from store.library import Library
 from store.lock import locked
 
@@ -146,7 +149,7 @@ def test_names_that_are_no_text_are_watched_like_others(watcher: Watched, place:
     folder = Path(os.fsdecode(os.fsencode(place) + b"/b\xff"))
     folder.mkdir()
     draw(place.parent / "plain.png")
-    shutil.copy(place.parent / "plain.png", os.fsencode(folder) + b"/1\xff.png")
+    shutil.copy(os.fsencode(place.parent / "plain.png"), os.fsencode(folder) + b"/1\xff.png")
     watcher.next(added=1)
     draw(folder / "2.png")
     watcher.next(added=1)
@@ -263,6 +266,32 @@ def test_nothing_to_watch_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(["watch", str(tmp_path / "nowhere"), "--library", str(tmp_path / "none")]) == 2
     assert "There is no folder" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not list their mounts there")
+@pytest.mark.parametrize(
+    ("mounted", "kind"),
+    [
+        ("/ - nfs4 nas:/photos rw", "nfs4"),
+        ("/my\\040trip - fuse.sshfs me@nas: rw", "fuse.sshfs"),
+        ("/ - fuseblk /dev/sdb1 rw", ""),
+        ("/ - ext4 /dev/sdb1 rw", ""),
+        ("/.hidden/doc - fuse.portal portal rw", ""),
+    ],
+)
+def test_network_drives_are_told_by_what_is_mounted(
+    mounted: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, rest = mounted.split(" ", 1)
+    lines = [
+        "20 1 8:1 / / rw - ext4 /dev/sda1 rw",
+        f"30 20 0:50 / {tmp_path}{place.rstrip('/')} rw,relatime shared:1 {rest}",
+    ]
+    (tmp_path / "mountinfo").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mountinfo")
+    assert network_drive(tmp_path) == kind
+    assert network_drive(tmp_path.parent) == kind
+    assert "looking for changes every 60 seconds instead" in polling(tmp_path, "is on a network drive", 60.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")

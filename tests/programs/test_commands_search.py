@@ -661,11 +661,11 @@ def test_photos_set_aside_go_to_a_file_and_come_back(
         opened.marks.set_aside([photo.photo_id], True)
         sightline("export-marks", tmp_path / "marks.json")
         opened.marks.set_aside([photo.photo_id], False)
-        assert "1 photo set aside added" in sightline("import-marks", tmp_path / "marks.json").err
+        assert "1 photo marked for removal added" in sightline("import-marks", tmp_path / "marks.json").err
         assert opened.marks.set_aside_of() == {photo.photo_id}
     indexing.add(tmp_path / "other", photos / "hills", tiny_space)
     done = sightline("import-marks", tmp_path / "marks.json", "--library", tmp_path / "other", code=1)
-    assert "Left out: 1 photo set aside, not in this library" in done.err
+    assert "Left out: 1 photo marked for removal, not in this library" in done.err
     assert "sea/00.jpg" in done.err
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import scripts
 import yaml
+from PIL import Image
 from support import ROOT
 
 from indexer.commands import cli as indexer_cli
@@ -39,10 +40,9 @@ def test_every_command_and_option_says_what_it_is_for(group: object) -> None:
 
 def test_the_readme_names_every_command_exit_code_and_make_target() -> None:
     for name in indexer_cli.commands:
-        if name != "index":
-            assert f"python -m indexer {name}" in README
+        assert name == "index" or f"python -m indexer {name}" in README or f"sightline {name}" in README, name
     for name in search_cli.commands:
-        assert f"python -m search_ui {name}" in README
+        assert f"python -m search_ui {name}" in README or f"sightline {name}" in README, name
     for code in (0, 1, 2, 75):
         assert f"\n| {code} |" in README
     assert "130, 143" in README
@@ -82,6 +82,19 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for document in [*outside, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_there_is_a_small_picture_of_every_page_at_three_widths() -> None:
+    shown = (ROOT / "docs" / "screenshots.md").read_text(encoding="utf-8")
+    pictures = sorted((ROOT / "docs").glob("page*.webp"))
+    widths: dict[str, set[int]] = {}
+    for path in pictures:
+        assert f"({path.name})" in shown, path.name
+        assert path.stat().st_size <= 150_000, path.name
+        with Image.open(path) as image:
+            widths.setdefault(re.sub(r"-\d+$", "", path.stem), set()).add(image.width)
+    assert {"page", "page-photo", "page-library", "page-duplicates", "page-map", "page-compare"} <= set(widths)
+    assert all(each == {390, 768, 1400} for each in widths.values())
 
 
 def test_the_changelog_and_the_citation_have_the_version_that_is_built() -> None:

@@ -81,8 +81,8 @@ def test_days_added_in_a_library_of_an_older_version_are_not_made_up(opened: Lib
     catalog = opened.catalog
     with catalog.engine.execution_options(write=True).begin() as connection:
         for day in ("2020-01-01", "2020-02-02"):
-            run = f"INSERT INTO runs (started_at, state, summary) VALUES ('{day}T12:00:00+00:00', 'done', '{{}}')"
-            connection.execute(text(run))
+            added = f"INSERT INTO runs (started_at, state, summary) VALUES ('{day}T12:00:00+00:00', 'done', '{{}}')"
+            connection.execute(text(added))
     writer = Writer(catalog.engine)
     run = writer.start_run(None)
     add(opened, [10])

@@ -25,6 +25,7 @@ from streamlit.testing.v1 import AppTest
 from support import ROOT
 
 from search_ui.parts import page_frame
+from search_ui.server import event_routes
 from store.library import Library
 from store.lock import locked
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
@@ -65,6 +66,39 @@ def get(url: str, path: str, timeout: float = 60) -> tuple[int, dict[str, str], 
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+def listen(url: str) -> tuple[http.client.HTTPConnection, int, bytes]:
+    """Open a stream of what changes: the connection, the status and the first line."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection.request("GET", "/events", headers=serving.header())
+    answer = connection.getresponse()
+    return connection, answer.status, answer.readline()
+
+
+def test_pages_that_listen_keep_no_place_of_other_requests(drawn: Path, tmp_path: Path) -> None:
+    with serving.running(drawn / "library", tmp_path / "log") as url:
+        opened = [listen(url) for _ in range(event_routes.MOST)]
+        for _, status, line in opened:
+            state = json.loads(line.removeprefix(b"data: "))
+            assert (status, state["run"], state["newest"] > 0) == (200, None, True)
+        assert get(url, "/events")[0] == 503
+        assert get(url, f"/thumb/{'0' * 64}.jpg")[0] == 404
+        with locked(drawn / "library"):
+            for connection, _, _ in opened:
+                connection.close()
+            deadline = time.monotonic() + 30
+            while True:  # those that left make room
+                listener, status, line = listen(url)
+                if status == 200:
+                    break
+                listener.close()
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert json.loads(line.removeprefix(b"data: "))["run"]["head"] == "Starting to index"
+        listener.close()
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log and "timeout" not in log, log
 
 
 def test_the_worst_patterns_are_answered_in_seconds_and_others_go_on(many: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -40,7 +41,10 @@ def timeline(searcher: Searcher, text: str) -> Timeline:
 
 
 def test_a_list_is_ids_days_and_shapes_in_the_order_of_the_query(searcher: Searcher, client: TestClient) -> None:
-    for text, order in (("sort:newest", "date"), ("sort:oldest", "oldest"), ("sort:added", "added")):
+    orders: tuple[tuple[str, Literal["date", "oldest", "added"]], ...] = (
+        ("sort:newest", "date"), ("sort:oldest", "oldest"), ("sort:added", "added")
+    )  # fmt: skip
+    for text, order in orders:
         made = timeline(searcher, text)
         answer = client.get(f"/timeline/{made.token}.bin")
         assert answer.status_code == 200 and answer.headers["cache-control"] == "private, no-store"

@@ -43,9 +43,10 @@ def said(app: AppTest) -> str:
 
 def watchers(library: Path) -> list[int]:
     """The processes that watch a library."""
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    command = ["ps", "-e", "-o", "pid=", "-o", "args="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = (line.split(None, 1) for line in listed.splitlines())
-    return [int(pid) for pid, command in rows if "watch --switched" in command and str(library) in command]
+    return [int(pid) for pid, what in rows if "watch --switched" in what and str(library) in what]
 
 
 def test_a_folder_that_is_switched_on_is_watched_until_it_is_switched_off(

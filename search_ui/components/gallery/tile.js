@@ -74,7 +74,7 @@ function fill(tile, picture, place, count) {
   part(".frame").classList.toggle("tall", picture.ratio < 1)
   write(part(".name"), picture.name)
   set(part(".open"), "title", picture.title)
-  set(part(".open"), "aria-label", picture.name)
+  set(part(".open"), "aria-label", picture.name || "Picture")
   set(image, "alt", picture.name)
   if (picture.src && image.getAttribute("src") !== picture.src) {
     tile.classList.remove("loaded", "failed")

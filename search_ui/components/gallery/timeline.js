@@ -96,8 +96,8 @@ class Timeline extends Gallery {
 
   light(marks) {
     // Stars come with the blocks: of a hundred thousand pictures they are too many to come with each click.
-    if (marks.state !== this.state) this.blocks.clear()
-    this.state = marks.state
+    if (marks.state !== this.starsOf) this.blocks.clear()
+    this.starsOf = marks.state
     return { ...super.light(marks), favourites: this.list?.starred ?? new Set() }
   }
 
@@ -130,9 +130,10 @@ class Timeline extends Gallery {
     const margin = bottom - top
     const blockAt = (line) => Math.floor(Math.min(this.firstBelow(line), this.boxes.length - 1) / BLOCK)
     const [seen, last] = [blockAt(top), blockAt(bottom)]
+    const isAll = this.boxes.length <= ALL_DRAWN
     const wanted = []
     for (let block = seen; block <= last; block++) wanted.push(block)
-    wanted.push(blockAt(bottom + margin), blockAt(top - margin))
+    wanted.push(blockAt(isAll ? Infinity : bottom + margin), blockAt(isAll ? 0 : top - margin))
     for (const block of wanted) if (block >= 0 && this.flying < FLYING && !this.blocks.has(block)) this.load(block)
   }
 

@@ -40,4 +40,4 @@ def query_chips(chips: Sequence[Chip], *, key: str, on_remove: Callable[[], None
       left;
     - `.crop`: the name of the dropped picture whose chip was pressed.
     """
-    _component(key=key, data=list(chips), on_removed_change=on_remove, on_crop_change=on_crop)
+    _component(key=key, data={"chips": list(chips)}, on_removed_change=on_remove, on_crop_change=on_crop)

@@ -32,7 +32,7 @@ function chipOf(chip, remove, crop) {
   return made
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: { chips }, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".chips")
   if (!root) {
     root = element("ul", "chips")
@@ -40,18 +40,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.append(root)
   }
   root.trigger = setTriggerValue // of this run: chips that did not change were made by an earlier one
-  const signature = JSON.stringify(data)
+  const signature = JSON.stringify(chips)
   if (root.signature !== signature) {
     root.signature = signature
     const removed = new Map() // since this drawing: of two values in quick succession the page gets only the second
     const remove = (text) => {
-      const there = data.filter((chip) => chip.part === text).length
+      const there = chips.filter((chip) => chip.part === text).length
       removed.set(text, Math.max(0, (removed.get(text) ?? there) - 1))
       root.trigger("removed", [...removed])
     }
     // A chip that was closed by keyboard hands the focus to the one that takes its place.
     const place = [...root.children].findIndex((chip) => chip.contains(root.getRootNode().activeElement))
-    root.replaceChildren(...data.map((chip) => chipOf(chip, remove, (name) => root.trigger("crop", name))))
+    root.replaceChildren(...chips.map((chip) => chipOf(chip, remove, (name) => root.trigger("crop", name))))
     if (place >= 0) root.children[Math.min(place, root.children.length - 1)].querySelector(".close").focus()
   }
   // The last one to the box. Streamlit also calls this for a drawing that a newer one replaced.

@@ -1,10 +1,15 @@
 // Closes the dialog in the browser, before the server has followed, and keeps it closed: a run that was on its way may
 // still draw it as open. The server numbers the openings; a dialog of one that was closed here is not shown any more.
 
-const PHOTO_DIALOG = ".stDialog:has(.st-key-photo-dialog)"
+const TITLE = "Picture" // of the dialog, see views/photo.py: it is there before what the dialog holds
 const AGAIN_AFTER = 3000 // ms until a server that still draws the dialog is told once more
 const WAIT = 15_000 // ms for the dialog of a picture that is shown ahead of it
 
+function photoDialog() {
+  return [...document.getElementsByClassName("stDialog")].find(
+    (dialog) => dialog.querySelector(".st-key-photo-dialog") || dialog.querySelector("h2")?.textContent === TITLE,
+  )
+}
 const photoOfUrl = () => Number(new URLSearchParams(location.search).get("photo")) || undefined
 
 class Closing {
@@ -15,7 +20,9 @@ class Closing {
     // Streamlit closes its dialog while it handles one of these: by the cross, a click beside it, Escape.
     for (const name of ["click", "pointerup", "keydown"]) window.addEventListener(name, (event) => this.watch(event), true)
     window.addEventListener("sightline-moved", () => this.moved())
-    new MutationObserver(() => this.isClosed && this.hide()).observe(document.body, { childList: true })
+    this.closedAt = 0
+    const redrawn = () => this.isClosed && performance.now() - this.closedAt < WAIT && this.hide()
+    new MutationObserver(redrawn).observe(document.body, { childList: true, subtree: true })
   }
 
   // A drawing of the dialog. `opening`: its number; `pictures`: those it can show.
@@ -23,30 +30,36 @@ class Closing {
     this.opening = opening
     for (const picture of pictures) this.known.set(picture.id, picture)
     this.isClosed = opening === this.closed || (this.isBack && !photoOfUrl())
-    if (this.isClosed) this.hide()
-    else this.show()
+    if (!this.isClosed) return this.show()
+    this.hide()
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.dismiss(), AGAIN_AFTER)
   }
 
   watch(event) {
     if (event.key === "Escape" && this.ahead) history.back()
-    if (!document.querySelector(PHOTO_DIALOG)) return
+    if (!photoDialog()) return
     const { opening } = this
-    setTimeout(() => document.querySelector(PHOTO_DIALOG) || Object.assign(this, { closed: opening, isClosed: true }), 0)
+    setTimeout(() => photoDialog() || this.note(opening), 0)
+  }
+
+  note(opening) {
+    Object.assign(this, { closed: opening, isClosed: true, closedAt: performance.now() })
   }
 
   // Back or Forward led to another address of the page.
   moved() {
     const photo = photoOfUrl()
-    const isOpen = document.querySelector(PHOTO_DIALOG) && !this.isClosed
+    const isOpen = Boolean(photoDialog()) && !this.isClosed
     this.isBack = !photo
     this.endAhead()
     if (photo) {
       this.closed = undefined
       this.isClosed = false
       if (!isOpen) this.showAhead(this.known.get(photo))
-    } else if (isOpen) {
-      this.closed = this.opening
-      this.isClosed = true
+    } else {
+      this.note(this.opening) // also where none is open: a run may be about to draw it
+      if (!isOpen) return
       this.hide()
       // Taken out once that is seen, for it is much work; and once the server was told of Back, or the dismissal, of
       // which it is told too, would be a step of the history.
@@ -57,23 +70,27 @@ class Closing {
 
   // By its own style: a class of the document would have the browser look at all of the page again.
   hide() {
-    const dialog = document.querySelector(PHOTO_DIALOG)
-    if (!dialog) return
+    const dialog = photoDialog()
+    if (!dialog || dialog.style.display === "none") return
     dialog.style.display = "none"
     clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.dismiss(), AGAIN_AFTER)
+    this.timer = setTimeout(() => this.reveal(), AGAIN_AFTER) // should nobody say whose drawing it is
   }
 
   show() {
     clearTimeout(this.timer)
     this.endAhead()
-    const dialog = document.querySelector(PHOTO_DIALOG)
+    this.reveal()
+  }
+
+  reveal() {
+    const dialog = photoDialog()
     if (dialog) dialog.style.display = ""
   }
 
   // Streamlit's own closing: until then what is behind the dialog can't be used.
   dismiss() {
-    if (this.isClosed) document.querySelector(`${PHOTO_DIALOG} button[aria-label="Close"]`)?.click()
+    if (this.isClosed) photoDialog()?.querySelector('button[aria-label="Close"]')?.click()
   }
 
   // The small picture where its dialog will be.

@@ -230,9 +230,9 @@ class Progress(Answer):
     started: str
     folders: list[str]
     phase: Phase
-    done: Count
+    done: Annotated[int, Field(ge=0, description="Files; bytes while the model is downloaded.")]
     total: Annotated[int | None, Field(description="null while it still looks for them")]
-    rate: Annotated[float, Field(ge=0, description="Files a second.")]
+    rate: Annotated[float, Field(ge=0, description="Of them a second.")]
     bound_by: str
     failed: Count
     updated: str
