@@ -53,7 +53,7 @@ def test_the_page_shows_what_was_indexed_last_before_anything_is_asked(app: AppT
     assert not app.exception
     assert "Indexed last" in said(app)
     assert f"{COUNT} pictures · model demo" in said(app)
-    assert buttons(app) == ["Filters", "Show more", "1 file could not be read"]
+    assert buttons(app) == ["Filters", "1 file could not be read", "Show more"]
     assert len(sections(app)[0][1]) == FIRST
 
 

@@ -572,6 +572,20 @@ def test_facets_count_under_the_filters(client: TestClient) -> None:
     assert sum(shape["count"] for shape in every["shapes"]) == 4
 
 
+def test_folders_are_those_right_in_one_with_counts_under_the_filters(client: TestClient) -> None:
+    roots = get(client, "folders")
+    assert roots["total"] == len(roots["folders"]) > 0
+    root = roots["folders"][0]
+    inside = get(client, "folders", under=root["path"], limit=1)
+    assert inside["total"] == root["folders"]
+    assert len(inside["folders"]) == min(1, inside["total"])
+    for folder in (root, *inside["folders"]):
+        assert get(client, "facets", q=folder["filter"])["total"] == folder["count"]
+    assert get(client, "folders", under="nowhere")["folders"] == []
+    narrower = get(client, "folders", q="boat date:2021")
+    assert sum(each["count"] for each in narrower["folders"]) <= root["count"]
+
+
 def test_tags_and_favourites_are_counted_among_the_facets(client: TestClient) -> None:
     client.post("/api/v1/photos/1/tags", json={"add": ["best"]})
     client.put("/api/v1/photos/2/favourite")
