@@ -42,9 +42,41 @@ function followTheme(app) {
   new MutationObserver(follow).observe(app, { attributeFilter: ["class"] })
   follow()
 }
+
+// Streamlit says in a dialog that the server is away, and asks for the internet. It would take the keys from who is
+// typing, so it is closed at once, and a line says what is so until the server is there again.
+const away = document.getElementById("away")
+const AWAY = "Sightline does not answer. Once it is started again this page goes on, with what you have typed."
+let typedInto = null
+addEventListener("focusin", (event) => {
+  if (!event.target.closest?.(".stDialog")) typedInto = event.composedPath()[0]
+})
+function followConnection(app) {
+  const isThere = () => app.dataset.testConnectionState === "CONNECTED"
+  new MutationObserver(() => isThere() && (away.textContent = "")).observe(app, { attributeFilter: ["data-test-connection-state"] })
+  new MutationObserver((changes) => {
+    if (isThere()) return
+    for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+      if (node.querySelector?.("h2[slot=title]")?.textContent === "Connection error") closeError(node)
+    }
+  }).observe(document.body, { childList: true })
+}
+function closeError(dialog) {
+  const field = typedInto
+  away.textContent = AWAY
+  dialog.style.display = "none"
+  dialog.querySelector("button[aria-label=Close]").click()
+  // What is behind a dialog is inert until it is gone.
+  new MutationObserver((_, waiting) => {
+    if (dialog.isConnected) return
+    waiting.disconnect()
+    setTimeout(() => field?.isConnected && field.focus(), 0)
+  }).observe(document.body, { childList: true })
+}
 new MutationObserver((_, waiting) => {
   const app = document.querySelector(".stApp")
   if (!app) return
   waiting.disconnect()
   followTheme(app)
+  followConnection(app)
 }).observe(document.getElementById("root"), { childList: true, subtree: true })

@@ -16,7 +16,7 @@ from search_ui.runtime.folder_input import FolderError, count_pictures, folder, 
 from search_ui.runtime.services import services
 from sightline.humanize import count
 from store.errors import LibraryError
-from store.paths import display, to_bytes
+from store.paths import display, to_bytes, to_path
 from store.tables.records import RootState, SpaceState
 from store.walk_options import WalkOptions
 
@@ -28,7 +28,7 @@ _BROWSED: Final = "lib_browsed"  # the folder whose folders are offered
 
 def form(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: bool) -> None:
     """Draw the form."""
-    offered = services().offered
+    offered = offered_folder(roots)
     typed = st.text_input(
         "Folder of pictures", st.session_state.get(_FOLDER) or (str(offered) if offered else ""), key=_FOLDER,
         placeholder=str(Path.home() / "Pictures"), help="Its path on the machine that Sightline runs on",
@@ -48,6 +48,14 @@ def form(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
         st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index)
         with st.popover("What is taken", key="walk_added_popover", type="tertiary"):
             walk_form.draw(_WALK, WalkOptions())
+
+
+def offered_folder(roots: Sequence[RootState]) -> Path | None:
+    """Return the folder that the form proposes: none that is in the library."""
+    offered = services().offered
+    if offered is None or any(offered.is_relative_to(to_path(root.path)) for root in roots):
+        return None
+    return offered
 
 
 def _checked(typed: str, roots: Sequence[RootState]) -> int:
@@ -122,7 +130,8 @@ def _index() -> None:
         walk = walk_form.chosen(_WALK, WalkOptions())
         # The model chosen by now: the click may come with a choice that no run of the script has seen.
         services().runner.index([found.path], space=st.session_state.get(_MODEL) or None, walk=walk)
-        services().offered = None
-        st.session_state[_FOLDER] = ""
+        # The first one is offered again, where the run is stopped before it has begun the library.
+        services().offered = None if roots else found.path
+        st.session_state[_FOLDER] = "" if roots else str(found.path)
 
     act(index)

@@ -9,10 +9,12 @@ from typing import TypedDict
 from sqlalchemy.exc import DatabaseError
 
 from search_ui.parts.run_text import STARTING, VERIFYING, details, heading, share
+from search_ui.runtime.index_runs import Run
 from search_ui.runtime.services import Services
+from sightline.run_words import PHASES
 from store import progress
 from store.errors import SightlineError
-from store.library import DATABASE
+from store.library import DATABASE, Library
 from store.lock import is_indexing
 from store.progress import Progress
 from store.tables import library_reports
@@ -56,8 +58,10 @@ def live_state(services: Services) -> LiveState:
     generation = newest = 0
     try:
         if library:
-            catalog = services.library().catalog
-            generation, newest = catalog.generation(), library_reports.newest(catalog)
+            opened = services.library()
+            generation, newest = opened.catalog.generation(), library_reports.newest(opened.catalog)
+            if state is None and is_own and own is not None and run is not None and _is_over(own, opened):
+                run["head"] = PHASES["finishing"]
     except (SightlineError, DatabaseError):
         library = ""
     runs = f"{own.pid} {own.state}" if own is not None else ""
@@ -65,6 +69,12 @@ def live_state(services: Services) -> LiveState:
         "at": at, "library": library, "generation": generation, "newest": newest,
         "runs": f"{runs}{' busy' if is_busy else ''}", "run": run,
     }  # fmt: skip
+
+
+def _is_over(run: Run, library: Library) -> bool:
+    """Whether a run of the indexer has done its work: its process may take seconds more to end."""
+    last = library.catalog.last_run()
+    return run.what != "verify" and last is not None and (last["finished_at"] or "") >= run.started
 
 
 def shown(state: Progress | None) -> RunState:

@@ -117,4 +117,5 @@ def _bar() -> str:
         f"<span>{link.title}</span></a>"
         for place, link in enumerate(PAGES)
     )
-    return f'<nav id="pages" aria-label="Pages"><span class="pages-mark" aria-hidden="true">{MARK}</span>{links}</nav>'
+    bar = f'<nav id="pages" aria-label="Pages"><span class="pages-mark" aria-hidden="true">{MARK}</span>{links}</nav>'
+    return f'{bar}<p id="away" role="status"></p>'

@@ -103,7 +103,8 @@ def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
     handler_error()
     banner(follows="runs")
     run = services().runner.run
-    if run is not None and not run.is_running:
+    # One that was done, and left one model, was about something else.
+    if run is not None and run.state in ("stopped", "failed"):
         message(outcome(run), role="alert" if run.state == "failed" else "status")
     others = [each for each in PRESETS.values() if each.name not in (*names, DEMO)]
     others.sort(key=lambda each: each.gflops)

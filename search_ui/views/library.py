@@ -147,17 +147,12 @@ def _folders(
             )  # fmt: skip
     if not acts:
         return
-    offered = services().offered
-    is_open = st.session_state.get(_OPENED) == "add" or (offered is not None and not _is_within(offered, roots))
+    is_open = st.session_state.get(_OPENED) == "add" or add_folder.offered_folder(roots) is not None
     # Under another key once it is opened from elsewhere: Streamlit keeps an expander as its user left it.
     with st.expander(
         "Add a folder", icon=":material/create_new_folder:", expanded=is_open, key=f"lib_adding_{is_open}"
     ):
         add_folder.form(roots, held, is_busy=is_busy)
-
-
-def _is_within(folder: Path, roots: Sequence[RootState]) -> bool:
-    return any(folder.is_relative_to(to_path(root.path)) for root in roots)
 
 
 def _options(root: RootState, *, is_busy: bool) -> None:

@@ -174,3 +174,27 @@ def test_what_was_sent_while_the_server_was_away_is_searched_for(page: Page, sea
     chips(page, ["windmill"])
     expect(box(page)).to_have_value("windmill")
     tiles(page, names(searcher, "windmill"))
+
+
+def test_typing_goes_on_while_the_server_does_not_answer(page: Page) -> None:
+    """Streamlit's dialog about that takes no key from the box; a line says so instead, until the server answers."""
+    line = Line(page)
+    page.goto("/")
+    expect(page.locator(".tile")).to_have_count(FIRST)
+    page.route(re.compile("/_stcore/(health|host-config)"), lambda route: route.abort())
+    line.cut()
+    box(page).focus()
+    away, typed = page.locator("#away"), ""
+    for number in range(300):
+        page.keyboard.type(f"{number} ", delay=20)
+        typed += f"{number} "
+        if away.is_visible() and number % 20 == 19:
+            break
+    expect(away).to_contain_text("Sightline does not answer.")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(box(page)).to_have_value(typed)
+    expect(box(page)).to_be_focused()
+    page.unroute_all()
+    line.mend()
+    expect(away).to_be_hidden()
+    expect(box(page)).to_have_value(typed)

@@ -147,3 +147,16 @@ def test_axe_finds_nothing_serious_on_any_page(visitor: Page) -> None:
         found[f"photo {size}"] = violations(page)
     serious = {where: what for where, what in found.items() if what}
     assert not serious, serious
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_scrolled_goes_under_the_bar_of_pages(chromium: Browser, url: str, scheme: str) -> None:
+    with browser.visiting(chromium, url, color_scheme=scheme, viewport={"width": 768, "height": 500}) as page:
+        page.goto("/library")
+        expect(page.get_by_role("heading", name="Folders")).to_be_visible()
+        # Between the bar and the page: as large as the bar, and of the page's colour.
+        under = page.locator(".stAppHeader")
+        expect(under).to_have_css("background-color", "rgb(252, 252, 251)" if scheme == "light" else "rgb(20, 23, 22)")
+        covered, covers = bar(page).bounding_box(), under.bounding_box()
+        assert covered is not None and covers is not None
+        assert covers["width"] == 768 and covers["height"] >= covered["height"]

@@ -199,6 +199,22 @@ def test_without_a_library_the_page_offers_the_first_folder(tmp_path: Path, monk
         assert not (tmp_path / "library").exists()
 
 
+def test_a_first_run_that_is_stopped_leaves_its_folder_in_the_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    write_pictures(tmp_path / "photos", 1, 5, (64, 48))
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        app.text_input(key="lib_folder").set_value(str(tmp_path / "photos"))
+        app.radio(key="add_space").set_value("demo")
+        press(app, "Index this folder")
+        services().runner.stop()
+        assert services().runner.wait(60)
+        assert services().runner.run is not None and services().runner.run.state == "stopped"
+        app.run()
+        assert app.text_input(key="lib_folder").value == str(tmp_path / "photos")
+
+
 def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
     indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

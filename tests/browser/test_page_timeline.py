@@ -141,6 +141,13 @@ def test_of_many_only_the_window_is_drawn_and_the_rail_leads_to_any_month(chromi
         expect(rail).to_be_visible()
         expect(page.locator(".section > .title")).to_have_count(MONTHS)
         expect(page.locator(".tile .name").first).to_have_text(re.compile(r"^img_039\d\d\.jpg$"))
+        # Nothing of it lies on what is beside: at rest no month, in a narrow margin no years.
+        page.set_viewport_size({"width": 1400, "height": 900})
+        expect(rail.locator(".years span").first).to_be_visible()
+        expect(rail.locator(".bubble")).to_have_css("opacity", "0")
+        page.set_viewport_size({"width": 768, "height": 900})
+        expect(rail.locator(".years span").first).to_be_hidden()
+        page.set_viewport_size({"width": 1280, "height": 900})
         rail.focus()
         for key, title in (
             ("End", "January 2020"), ("ArrowUp", "February 2020"), ("Home", "April 2023"),

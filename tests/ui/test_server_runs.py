@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ import pytest
 from PIL import Image
 from support import AWKWARD, ROOT
 
-from search_ui.parts.run_text import details, duration, heading, is_mendable, outcome, share, summary
+from search_ui.parts.live_state import live_state
+from search_ui.parts.run_text import STARTING, details, duration, heading, is_mendable, outcome, share, summary
 from search_ui.runtime.folder_input import FolderError, folder, presences
 from search_ui.runtime.index_runs import RunError, Runner
+from search_ui.runtime.services import Services
 from store import progress
 from store.library import Library
 from store.lock import is_indexing, locked
@@ -90,6 +93,21 @@ def test_a_run_indexes_a_folder_and_says_in_words_what_came_of_it(
 
 
 @pytest.mark.slow
+def test_a_run_that_has_done_its_work_does_not_say_that_it_starts(
+    photos: Path, library: Path, tiny_space: str
+) -> None:  # fmt: skip
+    """Its process takes a moment more to end, and has let the library go by then."""
+    served = Services(library, offline=True)
+    run = served.runner.index([photos], space=tiny_space)
+    heads = []
+    while not served.runner.wait(0.01):
+        state = live_state(served)["run"]
+        heads += [state["head"]] if state else []
+    assert run.state == "done"
+    told = [head for head, _ in groupby(heads)]
+    assert told[0] == STARTING and told.count(STARTING) == 1
+
+
 def test_a_run_is_stopped_half_way_and_what_was_committed_is_kept(
     runner: Runner, many: Path, library: Path, tiny_space: str
 ) -> None:

@@ -268,9 +268,10 @@ class Timeline extends Gallery {
     write(this.bubble, title)
     set(this.rail, "aria-valuenow", String(at))
     set(this.rail, "aria-valuetext", title)
-    // While the page moves it says where, as while the rail is held.
-    if (this.atTop !== top) this.rail.classList.add("moving")
-    this.atTop = top
+    // While the page scrolls it says where, as while the rail is held. What is drawn above the grid moves it too.
+    const { scrollTop } = this.scroller
+    if ((this.scrolled ?? scrollTop) !== scrollTop) this.rail.classList.add("moving")
+    this.scrolled = scrollTop
     clearTimeout(this.resting)
     this.resting = setTimeout(() => this.rail.classList.remove("moving"), 900)
   }
