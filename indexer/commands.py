@@ -78,8 +78,9 @@ class _DefaultToIndex(Group):
         word = args[0] if args else "--help"
         if word not in self.commands and word not in ("-h", "--help", "--version"):
             is_name = not word.startswith("-") and Path(word).name == word and not Path(word).exists()
-            if is_name and not ctx.resilient_parsing and (near := self.near(ctx, args)):
-                raise click.UsageError(f"There is no folder and no command {word!r}. Did you mean: {near}", ctx=ctx)
+            if is_name and not ctx.resilient_parsing:
+                meant = self.meant(ctx, args) or f"To search for it: {self.line(ctx, ['query', *args])}"
+                raise click.UsageError(f"There is no folder and no command {word!r}. {meant}", ctx=ctx)
             args = ["index", *args]
         return super().parse_args(ctx, args or ["--help"])
 

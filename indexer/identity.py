@@ -121,7 +121,7 @@ def refuse_another(root: Path, known: RootState) -> None:
         f"{what} {display(to_bytes(root))}: of {count(len(was.sample), 'file')} that were looked for, {there} "
         f"{'is' if there == 1 else 'are'} there; below a third of them it is not taken for the same. The library holds "
         f"{count(known.photos, 'photo')} of it. Nothing was changed. Connect the right disk and run again. If this one "
-        f"is meant to take its place, say --yes, or forget what was there: python -m indexer forget {root}"
+        f"is meant to take its place, index it with --yes, or forget what was there: python -m indexer forget {root}"
     )
 
 

@@ -29,7 +29,7 @@ from sightline.humanize import short_path
 from sightline.models.memory import give_back
 from store.errors import LibraryLockedError, SightlineError
 from store.library import Library
-from store.lock import locked
+from store.lock import WAIT, locked
 from store.paths import display, to_bytes, to_path
 from store.place import LibraryMovedError
 from store.tables.watched_roots import watched_roots
@@ -333,7 +333,7 @@ class Watcher:
 
     def _say_busy(self, error: LibraryLockedError) -> None:
         if not self._said_busy:
-            self._say(f"{error} Waiting for it.")
+            self._say(f"{str(error).removesuffix(WAIT)}Waiting for it.")
         self._said_busy = True
 
 

@@ -6,6 +6,7 @@ The base classes of the commands and groups of both programs.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,11 +35,14 @@ _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "remove": ("forget",), "rm": ("forget",), "delete": ("forget",),
     "move": ("move-root",), "mv": ("move-root",),
     "copy": ("export",), "cp": ("export",), "classify": ("label",),
-    "star": ("favourite",), "favorites": ("query", "is:favourite"), "favourites": ("query", "is:favourite"),
+    "untag": ("tag", "remove"), "unfavourite": ("favourite", "off"), "unfavorite": ("favourite", "off"),
+    "unstar": ("favourite", "off"), "star": ("favourite",),
+    "favorites": ("query", "favourite:yes"), "favourites": ("query", "favourite:yes"),
     "saved": ("searches",), "token": ("address",), "url": ("address",), "link": ("address",),
     "help": ("--help",), "version": ("--version",),
     "open": (), "serve": (), "server": (), "start": (), "run": (), "page": (), "ui": (), "gui": (), "web": (),
 }  # fmt: skip
+_FAVOURITES: Final = frozenset({"favorites", "favourites"})
 # Commands of the other program, where the two are not behind one command.
 _ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
     "python -m indexer": (
@@ -90,7 +94,7 @@ class Command(click.Command):
         """`meant` makes the right form of words that can't be read."""
         super().__init__(*arguments, **options)
         self.params.append(version_option())
-        self._meant = meant
+        self.meant = meant
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does; errors say what was meant."""
@@ -104,26 +108,51 @@ class Command(click.Command):
             raise click.UsageError(f"{said.rstrip('.')}. {hint}", ctx=ctx) from error
 
     def _hint(self, context: click.Context, given: list[str], error: click.UsageError) -> str | None:
-        if self._meant is not None and (words := self._meant(given)) is not None:
+        if self.meant is not None and (words := self.meant(given)) is not None:
             return f"To do that: {_form(context, words)}"
         own = {name for option in self.params for name in option.opts}
         if isinstance(error, click.NoSuchOption):
             meant = [name for name in _OPTIONS.get(error.option_name, ()) if name in own]
-            return f"Did you mean {meant[0]!r}?" if meant else None
-        return self._library_meant(context, given, own)
-
-    def _library_meant(self, context: click.Context, given: list[str], own: set[str]) -> str | None:
-        """The right form where a command that takes no arguments was given the folder of a library."""
-        folders = [word for word in given if Path(word).is_dir()]
+            return f"Did you mean {meant[0]!r}?" if meant else _owners(context, error.option_name)
         takes_words = any(isinstance(parameter, click.Argument) for parameter in self.params)
-        if takes_words or "--library" not in own or len(folders) != 1:
+        return None if takes_words else self._words_meant(context, given, own)
+
+    def _words_meant(self, context: click.Context, given: list[str], own: set[str]) -> str | None:
+        """The right form where a command that takes no arguments was given some.
+
+        They are the folder of a library, or options without their minus signs, or too much.
+        """
+        valued = {name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts}
+        kept, words = [], []
+        rest = iter(given)
+        for word in rest:
+            if not word.startswith("-"):
+                words.append(word)
+            else:
+                kept += [word, *([value] if word in valued and (value := next(rest, None)) is not None else [])]
+        if not words:
             return None
-        return f"To do that with that library: {_form(context, _moved(given, folders, '--library'))}"
+        if len(words) == 1 and "--library" in own and Path(words[0], "library.sqlite").is_file():
+            return f"To do that with that library: {_form(context, [*kept, '--library', words[0]])}"
+        if all(f"--{word}" in own - valued for word in words):
+            return f"To do that: {_form(context, [*kept, *(f'--{word}' for word in words)])}"
+        return f"It takes none: {_form(context, kept)}"
 
 
-def _moved(words: list[str], moved: Sequence[str], option: str) -> list[str]:
-    """Put an option before each of some words, all of them at the end."""
-    return [word for word in words if word not in moved] + [part for word in moved for part in (option, word)]
+def _owners(context: click.Context, option: str) -> str | None:
+    """Say which other commands have an option, where there are any."""
+    group = context.parent.command if context.parent is not None else None
+    if not isinstance(group, click.Group) or context.parent is None:
+        return None
+    owners = [name for name, command in group.commands.items() if option in _options(command)]
+    return f"It is an option of: {', '.join(_form(context.parent, [name]) for name in owners[:3])}" if owners else None
+
+
+def _options(command: click.Command) -> set[str]:
+    return {
+        name for option in command.params if isinstance(option, click.Option)
+        for name in (*option.opts, *option.secondary_opts)
+    }  # fmt: skip
 
 
 class Group(click.Group):
@@ -149,6 +178,31 @@ class Group(click.Group):
                 limit = formatter.width - 6 - max(map(len, self.commands))
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(limit)) for name in names])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does; an option of a command is put behind it in what is said."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            words = None if ctx.resilient_parsing else self._behind_command(given, error.option_name)
+            if words is None:
+                raise
+            raise click.UsageError(f"{error.message.rstrip('.')}. To do that: {_form(ctx, words)}", ctx=ctx) from error
+
+    def _behind_command(self, given: list[str], option: str) -> list[str] | None:
+        """`--limit 5 dog` is `query --limit 5 dog`, `--json status` is `status --json`."""
+        if given in (["-v"], ["-V"]):
+            return ["--version"]
+        named = next((word for word in given if word in self.commands), None)
+        if named is not None:
+            at = given.index(named)
+            return [named, *given[:at], *given[at + 1 :]] if option in _options(self.commands[named]) else None
+        names = sorted(self.commands, key=lambda name: name != "query")  # which finds pictures, and changes none
+        owner = next((name for name in names if option in _options(self.commands[name])), None)
+        if owner is None and "query" in self.commands and re.match(r"-[^\W\d]{2}", given[0]):
+            owner = "query"
+        return [owner, *given] if owner else None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -167,21 +221,36 @@ class Group(click.Group):
         return word.casefold() in _COMMANDS or any(word in names for names in _ELSEWHERE.values())
 
     def near(self, context: click.Context, args: list[str]) -> str | None:
-        """Find a command that the first word may stand for; returns the whole line with it."""
+        """Find a command that the first word may stand for, or that comes after it; returns the whole line with it."""
         word, *rest = args
-        known = self.list_commands(context)
         called = _COMMANDS.get(word.casefold(), (word,))
+        if word.casefold() in _FAVOURITES and any(each.isdecimal() for each in rest):
+            called = ("favourite",)
         if not called or called[0].startswith("-"):
             return _form(context, [*rest[:1], *called] if called == ("--help",) else called)
-        if called[0] in known:
-            return _form(context, [*called, *rest])
-        for program, names in _ELSEWHERE.items():
-            if called[0] in names:
-                return f"{program} {joined([*called, *rest])}"
+        if line := self.line(context, [*called, *rest]):
+            return line
         from difflib import get_close_matches
 
-        close = get_close_matches(word.casefold(), known, 1)
-        return _form(context, [*close, *rest]) if close else None
+        others = [name for names in _ELSEWHERE.values() for name in names]
+        if ":" not in word and (close := get_close_matches(word.casefold(), [*self.commands, *others], 1)):
+            return self.line(context, [*close, *rest])
+        named = next((each for each in rest if each in self.commands), None)
+        return self.line(context, [named, *(each for each in args if each != named)]) if named else None
+
+    def line(self, context: click.Context, words: list[str]) -> str | None:
+        """Return the line of a command of this program, or of the other one; None where neither has it."""
+        name, *rest = words
+        command = self.commands.get(name)
+        if command is not None:
+            meant = command.meant(rest) if isinstance(command, Command) and command.meant is not None else None
+            if meant is not None and meant[0] == "..":
+                return _form(context, meant[1:])
+            return _form(context, [name, *(rest if meant is None else meant)])
+        for program, names in _ELSEWHERE.items():
+            if name in names:
+                return f"{program} {joined(words)}"
+        return None
 
 
 def _tell_version(context: click.Context, _: click.Parameter, value: bool) -> None:

@@ -22,6 +22,8 @@ from store.tables.database import BUSY_TIMEOUT_MS
 LOCK = "indexer.lock"
 WATCH = "watcher.lock"
 RUN = "run.json"
+WAIT = "Wait for it, or stop it, and run again."
+"""What to do about another indexer, as the error ends; a watcher does so by itself."""
 _RUN_BYTES = 1_000_000  # at most; a file that is larger is not ours
 FORMER = ("indexer.json", "indexer-progress.json")
 """What earlier versions wrote in place of `run.json`; a killed run of theirs may have left it."""
@@ -83,9 +85,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise LibraryLockedError(
-            f"Another indexer is at work on {path}{_holder(path)}. Wait for it, or stop it, and run again."
-        ) from None
+        raise LibraryLockedError(f"Another indexer is at work on {path}{_holder(path)}. {WAIT}") from None
     except OSError as error:
         raise LibraryError(disk_sentence(error, path / LOCK) or unwritable_message(path)) from error
     here = _inode(path / LOCK)

@@ -23,7 +23,7 @@ from search_ui.cli.options import (
     with_progress,
     write_lines,
 )
-from sightline_cli.mistakes import Command
+from sightline_cli.mistakes import Command, joined
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Form = Literal["json", "csv", "lines"]
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, meant=lambda words: None if words else ["cat", "dog", "car"])
 @click.argument("labels", nargs=-1, required=True)
 @click.option(
     "--template",
@@ -76,6 +76,7 @@ def label(
     from sightline.humanize import count
 
     names = zero_shot.split_labels(",".join(labels))
+    _check_labels(names, filters)
     chosen, named = filters_in(filters, folders)
     searcher = filled_searcher()
     found = zero_shot.label(
@@ -88,6 +89,30 @@ def label(
     write_lines(lines, exact=as_csv)
     most = ", ".join(f"{number} {name}" for name, number in totals.most_common(10))
     echo(f"{count(totals.total(), 'picture')}{': ' if most else ''}{most}", err=True)
+
+
+def _check_labels(names: Sequence[str], filters: str) -> None:
+    """Refuse filters among the labels: each picture would be said to show them or not.
+
+    Raises:
+        click.UsageError: has the right form.
+    """
+    from sightline.query.parser import parse
+    from sightline.query.types import QueryError
+
+    def is_filter(name: str) -> bool:
+        try:
+            wanted = parse(name)
+        except QueryError:
+            return False
+        return not wanted.groups and bool(wanted.filters or wanted.space)
+
+    found = [name for name in names if ":" in name and is_filter(name)]
+    if found:
+        text = " ".join([*found, *([filters] if filters else [])])
+        form = joined([*(name for name in names if name not in found), "--filter", text])
+        path = click.get_current_context().command_path
+        raise click.UsageError(f"{found[0]!r} is a filter, not a label. To do that: {path} {form}")
 
 
 def filters_in(text: str, folders: Sequence[str]) -> tuple[list[Filter], str | None]:

@@ -51,6 +51,8 @@ class TextCommand(Command):
             else:
                 if f"-{arg}" in own:
                     echo(f"Note: {arg} excludes pictures of {arg[1:]!r}. The option is -{arg}.", err=True)
+                elif arg == "-n":
+                    echo("Note: -n excludes pictures of 'n'. The number of pictures is -k N.", err=True)
                 made.append(MARK + arg)
         return super().parse_args(ctx, made)
 

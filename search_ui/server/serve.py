@@ -23,6 +23,7 @@ from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
 from search_ui.server.limits import most_accepted, most_connections
 from search_ui.server.tokens import SHORT, VARIABLE, token_of
+from sightline_cli.calls import as_called
 from store.errors import LibraryError, SightlineError
 from store.paths import to_path
 from store.printing import printable
@@ -113,7 +114,8 @@ def serve(
     try:
         services().library()
     except LibraryError as error:
-        click.echo(printable(str(error)), err=True)  # the page says so too, and finds the library once there is one
+        # The page says so too, and finds the library once there is one.
+        click.echo(printable(as_called(str(error))), err=True)
     page = "/" if folder is None else _offer(folder)
     if services().manages:
         watch_keeper().sync()

@@ -172,7 +172,7 @@ def test_it_waits_for_another_indexer_and_lets_others_run(watcher: Watched, plac
     assert run([str(place), "--library", str(place / "library"), "--space", tiny_space, "--quiet"]) == 0
     with locked(place / "library"):
         draw(place / "waits.png")
-        watcher.says("Waiting for it.")
+        watcher.says("). Waiting for it.")
     watcher.next(added=1)
 
 

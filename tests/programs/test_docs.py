@@ -192,11 +192,11 @@ def test_the_units_that_the_page_on_watching_shows_are_valid(tmp_path: Path) -> 
     (plist,) = re.findall(r"```xml\n(.*?)```", page, re.S)
     assert plistlib.loads(plist.encode())["ProgramArguments"][1:] == ["watch"]
     (unit,) = re.findall(r"```ini\n(.*?)```", page, re.S)
-    assert "ExecStart=%h/.local/bin/sightline-index watch\n" in unit
+    assert "ExecStart=%h/.local/bin/sightline watch\n" in unit
     if shutil.which("systemd-analyze") is None:
         return
     path = tmp_path / "sightline-watch.service"
-    path.write_text(unit.replace("%h/.local/bin/sightline-index", "/bin/true"))
+    path.write_text(unit.replace("%h/.local/bin/sightline", "/bin/true"))
     checked = subprocess.run(
         ["systemd-analyze", "--user", "--man=no", "--generators=no", "verify", str(path)],
         capture_output=True, text=True, check=False, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},

@@ -22,6 +22,7 @@ from indexer.commands import cli as indexer
 from indexer.commands import run as run_indexer
 from search_ui.__main__ import cli as search_ui
 from search_ui.__main__ import main as run_search_ui
+from sightline.query.parser import parse
 from sightline_cli import mistakes
 from sightline_cli.__main__ import cli as one_command
 from sightline_cli.__main__ import main as run_sightline
@@ -93,7 +94,34 @@ MISTAKES = [
     (["left-marks", "move", "3"], "sightline left-marks 3 --move"),
     (["left-marks", "delete", "all"], "sightline left-marks --delete --all"),
     (["query", "--like", __file__], f"sightline query --image {__file__}"),
-    (["status", "/"], "sightline status --library /"),
+    (["tags", "sea", "sand"], "sightline query tag:sea tag:sand"),
+    (["tags", "add", "sea", "3"], "sightline tag 3 --add sea"),
+    (["status", "/"], "sightline status"),
+    (["verify", "repair", "--json"], "sightline verify --json --repair"),
+    (["spaces", "fast"], "sightline spaces"),
+    # The contrary is never offered.
+    (["untag", "49", "beach"], "sightline tag 49 --remove beach"),
+    (["untag"], "sightline tag ID --remove NAME"),
+    (["unfavourite", "49"], "sightline favourite 49 --remove"),
+    (["tag", "49", "-add", "beach"], "sightline tag 49 --add beach"),
+    (["tag", "49,50", "--add", "beach"], "sightline tag 49 50 --add beach"),
+    (["favourites"], "sightline query favourite:yes"),
+    (["favourites", "49"], "sightline favourite 49"),
+    (["favourite", "boats"], "sightline favourite --query boats"),
+    # In another order.
+    (["boat", "query"], "sightline query boat"),
+    (["/", "index"], "sightline index /"),
+    (["export", "/out", "boat"], "sightline export boat --to /out"),
+    (["exprot", "boat", "/out"], "sightline export boat --to /out"),
+    (["--limit", "5", "boat"], "sightline query --limit 5 boat"),
+    (["-people"], "sightline query -people"),
+    (["/", "--port", "8600"], "sightline --port 8600 /"),
+    (["/", "/tmp"], "sightline index / /tmp"),
+    (["--space", "demo", "/"], "sightline index --space demo /"),
+    (["-V"], "sightline --version"),
+    (["label"], "sightline label cat dog car"),
+    (["label", "cat", "dog", "date:2023"], "sightline label cat dog --filter date:2023"),
+    (["query", "boat", "--to", "x"], "sightline export"),
     # Options.
     (["query", "boat", "--explan"], "'--explain'"),
     (["index", "/", "--model", "fast"], "'--space'"),
@@ -128,6 +156,7 @@ def test_a_mistake_gets_the_right_form(
         (["query", "boat"], "python -m search_ui query boat"),
         (["search", "boat"], "python -m search_ui query boat"),
         (["help", "verify"], "python -m indexer verify --help"),
+        (["red boat", "-k", "5"], "python -m search_ui query 'red boat' -k 5"),
         (["photos-that-are-not-there"], "There is no folder"),
     ],
     ids=lambda value: " ".join(value)[:60],
@@ -150,10 +179,22 @@ def test_a_folder_that_is_there_is_no_mistake(tmp_path: Path, monkeypatch: Patch
     assert run_indexer(["stats", "--dry-run", "--library", str(tmp_path / "library"), "--space", "demo"]) == 0
 
 
-def test_the_pages_program_alone_names_the_other(capsys: Printed) -> None:
+def test_a_folder_after_a_command_that_takes_none_is_its_library_if_it_is_one(tmp_path: Path, capsys: Printed) -> None:
+    Library.create(tmp_path / "kept").close()
+    assert f"sightline status --json --library {tmp_path}/kept" in said(["status", tmp_path / "kept", "--json"], capsys)
+
+
+@pytest.mark.parametrize("given", ["status", "statsu"])
+def test_the_pages_program_alone_names_the_other(given: str, capsys: Printed) -> None:
     with pytest.raises(SystemExit):
-        run_search_ui(["status"], program="python -m search_ui")
+        run_search_ui([given], program="python -m search_ui")
     assert "Did you mean: python -m indexer status" in capsys.readouterr().err
+
+
+def test_searches_that_are_offered_can_be_read() -> None:
+    for name, *words in filter(None, mistakes._COMMANDS.values()):
+        if name == "query":
+            parse(" ".join(words))
 
 
 def test_commands_that_are_named_elsewhere_are_there() -> None:
@@ -251,6 +292,8 @@ def test_what_is_read_otherwise_than_meant_has_a_note(
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(filled))
     _, err = ran(["query", "ext:png", "boat", "-json", "--explain"], capsys)
     assert err == "Note: -json excludes pictures of 'json'. The option is --json.\n"
+    _, err = ran(["query", "-n", "5", "boat", "--explain"], capsys)
+    assert err == "Note: -n excludes pictures of 'n'. The number of pictures is -k N.\n"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a b.jpg").touch()
     _, err = ran(["query", "a b.jpg", "--explain"], capsys)
