@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import serving
 from pages import COUNT, NOTHING, asked, said, sections, tiles
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from streamlit.testing.v1 import AppTest
 
 from sightline.query.parser import parse
@@ -106,6 +106,27 @@ def test_pictures_under_dates_are_starred_selected_and_opened_as_any(page: Page,
     expect(page.get_by_role("dialog")).to_contain_text(every[3])
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("missing", ["404", "network"])
+def test_what_did_not_come_is_asked_for_again(page: Page, searcher: Searcher, missing: str) -> None:
+    """A list that other visitors' lists took the place of; a network that is away for a moment."""
+    failed = set()
+
+    def fail_once(route: Route) -> None:
+        kind = route.request.url.rpartition(".")[2]
+        if kind in failed:
+            route.continue_()
+        elif failed.add(kind) is None and missing == "404":
+            route.fulfill(status=404)
+        else:
+            route.abort()
+
+    page.route("**/timeline/**", fail_once)
+    page.goto("/?q=sort:newest")
+    tiles(page, names_of(searcher, "sort:newest"))
+    assert failed == {"bin", "json"}
 
 
 @pytest.fixture(scope="module")
