@@ -15,6 +15,7 @@ from pages import COUNT, NOTHING, asked, said, sections, tiles
 from playwright.sync_api import Browser, Page, Route, expect
 from streamlit.testing.v1 import AppTest
 
+from search_ui.views import search
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
 from store.library import Library
@@ -53,6 +54,14 @@ def test_where_nothing_matches_the_closest_are_shown_in_any_order(app: AppTest, 
 def test_a_query_that_leaves_pictures_shows_them(app: AppTest, text: str) -> None:
     asked(app, text)
     assert sum(len(names) for _, names in sections(app))
+
+
+def test_where_more_match_than_the_page_takes_it_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = "The page shows {} pictures at most."
+    for limit, is_said in ((COUNT, False), (COUNT - 1, True)):
+        monkeypatch.setattr(search, "MAX_PICTURES", limit)
+        asked(app, "sort:newest")
+        assert (note.format(limit) in said(app)) == is_said
 
 
 @pytest.mark.browser
