@@ -15,6 +15,7 @@ from pages import COUNT, NOTHING, asked, said, sections, tiles
 from playwright.sync_api import Browser, Page, Route, expect
 from streamlit.testing.v1 import AppTest
 
+from search_ui.parts.sorting import sorting
 from search_ui.views import search
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
@@ -54,6 +55,14 @@ def test_where_nothing_matches_the_closest_are_shown_in_any_order(app: AppTest, 
 def test_a_query_that_leaves_pictures_shows_them(app: AppTest, text: str) -> None:
     asked(app, text)
     assert sum(len(names) for _, names in sections(app))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sort:best", "date:2020 sort:score", "boat", "boat sort:score", "sort:date", "sort:added"]
+)
+def test_the_order_that_is_chosen_is_one_of_the_choice(text: str) -> None:
+    choice = sorting(parse(text))
+    assert choice["sort"] in dict(choice["sorts"])
 
 
 def test_where_more_match_than_the_page_takes_it_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
