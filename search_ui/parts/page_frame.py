@@ -34,7 +34,11 @@ def with_library(draw: Callable[[Searcher], None]) -> Callable[[], None]:
             searcher.space()
             is_empty = not library_reports.newest(searcher.library.catalog)
         except LibraryError as error:
-            first_run(str(error) if (services().path / DATABASE).is_file() else "")
+            if (services().path / DATABASE).is_file():  # nothing can be indexed into it either
+                banner(follows="runs")
+                message(str(error), role="alert")
+            else:
+                first_run()
             return
         except QueryError:  # nothing was indexed into it yet
             first_run()

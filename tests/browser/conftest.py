@@ -93,7 +93,7 @@ def chromium() -> Iterator[Browser]:
 def url(made: Path) -> Iterator[str]:
     with serving.running(made / "library", made / "server.log") as address:
         # The model is loaded when the tests begin.
-        serving.urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()
+        serving.warm_up(address)
         yield address
     log = (made / "server.log").read_text()
     assert "Traceback" not in log, log

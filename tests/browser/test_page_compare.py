@@ -12,7 +12,7 @@ import browser
 import indexing
 import models
 import pytest
-from pages import HOSTILE, HOSTILE_NAME, component, said
+from pages import HOSTILE, HOSTILE_NAME, component, components, said
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
@@ -127,9 +127,9 @@ def test_a_space_without_words_says_why_and_compares_pictures(app: AppTest, sear
 
 def test_what_can_not_be_compared_is_said(app: AppTest) -> None:
     assert "There is nothing to compare" in said(at(app, q="width:>=1"))
-    assert not app.get("bidi_component")
+    assert components(app) == ["live"]
     at(app, q='"boats')
-    assert not app.get("bidi_component")
+    assert components(app) == ["live"]
     assert said(app)
     assert "There is no picture 99999" in " ".join(side["problem"] for side in sides(at(app, q="like:99999")))
 

@@ -11,7 +11,7 @@ import browser
 import indexing
 import numpy as np
 import pytest
-from pages import COUNT, HOSTILE, component, said
+from pages import COUNT, HOSTILE, component, components, said
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
@@ -150,7 +150,7 @@ def test_without_positions_the_earth_is_a_sentence(small: AppTest) -> None:
     small.run()
     assert not small.exception
     assert "No picture has a location" in said(small)
-    assert not small.get("bidi_component")
+    assert components(small) == ["live"]
 
 
 def test_each_space_has_a_map_of_its_own(small: AppTest, few: Path) -> None:

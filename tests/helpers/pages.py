@@ -64,6 +64,11 @@ def component(app: AppTest, name: str) -> Any:
     return next(json.loads(each.json) for each in found if each.component_name == f"sightline_{name}")
 
 
+def components(app: AppTest) -> list[str]:
+    """The names of the page's own components that are drawn."""
+    return [element.proto.component_name.removeprefix("sightline_") for element in app.get("bidi_component")]
+
+
 def grid(app: AppTest) -> list[dict[str, Any]]:
     """The sections of pictures that the page was given to draw, unpacked: `title`, `fold`, `tiles`."""
     data = component(app, "gallery")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request
 from urllib.request import urlopen as plain_urlopen
 
@@ -30,6 +30,20 @@ def urlopen(asked: str | Request, timeout: float = 60) -> Any:
     for name, value in header().items():
         request.add_header(name, value)
     return plain_urlopen(request, timeout=timeout)
+
+
+def warm_up(address: str) -> None:
+    """Search, so that the model is loaded; while a busy machine loads it, searches may be refused by 503."""
+    until = time.monotonic() + 180
+    while True:
+        try:
+            urlopen(f"{address}/api/v1/search?q=warm", timeout=120).read()
+        except HTTPError as error:
+            if error.code != 503 or time.monotonic() > until:
+                raise
+            time.sleep(int(error.headers["Retry-After"]))
+        else:
+            return
 
 
 def free_port() -> int:

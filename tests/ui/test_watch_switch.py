@@ -43,7 +43,7 @@ def said(app: AppTest) -> str:
 
 def watchers(library: Path) -> list[int]:
     """The processes that watch a library."""
-    command = ["ps", "-e", "-o", "pid=", "-o", "args="]
+    command = ["ps", "-ww", "-e", "-o", "pid=", "-o", "args="]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = (line.split(None, 1) for line in listed.splitlines())
     return [int(pid) for pid, what in rows if "watch --switched" in what and str(library) in what]
