@@ -24,7 +24,7 @@ TIMED: Final = ("newest", "oldest", "added")
 def sorting(query: Query) -> Sorting:
     """Return the orders that a query can have, and the one that it has; none where nothing was asked for."""
     sorts = [(order, label) for order, label in _LABELS.items() if query.groups or order != "best"]
-    if query.sort is not None or query.groups:
+    if query.groups or (query.sort is not None and query.order != "best"):
         return {"sorts": [*sorts], "sort": query.order}
     return {"sorts": [("", "Sort"), *sorts], "sort": ""}
 

@@ -9,6 +9,7 @@ thousandths, uint16 (n,).
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -17,7 +18,7 @@ from typing import Final, Literal
 import numpy as np
 
 from sightline.lru import Lru
-from sightline.query.types import Picture, Query
+from sightline.query.types import MAX_HITS, Picture, Query
 from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from store.arrays import Ids
@@ -94,11 +95,23 @@ class Timeline:
         """How pictures were found, and their places from 1 on; without those that are none of these."""
         places = {int(self.ids[at]): int(at) for at in np.flatnonzero(np.isin(self.ids, content_ids))}
         if self.query.groups:
-            found = {id_: hit for id_ in places if (hit := self.hit(id_)) is not None}
+            found = {id_: hit for id_, hit in self._hits_at(sorted(places.values())).items() if id_ in places}
         else:
             photos = self.searcher.library.catalog.photos(list(places), self.query.filters)
             found = {id_: Hit(0.0, "strong", (), photo) for id_, photo in photos.items()}
         return {id_: (hit, places[id_] + 1) for id_, hit in found.items()}
+
+    def _hits_at(self, places: Sequence[int]) -> dict[int, Hit]:
+        """The hits at these places, in rising order from 0, and some between them: as few searches as can be."""
+        found: dict[int, Hit] = {}
+        at = 0
+        while at < len(places):
+            first, end = places[at], bisect_left(places, places[at] + MAX_HITS, at)
+            limit = places[end - 1] - first + 1
+            hits = self.searcher.search(self.query, pictures=self.pictures, limit=limit, offset=first).hits
+            found |= {hit.photo.content_id: hit for hit in hits}
+            at = end
+        return found
 
 
 class Timelines:

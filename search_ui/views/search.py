@@ -35,7 +35,7 @@ from search_ui.parts.run_banner import search_banner
 from search_ui.parts.shown_result import search
 from search_ui.parts.tiles import is_folding, sections, tile
 from search_ui.runtime.services import services
-from search_ui.runtime.timelines import Timeline
+from search_ui.runtime.timelines import MAX_PICTURES, Timeline
 from search_ui.views.photo import crop_dropped, detail
 from sightline.jobs import Background, Job
 from sightline.query.parser import parse
@@ -201,6 +201,8 @@ def results(searcher: Searcher, query: Query) -> Found:
     if timeline is not None:
         line(headline(result, query), about(result, query))
         grid(searcher, query, sorting.timed(timeline))
+        if result.strong + result.maybe > MAX_PICTURES:
+            most_shown(MAX_PICTURES)
         return Found(timeline=timeline)
     starred = searcher.library.marks.favourites_of(hit.photo.content_id for hit in result.hits)
     shown = sections(result, query, starred)
@@ -265,13 +267,16 @@ def more_button(*, is_more: bool) -> None:
         return
     with st.container(key="more", horizontal_alignment="center"):
         if is_more and page_state.shown_count() >= page_state.MAX_SHOWN:
-            st.caption(
-                f"The page shows {page_state.MAX_SHOWN:,} pictures at most. A filter, such as a year, shows others."
-            )
+            most_shown(page_state.MAX_SHOWN)
         elif is_more:
             st.button("Show more", on_click=page_state.show_more)
         else:
             st.html("<i></i>")  # Streamlit draws no container that is empty
+
+
+def most_shown(limit: int) -> None:
+    """Say that there are more pictures than the page shows."""
+    st.caption(f"The page shows {limit:,} pictures at most. A filter, such as a year, shows others.")
 
 
 def dialogs(searcher: Searcher, found: Found) -> None:

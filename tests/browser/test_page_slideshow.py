@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -136,6 +137,12 @@ def test_it_goes_past_what_the_page_shows_and_round(page: Page, searcher: Search
     shows(page, searcher, order[0], "1 of")
     page.keyboard.press("ArrowLeft")
     shows(page, searcher, order[-1])
+    for is_favourite in (True, False):
+        page.keyboard.press("f")
+        caption = re.compile(r" favourite$" if is_favourite else r"\.\w+$")
+        expect(page.locator(".show .caption")).to_have_text(caption)
+        page.wait_for_timeout(2_000)  # until the page has said that it did so
+        assert (order[-1] in searcher.library.marks.favourites_of(order)) == is_favourite
     page.keyboard.press("s")
     expect(page.locator(".photo-name")).to_have_text(name_of(searcher, order[-1]))
 

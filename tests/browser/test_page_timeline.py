@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import serving
 from pages import COUNT, NOTHING, asked, said, sections, tiles
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from streamlit.testing.v1 import AppTest
 
+from search_ui.parts.sorting import sorting
+from search_ui.views import search
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
 from store.library import Library
@@ -53,6 +55,22 @@ def test_where_nothing_matches_the_closest_are_shown_in_any_order(app: AppTest, 
 def test_a_query_that_leaves_pictures_shows_them(app: AppTest, text: str) -> None:
     asked(app, text)
     assert sum(len(names) for _, names in sections(app))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sort:best", "date:2020 sort:score", "boat", "boat sort:score", "sort:date", "sort:added"]
+)
+def test_the_order_that_is_chosen_is_one_of_the_choice(text: str) -> None:
+    choice = sorting(parse(text))
+    assert choice["sort"] in dict(choice["sorts"])
+
+
+def test_where_more_match_than_the_page_takes_it_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = "The page shows {} pictures at most."
+    for limit, is_said in ((COUNT, False), (COUNT - 1, True)):
+        monkeypatch.setattr(search, "MAX_PICTURES", limit)
+        asked(app, "sort:newest")
+        assert (note.format(limit) in said(app)) == is_said
 
 
 @pytest.mark.browser
@@ -106,6 +124,27 @@ def test_pictures_under_dates_are_starred_selected_and_opened_as_any(page: Page,
     expect(page.get_by_role("dialog")).to_contain_text(every[3])
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("missing", ["404", "network"])
+def test_what_did_not_come_is_asked_for_again(page: Page, searcher: Searcher, missing: str) -> None:
+    """A list that other visitors' lists took the place of; a network that is away for a moment."""
+    failed = set()
+
+    def fail_once(route: Route) -> None:
+        kind = route.request.url.rpartition(".")[2]
+        if kind in failed:
+            route.continue_()
+        elif failed.add(kind) is None and missing == "404":
+            route.fulfill(status=404)
+        else:
+            route.abort()
+
+    page.route("**/timeline/**", fail_once)
+    page.goto("/?q=sort:newest")
+    tiles(page, names_of(searcher, "sort:newest"))
+    assert failed == {"bin", "json"}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -97,3 +98,25 @@ def test_words_in_order_of_time_are_those_that_match_and_say_how(searcher: Searc
     assert made.hit(10**9) is None
     found = {hit.photo.content_id: (hit, place) for place, hit in enumerate(matching[:2], 1)}
     assert made.hits_of([*found, 10**9]) == found
+
+
+@pytest.mark.parametrize("most", [1, 3, 500])
+def test_how_any_selection_was_found_is_told_by_few_searches(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:  # fmt: skip
+    monkeypatch.setattr("search_ui.runtime.timelines.MAX_HITS", most)
+    made = timeline(searcher, "-boat sort:newest")
+    hits = list(searcher.matches(parse("-boat sort:newest dedup:off")))
+    every = {hit.photo.content_id: (hit, place) for place, hit in enumerate(hits, 1)}
+    assert len(every) > 20
+    for chosen in ([*every][::-1], [*every][::4], [*every][:1] + [*every][-5:]):
+        assert made.hits_of(chosen) == {id_: every[id_] for id_ in chosen}
+
+
+def test_a_selection_of_many_is_looked_up_together(searcher: Searcher) -> None:
+    made = timeline(searcher, "-boat sort:newest")
+    asked: list[object] = []
+    engine = searcher.library.catalog.engine
+    event.listen(engine, "before_cursor_execute", lambda *of: asked.append(of))
+    assert len(made.hits_of(made.ids.tolist())) == len(made.ids) > 50
+    assert len(asked) < 50

@@ -67,7 +67,15 @@ class Timeline extends Gallery {
     }
     if (lists.has(token)) return show()
     this.root.setAttribute("aria-busy", "true")
-    fetchList(token).then(show, () => this.stale())
+    // The page may answer with the same data, of which this is not told: the list is there then all the same.
+    const isAsked = () => this.given === data && !this.stopping.signal.aborted
+    const ask = () =>
+      fetchList(token).then(show, () => {
+        if (!isAsked()) return
+        this.stale()
+        setTimeout(() => isAsked() && ask(), AGAIN_AFTER)
+      })
+    ask()
   }
 
   // The server does not know the list any more: it was started again, or the library has changed.
@@ -143,11 +151,14 @@ class Timeline extends Gallery {
     this.flying += 1
     try {
       const answer = await fetch(`/timeline/${data.timeline.token}/${block}.json`)
-      if (answer.ok) this.learn(await answer.json(), list)
-      else if (answer.status === 404) this.stale()
-      else throw new Error(answer.status)
+      if (answer.status === 404) this.stale()
+      if (!answer.ok) throw new Error(answer.status)
+      this.learn(await answer.json(), list)
     } catch {
-      setTimeout(() => blocks.delete(block), AGAIN_AFTER)
+      setTimeout(() => {
+        blocks.delete(block)
+        if (!this.stopping.signal.aborted) this.soon()
+      }, AGAIN_AFTER)
     }
     this.flying -= 1
     if (!this.stopping.signal.aborted) this.soon()

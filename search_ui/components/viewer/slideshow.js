@@ -278,7 +278,9 @@ class Slideshow {
   }
 
   label() {
-    this.caption.textContent = [this.position(), this.pictures.get(this.ids[this.at])?.name].filter(Boolean).join(" · ")
+    const coming = this.pictures.get(this.ids[this.at])
+    const isFavourite = coming?.id === this.here.id ? this.here.favourite : coming?.favourite
+    this.caption.textContent = [this.position(), coming?.name, isFavourite && "favourite"].filter(Boolean).join(" · ")
     const say = (made, label, hint, drawn) => {
       made.ariaLabel = label
       made.title = hint ? `${label} (${hint})` : label
@@ -325,9 +327,15 @@ class Slideshow {
       ArrowRight: () => this.step(1),
       Escape: () => this.end(),
       s: () => this.end(),
-      f: () => event.repeat || this.onStar(this.here),
+      f: () => event.repeat || this.star(),
     }
     return acts[event.key] ?? (() => {})
+  }
+
+  star() {
+    this.onStar(this.here)
+    this.said.textContent = this.here.favourite ? "Now a favourite" : "No longer a favourite"
+    this.label()
   }
 
   tab(focused, isBack) {

@@ -139,7 +139,10 @@ class Viewer extends PartFrame {
     const { id } = picture
     const known = this.pictures[this.at(id)] ?? picture
     const expected = eventQueue.pending.findLast((each) => each.id === id)?.yes
-    eventQueue.send({ id, yes: !(expected ?? known.favourite) }, (changes) => this.setState("favourites", changes))
+    const yes = !(expected ?? known.favourite)
+    // A slideshow is far from the pictures that the page sends anew.
+    picture.favourite = yes
+    eventQueue.send({ id, yes }, (changes) => this.setState("favourites", changes))
   }
 
   show(picture) {
