@@ -21,6 +21,7 @@ bar.addEventListener("click", (event) => {
   const own = links[[...bar.querySelectorAll("a")].indexOf(link)]
   if (!own) return
   event.preventDefault()
+  if (event.detail) link.blur() // pressed by a pointer: keys go to the page, and on Search to its box
   own.click()
   document.querySelector(".stMain")?.scrollTo(0, 0)
 })

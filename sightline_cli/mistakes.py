@@ -221,7 +221,7 @@ class Group(click.Group):
         return word.casefold() in _COMMANDS or any(word in names for names in _ELSEWHERE.values())
 
     def near(self, context: click.Context, args: list[str]) -> str | None:
-        """Find a command that the first word may stand for, or that comes after it; returns the whole line with it."""
+        """Find a command that the first word may stand for, or that follows it; returns the whole line."""
         word, *rest = args
         called = _COMMANDS.get(word.casefold(), (word,))
         if word.casefold() in _FAVOURITES and any(each.isdecimal() for each in rest):

@@ -84,7 +84,7 @@ def _ids_split(words: list[str]) -> list[str]:
 
 
 def exports_meant(words: list[str]) -> list[str] | None:
-    """`boat /out` and `/out boat` are `boat --to /out`: the last or first word is the folder if it looks like one."""
+    """`boat /out` and `/out boat` are `boat --to /out`: a first or last word that is like a folder."""
     if any(word == "--to" or word.startswith("--to=") for word in words):
         return None
     plain = [word for word in words if word not in ("-o", "-to", "to", "--out", "--output", "--dest", "--into")]

@@ -166,7 +166,9 @@ def commands(roots: Sequence[RootState], *, opened: bool) -> None:
     folders = " ".join(shlex.quote(display(to_bytes(to_path(root.path)))) for root in roots) or "./photos"
     with st.expander("The same in a terminal", icon=":material/terminal:", expanded=opened):
         for text, command in (
-            ("Index again what is here, or add a folder" if roots else "Index a folder", f"index {folders}{named}"),
+            ("Index again what is here, or add a folder", f"index {folders}{named}")
+            if roots
+            else ("Index a folder", f"{folders}{named}"),
             ("Add a model", f"index {folders}{named} --space NAME"),
             ("List the models", f"spaces{named}"),
             ("Why files failed", f"failures{named}"),

@@ -314,7 +314,7 @@ def test_no_library_gives_the_command(app: AppTest, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "my pictures"))
     app.run()
     assert not app.exception
-    assert app.code[0].value == f"python -m indexer index ./photos --library '{tmp_path}/my pictures'"
+    assert app.code[0].value == f"python -m indexer ./photos --library '{tmp_path}/my pictures'"
 
 
 def test_a_library_without_pictures_and_one_without_words(
