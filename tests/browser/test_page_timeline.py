@@ -135,11 +135,9 @@ def test_what_did_not_come_is_asked_for_again(page: Page, searcher: Searcher, mi
     def fail_once(route: Route) -> None:
         kind = route.request.url.rpartition(".")[2]
         if kind in failed:
-            route.continue_()
-        elif failed.add(kind) is None and missing == "404":
-            route.fulfill(status=404)
-        else:
-            route.abort()
+            return route.continue_()
+        failed.add(kind)
+        return route.fulfill(status=404) if missing == "404" else route.abort()
 
     page.route("**/timeline/**", fail_once)
     page.goto("/?q=sort:newest")
