@@ -210,7 +210,8 @@ def test_a_first_run_that_is_stopped_leaves_its_folder_in_the_form(
         press(app, "Index this folder")
         services().runner.stop()
         assert services().runner.wait(60)
-        assert services().runner.run is not None and services().runner.run.state == "stopped"
+        run = services().runner.run
+        assert run is not None and run.state == "stopped"
         app.run()
         assert app.text_input(key="lib_folder").value == str(tmp_path / "photos")
 
