@@ -599,8 +599,8 @@ def test_an_idle_page_makes_no_traffic_and_a_run_elsewhere_shows_within_three_se
     frames: list[object] = []
 
     def count_frames(socket: WebSocket) -> None:
-        socket.on("framesent", frames.append)
-        socket.on("framereceived", frames.append)
+        socket.on("framesent", lambda frame: frames.append(frame))
+        socket.on("framereceived", lambda frame: frames.append(frame))
 
     def settle() -> None:
         for _ in range(20):
