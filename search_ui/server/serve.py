@@ -139,8 +139,11 @@ def serve(
     if browser:
         # Other users see what a program is started with: a ticket is of no use to them.
         opened = address(host, port, None if token is None else gate.ticket(), page)
-    with listener:
-        _Server(settings, address(host, port, token, page), opened).run(sockets=[listener])
+    try:
+        with listener:
+            _Server(settings, address(host, port, token, page), opened).run(sockets=[listener])
+    finally:
+        preload.cancel()  # a thread that imports torch while Python ends can crash it
 
 
 def address(host: str, port: int, token: str | None, page: str = "/") -> str:
