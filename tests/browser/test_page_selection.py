@@ -407,7 +407,7 @@ def test_the_bar_by_keyboard_and_what_ends_a_selection(page: Page, searcher: Sea
     page.goto("/?q=boat")
     tiles(page, names(searcher, "boat"))
     pick(page, 0, 1)
-    page.get_by_role("button", name="Clear").focus()
+    page.get_by_role("button", name="Clear", exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.locator(".picked")).to_have_count(0)
     expect(page.locator(".tile [role=checkbox][aria-checked=true], .tile input:checked")).to_have_count(0)
@@ -436,7 +436,7 @@ def test_the_bar_is_accessible_and_fits_a_phone(chromium: Browser, url: str, sch
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
         bar = page.locator(".st-key-selection").bounding_box()
         assert bar and bar["x"] >= 0 and bar["x"] + bar["width"] <= 375 and bar["y"] + bar["height"] <= 700
-        page.get_by_role("button", name="Clear").click()
+        page.get_by_role("button", name="Clear", exact=True).click()
         expect(page.locator(".picked")).to_have_count(0)
 
 
