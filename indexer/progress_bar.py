@@ -103,17 +103,20 @@ class RunScreen:
         self._verbose = verbose
         self._console = Console(file=stream, highlight=False, soft_wrap=not self._live)
         self._state: Progress | None = None
+        self._is_downloading = False
         self._spinner = Spinner("dots")
         self._screen = Live(console=self._console, transient=True, refresh_per_second=8, get_renderable=self._line)
 
     def show(self, state: Progress) -> None:
         """Draw the state of a run; in a pipe, say where a download begins and ends."""
-        before, self._state = self._state, state
-        was_downloading = before is not None and before.phase == "downloading"
-        if state.phase == "downloading" and not was_downloading:
+        self._state = state
+        # Before anything is known of it the hub has not answered.
+        if state.phase == "downloading" and (state.total or state.done) and not self._is_downloading:
+            self._is_downloading = True
             size = f", {of_bytes(state).rpartition(' of ')[2]}" if state.total else ""
             self.announce(f"{PHASES['downloading']}{size}")
-        elif was_downloading and state.phase != "downloading":
+        elif self._is_downloading and state.phase != "downloading":
+            self._is_downloading = False
             self.announce("Downloaded the model")
 
     def announce(self, text: str) -> None:

@@ -359,13 +359,14 @@ def test_a_disk_that_is_changed_during_a_run_marks_nothing_as_missing(
     from indexer.pipeline import Pipeline
     from store.errors import RootUnavailableError
     from store.lock import locked
+    from store.progress import Progress
 
     index(flat)
     draw(flat, ["new.png"])
     with locked(library), Library.create(library) as opened:
 
-        def swap(progress: object) -> None:
-            if flat.exists() and not (tmp_path / "aside").exists():
+        def swap(progress: Progress) -> None:
+            if progress.phase == "indexing" and flat.exists() and not (tmp_path / "aside").exists():
                 flat.rename(tmp_path / "aside")
                 draw(flat, ["other.png"])
 

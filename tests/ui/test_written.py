@@ -78,16 +78,15 @@ def test_a_star_in_a_folders_name_can_be_asked_for(written: Library) -> None:
     assert shown(written, r"folder:a\*b") == ["a*b/1.jpg", "a*b/2.jpg"]
     assert shown(written, r"keyword:a\*c") == ["a*b/2.jpg"]
     assert shown(written, "keyword:a*c") == ["a*b/2.jpg", "axb/3.jpg"]
-    folder = next(
-        value
-        for group in contents(written, Query())[1] if group["title"] == "Folders"
-        for value in group["values"] if value["label"] == "a*b"
-    )  # fmt: skip
-    assert (folder["text"], folder["count"]) == (r"folder:Photos/a\*b", 2)
-    query = toggle(Query(), parse(folder["text"]).filters[0])
+    (group,) = (group for group in contents(written, Query())[1] if group["title"] == "Folders")
+    folders = {path: (text, count) for _, rows in group["tree"]["levels"].values() for path, count, _, text in rows}
+    assert folders["Photos/a*b"] == (r"folder:Photos/a\*b", 2)
+    query = toggle(Query(), parse(folders["Photos/a*b"][0]).filters[0])
     assert parse(to_text(query)) == query
-    pressed = [value for group in contents(written, query)[1] for value in group["values"] if value["on"]]
-    assert [(value["label"], value["text"], value["count"]) for value in pressed] == [("a*b", folder["text"], 2)]
+    (group,) = (group for group in contents(written, query)[1] if group["title"] == "Folders")
+    assert (group["values"], group["tree"]["on"]) == ([], ["Photos/a*b"])
+    folders = {path: (text, count) for _, rows in group["tree"]["levels"].values() for path, count, _, text in rows}
+    assert folders["Photos/a*b"] == (r"folder:Photos/a\*b", 2)
 
 
 def test_texts_that_are_searched_are_words_in_any_case_accent_and_script(written: Library) -> None:
