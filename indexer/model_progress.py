@@ -55,12 +55,12 @@ def model_shown(
 
     def take(download: Download) -> None:
         since = begins.setdefault(download.name, time.monotonic())
+        if not download.finished:
+            unfinished.add(download.name)  # before it is told: who reads of it may interrupt at once
         tell("downloading", download.done, download.total, since)
         if download.finished:
             unfinished.discard(download.name)
             tell("loading")
-        else:
-            unfinished.add(download.name)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         if not unfinished:
