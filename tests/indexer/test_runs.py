@@ -205,7 +205,7 @@ def test_an_empty_folder_is_done_at_once_and_says_so(tmp_path: Path, tiny_space:
     run = start(empty, tmp_path / "library", tiny_space)
     _, err = run.communicate()
     assert run.returncode == 0
-    assert "no pictures" in err
+    assert "No pictures found" in err
 
 
 def test_a_folder_of_nothing_but_broken_files_ends_with_1(tmp_path: Path, index: Index) -> None:
