@@ -125,7 +125,7 @@ def failures(library: Library, total: int) -> None:
     rows, found = library_reports.failed(library.catalog, by_text.get(chosen or ""), text.strip(), PAGE, page * PAGE)
     if not rows:
         caption("No file that failed is like that." if found == 0 else "There are no more.")
-    st.html(f'<ul class="lib-failed">{"".join(_failed(row) for row in rows)}</ul>')
+    st.html(f'<ul class="lib-unread">{"".join(_failed(row) for row in rows)}</ul>')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if found > PAGE:
             st.button("Before", key="failed_before", disabled=page == 0, on_click=_turn, args=[-1])

@@ -403,7 +403,7 @@ def test_what_only_the_model_could_not_take_is_shown_whole(indexed: Path, tmp_pa
 
 def drawn(page: Page) -> None:
     """Wait for the last part of the page: what is clicked before may be drawn anew under the click."""
-    expect(page.locator(".lib-failed li").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".lib-unread li").first).to_be_visible(timeout=60_000)
 
 
 def open_adding(page: Page, path: Path) -> None:
@@ -509,7 +509,7 @@ def test_pictures_that_came_are_offered_and_the_page_stays_until_they_are_asked_
 def test_failures_show_their_names_as_they_are(page: Page) -> None:
     page.goto("/library")
     drawn(page)
-    row = page.locator(".lib-failed li").first
+    row = page.locator(".lib-unread li").first
     expect(row.locator("strong")).to_have_text("zz _broken_ [x](y).jpg")
     page.get_by_role("textbox", name="In the path or the reason").fill("nothing like this")
     page.keyboard.press("Enter")
