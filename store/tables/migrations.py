@@ -286,10 +286,11 @@ _SEVENTH: Final = (
     "UPDATE library SET looks_due = (SELECT coalesce(max(id), 0) FROM contents)",
 )
 
-# What tells that a vector, look or thumbnail was damaged, and which disk a root lies on.
+# What tells that a vector, look or thumbnail was damaged, which disk a root lies on, and whether it is watched.
 _EIGHTH: Final = (
     "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
     "ALTER TABLE roots ADD COLUMN identity TEXT",
+    "ALTER TABLE roots ADD COLUMN watched INTEGER DEFAULT 0 NOT NULL",
     "ALTER TABLE looks ADD COLUMN checksum INTEGER",
     "ALTER TABLE library ADD COLUMN checksums_due INTEGER DEFAULT 0 NOT NULL",
     "ALTER TABLE library ADD COLUMN unchecked_pictures INTEGER DEFAULT 0 NOT NULL",
@@ -297,9 +298,7 @@ _EIGHTH: Final = (
     "checksums_due = (SELECT coalesce(max(id), 0) FROM vectors)",
 )
 
-_NINTH: Final = ("ALTER TABLE roots ADD COLUMN watched INTEGER DEFAULT 0 NOT NULL",)  # which a person has watched
-
-STEPS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
+STEPS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
 VERSION: Final = len(STEPS)
 
 
