@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGES: Final = ("store", "sightline", "indexer", "search_ui")
+PACKAGES: Final = ("store", "sightline", "sightline_cli", "indexer", "search_ui")
 SERVICES: Final = ("pypi", "osv")
 """Databases that are asked in this order, until one knows about every pin."""
 
