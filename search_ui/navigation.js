@@ -66,13 +66,27 @@ function closeError(dialog) {
   const field = typedInto
   away.textContent = AWAY
   dialog.style.display = "none"
+  const listening = new AbortController()
+  addEventListener("keydown", (event) => typeInto(field, event), { capture: true, signal: listening.signal })
   dialog.querySelector("button[aria-label=Close]").click()
   // What is behind a dialog is inert until it is gone.
   new MutationObserver((_, waiting) => {
     if (dialog.isConnected) return
     waiting.disconnect()
-    setTimeout(() => field?.isConnected && field.focus(), 0)
+    setTimeout(() => {
+      if (field?.isConnected) field.focus()
+      listening.abort()
+    }, 0)
   }).observe(document.body, { childList: true })
+}
+// What is typed while a field can't have the focus.
+function typeInto(field, event) {
+  if (!field?.isConnected || !field.setRangeText || event.composedPath()[0] === field) return
+  if (event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey) return
+  event.preventDefault()
+  event.stopImmediatePropagation()
+  field.setRangeText(event.key, field.selectionStart, field.selectionEnd, "end")
+  field.dispatchEvent(new Event("input", { bubbles: true }))
 }
 new MutationObserver((_, waiting) => {
   const app = document.querySelector(".stApp")

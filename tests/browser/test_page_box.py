@@ -181,6 +181,7 @@ def test_typing_goes_on_while_the_server_does_not_answer(page: Page) -> None:
     line = Line(page)
     page.goto("/")
     expect(page.locator(".tile")).to_have_count(FIRST)
+    slowed(page)  # so that keys fall into the moment in which Streamlit's dialog is open
     page.route(re.compile("/_stcore/(health|host-config)"), lambda route: route.abort())
     line.cut()
     box(page).focus()
