@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from store.tables.catalog import SpaceState
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
+    from sightline.models.compiled.encoder import CompiledEncoder
     from sightline.models.encoder import Encoder
+
+    TextEncoder = Encoder | CompiledEncoder
 
 
 class Encoders:
@@ -18,13 +21,13 @@ class Encoders:
         self._offline = offline
         self._lock = threading.Lock()
         self._key = ""
-        self._encoder: Encoder | None = None
+        self._encoder: TextEncoder | None = None
 
     def ready(self, space: SpaceState) -> bool:
         """Whether the space's model is loaded; False also while it is being loaded."""
         return self._key == space.key
 
-    def get(self, space: SpaceState) -> Encoder:
+    def get(self, space: SpaceState) -> TextEncoder:
         """The encoder of a space; whoever asks while it is being loaded waits for it.
 
         Raises:
@@ -38,8 +41,14 @@ class Encoders:
                 self._key = space.key
             return self._encoder
 
-    def _load(self, space: SpaceState) -> Encoder:
-        from sightline.models import load
+    def _load(self, space: SpaceState) -> TextEncoder:
+        from sightline.models.compiled import open_compiled
         from sightline.models.space_models import model_of
 
-        return load(model_of(space, offline=self._offline))
+        model = model_of(space, offline=self._offline)
+        compiled = open_compiled(model, pictures=False, texts=model.has_text)
+        if compiled is not None:
+            return compiled
+        from sightline.models import load
+
+        return load(model)

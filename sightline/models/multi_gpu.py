@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder
+from sightline.models.interface import PendingBatch
 from store.arrays import Floats
 
 if TYPE_CHECKING:
