@@ -51,8 +51,7 @@ from indexer.chosen_spaces import Chosen
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from indexer.walk import WalkCounts, WalkedFile, walk
-from sightline import models
-from sightline.images import resampling
+from sightline import models, resampling
 from sightline.images.decode import DecodeError, decode
 from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder

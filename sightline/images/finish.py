@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sightline.images import jpeg
 from sightline.images.dominant_colour import dominant
 from sightline.images.look import Look, look_of
-from sightline.images.resampling import resized
 from sightline.images.scaling import (
     PREVIEW_LEAST,
     PREVIEW_SIDE,
@@ -24,6 +23,7 @@ from sightline.images.scaling import (
     screen_size,
 )  # fmt: skip
 from sightline.metadata.facts import Facts
+from sightline.resampling import resized
 
 _THUMBNAIL_QUALITY: Final = 82  # about 35 kB for a photograph; below 80 skies begin to band
 _PREVIEW_QUALITY: Final = 85  # about 300 kB; it is looked at alone, and large

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from sightline.images.resampling import use_torch
 from sightline.models import cpu_backends
 from sightline.models.cpu_backends import Backend, Probe
 from sightline.models.device_queue import CopyStream, PendingBatch, join
@@ -25,6 +24,7 @@ from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
 from sightline.models.weights import load_image_tower, load_network
+from sightline.resampling import use_torch
 from store.arrays import Floats
 from store.errors import SpaceError
 

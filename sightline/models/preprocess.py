@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.images.resampling import BY_TORCH, FILTERS, Part, resized
+from sightline.resampling import BY_TORCH, FILTERS, Part, resized
 
 # open_clip's defaults where a configuration is silent (open_clip/constants.py, PreprocessCfg).
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)

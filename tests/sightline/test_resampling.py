@@ -11,7 +11,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 from PIL import Image
-from sightline.images import resampling
+from sightline import resampling
 from sightline.images.finish import decoded, preview
 from sightline.images.scaling import rounded_size
 from sightline.metadata.facts import Facts
