@@ -66,8 +66,6 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
     Raises:
         QueryError: a picture can't be read; the message names it, by its path or its place.
     """
-    import torch
-
     from sightline.images.errors import DecodeError
     from sightline.images.pools import pool
 
@@ -85,7 +83,7 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
             except DecodeError as error:
                 name = f"The picture {image}" if isinstance(image, str | os.PathLike) else f"Picture number {done}"
                 raise QueryError(f"{name} can't be read: {error.reason}.") from error
-        parts.append(encoder.encode_images(torch.stack(prepared)))
+        parts.append(encoder.encode_images(np.stack(prepared)))
     return np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 
 

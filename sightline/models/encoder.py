@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -23,6 +24,7 @@ from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
 from sightline.models.weights import load_image_tower, load_network
+from sightline.resampling import use_torch
 from store.arrays import Floats
 from store.errors import SpaceError
 
@@ -62,6 +64,7 @@ class Encoder:
         Raises:
             SpaceError: the files can't be loaded, or the device or precision is not available here.
         """
+        use_torch()  # for resizing as well, now that it is here
         self.model = model
         self.device = choose_device(device)
         dtype = choose_precision(precision, self.device)
@@ -163,11 +166,11 @@ class Encoder:
         """How many batches are worth submitting before the vectors of the oldest are waited for."""
         return 1 if self.device.type == "cuda" else 0
 
-    def encode_images(self, batch: torch.Tensor) -> Floats:
+    def encode_images(self, batch: NDArray[np.uint8] | torch.Tensor) -> Floats:
         """Encode prepared pictures as unit vectors: `submit`, and wait for them."""
         return self.submit(batch).vectors()
 
-    def submit(self, batch: torch.Tensor) -> PendingBatch:
+    def submit(self, batch: NDArray[np.uint8] | torch.Tensor) -> PendingBatch:
         """Give the device a batch of prepared pictures; on CUDA without waiting for it.
 
         Args:
@@ -181,6 +184,7 @@ class Encoder:
             torch.OutOfMemoryError: not even one picture fits on the device. Memory is taken here and never later.
         """
         expected = (3, *self.preprocess.size)
+        batch = torch.as_tensor(batch)
         if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):

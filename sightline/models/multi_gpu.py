@@ -12,7 +12,9 @@ from sightline.models.interface import PendingBatch
 from store.arrays import Floats
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from sightline.models.resolve import Model
 
@@ -47,11 +49,11 @@ class MultiDeviceEncoder:
         """Most pictures at once on the device with the least memory; None where none ran out of it."""
         return min((encoder.batch_limit for encoder in self._encoders if encoder.batch_limit), default=None)
 
-    def submit(self, batch: torch.Tensor) -> PendingBatch:
+    def submit(self, batch: NDArray[np.uint8] | torch.Tensor) -> PendingBatch:
         """Submit a batch as to `Encoder.submit`, not to be changed afterwards; `vectors` raises its errors."""
         return PendingBatch(self._pool.submit(self._encode, batch).result)
 
-    def _encode(self, batch: torch.Tensor) -> tuple[Floats, float]:
+    def _encode(self, batch: NDArray[np.uint8] | torch.Tensor) -> tuple[Floats, float]:
         encoder = self._free.get()
         try:
             pending = encoder.submit(batch)

@@ -155,7 +155,7 @@ def test_preprocessing_is_open_clips_to_two_levels_of_255(
     small = np.random.default_rng(seed).integers(0, 256, (6, 5, 3), dtype=np.uint8)
     picture = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     expected = (theirs(picture) * 0.25 + 0.5) * 255
-    got = ours.apply(np.asarray(picture)).float()
+    got = torch.from_numpy(ours.apply(np.asarray(picture))).float()
     assert got.shape == expected.shape
     difference = (got - expected).abs()
     assert difference.max() <= 2.01
