@@ -55,6 +55,6 @@ def can_compile(model: Model, *, device: str = "auto", precision: str = "auto") 
 
 
 def _is_on_cpu() -> bool:
-    from sightline.models.devices import choose_device
+    from sightline.models.devices import device_name
 
-    return choose_device("auto").type == "cpu"
+    return device_name("auto") == "cpu"

@@ -246,10 +246,9 @@ class CompiledEncoder:
 
     def _by_torch(self) -> Encoder:
         if self._torch is None:
-            from sightline.models import load
+            from sightline.models.encoder import Encoder
 
-            self._torch = load(self.model, texts=self.model.has_text)  # type: ignore[assignment]
-        assert self._torch is not None
+            self._torch = Encoder(self.model, texts=self.model.has_text)
         return self._torch
 
     def _drop(self) -> None:

@@ -90,7 +90,7 @@ def _tower(
         except TowerError as error:
             log.info("the text tower of %s is not compiled: %s", model.name, error)
         else:
-            if is_same(f"text tower of {model.name}", found, expected):
+            if is_same(f"text tower of {model.name}", [*found], [*expected]):
                 return replace(tried, texts=Part(FLOAT32, encoded(probe), quick / len(texts), slow / quick))
         for name in (TEXTS, ROWS):
             (folder / name).unlink(missing_ok=True)

@@ -100,7 +100,13 @@ def machine() -> str:
 
 def has_bfloat16() -> bool:
     """Whether this processor computes in bfloat16."""
-    return "BF16" in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _capabilities()
+
+
+def _capabilities() -> list[str]:
+    """What OpenVINO takes the processor for."""
+    found: list[str] = openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return found
 
 
 def options(precision: str) -> dict[str, Any]:
