@@ -38,7 +38,7 @@ def _rows(connection: Connection, identity: SpaceIdentity) -> list[Row[Any]]:
 
 
 def _vectors(connection: Connection, space_id: int) -> int:
-    query = select(func.count()).select_from(Vector).where(Vector.space_id == space_id)
+    query = select(func.count()).select_from(Vector.table).where(Vector.space_id == space_id)
     return connection.execute(query).scalar_one()
 
 
@@ -52,11 +52,11 @@ def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
     if row is None:
         names = (name for name in SpaceIdentity.__slots__ if name != "former_keys")
         values = {name: getattr(identity, name) for name in names}
-        new = insert(Space).values(**values, created_at=now(), epoch=0).returning(Space.id)
+        new = insert(Space.table).values(**values, created_at=now(), epoch=0).returning(Space.id)
         return int(connection.execute(new).scalar_one()), False
     unmarked = [each.id for each in _rows(connection, identity) if each.fingerprint is None]
     if unmarked and identity.fingerprint is not None:
-        marked = update(Space).where(Space.id.in_(unmarked)).values(fingerprint=identity.fingerprint)
+        marked = update(Space.table).where(Space.id.in_(unmarked)).values(fingerprint=identity.fingerprint)
         connection.execute(marked)
     changes: dict[str, Any] = {}
     moved = row.model != identity.model
@@ -70,5 +70,5 @@ def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
     if row.dim != identity.dim and not _vectors(connection, row.id):
         changes["dim"] = identity.dim
     if changes:
-        connection.execute(update(Space).where(Space.id == row.id).values(**changes))
+        connection.execute(update(Space.table).where(Space.id == row.id).values(**changes))
     return int(row.id), moved
