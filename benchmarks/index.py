@@ -53,8 +53,8 @@ from indexer.pipeline import Pipeline
 from indexer.walk import WalkCounts, WalkedFile, walk
 from sightline import models, resampling
 from sightline.images.decode import DecodeError, decode
-from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder
+from sightline.models.interface import PendingBatch
 from sightline.models.multi_gpu import ImageEncoder
 from sightline.models.resolve import Model, resolve
 from store.library import Library

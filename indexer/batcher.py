@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.file_reader import ReadResult
-    from sightline.models.device_queue import PendingBatch
+    from sightline.models.interface import PendingBatch
     from sightline.models.multi_gpu import ImageEncoder
 
 # Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.

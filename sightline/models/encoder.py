@@ -6,7 +6,6 @@ import logging
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,8 +16,9 @@ from torch.nn import functional
 
 from sightline.models import cpu_backends
 from sightline.models.cpu_backends import Backend, Probe
-from sightline.models.device_queue import CopyStream, PendingBatch, join
+from sightline.models.device_queue import CopyStream
 from sightline.models.devices import choose_device, choose_precision
+from sightline.models.interface import Head, PendingBatch, TextTooLongError, join
 from sightline.models.memory import give_back
 from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
@@ -35,25 +35,6 @@ log = logging.getLogger(__name__)
 _A_TEXT: Final = "a photo of two red boats on a lake at sunset"
 # Characters of what a library says that are shown of it: some write pages.
 _SAID: Final = 300
-
-
-class TextTooLongError(SpaceError):
-    """A text has more tokens than the space reads; cutting it would search for something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How a model was taught to read a cosine: its logit is `scale * cosine + bias`, in natural units.
-
-    Attributes:
-        scale: `exp(logit_scale)`, the inverse of the temperature.
-        bias: None where the model chose among the texts of a batch (softmax: CLIP, Radford et al., 2021, figure 3);
-            a number where it judged each pair of picture and text alone (sigmoid: SigLIP, Zhai et al., 2023, section
-            3.2). open_clip tells the two apart in the same way.
-    """
-
-    scale: float
-    bias: float | None
 
 
 class Encoder:
@@ -279,11 +260,7 @@ class Encoder:
     def _check_length(self, text: str) -> None:
         count = count_tokens(self._tokenizer, text)
         if count > self._context:
-            shown = text if len(text) <= 40 else f"{text[:40]}…"
-            raise TextTooLongError(
-                f"The text {shown!r} has {count} tokens; the model {self.model.name!r} reads {self._context}. "
-                "Shorten it."
-            )
+            raise TextTooLongError.of(text, count, self.model.name, self._context)
 
     def close(self) -> None:
         """Release the model's memory. The encoder can't be used afterwards."""

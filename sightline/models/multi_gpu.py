@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sightline.models.device_queue import PendingBatch
+from sightline.models.compiled.encoder import CompiledEncoder
 from sightline.models.encoder import Encoder
+from sightline.models.interface import PendingBatch
 from store.arrays import Floats
 
 if TYPE_CHECKING:
@@ -68,5 +69,5 @@ class MultiDeviceEncoder:
             encoder.close()
 
 
-ImageEncoder = Encoder | MultiDeviceEncoder
-"""What encodes pictures on one device or on several."""
+ImageEncoder = Encoder | MultiDeviceEncoder | CompiledEncoder
+"""What encodes pictures on one device or on several, by torch or by OpenVINO."""

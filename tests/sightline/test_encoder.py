@@ -20,7 +20,8 @@ from PIL import Image
 
 from examples import examples
 from sightline.models.devices import choose_device, choose_precision
-from sightline.models.encoder import Encoder, TextTooLongError
+from sightline.models.encoder import Encoder
+from sightline.models.interface import TextTooLongError
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU, PRESETS
 from sightline.models.resolve import resolve

@@ -25,6 +25,8 @@ NAMED: Final = 1 << 30
 # A model of one empty piece reads each word as one unknown token, and tells the word as it was given to the model.
 _WORDS_ONLY: Final = {"type": "Unigram", "unk_id": 0, "vocab": [["", 0.0]], "byte_fallback": False}
 _KEPT: Final = 64
+# In open_clip's mode "clips" a row begins with one token, has one after its text, and ends with another.
+_CLIPS_ADDS: Final = 3
 
 Piece = tuple[str, int, Any]
 """Text, id, and what the kind of model adds: a score (Unigram), its merges (BPE), nothing (WordPiece)."""
@@ -48,6 +50,7 @@ class HuggingFaceTokenizer:
         self._pad, self._pad_left = int(settings["pad"]), bool(settings["pad_left"])
         self._cut: dict[str, Any] = settings["cut"]
         self._zeroed: int | None = settings["zeroed"]
+        self._clips: dict[str, int] | None = settings["clips"]
         self._prefix = self._model.get("continuing_subword_prefix") or ""
         self._suffix = self._model.get("end_of_word_suffix") or ""
         self._words = self._tokenizer(_WORDS_ONLY)
@@ -56,42 +59,52 @@ class HuggingFaceTokenizer:
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """See `Tokenizer.ids`."""
-        rows = [self._read.get_or_make(text, lambda text=text: self._encode(text))[1] for text in texts]
+        rows = [self._kept(text)[1] for text in texts]
         return np.stack(rows) if rows else np.empty((0, self._context), np.int64)
 
     def count(self, text: str) -> int:
         """See `Tokenizer.count`."""
-        return self._read.get_or_make(text, lambda: self._encode(text))[0]
+        return self._kept(text)[0]
 
     def close(self) -> None:
         """See `Tokenizer.close`."""
         self._table.close()
 
-    def _encode(self, text: str) -> tuple[int, NDArray[np.int64]]:
+    def _kept(self, text: str) -> tuple[int, NDArray[np.int64]]:
         """The tokens of a text before cutting, and its row of ids."""
+        return self._read.get_or_make(text, lambda: self._encode(text))
+
+    def _encode(self, text: str) -> tuple[int, NDArray[np.int64]]:
         text = self._clean(text)
         words = {word for word in self._words.encode(text, add_special_tokens=False).tokens if word}
         # In the order of their ids: what of two pieces comes first may decide.
         pieces = sorted({**self._always, **self._pieces(words)}.values(), key=lambda piece: piece[1])
         small = self._tokenizer({**self._model, **_vocabulary(self._model, pieces)})
-        found = small.encode(text)
-        count = len(found.ids)
-        if count > self._context:
-            small.enable_truncation(**self._cut)
-            found = small.encode(text)
-        ids = self._real_ids(np.array(found.ids, np.int64), small, pieces)
+        found = small.encode(text).ids
+        count = len(found)
         row = np.full(self._context, self._pad, np.int64)
-        if len(ids):
+        if self._clips is not None:
+            found = small.encode(text, add_special_tokens=False).ids[: self._context - _CLIPS_ADDS]
+        elif count > self._context:
+            small.enable_truncation(**self._cut)
+            found = small.encode(text).ids
+        ids = self._real_ids(found, small, pieces)
+        if self._clips is not None:
+            row[: len(ids) + 2] = [self._clips["bos"], *ids, self._clips["eos"]]
+            row[-1] = self._clips["cls"]
+        elif ids:
             row[-len(ids) if self._pad_left else 0 :][: len(ids)] = ids
         if self._zeroed is not None:
             row[row == self._zeroed] = 0
         return count, row
 
-    def _real_ids(self, ids: NDArray[np.int64], small: Tokenizer, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    def _real_ids(self, ids: Sequence[int], small: Tokenizer, pieces: Sequence[Piece]) -> list[int]:
         """The model's ids for those of a small vocabulary."""
         real = {number: piece[1] for number, piece in enumerate(pieces)}
-        real |= {small.token_to_id(content): number for content, number in self._added.items()}
-        return np.array([number - NAMED if number >= NAMED else real[number] for number in ids.tolist()], np.int64)
+        for content, number in self._added.items():
+            if (own := small.token_to_id(content)) is not None:
+                real[own] = number
+        return [number - NAMED if number >= NAMED else real[number] for number in ids]
 
     def _tokenizer(self, model: Mapping[str, Any]) -> Tokenizer:
         made = Tokenizer.from_str(json.dumps({**self._around, "model": model}))

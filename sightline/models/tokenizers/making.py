@@ -96,7 +96,7 @@ def _of_clip(tokenizer: Any) -> _Written:
 
 def _of_hugging_face(tokenizer: Any) -> _Written:
     inner = tokenizer.tokenizer
-    if tokenizer.tokenizer_mode:
+    if tokenizer.tokenizer_mode not in ("", "clips"):
         raise UnpreparedError(f"it is used in the mode {tokenizer.tokenizer_mode!r}")
     if not getattr(inner, "is_fast", False):
         raise UnpreparedError("it is none of the tokenizers library")
@@ -125,10 +125,15 @@ def _of_hugging_face(tokenizer: Any) -> _Written:
             "max_length": tokenizer.context_length, "stride": 0, "strategy": "longest_first",
             "direction": inner.truncation_side,
         },
-        "zeroed": inner.sep_token_id if tokenizer.strip_sep_token else None,
+        "zeroed": None,
+        "clips": None,
     }  # fmt: skip
-    if settings["pad"] is None:
-        raise UnpreparedError("it has no token to fill a row with")
+    if tokenizer.tokenizer_mode:
+        settings["clips"] = {"bos": inner.bos_token_id, "eos": inner.eos_token_id, "cls": inner.cls_token_id}
+    elif tokenizer.strip_sep_token:
+        settings["zeroed"] = inner.sep_token_id
+    if None in (settings["pad"], *(settings["clips"] or {}).values()):
+        raise UnpreparedError("it has no token for the ends of a row")
     return settings, "text BLOB PRIMARY KEY, id INTEGER, more", rows
 
 
