@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sightline.models.compiled import can_compile
 from sightline.models.resolve import Model
 from store.tables.catalog import Catalog
-from store.tables.writer import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 
 if TYPE_CHECKING:
     from sightline.models.encoder import Encoder

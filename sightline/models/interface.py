@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.arrays import Floats
 from store.errors import SpaceError
+
+if TYPE_CHECKING:
+    from sightline.models.preprocess import Preprocess
+    from sightline.models.resolve import Model
 
 
 class TextTooLongError(SpaceError):
@@ -65,3 +71,40 @@ def join(parts: list[PendingBatch]) -> PendingBatch:
         return vectors, sum(part.seconds for part in parts)
 
     return PendingBatch(wait)
+
+
+class JointEncoder(Protocol):
+    """Turns pictures and texts into vectors: `Encoder` by torch, `CompiledEncoder` by OpenVINO.
+
+    Safe for use from several threads.
+    """
+
+    @property
+    def model(self) -> Model:
+        """What it was loaded from."""
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """The preparation of pixels for `encode_images`."""
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+
+    @property
+    def head(self) -> Head | None:
+        """How its cosines become probabilities; None where it encodes no texts."""
+
+    def encode_images(self, batch: NDArray[np.uint8]) -> Floats:
+        """Encode prepared pictures, uint8 (n, 3, *preprocess.size), as unit vectors, float32 (n, dim)."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        """Encode texts as unit vectors: float32 (n, dim).
+
+        Raises:
+            SpaceError: the space has no text.
+            TextTooLongError: a text has more tokens than the model reads.
+        """
+
+    def close(self) -> None:
+        """Release the model's memory. The encoder can't be used afterwards."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from sightline.models.compiled.encoder import CompiledEncoder
 from sightline.models.encoder import Encoder
 from sightline.models.interface import PendingBatch
 from store.arrays import Floats
@@ -68,5 +69,5 @@ class MultiDeviceEncoder:
             encoder.close()
 
 
-ImageEncoder = Encoder | MultiDeviceEncoder
-"""What encodes pictures on one device or on several."""
+ImageEncoder = Encoder | MultiDeviceEncoder | CompiledEncoder
+"""What encodes pictures on one device or on several, by torch or by OpenVINO."""

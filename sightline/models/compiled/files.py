@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -109,7 +108,7 @@ def place_of(model: Model) -> Path:
 def has_any(model: Model) -> bool:
     """Whether there is any folder of this model, be it of another version; OpenVINO is not asked."""
     try:
-        return any(name.startswith(f"{_digits(model)}-") for name in os.listdir(_home()))
+        return next(_home().glob(f"{_digits(model)}-*"), None) is not None
     except OSError:
         return False
 
