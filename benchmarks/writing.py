@@ -17,26 +17,28 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 from catalog import COLUMNS, contents
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, registry
 from tables import table
 
 from store.library import DATABASE, Library
 from store.lock import locked
 from store.place import Place
 from store.tables.database import make_engine
-from store.tables.schema import Base, Content, Photo, Vector
+from store.tables.schema import Content, Photo, Vector
+from store.tables.table_class import TableClass
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
 DIM = 512
-TABLES: tuple[type[Base], ...] = (Content, Photo, Vector)
-Rows = dict[type[Base], list[dict[str, Any]]]
-Tuples = dict[type[Base], tuple[list[str], list[tuple[Any, ...]]]]
+TABLES: tuple[type[TableClass], ...] = (Content, Photo, Vector)
+Rows = dict[type[TableClass], list[dict[str, Any]]]
+Tuples = dict[type[TableClass], tuple[list[str], list[tuple[Any, ...]]]]
 
 
 def batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -89,12 +91,22 @@ def plain(path: Path, rows: Tuples, batch: int) -> None:
             connection.execute("COMMIT")
 
 
+@cache
+def _mapped() -> dict[type[TableClass], type]:
+    """A class of the ORM for each table."""
+    mapper, made = registry(), {kind: type(kind.__name__, (), {}) for kind in TABLES}
+    for kind, of in made.items():
+        mapper.map_imperatively(of, kind.table)
+    return made
+
+
 def orm(path: Path, rows: Rows, batch: int) -> None:
-    """SQLAlchemy's `Session.add_all`."""
+    """SQLAlchemy's `Session.add_all`, of classes that are mapped to the tables."""
     engine = make_engine(path, Place(path), readonly=False).execution_options(write=True)
+    mapped = _mapped()
     for some in zip(*(batches(rows[kind], batch) for kind in TABLES), strict=True):
         with Session(engine) as session:
-            session.add_all(kind(**row) for kind, part in zip(TABLES, some, strict=True) for row in part)
+            session.add_all(mapped[kind](**row) for kind, part in zip(TABLES, some, strict=True) for row in part)
             session.commit()
     engine.dispose()
 
@@ -104,7 +116,7 @@ def written(path: Path) -> Rows:
     rows: Rows = {}
     with closing(sqlite3.connect(path)) as connection:
         for kind in TABLES:
-            names = [column.name for column in kind.__table__.columns if column.computed is None]
+            names = [column.name for column in kind.table.columns if column.computed is None]
             found = connection.execute(f"SELECT {', '.join(names)} FROM {kind.__tablename__} ORDER BY id")
             rows[kind] = [dict(zip(names, row, strict=True)) for row in found]
     return rows

@@ -30,7 +30,7 @@ from store.tables.records import (
     SpaceState,
 )
 from store.tables.schema import Content, LibraryRow, Photo
-from store.tables.space_rows import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 
 __all__ = [
     "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
@@ -291,12 +291,12 @@ class Catalog(KnownFiles):
     def contents_without_photo_count(self) -> int:
         """How many contents carry a wrong `photo_count`; 0 unless the database was changed by something else."""
         counted = (
-            select(func.count()).select_from(Photo)
+            select(func.count()).select_from(Photo.table)
             .where(Photo.content_id == Content.id, Photo.missing_since.is_(None)).scalar_subquery()
         )  # fmt: skip
         with self.engine.connect() as connection:
             return connection.execute(
-                select(func.count()).select_from(Content).where(Content.photo_count != counted)
+                select(func.count()).select_from(Content.table).where(Content.photo_count != counted)
             ).scalar_one()
 
 

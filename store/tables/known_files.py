@@ -84,7 +84,9 @@ class KnownFiles:
 
     def count_present(self, root_id: int, prefix: bytes = b"") -> int:
         """How many photos of a root, below a folder in it, are not missing."""
-        query = select(func.count()).select_from(Photo).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        query = (
+            select(func.count()).select_from(Photo.table).where(Photo.root_id == root_id, Photo.missing_since.is_(None))
+        )
         if prefix:
             query = query.where(func.substr(Photo.path, 1, len(prefix)) == prefix)
         with self.engine.connect() as connection:

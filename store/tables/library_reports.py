@@ -96,7 +96,7 @@ def runs(catalog: Catalog, limit: int) -> list[RunRow]:
     """The newest runs, newest first."""
     query = (
         select(Run.started_at, Run.finished_at, Run.state, func.coalesce(Space.name, ""), Run.summary)
-        .outerjoin(Space, Space.id == Run.space_id).order_by(Run.id.desc()).limit(limit)
+        .outerjoin(Space.table, Space.id == Run.space_id).order_by(Run.id.desc()).limit(limit)
     )  # fmt: skip
     with catalog.engine.connect() as connection:
         return [RunRow(*row[:4], json.loads(row[4]) if row[4] else None) for row in connection.execute(query)]
@@ -137,7 +137,7 @@ def failed(
         shown = Root.display + literal("/") + Failure.display
         looked = shown + literal("\n") + Failure.stage + literal("\n") + Failure.reason
         where.append(func.instr(func.lower(looked), func.lower(literal(text))) > 0)
-    base = select(Failure).join(Root, Root.id == Failure.root_id).where(*where)
+    base = select(Failure.table).join(Root.table, Root.id == Failure.root_id).where(*where)
     total = select(func.count()).select_from(base.subquery())
     page = base.with_only_columns(
         Failure.id, Root.display + literal("/") + Failure.display, Failure.stage, Failure.reason, Failure.size,
@@ -154,7 +154,7 @@ def place_of_failure(catalog: Catalog, failure_id: int) -> FailedPlace | None:
             Root.path, Failure.path, Failure.size, Failure.mtime_ns, Failure.stage, Failure.ctime_ns,
             Failure.failed_at, Root.options,
         )
-        .join(Root, Root.id == Failure.root_id).where(Failure.id == failure_id)
+        .join(Root.table, Root.id == Failure.root_id).where(Failure.id == failure_id)
     )  # fmt: skip
     with catalog.engine.connect() as connection:
         row = connection.execute(query).first()
@@ -163,10 +163,10 @@ def place_of_failure(catalog: Catalog, failure_id: int) -> FailedPlace | None:
 
 def remarks(catalog: Catalog) -> Iterator[tuple[bytes, str]]:
     """Yield the path and the remark of each file that was indexed though something is amiss, in order."""
-    remark_of = Content.__table__.c["remark"]  # columns of facts are no attributes that a type checker knows
+    remark_of = Content.table.c["remark"]  # columns of facts are no attributes
     query = (
         select(Root.path, Photo.path, remark_of)
-        .join(Photo, Photo.root_id == Root.id).join(Content, Content.id == Photo.content_id)
+        .join(Photo.table, Photo.root_id == Root.id).join(Content.table, Content.id == Photo.content_id)
         .where(remark_of.is_not(None), Photo.missing_since.is_(None)).order_by(Photo.root_id, Photo.path)
     )  # fmt: skip
     with catalog.engine.connect() as connection:
@@ -198,4 +198,4 @@ def newest(catalog: Catalog) -> int:
 def contents(catalog: Catalog) -> int:
     """How many pictures the library knows, those that are missing among them: what a space can hold."""
     with catalog.engine.connect() as connection:
-        return connection.execute(select(func.count()).select_from(Content)).scalar_one()
+        return connection.execute(select(func.count()).select_from(Content.table)).scalar_one()

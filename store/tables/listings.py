@@ -54,7 +54,7 @@ def failures(connection: Connection, limit: int | None, offset: int) -> list[Fai
             Root.path, Failure.path, Failure.display, Failure.stage, Failure.reason, Failure.size, Failure.mtime_ns,
             Failure.failed_at,
         )
-        .join(Root, Root.id == Failure.root_id)
+        .join(Root.table, Root.id == Failure.root_id)
         .order_by(Failure.root_id, Failure.path)
         .limit(_sqlite_limit(limit))
         .offset(offset)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
+    Boolean,
+    Column,
+    ColumnElement,
     Computed,
     Float,
     ForeignKey,
@@ -15,67 +20,71 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from store.tables.fact_table import FACT_FILTERS, FACTS
+from store.tables.fact_table import FACT_FILTERS, FACTS, Fact
+from store.tables.table_class import METADATA, TableClass, column
 
 _REQUIRED = {fact.name for fact in FACTS if fact.required}
 
 
-class Base(DeclarativeBase):
-    """Typed declarative base of every table."""
+def _fact_column(fact: Fact) -> Column[Any]:
+    # A computed column that is added to a table can't be NOT NULL.
+    computed = [Computed(fact.sql, persisted=False)] if fact.sql else []
+    kind = {int: Integer, float: Float}.get(fact.type, Text)
+    return Column(fact.name, kind, *computed, nullable=bool(fact.sql) or not fact.required)
 
 
-class LibraryRow(Base):
+class LibraryRow(TableClass):
     """One row: the state of the whole library."""
 
     __tablename__ = "library"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    created_at: Mapped[str] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    created_at: ColumnElement[str] = column(Text)
     # Raised in the same transaction as any change of what a search can return.
-    generation: Mapped[int]
-    default_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
+    generation: ColumnElement[int] = column(Integer)
+    default_space_id: ColumnElement[int | None] = column(Integer, ForeignKey("spaces.id"), nullable=True)
     # Raised likewise by what a person decides, apart: vectors and what was computed from them stay valid.
-    marks_generation: Mapped[int] = mapped_column(server_default=text("0"))
+    marks_generation: ColumnElement[int] = column(Integer, server_default=text("0"))
     # Contents with ids up to this were indexed before there were looks, and may have none yet.
-    looks_due: Mapped[int] = mapped_column(server_default=text("0"))
+    looks_due: ColumnElement[int] = column(Integer, server_default=text("0"))
     # Vectors with ids up to this were written before checksums of them were kept, and may have none yet.
-    checksums_due: Mapped[int] = mapped_column(server_default=text("0"))
+    checksums_due: ColumnElement[int] = column(Integer, server_default=text("0"))
     # Whether thumbnails and previews may be those of an older version, without a checksum.
-    unchecked_pictures: Mapped[int] = mapped_column(server_default=text("0"))
+    unchecked_pictures: ColumnElement[int] = column(Integer, server_default=text("0"))
 
 
-class Root(Base):
+class Root(TableClass):
     """A folder given to the indexer. `path` is absolute, as bytes: file names need not be valid text."""
 
     __tablename__ = "roots"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    path: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    display: Mapped[str] = mapped_column(Text)
-    added_at: Mapped[str] = mapped_column(Text)
-    last_walked_at: Mapped[str | None] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    path: ColumnElement[bytes] = column(LargeBinary, unique=True)
+    display: ColumnElement[str] = column(Text)
+    added_at: ColumnElement[str] = column(Text)
+    last_walked_at: ColumnElement[str | None] = column(Text, nullable=True)
     # Photos with id > settled_photo_id were added since the last complete scan: the possible targets of a move.
-    settled_photo_id: Mapped[int]
+    settled_photo_id: ColumnElement[int] = column(Integer)
     # How it is walked, as a JSON object; NULL before it was first kept.
-    options: Mapped[str | None] = mapped_column(Text)
+    options: ColumnElement[str | None] = column(Text, nullable=True)
     # Folders in it, a JSON array of paths, that lay on other devices than what is around them, and hold photos.
-    drives: Mapped[str | None] = mapped_column(Text)
+    drives: ColumnElement[str | None] = column(Text, nullable=True)
     # What tells this root from another put in its place, as a JSON object; NULL before it was first walked with that.
-    identity: Mapped[str | None] = mapped_column(Text)
+    identity: ColumnElement[str | None] = column(Text, nullable=True)
     # Whether a server of the page keeps a watcher on it.
-    watched: Mapped[int] = mapped_column(server_default=text("0"))
+    watched: ColumnElement[int] = column(Integer, server_default=text("0"))
 
 
-class Content(Base):
+class Content(TableClass):
     """The bytes of a picture, by SHA-256, and its facts.
 
-    A column for each row of `fact_table.FACTS` is added below.
+    It has a column for each row of `fact_table.FACTS`, too.
     """
 
     __tablename__ = "contents"
     __table_args__ = (
+        *map(_fact_column, FACTS),
         Index("ix_contents_absent", "photo_count", sqlite_where=text("photo_count = 0")),
         # One for each fact that filters ask for; SQLite keeps the id in each, so the table itself is not read.
         # Newest first, then by id: the order of a result by date.
@@ -95,26 +104,19 @@ class Content(Base):
         {"sqlite_autoincrement": True},  # an id that was pruned never comes back as another picture
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    hash: ColumnElement[bytes] = column(LargeBinary(32), unique=True)
     # How many photos that are not missing hold it; kept by every transaction that touches photos.
-    photo_count: Mapped[int]
+    photo_count: ColumnElement[int] = column(Integer)
     # `fact_table.FACTS_VERSION` of the program that read the header.
-    facts_version: Mapped[int] = mapped_column(server_default=text("1"))
-
-
-for _fact in FACTS:
-    # A computed column that is added to a table can't be NOT NULL.
-    _computed = [Computed(_fact.sql, persisted=False)] if _fact.sql else []
-    _kind = {int: Integer, float: Float}.get(_fact.type, Text)
-    setattr(Content, _fact.name, mapped_column(_kind, *_computed, nullable=bool(_fact.sql) or not _fact.required))
+    facts_version: ColumnElement[int] = column(Integer, server_default=text("1"))
 
 
 # In an index beside its own condition: SQLite 3.40 takes an index for covering only if it has every column asked for.
 _PRESENT = "missing_since"
 
 
-class Photo(Base):
+class Photo(TableClass):
     """A path under a root, as bytes with `/`, and the content it held when last read."""
 
     __tablename__ = "photos"
@@ -129,49 +131,49 @@ class Photo(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
-    path: Mapped[bytes] = mapped_column(LargeBinary)
-    display: Mapped[str] = mapped_column(Text)
-    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"))
-    size: Mapped[int]
-    mtime_ns: Mapped[int]
-    missing_since: Mapped[str | None] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    root_id: ColumnElement[int] = column(Integer, ForeignKey("roots.id", ondelete="CASCADE"))
+    path: ColumnElement[bytes] = column(LargeBinary)
+    display: ColumnElement[str] = column(Text)
+    content_id: ColumnElement[int] = column(Integer, ForeignKey("contents.id"))
+    size: ColumnElement[int] = column(Integer)
+    mtime_ns: ColumnElement[int] = column(Integer)
+    missing_since: ColumnElement[str | None] = column(Text, nullable=True)
     # What the file was when it was read: st_dev, st_ino, st_ctime_ns. NULL in photos last read before these were kept.
-    device: Mapped[int | None]
-    inode: Mapped[int | None]
-    ctime_ns: Mapped[int | None]
+    device: ColumnElement[int | None] = column(Integer, nullable=True)
+    inode: ColumnElement[int | None] = column(Integer, nullable=True)
+    ctime_ns: ColumnElement[int | None] = column(Integer, nullable=True)
     # Names, times and sizes of its XMP sidecars, see `indexer.sidecars`; NULL where it has none.
-    sidecars: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sidecars: ColumnElement[bytes | None] = column(LargeBinary, nullable=True)
     # From the root's own name down, as displayed, with `/` before, between and after.
-    folder: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    folder: ColumnElement[str] = column(Text, server_default=text("''"))
     # The file's own name and what follows its last dot, both by `filters.casefolded`: SQLite knows ASCII only.
-    name: Mapped[str] = mapped_column(Text, server_default=text("''"))
-    ext: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    name: ColumnElement[str] = column(Text, server_default=text("''"))
+    ext: ColumnElement[str] = column(Text, server_default=text("''"))
 
 
-class Space(Base):
+class Space(TableClass):
     """An embedding space: one model with one preprocessing, known by `fingerprint`, or by `key`."""
 
     __tablename__ = "spaces"
     __table_args__ = (Index("ix_spaces_fingerprint", "fingerprint", sqlite_where=text("fingerprint IS NOT NULL")),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(Text, unique=True)
-    name: Mapped[str] = mapped_column(Text)
-    model: Mapped[str] = mapped_column(Text)
-    weights: Mapped[str] = mapped_column(Text)
-    preprocess: Mapped[str] = mapped_column(Text)
-    dim: Mapped[int]
-    has_text: Mapped[bool]
-    created_at: Mapped[str] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    key: ColumnElement[str] = column(Text, unique=True)
+    name: ColumnElement[str] = column(Text)
+    model: ColumnElement[str] = column(Text)
+    weights: ColumnElement[str] = column(Text)
+    preprocess: ColumnElement[str] = column(Text)
+    dim: ColumnElement[int] = column(Integer)
+    has_text: ColumnElement[bool] = column(Boolean)
+    created_at: ColumnElement[str] = column(Text)
     # Raised when vectors are removed or replaced; growth is seen from the highest vector id.
-    epoch: Mapped[int]
+    epoch: ColumnElement[int] = column(Integer)
     # Of the bytes of its weights, configuration and tokenizer, wherever they lie; NULL where not read yet.
-    fingerprint: Mapped[str | None] = mapped_column(Text)
+    fingerprint: ColumnElement[str | None] = column(Text, nullable=True)
 
 
-class Vector(Base):
+class Vector(TableClass):
     """One unit vector per content and space: float16, little-endian, `dim` numbers."""
 
     __tablename__ = "vectors"
@@ -182,29 +184,29 @@ class Vector(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
-    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"))
-    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    space_id: ColumnElement[int] = column(Integer, ForeignKey("spaces.id", ondelete="CASCADE"))
+    content_id: ColumnElement[int] = column(Integer, ForeignKey("contents.id", ondelete="CASCADE"))
+    vector: ColumnElement[bytes] = column(LargeBinary)
     # See `store.tables.checks`; NULL of vectors written before these were kept.
-    checksum: Mapped[int | None]
+    checksum: ColumnElement[int | None] = column(Integer, nullable=True)
 
 
-class LookRow(Base):
+class LookRow(TableClass):
     """What a picture looks like, from its thumbnail: a perceptual hash, 63 bits, and a small grey picture."""
 
     __tablename__ = "looks"
 
-    content_id: Mapped[int] = mapped_column(
-        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    content_id: ColumnElement[int] = column(
+        Integer, ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    hash: Mapped[int]
-    grey: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: ColumnElement[int] = column(Integer)
+    grey: ColumnElement[bytes] = column(LargeBinary)
     # As of vectors.
-    checksum: Mapped[int | None]
+    checksum: ColumnElement[int | None] = column(Integer, nullable=True)
 
 
-class Failure(Base):
+class Failure(TableClass):
     """A file or folder that could not be indexed, with what it looked like then.
 
     It is not retried until it changes.
@@ -213,53 +215,53 @@ class Failure(Base):
     __tablename__ = "failures"
     __table_args__ = (UniqueConstraint("root_id", "path"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
-    path: Mapped[bytes] = mapped_column(LargeBinary)
-    display: Mapped[str] = mapped_column(Text)
-    stage: Mapped[str] = mapped_column(Text)
-    reason: Mapped[str] = mapped_column(Text)
-    size: Mapped[int]
-    mtime_ns: Mapped[int]
-    inode: Mapped[int | None]
-    ctime_ns: Mapped[int | None]
-    failed_at: Mapped[str] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    root_id: ColumnElement[int] = column(Integer, ForeignKey("roots.id", ondelete="CASCADE"))
+    path: ColumnElement[bytes] = column(LargeBinary)
+    display: ColumnElement[str] = column(Text)
+    stage: ColumnElement[str] = column(Text)
+    reason: ColumnElement[str] = column(Text)
+    size: ColumnElement[int] = column(Integer)
+    mtime_ns: ColumnElement[int] = column(Integer)
+    inode: ColumnElement[int | None] = column(Integer, nullable=True)
+    ctime_ns: ColumnElement[int | None] = column(Integer, nullable=True)
+    failed_at: ColumnElement[str] = column(Text)
 
 
-class Run(Base):
+class Run(TableClass):
     """One run of the indexer. One that was killed stays `running` until the next run calls it `killed`."""
 
     __tablename__ = "runs"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    started_at: Mapped[str] = mapped_column(Text)
-    finished_at: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(Text)
-    space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
-    summary: Mapped[str | None] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    started_at: ColumnElement[str] = column(Text)
+    finished_at: ColumnElement[str | None] = column(Text, nullable=True)
+    state: ColumnElement[str] = column(Text)
+    space_id: ColumnElement[int | None] = column(Integer, ForeignKey("spaces.id"), nullable=True)
+    summary: ColumnElement[str | None] = column(Text, nullable=True)
 
 
-class TagRow(Base):
+class TagRow(TableClass):
     """A tag: its name as first typed, and its folded name, which identifies it."""
 
     __tablename__ = "tags"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    key: Mapped[str] = mapped_column(Text, unique=True)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    name: ColumnElement[str] = column(Text)
+    key: ColumnElement[str] = column(Text, unique=True)
 
 
-class TaggedRow(Base):
+class TaggedRow(TableClass):
     """A content has a tag."""
 
     __tablename__ = "content_tags"
     __table_args__ = (Index("ix_content_tags_content", "content_id", "tag_id"), {"sqlite_with_rowid": False})
 
-    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
-    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    tag_id: ColumnElement[int] = column(Integer, ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+    content_id: ColumnElement[int] = column(Integer, ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
 
 
-class WordRow(Base):
+class WordRow(TableClass):
     """A keyword, or a person's name, that files give their pictures.
 
     `kind` is the fact that lists it. `name` is written as it was first, `key` is its folded form. Of a keyword with
@@ -269,20 +271,20 @@ class WordRow(Base):
     __tablename__ = "words"
     __table_args__ = (UniqueConstraint("kind", "key"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(Text)
-    name: Mapped[str] = mapped_column(Text)
-    key: Mapped[str] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    kind: ColumnElement[str] = column(Text)
+    name: ColumnElement[str] = column(Text)
+    key: ColumnElement[str] = column(Text)
 
 
-class WordedRow(Base):
+class WordedRow(TableClass):
     """A content has a word."""
 
     __tablename__ = "content_words"
     __table_args__ = (Index("ix_content_words_content", "content_id", "word_id"), {"sqlite_with_rowid": False})
 
-    word_id: Mapped[int] = mapped_column(ForeignKey("words.id", ondelete="CASCADE"), primary_key=True)
-    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    word_id: ColumnElement[int] = column(Integer, ForeignKey("words.id", ondelete="CASCADE"), primary_key=True)
+    content_id: ColumnElement[int] = column(Integer, ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
 
 
 # Full text of what people wrote, a row for each content that has any: see `store.tables.written`. SQLAlchemy knows
@@ -293,56 +295,56 @@ for _statement in (
     "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
     "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
 ):
-    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+    event.listen(METADATA, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 
 
-class FavouriteRow(Base):
+class FavouriteRow(TableClass):
     """A content is a favourite."""
 
     __tablename__ = "favourites"
 
-    content_id: Mapped[int] = mapped_column(
-        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    content_id: ColumnElement[int] = column(
+        Integer, ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
 
 
-class SetAsideRow(Base):
+class SetAsideRow(TableClass):
     """A photo that a person marked as not needed. Its file stays where it is."""
 
     __tablename__ = "set_asides"
 
-    photo_id: Mapped[int] = mapped_column(
-        ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    photo_id: ColumnElement[int] = column(
+        Integer, ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
 
 
-class LeftMarkRow(Base):
+class LeftMarkRow(TableClass):
     """A content with marks that a photo held before it came to hold another picture."""
 
     __tablename__ = "left_marks"
     __table_args__ = (Index("ix_left_marks_content", "content_id"), {"sqlite_with_rowid": False})
 
-    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
-    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    photo_id: ColumnElement[int] = column(Integer, ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    content_id: ColumnElement[int] = column(Integer, ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
 
 
-class SetRow(Base):
+class SetRow(TableClass):
     """Contents that were chosen on a page: sorted int64 ids, little-endian. `name` comes from them."""
 
     __tablename__ = "sets"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(Text, unique=True)
-    ids: Mapped[bytes] = mapped_column(LargeBinary)
-    made_at: Mapped[str] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    name: ColumnElement[str] = column(Text, unique=True)
+    ids: ColumnElement[bytes] = column(LargeBinary)
+    made_at: ColumnElement[str] = column(Text)
 
 
-class SearchRow(Base):
+class SearchRow(TableClass):
     """A search that was saved: its text, by name."""
 
     __tablename__ = "saved_searches"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(Text, unique=True)
-    query: Mapped[str] = mapped_column(Text)
-    saved_at: Mapped[str] = mapped_column(Text)
+    id: ColumnElement[int] = column(Integer, primary_key=True)
+    name: ColumnElement[str] = column(Text, unique=True)
+    query: ColumnElement[str] = column(Text)
+    saved_at: ColumnElement[str] = column(Text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -12,34 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from store.tables.records import now
 from store.tables.schema import Space, Vector
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceIdentity:
-    """The identity of a space. Vectors of two identities never meet.
-
-    Attributes:
-        key: of a new space; what is kept on the disk for it is named by it.
-        name: for people; `model`: the address that leads to its model; `weights`: where those came from.
-        fingerprint: of all that decides about its vectors; None where only the key is known.
-        former_keys: keys that it may have in a library that was made before there were fingerprints.
-    """
-
-    key: str
-    name: str
-    model: str
-    weights: str
-    preprocess: str
-    dim: int
-    has_text: bool
-    fingerprint: str | None = None
-    former_keys: tuple[str, ...] = ()
-
-    def is_of(self, key: str, fingerprint: str | None) -> bool:
-        """Whether this is the identity of a space with that key and fingerprint."""
-        if fingerprint is not None and self.fingerprint is not None:
-            return fingerprint == self.fingerprint
-        return key == self.key or key in self.former_keys
+from store.tables.space_identity import SpaceIdentity
 
 
 def find(connection: Connection, identity: SpaceIdentity) -> Row[Any] | None:
@@ -66,7 +38,7 @@ def _rows(connection: Connection, identity: SpaceIdentity) -> list[Row[Any]]:
 
 
 def _vectors(connection: Connection, space_id: int) -> int:
-    query = select(func.count()).select_from(Vector).where(Vector.space_id == space_id)
+    query = select(func.count()).select_from(Vector.table).where(Vector.space_id == space_id)
     return connection.execute(query).scalar_one()
 
 
@@ -80,11 +52,11 @@ def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
     if row is None:
         names = (name for name in SpaceIdentity.__slots__ if name != "former_keys")
         values = {name: getattr(identity, name) for name in names}
-        new = insert(Space).values(**values, created_at=now(), epoch=0).returning(Space.id)
+        new = insert(Space.table).values(**values, created_at=now(), epoch=0).returning(Space.id)
         return int(connection.execute(new).scalar_one()), False
     unmarked = [each.id for each in _rows(connection, identity) if each.fingerprint is None]
     if unmarked and identity.fingerprint is not None:
-        marked = update(Space).where(Space.id.in_(unmarked)).values(fingerprint=identity.fingerprint)
+        marked = update(Space.table).where(Space.id.in_(unmarked)).values(fingerprint=identity.fingerprint)
         connection.execute(marked)
     changes: dict[str, Any] = {}
     moved = row.model != identity.model
@@ -98,5 +70,5 @@ def add(connection: Connection, identity: SpaceIdentity) -> tuple[int, bool]:
     if row.dim != identity.dim and not _vectors(connection, row.id):
         changes["dim"] = identity.dim
     if changes:
-        connection.execute(update(Space).where(Space.id == row.id).values(**changes))
+        connection.execute(update(Space.table).where(Space.id == row.id).values(**changes))
     return int(row.id), moved

@@ -19,4 +19,4 @@ def switch(engine: Engine, root_id: int, *, on: bool) -> None:
     Needs no lock: it changes nothing that a run or a search reads.
     """
     with engine.execution_options(write=True).begin() as connection:
-        connection.execute(update(Root).where(Root.id == root_id).values(watched=int(on)))
+        connection.execute(update(Root.table).where(Root.id == root_id).values(watched=int(on)))

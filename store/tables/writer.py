@@ -18,7 +18,7 @@ from store.tables.edits import Outcome
 from store.tables.losses import forget
 from store.tables.records import now
 from store.tables.schema import Failure, LibraryRow, Photo, Root, Run
-from store.tables.space_rows import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 from store.walk_options import WalkOptions
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
@@ -43,10 +43,10 @@ class Writer:
             found = connection.execute(select(Root.id).where(Root.path == path)).scalar_one_or_none()
             if found is not None:
                 if kept:
-                    connection.execute(update(Root).where(Root.id == found).values(**kept))
+                    connection.execute(update(Root.table).where(Root.id == found).values(**kept))
                 return found
             root_id = connection.execute(
-                insert(Root)
+                insert(Root.table)
                 .values(path=path, display=display(path), added_at=now(), settled_photo_id=0, **kept)
                 .returning(Root.id)
             ).scalar_one()
@@ -65,7 +65,7 @@ class Writer:
         with self._engine.begin() as connection:
             ids = connection.execute(select(Photo.id).where(Photo.root_id == root_id)).scalars().all()
             hashes = forget(connection, list(ids))
-            connection.execute(delete(Root).where(Root.id == root_id))
+            connection.execute(delete(Root.table).where(Root.id == root_id))
             raise_generation(connection)
         return hashes
 
@@ -77,7 +77,7 @@ class Writer:
         with self._engine.begin() as connection:
             found, moved = space_rows.add(connection, identity)
             first = LibraryRow.default_space_id.is_(None)
-            connection.execute(update(LibraryRow).where(first).values(default_space_id=found))
+            connection.execute(update(LibraryRow.table).where(first).values(default_space_id=found))
             if moved:
                 raise_generation(connection)
             return found
@@ -85,17 +85,17 @@ class Writer:
     def make_default(self, space_id: int) -> None:
         """Let searches use this space from now on: when it is complete, not while it is being filled."""
         with self._engine.begin() as connection:
-            connection.execute(update(LibraryRow).values(default_space_id=space_id))
+            connection.execute(update(LibraryRow.table).values(default_space_id=space_id))
             raise_generation(connection)
 
     def start_run(self, space_id: int | None) -> int:
         """Note that a run began, of one space or of all; runs that a kill left open are closed as `killed`."""
         with self._engine.begin() as connection:
-            connection.execute(update(Run).where(Run.state == "running").values(state="killed"))
+            connection.execute(update(Run.table).where(Run.state == "running").values(state="killed"))
             self._before = last_content(connection)
             return int(
                 connection.execute(
-                    insert(Run).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
+                    insert(Run.table).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
                 ).scalar_one()
             )
 
@@ -103,7 +103,9 @@ class Writer:
         """Note how a run ended, `done`, `interrupted` or `failed`, and which content ids it added."""
         with self._engine.begin() as connection:
             text = json.dumps({**summary, "contents": (self._before, last_content(connection))})
-            connection.execute(update(Run).where(Run.id == run_id).values(finished_at=now(), state=state, summary=text))
+            connection.execute(
+                update(Run.table).where(Run.id == run_id).values(finished_at=now(), state=state, summary=text)
+            )
 
     # -- pictures -----------------------------------------------------------------------------------------------
 
@@ -131,7 +133,7 @@ class Writer:
             for chunk in _chunks(photo_ids):
                 where = Photo.id.in_(chunk)
                 touched.update(connection.execute(select(Photo.content_id).where(where)).scalars())
-                connection.execute(update(Photo).where(where).values(missing_since=stamp))
+                connection.execute(update(Photo.table).where(where).values(missing_since=stamp))
             recount(connection, touched)
             if photo_ids:
                 raise_generation(connection)
@@ -152,7 +154,7 @@ class Writer:
         """Forget failures of files that are gone or were since excluded."""
         with self._engine.begin() as connection:
             for chunk in _chunks(failure_ids):
-                connection.execute(delete(Failure).where(Failure.id.in_(chunk)))
+                connection.execute(delete(Failure.table).where(Failure.id.in_(chunk)))
 
     def keep_looks(self, looks: Sequence[tuple[Any, ...]]) -> None:
         """Keep the inode and ctime of files that have not changed: each with the id of its photo."""
@@ -169,7 +171,7 @@ class Writer:
         newest = select(func.coalesce(func.max(Photo.id), 0)).scalar_subquery()
         with self._engine.begin() as connection:
             connection.execute(
-                update(Root)
+                update(Root.table)
                 .where(Root.id == root_id)
                 .values(last_walked_at=now(), settled_photo_id=newest, drives=paths_to_json(drives))
             )
@@ -177,7 +179,7 @@ class Writer:
     def keep_identity(self, root_id: int, identity: str) -> None:
         """Keep what tells a root from another in its place, see `indexer.identity`."""
         with self._engine.begin() as connection:
-            connection.execute(update(Root).where(Root.id == root_id).values(identity=identity))
+            connection.execute(update(Root.table).where(Root.id == root_id).values(identity=identity))
 
     def prune(self, photo_ids: Sequence[int]) -> list[bytes]:
         """Forget these photos, and every content that no photo holds any more; see `store.tables.losses`.
@@ -214,12 +216,12 @@ def _absorb(connection: Connection, outer_id: int, inner_id: int, outer: bytes, 
     # only a killed run of another root saw may leave its old place missing; nothing is lost by that.
     settled = select(Root.settled_photo_id).where(Root.id == inner_id).scalar_subquery()
     greatest = func.max(Root.settled_photo_id, settled)
-    connection.execute(update(Root).where(Root.id == outer_id).values(settled_photo_id=greatest))
+    connection.execute(update(Root.table).where(Root.id == outer_id).values(settled_photo_id=greatest))
     held, taken = (
         paths_from_json(connection.execute(select(Root.drives).where(Root.id == id_)).scalar_one())
         for id_ in (outer_id, inner_id)
     )
     drives = paths_to_json([*held, *(prefix + drive for drive in taken)])
-    connection.execute(update(Root).where(Root.id == outer_id).values(drives=drives))
-    connection.execute(delete(Root).where(Root.id == inner_id))
+    connection.execute(update(Root.table).where(Root.id == outer_id).values(drives=drives))
+    connection.execute(delete(Root.table).where(Root.id == inner_id))
     raise_generation(connection)

@@ -26,7 +26,7 @@ from store.paths import as_json, display, to_bytes
 from store.tables import looks
 from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Set, Tag, Text, casefolded
 from store.tables.migrations import STEPS, VERSION
-from store.tables.schema import Base
+from store.tables.schema import Photo
 from store.tables.writer import Failed, File, Indexed, SpaceIdentity, Writer
 
 FACTS = {"width": 4, "height": 3, "format": "JPEG", "orientation": 1}
@@ -170,7 +170,7 @@ def test_a_new_library_has_the_tables_that_the_classes_describe(library: Path, t
     with locked(library), Library.create(library):
         pass
     described = create_engine(f"sqlite:///{tmp_path / 'described'}")
-    Base.metadata.create_all(described)
+    Photo.table.metadata.create_all(described)
     described.dispose()
     assert _shape(library / DATABASE) == _shape(tmp_path / "described")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from struct import Struct
 from typing import Any, Final
 
 import numpy as np
@@ -19,12 +20,17 @@ from sightline.lru import Lru
 from sightline.models.tokenizers.cleaning import CLEAN
 from sightline.models.tokenizers.table import Table
 
+CREATE: Final = "CREATE TABLE pieces (text BLOB PRIMARY KEY, id INTEGER, more) WITHOUT ROWID"
+INSERT: Final = "INSERT INTO pieces VALUES (?, ?, ?)"
 NAMED: Final = 1 << 30
 """What is added to ids that a post-processor names: they are not of the small vocabulary."""
 
 # A model of one empty piece reads each word as one unknown token, and tells the word as it was given to the model.
 _WORDS_ONLY: Final = {"type": "Unigram", "unk_id": 0, "vocab": [["", 0.0]], "byte_fallback": False}
 _KEPT: Final = 64
+# In open_clip's mode "clips" a row begins with one token, has one after its text, and ends with another.
+_CLIPS_ADDS: Final = 3
+_MERGE: Final = Struct("<II")
 
 Piece = tuple[str, int, Any]
 """Text, id, and what the kind of model adds: a score (Unigram), its merges (BPE), nothing (WordPiece)."""
@@ -48,50 +54,62 @@ class HuggingFaceTokenizer:
         self._pad, self._pad_left = int(settings["pad"]), bool(settings["pad_left"])
         self._cut: dict[str, Any] = settings["cut"]
         self._zeroed: int | None = settings["zeroed"]
+        self._clips: dict[str, int] | None = settings["clips"]
         self._prefix = self._model.get("continuing_subword_prefix") or ""
         self._suffix = self._model.get("end_of_word_suffix") or ""
+        self._longest = int(settings["longest"])
         self._words = self._tokenizer(_WORDS_ONLY)
         self._always = self._named(settings["always"])
         self._read: Lru[str, tuple[int, NDArray[np.int64]]] = Lru(_KEPT)
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """See `Tokenizer.ids`."""
-        rows = [self._read.get_or_make(text, lambda text=text: self._encode(text))[1] for text in texts]
+        rows = [self._kept(text)[1] for text in texts]
         return np.stack(rows) if rows else np.empty((0, self._context), np.int64)
 
     def count(self, text: str) -> int:
         """See `Tokenizer.count`."""
-        return self._read.get_or_make(text, lambda: self._encode(text))[0]
+        return self._kept(text)[0]
 
     def close(self) -> None:
         """See `Tokenizer.close`."""
         self._table.close()
 
-    def _encode(self, text: str) -> tuple[int, NDArray[np.int64]]:
+    def _kept(self, text: str) -> tuple[int, NDArray[np.int64]]:
         """The tokens of a text before cutting, and its row of ids."""
+        return self._read.get_or_make(text, lambda: self._encode(text))
+
+    def _encode(self, text: str) -> tuple[int, NDArray[np.int64]]:
         text = self._clean(text)
         words = {word for word in self._words.encode(text, add_special_tokens=False).tokens if word}
         # In the order of their ids: what of two pieces comes first may decide.
         pieces = sorted({**self._always, **self._pieces(words)}.values(), key=lambda piece: piece[1])
         small = self._tokenizer({**self._model, **_vocabulary(self._model, pieces)})
-        found = small.encode(text)
-        count = len(found.ids)
-        if count > self._context:
-            small.enable_truncation(**self._cut)
-            found = small.encode(text)
-        ids = self._real_ids(np.array(found.ids, np.int64), small, pieces)
+        found = small.encode(text).ids
+        count = len(found)
         row = np.full(self._context, self._pad, np.int64)
-        if len(ids):
+        if self._clips is not None:
+            found = small.encode(text, add_special_tokens=False).ids[: self._context - _CLIPS_ADDS]
+        elif count > self._context:
+            small.enable_truncation(**self._cut)
+            found = small.encode(text).ids
+        ids = self._real_ids(found, small, pieces)
+        if self._clips is not None:
+            row[: len(ids) + 2] = [self._clips["bos"], *ids, self._clips["eos"]]
+            row[-1] = self._clips["cls"]
+        elif ids:
             row[-len(ids) if self._pad_left else 0 :][: len(ids)] = ids
         if self._zeroed is not None:
             row[row == self._zeroed] = 0
         return count, row
 
-    def _real_ids(self, ids: NDArray[np.int64], small: Tokenizer, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    def _real_ids(self, ids: Sequence[int], small: Tokenizer, pieces: Sequence[Piece]) -> list[int]:
         """The model's ids for those of a small vocabulary."""
         real = {number: piece[1] for number, piece in enumerate(pieces)}
-        real |= {small.token_to_id(content): number for content, number in self._added.items()}
-        return np.array([number - NAMED if number >= NAMED else real[number] for number in ids.tolist()], np.int64)
+        for content, number in self._added.items():
+            if (own := small.token_to_id(content)) is not None:
+                real[own] = number
+        return [number - NAMED if number >= NAMED else real[number] for number in ids]
 
     def _tokenizer(self, model: Mapping[str, Any]) -> Tokenizer:
         made = Tokenizer.from_str(json.dumps({**self._around, "model": model}))
@@ -105,14 +123,14 @@ class HuggingFaceTokenizer:
 
     def _pieces(self, words: Iterable[str]) -> dict[str, Piece]:
         """All pieces that are a substring of a word, as the model's kind writes them."""
-        found: dict[str, Piece] = {}
+        parts: set[str] = set()
         for word in words:
             whole = word + self._suffix
             for start in range(len(word)):
-                found.update((piece[0], piece) for piece in self._beginnings(whole[start:]))
+                parts.add(whole[start : start + self._longest])
                 if self._prefix and start:
-                    found.update((piece[0], piece) for piece in self._beginnings(self._prefix + whole[start:]))
-        return found
+                    parts.add(self._prefix + whole[start : start + self._longest])
+        return {piece[0]: piece for part in parts for piece in self._beginnings(part)}
 
     def _beginnings(self, text: str) -> Iterator[Piece]:
         """The pieces that a text begins with, the longest first.
@@ -134,10 +152,9 @@ class HuggingFaceTokenizer:
 
 def _common(one: bytes, other: bytes) -> int:
     """How many bytes two strings begin with alike."""
-    for at, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return at
-    return min(len(one), len(other))
+    most = min(len(one), len(other))
+    difference = int.from_bytes(one[:most], "big") ^ int.from_bytes(other[:most], "big")
+    return most - (difference.bit_length() + 7) // 8
 
 
 def _read(row: tuple[bytes, int, Any]) -> Piece:
@@ -162,11 +179,11 @@ def _vocabulary(model: Mapping[str, Any], pieces: Sequence[Piece]) -> dict[str, 
     return {"vocab": numbers, "merges": [[left, right] for _, left, right in ranked]}
 
 
-def pack_merges(merges: Iterable[tuple[int, int]]) -> bytes:
-    """Merges that make a piece, as where it is parted and their rank."""
-    return np.array(list(merges), "<u4").tobytes()
+def pack_merge(split: int, rank: int) -> bytes:
+    """A merge that makes a piece, as where that is parted and its rank; a piece has the merges of a row of these."""
+    return _MERGE.pack(split, rank)
 
 
-def merges_of(packed: bytes) -> list[tuple[int, int]]:
-    """What `pack_merges` was given."""
-    return [(int(split), int(rank)) for split, rank in np.frombuffer(packed, "<u4").reshape(-1, 2)]
+def merges_of(packed: bytes) -> Iterator[tuple[int, int]]:
+    """The merges that `pack_merge` was given."""
+    return _MERGE.iter_unpack(packed)
