@@ -30,6 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
+import numpy as np
 
 # As the command line sets it, and before torch starts its threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -39,6 +40,7 @@ from sightline.models.memory import keep_freed
 keep_freed()
 
 import torch
+from numpy.typing import NDArray
 from open_clip.transform import image_transform
 from PIL import Image
 from tables import table
@@ -49,10 +51,10 @@ from indexer.chosen_spaces import Chosen
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from indexer.walk import WalkCounts, WalkedFile, walk
-from sightline import models
+from sightline import models, resampling
 from sightline.images.decode import DecodeError, decode
-from sightline.models.device_queue import PendingBatch
 from sightline.models.encoder import Encoder
+from sightline.models.interface import PendingBatch
 from sightline.models.multi_gpu import ImageEncoder
 from sightline.models.resolve import Model, resolve
 from store.library import Library
@@ -85,9 +87,9 @@ class Bench:
         self.paths = [path for path, pixels in zip(paths, prepared, strict=True) if pixels is not None]
         if not self.paths:
             raise click.ClickException(f"None of the {len(paths)} files in {folder} is a picture that can be decoded.")
-        self.batch = torch.stack([pixels for pixels in prepared if pixels is not None])
+        self.batch = np.stack([pixels for pixels in prepared if pixels is not None])
 
-    def _prepare(self, path: Path, *, thumbnail: bool = False) -> torch.Tensor | None:
+    def _prepare(self, path: Path, *, thumbnail: bool = False) -> NDArray[np.uint8] | None:
         try:
             with path.open("rb") as file:
                 decoded = decode(file, need=self.model.preprocess.need, thumbnail=thumbnail)
@@ -122,7 +124,7 @@ class Bench:
                     made = self._prepare(path)
                     best = [min(best[0], between - begun), min(best[1], time.thread_time() - between)]
             assert made is not None
-            error = float(((made / 255 - expected) ** 2).mean())
+            error = float(((made / np.float32(255) - expected.numpy()) ** 2).mean())
             ratios.append(best[0] / best[1])
             noises.append(-10 * math.log10(max(error, 1e-10)))
         torch.set_num_threads(threads)
@@ -140,7 +142,7 @@ class Bench:
         """Every prepared picture to a vector, in full batches, as many of them in flight as in a run."""
         size = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
         in_flight: deque[PendingBatch] = deque()
-        for batch in torch.split(self.batch, size):
+        for batch in np.split(self.batch, range(size, len(self.batch), size)):
             in_flight.append(encoder.submit(batch))
             while len(in_flight) > encoder.ahead:
                 in_flight.popleft().vectors()
@@ -163,6 +165,7 @@ class Bench:
 @click.option("--workers", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(1))
 def main(folder: Path, space: str | None, rounds: int, precisions: Sequence[str], workers: int) -> None:
     """Measure indexing of FOLDER."""
+    resampling.use_torch()  # as in a long run
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(folder.resolve(), resolve(space or random_model(Path(scratch), "ViT-B-32")), workers)
         print(f"{len(bench.paths)} pictures of {folder}, {workers} threads; medians of {rounds} rounds.\n")

@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from indexer.file_reader import ReadResult
-    from sightline.models.device_queue import PendingBatch
+    from sightline.models.interface import PendingBatch
     from sightline.models.multi_gpu import ImageEncoder
 
 # Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
@@ -51,7 +51,7 @@ class Batches:
         """`size` None: found by how long the model takes."""
         self.size = size or BATCH_START
         self._fixed = size is not None
-        self._queue: deque[tuple[Encoded, torch.Tensor]] = deque()
+        self._queue: deque[tuple[Encoded, NDArray[np.uint8]]] = deque()
         self._in_flight: deque[tuple[list[Encoded], PendingBatch]] = deque()
 
     @property
@@ -66,16 +66,14 @@ class Batches:
     def in_flight_batches(self) -> int:
         return len(self._in_flight)
 
-    def add(self, picture: Encoded, pixels: torch.Tensor) -> None:
+    def add(self, picture: Encoded, pixels: NDArray[np.uint8]) -> None:
         """Queue a picture and its pixels, as `Preprocess.apply` gives them."""
         self._queue.append((picture, pixels))
 
     def send(self, encoder: ImageEncoder) -> None:
         """Submit the next batch; errors as for `Encoder.submit`."""
-        import torch
-
         batch = [self._queue.popleft() for _ in range(min(self.size, len(self._queue)))]
-        pixels = torch.stack([pixels for _, pixels in batch])
+        pixels = np.stack([pixels for _, pixels in batch])
         self._in_flight.append(([picture for picture, _ in batch], encoder.submit(pixels)))
 
     def collect(self, encoder: ImageEncoder) -> list[tuple[Encoded, NDArray[np.float32]]]:

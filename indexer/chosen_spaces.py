@@ -85,10 +85,10 @@ def held_or_default(spaces: Sequence[SpaceState], default: int | None) -> list[S
 
 
 def _usual(device: str) -> str:
-    from sightline.models.devices import choose_device
+    from sightline.models.devices import device_name
     from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU
 
-    return DEFAULT_ON_CPU if choose_device(device).type == "cpu" else DEFAULT_ON_GPU
+    return DEFAULT_ON_CPU if device_name(device) == "cpu" else DEFAULT_ON_GPU
 
 
 def _with_fingerprints(library: Library) -> list[SpaceState]:

@@ -13,6 +13,9 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer import sidecars
 from indexer.scanner import Task
 from indexer.stat_numbers import inode_of, time_of
@@ -31,8 +34,6 @@ from store.tables.looks import has_look
 from store.tables.writer import Failed, File
 
 if TYPE_CHECKING:
-    import torch
-
     from sightline.images.gpu_jpeg import GpuJpegDecoder
 
 
@@ -59,7 +60,7 @@ class ReadResult:
     duplicate_in_flight: bool = False
     facts: Mapping[str, Any] | None = None
     is_anew: bool = False
-    pixels: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
+    pixels: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
     look: Look | None = field(default=None, repr=False)
     failed: Failed | None = None
     gone: bool = False
@@ -220,7 +221,7 @@ class FileReader:
         try:
             # Spaces that prepare pictures alike share them.
             prepared = {each: each.apply(decoded.pixels, decoded.original) for each in set(lacking.values())}
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
         pixels = {id_: prepared[each] for id_, each in lacking.items()}
         look = self._look_due(content_id, digest) if decoded.look is None else decoded.look

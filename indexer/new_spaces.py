@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sightline.models.resolve import Model
 from store.tables.catalog import Catalog
-from store.tables.writer import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 
 log = logging.getLogger(__name__)
 

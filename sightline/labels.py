@@ -31,7 +31,7 @@ from store.tables.filters import Filter
 from store.time_limit import checked
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before labels and templates are right
-    from sightline.models.encoder import Encoder, Head
+    from sightline.models.interface import Head, JointEncoder
 
 TEMPLATES: Final = ("a photo of a {}",)
 NONE_OF_THESE: Final = "none of these"
@@ -177,11 +177,11 @@ def _thresholds(library: Library, encoders: Encoders, space: SpaceState, vectors
     return calibration.label_thresholds(vectors, calibration.text_nulls(NullQueries(library, encoders).vectors(space)))
 
 
-def class_vectors(encoder: Encoder, labels: Sequence[str], templates: Sequence[str]) -> Floats:
+def class_vectors(encoder: JointEncoder, labels: Sequence[str], templates: Sequence[str]) -> Floats:
     """One unit vector for each label, the mean over the templates: float32 (labels, dim).
 
     Raises:
-        SpaceError: see `Encoder.encode_texts`.
+        SpaceError: see `JointEncoder.encode_texts`.
     """
     # Not str.format, to which other braces would mean something.
     texts = [template.replace(_SLOT, label) for label in labels for template in templates]

@@ -32,7 +32,7 @@ from store.paths import default_library
 from store.walk_options import WalkChoice
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
-    from sightline.models.encoder import Encoder
+    from sightline.models.interface import JointEncoder
 
 
 class Library:
@@ -315,7 +315,7 @@ class Library:
         """
         return encode_images(self._encoder(space), images)
 
-    def _encoder(self, space: str | None, *, words: bool = False) -> Encoder:
+    def _encoder(self, space: str | None, *, words: bool = False) -> JointEncoder:
         searcher = self._open()
         return searcher.encoders.get(searcher.space(space, words=words))
 

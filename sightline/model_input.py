@@ -16,7 +16,7 @@ from sightline.query.types import MAX_PICTURE_BYTES, QueryError
 from store.arrays import Floats
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
-    from sightline.models.encoder import Encoder
+    from sightline.models.interface import JointEncoder
 
 T = TypeVar("T")
 
@@ -50,24 +50,22 @@ def file_bytes(image: ImageSource) -> bytes:
     return data
 
 
-def encode_texts(encoder: Encoder, texts: Iterable[str]) -> Floats:
+def encode_texts(encoder: JointEncoder, texts: Iterable[str]) -> Floats:
     """Vectors of texts: float32 (n, dim), unit rows.
 
     Raises:
-        SpaceError: see `Encoder.encode_texts`.
+        SpaceError: see `JointEncoder.encode_texts`.
     """
     parts = [encoder.encode_texts(batch) for batch in _batches(texts)]
     return np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 
 
-def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
+def encode_images(encoder: JointEncoder, images: Iterable[ImageSource]) -> Floats:
     """Vectors of pictures: float32 (n, dim), unit rows.
 
     Raises:
         QueryError: a picture can't be read; the message names it, by its path or its place.
     """
-    import torch
-
     from sightline.images.errors import DecodeError
     from sightline.images.pools import pool
 
@@ -85,7 +83,7 @@ def encode_images(encoder: Encoder, images: Iterable[ImageSource]) -> Floats:
             except DecodeError as error:
                 name = f"The picture {image}" if isinstance(image, str | os.PathLike) else f"Picture number {done}"
                 raise QueryError(f"{name} can't be read: {error.reason}.") from error
-        parts.append(encoder.encode_images(torch.stack(prepared)))
+        parts.append(encoder.encode_images(np.stack(prepared)))
     return np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 
 

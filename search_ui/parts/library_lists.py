@@ -113,7 +113,7 @@ def failures(library: Library, total: int) -> None:
     """Draw the files that failed, by kind and text, a page at a time. The rest of the page stays."""
     kinds = library_reports.kinds(library.catalog)
     by_text: dict[str, FailureKind] = {kind.text: kind for kind in kinds}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="lib_failed_which"):
         chosen = st.selectbox(
             "Reason", ["", *by_text], key="failed_kind", on_change=_first_page,
             format_func=lambda text: f"{by_text[text].count:,}: {text}" if text else f"All {total:,}",

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from sightline.models.encoder import Encoder, TextTooLongError
+from sightline.models.encoder import Encoder
+from sightline.models.interface import TextTooLongError
 from sightline.models.resolve import Model
-from sightline.models.text_tower import embedding_rows
+from sightline.models.text_tower import embedding_of
 from store.arrays import Floats
 from store.errors import SpaceError
 
@@ -130,9 +131,10 @@ def _encode_texts(encoder: Encoder) -> Floats:
 def _check_vocabulary(model: Model, encoder: Encoder) -> None:
     """Compare the tokens that a tokenizer knows with the rows of the network's embedding."""
     tokenizer: Any = encoder.tokenizer
-    rows = embedding_rows(encoder.module)
-    if rows is None:
+    embedding = embedding_of(encoder.module)
+    if embedding is None:
         return
+    rows = embedding.num_embeddings
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is None:  # open_clip's own: one fixed vocabulary
         known = int(getattr(tokenizer, "vocab_size", rows))

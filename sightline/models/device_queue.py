@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-import numpy as np
 import torch
 
+from sightline.models.interface import PendingBatch
 from store.arrays import Floats
-
-
-class PendingBatch:
-    """A batch of pictures that was given to a device, which may still be at work on it.
-
-    Attributes:
-        seconds: how long the device worked on them; 0 until `vectors` was asked.
-    """
-
-    def __init__(self, wait: Callable[[], tuple[Floats, float]]) -> None:
-        """`wait` returns the vectors and the seconds, once they are there."""
-        self.seconds = 0.0
-        self._wait = wait
-        self._vectors: Floats | None = None
-
-    def vectors(self) -> Floats:
-        """Wait for the vectors, float32 (n, dim); what went wrong with them is raised here."""
-        if self._vectors is None:
-            self._vectors, self.seconds = self._wait()
-        return self._vectors
 
 
 class CopyStream:
@@ -82,14 +61,3 @@ class CopyStream:
         event = torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self._device))
         return event
-
-
-def join(parts: list[PendingBatch]) -> PendingBatch:
-    """Join the parts of one batch, at least one, in their order."""
-
-    def wait() -> tuple[Floats, float]:
-        # A copy, so that no pinned memory is held by who keeps a vector.
-        vectors = np.concatenate([part.vectors() for part in parts])
-        return vectors, sum(part.seconds for part in parts)
-
-    return PendingBatch(wait)

@@ -6,23 +6,25 @@ import logging
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
 from sightline.models import cpu_backends
 from sightline.models.cpu_backends import Backend, Probe
-from sightline.models.device_queue import CopyStream, PendingBatch, join
+from sightline.models.device_queue import CopyStream
 from sightline.models.devices import choose_device, choose_precision
+from sightline.models.interface import Head, PendingBatch, TextTooLongError, join
 from sightline.models.memory import give_back
 from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, count_tokens, features_up_to_the_end
 from sightline.models.weights import load_image_tower, load_network
+from sightline.resampling import use_torch
 from store.arrays import Floats
 from store.errors import SpaceError
 
@@ -33,25 +35,6 @@ log = logging.getLogger(__name__)
 _A_TEXT: Final = "a photo of two red boats on a lake at sunset"
 # Characters of what a library says that are shown of it: some write pages.
 _SAID: Final = 300
-
-
-class TextTooLongError(SpaceError):
-    """A text has more tokens than the space reads; cutting it would search for something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How a model was taught to read a cosine: its logit is `scale * cosine + bias`, in natural units.
-
-    Attributes:
-        scale: `exp(logit_scale)`, the inverse of the temperature.
-        bias: None where the model chose among the texts of a batch (softmax: CLIP, Radford et al., 2021, figure 3);
-            a number where it judged each pair of picture and text alone (sigmoid: SigLIP, Zhai et al., 2023, section
-            3.2). open_clip tells the two apart in the same way.
-    """
-
-    scale: float
-    bias: float | None
 
 
 class Encoder:
@@ -81,6 +64,7 @@ class Encoder:
         Raises:
             SpaceError: the files can't be loaded, or the device or precision is not available here.
         """
+        use_torch()  # for resizing as well, now that it is here
         self.model = model
         self.device = choose_device(device)
         dtype = choose_precision(precision, self.device)
@@ -182,11 +166,11 @@ class Encoder:
         """How many batches are worth submitting before the vectors of the oldest are waited for."""
         return 1 if self.device.type == "cuda" else 0
 
-    def encode_images(self, batch: torch.Tensor) -> Floats:
+    def encode_images(self, batch: NDArray[np.uint8] | torch.Tensor) -> Floats:
         """Encode prepared pictures as unit vectors: `submit`, and wait for them."""
         return self.submit(batch).vectors()
 
-    def submit(self, batch: torch.Tensor) -> PendingBatch:
+    def submit(self, batch: NDArray[np.uint8] | torch.Tensor) -> PendingBatch:
         """Give the device a batch of prepared pictures; on CUDA without waiting for it.
 
         Args:
@@ -200,6 +184,7 @@ class Encoder:
             torch.OutOfMemoryError: not even one picture fits on the device. Memory is taken here and never later.
         """
         expected = (3, *self.preprocess.size)
+        batch = torch.as_tensor(batch)
         if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != expected:
             raise ValueError(f"a batch is uint8 (n, *{expected}); this one is {batch.dtype} {tuple(batch.shape)}")
         if not len(batch):
@@ -275,11 +260,7 @@ class Encoder:
     def _check_length(self, text: str) -> None:
         count = count_tokens(self._tokenizer, text)
         if count > self._context:
-            shown = text if len(text) <= 40 else f"{text[:40]}…"
-            raise TextTooLongError(
-                f"The text {shown!r} has {count} tokens; the model {self.model.name!r} reads {self._context}. "
-                "Shorten it."
-            )
+            raise TextTooLongError.of(text, count, self.model.name, self._context)
 
     def close(self) -> None:
         """Release the model's memory. The encoder can't be used afterwards."""

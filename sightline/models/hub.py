@@ -6,7 +6,9 @@ The cache is read directly: a snapshot without a reference to it, as other progr
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,9 +94,21 @@ def commit_of(folder: Path) -> str | None:
 
 
 def _place(name: str) -> Path:
-    from huggingface_hub.constants import HF_HUB_CACHE
+    return Path(_cache()) / f"models--{name.replace('/', '--')}"
 
-    return Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+
+def _cache() -> str:
+    """Where the hub's cache lies, read as huggingface_hub 2.4 reads it (constants.py): a query imports none of it."""
+    known = sys.modules.get("huggingface_hub.constants")
+    if known is not None or "HUGGINGFACE_CO_STAGING" in os.environ:
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        return HF_HUB_CACHE
+    users = os.environ.get("XDG_CACHE_HOME", str(Path("~", ".cache")))
+    home = os.environ.get("HF_HOME", str(Path(users, "huggingface")))
+    named = os.environ.get("HUGGINGFACE_HUB_CACHE", str(Path(home, "hub")))
+    written = os.environ.get("HF_HUB_CACHE", named)
+    return os.path.expandvars(os.path.expanduser(written))  # noqa: PTH111 - "~nobody" stays what it is there, too
 
 
 def _referred(place: Path, revision: str) -> str | None:

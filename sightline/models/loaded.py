@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from store.tables.catalog import SpaceState
 
-if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
-    from sightline.models.encoder import Encoder
+if TYPE_CHECKING:
+    from sightline.models.interface import JointEncoder
 
 
 class Encoders:
@@ -18,13 +18,13 @@ class Encoders:
         self._offline = offline
         self._lock = threading.Lock()
         self._key = ""
-        self._encoder: Encoder | None = None
+        self._encoder: JointEncoder | None = None
 
     def ready(self, space: SpaceState) -> bool:
         """Whether the space's model is loaded; False also while it is being loaded."""
         return self._key == space.key
 
-    def get(self, space: SpaceState) -> Encoder:
+    def get(self, space: SpaceState) -> JointEncoder:
         """The encoder of a space; whoever asks while it is being loaded waits for it.
 
         Raises:
@@ -38,8 +38,14 @@ class Encoders:
                 self._key = space.key
             return self._encoder
 
-    def _load(self, space: SpaceState) -> Encoder:
-        from sightline.models import load
+    def _load(self, space: SpaceState) -> JointEncoder:
+        from sightline.models.compiled import open_compiled
         from sightline.models.space_models import model_of
 
-        return load(model_of(space, offline=self._offline))
+        model = model_of(space, offline=self._offline)
+        compiled = open_compiled(model, pictures=False, texts=model.has_text)
+        if compiled is not None:
+            return compiled
+        from sightline.models import load
+
+        return load(model)

@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sightline.models.device_queue import PendingBatch
+from sightline.models.compiled.encoder import CompiledEncoder
 from sightline.models.encoder import Encoder
+from sightline.models.interface import PendingBatch
 from store.arrays import Floats
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from sightline.models.resolve import Model
 
@@ -47,11 +50,11 @@ class MultiDeviceEncoder:
         """Most pictures at once on the device with the least memory; None where none ran out of it."""
         return min((encoder.batch_limit for encoder in self._encoders if encoder.batch_limit), default=None)
 
-    def submit(self, batch: torch.Tensor) -> PendingBatch:
+    def submit(self, batch: NDArray[np.uint8] | torch.Tensor) -> PendingBatch:
         """Submit a batch as to `Encoder.submit`, not to be changed afterwards; `vectors` raises its errors."""
         return PendingBatch(self._pool.submit(self._encode, batch).result)
 
-    def _encode(self, batch: torch.Tensor) -> tuple[Floats, float]:
+    def _encode(self, batch: NDArray[np.uint8] | torch.Tensor) -> tuple[Floats, float]:
         encoder = self._free.get()
         try:
             pending = encoder.submit(batch)
@@ -66,5 +69,5 @@ class MultiDeviceEncoder:
             encoder.close()
 
 
-ImageEncoder = Encoder | MultiDeviceEncoder
-"""What encodes pictures on one device or on several."""
+ImageEncoder = Encoder | MultiDeviceEncoder | CompiledEncoder
+"""What encodes pictures on one device or on several, by torch or by OpenVINO."""

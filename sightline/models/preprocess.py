@@ -6,13 +6,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import torch
+from sightline.resampling import BY_TORCH, FILTERS, Part, resized
 
 # open_clip's defaults where a configuration is silent (open_clip/constants.py, PreprocessCfg).
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -24,9 +23,6 @@ TIMM_CROP = 0.875
 # Sides whose ratio is above this are trimmed to it first. Far above the ratio of any model's input, and far enough from
 # the crop's edge that the resizing filter does not reach what was trimmed.
 LONG = 32
-# torch's kernels are those of Pillow, and faster; the others are Pillow's.
-_BY_TORCH = ("bicubic", "bilinear")
-_BY_PILLOW = ("nearest", "box", "hamming", "lanczos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +49,8 @@ class Preprocess:
     def __post_init__(self) -> None:
         if self.resize not in ("shortest", "longest", "squash"):
             raise ValueError(f"resize mode {self.resize!r} is none of shortest, longest, squash")
-        if self.interpolation not in (*_BY_TORCH, *_BY_PILLOW):
-            known = ", ".join((*_BY_TORCH, *_BY_PILLOW))
-            raise ValueError(f"interpolation {self.interpolation!r} is none of {known}")
+        if self.interpolation not in FILTERS:
+            raise ValueError(f"interpolation {self.interpolation!r} is none of {', '.join(FILTERS)}")
         if min(self.size) < 1 or not 0 < self.crop <= 1:
             raise ValueError(f"size {self.size} and crop {self.crop} must be positive, crop at most 1")
         if min(self.std) <= 0:
@@ -73,8 +68,8 @@ class Preprocess:
         """
         size, resize = _pair(image_size), str(config.get("resize_mode") or "shortest")
         interpolation = str(config.get("interpolation") or "bicubic")
-        if interpolation not in (*_BY_TORCH, "random"):
-            raise ValueError(f"interpolation {interpolation!r} is none of {', '.join(_BY_TORCH)}, random")
+        if interpolation not in (*BY_TORCH, "random"):
+            raise ValueError(f"interpolation {interpolation!r} is none of {', '.join(BY_TORCH)}, random")
         if interpolation == "random" or (resize == "shortest" and size[0] != size[1]):
             interpolation = "bicubic"
         return cls(
@@ -122,70 +117,36 @@ class Preprocess:
         """Canonical JSON: part of a space's identity."""
         return json.dumps(asdict(self), sort_keys=True)
 
-    def apply(self, pixels: NDArray[np.uint8], original: tuple[int, int] | None = None) -> torch.Tensor:
-        """Resize and crop upright RGB pixels (h, w, 3) to a uint8 tensor (3, *size).
+    def apply(self, pixels: NDArray[np.uint8], original: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """Resize and crop upright RGB pixels (h, w, 3) to uint8 (3, *size), contiguous.
 
-        The result equals open_clip's own transform to within two levels of 255, mostly one: torch's antialiased uint8
-        kernel is Pillow's algorithm, at twice the speed. Scaling to 0..1, mean and std are left to the device.
+        The result equals open_clip's own transform to within two levels of 255, mostly one. Scaling to 0..1, mean and
+        std are left to the device.
 
         Args:
             original: height and width of the picture that `pixels` are shrunk from, by a power of two and rounded to
                 whole pixels. Their own shape is up to half a pixel off, and the crop that follows from it up to one:
                 two of 28 camera photos, 2322 px high, came to 25 and 32 dB instead of 49 and 46.
         """
-        import torch
-
         height, width = pixels.shape[:2]
         factor = 1 if original is None else _power_of_two(max(original) / max(height, width))
         trimmed = self._trim(pixels)
         # In pixels of `pixels`, and not whole; where some were trimmed off, the rest is far from what is kept.
-        true = [
+        high, wide = (
             float(side) if original is None or side != whole else full / factor
             for side, whole, full in zip(trimmed.shape[:2], (height, width), original or (0, 0), strict=True)
-        ]
-        target = self._resized(true[0], true[1])
-        if self.interpolation in _BY_PILLOW:
-            trimmed, true = self._by_pillow(trimmed, true, target), [float(side) for side in target]
-        # The batch axis goes on first: torch then sees its channels-last layout and runs its fast kernel on it.
-        tensor = torch.from_numpy(np.require(trimmed, requirements=["C", "W"]))[None].permute(0, 3, 1, 2)
-        if target != tuple(tensor.shape[2:]):
-            # What torch.nn.functional.interpolate calls; it takes a size or a scale, and here they are not the same.
-            bicubic = self.interpolation == "bicubic"
-            name = torch.ops.aten._upsample_bicubic2d_aa if bicubic else torch.ops.aten._upsample_bilinear2d_aa
-            tensor = name(tensor, list(target), False, target[0] / true[0], target[1] / true[1])
-        return self._cropped(tensor)[0].contiguous()
-
-    def _cropped(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The middle of (1, 3, h, w), filled up where it is smaller; rounded as torchvision's center_crop."""
-        (height, width), (high, wide) = self.size, tensor.shape[2:]
-        if high < height or wide < width:
-            top, left = max(0, height - high) // 2, max(0, width - wide) // 2
-            below, right = max(0, height - high) - top, max(0, width - wide) - left
-            tensor = self._padded(tensor, [left, right, top, below])
-            high, wide = tensor.shape[2:]
-        top, left = round((high - height) / 2), round((wide - width) / 2)
-        return tensor[:, :, top : top + height, left : left + width]
-
-    def _padded(self, tensor: torch.Tensor, sides: list[int]) -> torch.Tensor:
-        """(1, 3, h, w) with `sides` (left, right, top, bottom) added in the colour of `fill`."""
-        import torch
-
-        pad = torch.nn.functional.pad
-        if isinstance(self.fill, int):
-            return pad(tensor, sides, value=self.fill)
-        return torch.cat([pad(tensor[:, n : n + 1], sides, value=value) for n, value in enumerate(self.fill)], dim=1)
-
-    def _by_pillow(self, pixels: NDArray[np.uint8], true: list[float], target: tuple[int, int]) -> NDArray[np.uint8]:
-        """Resize pixels (h, w, 3), of `true` height and width, to the `target` height and width."""
-        from PIL import Image
-
-        filters = Image.Resampling
-        how = {
-            "nearest": filters.NEAREST, "box": filters.BOX, "hamming": filters.HAMMING, "lanczos": filters.LANCZOS
-        }[self.interpolation]  # fmt: skip
-        inside = (0.0, 0.0, min(true[1], pixels.shape[1]), min(true[0], pixels.shape[0]))
-        image = Image.fromarray(np.ascontiguousarray(pixels))
-        return np.asarray(image.resize((target[1], target[0]), how, inside))
+        )
+        target = self._resized(high, wide)
+        (top, above, rows), (left, before, columns) = map(_middle, target, self.size)
+        part = Part(top, left, rows, columns)
+        kept = resized(trimmed, target, self.interpolation, true=(high, wide), part=part).transpose(2, 0, 1)
+        if kept.shape[1:] == self.size:
+            return np.array(kept, order="C")
+        fill = np.asarray(self.fill, np.uint8).reshape(-1, 1, 1)
+        made = np.empty((3, *self.size), np.uint8)
+        made[...] = fill
+        made[:, above : above + rows, before : before + columns] = kept
+        return made
 
     def _trim(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The middle of a very long picture: resizing the rest takes gigabytes, and it is cropped off anyway."""
@@ -208,6 +169,16 @@ class Preprocess:
         ratios = height / wanted_height, width / wanted_width
         ratio = max(ratios) if self.resize == "longest" else min(ratios)
         return max(1, round(height / ratio)), max(1, round(width / ratio))
+
+
+def _middle(side: int, wanted: int) -> tuple[int, int, int]:
+    """Where the middle of a side begins, at which pixel of the wanted side it goes, and how long it is.
+
+    Rounded as torchvision's center_crop.
+    """
+    if side < wanted:
+        return 0, (wanted - side) // 2, side
+    return round((side - wanted) / 2), 0, wanted
 
 
 def _power_of_two(ratio: float) -> int:

@@ -24,7 +24,7 @@ from sightline.models.presets import DEMO
 from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
 from sightline.models.weight_files import PICKLES, find_weights, stored_tensors
 from store.errors import SpaceError
-from store.tables.writer import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 
 # Only what loading needs; a repository may hold the same weights in three formats, pickles among them.
 HUB_FILES: Final = ["*.json", "*.txt", "*.model", "*.safetensors"]

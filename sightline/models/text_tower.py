@@ -27,13 +27,17 @@ def causal_text(tower: Any) -> Any:
 def features_up_to_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
     """Features (n, dim) of token ids (n, context), without the padding that open_clip would compute along.
 
-    The rest is `encode_text` of open_clip 3.3: the end of a text is its highest token.
+    The end of a text is its highest token.
     """
-    last = tokens.argmax(dim=-1)
-    length = int(last.max()) + 1
-    embedded = text.token_embedding(tokens[:, :length]) + text.positional_embedding[:length]
+    return features_at_the_end(text, tokens[:, : int(tokens.argmax(dim=-1).max()) + 1])
+
+
+def features_at_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Features (n, dim) of token ids (n, length), each row with its end among them: `encode_text` of open_clip 3.3."""
+    length = tokens.shape[1]
+    embedded = text.token_embedding(tokens) + text.positional_embedding[:length]
     read = text.ln_final(text.transformer(embedded, attn_mask=text.attn_mask[:length, :length]))
-    ends: torch.Tensor = read[torch.arange(len(read), device=read.device), last]
+    ends: torch.Tensor = read[torch.arange(read.shape[0], device=read.device), tokens.argmax(dim=-1)]
     projection = text.text_projection
     if projection is not None:
         ends = projection(ends) if isinstance(projection, nn.Module) else ends @ projection
@@ -48,11 +52,11 @@ def count_tokens(tokenizer: Any, text: str) -> int:
     return len(tokenizer.encode(text)) + 2
 
 
-def embedding_rows(tower: Any) -> int | None:
-    """How many tokens a joint model's text tower has an embedding for; None where it can't be told."""
+def embedding_of(tower: Any) -> nn.Embedding | None:
+    """What a joint model's text tower has for each token; None where it can't be told."""
     text = getattr(tower, "text", tower)
     table = getattr(text, "token_embedding", None)
     if table is None:  # a text tower of transformers
         find = getattr(getattr(text, "transformer", None), "get_input_embeddings", None)
         table = None if find is None else find()
-    return table.num_embeddings if isinstance(table, nn.Embedding) else None
+    return table if isinstance(table, nn.Embedding) else None

@@ -30,7 +30,7 @@ from store.tables.records import (
     SpaceState,
 )
 from store.tables.schema import Content, LibraryRow, Photo
-from store.tables.space_rows import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 
 __all__ = [
     "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",

@@ -18,7 +18,7 @@ from store.tables.edits import Outcome
 from store.tables.losses import forget
 from store.tables.records import now
 from store.tables.schema import Failure, LibraryRow, Photo, Root, Run
-from store.tables.space_rows import SpaceIdentity
+from store.tables.space_identity import SpaceIdentity
 from store.walk_options import WalkOptions
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]

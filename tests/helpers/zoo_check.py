@@ -35,7 +35,7 @@ def check_vectors(architecture: Architecture, folder: Path) -> None:
     try:
         published = publish(architecture, folder / "model", given)
         encoder = load(published.space, device="cpu", precision="fp32")
-        prepared = torch.stack([encoder.preprocess.apply(np.asarray(picture)) for picture in given])
+        prepared = torch.from_numpy(np.stack([encoder.preprocess.apply(np.asarray(picture)) for picture in given]))
         assert (prepared.float() - published.pixels.float()).abs().max() <= 2
         ours = torch.from_numpy(encoder.encode_images(published.pixels))
         assert ours.shape == published.pictures.shape

@@ -247,3 +247,14 @@ def test_maps_and_duplicates_are_measured() -> None:
     said = printed("views", "--sizes", 200, "--dim", 32, "--rounds", 1)
     row = next(line for line in said.splitlines() if line.startswith("| 200 |"))
     assert 0.9 < float(row.split("|")[-2]) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
+def test_cold_starts_are_measured_against_another_tree(tmp_path: Path) -> None:
+    for picture in sorted(DEMO.rglob("*.jpg"))[:2]:
+        shutil.copy(picture, tmp_path)
+    said = printed("cold", tmp_path, "--base", ROOT, "--rounds", 1, "--model", "ViT-S-32-alt",
+                   "--only", "facts", "--only", "status")  # fmt: skip
+    rows = re.findall(r"^\| (.+): (processor, s|memory, MB) \| [\d,.]+ \| [\d,.]+ \| \*\*([\d.]+)\*\* \|", said, re.M)
+    assert len(rows) == 4 and all(0.2 < float(ratio) < 5 for *_, ratio in rows), said

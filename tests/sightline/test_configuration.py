@@ -32,7 +32,7 @@ def _largest_difference(ours: Preprocess, theirs: Any, picture: Image.Image) -> 
     """Of 255 levels, between a picture as it is prepared here and by a library's own transform."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (ours.mean, ours.std))
     expected = (theirs(picture) * std + mean) * 255
-    got = ours.apply(np.asarray(picture)).float()
+    got = torch.from_numpy(ours.apply(np.asarray(picture))).float()
     assert got.shape == expected.shape
     return float((got - expected).abs().max())
 

@@ -553,7 +553,7 @@ def test_what_the_model_sees_lies_where_open_clip_puts_it(size: tuple[int, int],
     theirs = image_transform(64, is_train=False, mean=(0.0,) * 3, std=(1.0,) * 3, resize_mode=resize)
     result = decoded(encoded(photo(*size), "BMP"), need=ours.need, thumbnail=False)
     seen = ours.apply(result.pixels, result.original)
-    assert decibels(seen.double().numpy(), 255 * theirs(photo(*size)).double().numpy()) >= 52
+    assert decibels(seen.astype(np.float64), 255 * theirs(photo(*size)).double().numpy()) >= 52
 
 
 # Damage

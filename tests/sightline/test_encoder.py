@@ -20,7 +20,8 @@ from PIL import Image
 
 from examples import examples
 from sightline.models.devices import choose_device, choose_precision
-from sightline.models.encoder import Encoder, TextTooLongError
+from sightline.models.encoder import Encoder
+from sightline.models.interface import TextTooLongError
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU, PRESETS
 from sightline.models.resolve import resolve
@@ -154,7 +155,7 @@ def test_preprocessing_is_open_clips_to_two_levels_of_255(
     small = np.random.default_rng(seed).integers(0, 256, (6, 5, 3), dtype=np.uint8)
     picture = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     expected = (theirs(picture) * 0.25 + 0.5) * 255
-    got = ours.apply(np.asarray(picture)).float()
+    got = torch.from_numpy(ours.apply(np.asarray(picture))).float()
     assert got.shape == expected.shape
     difference = (got - expected).abs()
     assert difference.max() <= 2.01

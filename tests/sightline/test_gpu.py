@@ -14,6 +14,7 @@ import models
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from pictures import decibels, encoded, final, oriented, photo
 from PIL import Image
 from support import DEMO
@@ -46,13 +47,13 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
     return {name: resolve(spec) for name, spec in named.items()}
 
 
-def pictures(model: Model, count: int = 24) -> torch.Tensor:
+def pictures(model: Model, count: int = 24) -> NDArray[np.uint8]:
     files = sorted(DEMO.rglob("*.jpg"))
     prepared = []
     for turn in range(count):
         with Image.open(files[turn % len(files)]) as image:
             prepared.append(model.preprocess.apply(np.asarray(image.convert("RGB"))))
-    return torch.stack(prepared)
+    return np.stack(prepared)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -73,12 +74,12 @@ def test_batches_in_flight_come_back_in_their_order_and_may_be_overwritten(space
     every = pictures(spaces["timm"], 96)
     batches = [every[start : start + 8 + turn] for turn, start in enumerate(range(0, 80, 8))]
     expected = [encoder.encode_images(batch) for batch in batches]
-    staged = torch.empty_like(every[:32])
+    staged = np.empty_like(every[:32])
     in_flight = []
     for batch in batches:
         staged[: len(batch)] = batch
         in_flight.append(encoder.submit(staged[: len(batch)]))
-    staged.zero_()
+    staged.fill(0)
     for pending, vectors in zip(in_flight, expected, strict=True):
         np.testing.assert_allclose(pending.vectors(), vectors, atol=1e-4)
         assert pending.seconds > 0
@@ -98,7 +99,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(spaces: dict[str, Mod
     encoder = Encoder(spaces["timm"], device="cuda:0", precision="fp32")
     few = pictures(spaces["timm"], 8)
     expected = encoder.encode_images(few)
-    many = few.repeat(256, 1, 1, 1)  # 600 MB as float32
+    many = np.tile(few, (256, 1, 1, 1))  # 600 MB as float32
     vectors = encoder.encode_images(many)
     assert encoder.batch_limit is not None and encoder.batch_limit < len(many)
     assert (vectors.reshape(256, 8, -1) * expected).sum(-1).min() > 0.9995

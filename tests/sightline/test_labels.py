@@ -13,7 +13,8 @@ import torch
 from indexer.demo.pictures import write_pictures
 from indexer.demo.world import KINDS
 from sightline.labels import MAX_LABELS, MAX_TEMPLATES, Labelled, class_vectors, label, probabilities, split_labels
-from sightline.models.encoder import Encoder, Head
+from sightline.models.encoder import Encoder
+from sightline.models.interface import Head
 from sightline.models.loaded import Encoders
 from sightline.models.resolve import resolve
 from sightline.query.types import QueryError

@@ -1,0 +1,137 @@
+"""Makes the compiled towers of a model, from torch's own network in float32, and compares them with it.
+
+While indexing only: this imports torch. A tower that differs is not used.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from torch import nn
+
+from sightline.models.compiled.comparing import is_same, timed
+from sightline.models.compiled.encoder import PictureTower, probe_picture, unit
+from sightline.models.compiled.files import (
+    PICTURES,
+    Manifest,
+    Part,
+    encoded,
+    new_folder,
+    place_of,
+    read_manifest,
+    write_manifest,
+)
+from sightline.models.compiled.make_texts import make_texts
+from sightline.models.compiled.runtime import BFLOAT16, FLOAT32, Tower, TowerError, compile_to, has_bfloat16
+from sightline.models.memory import give_back
+from sightline.models.resolve import Model
+from store.arrays import Floats
+
+log = logging.getLogger(__name__)
+
+# Pictures that are compared: at most, and at least, and the seconds that torch may take for them.
+_MOST: Final = 16
+_LEAST: Final = 4
+_SECONDS: Final = 1
+
+
+def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: NDArray[np.uint8]) -> bool:
+    """Make the compiled towers of a model, unless another process is at it.
+
+    Args:
+        model: the model.
+        network: its whole network as `load_network` gives it: float32, on the CPU, in evaluation mode. It is left as it
+            was.
+        tokenizer: its own; None for picture-only models.
+        pictures: some that were prepared for it, uint8 (n, 3, *size), n > 0; real ones: drawn blots do not show what
+            a precision costs.
+
+    Returns:
+        Whether there are towers now. No failure is an error: torch's network is used then.
+    """
+    try:
+        place = place_of(model)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(place.parent / f"{place.name}.lock", timeout=0):
+            if read_manifest(place) is not None:
+                return True
+            with new_folder(place) as folder, torch.inference_mode(False), torch.no_grad():
+                manifest = _pictures(model, network, pictures, folder)
+                if model.has_text:
+                    manifest = make_texts(model, network, tokenizer, folder, manifest)
+                if manifest.pictures is None and manifest.texts is None:
+                    raise TowerError("none of its towers is exact enough when it is compiled")
+                write_manifest(folder, manifest, place.name)
+        return True
+    except Timeout:
+        log.info("another process prepares the model %s for quick starts", model.name)
+    except TowerError as error:
+        log.info("the model %s starts by torch: %s", model.name, error)
+    except OSError as error:
+        log.warning(
+            "The model %s can't be kept for quick starts (%s): it is loaded whole each time.", model.name, error
+        )
+    finally:
+        give_back()
+    return False
+
+
+class _Pictures(nn.Module):
+    """A picture tower that takes pixels, 0..255, and scales them itself."""
+
+    def __init__(self, network: Any, model: Model) -> None:
+        super().__init__()
+        self.run = network.encode_image if model.library == "open_clip" else network
+        self.network = network.visual if model.library == "open_clip" else network
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (model.preprocess.mean, model.preprocess.std))
+        # (x / 255 - mean) / std as one multiply and one add, as `Encoder` does it.
+        self.scale, self.shift = 1 / (255 * std), -mean / std
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.run(pixels.float() * self.scale + self.shift)
+        return features
+
+
+def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], folder: Path) -> Manifest:
+    """Make the picture tower; the manifest has none where it is not exact enough, and no file is left then."""
+    tower = _Pictures(network, model).eval()
+
+    def read(some: NDArray[np.uint8]) -> Floats:
+        return unit(tower(torch.from_numpy(some)).float().numpy())
+
+    first, slow = timed(lambda: read(pictures[:1]))
+    pictures = pictures[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
+    expected = first
+    if len(pictures) > 1:
+        rest, slow = timed(lambda: read(pictures[1:]))
+        expected, slow = np.concatenate([first, rest]), slow / (len(pictures) - 1)
+    manifest = Manifest(dim=expected.shape[1])
+    size, path = model.preprocess.size, folder / PICTURES
+    try:
+        # Two: of one, tracing takes any axis of length one for the batch.
+        compile_to(path, tower, (torch.zeros((2, 3, *size), dtype=torch.uint8),), [(-1, 3, *size)])
+    except TowerError as error:
+        log.info("the picture tower of %s is not compiled: %s", model.name, error)
+        return manifest
+    for precision in (BFLOAT16, FLOAT32) if has_bfloat16() else (FLOAT32,):
+        try:
+            made = PictureTower(Tower(path, precision, manifest.dim))
+            probe = made.encode(probe_picture(size))[0]
+            found, quick = timed(partial(made.encode, pictures))
+            one = made.encode(pictures[:1])  # a batch of another size, too
+        except TowerError as error:
+            log.info("the picture tower of %s is not used in %s: %s", model.name, precision, error)
+            continue
+        if is_same(f"picture tower of {model.name} in {precision}", [*found, *one], [*expected, expected[0]]):
+            part = Part(precision, encoded(probe), quick / len(pictures), slow * len(pictures) / quick)
+            return replace(manifest, pictures=part)
+    path.unlink()
+    return manifest
