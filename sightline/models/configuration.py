@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from sightline.models.preprocess import Preprocess
+from sightline.models.timm_sizes import fixed_size
 from sightline.models.weight_files import refuse_pointers
 from store.errors import SpaceError
 
@@ -109,7 +110,9 @@ def read_timm(config: dict[str, Any]) -> Read:
     if wrong := sorted(_NOT_OF_A_NETWORK & args.keys()):
         raise ValueError(f"its 'model_args' hold {wrong[0]!r}, which is no argument of a network: leave it out")
     if args.get("img_size") is not None and not pretrained.get("fixed_input_size") and not _takes_any_size(args):
-        pretrained["input_size"] = _asked_of_timm(config, pretrained)
+        # The network alone knows whether it reads others.
+        size = fixed_size(config, pretrained)
+        pretrained["input_size"] = [pretrained["input_size"][0], *(size or pretrained["input_size"][1:])]
     channels = int(pretrained["input_size"][0])
     if channels != 3:
         raise ValueError(f"the network reads pictures of {channels} channels, and photos have 3 (red, green, blue)")
@@ -153,15 +156,3 @@ def _object(config: Mapping[str, Any], name: str, default: Mapping[str, Any] | N
 def _takes_any_size(args: Mapping[str, Any]) -> bool:
     """Whether a network's arguments make it one that reads pictures of any size."""
     return bool(args.get("dynamic_img_size") or args.get("strict_img_size") is False or args.get("use_naflex"))
-
-
-def _asked_of_timm(config: Mapping[str, Any], pretrained: dict[str, Any]) -> list[int]:
-    """The input size, where the network alone knows whether it reads others; this imports torch.
-
-    See timm 1.0.31, data/model_config.py.
-    """
-    from sightline.models.timm_networks import TimmMaker
-
-    maker = TimmMaker.of(config, pretrained)
-    size = maker.fixed_size() if maker.is_known else None
-    return pretrained["input_size"] if size is None else [pretrained["input_size"][0], *size]

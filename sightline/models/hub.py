@@ -98,7 +98,7 @@ def _place(name: str) -> Path:
 
 
 def _cache() -> str:
-    """The hub's cache, as huggingface_hub 2.4 has it (constants.py); to ask it takes a tenth of a second."""
+    """Where the hub's cache lies, read as huggingface_hub 2.4 reads it (constants.py): a query imports none of it."""
     known = sys.modules.get("huggingface_hub.constants")
     if known is not None or "HUGGINGFACE_CO_STAGING" in os.environ:
         from huggingface_hub.constants import HF_HUB_CACHE

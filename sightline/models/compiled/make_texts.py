@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -38,6 +39,7 @@ _SENTENCES: Final = (
     "две красные лодки на озере", "ένα λευκό σπίτι δίπλα στη θάλασσα", "قطة تنام على كرسي", "एक लाल नाव",
     "海辺の夕日", "山上的一座古老寺庙", "눈 덮인 산", "🎂 party",
 )  # fmt: skip
+_AT_ONCE: Final = 6
 # The example that a tower is traced with: of another length than any axis of it.
 _TRACED: Final = (2, 5)
 
@@ -72,10 +74,11 @@ def _tower(
     model: Model, network: Any, tokenizer: Any, prepared: Tokenizer, folder: Path, manifest: Manifest
 ) -> Manifest | None:
     """The manifest with the tower that was made; None where none is exact enough."""
-    texts = [text for text in _SENTENCES if prepared.count(text) <= manifest.context]
+    texts = sorted((text for text in _SENTENCES if prepared.count(text) <= manifest.context), key=prepared.count)
     causal = causal_text(network)
     read = network.encode_text if causal is None else partial(features_up_to_the_end, causal)
-    expected, slow = timed(lambda: unit(read(tokenizer(texts)).float().numpy()))
+    parts = [texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE)]
+    expected, slow = timed(lambda: unit(np.concatenate([read(tokenizer(part)).float().numpy() for part in parts])))
     table = embedding_of(network)
     # A class of its own may do more than look a row up. And some networks do not ask for the rows of just these tokens.
     for apart in (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,):
@@ -85,8 +88,8 @@ def _tower(
             rows = None if tried.rows is None else Rows(folder / ROWS, tried.rows, tried.width)
             tower = Tower(folder / TEXTS, FLOAT32, manifest.dim)
             made = TextTower(tower, prepared, rows, manifest.context, causal=manifest.causal)
-            found, quick = timed(partial(made.encode, texts))
             probe = made.encode([made.probe()])[0]
+            found, quick = timed(partial(made.encode, texts))
         except TowerError as error:
             log.info("the text tower of %s is not compiled: %s", model.name, error)
         else:

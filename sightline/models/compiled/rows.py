@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from sightline.models.compiled.runtime import TowerError
 from store.arrays import Floats
 
+# Rows that are converted at once.
+_AT_ONCE: Final = 8192
 _LARGEST: Final = float(np.finfo(np.float16).max)
 
 
@@ -26,13 +28,17 @@ def write_rows(path: Path, table: Floats) -> str:
         OSError: it can't be written.
     """
     kind = np.float16 if float(np.abs(table).max(initial=0)) <= _LARGEST else np.float32
-    sums = np.empty(len(table), np.uint32)
+    each = np.dtype(kind).itemsize * table.shape[1]
+    sums: list[int] = []
     with path.open("wb") as file:
-        for index, row in enumerate(table):
-            data = row.astype(kind).tobytes()
-            sums[index] = zlib.crc32(data, index)
+        for first in range(0, len(table), _AT_ONCE):
+            data = memoryview(np.ascontiguousarray(table[first : first + _AT_ONCE], kind)).cast("B")
+            sums += [
+                zlib.crc32(data[start : start + each], first + number)
+                for number, start in enumerate(range(0, len(data), each))
+            ]
             file.write(data)
-        file.write(sums.tobytes())
+        file.write(np.array(sums, np.uint32).tobytes())
     return np.dtype(kind).name
 
 

@@ -132,13 +132,15 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
     ov = openvino()
     network = path.with_suffix(".xml")
     try:
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tracing: what it makes is compared afterwards
-            converted = ov.convert_model(
-                module, example_input=example, input=[ov.PartialShape(list(shape)) for shape in shapes]
-            )
+            # Not checked by tracing once more, either, which takes longer than all the rest.
+            traced = TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
+            converted = ov.convert_model(traced, input=[ov.PartialShape(list(shape)) for shape in shapes])
         ov.save_model(converted, network, compress_to_fp16=True)
-        del converted
+        del converted, traced
         core = ov.Core()
         stream = core.compile_model(core.read_model(network), "CPU", options(FLOAT32)).export_model()
     except Exception as error:

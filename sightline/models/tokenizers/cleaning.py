@@ -15,7 +15,7 @@ def is_plain(text: str) -> bool:
 
 
 def _mend(text: str) -> str:
-    if is_plain(text):  # to import ftfy takes a tenth of a second
+    if is_plain(text):  # to import ftfy takes longer than all the rest
         return text.strip()
     import html
 

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from sightline.models.tokenizers.cleaning import CLEAN, is_plain
 from sightline.models.tokenizers.table import Table
 
+CREATE: Final = "CREATE TABLE pieces (pair INTEGER PRIMARY KEY, id INTEGER)"
+INSERT: Final = "INSERT INTO pieces VALUES (?, ?)"
 BYTES: Final = 256
 START: Final = "<start_of_text>"
 END: Final = "<end_of_text>"
 _WORDS: Final = rf"{START}|{END}|'s|'t|'re|'ve|'m|'ll|'d|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+"
-# The same words of printable ASCII: to import regex takes a tenth of a second.
+# The same words of printable ASCII, without the import of regex.
 _PLAIN_WORDS: Final = re.compile(
     rf"{START}|{END}|'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+", re.IGNORECASE | re.ASCII
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from struct import Struct
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,8 @@ from sightline.lru import Lru
 from sightline.models.tokenizers.cleaning import CLEAN
 from sightline.models.tokenizers.table import Table
 
+CREATE: Final = "CREATE TABLE pieces (text BLOB PRIMARY KEY, id INTEGER, more) WITHOUT ROWID"
+INSERT: Final = "INSERT INTO pieces VALUES (?, ?, ?)"
 NAMED: Final = 1 << 30
 """What is added to ids that a post-processor names: they are not of the small vocabulary."""
 
@@ -27,6 +30,7 @@ _WORDS_ONLY: Final = {"type": "Unigram", "unk_id": 0, "vocab": [["", 0.0]], "byt
 _KEPT: Final = 64
 # In open_clip's mode "clips" a row begins with one token, has one after its text, and ends with another.
 _CLIPS_ADDS: Final = 3
+_MERGE: Final = Struct("<II")
 
 Piece = tuple[str, int, Any]
 """Text, id, and what the kind of model adds: a score (Unigram), its merges (BPE), nothing (WordPiece)."""
@@ -53,6 +57,7 @@ class HuggingFaceTokenizer:
         self._clips: dict[str, int] | None = settings["clips"]
         self._prefix = self._model.get("continuing_subword_prefix") or ""
         self._suffix = self._model.get("end_of_word_suffix") or ""
+        self._longest = int(settings["longest"])
         self._words = self._tokenizer(_WORDS_ONLY)
         self._always = self._named(settings["always"])
         self._read: Lru[str, tuple[int, NDArray[np.int64]]] = Lru(_KEPT)
@@ -118,14 +123,14 @@ class HuggingFaceTokenizer:
 
     def _pieces(self, words: Iterable[str]) -> dict[str, Piece]:
         """All pieces that are a substring of a word, as the model's kind writes them."""
-        found: dict[str, Piece] = {}
+        parts: set[str] = set()
         for word in words:
             whole = word + self._suffix
             for start in range(len(word)):
-                found.update((piece[0], piece) for piece in self._beginnings(whole[start:]))
+                parts.add(whole[start : start + self._longest])
                 if self._prefix and start:
-                    found.update((piece[0], piece) for piece in self._beginnings(self._prefix + whole[start:]))
-        return found
+                    parts.add(self._prefix + whole[start : start + self._longest])
+        return {piece[0]: piece for part in parts for piece in self._beginnings(part)}
 
     def _beginnings(self, text: str) -> Iterator[Piece]:
         """The pieces that a text begins with, the longest first.
@@ -147,10 +152,9 @@ class HuggingFaceTokenizer:
 
 def _common(one: bytes, other: bytes) -> int:
     """How many bytes two strings begin with alike."""
-    for at, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return at
-    return min(len(one), len(other))
+    most = min(len(one), len(other))
+    difference = int.from_bytes(one[:most], "big") ^ int.from_bytes(other[:most], "big")
+    return most - (difference.bit_length() + 7) // 8
 
 
 def _read(row: tuple[bytes, int, Any]) -> Piece:
@@ -175,11 +179,11 @@ def _vocabulary(model: Mapping[str, Any], pieces: Sequence[Piece]) -> dict[str, 
     return {"vocab": numbers, "merges": [[left, right] for _, left, right in ranked]}
 
 
-def pack_merges(merges: Iterable[tuple[int, int]]) -> bytes:
-    """Merges that make a piece, as where it is parted and their rank."""
-    return np.array(list(merges), "<u4").tobytes()
+def pack_merge(split: int, rank: int) -> bytes:
+    """A merge that makes a piece, as where that is parted and its rank; a piece has the merges of a row of these."""
+    return _MERGE.pack(split, rank)
 
 
-def merges_of(packed: bytes) -> list[tuple[int, int]]:
-    """What `pack_merges` was given."""
-    return [(int(split), int(rank)) for split, rank in np.frombuffer(packed, "<u4").reshape(-1, 2)]
+def merges_of(packed: bytes) -> Iterator[tuple[int, int]]:
+    """The merges that `pack_merge` was given."""
+    return _MERGE.iter_unpack(packed)

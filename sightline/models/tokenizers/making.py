@@ -53,15 +53,17 @@ def _write(model: Model, tokenizer: Any, path: Path) -> None:
     from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
     if type(tokenizer) is SimpleTokenizer:
-        kind, (settings, columns, rows) = clip.ClipTokenizer.KIND, _of_clip(tokenizer)
+        settings, rows = _of_clip(tokenizer)
+        kind, create, insert = clip.ClipTokenizer.KIND, clip.CREATE, clip.INSERT
     elif type(tokenizer) is HFTokenizer:
-        kind, (settings, columns, rows) = hugging_face.HuggingFaceTokenizer.KIND, _of_hugging_face(tokenizer)
+        settings, rows = _of_hugging_face(tokenizer)
+        kind, create, insert = hugging_face.HuggingFaceTokenizer.KIND, hugging_face.CREATE, hugging_face.INSERT
     else:
         raise UnpreparedError(f"it is a {type(tokenizer).__name__}")
     if not tokenizer.context_length:
         raise UnpreparedError("it does not say how many tokens are read")
-    settings |= {"clean": _name_of(tokenizer.clean_fn), "context": int(tokenizer.context_length)}
-    table.write(path, model.fingerprint, kind, settings, columns, rows)
+    settings |= {"kind": kind, "clean": _name_of(tokenizer.clean_fn), "context": int(tokenizer.context_length)}
+    table.write(path, model.fingerprint, settings, create, insert, rows)
 
 
 def _name_of(clean: Callable[[str], str]) -> str:
@@ -73,7 +75,7 @@ def _name_of(clean: Callable[[str], str]) -> str:
     raise UnpreparedError("it cleans texts in a way of its own")
 
 
-_Written = tuple[dict[str, Any], str, Iterator[tuple[Any, ...]]]
+_Written = tuple[dict[str, Any], Iterator[tuple[Any, ...]]]
 
 
 def _of_clip(tokenizer: Any) -> _Written:
@@ -91,7 +93,7 @@ def _of_clip(tokenizer: Any) -> _Written:
         raise UnpreparedError("its ids are not in the order of its merges")
     settings = {"start": encoder[clip.START], "end": encoder[clip.END]}
     rows = ((clip.pair_key(encoder[left], encoder[right]), encoder[left + right]) for left, right in merges)
-    return settings, "pair INTEGER PRIMARY KEY, id INTEGER", rows
+    return settings, rows
 
 
 def _of_hugging_face(tokenizer: Any) -> _Written:
@@ -110,13 +112,13 @@ def _of_hugging_face(tokenizer: Any) -> _Written:
         raise UnpreparedError("it drops merges by chance")
     if kind == "BPE" and model.get("continuing_subword_prefix"):
         raise UnpreparedError("its merges take a prefix away")
-    rows, always = _pieces(model)
+    rows, of_pieces = _pieces(model)
     around |= {"truncation": None, "padding": None, "decoder": None}
     _lift(around["post_processor"])
     settings = {
         "around": around,
         "model": model,
-        "always": always,
+        **of_pieces,
         "added": {token["content"]: backend.token_to_id(token["content"]) for token in around["added_tokens"]},
         "split_special": bool(backend.encode_special_tokens),
         "pad": inner.pad_token_id,
@@ -134,11 +136,14 @@ def _of_hugging_face(tokenizer: Any) -> _Written:
         settings["zeroed"] = inner.sep_token_id
     if None in (settings["pad"], *(settings["clips"] or {}).values()):
         raise UnpreparedError("it has no token for the ends of a row")
-    return settings, "text BLOB PRIMARY KEY, id INTEGER, more", rows
+    return settings, rows
 
 
-def _pieces(model: dict[str, Any]) -> tuple[Iterator[tuple[bytes, int, Any]], list[str]]:
-    """The rows of a vocabulary, which is taken out of the model; and the pieces that every text needs."""
+def _pieces(model: dict[str, Any]) -> tuple[Iterator[tuple[bytes, int, Any]], dict[str, Any]]:
+    """The rows of a vocabulary, which is taken out of the model.
+
+    And the pieces that every text needs, and how many characters the longest has.
+    """
     vocabulary, merges = model.pop("vocab"), model.pop("merges", [])
     always = {model["unk_token"]} if model.get("unk_token") is not None else set()
     more: dict[str, Any] = {}
@@ -155,14 +160,12 @@ def _pieces(model: dict[str, Any]) -> tuple[Iterator[tuple[bytes, int, Any]], li
         ids = vocabulary
     if model.get("byte_fallback"):
         always |= {f"<0x{byte:02X}>" for byte in range(256)} & ids.keys()
-    if merges:
-        made: dict[str, list[tuple[int, int]]] = {}
-        for rank, (left, right) in enumerate(merges):
-            made.setdefault(left + right, []).append((len(left), rank))
-        more = {text: hugging_face.pack_merges(ways) for text, ways in made.items()}
-    return ((text.encode(), number, more.get(text)) for text, number in sorted(ids.items())), sorted(
-        always & ids.keys()
-    )
+    for rank, (left, right) in enumerate(merges):
+        text = left + right
+        more[text] = more.get(text, b"") + hugging_face.pack_merge(len(left), rank)
+    # In the order of the table, which is filled in half the time then.
+    rows = ((text.encode(), number, more.get(text)) for text, number in sorted(ids.items()))
+    return rows, {"always": sorted(always & ids.keys()), "longest": max(map(len, ids), default=1)}
 
 
 def _lift(processor: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -79,26 +80,29 @@ class Table:
 
 
 def write(
-    path: Path, fingerprint: str, kind: str, settings: dict[str, Any], columns: str, rows: Iterable[Sequence[Any]]
+    path: Path, fingerprint: str, settings: dict[str, Any], create: str, insert: str, rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Write a file with a table `pieces` of these columns.
+    """Write a file.
+
+    Args:
+        fingerprint: of the model that it is for.
+        settings: the `kind` of the tokenizer, and what that wants.
+        create: the statement that makes its table `pieces`.
+        insert: the statement that adds a row of `rows`.
 
     Raises:
         OSError: the folder can't be written, or the disk is full.
     """
-    import os
-
     os.close(open_private(path, new=True))
-    told = json.dumps({"made": _made_for(fingerprint), "kind": kind, **settings})
-    marks = ", ".join("?" * (columns.count(",") + 1))
+    told = json.dumps({"made": _made_for(fingerprint), **settings})
     connection = sqlite3.connect(path)
     try:
         # Whoever makes a file that is not whole throws it away.
         connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
         connection.execute("CREATE TABLE settings (text TEXT)")
-        connection.execute(f"CREATE TABLE pieces ({columns}) WITHOUT ROWID")
+        connection.execute(create)
         connection.execute("INSERT INTO settings VALUES (?)", (told,))
-        connection.executemany(f"INSERT INTO pieces VALUES ({marks})", rows)
+        connection.executemany(insert, rows)
         connection.commit()
     except sqlite3.OperationalError as error:
         raise OSError(f"{path} can't be written: {error}") from error
