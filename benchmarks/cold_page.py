@@ -54,13 +54,13 @@ def page(scene: Scene) -> Sides:
     make_library(scene)
 
     def side(tree: Tree) -> Callable[[int], PageCost]:
-        return lambda _: visit(tree)
+        return lambda number: visit(tree, number)
 
     return {tree.name: side(tree) for tree in scene.trees}
 
 
-def visit(tree: Tree) -> PageCost:
-    """Start a tree's server, search its page in a browser, and end it.
+def visit(tree: Tree, number: int) -> PageCost:
+    """Start a tree's server, search its page in a browser for words with a number, and end it.
 
     Raises:
         ColdError: it did not answer.
@@ -83,7 +83,7 @@ def visit(tree: Tree) -> PageCost:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             try:
-                return _search(browser, server.pid, url, token, begun)
+                return _search(browser, server.pid, f"{url}/?token={token}", number, begun)
             finally:
                 browser.close()
     except TimeoutError as error:
@@ -104,16 +104,16 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
             time.sleep(0.1)
 
 
-def _search(browser: Browser, server: int, url: str, token: str, begun: float) -> PageCost:
+def _search(browser: Browser, server: int, url: str, round_: int, begun: float) -> PageCost:
     shown = browser.new_page(viewport={"width": 1280, "height": 900})
     shown.set_default_timeout(PATIENCE * 1000)
-    shown.goto(f"{url}/?token={token}")
+    shown.goto(url)
     box = shown.get_by_role("textbox", name="Search").first
     box.wait_for()
     usable, usable_clock = processor_time(server), time.perf_counter() - begun
     answer = answer_clock = 0.0
     for number, words in enumerate(WORDS):
-        box.fill(words)
+        box.fill(f"{words} {round_ + 2}")  # what was asked before is known
         box.press("Enter")
         shown.get_by_text(_ANSWERED).first.wait_for()
         if number == 0:

@@ -33,11 +33,14 @@ from sightline.models.compiled.make_texts import make_texts
 from sightline.models.compiled.runtime import BFLOAT16, FLOAT32, Tower, TowerError, compile_to, has_bfloat16
 from sightline.models.memory import give_back
 from sightline.models.resolve import Model
+from store.arrays import Floats
 
 log = logging.getLogger(__name__)
 
-# Pictures that are compared, at most.
-_PICTURES: Final = 16
+# Pictures that are compared: at most, and at least, and the seconds that torch may take for them.
+_MOST: Final = 16
+_LEAST: Final = 4
+_SECONDS: Final = 1
 
 
 def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: NDArray[np.uint8]) -> bool:
@@ -61,7 +64,7 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
             if read_manifest(place) is not None:
                 return True
             with new_folder(place) as folder, torch.inference_mode(False), torch.no_grad():
-                manifest = _pictures(model, network, pictures[:_PICTURES], folder)
+                manifest = _pictures(model, network, pictures, folder)
                 if model.has_text:
                     manifest = make_texts(model, network, tokenizer, folder, manifest)
                 if manifest.pictures is None and manifest.texts is None:
@@ -100,7 +103,16 @@ class _Pictures(nn.Module):
 def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], folder: Path) -> Manifest:
     """Make the picture tower; the manifest has none where it is not exact enough, and no file is left then."""
     tower = _Pictures(network, model).eval()
-    expected, slow = timed(lambda: unit(tower(torch.from_numpy(pictures)).float().numpy()))
+
+    def read(some: NDArray[np.uint8]) -> Floats:
+        return unit(tower(torch.from_numpy(some)).float().numpy())
+
+    first, slow = timed(lambda: read(pictures[:1]))
+    pictures = pictures[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
+    expected = first
+    if len(pictures) > 1:
+        rest, slow = timed(lambda: read(pictures[1:]))
+        expected, slow = np.concatenate([first, rest]), slow / (len(pictures) - 1)
     manifest = Manifest(dim=expected.shape[1])
     size, path = model.preprocess.size, folder / PICTURES
     try:
@@ -119,7 +131,7 @@ def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], fol
             log.info("the picture tower of %s is not used in %s: %s", model.name, precision, error)
             continue
         if is_same(f"picture tower of {model.name} in {precision}", [*found, *one], [*expected, expected[0]]):
-            part = Part(precision, encoded(probe), quick / len(pictures), slow / quick)
+            part = Part(precision, encoded(probe), quick / len(pictures), slow * len(pictures) / quick)
             return replace(manifest, pictures=part)
     path.unlink()
     return manifest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,18 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import torch
 from torch import nn
 
 from sightline.models.compiled.comparing import is_same, timed
 from sightline.models.compiled.encoder import TextTower, unit
 from sightline.models.compiled.files import ROWS, TEXTS, Manifest, Part, encoded
-from sightline.models.compiled.rows import Rows, write_rows
+from sightline.models.compiled.rows import Rows
 from sightline.models.compiled.runtime import FLOAT32, Tower, TowerError, compile_to
+from sightline.models.encoder import head_of
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, embedding_of, features_at_the_end, features_up_to_the_end
 from sightline.models.tokenizers import FILE, make_tokenizer, open_tokenizer
-from store.arrays import Floats
 
 if TYPE_CHECKING:
     from sightline.models.tokenizers import Tokenizer
@@ -38,6 +40,9 @@ _SENTENCES: Final = (
     "две красные лодки на озере", "ένα λευκό σπίτι δίπλα στη θάλασσα", "قطة تنام على كرسي", "एक लाल नाव",
     "海辺の夕日", "山上的一座古老寺庙", "눈 덮인 산", "🎂 party",
 )  # fmt: skip
+_AT_ONCE: Final = 6
+# Rows of an embedding that are converted at once.
+_ROWS: Final = 8192
 # The example that a tower is traced with: of another length than any axis of it.
 _TRACED: Final = (2, 5)
 
@@ -50,10 +55,10 @@ def make_texts(model: Model, network: Any, tokenizer: Any, folder: Path, manifes
     Raises:
         OSError: the folder can't be written.
     """
-    bias = network.logit_bias
+    head = head_of(network)
     manifest = replace(
-        manifest, scale=network.logit_scale.exp().item(), bias=None if bias is None else bias.item(),
-        context=int(tokenizer.context_length), causal=causal_text(network) is not None,
+        manifest, scale=head.scale, bias=head.bias, context=int(tokenizer.context_length),
+        causal=causal_text(network) is not None,
     )  # fmt: skip
     prepared = open_tokenizer(model, folder) if make_tokenizer(model, tokenizer, folder) else None
     if prepared is None:
@@ -72,10 +77,11 @@ def _tower(
     model: Model, network: Any, tokenizer: Any, prepared: Tokenizer, folder: Path, manifest: Manifest
 ) -> Manifest | None:
     """The manifest with the tower that was made; None where none is exact enough."""
-    texts = [text for text in _SENTENCES if prepared.count(text) <= manifest.context]
+    texts = sorted((text for text in _SENTENCES if prepared.count(text) <= manifest.context), key=prepared.count)
     causal = causal_text(network)
     read = network.encode_text if causal is None else partial(features_up_to_the_end, causal)
-    expected, slow = timed(lambda: unit(read(tokenizer(texts)).float().numpy()))
+    parts = [texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE)]
+    expected, slow = timed(lambda: unit(np.concatenate([read(tokenizer(part)).float().numpy() for part in parts])))
     table = embedding_of(network)
     # A class of its own may do more than look a row up. And some networks do not ask for the rows of just these tokens.
     for apart in (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,):
@@ -85,8 +91,8 @@ def _tower(
             rows = None if tried.rows is None else Rows(folder / ROWS, tried.rows, tried.width)
             tower = Tower(folder / TEXTS, FLOAT32, manifest.dim)
             made = TextTower(tower, prepared, rows, manifest.context, causal=manifest.causal)
-            found, quick = timed(partial(made.encode, texts))
             probe = made.encode([made.probe()])[0]
+            found, quick = timed(partial(made.encode, texts))
         except TowerError as error:
             log.info("the text tower of %s is not compiled: %s", model.name, error)
         else:
@@ -109,8 +115,27 @@ def _compile(network: Any, table: nn.Embedding | None, folder: Path, manifest: M
         module = _Texts(network, given).eval()
         width = table.embedding_dim
         compile_to(folder / TEXTS, module, (ids, table(ids)), [(-1, length), (-1, length, width)])
-    weights: Floats = table.weight.detach().float().numpy()
-    return replace(manifest, rows=write_rows(folder / ROWS, weights), width=width)
+    return replace(manifest, rows=_write_rows(folder / ROWS, table.weight.detach()), width=width)
+
+
+def _write_rows(path: Path, table: torch.Tensor) -> str:
+    """Write an embedding (n, width) for `Rows`; returns the type it was written in.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    largest = max(abs(float(table.min())), abs(float(table.max())))
+    kind = torch.float16 if largest <= torch.finfo(torch.float16).max else torch.float32
+    each = kind.itemsize * table.shape[1]
+    sums: list[int] = []
+    with path.open("wb") as file:
+        for first in range(0, len(table), _ROWS):
+            data = memoryview(table[first : first + _ROWS].to(kind).contiguous().numpy()).cast("B")
+            starts = range(0, len(data), each)
+            sums += [zlib.crc32(data[at : at + each], first + number) for number, at in enumerate(starts)]
+            file.write(data)
+        file.write(np.array(sums, "<u4").tobytes())
+    return str(kind).removeprefix("torch.")
 
 
 class _Given(nn.Module):

@@ -120,7 +120,7 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
     The file holds the network and its weights, and nothing of a precision; see `Tower`.
 
     Args:
-        path: of the file; others beside it are written and removed again.
+        path: of the file.
         module: in evaluation mode.
         example: tensors that it takes; it is traced with them.
         shapes: of its inputs, with -1 for what varies.
@@ -130,22 +130,19 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
         OSError: the file can't be written.
     """
     ov = openvino()
-    network = path.with_suffix(".xml")
     try:
+        from openvino._offline_transformations import compress_model_transformation
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tracing: what it makes is compared afterwards
-            converted = ov.convert_model(
-                module, example_input=example, input=[ov.PartialShape(list(shape)) for shape in shapes]
-            )
-        ov.save_model(converted, network, compress_to_fp16=True)
-        del converted
-        core = ov.Core()
-        stream = core.compile_model(core.read_model(network), "CPU", options(FLOAT32)).export_model()
+            # Not checked by tracing once more, either, which takes longer than all the rest.
+            traced = TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
+            converted = ov.convert_model(traced, input=[ov.PartialShape(list(shape)) for shape in shapes])
+        compress_model_transformation(converted)  # as save_model does it
+        stream = ov.Core().compile_model(converted, "CPU", options(FLOAT32)).export_model()
     except Exception as error:
         raise TowerError(f"OpenVINO can't convert it: {_first_line(error)}") from error
-    finally:
-        for suffix in (".xml", ".bin"):
-            path.with_suffix(suffix).unlink(missing_ok=True)
     path.write_bytes(stream.getbuffer())
 
 
