@@ -31,19 +31,8 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "clips": {"tokenizer_mode": "clips"},
 }
 KINDS: Final = (
-    "gemma",
-    "xlm-roberta",
-    "t5",
-    "bert",
-    "roberta",
-    "nllb",
-    "clip",
-    "clips",
-    "bytes",
-    "left",
-    "split",
-    "odd",
-)
+    "gemma", "xlm-roberta", "t5", "bert", "roberta", "nllb", "clip", "clips", "bytes", "left", "split", "odd",
+)  # fmt: skip
 """What `vocabulary` makes: the vocabularies of these models, and some that pad, cut or read otherwise."""
 
 
@@ -162,10 +151,14 @@ def _odd() -> Tokenizer:
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     made.add_tokens(
         [
-            AddedToken("Straße", normalized=True), AddedToken("é", normalized=True), AddedToken("cat", single_word=True),
-            AddedToken("<mask>", rstrip=True), AddedToken("red", normalized=False, lstrip=True), AddedToken("日", single_word=True),
+            AddedToken("Straße", normalized=True),
+            AddedToken("é", normalized=True),
+            AddedToken("cat", single_word=True),
+            AddedToken("<mask>", rstrip=True),
+            AddedToken("red", normalized=False, lstrip=True),
+            AddedToken("日", single_word=True),
         ]
-    )  # fmt: skip
+    )
     ends = [_with_id(made, token) for token in ("<s>", "</s>")]
     template = processors.TemplateProcessing(single="<s> $A </s> </s>", special_tokens=ends)
     made.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
