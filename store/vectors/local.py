@@ -323,7 +323,7 @@ class LocalEngine:
 
     def warm(self) -> None:
         """Compile the kernels that a search uses, see `VectorEngine.warm`."""
-        exact.prepare()
+        exact.prepare(len(self._snapshot.rows), self.dim)
         if self.tier != "exact":
             one_bit_codes.prepare()
             four_bit_codes.prepare()
