@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -13,11 +14,37 @@ if TYPE_CHECKING:
 
     from indexer.file_reader import ReadResult
     from sightline.models.interface import PendingBatch
-    from sightline.models.multi_gpu import ImageEncoder
+    from sightline.models.resolve import Model
 
 # Automatic batches grow while one takes less than the first, and shrink when it takes more than the second, seconds.
 BATCH_SECONDS: Final = (0.5, 2.0)
 BATCH_START, BATCH_CPU, BATCH_GPU = 8, 32, 256
+
+
+class PictureEncoder(Protocol):
+    """What encodes pictures: torch on one device or several, or a compiled tower. See `Encoder`."""
+
+    @property
+    def model(self) -> Model:
+        """What it was loaded from."""
+
+    @property
+    def device(self) -> Any:
+        """Where it runs; its `type` is `cpu`, `cuda` or `mps`."""
+
+    @property
+    def ahead(self) -> int:
+        """How many batches are worth submitting before the vectors of the oldest are waited for."""
+
+    @property
+    def batch_limit(self) -> int | None:
+        """Most pictures at once; None where nothing limits it."""
+
+    def submit(self, batch: NDArray[np.uint8], /) -> PendingBatch:
+        """Give it a batch of prepared pictures."""
+
+    def close(self) -> None:
+        """Release its memory."""
 
 
 @dataclass(slots=True)
@@ -45,11 +72,15 @@ class Batches:
         queued: how many pictures wait to be sent.
         in_flight_images: how many pictures were sent and not yet collected.
         in_flight_batches: in how many batches these are.
+        encoded: how many pictures were collected.
+        seconds: how long the model worked on these.
     """
 
     def __init__(self, size: int | None) -> None:
         """`size` None: found by how long the model takes."""
         self.size = size or BATCH_START
+        self.encoded = 0
+        self.seconds = 0.0
         self._fixed = size is not None
         self._queue: deque[tuple[Encoded, NDArray[np.uint8]]] = deque()
         self._in_flight: deque[tuple[list[Encoded], PendingBatch]] = deque()
@@ -70,16 +101,22 @@ class Batches:
         """Queue a picture and its pixels, as `Preprocess.apply` gives them."""
         self._queue.append((picture, pixels))
 
-    def send(self, encoder: ImageEncoder) -> None:
+    def first(self, count: int) -> NDArray[np.uint8]:
+        """The pixels of the first `count` pictures that wait, at least one: they go on waiting."""
+        return np.stack([pixels for _, pixels in islice(self._queue, count)])
+
+    def send(self, encoder: PictureEncoder) -> None:
         """Submit the next batch; errors as for `Encoder.submit`."""
         batch = [self._queue.popleft() for _ in range(min(self.size, len(self._queue)))]
         pixels = np.stack([pixels for _, pixels in batch])
         self._in_flight.append(([picture for picture, _ in batch], encoder.submit(pixels)))
 
-    def collect(self, encoder: ImageEncoder) -> list[tuple[Encoded, NDArray[np.float32]]]:
+    def collect(self, encoder: PictureEncoder) -> list[tuple[Encoded, NDArray[np.float32]]]:
         """Wait for the oldest batch that was sent; returns its pictures with their vectors."""
         batch, pending = self._in_flight.popleft()
         vectors = pending.vectors()
+        self.encoded += len(batch)
+        self.seconds += pending.seconds
         if not self._fixed:
             most = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
             self._adapt(pending.seconds, len(batch), encoder.batch_limit or most)

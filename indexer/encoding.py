@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.batcher import Batches, Encoded
+from indexer.batcher import Batches, Encoded, PictureEncoder
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
-from sightline.models import load
+from indexer.run_encoder import Keep, RunEncoder
 from sightline.models.resolve import Model
+from store.library import Library
 
 if TYPE_CHECKING:
     from indexer.file_reader import ReadResult
-    from sightline.models.multi_gpu import ImageEncoder
-
-    Keep = Callable[[ImageEncoder], None]
 
 
 class Encoding:
@@ -30,41 +28,29 @@ class Encoding:
         batches: what waits for it, and what it works on.
     """
 
-    def __init__(
-        self, space_id: int, model: Model, options: Options, progress: ProgressWriter, encoder: ImageEncoder | None,
-        keep: Keep | None,
-    ) -> None:  # fmt: skip
-        """`encoder` is of the model, if it is loaded already; `keep` takes it over where it is loaded here."""
+    def __init__(self, space_id: int, model: Model, options: Options, encoder: RunEncoder) -> None:
         self.space_id = space_id
         self.model = model
         self.batches = Batches(options.batch_size)
-        self._options = options
-        self._progress = progress
         self._encoder = encoder
-        self._keep = keep
-        self._owns_encoder = encoder is None and keep is None
 
     @property
-    def encoder(self) -> ImageEncoder:
+    def encoder(self) -> PictureEncoder:
         """The loaded model.
 
         Raises:
             SpaceError: it can't be loaded.
         """
-        if self._encoder is None:
-            self._progress.enter("loading")
-            with self._progress.waiting("load"):
-                options = self._options
-                self._encoder = load(self.model, device=options.device, precision=options.precision, texts=False)
-            if self._keep is not None:
-                self._keep(self._encoder)
-            self._progress.enter("indexing")
-        return self._encoder
+        return self._encoder.get()
+
+    def prepare(self) -> None:
+        """Get ready for the next batch: see `RunEncoder.prepare`."""
+        if not self.batches.in_flight_batches:
+            self._encoder.prepare(self.batches)
 
     def close(self) -> None:
         """Release the memory of the model, where it was loaded here."""
-        if self._encoder is not None and self._owns_encoder:
-            self._encoder.close()
+        self._encoder.close()
 
 
 class Encodings:
@@ -75,12 +61,13 @@ class Encodings:
     """
 
     def __init__(
-        self, models: Mapping[int, Model], options: Options, progress: ProgressWriter,
-        encoders: Sequence[ImageEncoder], keep: Keep | None,
+        self, library: Library, models: Mapping[int, Model], options: Options, progress: ProgressWriter,
+        encoders: Sequence[PictureEncoder], keep: Keep | None,
     ) -> None:  # fmt: skip
         """Prepare for a run.
 
         Args:
+            library: of the run.
             models: by the id of their space, at least one.
             options: of the run.
             progress: of the run.
@@ -89,7 +76,10 @@ class Encodings:
         """
         loaded = {encoder.model: encoder for encoder in encoders}
         self.partial = 0
-        self._each = [Encoding(id_, model, options, progress, loaded.get(model), keep) for id_, model in models.items()]
+        self._each = [
+            Encoding(id_, model, options, RunEncoder(library, model, options, progress, loaded.get(model), keep))
+            for id_, model in models.items()
+        ]
         self._progress = progress
 
     def __iter__(self) -> Iterator[Encoding]:
@@ -121,6 +111,7 @@ class Encodings:
 
     def send(self, encoding: Encoding) -> None:
         """Give the next batch of one space to its model."""
+        encoding.prepare()
         encoder = encoding.encoder
         with self._progress.waiting("encode"):
             encoding.batches.send(encoder)

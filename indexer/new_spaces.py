@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
+from sightline.models.compiled import can_compile
 from sightline.models.resolve import Model
 from store.tables.catalog import Catalog
 from store.tables.space_identity import SpaceIdentity
 
+if TYPE_CHECKING:
+    from sightline.models.encoder import Encoder
+
 log = logging.getLogger(__name__)
+
+# Networks that were loaded to be tried, by their model's fingerprint: compiled towers are made of them.
+_networks: Final[dict[str, Encoder]] = {}
 
 
 def identity_of(model: Model, catalog: Catalog) -> SpaceIdentity:
@@ -31,10 +39,32 @@ def identity_of(model: Model, catalog: Catalog) -> SpaceIdentity:
 def try_model(model: Model) -> int:
     """Try a model, once in a process. Returns the width of its vectors.
 
+    Where compiled towers are to be made of it, the network stays loaded: see `take_network`.
+
     Raises:
         SpaceError: see `sightline.models.checks.check`.
     """
     from sightline.models.checks import check  # imports torch, which a run without news does not wait for
 
     log.info("trying the model %s before its space is made", model.name)
-    return check(model).dim
+    return check(model, _keep if can_compile(model) else None).dim
+
+
+def _keep(encoder: Encoder) -> None:
+    _networks[encoder.model.fingerprint] = encoder
+
+
+def take_network(model: Model) -> Encoder | None:
+    """The network of a model that was tried, whole and in float32, if it is still loaded; who takes it closes it."""
+    return _networks.pop(model.fingerprint, None)
+
+
+def network_of(model: Model) -> Encoder:
+    """Load a model whole, in float32 on the CPU.
+
+    Raises:
+        SpaceError: it can't be loaded.
+    """
+    from sightline.models.encoder import Encoder
+
+    return Encoder(model, device="cpu", precision="fp32")

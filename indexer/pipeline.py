@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from indexer.batcher import Encoded
+from indexer.batcher import Encoded, PictureEncoder
 from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from indexer.file_reader import ReadResult
     from sightline.images.gpu_jpeg import GpuJpegDecoder
     from sightline.images.workers import Workers
-    from sightline.models.multi_gpu import ImageEncoder
 
 # What a kill can cost: so many encoded pictures, or so many seconds of them.
 COMMIT_PICTURES = 256
@@ -67,11 +66,11 @@ class Pipeline:
         chosen: Chosen,
         options: Options,
         report: Callable[[Progress], None] = lambda progress: None,
-        encoders: Sequence[ImageEncoder] = (),
+        encoders: Sequence[PictureEncoder] = (),
         gpu: GpuJpegDecoder | None = None,
         may_lose: Callable[[Losses, int], bool] = lambda losses, photos: False,
         workers: Workers | None = None,
-        keep: Callable[[ImageEncoder], None] | None = None,
+        keep: Callable[[PictureEncoder], None] | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -118,7 +117,9 @@ class Pipeline:
         catalog = self._library.catalog
         targets = find_targets(folders, catalog, self._options.walk, skip, yes=self._options.yes)
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
-        self._encodings = Encodings(models, self._options, self._progress, self._encoders, self._keep_encoder)
+        self._encodings = Encodings(
+            self._library, models, self._options, self._progress, self._encoders, self._keep_encoder
+        )
         self._space_ids = list(models)
         self._reads.preprocess = {space_id: model.preprocess for space_id, model in models.items()}
         self._edits = Edits(self._library, self._space_ids)

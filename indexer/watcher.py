@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy.exc
 
 from indexer import watch_text
+from indexer.batcher import PictureEncoder
 from indexer.chosen_spaces import choose
 from indexer.dry_run import planned_spaces
 from indexer.options import Options
@@ -37,7 +38,6 @@ from store.walk_options import NOTHING_CHOSEN
 
 if TYPE_CHECKING:
     from indexer.summary import Summary
-    from sightline.models.multi_gpu import ImageEncoder
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Watcher:
         self._say = say
         self._screen = screen
         self._result = result
-        self._encoders: list[ImageEncoder] = []
+        self._encoders: list[PictureEncoder] = []
         self._used = time.monotonic()
         self._named = sorted({folder.expanduser().resolve() for folder in watching.folders})
         self._folders: dict[Path, WatchedFolder] = {}

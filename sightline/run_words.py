@@ -12,6 +12,7 @@ PHASES: Final[Mapping[Phase, str]] = {
     "downloading": "Downloading the model",
     "looking": "Looking for what is new",
     "loading": "Loading the model",
+    "preparing": "Preparing the model for quick starts",
     "indexing": "Indexing",
     "finishing": "Finishing",
     "thumbnails": "Reading thumbnails",

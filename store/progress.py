@@ -8,10 +8,10 @@ from typing import Any, Final, Literal, get_args
 
 from store.lock import is_indexing, read_run, write_run
 
-Phase = Literal["downloading", "looking", "loading", "indexing", "finishing", "thumbnails"]
-"""Downloading the model, looking for what is new, loading the model, reading and encoding, writing down what is gone
-and the vectors; and reading thumbnails of an older version for what it did not keep. Downloads count bytes, thumbnails
-themselves, and all others files.
+Phase = Literal["downloading", "looking", "loading", "preparing", "indexing", "finishing", "thumbnails"]
+"""Downloading the model, looking for what is new, loading the model, preparing it for quick starts, reading and
+encoding, writing down what is gone and the vectors; and reading thumbnails of an older version for what it did not
+keep. Downloads count bytes, thumbnails themselves, and all others files.
 """
 
 

@@ -41,19 +41,24 @@ class Checked:
 _passed: Final[dict[str, Checked]] = {}
 
 
-def check(model: Model) -> Checked:
+def check(model: Model, keep: Callable[[Encoder], None] | None = None) -> Checked:
     """Load a model whole, in float32 on the CPU, and encode some pictures and texts; once in a process.
+
+    Args:
+        model: the model.
+        keep: is given what was loaded, if anything was and it is of use; else it is closed.
 
     Raises:
         SpaceError: it can't be loaded, its tokenizer belongs to another network, or its vectors are of no use.
     """
     if model.fingerprint not in _passed:
-        _passed[model.fingerprint] = _check(model)
+        _passed[model.fingerprint] = _check(model, keep)
     return _passed[model.fingerprint]
 
 
-def _check(model: Model) -> Checked:
+def _check(model: Model, keep: Callable[[Encoder], None] | None) -> Checked:
     encoder = Encoder(model, device="cpu", precision="fp32")
+    is_kept = False
     try:
         pictures = _tried(model, "pictures", lambda: encoder.encode_images(_pictures(model.preprocess.size)))
         _judge(model, "pictures", pictures)
@@ -66,9 +71,13 @@ def _check(model: Model) -> Checked:
                     f"The model in {model.folder} can't be used: its vectors have {pictures.shape[1]} numbers for a "
                     f"picture and {texts.shape[1]} for a text. Its configuration is not that of its weights."
                 )
+        if keep is not None:
+            keep(encoder)
+            is_kept = True
         return Checked(pictures.shape[1])
     finally:
-        encoder.close()
+        if not is_kept:
+            encoder.close()
 
 
 def _tried(model: Model, kind: str, encode: Callable[[], Floats]) -> Floats:

@@ -89,7 +89,7 @@ class Encoder:
         self._tower, self._tokenizer, self._context = loaded
         self._reads = model.has_text and self._tokenizer is not None
         # Before the weights are made small: bfloat16 keeps 3 digits, and an exponential makes of them a scale 2 % off.
-        self.head = _head(self._tower) if self._reads else None
+        self.head = head_of(self._tower) if self._reads else None
         self._tower.eval().requires_grad_(False)
         self.backend = known or self._fastest(probe)
         self._causal = causal_text(self._tower) if self._reads else None
@@ -274,6 +274,7 @@ def _unit(features: torch.Tensor) -> torch.Tensor:
     return functional.normalize(features.float(), dim=-1)
 
 
-def _head(tower: Any) -> Head:
+def head_of(tower: Any) -> Head:
+    """The head of a joint network."""
     bias = tower.logit_bias
     return Head(math.exp(tower.logit_scale.item()), None if bias is None else bias.item())

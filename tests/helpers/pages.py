@@ -61,7 +61,7 @@ def said(app: AppTest) -> str:
 def component(app: AppTest, name: str) -> Any:
     """What one of the page's own components was given to draw."""
     found = [element.proto for element in app.get("bidi_component")]
-    return next(json.loads(each.json) for each in found if each.component_name == f"sightline_{name}")
+    return next(json.loads(each.json)[0] for each in found if each.component_name == f"sightline_{name}")
 
 
 def components(app: AppTest) -> list[str]:

@@ -9,14 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NotRequired, TypedDict
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 
 _HERE: Final = Path(__file__).parent
-_facets: Final = st.components.v2.component(
-    "sightline_facets", js=javascript(_HERE, "tree", "sheet", "facets"), css=css(_HERE, "facets")
-)
+_facets: Final = component("facets", js=javascript(_HERE, "tree", "sheet", "facets"), css=css(_HERE, "facets"))
 
 
 class Years(TypedDict):

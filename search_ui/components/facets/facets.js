@@ -160,7 +160,7 @@ function draw(root) {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".facets")
   if (!root) {
     root = element("div", "facets", { role: "region", "aria-label": "Filters" })

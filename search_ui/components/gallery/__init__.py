@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypedDict
 
 import streamlit as st
 
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
@@ -21,12 +21,12 @@ _HERE: Final = Path(__file__).parent
 _ECHOED: Final = 3_000
 
 
-_gallery: Final = st.components.v2.component(
-    "sightline_gallery",
+_gallery: Final = component(
+    "gallery",
     js=javascript(_HERE, "layout", "tile", "gestures", "gallery", "timeline", events=True),
     css=css(_HERE, "gallery"),
 )
-_marks: Final = st.components.v2.component("sightline_marks", js=javascript(_HERE, "marks"))
+_marks: Final = component("marks", js=javascript(_HERE, "marks"))
 
 
 class Tile(TypedDict):

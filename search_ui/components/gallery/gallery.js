@@ -516,7 +516,7 @@ class Gallery {
   }
 }
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setStateValue, setTriggerValue }) {
   const Kind = data.timeline ? Timeline : Gallery
   if (parentElement.gallery && !(parentElement.gallery.constructor === Kind)) {
     parentElement.gallery.close()

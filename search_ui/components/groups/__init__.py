@@ -6,17 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
 
-_groups: Final = st.components.v2.component(
-    "sightline_groups", js=javascript(_HERE, "groups", events=True), css=css(_HERE, "groups")
-)
+_groups: Final = component("groups", js=javascript(_HERE, "groups", events=True), css=css(_HERE, "groups"))
 
 
 class Place(TypedDict):

@@ -163,7 +163,7 @@ function dialogOf(root) {
   return dialog
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: [data], parentElement, setStateValue }) {
   let root = parentElement.querySelector(".groups")
   if (!root) {
     root = element("div", "groups")

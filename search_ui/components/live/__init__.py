@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import streamlit as st
-
-from search_ui.components.assets import javascript
+from search_ui.components.assets import component, javascript
 
 _HERE: Final = Path(__file__).parent
 # In the page itself, not in a shadow tree: the page leaves no gap where nothing is shown.
-_live: Final = st.components.v2.component("sightline_live", js=javascript(_HERE, "live"), isolate_styles=False)
+_live: Final = component("live", js=javascript(_HERE, "live"), isolate_styles=False)
 
 Follows = Literal["asked", "new", "runs"]
 """When the page is drawn again: only by a press of the button; also for new pictures; for these, and when a run begins

@@ -143,7 +143,7 @@ function look(root) {
   if (due) root.reload(false)
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".live")
   if (!root) {
     root = build(parentElement)

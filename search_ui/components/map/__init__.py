@@ -11,14 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypedDict
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 
 _HERE: Final = Path(__file__).parent
-_map: Final = st.components.v2.component(
-    "sightline_map", js=javascript(_HERE, "view", "draw", "gestures", "map"), css=css(_HERE, "map")
-)
+_map: Final = component("map", js=javascript(_HERE, "view", "draw", "gestures", "map"), css=css(_HERE, "map"))
 
 
 class Entry(TypedDict):

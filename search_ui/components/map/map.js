@@ -349,7 +349,7 @@ class PointsMap extends Gestures {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   parentElement.map ??= new PointsMap(parentElement)
   parentElement.map.update(data, setTriggerValue)
   // Streamlit also calls this for a drawing that a newer one replaced, while the component stays.

@@ -6,14 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 
 _HERE: Final = Path(__file__).parent
-_component: Final = st.components.v2.component(
-    "sightline_query_chips", js=javascript(_HERE, "query_chips"), css=css(_HERE, "query_chips")
-)
+_drawn: Final = component("query_chips", js=javascript(_HERE, "query_chips"), css=css(_HERE, "query_chips"))
 
 
 class Chip(TypedDict):
@@ -40,4 +36,4 @@ def query_chips(chips: Sequence[Chip], *, key: str, on_remove: Callable[[], None
       left;
     - `.crop`: the name of the dropped picture whose chip was pressed.
     """
-    _component(key=key, data={"chips": list(chips)}, on_removed_change=on_remove, on_crop_change=on_crop)
+    _drawn(key=key, data={"chips": list(chips)}, on_removed_change=on_remove, on_crop_change=on_crop)

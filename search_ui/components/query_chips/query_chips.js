@@ -32,7 +32,7 @@ function chipOf(chip, remove, crop) {
   return made
 }
 
-export default function ({ data: { chips }, parentElement, setTriggerValue }) {
+export default function ({ data: [{ chips }], parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".chips")
   if (!root) {
     root = element("ul", "chips")

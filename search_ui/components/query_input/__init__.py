@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
-_component: Final = st.components.v2.component(
-    "sightline_query_input",
+_drawn: Final = component(
+    "query_input",
     js=javascript(_HERE, "pictures", "box", "query_input", events=True),
     css=css(_HERE, "query_input"),
 )
@@ -40,7 +38,7 @@ def query_input(
         room: how many pictures can be taken now.
         redirect: the URL of another page to go to; empty to stay.
     """
-    _component(
+    _drawn(
         key=key,
         data={
             "address": dict(address),

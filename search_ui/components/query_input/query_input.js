@@ -43,7 +43,7 @@ document.addEventListener("keydown", pressedAnywhere)
 document.addEventListener("pointerdown", pressing, { capture: true })
 window.addEventListener("sightline-box", focusBox)
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: [data], parentElement, setStateValue }) {
   const root = parentElement.querySelector(".query-input") ?? build(parentElement)
   root.data = data
   deliver = (events) => {

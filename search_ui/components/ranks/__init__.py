@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, TypedDict
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 
 _HERE: Final = Path(__file__).parent
 
 
-_ranks: Final = st.components.v2.component("sightline_ranks", js=javascript(_HERE, "ranks"), css=css(_HERE, "ranks"))
+_ranks: Final = component("ranks", js=javascript(_HERE, "ranks"), css=css(_HERE, "ranks"))
 
 
 class Ranked(TypedDict):

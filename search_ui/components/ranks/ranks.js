@@ -37,7 +37,7 @@ function mark(root, link, yes) {
   for (const each of root.querySelectorAll(`[data-id="${link.dataset.id}"]`)) each.classList.toggle("marked", yes)
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   let root = parentElement.querySelector(".sides")
   if (!root) {
     root = element("div", "sides")

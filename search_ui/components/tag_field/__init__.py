@@ -8,12 +8,10 @@ from typing import Final
 
 import streamlit as st
 
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 
 _HERE: Final = Path(__file__).parent
-_component: Final = st.components.v2.component(
-    "sightline_tag_field", js=javascript(_HERE, "tag_field"), css=css(_HERE, "tag_field")
-)
+_drawn: Final = component("tag_field", js=javascript(_HERE, "tag_field"), css=css(_HERE, "tag_field"))
 
 
 def tag_field(label: str, known: Sequence[str], *, key: str) -> list[str]:
@@ -26,7 +24,7 @@ def tag_field(label: str, known: Sequence[str], *, key: str) -> list[str]:
         known: tags to suggest.
         key: of the component. Under another one it is empty again.
     """
-    _component(
+    _drawn(
         key=key, data={"key": key, "label": label, "known": list(known)}, default={"tags": []},
         on_tags_change=lambda: None,
     )  # fmt: skip

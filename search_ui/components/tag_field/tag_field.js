@@ -87,7 +87,7 @@ class TagField {
   }
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: [data], parentElement, setStateValue }) {
   const field = (parentElement.tagField ??= new TagField(parentElement, data))
   field.state = setStateValue
   field.take(data.known)

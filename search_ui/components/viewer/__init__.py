@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-import streamlit as st
-
-from search_ui.components.assets import css, javascript
+from search_ui.components.assets import component, css, javascript
 from search_ui.components.event_queue import acknowledged
 
 _HERE: Final = Path(__file__).parent
 
-_viewer: Final = st.components.v2.component(
-    "sightline_viewer",
+_viewer: Final = component(
+    "viewer",
     js=javascript(_HERE, "frame", "tiles", "crop", "closing", "slideshow", "viewer", events=True),
     css=css(_HERE, "viewer"),
 )

@@ -279,7 +279,7 @@ class Viewer extends PartFrame {
 
 const viewers = new WeakMap()
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setStateValue, setTriggerValue }) {
   let viewer = viewers.get(parentElement)
   if (!viewer) {
     viewer = new Viewer(parentElement)

@@ -135,8 +135,10 @@ class TextTower:
         return unit(np.concatenate(vectors))[np.argsort(order)]
 
     def close(self) -> None:
-        """Close the tokenizer's file."""
+        """Close its files."""
         self.tokenizer.close()
+        if self._rows is not None:
+            self._rows.close()
 
 
 class CompiledEncoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,12 +18,12 @@ from torch import nn
 from sightline.models.compiled.comparing import is_same, timed
 from sightline.models.compiled.encoder import TextTower, unit
 from sightline.models.compiled.files import ROWS, TEXTS, Manifest, Part, encoded
-from sightline.models.compiled.rows import Rows, write_rows
+from sightline.models.compiled.rows import Rows
 from sightline.models.compiled.runtime import FLOAT32, Tower, TowerError, compile_to
+from sightline.models.encoder import head_of
 from sightline.models.resolve import Model
 from sightline.models.text_tower import causal_text, embedding_of, features_at_the_end, features_up_to_the_end
 from sightline.models.tokenizers import FILE, make_tokenizer, open_tokenizer
-from store.arrays import Floats
 
 if TYPE_CHECKING:
     from sightline.models.tokenizers import Tokenizer
@@ -40,6 +41,8 @@ _SENTENCES: Final = (
     "海辺の夕日", "山上的一座古老寺庙", "눈 덮인 산", "🎂 party",
 )  # fmt: skip
 _AT_ONCE: Final = 6
+# Rows of an embedding that are converted at once.
+_ROWS: Final = 8192
 # The example that a tower is traced with: of another length than any axis of it.
 _TRACED: Final = (2, 5)
 
@@ -52,10 +55,10 @@ def make_texts(model: Model, network: Any, tokenizer: Any, folder: Path, manifes
     Raises:
         OSError: the folder can't be written.
     """
-    bias = network.logit_bias
+    head = head_of(network)
     manifest = replace(
-        manifest, scale=network.logit_scale.exp().item(), bias=None if bias is None else bias.item(),
-        context=int(tokenizer.context_length), causal=causal_text(network) is not None,
+        manifest, scale=head.scale, bias=head.bias, context=int(tokenizer.context_length),
+        causal=causal_text(network) is not None,
     )  # fmt: skip
     prepared = open_tokenizer(model, folder) if make_tokenizer(model, tokenizer, folder) else None
     if prepared is None:
@@ -82,10 +85,11 @@ def _tower(
     table = embedding_of(network)
     # A class of its own may do more than look a row up. And some networks do not ask for the rows of just these tokens.
     for apart in (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,):
-        tried = manifest
+        tried, rows = manifest, None
         try:
             tried = _compile(network, apart, folder, manifest)
-            rows = None if tried.rows is None else Rows(folder / ROWS, tried.rows, tried.width)
+            if tried.rows is not None:
+                rows = Rows(folder / ROWS, tried.rows, tried.width)
             tower = Tower(folder / TEXTS, FLOAT32, manifest.dim)
             made = TextTower(tower, prepared, rows, manifest.context, causal=manifest.causal)
             probe = made.encode([made.probe()])[0]
@@ -95,6 +99,9 @@ def _tower(
         else:
             if is_same(f"text tower of {model.name}", [*found], [*expected]):
                 return replace(tried, texts=Part(FLOAT32, encoded(probe), quick / len(texts), slow / quick))
+        finally:
+            if rows is not None:
+                rows.close()
         for name in (TEXTS, ROWS):
             (folder / name).unlink(missing_ok=True)
     return None
@@ -112,8 +119,27 @@ def _compile(network: Any, table: nn.Embedding | None, folder: Path, manifest: M
         module = _Texts(network, given).eval()
         width = table.embedding_dim
         compile_to(folder / TEXTS, module, (ids, table(ids)), [(-1, length), (-1, length, width)])
-    weights: Floats = table.weight.detach().float().numpy()
-    return replace(manifest, rows=write_rows(folder / ROWS, weights), width=width)
+    return replace(manifest, rows=_write_rows(folder / ROWS, table.weight.detach()), width=width)
+
+
+def _write_rows(path: Path, table: torch.Tensor) -> str:
+    """Write an embedding (n, width) for `Rows`; returns the type it was written in.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    largest = max(abs(float(table.min())), abs(float(table.max())))
+    kind = torch.float16 if largest <= torch.finfo(torch.float16).max else torch.float32
+    each = kind.itemsize * table.shape[1]
+    sums: list[int] = []
+    with path.open("wb") as file:
+        for first in range(0, len(table), _ROWS):
+            data = memoryview(table[first : first + _ROWS].to(kind).contiguous().numpy()).cast("B")
+            starts = range(0, len(data), each)
+            sums += [zlib.crc32(data[at : at + each], first + number) for number, at in enumerate(starts)]
+            file.write(data)
+        file.write(np.array(sums, "<u4").tobytes())
+    return str(kind).removeprefix("torch.")
 
 
 class _Given(nn.Module):

@@ -16,48 +16,27 @@ from numpy.typing import NDArray
 from sightline.models.compiled.runtime import TowerError
 from store.arrays import Floats
 
-# Rows that are converted at once.
-_AT_ONCE: Final = 8192
-_LARGEST: Final = float(np.finfo(np.float16).max)
-
-
-def write_rows(path: Path, table: Floats) -> str:
-    """Write an embedding (n, width), with the checksums of its rows behind; returns the type it was written in.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    kind = np.float16 if float(np.abs(table).max(initial=0)) <= _LARGEST else np.float32
-    each = np.dtype(kind).itemsize * table.shape[1]
-    sums: list[int] = []
-    with path.open("wb") as file:
-        for first in range(0, len(table), _AT_ONCE):
-            data = memoryview(np.ascontiguousarray(table[first : first + _AT_ONCE], kind)).cast("B")
-            sums += [
-                zlib.crc32(data[start : start + each], first + number)
-                for number, start in enumerate(range(0, len(data), each))
-            ]
-            file.write(data)
-        file.write(np.array(sums, np.uint32).tobytes())
-    return np.dtype(kind).name
+_SUM: Final = 4  # bytes of a checksum
 
 
 class Rows:
-    """An embedding in a file."""
+    """An embedding in a file, for one thread at a time."""
 
     def __init__(self, path: Path, kind: str, width: int) -> None:
-        """Map what `write_rows` wrote.
+        """Open a file: rows of `width` numbers of a `kind`, then the CRC-32 of each, begun with its number.
+
+        It is not mapped: the system would map what lies around each row, too.
 
         Raises:
             TowerError: it can't be.
         """
         self._path = path
+        self._kind = np.dtype(kind)
+        self._each = self._kind.itemsize * width
         try:
-            each = np.dtype(kind).itemsize * width
-            count = path.stat().st_size // (each + 4)
-            self._table: NDArray[np.floating] = np.memmap(path, kind, "r", 0, (count, width))
-            self._sums: NDArray[np.uint32] = np.memmap(path, np.uint32, "r", count * each, (count,))
-        except (OSError, ValueError) as error:
+            self._file = path.open("rb", buffering=0)
+            self._count = path.stat().st_size // (self._each + _SUM)
+        except OSError as error:
             raise TowerError(f"{path} can't be read: {error}") from error
 
     def take(self, ids: NDArray[np.int64]) -> Floats:
@@ -67,12 +46,23 @@ class Rows:
             TowerError: one is damaged, or there is none such.
         """
         found, where = np.unique(ids, return_inverse=True)
+        rows = np.stack([self._row(int(number)) for number in found])
+        return rows[where.reshape(ids.shape)]
+
+    def _row(self, number: int) -> Floats:
+        row = self._read(number * self._each, self._each)
+        expected = self._read(self._count * self._each + number * _SUM, _SUM)
+        if not 0 <= number < self._count or zlib.crc32(row, number).to_bytes(_SUM, "little") != expected:
+            raise TowerError(f"{self._path} is damaged")
+        return np.frombuffer(row, self._kind).astype(np.float32)
+
+    def _read(self, at: int, count: int) -> bytes:
         try:
-            rows = self._table[found]
-            sums = self._sums[found]
-        except IndexError as error:
-            raise TowerError(f"{self._path} has no row for a token: {error}") from error
-        for row, index, expected in zip(rows, found, sums, strict=True):
-            if zlib.crc32(row.tobytes(), int(index)) != expected:
-                raise TowerError(f"{self._path} is damaged")
-        return rows.astype(np.float32)[where.reshape(ids.shape)]
+            self._file.seek(at)
+            return self._file.read(count)
+        except (OSError, ValueError) as error:
+            raise TowerError(f"{self._path} can't be read: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

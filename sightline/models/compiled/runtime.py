@@ -82,7 +82,7 @@ def version() -> str:
 
 def machine() -> str:
     """A digest of the processor: what was compiled for one is not taken on another."""
-    told = [platform.machine(), platform.processor()]
+    told = [platform.machine(), _property("FULL_DEVICE_NAME"), *sorted(_property("OPTIMIZATION_CAPABILITIES"))]
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")
@@ -90,23 +90,17 @@ def machine() -> str:
                 told.append(value.strip())
             if not line.strip():
                 break  # the others are the same
-    core = openvino().Core()
-    told += [
-        core.get_property("CPU", "FULL_DEVICE_NAME"),
-        *sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
-    ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def has_bfloat16() -> bool:
     """Whether this processor computes in bfloat16."""
-    return "BF16" in _capabilities()
+    return "BF16" in _property("OPTIMIZATION_CAPABILITIES")
 
 
-def _capabilities() -> list[str]:
-    """What OpenVINO takes the processor for."""
-    found: list[str] = openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return found
+def _property(name: str) -> Any:
+    """What OpenVINO says of the processor."""
+    return openvino().Core().get_property("CPU", name)
 
 
 def options(precision: str) -> dict[str, Any]:
@@ -120,7 +114,7 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
     The file holds the network and its weights, and nothing of a precision; see `Tower`.
 
     Args:
-        path: of the file; others beside it are written and removed again.
+        path: of the file.
         module: in evaluation mode.
         example: tensors that it takes; it is traced with them.
         shapes: of its inputs, with -1 for what varies.
@@ -130,8 +124,8 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
         OSError: the file can't be written.
     """
     ov = openvino()
-    network = path.with_suffix(".xml")
     try:
+        from openvino._offline_transformations import compress_model_transformation
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
         with warnings.catch_warnings():
@@ -139,15 +133,10 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
             # Not checked by tracing once more, either, which takes longer than all the rest.
             traced = TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
             converted = ov.convert_model(traced, input=[ov.PartialShape(list(shape)) for shape in shapes])
-        ov.save_model(converted, network, compress_to_fp16=True)
-        del converted, traced
-        core = ov.Core()
-        stream = core.compile_model(core.read_model(network), "CPU", options(FLOAT32)).export_model()
+        compress_model_transformation(converted)  # as save_model does it
+        stream = ov.Core().compile_model(converted, "CPU", options(FLOAT32)).export_model()
     except Exception as error:
         raise TowerError(f"OpenVINO can't convert it: {_first_line(error)}") from error
-    finally:
-        for suffix in (".xml", ".bin"):
-            path.with_suffix(suffix).unlink(missing_ok=True)
     path.write_bytes(stream.getbuffer())
 
 

@@ -1,4 +1,4 @@
-"""Hugging Face vocabularies, read by the `tokenizers` library from the few pieces that can occur in a text.
+"""Hugging Face vocabularies, of which the `tokenizers` library is given the few pieces that it needs.
 
 A whole vocabulary takes a second and 300 MB to load. What a text is read as depends on its own parts only: the library
 is given a vocabulary of the pieces that are substrings of its words, and of those that it needs in any case. Its
@@ -27,7 +27,7 @@ NAMED: Final = 1 << 30
 
 # A model of one empty piece reads each word as one unknown token, and tells the word as it was given to the model.
 _WORDS_ONLY: Final = {"type": "Unigram", "unk_id": 0, "vocab": [["", 0.0]], "byte_fallback": False}
-_KEPT: Final = 64
+_KEPT: Final = 1024
 # In open_clip's mode "clips" a row begins with one token, has one after its text, and ends with another.
 _CLIPS_ADDS: Final = 3
 _MERGE: Final = Struct("<II")
@@ -48,6 +48,7 @@ class HuggingFaceTokenizer:
         self._clean = CLEAN[settings["clean"]]
         self._context = int(settings["context"])
         self._around: dict[str, Any] = settings["around"]
+        self._marks: list[dict[str, Any]] = self._around["added_tokens"]
         self._split_special = bool(settings["split_special"])
         self._model: dict[str, Any] = settings["model"]
         self._added: dict[str, int] = settings["added"]
@@ -58,7 +59,8 @@ class HuggingFaceTokenizer:
         self._prefix = self._model.get("continuing_subword_prefix") or ""
         self._suffix = self._model.get("end_of_word_suffix") or ""
         self._longest = int(settings["longest"])
-        self._words = self._tokenizer(_WORDS_ONLY)
+        self._usual = self._marks_in("")
+        self._words = self._tokenizer(_WORDS_ONLY, self._usual)
         self._always = self._named(settings["always"])
         self._read: Lru[str, tuple[int, NDArray[np.int64]]] = Lru(_KEPT)
 
@@ -81,10 +83,12 @@ class HuggingFaceTokenizer:
 
     def _encode(self, text: str) -> tuple[int, NDArray[np.int64]]:
         text = self._clean(text)
-        words = {word for word in self._words.encode(text, add_special_tokens=False).tokens if word}
+        marks = self._marks_in(text)
+        parting = self._words if marks == self._usual else self._tokenizer(_WORDS_ONLY, marks)
+        words = {word for word in parting.encode(text, add_special_tokens=False).tokens if word}
         # In the order of their ids: what of two pieces comes first may decide.
         pieces = sorted({**self._always, **self._pieces(words)}.values(), key=lambda piece: piece[1])
-        small = self._tokenizer({**self._model, **_vocabulary(self._model, pieces)})
+        small = self._tokenizer({**self._model, **_vocabulary(self._model, pieces)}, marks)
         found = small.encode(text).ids
         count = len(found)
         row = np.full(self._context, self._pad, np.int64)
@@ -106,13 +110,19 @@ class HuggingFaceTokenizer:
     def _real_ids(self, ids: Sequence[int], small: Tokenizer, pieces: Sequence[Piece]) -> list[int]:
         """The model's ids for those of a small vocabulary."""
         real = {number: piece[1] for number, piece in enumerate(pieces)}
-        for content, number in self._added.items():
-            if (own := small.token_to_id(content)) is not None:
-                real[own] = number
+        for number, mark in small.get_added_tokens_decoder().items():
+            real[number] = self._added[mark.content]
         return [number - NAMED if number >= NAMED else real[number] for number in ids]
 
-    def _tokenizer(self, model: Mapping[str, Any]) -> Tokenizer:
-        made = Tokenizer.from_str(json.dumps({**self._around, "model": model}))
+    def _marks_in(self, text: str) -> list[dict[str, Any]]:
+        """The added tokens that may be found in a text: of thousands the library would look for each.
+
+        Those that are looked for in what the normalizer makes of a text are always among them.
+        """
+        return [mark for mark in self._marks if mark["normalized"] or mark["content"] in text]
+
+    def _tokenizer(self, model: Mapping[str, Any], marks: Sequence[Mapping[str, Any]]) -> Tokenizer:
+        made = Tokenizer.from_str(json.dumps({**self._around, "added_tokens": marks, "model": model}))
         made.encode_special_tokens = self._split_special
         return made
 
@@ -180,7 +190,7 @@ def _vocabulary(model: Mapping[str, Any], pieces: Sequence[Piece]) -> dict[str, 
 
 
 def pack_merge(split: int, rank: int) -> bytes:
-    """A merge that makes a piece, as where that is parted and its rank; a piece has the merges of a row of these."""
+    """A merge that makes a piece: where that is parted, and its rank; a piece has a row of these."""
     return _MERGE.pack(split, rank)
 
 
