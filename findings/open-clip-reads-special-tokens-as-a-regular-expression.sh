@@ -3,7 +3,8 @@
 # means "< or x or >" there: words that begin with an x are parted after it, and the token itself is never found.
 #
 # Expected: a special token is one token, and texts without it are read as before.
-# Seen with open_clip_torch 3.3.0: "<|x|>" becomes several tokens of the ordinary vocabulary, and "xylophone" is read otherwise than without it.
+# Seen with open_clip_torch 3.3.0: "<|x|>" becomes several tokens of the ordinary vocabulary, and "xylophone" is read otherwise than
+# without it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

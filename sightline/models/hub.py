@@ -98,7 +98,7 @@ def _place(name: str) -> Path:
 
 
 def _cache() -> str:
-    """Where the hub's cache lies, read as huggingface_hub 2.4 reads it (constants.py): a query imports none of it."""
+    """Where the hub's cache lies, as huggingface_hub 2.4 says it (constants.py), which is not imported."""
     known = sys.modules.get("huggingface_hub.constants")
     if known is not None or "HUGGINGFACE_CO_STAGING" in os.environ:
         from huggingface_hub.constants import HF_HUB_CACHE

@@ -1,4 +1,4 @@
-"""Of what size a timm network reads pictures only: asked of timm once, which imports torch, and remembered."""
+"""The only size of pictures that a timm network reads: asked of timm once, which imports torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _KEPT: Final = 256
 
 
 def fixed_size(config: Mapping[str, Any], pretrained: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Height and width of the only pictures that a network reads, px; None where it reads others too, or is unknown.
+    """Height and width of the only pictures that a network reads, px.
+
+    None where it reads others too, or timm does not know it.
 
     Args:
         config: timm's config.json.

@@ -30,7 +30,9 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "bert": {"clean": "lower", "strip_sep_token": True},
     "clips": {"tokenizer_mode": "clips"},
 }
-KINDS: Final = ("gemma", "xlm-roberta", "t5", "bert", "roberta", "nllb", "clip", "clips", "bytes", "left", "split")
+KINDS: Final = (
+    "gemma", "xlm-roberta", "t5", "bert", "roberta", "nllb", "clip", "clips", "bytes", "left", "split", "odd",
+)  # fmt: skip
 """What `vocabulary` makes: the vocabularies of these models, and some that pad, cut or read otherwise."""
 
 
@@ -59,6 +61,8 @@ def _made(kind: str) -> tuple[Tokenizer, dict[str, Any]]:
         return _bpe_with_languages(), _ENDS
     if kind == "clip":
         return _clip(), _ENDS
+    if kind == "odd":
+        return _odd(), _ENDS
     told: dict[str, Any] = dict(_ENDS)
     if kind == "left":
         told |= {"padding_side": "left", "truncation_side": "left"}
@@ -134,6 +138,30 @@ def _bytes_of_words() -> Tokenizer:
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     _trained(made, trainers.BpeTrainer(vocab_size=1200, special_tokens=special, initial_alphabet=alphabet))
     made.post_processor = processors.RobertaProcessing(_with_id(made, "</s>"), _with_id(made, "<s>"))
+    return made
+
+
+def _odd() -> Tokenizer:
+    """Settings that few models have: words that are pieces need no merges, and added tokens of many kinds."""
+    told = json.loads(_bytes_of_words().to_str())
+    told["model"]["ignore_merges"] = True
+    told["model"]["fuse_unk"] = True
+    made = Tokenizer.from_str(json.dumps(told))
+    made.normalizer = normalizers.Sequence([normalizers.NFKD(), normalizers.Lowercase(), normalizers.StripAccents()])
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    made.add_tokens(
+        [
+            AddedToken("Straße", normalized=True),
+            AddedToken("é", normalized=True),
+            AddedToken("cat", single_word=True),
+            AddedToken("<mask>", rstrip=True),
+            AddedToken("red", normalized=False, lstrip=True),
+            AddedToken("日", single_word=True),
+        ]
+    )
+    ends = [_with_id(made, token) for token in ("<s>", "</s>")]
+    template = processors.TemplateProcessing(single="<s> $A </s> </s>", special_tokens=ends)
+    made.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
     return made
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers without transformers and open_clip: the same ids as a model's own, read from a prepared table.
+"""Tokenizers without transformers and open_clip: a model's own ids, read from a prepared table.
 
 `make_tokenizer` is called while indexing, with the model's own tokenizer at hand. It writes a table, and says no where
 one of many texts gets other ids by it. `open_tokenizer` reads the table in a program that answers a query; it imports

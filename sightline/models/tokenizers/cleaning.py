@@ -10,7 +10,7 @@ _PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is printable ASCII without `&`: nothing in it is mended by ftfy or is an entity of HTML."""
+    """Whether a text is printable ASCII without `&`: ftfy and HTML's entities change nothing of it."""
     return text.isascii() and text.isprintable() and "&" not in text
 
 

@@ -1,4 +1,4 @@
-"""Hugging Face vocabularies, read by the `tokenizers` library from the few pieces that can occur in a text.
+"""Hugging Face vocabularies, of which the `tokenizers` library is given the few pieces that it needs.
 
 A whole vocabulary takes a second and 300 MB to load. What a text is read as depends on its own parts only: the library
 is given a vocabulary of the pieces that are substrings of its words, and of those that it needs in any case. Its
@@ -190,7 +190,7 @@ def _vocabulary(model: Mapping[str, Any], pieces: Sequence[Piece]) -> dict[str, 
 
 
 def pack_merge(split: int, rank: int) -> bytes:
-    """A merge that makes a piece, as where that is parted and its rank; a piece has the merges of a row of these."""
+    """A merge that makes a piece: where that is parted, and its rank; a piece has a row of these."""
     return _MERGE.pack(split, rank)
 
 

@@ -1,4 +1,4 @@
-"""Prepared tokenizers are made of a model's own, and tried: while indexing only, as this imports open_clip."""
+"""Prepared tokenizers, made of a model's own and tried: while indexing only, as open_clip is needed."""
 
 from __future__ import annotations
 

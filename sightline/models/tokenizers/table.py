@@ -1,4 +1,4 @@
-"""The file of a prepared tokenizer: SQLite, read by the row, so that no vocabulary is ever in memory whole."""
+"""The file of a prepared tokenizer: SQLite, read by the row, so that no vocabulary is in memory whole."""
 
 from __future__ import annotations
 
