@@ -24,9 +24,11 @@ from sightline.models.compiled.files import (
     Manifest,
     Part,
     encoded,
+    lock_of,
     new_folder,
     place_of,
     read_manifest,
+    say_not_kept,
     write_manifest,
 )
 from sightline.models.compiled.make_texts import make_texts
@@ -61,7 +63,7 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     try:
         place = place_of(model)
         make_private(place.parent, parents=True)
-        with FileLock(place.parent / f"{place.name}.lock", timeout=0):
+        with FileLock(lock_of(place), timeout=0):
             if read_manifest(place) is not None:
                 return True
             with new_folder(place) as folder, torch.inference_mode(False), torch.no_grad():
@@ -77,9 +79,7 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     except TowerError as error:
         log.info("the model %s starts by torch: %s", model.name, error)
     except OSError as error:
-        log.warning(
-            "The model %s can't be kept for quick starts (%s): it is loaded whole each time.", model.name, error
-        )
+        say_not_kept(model, str(error))
     finally:
         give_back()
     return False
