@@ -25,7 +25,7 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
-from sightline.query.types import MAX_HITS, Order, Picture, Query, QueryError
+from sightline.query.types import MAX_HITS, Order, Picture, Query, QueryError, Words
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
@@ -241,8 +241,8 @@ class Searcher:
             return True
         return self._term_encoder.needs_model(query, space, pictures)
 
-    def warm_up(self, space: SpaceState, *, words: bool = True) -> None:
-        """Compile the kernels and calibrate a space, for words too or for pictures only: no search then waits.
+    def warm_up(self, space: SpaceState, *, words: bool = True, pictures: bool = True) -> None:
+        """Compile the kernels and calibrate a space, for terms that are words or pictures: no search then waits.
 
         Raises:
             SpaceError: the model can't be loaded.
@@ -251,6 +251,8 @@ class Searcher:
         calibration = self._calibrations.get(space, self.library.catalog.generation())
         if words and space.has_text:
             calibration.text_nulls(self._null_queries.vectors(space))
+        if pictures:
+            _ = calibration.picture_nulls
 
     def _warm_up_for(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> None:
         if self.needs_model(query, pictures):
@@ -258,4 +260,5 @@ class Searcher:
             threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
             restart()  # loading a model is no fault of the query, and can't be interrupted
-        self.warm_up(space, words=has_words(query))
+        by_pictures = not all(isinstance(term.subject, Words) for term in query.terms)
+        self.warm_up(space, words=has_words(query), pictures=by_pictures)

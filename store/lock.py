@@ -9,15 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from store.checked_files import read_file
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, LibraryLockedError
 from store.files import file_mode, make_private, replace_file, writable
 from store.tables.database import BUSY_TIMEOUT_MS
+
+if TYPE_CHECKING:  # searches and `status` lock nothing, and it brings asyncio
+    from filelock import FileLock
 
 LOCK = "indexer.lock"
 WATCH = "watcher.lock"
@@ -45,6 +46,13 @@ class Run:
     pid: int
     since: str
     progress: dict[str, Any] | None
+
+
+def _file_lock(path: Path, **options: Any) -> FileLock:
+    """A lock, not held yet. Who does not get it in time gets a `TimeoutError`."""
+    from filelock import FileLock
+
+    return FileLock(path, **options)
 
 
 def make_folder(path: Path) -> None:
@@ -81,10 +89,10 @@ def locked(path: Path) -> Iterator[None]:
         LibraryError: the folder can't be written.
     """
     make_folder(path)
-    lock = FileLock(path / LOCK, timeout=LOCK_PATIENCE, mode=file_mode(path))
+    lock = _file_lock(path / LOCK, timeout=LOCK_PATIENCE, mode=file_mode(path))
     try:
         lock.acquire()
-    except Timeout:
+    except TimeoutError:
         raise LibraryLockedError(f"Another indexer is at work on {path}{_holder(path)}. {WAIT}") from None
     except OSError as error:
         raise LibraryError(disk_sentence(error, path / LOCK) or unwritable_message(path)) from error
@@ -107,10 +115,10 @@ def watching(path: Path) -> Iterator[None]:
         LibraryError: the folder can't be written.
     """
     make_folder(path)
-    lock = FileLock(path / WATCH, timeout=LOCK_PATIENCE, mode=file_mode(path))
+    lock = _file_lock(path / WATCH, timeout=LOCK_PATIENCE, mode=file_mode(path))
     try:
         lock.acquire()
-    except Timeout:
+    except TimeoutError:
         raise LibraryLockedError(
             f"Another watcher is at work on {path}: the page's own, or one in a terminal. Stop it, or leave it to it."
         ) from None
@@ -138,10 +146,10 @@ def between_runs(path: Path) -> Iterator[None]:
     """
     # Others that open the library may be bringing it up to date: they are worth waiting for, an indexer is not.
     patience = LOCK_PATIENCE if is_indexing(path) else BUSY_TIMEOUT_MS / 1000
-    lock = FileLock(path / LOCK, timeout=patience, mode=file_mode(path))
+    lock = _file_lock(path / LOCK, timeout=patience, mode=file_mode(path))
     try:
         lock.acquire()
-    except Timeout:
+    except TimeoutError:
         raise LibraryLockedError(
             f"The library {path} is of an older version, and an indexer is at work on it{_holder(path)}. "
             "Wait for the run to end, and try again: the library is brought up to date then."
@@ -199,9 +207,9 @@ def is_indexing(path: Path) -> bool:
     if not (path / RUN).exists():
         return False
     try:
-        with FileLock(path / LOCK, blocking=False, mode=file_mode(path)):
+        with _file_lock(path / LOCK, blocking=False, mode=file_mode(path)):
             return False  # a killed indexer left its file behind
-    except Timeout:
+    except TimeoutError:
         return True
     except OSError:
         return False

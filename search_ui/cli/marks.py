@@ -111,9 +111,9 @@ def favourite(ids: Sequence[int], text: str | None, remove: bool) -> None:
 @library_option
 def tags(as_json: bool) -> None:
     """List the tags, each with the number of its pictures: `tag<TAB>number` lines."""
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
 
-    found = services().library().marks.tags()
+    found = opened.library().marks.tags()
     write_lines(
         json_text({"tag": name, "pictures": number}) if as_json else f"{name}\t{number}" for name, number in found
     )
@@ -127,7 +127,7 @@ def tags(as_json: bool) -> None:
 @library_option
 def save(name: str, text: Sequence[str]) -> None:
     """Save the search TEXT under NAME, or replace it. `query --saved NAME` searches for it."""
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from sightline.query.types import QueryError
     from sightline.records import saved_text
 
@@ -136,7 +136,7 @@ def save(name: str, text: Sequence[str]) -> None:
             "There is nothing to save: give a name, and then the search. "
             f"To do that: python -m search_ui save NAME {joined([name])}"
         )
-    services().library().marks.save_search(name, saved_text(parsed(" ".join(text))))
+    opened.library().marks.save_search(name, saved_text(parsed(" ".join(text))))
     echo(f"Saved the search {name!r}. To search for it: python -m search_ui query --saved {joined([name])}", err=True)
 
 
@@ -153,10 +153,10 @@ def save(name: str, text: Sequence[str]) -> None:
 @library_option
 def searches(deleted: Sequence[str], as_json: bool) -> None:
     """List the saved searches: `name<TAB>text` lines."""
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from sightline.query.types import QueryError
 
-    marks = services().library().marks
+    marks = opened.library().marks
     for name in deleted:
         if not marks.delete_search(name):
             raise QueryError(f"There is no saved search {name!r}. `searches` lists them.")
@@ -183,7 +183,7 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
 
     IDs are those of the old pictures, as this command and `python -m indexer status` list them.
     """
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from sightline.humanize import count
     from sightline.left_marks import left_marks_record, left_marks_text
     from store.tables.marks import MarksError
@@ -192,7 +192,7 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
         raise click.UsageError("--move and --delete can't go together: say one of them.")
     if (move or delete) and bool(ids) == everything:
         raise click.UsageError("Say which marks: IDs, or --all.")
-    marks = services().library().marks
+    marks = opened.library().marks
     left = marks.left()
     if unknown := set(ids) - {each.content_id for each in left}:
         shown = ", ".join(map(str, sorted(unknown)))
@@ -219,10 +219,10 @@ def export_marks(file: Path) -> None:
 
     Pictures are named by their content, photos by their place too.
     """
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from store.marks_backup import write_marks
 
-    marks = services().library().marks.export()
+    marks = opened.library().marks.export()
     if str(file) == "-":
         write_lines(json_text(marks, indent=1).split("\n"))
     else:
@@ -239,12 +239,12 @@ def import_marks(file: Path) -> int:
     FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit
     code is 1; so are photos that are not at their place or hold something else there.
     """
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from sightline.humanize import count
     from store.tables.marks import MarksError
 
     try:
-        done = services().library().marks.restore(_json_in(file))
+        done = opened.library().marks.restore(_json_in(file))
     except RecursionError:
         raise MarksError(f"{file} is nested too deeply. Give a file that `export-marks` wrote.") from None
     added = (

@@ -191,10 +191,10 @@ def _columns(text: str) -> int:
 
 
 def _saved(name: str) -> str:
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from sightline.query.types import QueryError
 
-    found = {search.name: search.query for search in services().library().marks.saved_searches()}
+    found = {search.name: search.query for search in opened.library().marks.saved_searches()}
     if name not in found:
         known = f"There are: {', '.join(found)}." if found else "There are none yet; `save NAME TEXT` makes one."
         raise QueryError(f"There is no saved search {name!r}. {known}")
@@ -262,10 +262,10 @@ def filled_searcher() -> Searcher:
     Raises:
         LibraryError: there is no library, or no picture in it; the message has the command to run.
     """
-    from search_ui.runtime.services import services
+    from search_ui.cli import opened
     from store.errors import LibraryError
 
-    searcher = services().searcher()
+    searcher = opened.searcher()
     if not searcher.library.catalog.counts().pictures:
         given = os.environ.get("SIGHTLINE_LIBRARY")
         where = f" --library {joined([given])}" if given else ""

@@ -5,21 +5,17 @@ docs/search.md describes it; grammar.lark is its grammar.
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
+import re
 from typing import Final
 
-from lark import Lark, UnexpectedToken
-
 from sightline.query.explain import Line, explain
-from sightline.query.keyboards import SIGNS
-from sightline.query.transformer import QueryBuilder, syntax_error
-from sightline.query.types import MAX_QUERY, Query, QueryError
+from sightline.query.keyboards import OR
+from sightline.query.types import MAX_QUERY, MAX_TEXT, Group, Query, QueryError, Term, Words
 
 __all__ = ["Line", "explain", "parse", "to_text"]
 
-MAX_PARTS: Final = 1_000
-"""Tokens of a query: far more than all the terms and filters that it may have need."""
+# Letters and digits, and single spaces between them: nothing that could be a sign of the language.
+_PLAIN: Final = re.compile(r"[^\W_]+(?: [^\W_]+)*")
 
 
 def parse(text: str) -> Query:
@@ -34,8 +30,12 @@ def parse(text: str) -> Query:
             f"The query has {len(text)} characters; the limit is {MAX_QUERY}. Shorten it.",
             start=MAX_QUERY, end=len(text),
         )  # fmt: skip
+    if _is_plain(text):
+        return Query((Group((Term(Words(text)),)),))
+    from sightline.query.grammar import parsed
+
     try:
-        return _parsed(text)
+        return parsed(text)
     except QueryError as error:
         raise _placed(error) from None
 
@@ -57,20 +57,9 @@ def to_text(query: Query) -> str:
     return str(query)
 
 
-def _parsed(text: str) -> Query:
-    parser, last = _parser().parse_interactive(text), None
-    try:
-        for number, last in enumerate(parser.iter_parse(), 1):
-            if number > MAX_PARTS:
-                raise QueryError(
-                    f"The query has more than {MAX_PARTS:,} words, values and signs. Take some out; words without "
-                    "quotes count as one.",
-                    start=last.start_pos or 0, end=len(text),
-                )  # fmt: skip
-        made: Query = parser.feed_eof(last)  # type: ignore[no-untyped-call]
-    except UnexpectedToken as error:  # every character begins some token, so nothing else can be unexpected
-        raise syntax_error(error, text) from None
-    return made
+def _is_plain(text: str) -> bool:
+    """Whether a text is words to look for, whatever the grammar says: most queries are, and are read without it."""
+    return len(text) <= MAX_TEXT and _PLAIN.fullmatch(text) is not None and set(OR.split("|")).isdisjoint(text.split())
 
 
 def _placed(error: QueryError) -> QueryError:
@@ -79,11 +68,3 @@ def _placed(error: QueryError) -> QueryError:
         return error
     message = f"{error} (Character {error.start + 1}.)"
     return QueryError(message, start=error.start, end=error.end, suggestion=error.suggestion)
-
-
-@cache
-def _parser() -> Lark:
-    grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
-    for name, signs in SIGNS.items():
-        grammar = grammar.replace(f"<{name}>", signs.replace("/", r"\/"))
-    return Lark(grammar, parser="lalr", lexer="contextual", transformer=QueryBuilder())

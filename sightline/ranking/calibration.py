@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 from typing import Final
 
@@ -126,17 +127,17 @@ class TermCalibration:
 
 
 class Calibration:
-    """What a library's cosines are calibrated against, in one space and generation.
-
-    Attributes:
-        picture_nulls: the statistics of pictures as null queries.
-    """
+    """What a library's cosines are calibrated against, in one space and generation."""
 
     def __init__(self, sample: Floats) -> None:
         """`sample`: vectors of pictures of the library, float32 (n, dim), unit rows."""
         self._sample = sample
         self._text_nulls: NullStats | None = None
-        self.picture_nulls = picture_null_stats(sample)
+
+    @cached_property
+    def picture_nulls(self) -> NullStats:
+        """The statistics of pictures as null queries; computed for the first picture that is a term, in 0.1 s."""
+        return picture_null_stats(self._sample)
 
     @classmethod
     def of(cls, engine: VectorEngine, absent: Ids) -> Calibration:

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from store.tables import vector_rows
 from store.tables.catalog import Catalog, SpaceState
 from store.tables.vector_rows import VectorRows
@@ -150,7 +148,8 @@ class LocalEngines:
     def _some_rows(self, engine: LocalEngine, state: SpaceState) -> VectorRows:
         """Rows of the database that an engine should hold: of files of another library, most differ."""
         held = engine.vector_ids
-        places = np.unique(np.linspace(0, len(held) - 1, min(_COMPARED, len(held))).astype(np.int64))
+        count = min(_COMPARED, len(held))
+        places = [at * (len(held) - 1) // max(count - 1, 1) for at in range(count)]
         return vector_rows.read_some(self._catalog.engine, state.id, state.dim, held[places].tolist())
 
     def save(self, space_id: int) -> None:

@@ -23,7 +23,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 ROOT: Final = Path(__file__).parents[2]
-EXTRAS: Final = ("raw", "jxl", "gpu-jpeg")
+EXTRAS: Final = ("raw", "jxl", "gpu-jpeg", "compiled")
 """Extras that users install."""
 
 

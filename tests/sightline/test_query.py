@@ -20,6 +20,7 @@ from support import DEMO, ROOT, Index
 
 from examples import examples
 from sightline.models.loaded import Encoders
+from sightline.query import grammar
 from sightline.query.edits import disliked, liked, without
 from sightline.query.parser import explain, parse, to_text
 from sightline.query.types import (
@@ -899,3 +900,22 @@ def test_a_query_of_too_many_parts_is_refused_before_all_of_it_is_read() -> None
         parse('"a" ' * 1_100)
     parse("ext:" + ",".join(f"x{number}" for number in range(100)))
     parse("a " * 999)
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "red boat", "été à Nice", "2023 dogs", "船", "ORANGE OReilly", "or and not", "x" * 2_000]
+)
+def test_plain_words_are_read_without_the_grammar_as_with_it(text: str) -> None:
+    assert parse(text) == grammar.parsed(text)
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=9), min_size=1, max_size=6))
+def test_any_plain_words_are_read_as_the_grammar_reads_them(words: list[str]) -> None:
+    text = " ".join(words)
+    try:
+        by_grammar = grammar.parsed(text)
+    except QueryError:
+        with pytest.raises(QueryError):
+            parse(text)
+    else:
+        assert parse(text) == by_grammar

@@ -27,6 +27,7 @@ from sightline.models.compiled.runtime import TowerError, machine, version
 from sightline.models.resolve import Model
 from store.arrays import Floats
 from store.checked_files import sealed, unsealed
+from store.files import make_private
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +179,8 @@ def write_manifest(folder: Path, manifest: Manifest, name: str) -> None:
         path.name: (path.stat().st_size, 0 if path.name == ROWS else _checksum(path)) for path in folder.iterdir()
     }
     (folder / _MANIFEST).write_bytes(sealed(json.dumps(values, indent=1).encode(), name.encode()))
+    for path in folder.iterdir():
+        path.chmod(0o600)
 
 
 @contextmanager
@@ -188,7 +191,7 @@ def new_folder(place: Path) -> Iterator[Path]:
         OSError: the cache folder can't be written.
     """
     home = place.parent
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(home, parents=True)
     _tidy(home)
     made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
     try:

@@ -34,6 +34,7 @@ from sightline.models.compiled.runtime import BFLOAT16, FLOAT32, Tower, TowerErr
 from sightline.models.memory import give_back
 from sightline.models.resolve import Model
 from store.arrays import Floats
+from store.files import make_private
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     """
     try:
         place = place_of(model)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(place.parent, parents=True)
         with FileLock(place.parent / f"{place.name}.lock", timeout=0):
             if read_manifest(place) is not None:
                 return True

@@ -85,10 +85,11 @@ def _tower(
     table = embedding_of(network)
     # A class of its own may do more than look a row up. And some networks do not ask for the rows of just these tokens.
     for apart in (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,):
-        tried = manifest
+        tried, rows = manifest, None
         try:
             tried = _compile(network, apart, folder, manifest)
-            rows = None if tried.rows is None else Rows(folder / ROWS, tried.rows, tried.width)
+            if tried.rows is not None:
+                rows = Rows(folder / ROWS, tried.rows, tried.width)
             tower = Tower(folder / TEXTS, FLOAT32, manifest.dim)
             made = TextTower(tower, prepared, rows, manifest.context, causal=manifest.causal)
             probe = made.encode([made.probe()])[0]
@@ -98,6 +99,9 @@ def _tower(
         else:
             if is_same(f"text tower of {model.name}", [*found], [*expected]):
                 return replace(tried, texts=Part(FLOAT32, encoded(probe), quick / len(texts), slow / quick))
+        finally:
+            if rows is not None:
+                rows.close()
         for name in (TEXTS, ROWS):
             (folder / name).unlink(missing_ok=True)
     return None

@@ -82,7 +82,7 @@ def version() -> str:
 
 def machine() -> str:
     """A digest of the processor: what was compiled for one is not taken on another."""
-    told = [platform.machine(), platform.processor()]
+    told = [platform.machine(), _property("FULL_DEVICE_NAME"), *sorted(_property("OPTIMIZATION_CAPABILITIES"))]
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")
@@ -90,23 +90,17 @@ def machine() -> str:
                 told.append(value.strip())
             if not line.strip():
                 break  # the others are the same
-    core = openvino().Core()
-    told += [
-        core.get_property("CPU", "FULL_DEVICE_NAME"),
-        *sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
-    ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def has_bfloat16() -> bool:
     """Whether this processor computes in bfloat16."""
-    return "BF16" in _capabilities()
+    return "BF16" in _property("OPTIMIZATION_CAPABILITIES")
 
 
-def _capabilities() -> list[str]:
-    """What OpenVINO takes the processor for."""
-    found: list[str] = openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return found
+def _property(name: str) -> Any:
+    """What OpenVINO says of the processor."""
+    return openvino().Core().get_property("CPU", name)
 
 
 def options(precision: str) -> dict[str, Any]:
