@@ -11,7 +11,7 @@ PORT         ?= 8501
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check audit image wheel docs attack soak \
-  bench bench-scale bench-search bench-page lock clean
+  bench bench-scale bench-search bench-page bench-cold lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -178,6 +178,11 @@ bench-search: install  ## measure searching, maps and duplicates at large sizes,
 bench-page: install-test  ## measure the page in a browser: against Streamlit's own widgets, and 100,000 pictures by date
 	@$(WRITE) page -- $(BIN)/python benchmarks/page.py
 	@$(WRITE) timeline -- $(BIN)/python benchmarks/timeline.py
+
+# BASE: a checkout of another commit, such as `git worktree add BASE COMMIT` makes. PEERS: where to install rclip.
+bench-cold: install-test $(if $(PHOTOS),,bench-photos)  ## measure cold starts and the page against BASE=CHECKOUT; PHOTOS=, PEERS=FOLDER
+	@$(WRITE) cold -- $(BIN)/python benchmarks/cold.py "$(BENCH_PHOTOS)" --base "$(BASE)" --leave page $(if $(PEERS),--rclip "$(PEERS)")
+	@$(WRITE) cold-page -- $(BIN)/python benchmarks/cold.py "$(BENCH_PHOTOS)" --base "$(BASE)" --only page
 
 lock: install-dev $(VENV)/.installed-docs  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new

@@ -10,6 +10,7 @@ import functools
 import logging
 import threading
 from pathlib import Path
+from typing import Final
 
 from search_ui.runtime.index_runs import Runner
 from search_ui.runtime.uploads import UploadCache
@@ -22,6 +23,8 @@ from store.library import DATABASE, Library
 from store.paths import default_library
 
 log = logging.getLogger(__name__)
+
+_A_TEXT: Final = "a photo of a boat"
 
 
 class Services:
@@ -104,8 +107,9 @@ class Services:
             engine = searcher.library.vectors.get(space.id)
             # Beside the imports: the compiler releases the GIL.
             threading.Thread(target=engine.warm, daemon=True).start()
-            self.encoders.get(space)
+            encoder = self.encoders.get(space)
             searcher.warm_up(space)
+            encoder.encode_texts([_A_TEXT])  # a compiled tower is opened by the first text
         except SightlineError as error:
             log.info("nothing was loaded ahead: %s", error)
 

@@ -24,7 +24,7 @@ from examples import examples
 from store.arrays import Floats, Ids
 from store.vectors import four_bit_codes
 from store.vectors.engine import Threshold
-from store.vectors.index_files import IndexFiles, Manifest
+from store.vectors.index_files import IndexFiles, Manifest, faiss_header
 from store.vectors.local import LocalEngine
 from store.vectors.one_bit_codes import OneBitCodes, Quantizer
 from store.vectors.policy import DEFAULT, Policy
@@ -259,6 +259,16 @@ def test_the_file_of_rows_is_an_index_that_faiss_reads(tmp_path: Path) -> None:
             ids, cosines = exactly(index, query, 5)
             np.testing.assert_array_equal(index.ids[rows], ids)
             np.testing.assert_allclose(scores, cosines, atol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [1, 64, 384, 1_152])
+@pytest.mark.parametrize("count", [0, 1, 70_000, 2**33])
+def test_the_file_of_rows_begins_as_faiss_writes_it(dim: int, count: int) -> None:
+    inner = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexPreTransform(inner)
+    inner.ntotal = index.ntotal = count
+    empty = faiss.serialize_index(index).tobytes()  # of which the last is the number of bytes of the rows: none here
+    assert faiss_header(dim, count) == empty[:-8] + (2 * dim * count).to_bytes(8, "little")
 
 
 def test_what_is_added_or_taken_away_writes_no_row_a_second_time(tmp_path: Path) -> None:
