@@ -163,6 +163,19 @@ def test_what_was_made_for_another_model_or_is_no_table_is_not_opened(tmp_path: 
         assert open_tokenizer(any_model(), tmp_path) is None
 
 
+def test_a_damaged_table_is_no_error_when_it_is_opened(tmp_path: Path) -> None:
+    assert make_tokenizer(any_model(), own(tmp_path / "own", "bert"), tmp_path)
+    whole = (tmp_path / FILE).read_bytes()
+    opened = 0
+    for place in range(0, len(whole), 199):
+        (tmp_path / FILE).write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        prepared = open_tokenizer(any_model(), tmp_path)
+        if prepared is not None:
+            opened += 1
+            prepared.close()
+    assert opened < len(range(0, len(whole), 199))
+
+
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="modes of files are those of POSIX")
 def test_a_prepared_tokenizer_is_its_owners_alone_and_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
     from open_clip.tokenizer import SimpleTokenizer
