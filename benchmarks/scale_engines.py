@@ -17,7 +17,7 @@ from scale_data import EXTRA, TOP, Data
 from scale_lists import Lists
 
 from store.arrays import Floats, Ids
-from store.vectors import checksums
+from store.vectors.exact import prepare
 from store.vectors.index_files import IndexFiles
 from store.vectors.local import LocalEngine
 from store.vectors.policy import DEFAULT
@@ -208,7 +208,7 @@ class Exact(Engine):
         index.add([(np.arange(1, dim + 1), np.arange(1, dim + 1), rows)])
         index.encode()
         index.warm()
-        checksums.of_rows(rows)
+        prepare()
 
     @staticmethod
     def memory(count: int, dim: int) -> int:

@@ -21,7 +21,7 @@ from scale_base import Engine
 from scale_data import EXTRA, TOP, Data
 
 from store.arrays import Floats, Ids
-from store.vectors.exact import cosines
+from store.vectors.exact import cosines, prepare
 from store.vectors.policy import DEFAULT
 from store.vectors.top_k import top_k
 
@@ -59,7 +59,7 @@ class Lists(Engine):
 
         self.faiss: Any = faiss  # its stubs lack the Python side of many classes
         # The kernel is compiled once a process, not once an index.
-        cosines(np.zeros((1, dim), np.float16), np.zeros(1, np.int64), np.zeros((1, dim), np.float32))
+        prepare()
 
     @staticmethod
     def memory(count: int, dim: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,11 +14,17 @@ from indexer.batcher import Batches, Encoded, PictureEncoder
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.run_encoder import Keep, RunEncoder
+from sightline.models.compiled import open_compiled
+from sightline.models.loaded import Encoders
 from sightline.models.resolve import Model
+from sightline.ranking.null_queries import NullQueries
+from store.errors import SpaceError
 from store.library import Library
 
 if TYPE_CHECKING:
     from indexer.file_reader import ReadResult
+
+log = logging.getLogger(__name__)
 
 
 class Encoding:
@@ -81,6 +89,7 @@ class Encodings:
             for id_, model in models.items()
         ]
         self._progress = progress
+        self._options = options
 
     def __iter__(self) -> Iterator[Encoding]:
         return iter(self._each)
@@ -99,6 +108,30 @@ class Encodings:
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is at work."""
         return not any(encoding.batches.queued or encoding.batches.in_flight_batches for encoding in self._each)
+
+    def make_null_queries(self, library: Library, stop: threading.Event) -> None:
+        """Have the null queries encoded of spaces that lack them, by compiled text towers: no query waits for them.
+
+        Where there are none the first query makes them, as it loads the model anyway.
+        """
+        nulls = NullQueries(library, Encoders(offline=True))
+        spaces = {space.id: space for space in library.catalog.spaces()}
+        for encoding in self._each:
+            space, options = spaces[encoding.space_id], self._options
+            if not encoding.batches.encoded or not space.has_text or not nulls.need_model(space):
+                continue
+            towers = open_compiled(
+                encoding.model, pictures=False, texts=True, device=options.device, precision=options.precision
+            )
+            if towers is None:
+                continue
+            self._progress.enter("preparing")
+            try:
+                nulls.make(space, towers, stop.is_set)
+            except SpaceError as error:
+                log.info("the null queries of %s are left to the first query: %s", space.name, error)
+            finally:
+                towers.close()
 
     def add(self, result: ReadResult) -> None:
         """Queue a picture in the spaces that it has pixels for, at least one; have their models loaded."""

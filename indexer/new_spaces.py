@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sightline.models.compiled import can_compile
+from sightline.models.compiled import can_compile, open_compiled
 from sightline.models.resolve import Model
 from store.tables.catalog import Catalog
 from store.tables.space_identity import SpaceIdentity
@@ -39,11 +39,15 @@ def identity_of(model: Model, catalog: Catalog) -> SpaceIdentity:
 def try_model(model: Model) -> int:
     """Try a model, once in a process. Returns the width of its vectors.
 
-    Where compiled towers are to be made of it, the network stays loaded: see `take_network`.
+    One that has compiled towers passed when these were made. Where they are yet to be made, the network stays loaded:
+    see `take_network`.
 
     Raises:
         SpaceError: see `sightline.models.checks.check`.
     """
+    compiled = open_compiled(model, pictures=True, texts=False)
+    if compiled is not None:
+        return compiled.dim
     from sightline.models.checks import check  # imports torch, which a run without news does not wait for
 
     log.info("trying the model %s before its space is made", model.name)

@@ -160,6 +160,7 @@ class Pipeline:
             finisher.resolve_moves(scans, self._linked, self._options.prune)
             finisher.choose_default(self._chosen.away)
         finisher.save_vectors()
+        self._encodings.make_null_queries(self._library, self.stop)
         make_due_looks(self._library, self._progress, self._threads, self.stop)
 
     def _start_scan(self, target: Target) -> RootScan:

@@ -13,6 +13,7 @@ from store.progress import BOUND_BY
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.live import Live
 
     from store.progress import Progress
 
@@ -94,18 +95,21 @@ class RunScreen:
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool, verbose: bool) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.spinner import Spinner
-
         self._quiet = quiet
         self._live = not quiet and stream.isatty()
         self._verbose = verbose
-        self._console = Console(file=stream, highlight=False, soft_wrap=not self._live)
+        self._stream = stream
         self._state: Progress | None = None
         self._is_downloading = False
-        self._spinner = Spinner("dots")
-        self._screen = Live(console=self._console, transient=True, refresh_per_second=8, get_renderable=self._line)
+        self._screen: Live | None = None
+        if self._live:
+            from rich.console import Console
+            from rich.live import Live
+            from rich.spinner import Spinner
+
+            self._spinner = Spinner("dots")
+            console = Console(file=stream, highlight=False)
+            self._screen = Live(console=console, transient=True, refresh_per_second=8, get_renderable=self._line)
 
     def show(self, state: Progress) -> None:
         """Draw the state of a run; in a pipe, say where a download begins and ends."""
@@ -126,11 +130,16 @@ class RunScreen:
 
     def note(self, text: str) -> None:
         """A line above the bar."""
-        self._console.print(printable(text, "\n"), markup=False)
+        said = printable(text, "\n")
+        if self._screen is None:
+            print(said, file=self._stream, flush=True)
+        else:
+            self._screen.console.print(said, markup=False)
 
     def hide(self) -> None:
         """Take the bar away for good, so that something can be asked."""
-        self._screen.stop()
+        if self._screen is not None:
+            self._screen.stop()
 
     def _line(self) -> RenderableType:
         """The line, as wide as the terminal is now; the bar takes what the words leave."""
@@ -140,7 +149,8 @@ class RunScreen:
         state = self._state
         if state is None:
             return ""
-        width = self._console.width
+        assert self._screen is not None  # which is what draws it
+        width = self._screen.console.width
         parts = parts_of(state, verbose=self._verbose)
         beside_bar = width - 2 - _GAP - _SHORT
         words = fitted(parts, beside_bar, drop=False)
@@ -164,11 +174,11 @@ class RunScreen:
         return line
 
     def __enter__(self) -> RunScreen:
-        if self._live:
+        if self._screen is not None:
             self._screen.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._screen.stop()
+        self.hide()

@@ -88,6 +88,8 @@ def query(
     query --image photo.jpg at night -k 5
     query boats --paths -0 | xargs -0 du -ch
     """
+    # numpy's algebra is a few small products here: threads for it cost more to start than they save.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     check_one_form(json=as_json, paths=as_paths, csv=as_csv)
     check_raw(raw, as_csv)
     check_one_form(limit=limit is not None, all=everything)

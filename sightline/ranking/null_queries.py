@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+
+import numpy as np
 
 from sightline.models.loaded import Encoders
 from sightline.ranking.text_vector_cache import NULLS_SUFFIX, read_vectors, write_vectors
@@ -67,6 +70,17 @@ TEXTS: Final = tuple(
 )
 
 
+# Texts between two looks at whether to go on.
+_BATCH: Final = 32
+
+
+class TextEncoder(Protocol):
+    """What encodes texts."""
+
+    def encode_texts(self, texts: Sequence[str], /) -> Floats:
+        """Encode texts as unit vectors: float32 (n, dim)."""
+
+
 class NullQueries:
     """The vectors of the null queries in each space of a library. Safe for use from several threads."""
 
@@ -95,6 +109,23 @@ class NullQueries:
                 if not self._readonly:
                     write_vectors(self._path(space), vectors)
             return vectors
+
+    def make(self, space: SpaceState, encoder: TextEncoder, is_stopped: Callable[[], bool]) -> None:
+        """Encode them by a model at hand, where they are needed, and write them: no query waits for them then.
+
+        Nothing is written where it is stopped between two batches.
+
+        Raises:
+            SpaceError: the model can't be loaded.
+        """
+        if not self.need_model(space):
+            return
+        parts: list[Floats] = []
+        for first in range(0, len(TEXTS), _BATCH):
+            if is_stopped():
+                return
+            parts.append(encoder.encode_texts(TEXTS[first : first + _BATCH]))
+        write_vectors(self._path(space), np.concatenate(parts))
 
     def _kept(self, space: SpaceState) -> Floats | None:
         """Those in memory, or read from the library's folder; None where they have to be encoded."""

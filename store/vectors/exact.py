@@ -60,7 +60,7 @@ def cosines(matrix: Halves, rows: Rows, queries: Floats) -> Floats:
         return out
     padded = np.zeros((-(-count // GROUP) * GROUP, dim), np.float32)
     padded[:count] = queries
-    kernel = _kernel()
+    kernel = prepare()
     addresses = [array.ctypes.data for array in (matrix, rows, padded, out)]
     in_pieces(
         lambda first, last: kernel(*addresses, count, len(rows), dim, first, last), len(rows), PIECE_BYTES // (2 * dim)
@@ -68,13 +68,8 @@ def cosines(matrix: Halves, rows: Rows, queries: Floats) -> Floats:
     return out
 
 
-def prepare(rows: int, dim: int) -> None:
-    """Compile the kernel if it was not yet, and scoring so many rows is worth it."""
-    if rows * dim > WORTH_COMPILING:
-        _kernel()
-
-
-def _kernel() -> _Kernel:
+def prepare() -> _Kernel:
+    """The kernel, compiled now if it was not yet."""
     with compiling:
         return _compiled()
 

@@ -323,7 +323,8 @@ class LocalEngine:
 
     def warm(self) -> None:
         """Compile the kernels that a search uses, see `VectorEngine.warm`."""
-        exact.prepare(len(self._snapshot.rows), self.dim)
+        if len(self._snapshot.rows) * self.dim > exact.WORTH_COMPILING:
+            exact.prepare()
         if self.tier != "exact":
             one_bit_codes.prepare()
             four_bit_codes.prepare()

@@ -89,8 +89,8 @@ def assert_same(one: Path, other: Path) -> None:
     assert failures == other_failures
     assert vectors.keys() == other_vectors.keys()
     for path, vector in vectors.items():
-        # Batches are cut elsewhere after a kill, which moves the last bits.
-        np.testing.assert_allclose(vector, other_vectors[path], atol=2e-3)
+        # Batches are cut elsewhere after a kill, and a long run resizes by other kernels, which moves the last bits.
+        assert float(vector @ other_vectors[path]) >= 0.9995
 
 
 @pytest.mark.slow

@@ -44,14 +44,20 @@ def open_compiled(
 
 
 def can_compile(model: Model, *, device: str = "auto", precision: str = "auto") -> bool:
-    """Whether towers of a model are worth making here: it runs on the CPU by OpenVINO, and has none yet."""
-    from sightline.models.compiled.runtime import is_installed
+    """Whether towers of a model can be made here: OpenVINO runs it, it has none yet, and there is room for them."""
+    from sightline.models.compiled.runtime import TowerError, is_installed
 
     if precision != "auto" or device not in ("auto", "cpu") or not is_installed():
         return False
     if device == "auto" and not _is_on_cpu():
         return False
-    return open_compiled(model, pictures=False, texts=False, device="cpu") is None
+    from sightline.models.compiled.files import has_room, place_of, read_manifest
+
+    try:
+        place = place_of(model)
+    except TowerError:
+        return False
+    return read_manifest(place) is None and has_room(model)
 
 
 def _is_on_cpu() -> bool:

@@ -25,9 +25,10 @@ import numpy as np
 from sightline.models.cache_folder import cache_folder
 from sightline.models.compiled.runtime import TowerError, machine, version
 from sightline.models.resolve import Model
+from sightline.models.weight_files import find_weights
 from store.arrays import Floats
-from store.checked_files import sealed, unsealed
-from store.files import make_private
+from store.checked_files import is_there, sealed, unsealed
+from store.files import make_private, writable
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ _AT_ONCE: Final = 1 << 20
 _UNFINISHED: Final = ".tmp-"
 # After this many seconds nobody is writing any more.
 _STALE: Final = 3600
+# Models of which that was said.
+_said: Final[set[str]] = set()
 PICTURES: Final = "pictures.blob"
 TEXTS: Final = "texts.blob"
 ROWS: Final = "rows.bin"
@@ -206,8 +209,38 @@ def new_folder(place: Path) -> Iterator[Path]:
 
 
 def _is_replaced(other: Path, place: Path) -> bool:
-    """Whether a folder of the same model is of another version for the same processor; or has had its time."""
+    """Whether a folder of the same model is of another version for the same processor."""
     return other.name.split("-")[-2] == place.name.split("-")[-2]
+
+
+def lock_of(place: Path) -> Path:
+    """The file that is locked by who makes a folder."""
+    return place.with_name(f".{place.name}.lock")
+
+
+def has_room(model: Model) -> bool:
+    """Whether the cache folder can be written and has room for a model's towers; says once where not."""
+    home = _home()
+    there = next(folder for folder in (home, *home.parents) if is_there(folder))
+    problem = "" if there.is_dir() and writable(there) else "that folder can't be written"
+    with suppress(OSError):
+        # They are half as large as weights in float32.
+        need = sum(file.stat().st_size for file in find_weights(model.folder))
+        free = shutil.disk_usage(there).free
+        if not problem and free < need:
+            problem = f"{free / 1e6:,.0f} MB are free there, and up to {need / 1e6:,.0f} are needed"
+    if problem:
+        say_not_kept(model, f"{home}: {problem}")
+    return not problem
+
+
+def say_not_kept(model: Model, problem: str) -> None:
+    """Say that the towers of a model can't be kept; once in a process."""
+    if model.fingerprint not in _said:
+        _said.add(model.fingerprint)
+        log.warning(
+            "The model %s can't be kept for quick starts (%s): it is loaded whole each time.", model.name, problem
+        )
 
 
 def throw_away(folder: Path) -> None:

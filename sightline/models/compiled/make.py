@@ -24,9 +24,11 @@ from sightline.models.compiled.files import (
     Manifest,
     Part,
     encoded,
+    lock_of,
     new_folder,
     place_of,
     read_manifest,
+    say_not_kept,
     write_manifest,
 )
 from sightline.models.compiled.make_texts import make_texts
@@ -61,25 +63,23 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     try:
         place = place_of(model)
         make_private(place.parent, parents=True)
-        with FileLock(place.parent / f"{place.name}.lock", timeout=0):
+        with FileLock(lock_of(place), timeout=0):
             if read_manifest(place) is not None:
                 return True
             with new_folder(place) as folder, torch.inference_mode(False), torch.no_grad():
                 manifest = _pictures(model, network, pictures, folder)
                 if model.has_text:
                     manifest = make_texts(model, network, tokenizer, folder, manifest)
-                if manifest.pictures is None and manifest.texts is None:
-                    raise TowerError("none of its towers is exact enough when it is compiled")
-                write_manifest(folder, manifest, place.name)
-        return True
+                write_manifest(folder, manifest, place.name)  # without any tower, too: no other run tries it again
+        if manifest.pictures is not None or manifest.texts is not None:
+            return True
+        log.info("the model %s starts by torch: none of its towers is exact enough when it is compiled", model.name)
     except Timeout:
         log.info("another process prepares the model %s for quick starts", model.name)
     except TowerError as error:
         log.info("the model %s starts by torch: %s", model.name, error)
     except OSError as error:
-        log.warning(
-            "The model %s can't be kept for quick starts (%s): it is loaded whole each time.", model.name, error
-        )
+        say_not_kept(model, str(error))
     finally:
         give_back()
     return False

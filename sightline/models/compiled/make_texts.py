@@ -134,7 +134,7 @@ def _write_rows(path: Path, table: torch.Tensor) -> str:
     sums: list[int] = []
     with path.open("wb") as file:
         for first in range(0, len(table), _ROWS):
-            data = memoryview(table[first : first + _ROWS].to(kind).contiguous().numpy()).cast("B")
+            data = table[first : first + _ROWS].to(kind).contiguous().numpy().tobytes()
             starts = range(0, len(data), each)
             sums += [zlib.crc32(data[at : at + each], first + number) for number, at in enumerate(starts)]
             file.write(data)
