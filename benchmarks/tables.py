@@ -32,6 +32,7 @@ PACKAGES = (
     "simplejpeg",
     "numpy",
     "numba",
+    "openvino",
     "faiss-gpu",
     "faiss-cpu",
     "hnswlib",

@@ -17,7 +17,6 @@ from indexer.new_spaces import network_of, take_network
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.quicker import Quicker
-from sightline.images import jpeg
 from sightline.models import load
 from sightline.models.compiled import can_compile, open_compiled
 from sightline.models.resolve import Model
@@ -123,6 +122,8 @@ class RunEncoder:
 
 def _prepared(thumbnails: Thumbnails, model: Model, count: int) -> list[NDArray[np.uint8]]:
     """Up to `count` thumbnails of a library as a model takes them: real pictures, of those who index few."""
+    from sightline.images import jpeg
+
     made: list[NDArray[np.uint8]] = []
     if count < 1:
         return made
