@@ -105,19 +105,21 @@ def test_searches_and_labels_are_those_of_torch(
     drawn: Path, demo: tuple[Path, Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a library that torch or compiled towers made: words that were never asked for, a picture, and labels."""
-    orders, scores, labels = [], [], []
+    found, alike, labels = [], [], []
     for name, cache in (("compiled", demo[0]), ("torch", tmp_path / "empty")):
         monkeypatch.setenv("SIGHTLINE_CACHE", str(cache))
         shutil.copytree(drawn / "library", tmp_path / name)
         with sightline.Library(tmp_path / name) as library:
-            hits = library.search('"a yellow castle beside a grey sea" template:off', limit=8)
-            alike = library.search(images=[zoo.pictures()[0]], limit=8)
+            hits = library.search('"a yellow castle beside a grey sea" template:off', limit=20)
+            by_picture = library.search(images=[zoo.pictures()[0]], limit=20)
             labels.append([each["label"] for each in library.label(["boat", "castle", "tree", "duck"])])
-        orders.append([each["id"] for each in hits])
-        scores.append([each["score"] for each in (*hits, *alike)])
-    assert orders[0] == orders[1]
+        found.append({each["id"]: each["score"] for each in hits})
+        alike.append({each["id"]: each["score"] for each in by_picture})
     assert labels[0] == labels[1]
-    np.testing.assert_allclose(scores[0], scores[1], atol=0.01)
+    for ours, torchs in (found, alike):
+        best = list(torchs)[:8]
+        assert set(best) <= set(ours)  # two of nearly the same score may change places
+        np.testing.assert_allclose([ours[id_] for id_ in best], [torchs[id_] for id_ in best], atol=0.01)
 
 
 SMALL: dict[str, Callable[[Path], str]] = {
