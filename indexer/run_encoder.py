@@ -1,4 +1,4 @@
-"""The model of one space of a run: its compiled towers first, and torch in a long run where that is quicker.
+"""The model of one space of a run: its compiled towers first, torch where that is quicker.
 
 Compiled towers are there at once; torch takes seconds to import and to load. A model that has none yet is loaded whole,
 and they are made of it with the first batch.
@@ -92,7 +92,7 @@ class RunEncoder:
             self._encoder = self._quicker.next(batches.encoded, batches.seconds, left)
 
     def _compile(self, network: Encoder, pictures: NDArray[np.uint8]) -> None:
-        """Make compiled towers of the network at hand, and go on with them; with torch where they are of no use."""
+        """Make compiled towers of the network at hand, and go on with them, or with torch."""
         from sightline.models.compiled.make import make_compiled
 
         self._progress.enter("preparing")
@@ -105,7 +105,7 @@ class RunEncoder:
         self._progress.enter("indexing")
 
     def close(self) -> None:
-        """Release the memory of what was loaded here and is not kept; a model that is being loaded is waited for."""
+        """Release what was loaded here and is not kept; a model that is being loaded is waited for."""
         network, self._network = self._network or take_network(self._model), None
         if network is not None:
             network.close()

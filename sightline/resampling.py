@@ -84,7 +84,7 @@ def _by_pillow(pixels: _Pixels, true: tuple[float, float], target: tuple[int, in
 
 
 def use_torch() -> None:
-    """Have torch's kernels do the work from now on: they are faster, and torch is imported here if it was not."""
+    """Have torch's kernels do the work from now on, which are faster; this imports torch."""
     global _fast
 
     import torch
