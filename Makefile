@@ -182,6 +182,7 @@ bench-page: install-test  ## measure the page in a browser: against Streamlit's 
 # BASE: a checkout of another commit, such as `git worktree add BASE COMMIT` makes. PEERS: where to install rclip.
 bench-cold: install-test $(if $(PHOTOS),,bench-photos)  ## measure cold starts and the page against BASE=CHECKOUT; PHOTOS=, PEERS=FOLDER
 	@$(WRITE) cold -- $(BIN)/python benchmarks/cold.py "$(BENCH_PHOTOS)" --base "$(BASE)" --leave page $(if $(PEERS),--rclip "$(PEERS)")
+	@$(WRITE) tokens -- $(BIN)/python benchmarks/tokens.py
 	@$(WRITE) cold-page -- $(BIN)/python benchmarks/cold.py "$(BENCH_PHOTOS)" --base "$(BASE)" --only page
 
 lock: install-dev $(VENV)/.installed-docs  ## write constraints.txt from what is installed

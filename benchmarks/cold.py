@@ -1,4 +1,4 @@
-"""What a person waits for: starts, single queries, single pictures, the page; against an older tree, and rclip.
+"""What a person waits for: starts, single queries and pictures, the page; against others.
 
     python benchmarks/cold.py FOLDER --base TREE [--rclip ENVIRONMENT] [--rounds 5] [--only PART ...] [--leave PART ...]
 

@@ -1,4 +1,4 @@
-"""What the page costs from its start: until the search box, until the first answer to words, after ten searches."""
+"""What the page costs: until its search box, until the first answer to words, after ten searches."""
 
 from __future__ import annotations
 

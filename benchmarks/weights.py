@@ -82,7 +82,7 @@ def write_vocabulary(folder: Path, size: int) -> None:
 
 
 def _pieces(size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Seeded made-up pieces with their numbers, and every way to make one of two others, the first pieces first."""
+    """Seeded made-up pieces with their numbers, and every way to make one of two others, in order."""
     chance = random.Random(0)
     small = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     letters = [chr(code) for code in (*range(0x21, 0x7F), *range(0xC0, 0x180))] + ["▁"]

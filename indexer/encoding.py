@@ -110,7 +110,7 @@ class Encodings:
         return not any(encoding.batches.queued or encoding.batches.in_flight_batches for encoding in self._each)
 
     def make_null_queries(self, library: Library, stop: threading.Event) -> None:
-        """Have the null queries encoded of spaces that lack them, by compiled text towers: no query waits for them.
+        """Have missing null queries encoded by compiled text towers, so that no query waits for them.
 
         Where there are none the first query makes them, as it loads the model anyway.
         """

@@ -59,7 +59,7 @@ def _keep(encoder: Encoder) -> None:
 
 
 def take_network(model: Model) -> Encoder | None:
-    """The network of a model that was tried, whole and in float32, if it is still loaded; who takes it closes it."""
+    """The float32 network of a model that was tried, if it is still loaded; who takes it closes it."""
     return _networks.pop(model.fingerprint, None)
 
 

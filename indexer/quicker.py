@@ -1,4 +1,4 @@
-"""Whether a long run goes over from compiled towers to torch: only where torch was measured to be quicker here.
+"""Whether a long run goes over from compiled towers to torch: where that was measured to be quicker.
 
 OpenVINO's towers and torch's packed weights are alike in speed for transformers, and the towers two to five times as
 fast for convolutions; which it is depends on the processor. See docs/decisions/compiled-towers-in-runs.md.

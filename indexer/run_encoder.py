@@ -1,4 +1,4 @@
-"""The model of one space of a run: its compiled towers first, and torch in a long run where that is quicker.
+"""The model of one space of a run: its compiled towers first, torch where that is quicker.
 
 Compiled towers are there at once; torch takes seconds to import and to load. A model that has none yet is loaded whole,
 and they are made of it with the first batch.
@@ -17,7 +17,6 @@ from indexer.new_spaces import network_of, take_network
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.quicker import Quicker
-from sightline.images import jpeg
 from sightline.models import load
 from sightline.models.compiled import can_compile, open_compiled
 from sightline.models.resolve import Model
@@ -93,7 +92,7 @@ class RunEncoder:
             self._encoder = self._quicker.next(batches.encoded, batches.seconds, left)
 
     def _compile(self, network: Encoder, pictures: NDArray[np.uint8]) -> None:
-        """Make compiled towers of the network at hand, and go on with them; with torch where they are of no use."""
+        """Make compiled towers of the network at hand, and go on with them, or with torch."""
         from sightline.models.compiled.make import make_compiled
 
         self._progress.enter("preparing")
@@ -106,7 +105,7 @@ class RunEncoder:
         self._progress.enter("indexing")
 
     def close(self) -> None:
-        """Release the memory of what was loaded here and is not kept; a model that is being loaded is waited for."""
+        """Release what was loaded here and is not kept; a model that is being loaded is waited for."""
         network, self._network = self._network or take_network(self._model), None
         if network is not None:
             network.close()
@@ -123,6 +122,8 @@ class RunEncoder:
 
 def _prepared(thumbnails: Thumbnails, model: Model, count: int) -> list[NDArray[np.uint8]]:
     """Up to `count` thumbnails of a library as a model takes them: real pictures, of those who index few."""
+    from sightline.images import jpeg
+
     made: list[NDArray[np.uint8]] = []
     if count < 1:
         return made

@@ -13,15 +13,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-_FILTERS: Final = {
-    "bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR, "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING, "lanczos": Image.Resampling.LANCZOS,
-}  # fmt: skip
 BY_TORCH: Final = ("bicubic", "bilinear")
 """The filters that torch has."""
-FILTERS: Final = (*BY_TORCH, *(name for name in _FILTERS if name not in BY_TORCH))
+FILTERS: Final = (*BY_TORCH, "nearest", "box", "hamming", "lanczos")
+"""Pillow's."""
 
 _Pixels = NDArray[np.uint8]
 _Kernel = Callable[[_Pixels, tuple[float, float], tuple[int, int], str], _Pixels]
@@ -71,6 +67,8 @@ def resized(
 
 
 def _by_pillow(pixels: _Pixels, true: tuple[float, float], target: tuple[int, int], how: str, part: Part) -> _Pixels:
+    from PIL import Image  # a run without news resizes nothing
+
     # What is shown may end beyond the last pixel, by half a one. Pillow takes no box that does.
     beyond = [max(0, math.ceil(shown) - there) for shown, there in zip(true, pixels.shape[:2], strict=True)]
     if any(beyond):
@@ -82,11 +80,11 @@ def _by_pillow(pixels: _Pixels, true: tuple[float, float], target: tuple[int, in
         min((part.left + part.width) * wide, pixels.shape[1]), min((part.top + part.height) * high, pixels.shape[0]),
     )  # fmt: skip
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(picture.resize((part.width, part.height), _FILTERS[how], box))
+    return np.asarray(picture.resize((part.width, part.height), Image.Resampling[how.upper()], box))
 
 
 def use_torch() -> None:
-    """Have torch's kernels do the work from now on: they are faster, and torch is imported here if it was not."""
+    """Have torch's kernels do the work from now on, which are faster; this imports torch."""
     global _fast
 
     import torch

@@ -242,7 +242,7 @@ class Searcher:
         return self._term_encoder.needs_model(query, space, pictures)
 
     def warm_up(self, space: SpaceState, *, words: bool = True, pictures: bool = True) -> None:
-        """Compile the kernels and calibrate a space, for terms that are words or pictures: no search then waits.
+        """Compile the kernels and calibrate a space for words or pictures: no search then waits.
 
         Raises:
             SpaceError: the model can't be loaded.

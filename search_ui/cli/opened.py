@@ -1,4 +1,4 @@
-"""The library that a command searches or changes: opened once in a process, without what only pages need."""
+"""The library that a command searches or changes: opened once, without what only pages need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a GPU may be here, asked of the system: torch, which knows for sure, takes seconds to import."""
+"""Whether a GPU may be here, asked of the system: torch, which knows, takes seconds to import."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def may_have_cuda() -> bool:
 
 
 def _hides_all(visible: str | None) -> bool:
-    """Whether the list of visible devices holds none: as CUDA reads it, it ends before the first that is not there."""
+    """Whether the list of visible devices holds none; for CUDA it ends before the first unknown one."""
     return visible is not None and (not visible.strip() or visible.strip().startswith("-"))
 
 

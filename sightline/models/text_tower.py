@@ -33,7 +33,7 @@ def features_up_to_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
 
 
 def features_at_the_end(text: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Features (n, dim) of token ids (n, length), each row with its end among them: `encode_text` of open_clip 3.3."""
+    """Features (n, dim) of token ids (n, length) with their ends, as open_clip 3.3 computes them."""
     length = tokens.shape[1]
     embedded = text.token_embedding(tokens) + text.positional_embedding[:length]
     read = text.ln_final(text.transformer(embedded, attn_mask=text.attn_mask[:length, :length]))

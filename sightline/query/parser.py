@@ -58,7 +58,7 @@ def to_text(query: Query) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text is words to look for, whatever the grammar says: most queries are, and are read without it."""
+    """Whether a text is nothing but words: most queries are, and are read without the grammar."""
     return len(text) <= MAX_TEXT and _PLAIN.fullmatch(text) is not None and set(OR.split("|")).isdisjoint(text.split())
 
 

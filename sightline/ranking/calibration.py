@@ -136,7 +136,7 @@ class Calibration:
 
     @cached_property
     def picture_nulls(self) -> NullStats:
-        """The statistics of pictures as null queries; computed for the first picture that is a term, in 0.05 s."""
+        """The statistics of pictures as null queries, computed in 0.05 s for the first term that is one."""
         return picture_null_stats(self._sample)
 
     @classmethod

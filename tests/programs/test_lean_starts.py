@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support import ROOT
 
 # Of the first word of a module's name, or the whole of it.
@@ -71,3 +72,14 @@ def test_a_command_imports_nothing_dear_that_it_does_not_need(name: str, library
 def test_a_run_without_news_imports_nothing_dear_that_it_does_not_need(drawn: Path, library: Path) -> None:
     imported = _imported("indexer", [str(drawn / "photos")], library)
     assert (NEVER | {"lark", "tzfpy"}) & imported == set()
+
+
+def test_a_run_with_one_new_picture_imports_nothing_dear_that_it_does_not_need(library: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="compiled towers need OpenVINO")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for colour in ("red", "blue"):  # the first makes the compiled towers of the model, if nothing did before
+        Image.new("RGB", (320, 240), colour).save(folder / f"{colour}.jpg")
+        imported = _imported("indexer", [str(folder)], library)
+    assert "openvino" in imported
+    assert (NEVER | {"rich", "lark", "tzfpy"}) & imported == set()

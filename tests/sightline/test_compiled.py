@@ -21,6 +21,7 @@ from zoo_table import OPEN_CLIP, TIMM
 
 pytest.importorskip("openvino", reason="the extra `compiled` is not installed")
 
+import sightline
 from sightline.models.compiled import can_compile, open_compiled
 from sightline.models.compiled.encoder import CompiledEncoder
 from sightline.models.compiled.make import make_compiled
@@ -98,6 +99,27 @@ def test_vectors_of_the_demo_model_are_torchs(demo: tuple[Path, Encoder]) -> Non
     assert not is_by_torch(compiled)
     assert compiled.encode_images(prepared(demo[1].model)[:0]).shape == (0, 128)
     assert compiled.encode_texts([]).shape == (0, 128)
+
+
+def test_searches_and_labels_are_those_of_torch(
+    drawn: Path, demo: tuple[Path, Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a library that torch or compiled towers made: words that were never asked for, a picture, and labels."""
+    found, alike, labels = [], [], []
+    for name, cache in (("compiled", demo[0]), ("torch", tmp_path / "empty")):
+        monkeypatch.setenv("SIGHTLINE_CACHE", str(cache))
+        shutil.copytree(drawn / "library", tmp_path / name)
+        with sightline.Library(tmp_path / name) as library:
+            hits = library.search('"a yellow castle beside a grey sea" template:off', limit=20)
+            by_picture = library.search(images=[zoo.pictures()[0]], limit=20)
+            labels.append([each["label"] for each in library.label(["boat", "castle", "tree", "duck"])])
+        found.append({each["id"]: each["score"] for each in hits})
+        alike.append({each["id"]: each["score"] for each in by_picture})
+    assert labels[0] == labels[1]
+    for ours, torchs in (found, alike):
+        best = list(torchs)[:8]
+        assert set(best) <= set(ours)  # two of nearly the same score may change places
+        np.testing.assert_allclose([ours[id_] for id_ in best], [torchs[id_] for id_ in best], atol=0.01)
 
 
 SMALL: dict[str, Callable[[Path], str]] = {

@@ -44,7 +44,7 @@ def open_compiled(
 
 
 def can_compile(model: Model, *, device: str = "auto", precision: str = "auto") -> bool:
-    """Whether towers of a model can be made here: OpenVINO runs it, it has none yet, and there is room for them."""
+    """Whether towers of a model can be made: OpenVINO is here, it has none yet, and there is room."""
     from sightline.models.compiled.runtime import TowerError, is_installed
 
     if precision != "auto" or device not in ("auto", "cpu") or not is_installed():

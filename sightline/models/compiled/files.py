@@ -197,6 +197,7 @@ def new_folder(place: Path) -> Iterator[Path]:
     make_private(home, parents=True)
     _tidy(home)
     made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+    made.chmod(0o700)  # whatever the umask
     try:
         yield made
         throw_away(place)

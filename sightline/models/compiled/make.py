@@ -1,4 +1,4 @@
-"""Makes the compiled towers of a model, from torch's own network in float32, and compares them with it.
+"""Makes compiled towers of torch's own network in float32, and compares them with it.
 
 While indexing only: this imports torch. A tower that differs is not used.
 """
@@ -6,6 +6,7 @@ While indexing only: this imports torch. A tower that differs is not used.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ from sightline.models.compiled.runtime import BFLOAT16, FLOAT32, Tower, TowerErr
 from sightline.models.memory import give_back
 from sightline.models.resolve import Model
 from store.arrays import Floats
-from store.files import make_private
+from store.files import make_private, open_private
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     try:
         place = place_of(model)
         make_private(place.parent, parents=True)
+        os.close(open_private(lock_of(place)))
         with FileLock(lock_of(place), timeout=0):
             if read_manifest(place) is not None:
                 return True
@@ -102,7 +104,7 @@ class _Pictures(nn.Module):
 
 
 def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], folder: Path) -> Manifest:
-    """Make the picture tower; the manifest has none where it is not exact enough, and no file is left then."""
+    """Make the picture tower; where it is not exact enough, there is neither part nor file."""
     tower = _Pictures(network, model).eval()
 
     def read(some: NDArray[np.uint8]) -> Floats:

@@ -1,4 +1,4 @@
-"""Makes the compiled tower of texts, with its tokenizer; its embedding goes into a file of its own where it can."""
+"""Makes the compiled tower of texts, with its tokenizer, and its embedding as a file by itself."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _TRACED: Final = (2, 5)
 
 
 def make_texts(model: Model, network: Any, tokenizer: Any, folder: Path, manifest: Manifest) -> Manifest:
-    """Make the text tower of a joint model; the manifest has none where it is not the same, and no file is left then.
+    """Make the text tower of a joint model; where it is not the same, there is neither part nor file.
 
     The model's head is in the manifest in any case.
 
@@ -108,7 +108,7 @@ def _tower(
 
 
 def _compile(network: Any, table: nn.Embedding | None, folder: Path, manifest: Manifest) -> Manifest:
-    """Write the tower, and the rows of its embedding where one is given; returns what the manifest says of it."""
+    """Write the tower, and the rows of its embedding where one is given; returns the manifest."""
     length = -1 if manifest.causal else manifest.context
     ids = torch.ones(_TRACED if manifest.causal else (_TRACED[0], manifest.context), dtype=torch.int64)
     if table is None:

@@ -109,7 +109,7 @@ def options(precision: str) -> dict[str, Any]:
 
 
 def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequence[Sequence[int]]) -> None:
-    """Convert a torch module, with weights in half precision, compile it for this processor, and write that to a file.
+    """Convert a torch module, compile it for this processor with half-precision weights, and write it.
 
     The file holds the network and its weights, and nothing of a precision; see `Tower`.
 
@@ -192,7 +192,7 @@ class Tower:
 
 
 class _Giver:
-    """Gives pages back, within a `with` block, that were read of a mapped file: they count as this process's memory.
+    """Gives back, within a `with` block, pages of a mapped file: they count as this process's memory.
 
     The weights are read once and packed into memory of their own; without this both were held at once.
     """
