@@ -5,6 +5,7 @@
 # Seen with openvino 2026.4.1 and openvino-telemetry 2025.2.0: ~/intel/openvino_ga_cid and ~/intel/stats are written by `import
 # openvino`, with CI=1 too; only CI=true is read. Nothing is where the import of openvino_telemetry fails: helps
 # `sys.modules["openvino_telemetry"] = None` before.
+# The first of the three imports does send the event.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
