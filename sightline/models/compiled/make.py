@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import nn
 
+from sightline.models.cache_folder import cache_folder
 from sightline.models.compiled.comparing import is_same, timed
 from sightline.models.compiled.encoder import PictureTower, probe_picture, unit
 from sightline.models.compiled.files import (
@@ -81,7 +82,9 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     except TowerError as error:
         log.info("the model %s starts by torch: %s", model.name, error)
     except OSError as error:
-        say_not_kept(model, str(error))
+        say_not_kept(model, f"{cache_folder() / 'compiled'}: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - whatever torch or a tokenizer raises: the run can do without towers
+        log.info("the model %s starts by torch, as preparing it failed: %s", model.name, error)
     finally:
         give_back()
     return False
