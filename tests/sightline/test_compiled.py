@@ -27,6 +27,7 @@ pytest.importorskip("openvino", reason="the extra `compiled` is not installed")
 
 import sightline
 from sightline.models.compiled import can_compile, open_compiled
+from sightline.models.compiled.comparing import varied
 from sightline.models.compiled.encoder import CompiledEncoder
 from sightline.models.compiled.files import read_manifest, write_manifest
 from sightline.models.compiled.make import make_compiled
@@ -402,6 +403,25 @@ def test_what_a_killed_process_left_goes(copy: Path, demo: tuple[Path, Encoder])
     assert open_compiled(demo[1].model, pictures=True, texts=True, device="cpu") is None
     make(demo[1].model)
     assert [path.name for path in copy.parent.glob(".tmp-*")] == [".tmp-0123-at-work"]
+
+
+def test_one_picture_is_compared_as_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: tuple[Path, Encoder]
+) -> None:
+    """One alone may not show what bfloat16 costs."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    model, network = demo[1].model, demo[1].module
+    assert isinstance(network.visual, torch.nn.Module)
+    seen: list[int] = []
+    hook = network.visual.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[0]))
+    try:
+        assert make_compiled(model, network, demo[1].tokenizer, prepared(model)[:1])
+    finally:
+        hook.remove()
+    assert max(seen) >= 3
+    made = varied(np.arange(3 * 5 * 8, dtype=np.uint8).reshape(1, 3, 5, 8), 16)
+    assert made.shape == (16, 3, 5, 8) and made.dtype == np.uint8
+    assert len({picture.tobytes() for picture in made}) == 16
 
 
 class _Failing(torch.nn.Module):

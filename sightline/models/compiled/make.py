@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sightline.models.cache_folder import cache_folder
-from sightline.models.compiled.comparing import is_same, timed
+from sightline.models.compiled.comparing import is_same, timed, varied
 from sightline.models.compiled.encoder import PictureTower, probe_picture, unit
 from sightline.models.compiled.files import (
     PICTURES,
@@ -114,7 +114,7 @@ def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], fol
         return unit(tower(torch.from_numpy(some)).float().numpy())
 
     first, slow = timed(lambda: read(pictures[:1]))
-    pictures = pictures[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
+    pictures = varied(pictures, _MOST)[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
     expected = first
     if len(pictures) > 1:
         rest, slow = timed(lambda: read(pictures[1:]))
