@@ -127,8 +127,8 @@ def _prepared(thumbnails: Thumbnails, model: Model, count: int) -> list[NDArray[
     made: list[NDArray[np.uint8]] = []
     if count < 1:
         return made
-    for path in sorted(thumbnails.folder.glob("??/*.jpg")):
-        data = thumbnails.read(bytes.fromhex(path.stem))
+    for content_hash in thumbnails.hashes():
+        data = thumbnails.read(content_hash)
         size = jpeg.size_of(data) if data else (0, 0)
         pixels = jpeg.pixels_of(data, size, 1)[0] if data and min(size) else None
         if pixels is not None:

@@ -48,7 +48,8 @@ def count_tokens(tokenizer: Any, text: str) -> int:
     """Tokens of a text before any cutting, those that open_clip adds at its ends included."""
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is not None:  # a Hugging Face tokenizer inside open_clip's HFTokenizer
-        return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False)["input_ids"])
+        # Not verbose: it would tell the user of a text that is too long, in its own words.
+        return len(inner(tokenizer.clean_fn(text), truncation=False, padding=False, verbose=False)["input_ids"])
     return len(tokenizer.encode(text)) + 2
 
 

@@ -6,7 +6,9 @@ After the end of the JPEG there is a checksum of it and of its content's hash, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +19,8 @@ State = Literal["right", "unchecked", "wrong"]
 """Of a file: it has its checksum; it is a JPEG of an older version, without one; it is anything else."""
 
 _MOST_BYTES: Final = 64_000_000
+# Others write files of their own into folders of pictures.
+_NAME: Final = re.compile(r"(?:[0-9a-f]{2})+\.jpg")
 _START, _END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
@@ -52,6 +56,13 @@ class Thumbnails:
         """Where the thumbnail of this content lies, whether it is there or not."""
         name = content_hash.hex()
         return self.folder / name[:2] / f"{name}.jpg"
+
+    def hashes(self) -> Iterator[bytes]:
+        """Hashes of contents that have a thumbnail, in order; one sub-folder is listed at a time."""
+        for number in range(256):
+            with suppress(OSError):
+                names = sorted(path.name for path in (self.folder / f"{number:02x}").iterdir())
+                yield from (bytes.fromhex(name[: -len(".jpg")]) for name in names if _NAME.fullmatch(name))
 
     def write(self, content_hash: bytes, data: bytes) -> int:
         """Store a thumbnail; whole or not at all. Returns how many bytes it takes.

@@ -91,6 +91,25 @@ def test_one_new_picture_is_indexed_without_torch(photos: Path, tmp_path: Path) 
     assert run() == ("False", 0)  # and a run without news
 
 
+def test_towers_are_made_with_thumbnails_whatever_else_lies_among_them(
+    photos: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mac writes files of its own beside pictures on a drive that is not its own."""
+    late = min(photos.rglob("*.jpg"))
+    kept = late.rename(tmp_path / late.name)
+    with Library.create(tmp_path / "library") as library:
+        run_of(library, model, photos)
+        thumbnail = next(library.thumbnails.folder.glob("??/*.jpg"))
+        for name in (f"._{thumbnail.name}", "cover.jpg"):
+            (thumbnail.parent / name).write_bytes(b"Mac OS X")
+        assert thumbnail.stem in [content_hash.hex() for content_hash in library.thumbnails.hashes()]
+        assert len(list(library.thumbnails.hashes())) == COUNT - 1
+        monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+        kept.rename(late)
+        assert run_of(library, model, photos).summary.encoded == 1
+        assert open_compiled(model, pictures=True, texts=True) is not None
+
+
 def test_vectors_of_torch_alone_are_those_of_the_compiled_demo_model(photos: Path, tmp_path: Path) -> None:
     demo, made = resolve("demo"), []
     for precision in ("fp32", "auto"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import models
 import numpy as np
 import pytest
 import text_towers
+import torch
 import zoo
 from numpy.typing import NDArray
 from support import as_nobody
@@ -23,7 +27,9 @@ pytest.importorskip("openvino", reason="the extra `compiled` is not installed")
 
 import sightline
 from sightline.models.compiled import can_compile, open_compiled
+from sightline.models.compiled.comparing import varied
 from sightline.models.compiled.encoder import CompiledEncoder
+from sightline.models.compiled.files import read_manifest, write_manifest
 from sightline.models.compiled.make import make_compiled
 from sightline.models.encoder import Encoder
 from sightline.models.interface import TextTooLongError
@@ -193,6 +199,7 @@ import torch
 from sightline.models.encoder import Encoder
 encoder = Encoder(model, device="cpu", precision="fp32")
 del seen[:]
+from sightline.models.compiled.files import read_manifest, write_manifest
 from sightline.models.compiled.make import make_compiled
 pixels = np.zeros((2, 3, *model.preprocess.size), np.uint8)
 assert make_compiled(model, encoder.module, encoder.tokenizer, pixels)
@@ -254,6 +261,51 @@ def test_a_file_cut_short_or_missing_is_not_opened(copy: Path, demo: tuple[Path,
     assert open_compiled(demo[1].model, pictures=True, texts=True, device="cpu") is None
     (copy / "pictures.blob").unlink()
     assert open_compiled(demo[1].model, pictures=False, texts=True, device="cpu") is None
+
+
+@pytest.mark.parametrize("how", ["overwritten", "shortened"])
+@pytest.mark.parametrize("name", ["texts.blob", "rows.bin", "tokenizer.sqlite"])
+def test_a_file_that_is_damaged_while_it_is_in_use_is_never_served(
+    name: str, how: str, copy: Path, demo: tuple[Path, Encoder]
+) -> None:
+    compiled = opened(demo[1].model)
+    compiled.encode_texts(["a"])
+    with (copy / name).open("r+b") as file:
+        if how == "shortened":  # what of it is mapped can't be read any more
+            file.truncate(8192)
+        else:
+            file.seek(4096)
+            file.write(bytes(byte ^ 0x41 for byte in file.read()))
+    assert_same(compiled, demo[1])
+    assert is_by_torch(compiled)
+    assert not copy.exists()
+    compiled.close()
+
+
+def test_a_file_that_is_written_as_it_was_is_still_used(copy: Path, demo: tuple[Path, Encoder]) -> None:
+    compiled = opened(demo[1].model)
+    assert_same(compiled, demo[1])
+    for path in copy.iterdir():
+        path.write_bytes(path.read_bytes())
+    assert_same(compiled, demo[1])
+    assert not is_by_torch(compiled)
+    compiled.close()
+
+
+def test_towers_that_were_made_anew_meanwhile_are_not_taken_for_damaged(copy: Path, demo: tuple[Path, Encoder]) -> None:
+    """Bytes of two makings may differ: what was opened before goes on with those that are there now."""
+    manifest = read_manifest(copy)
+    assert manifest is not None
+    _flip(copy / "texts.blob", 0.5)
+    (copy / "manifest.json").unlink()
+    write_manifest(copy, manifest, copy.name)
+    compiled = opened(demo[1].model)
+    shutil.rmtree(copy)
+    make(demo[1].model)
+    assert_same(compiled, demo[1])
+    assert not is_by_torch(compiled)
+    assert copy.exists()
+    compiled.close()
 
 
 def test_towers_of_another_version_are_not_used_and_go_when_new_ones_are_made(
@@ -319,6 +371,7 @@ import resource, sys, logging
 logging.basicConfig(level=logging.WARNING)
 import numpy as np
 from sightline.models.encoder import Encoder
+from sightline.models.compiled.files import read_manifest, write_manifest
 from sightline.models.compiled.make import make_compiled
 from sightline.models.resolve import resolve
 model = resolve("demo", offline=True)
@@ -338,13 +391,68 @@ def test_a_full_disk_means_torch_said_once_and_leaves_nothing(tmp_path: Path, mo
 
 
 def test_what_a_killed_process_left_goes(copy: Path, demo: tuple[Path, Encoder]) -> None:
-    import os
-
-    left = copy.parent / ".tmp-left"
-    left.mkdir()
-    (left / "pictures.blob").write_bytes(b"half")
-    os.utime(left, (1, 1))
+    """Of the same model at once; of others, that may be at work, after a while, and where the clock went back."""
+    now = time.time()
+    ages = {f".tmp-{copy.name}-left": now, ".tmp-0123-old": 1, ".tmp-0123-ahead": now + 9_000, ".tmp-0123-at-work": now}
+    for name, written in ages.items():
+        left = copy.parent / name
+        left.mkdir()
+        (left / "pictures.blob").write_bytes(b"half")
+        os.utime(left, (written, written))
     shutil.rmtree(copy)
     assert open_compiled(demo[1].model, pictures=True, texts=True, device="cpu") is None
     make(demo[1].model)
-    assert not left.exists()
+    assert [path.name for path in copy.parent.glob(".tmp-*")] == [".tmp-0123-at-work"]
+
+
+def test_one_picture_is_compared_as_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: tuple[Path, Encoder]
+) -> None:
+    """One alone may not show what bfloat16 costs."""
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    model, network = demo[1].model, demo[1].module
+    assert isinstance(network.visual, torch.nn.Module)
+    seen: list[int] = []
+    hook = network.visual.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[0]))
+    try:
+        assert make_compiled(model, network, demo[1].tokenizer, prepared(model)[:1])
+    finally:
+        hook.remove()
+    assert max(seen) >= 3
+    made = varied(np.arange(3 * 5 * 8, dtype=np.uint8).reshape(1, 3, 5, 8), 16)
+    assert made.shape == (16, 3, 5, 8) and made.dtype == np.uint8
+    assert len({picture.tobytes() for picture in made}) == 16
+
+
+class _Failing(torch.nn.Module):
+    """A network that has no memory left."""
+
+    def encode_image(self, _: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+
+def test_a_network_that_fails_while_it_is_prepared_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: tuple[Path, Encoder]
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path))
+    failing = _Failing()
+    failing.visual = torch.nn.Identity()
+    assert not make_compiled(demo[1].model, failing, demo[1].tokenizer, prepared(demo[1].model))
+    assert not [path for path in (tmp_path / "compiled").iterdir() if path.is_dir()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files can't be counted")
+def test_an_encoder_that_is_dropped_closes_its_files(
+    demo: tuple[Path, Encoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(demo[0]))
+    opened(demo[1].model).encode_texts(["a"])
+    gc.collect()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    gc.disable()
+    try:
+        for _ in range(3):
+            opened(demo[1].model).encode_texts(["a"])
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    finally:
+        gc.enable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging.handlers
 import os
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_texts_of_many_scripts_have_the_ids_of_the_models_own_tokenizer(
 @given(texts=st.lists(st.text(max_size=60) | st.text("ab <s>&'1▁\n\x00é日👍", max_size=80), min_size=1, max_size=4))
 def test_any_text_has_them(both: tuple[Any, Tokenizer], texts: list[str]) -> None:
     compare(both, texts)
+
+
+def test_transformers_tells_the_user_nothing_of_long_texts(tmp_path: Path) -> None:
+    told = logging.handlers.MemoryHandler(1_000)
+    tokenizer = own(tmp_path / "own", "gemma")
+    tokenizer.tokenizer.model_max_length = 16
+    logging.getLogger("transformers").addHandler(told)
+    try:
+        assert make_tokenizer(any_model(), tokenizer, tmp_path)
+        assert count_tokens(tokenizer, "word " * 100) > 16
+    finally:
+        logging.getLogger("transformers").removeHandler(told)
+    assert not [record.getMessage() for record in told.buffer]
 
 
 @pytest.mark.parametrize("kind", [CLIP[0], "gemma"])

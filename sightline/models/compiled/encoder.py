@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,7 +26,7 @@ from sightline.models.compiled.files import (
     throw_away,
 )
 from sightline.models.compiled.rows import Rows
-from sightline.models.compiled.runtime import Tower, TowerError
+from sightline.models.compiled.runtime import ChangedError, Tower, TowerError
 from sightline.models.interface import Head, PendingBatch, TextTooLongError
 from sightline.models.preprocess import Preprocess
 from sightline.models.resolve import Model
@@ -119,11 +120,17 @@ class TextTower:
 
     def probe(self) -> str:
         """The known text; a shorter one where few tokens are read."""
-        return _A_TEXT if self.tokenizer.count(_A_TEXT) <= self.context else _SHORT_TEXT
+        return _A_TEXT if self.count(_A_TEXT) <= self.context else _SHORT_TEXT
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, before any cutting."""
+        with _reading():
+            return self.tokenizer.count(text)
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors of texts, none of which is too long."""
-        every = self.tokenizer.ids(texts)
+        with _reading():
+            every = self.tokenizer.ids(texts)
         # The end of a text is its highest token, and what follows it changes nothing: those of like length go together.
         lengths = every.argmax(axis=1) + 1 if self._causal else np.full(len(every), every.shape[1])
         order = np.argsort(lengths, kind="stable")
@@ -205,16 +212,16 @@ class CompiledEncoder:
         return PendingBatch(lambda: (vectors, seconds))
 
     def _encode_images(self, batch: NDArray[np.uint8]) -> Floats:
-        part = self._manifest.pictures
+        def by_tower(manifest: Manifest) -> Floats | None:
+            if manifest.pictures is None:
+                return None
+            if self._pictures is None:
+                self._pictures = PictureTower.open(self._folder, manifest, manifest.pictures, self.preprocess.size)
+            return self._pictures.encode(np.ascontiguousarray(batch))
+
         with self._lock:
-            if part is not None and self._torch is None:
-                try:
-                    if self._pictures is None:
-                        self._pictures = PictureTower.open(self._folder, self._manifest, part, self.preprocess.size)
-                    return self._pictures.encode(np.ascontiguousarray(batch))
-                except TowerError as error:
-                    self._give_up(error)
-            return self._by_torch().encode_images(batch)
+            found = self._tried(by_tower)
+            return self._by_torch().encode_images(batch) if found is None else found
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """Encode texts as unit vectors: float32 (n, dim).
@@ -227,24 +234,47 @@ class CompiledEncoder:
             raise SpaceError(f"The model {self.model.name!r} knows pictures only, no words; search it with a picture.")
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        part = self._manifest.texts
+
+        def by_tower(manifest: Manifest) -> Floats | None:
+            if manifest.texts is None:
+                return None
+            if self._texts is None:
+                self._texts = TextTower.open(self.model, self._folder, manifest, manifest.texts)
+            for text in texts:
+                count = self._texts.count(text)
+                if count > manifest.context:
+                    raise TextTooLongError.of(text, count, self.model.name, manifest.context)
+            return self._texts.encode(texts)
+
         with self._lock:
-            if part is not None and self._torch is None:
+            found = self._tried(by_tower)
+            return self._by_torch().encode_texts(texts) if found is None else found
+
+    def _tried(self, by_tower: Callable[[Manifest], Floats | None]) -> Floats | None:
+        """What a tower gives; None where it is torch's affair, or is from now on."""
+        if self._torch is not None:
+            return None
+        try:
+            return by_tower(self._manifest)
+        except TowerError as error:
+            self._drop()
+            # Written in place, or made anew by another process, since it was opened: what is there now may be whole.
+            manifest, problem = read_manifest(self._folder), error
+            if manifest is not None and (isinstance(error, ChangedError) or manifest != self._manifest):
+                self._manifest = manifest
                 try:
-                    if self._texts is None:
-                        self._texts = TextTower.open(self.model, self._folder, self._manifest, part)
-                    for text in texts:
-                        count = self._texts.tokenizer.count(text)
-                        if count > self._manifest.context:
-                            raise TextTooLongError.of(text, count, self.model.name, self._manifest.context)
-                    return self._texts.encode(texts)
-                except TowerError as error:
-                    self._give_up(error)
-            return self._by_torch().encode_texts(texts)
+                    return by_tower(manifest)
+                except TowerError as again:
+                    problem = again
+            self._give_up(problem)
+            return None
 
     def _give_up(self, error: TowerError) -> None:
-        """Go over to torch for good, and have the towers made again by the next run."""
-        log.warning("%s; the model is loaded by torch, and its compiled towers are made again by the next run", error)
+        """Go over to torch for good, and have the towers made again."""
+        log.warning(
+            "%s; the model %s is loaded whole, until the next run with new pictures prepares it for quick starts again",
+            error, self.model.name,
+        )  # fmt: skip
         self._drop()
         throw_away(self._folder)
 
@@ -295,6 +325,17 @@ def probe_picture(size: tuple[int, int]) -> NDArray[np.uint8]:
     slope = np.linspace(0, 200, width, dtype=np.uint8)
     noise = np.random.default_rng(0).integers(0, 56, (1, 3, height, width), dtype=np.uint8)
     return slope + noise
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raise ChangedError where the table of a tokenizer, which was read before, can't be read in the `with` block."""
+    from sightline.models.tokenizers.table import TableError
+
+    try:
+        yield
+    except TableError as error:
+        raise ChangedError(f"the prepared tokenizer can't be read: {error}") from error
 
 
 def _compare(vector: Floats, part: Part) -> None:

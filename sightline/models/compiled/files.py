@@ -190,13 +190,15 @@ def write_manifest(folder: Path, manifest: Manifest, name: str) -> None:
 def new_folder(place: Path) -> Iterator[Path]:
     """A folder to write into, that takes its place when all went well, and is removed else.
 
+    One process at a time makes a place: see `lock_of`.
+
     Raises:
         OSError: the cache folder can't be written.
     """
     home = place.parent
     make_private(home, parents=True)
-    _tidy(home)
-    made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+    _tidy(place)
+    made = _unfinished(place)
     made.chmod(0o700)  # whatever the umask
     try:
         yield made
@@ -247,17 +249,23 @@ def say_not_kept(model: Model, problem: str) -> None:
 def throw_away(folder: Path) -> None:
     """Remove a folder if it can be; nobody finds half of it meanwhile."""
     with suppress(OSError):
-        aside = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
+        aside = _unfinished(folder)
         with suppress(OSError):
             folder.rename(aside / folder.name)
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _tidy(home: Path) -> None:
-    """Remove what was left by who was killed."""
-    for left in home.glob(f"{_UNFINISHED}*"):
+def _unfinished(place: Path) -> Path:
+    """A new folder beside a place, for what is not yet, or no more, in it."""
+    return Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{place.name}-", dir=place.parent))
+
+
+def _tidy(place: Path) -> None:
+    """Remove what was left by who was killed: of this place all, as nobody else makes it now; of others what is old."""
+    for left in place.parent.glob(f"{_UNFINISHED}*"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE:
+            # Where the clock went back, an old one is of a time to come.
+            if left.name.startswith(f"{_UNFINISHED}{place.name}-") or abs(time.time() - left.stat().st_mtime) > _STALE:
                 shutil.rmtree(left, ignore_errors=True)
 
 

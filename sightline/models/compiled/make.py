@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import nn
 
-from sightline.models.compiled.comparing import is_same, timed
+from sightline.models.cache_folder import cache_folder
+from sightline.models.compiled.comparing import is_same, timed, varied
 from sightline.models.compiled.encoder import PictureTower, probe_picture, unit
 from sightline.models.compiled.files import (
     PICTURES,
@@ -81,7 +82,9 @@ def make_compiled(model: Model, network: nn.Module, tokenizer: Any, pictures: ND
     except TowerError as error:
         log.info("the model %s starts by torch: %s", model.name, error)
     except OSError as error:
-        say_not_kept(model, str(error))
+        say_not_kept(model, f"{cache_folder() / 'compiled'}: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - whatever torch or a tokenizer raises: the run can do without towers
+        log.info("the model %s starts by torch, as preparing it failed: %s", model.name, error)
     finally:
         give_back()
     return False
@@ -111,7 +114,7 @@ def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], fol
         return unit(tower(torch.from_numpy(some)).float().numpy())
 
     first, slow = timed(lambda: read(pictures[:1]))
-    pictures = pictures[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
+    pictures = varied(pictures, _MOST)[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
     expected = first
     if len(pictures) > 1:
         rest, slow = timed(lambda: read(pictures[1:]))

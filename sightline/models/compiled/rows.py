@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.models.compiled.runtime import TowerError
+from sightline.models.compiled.runtime import ChangedError, TowerError
+from sightline.models.opened_file import OpenedFile
 from store.arrays import Floats
 
 _SUM: Final = 4  # bytes of a checksum
@@ -34,7 +35,7 @@ class Rows:
         self._kind = np.dtype(kind)
         self._each = self._kind.itemsize * width
         try:
-            self._file = path.open("rb", buffering=0)
+            self._file = OpenedFile(path)
             self._count = path.stat().st_size // (self._each + _SUM)
         except OSError as error:
             raise TowerError(f"{path} can't be read: {error}") from error
@@ -43,8 +44,11 @@ class Rows:
         """The rows (n, length, width), float32, of tokens (n, length).
 
         Raises:
+            ChangedError: the file was written since it was opened.
             TowerError: one is damaged, or there is none such.
         """
+        if not self._file.is_as_opened():
+            raise ChangedError.of(self._path)
         found, where = np.unique(ids, return_inverse=True)
         rows = np.stack([self._row(int(number)) for number in found])
         return rows[where.reshape(ids.shape)]
@@ -58,8 +62,7 @@ class Rows:
 
     def _read(self, at: int, count: int) -> bytes:
         try:
-            self._file.seek(at)
-            return self._file.read(count)
+            return self._file.read(at, count)
         except (OSError, ValueError) as error:
             raise TowerError(f"{self._path} can't be read: {error}") from error
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.models.opened_file import OpenedFile
 from store.arrays import Floats
 
 _TELEMETRY: Final = "openvino_telemetry"
@@ -36,6 +37,15 @@ FLOAT32: Final = "f32"
 
 class TowerError(Exception):
     """A compiled tower can't be used: damaged, of another machine or version, or wrong in its results."""
+
+
+class ChangedError(TowerError):
+    """A file of a tower was written after it was opened, and has to be opened and checked anew."""
+
+    @classmethod
+    def of(cls, path: Path) -> ChangedError:
+        """The error for a file."""
+        return cls(f"{path} was changed while it was in use")
 
 
 def openvino() -> Any:
@@ -156,9 +166,9 @@ class Tower:
         self.width = width
         ov = openvino()
         try:
-            with path.open("rb") as file:
-                # Private, as OpenVINO takes writable memory only; nothing is written.
-                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            self._file, self._path = OpenedFile(path), path
+            # Private, as OpenVINO takes writable memory only; nothing is written.
+            self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
             with _Giver(self._mapped):
                 tensor = ov.Tensor(np.frombuffer(self._mapped, np.uint8), shared_memory=True)
                 self._compiled = ov.Core().import_model(tensor, "CPU", options(precision))
@@ -174,8 +184,12 @@ class Tower:
         """Rows for inputs whose first axis is the batch: float32 (n, width), a copy.
 
         Raises:
+            ChangedError: its file was written since it was opened.
             TowerError: the result has another shape; OpenVINO gives empty ones where kernels fail.
         """
+        # OpenVINO reads some of it each time: where a file was shortened that would end the process (SIGBUS).
+        if not self._file.is_as_opened():
+            raise ChangedError.of(self._path)
         try:
             if self._is_new:  # weights are packed with the first one
                 with _Giver(self._mapped):

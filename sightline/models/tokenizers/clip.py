@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -56,7 +56,8 @@ class ClipTokenizer:
         self._context = int(settings["context"])
         self._specials = {START: int(settings["start"]), END: int(settings["end"])}
         self._of_byte = dict(zip(byte_order(), range(BYTES), strict=True))
-        self._merge = lru_cache(maxsize=50_000)(self._read_merge)
+        # Of the table alone: with a method of this it would be a circle, and stay open for a while when it is dropped.
+        self._merge = lru_cache(maxsize=50_000)(partial(_read_merge, table))
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """See `Tokenizer.ids`."""
@@ -97,9 +98,10 @@ class ClipTokenizer:
             ids = _replace(ids, pair, merged)
         return ids
 
-    def _read_merge(self, left: int, right: int) -> int | None:
-        found = self._table.row("SELECT id FROM pieces WHERE pair = ?", (pair_key(left, right),))
-        return None if found is None else int(found[0])
+
+def _read_merge(table: Table, left: int, right: int) -> int | None:
+    found = table.row("SELECT id FROM pieces WHERE pair = ?", (pair_key(left, right),))
+    return None if found is None else int(found[0])
 
 
 def _words(text: str) -> list[str]:

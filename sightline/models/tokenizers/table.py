@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from sightline.models.opened_file import OpenedFile
 from store.files import open_private
 
 # Goes up when a table is laid out or read in another way.
@@ -20,15 +21,16 @@ _LIBRARIES: Final = ("ftfy", "open_clip_torch", "regex", "tokenizers", "transfor
 
 
 class TableError(Exception):
-    """A file is no prepared tokenizer, or not one for this model and these libraries."""
+    """A file is no prepared tokenizer, or not one for this model and these libraries, or it was changed."""
 
 
 class Table:
     """Settings, and rows by key. Safe for use from several threads."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: OpenedFile) -> None:
         """Take what `open` opened; its settings are read."""
         self._connection = connection
+        self._file = file
         self._lock = threading.Lock()
         ((text,),) = self.rows("SELECT text FROM settings")
         self.settings: dict[str, Any] = json.loads(text)
@@ -44,12 +46,13 @@ class Table:
         # Nobody changes it: no locks, and no files beside it in a folder that can't be written.
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
+            file = OpenedFile(path)
             connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise TableError(f"{path}: {error}") from error
         try:
-            return cls(connection)
-        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            return cls(connection, file)
+        except (TableError, ValueError, KeyError, TypeError) as error:
             connection.close()
             raise TableError(f"{path}: {error}") from error
 
@@ -60,19 +63,28 @@ class Table:
             raise TableError(f"made for {self.settings.get('made')}, and this is {expected}")
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """The rows that a query finds."""
+        """The rows that a query finds.
+
+        Raises:
+            TableError: the file is damaged, or was written since it was opened.
+        """
+        if not self._file.is_as_opened():
+            raise TableError("it was changed while it was in use")
         with self._lock:
-            return self._connection.execute(query, values).fetchall()
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise TableError(str(error)) from error
 
     def row(self, query: str, values: Sequence[Any]) -> Any:
-        """The first row that a query finds, or None."""
-        with self._lock:
-            return self._connection.execute(query, values).fetchone()
+        """The first row that a query finds, or None; errors as of `rows`."""
+        return next(iter(self.rows(query, values)), None)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
+            self._file.close()
 
     def __del__(self) -> None:
         """Close the file of an encoder that was dropped while another thread was using it."""
