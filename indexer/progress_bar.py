@@ -147,9 +147,8 @@ class RunScreen:
         from rich.table import Table
 
         state = self._state
-        if state is None:
+        if state is None or self._screen is None:  # which is what draws it
             return ""
-        assert self._screen is not None  # which is what draws it
         width = self._screen.console.width
         parts = parts_of(state, verbose=self._verbose)
         beside_bar = width - 2 - _GAP - _SHORT

@@ -94,8 +94,7 @@ class Quicker:
 
     def _compare(self, pace: float, encoded: int) -> None:
         """Take in the seconds for a picture of the current one: first the compiled tower, then torch."""
-        if self._current is self._compiled:
-            assert self._torch is not None
+        if self._current is self._compiled and self._torch is not None:
             self._pace, self._current, self._since = pace, self._torch, (encoded + _WARM, 0.0)
             return
         faster = self._pace / pace if pace else 0.0

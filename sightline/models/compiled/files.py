@@ -42,7 +42,7 @@ _UNFINISHED: Final = ".tmp-"
 # After this many seconds nobody is writing any more.
 _STALE: Final = 3600
 # Models of which that was said.
-_said: Final[set[str]] = set()
+_said: Final[set[tuple[str, Path]]] = set()
 PICTURES: Final = "pictures.blob"
 TEXTS: Final = "texts.blob"
 ROWS: Final = "rows.bin"
@@ -238,9 +238,9 @@ def has_room(model: Model) -> bool:
 
 
 def say_not_kept(model: Model, problem: str) -> None:
-    """Say that the towers of a model can't be kept; once in a process."""
-    if model.fingerprint not in _said:
-        _said.add(model.fingerprint)
+    """Say that the towers of a model can't be kept; once in a process, and for a cache folder."""
+    if (model.fingerprint, _home()) not in _said:
+        _said.add((model.fingerprint, _home()))
         log.warning(
             "The model %s can't be kept for quick starts (%s): it is loaded whole each time.", model.name, problem
         )
