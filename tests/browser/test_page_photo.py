@@ -106,10 +106,8 @@ def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, sea
 def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searcher: Searcher) -> None:
     hit = next(hit for hit in searcher.search(parse(BOATS)).hits if hit.folded)
     opened(app, hit.photo.content_id, BOATS)
-    drawn = [json.loads(element.proto.json) for element in app.get("bidi_component")]
-    strips = [
-        [int(id_) for id_ in data["ids"].split()] for data in drawn if isinstance(data, dict) and data.get("small")
-    ]
+    drawn = [json.loads(element.proto.json)[0] for element in app.get("bidi_component")]
+    strips = [[int(id_) for id_ in data["ids"].split()] for data in drawn if data.get("small")]
     assert sorted(hit.folded) in [sorted(strip) for strip in strips]
     assert all(hit.photo.content_id not in strip for strip in strips)
     press(app, "Show them separately")
