@@ -20,6 +20,7 @@ from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
 from sightline_cli.mistakes import Group
+from store.checked_files import is_there
 from store.disk_errors import disk_sentence
 from store.errors import SightlineError
 from store.paths import as_json, default_library, display
@@ -77,7 +78,7 @@ class _DefaultToIndex(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         word = args[0] if args else "--help"
         if word not in self.commands and word not in ("-h", "--help", "--version"):
-            is_name = not word.startswith("-") and Path(word).name == word and not Path(word).exists()
+            is_name = not word.startswith("-") and Path(word).name == word and not is_there(Path(word))
             if is_name and not ctx.resilient_parsing:
                 meant = self.meant(ctx, args) or f"To search for it: {self.line(ctx, ['query', *args])}"
                 raise click.UsageError(f"There is no folder and no command {word!r}. {meant}", ctx=ctx)

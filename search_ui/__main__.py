@@ -17,7 +17,9 @@ import click
 from search_ui.cli import address, label, marks, search
 from search_ui.cli.mistakes import Group
 from search_ui.cli.options import echo, library_option, offline_option, port_option
+from store.checked_files import is_there
 from store.handles import raise_limit
+from store.paths import is_folder
 from store.printing import PrintableFormatter, printable
 
 
@@ -31,9 +33,9 @@ class _Folders(Group):
         given = args[0]
         if self.get_command(ctx, given) is None and not given.startswith("-"):
             place = Path(given).expanduser()
-            if len(args) == 1 and place.is_dir():
+            if len(args) == 1 and is_folder(place):
                 return "FOLDER", _open, args
-            if len(args) == 1 and not place.exists() and (os.sep in given or given.startswith(("~", "."))):
+            if len(args) == 1 and not is_there(place) and (os.sep in given or given.startswith(("~", "."))):
                 raise click.UsageError(f"There is no folder {printable(given)}.", ctx)
         return super().resolve_command(ctx, args)
 

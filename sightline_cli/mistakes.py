@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import click
 
+from store.paths import is_file
+
 Meant = Callable[[list[str]], list[str] | None]
 """Makes the words of the right form from the words after a command, or None where it knows none.
 
@@ -132,7 +134,7 @@ class Command(click.Command):
                 kept += [word, *([value] if word in valued and (value := next(rest, None)) is not None else [])]
         if not words:
             return None
-        if len(words) == 1 and "--library" in own and Path(words[0], "library.sqlite").is_file():
+        if len(words) == 1 and "--library" in own and is_file(Path(words[0], "library.sqlite")):
             return f"To do that with that library: {_form(context, [*kept, '--library', words[0]])}"
         if all(f"--{word}" in own - valued for word in words):
             return f"To do that: {_form(context, [*kept, *(f'--{word}' for word in words)])}"

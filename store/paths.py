@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from store.printing import printable
@@ -53,3 +54,17 @@ def default_library() -> Path:
 
     named = os.environ.get("SIGHTLINE_LIBRARY")
     return Path(named).expanduser() if named else user_data_path("sightline", appauthor=False) / "library"
+
+
+def is_file(word: str | Path) -> bool:
+    """Whether what someone typed is the path of a file; words too long for one, or with a NUL, are not."""
+    with suppress(OSError, ValueError):
+        return Path(word).is_file()
+    return False
+
+
+def is_folder(word: str | Path) -> bool:
+    """Whether what someone typed is the path of a folder, see `is_file`."""
+    with suppress(OSError, ValueError):
+        return Path(word).is_dir()
+    return False

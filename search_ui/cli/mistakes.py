@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from pathlib import Path
 from typing import Final
 
 import click
 
 from sightline_cli import mistakes
 from sightline_cli.mistakes import joined
+from store.paths import is_file, is_folder
 
 _OFF: Final = frozenset({"off", "no", "remove", "delete", "unset", "false", "0", "rm"})
 _ON: Final = frozenset({"on", "yes", "add", "set", "true"})
@@ -27,7 +27,7 @@ class Group(mistakes.Group):
         near = self.near(context, args)
         if near and self.is_known(args[0]):
             return f"Did you mean: {near}"
-        if Path(args[0]).is_file():
+        if is_file(args[0]):
             search = f"To search with the picture: {context.command_path} query --image {joined(args)}"
         else:
             search = f"To search for it: {context.command_path} query {joined(args)}"
@@ -36,13 +36,13 @@ class Group(mistakes.Group):
     def _folders_meant(self, context: click.Context, args: list[str]) -> str | None:
         """`photos --port 8600` is `--port 8600 photos`; `photos trips` is `index photos trips`."""
         word, *rest = args
-        if not Path(word).is_dir() or not rest:
+        if not is_folder(word) or not rest:
             return None
         options = {each.partition("=")[0] for each in rest if each.startswith("-")}
         own = {name for option in self.params for name in (*option.opts, *option.secondary_opts)}
         if options and options <= own:
             return f"{context.command_path} {joined([*rest, word])}"
-        return self.line(context, ["index", *args]) if options or all(Path(each).is_dir() for each in rest) else None
+        return self.line(context, ["index", *args]) if options or all(is_folder(each) for each in rest) else None
 
 
 def tags_meant(words: list[str]) -> list[str] | None:
@@ -91,7 +91,7 @@ def exports_meant(words: list[str]) -> list[str] | None:
     if not plain:
         return ["TEXT", "--to", "FOLDER"]
     last = plain[-1]
-    if len(plain) > 1 and (_is_like_folder(last) or Path(last).is_dir() or plain != words):
+    if len(plain) > 1 and (_is_like_folder(last) or is_folder(last) or plain != words):
         return [*plain[:-1], "--to", last]
     if len(plain) > 1 and _is_like_folder(plain[0]):
         return [*plain[1:], "--to", plain[0]]
@@ -127,7 +127,7 @@ def likes_meant(words: list[str]) -> list[str] | None:
     """`--like photo.jpg` is `--image photo.jpg`: the value is a file, and no id."""
     made = list(words)
     for place, (option, value) in enumerate(itertools.pairwise(words)):
-        if option == "--like" and not value.isdecimal() and Path(value).is_file():
+        if option == "--like" and not value.isdecimal() and is_file(value):
             made[place] = "--image"
     return made if made != words else None
 

@@ -33,6 +33,7 @@ from search_ui.cli.options import (
     write_lines,
 )
 from sightline_cli.mistakes import joined
+from store.paths import is_file
 from store.printing import json_text
 
 # Nothing heavy up here: --help answers at once.
@@ -96,7 +97,7 @@ def query(
     if print0 and not as_paths:
         raise click.UsageError("--print0 says how --paths ends its lines: give both.")
     wanted, pictures = query_of(text, saved, images, likes)
-    if len(text) == 1 and not images and Path(text[0]).is_file():
+    if len(text) == 1 and not images and is_file(text[0]):
         echo(f"Note: {text[0]} is looked for as words. To search with the picture: --image {joined(text)}", err=True)
     if explain:
         _explain(wanted, as_json=as_json)

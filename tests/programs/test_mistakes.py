@@ -271,6 +271,17 @@ def test_what_succeeds_says_so_in_one_line_and_what_is_empty_too(
         assert ran(arguments, capsys) == ("", f"{line}\n"), arguments
 
 
+def test_words_that_are_too_long_for_a_path_are_words(filled: Path, capsys: Printed, monkeypatch: Patch) -> None:
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(filled))
+    words = " ".join(["boat"] * 60)
+    assert words in ran(["query", "--explain", words], capsys)[0]
+    assert "query" in said([words], capsys)
+    assert run_indexer([words]) == 2
+    with pytest.raises(SystemExit):
+        run_search_ui([words], program="python -m search_ui")
+    assert "too long" not in capsys.readouterr().err
+
+
 def test_hits_of_filters_alone_have_no_score_and_no_band(filled: Path, capsys: Printed, monkeypatch: Patch) -> None:
     monkeypatch.setenv("SIGHTLINE_LIBRARY", str(filled))
     photos = [str(filled.parent / "photos" / f"{number}.png") for number in range(3)]

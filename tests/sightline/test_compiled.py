@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging.handlers
 import os
 import shutil
 import subprocess
@@ -141,7 +142,13 @@ REAL = [each for each in (*OPEN_CLIP, *TIMM) if each.everyday and each.name in (
 def test_vectors_of_every_kind_of_model_are_torchs(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
     model = resolve(SMALL[kind](tmp_path / "model"))
-    torch = make(model)
+    told = logging.handlers.MemoryHandler(1_000)
+    logging.getLogger("transformers").addHandler(told)
+    try:
+        torch = make(model)
+    finally:
+        logging.getLogger("transformers").removeHandler(told)
+    assert not [record.getMessage() for record in told.buffer]  # users would read it
     compiled = open_compiled(model, pictures=True, texts=False, device="cpu")
     assert compiled is not None
     assert_same(compiled, torch)

@@ -7,14 +7,15 @@ openvino.tools.ovc), consent or not, unless its telemetry module can't be import
 from __future__ import annotations
 
 import hashlib
+import logging
 import mmap
 import os
 import platform
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -138,8 +139,7 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
         from openvino._offline_transformations import compress_model_transformation
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tracing: what it makes is compared afterwards
+        with _in_silence():
             # Not checked by tracing once more, either, which takes longer than all the rest.
             traced = TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
             converted = ov.convert_model(traced, input=[ov.PartialShape(list(shape)) for shape in shapes])
@@ -148,6 +148,23 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
     except Exception as error:
         raise TowerError(f"OpenVINO can't convert it: {_first_line(error)}") from error
     path.write_bytes(stream.getbuffer())
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Have nothing said, within a `with` block, of what tracing touches: what it makes is compared afterwards.
+
+    torch warns, and transformers tells of settings of a text tower that nothing here uses.
+    """
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 class Tower:
