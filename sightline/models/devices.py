@@ -20,7 +20,7 @@ PRECISIONS: Final = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
 def device_name(name: str) -> str:
-    """The name that torch has for a device; `auto` is the first of CUDA, MPS and the CPU that is found here.
+    """The name that torch has for a device; `auto` is the first of CUDA, MPS and the CPU found here.
 
     Raises:
         SpaceError: the device is not here.

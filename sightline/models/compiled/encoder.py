@@ -329,7 +329,7 @@ def probe_picture(size: tuple[int, int]) -> NDArray[np.uint8]:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Raise ChangedError where the table of a tokenizer, which was read before, can't be read in the `with` block."""
+    """Raise ChangedError where a tokenizer's table, read before, can't be read in the `with` block."""
     from sightline.models.tokenizers.table import TableError
 
     try:

@@ -152,7 +152,7 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
 
 @contextmanager
 def _in_silence() -> Iterator[None]:
-    """Have nothing said, within a `with` block, of what tracing touches: what it makes is compared afterwards.
+    """Have nothing said of what tracing touches, within a `with` block: what it makes is compared.
 
     torch warns, and transformers tells of settings of a text tower that nothing here uses.
     """
