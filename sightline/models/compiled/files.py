@@ -261,7 +261,7 @@ def _unfinished(place: Path) -> Path:
 
 
 def _tidy(place: Path) -> None:
-    """Remove what was left by who was killed: of this place all, as nobody else makes it; else what is old."""
+    """Remove what was left by who was killed: of this place all; of others, what is old."""
     for left in place.parent.glob(f"{_UNFINISHED}*"):
         with suppress(OSError):
             # Where the clock went back, an old one is of a time to come.
