@@ -17,6 +17,7 @@ from support import ROOT
 
 RESULTS = ROOT / "test-results"
 VISITED: list[Page] = []
+FADING = 400  # ms that what fades in or out takes at most; meanwhile its colours are neither of the two
 
 
 def chromium() -> str | None:
@@ -120,6 +121,7 @@ def violations(page: Page) -> list[str]:
 
     # What a run has not drawn yet fades meanwhile, and is then too pale to be read: it is about to go.
     expect(page.locator("[data-stale=true]")).to_have_count(0)
+    page.wait_for_timeout(FADING)
     found = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {each['help']} at {each['nodes'][0]['html'][:200]}"
