@@ -121,23 +121,27 @@ def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], fol
         expected, slow = np.concatenate([first, rest]), slow / (len(pictures) - 1)
     manifest = Manifest(dim=expected.shape[1])
     size, path = model.preprocess.size, folder / PICTURES
-    try:
-        # Two: of one, tracing takes any axis of length one for the batch.
-        compile_to(path, tower, (torch.zeros((2, 3, *size), dtype=torch.uint8),), [(-1, 3, *size)])
-    except TowerError as error:
-        log.info("the picture tower of %s is not compiled: %s", model.name, error)
-        return manifest
-    for precision in (BFLOAT16, FLOAT32) if has_bfloat16() else (FLOAT32,):
+    # Two: of one, tracing takes any axis of length one for the batch.
+    example, shape = torch.zeros((2, 3, *size), dtype=torch.uint8), (-1, 3, *size)
+    # The smallest and quickest first. Where weights lose too much in half precision, they are kept as they are.
+    for halves, precisions in ((True, (BFLOAT16, FLOAT32) if has_bfloat16() else (FLOAT32,)), (False, (FLOAT32,))):
         try:
-            made = PictureTower(Tower(path, precision, manifest.dim))
-            probe = made.encode(probe_picture(size))[0]
-            found, quick = timed(partial(made.encode, pictures))
-            one = made.encode(pictures[:1])  # a batch of another size, too
+            compile_to(path, tower, (example,), [shape], halves=halves)
         except TowerError as error:
-            log.info("the picture tower of %s is not used in %s: %s", model.name, precision, error)
-            continue
-        if is_same(f"picture tower of {model.name} in {precision}", [*found, *one], [*expected, expected[0]]):
-            part = Part(precision, encoded(probe), quick / len(pictures), slow * len(pictures) / quick)
-            return replace(manifest, pictures=part)
-    path.unlink()
+            log.info("the picture tower of %s is not compiled: %s", model.name, error)
+            break
+        for precision in precisions:
+            what = f"picture tower of {model.name} in {precision}, {'half-precision' if halves else 'float32'} weights"
+            try:
+                made = PictureTower(Tower(path, precision, manifest.dim))
+                probe = made.encode(probe_picture(size))[0]
+                found, quick = timed(partial(made.encode, pictures))
+                one = made.encode(pictures[:1])  # a batch of another size, too
+            except TowerError as error:
+                log.info("the %s is not used: %s", what, error)
+                continue
+            if is_same(what, [*found, *one], [*expected, expected[0]]):
+                part = Part(precision, encoded(probe), quick / len(pictures), slow * len(pictures) / quick)
+                return replace(manifest, pictures=part)
+    path.unlink(missing_ok=True)
     return manifest

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,10 +85,12 @@ def _tower(
     expected, slow = timed(lambda: unit(np.concatenate([read(tokenizer(part)).float().numpy() for part in parts])))
     table = embedding_of(network)
     # A class of its own may do more than look a row up. And some networks do not ask for the rows of just these tokens.
-    for apart in (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,):
+    tables = (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,)
+    # Where weights lose too much in half precision, they are kept as they are.
+    for halves, apart in product((True, False), tables):
         tried, rows = manifest, None
         try:
-            tried = _compile(network, apart, folder, manifest)
+            tried = _compile(network, apart, folder, manifest, halves=halves)
             if tried.rows is not None:
                 rows = Rows(folder / ROWS, tried.rows, tried.width)
             tower = Tower(folder / TEXTS, FLOAT32, manifest.dim)
@@ -107,29 +110,32 @@ def _tower(
     return None
 
 
-def _compile(network: Any, table: nn.Embedding | None, folder: Path, manifest: Manifest) -> Manifest:
+def _compile(
+    network: Any, table: nn.Embedding | None, folder: Path, manifest: Manifest, *, halves: bool
+) -> Manifest:  # fmt: skip
     """Write the tower, and the rows of its embedding where one is given; returns the manifest."""
     length = -1 if manifest.causal else manifest.context
     ids = torch.ones(_TRACED if manifest.causal else (_TRACED[0], manifest.context), dtype=torch.int64)
     if table is None:
-        compile_to(folder / TEXTS, _Texts(network, None).eval(), (ids,), [(-1, length)])
+        compile_to(folder / TEXTS, _Texts(network, None).eval(), (ids,), [(-1, length)], halves=halves)
         return manifest
     given = _Given()
     with _in_place_of(network, table, given):
         module = _Texts(network, given).eval()
         width = table.embedding_dim
-        compile_to(folder / TEXTS, module, (ids, table(ids)), [(-1, length), (-1, length, width)])
-    return replace(manifest, rows=_write_rows(folder / ROWS, table.weight.detach()), width=width)
+        compile_to(folder / TEXTS, module, (ids, table(ids)), [(-1, length), (-1, length, width)], halves=halves)
+    rows = _write_rows(folder / ROWS, table.weight.detach(), halves=halves)
+    return replace(manifest, rows=rows, width=width)
 
 
-def _write_rows(path: Path, table: torch.Tensor) -> str:
-    """Write an embedding (n, width) for `Rows`; returns the type it was written in.
+def _write_rows(path: Path, table: torch.Tensor, *, halves: bool) -> str:
+    """Write an embedding (n, width) for `Rows`, with `halves` in half precision if its values fit; returns the type.
 
     Raises:
         OSError: it can't be written.
     """
     largest = max(abs(float(table.min())), abs(float(table.max())))
-    kind = torch.float16 if largest <= torch.finfo(torch.float16).max else torch.float32
+    kind = torch.float16 if halves and largest <= torch.finfo(torch.float16).max else torch.float32
     each = kind.itemsize * table.shape[1]
     sums: list[int] = []
     with path.open("wb") as file:

@@ -119,8 +119,10 @@ def options(precision: str) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
 
 
-def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequence[Sequence[int]]) -> None:
-    """Convert a torch module, compile it for this processor with half-precision weights, and write it.
+def compile_to(
+    path: Path, module: Any, example: tuple[Any, ...], shapes: Sequence[Sequence[int]], *, halves: bool
+) -> None:  # fmt: skip
+    """Convert a torch module, compile it for this processor, and write it.
 
     The file holds the network and its weights, and nothing of a precision; see `Tower`.
 
@@ -129,6 +131,7 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
         module: in evaluation mode.
         example: tensors that it takes; it is traced with them.
         shapes: of its inputs, with -1 for what varies.
+        halves: whether its weights are kept in half precision.
 
     Raises:
         TowerError: it can't be converted.
@@ -143,7 +146,8 @@ def compile_to(path: Path, module: Any, example: tuple[Any, ...], shapes: Sequen
             # Not checked by tracing once more, either, which takes longer than all the rest.
             traced = TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
             converted = ov.convert_model(traced, input=[ov.PartialShape(list(shape)) for shape in shapes])
-        compress_model_transformation(converted)  # as save_model does it
+        if halves:
+            compress_model_transformation(converted)  # as save_model does it
         stream = ov.Core().compile_model(converted, "CPU", options(FLOAT32)).export_model()
     except Exception as error:
         raise TowerError(f"OpenVINO can't convert it: {_first_line(error)}") from error
