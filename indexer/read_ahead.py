@@ -103,13 +103,12 @@ class ReadAhead:
             self._workers.close()
 
     def _started(self) -> FileReader:
-        # With the first file to read: decoding brings torch along, for which a run without work need not wait.
+        # With the first file to read: a run without work starts no processes.
         if self._reader is None:
             self._progress.enter("loading")
             with self._progress.waiting("load"):
                 # They start beside the imports of this process.
                 workers = self._workers or start_workers(self._threads, self._file_seconds)
-                import sightline.images.finish  # noqa: F401 - it brings torch, which takes longer than they do
                 from indexer.file_reader import FileReader
 
             library = self._library

@@ -109,7 +109,8 @@ class Services:
             threading.Thread(target=engine.warm, daemon=True).start()
             encoder = self.encoders.get(space)
             searcher.warm_up(space)
-            encoder.encode_texts([_A_TEXT])  # a compiled tower is opened by the first text
+            if space.has_text:
+                encoder.encode_texts([_A_TEXT])  # a compiled tower is opened by the first text
         except SightlineError as error:
             log.info("nothing was loaded ahead: %s", error)
 

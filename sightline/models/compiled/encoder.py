@@ -181,11 +181,6 @@ class CompiledEncoder:
         """The preparation of pixels for `encode_images`."""
         return self.model.preprocess
 
-    @property
-    def speedup(self) -> float:
-        """How many times faster than torch's float32 pictures are encoded; 0 where they are torch's affair."""
-        return 0.0 if self._manifest.pictures is None else self._manifest.pictures.speedup
-
     def encode_images(self, batch: NDArray[np.uint8]) -> Floats:
         """Encode prepared pictures as unit vectors: see `submit`."""
         return self.submit(batch).vectors()

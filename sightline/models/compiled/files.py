@@ -56,13 +56,11 @@ class Part:
         precision: that it computes in.
         probe: the vector of a known input, float32 (dim,), in base64.
         seconds: for one picture, or one text.
-        speedup: how many times faster than torch in float32.
     """
 
     precision: str
     probe: str
     seconds: float
-    speedup: float
 
     @property
     def vector(self) -> Floats:

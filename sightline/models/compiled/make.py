@@ -115,10 +115,7 @@ def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], fol
 
     first, slow = timed(lambda: read(pictures[:1]))
     pictures = varied(pictures, _MOST)[: max(_LEAST, min(_MOST, int(_SECONDS / slow)))]
-    expected = first
-    if len(pictures) > 1:
-        rest, slow = timed(lambda: read(pictures[1:]))
-        expected, slow = np.concatenate([first, rest]), slow / (len(pictures) - 1)
+    expected = np.concatenate([first, read(pictures[1:])])
     manifest = Manifest(dim=expected.shape[1])
     size, path = model.preprocess.size, folder / PICTURES
     # Two: of one, tracing takes any axis of length one for the batch.
@@ -141,7 +138,6 @@ def _pictures(model: Model, network: nn.Module, pictures: NDArray[np.uint8], fol
                 log.info("the %s is not used: %s", what, error)
                 continue
             if is_same(what, [*found, *one], [*expected, expected[0]]):
-                part = Part(precision, encoded(probe), quick / len(pictures), slow * len(pictures) / quick)
-                return replace(manifest, pictures=part)
+                return replace(manifest, pictures=Part(precision, encoded(probe), quick / len(pictures)))
     path.unlink(missing_ok=True)
     return manifest

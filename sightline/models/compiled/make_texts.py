@@ -82,7 +82,7 @@ def _tower(
     causal = causal_text(network)
     read = network.encode_text if causal is None else partial(features_up_to_the_end, causal)
     parts = [texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE)]
-    expected, slow = timed(lambda: unit(np.concatenate([read(tokenizer(part)).float().numpy() for part in parts])))
+    expected = unit(np.concatenate([read(tokenizer(part)).float().numpy() for part in parts]))
     table = embedding_of(network)
     # A class of its own may do more than look a row up. And some networks do not ask for the rows of just these tokens.
     tables = (table, None) if type(table) is nn.Embedding and table.max_norm is None else (None,)
@@ -101,7 +101,7 @@ def _tower(
             log.info("the text tower of %s is not compiled: %s", model.name, error)
         else:
             if is_same(f"text tower of {model.name}", [*found], [*expected]):
-                return replace(tried, texts=Part(FLOAT32, encoded(probe), quick / len(texts), slow / quick))
+                return replace(tried, texts=Part(FLOAT32, encoded(probe), quick / len(texts)))
         finally:
             if rows is not None:
                 rows.close()
