@@ -129,7 +129,9 @@ def _compile(
 
 
 def _write_rows(path: Path, table: torch.Tensor, *, halves: bool) -> str:
-    """Write an embedding (n, width) for `Rows`, with `halves` in half precision if its values fit; returns the type.
+    """Write an embedding (n, width) for `Rows`; returns the type its values were written in.
+
+    `halves` asks for half precision, which is taken where the values fit.
 
     Raises:
         OSError: it can't be written.
