@@ -13,7 +13,8 @@ from typing import Final
 from store.errors import LibraryError, LibraryLockedError
 from store.files import open_private
 from store.tables.database import BUSY_TIMEOUT_MS, connect_readonly
-from store.tables.migrations import STEPS, check_version
+from store.tables.migration_steps import STEPS
+from store.tables.migrations import check_version
 
 # Copied at once, 4 MiB in pages of 16 KiB, and seconds between: others use the disk meanwhile.
 _PAGES: Final = 256

@@ -22,7 +22,7 @@ from sightline.query.types import Query
 from sightline.records import CSV_HEADER
 from store.library import DATABASE, Library
 from store.tables.fact_table import FACT_FILTERS, FACTS, FACTS_VERSION, HEADER_NAMES
-from store.tables.migrations import STEPS
+from store.tables.migration_steps import STEPS
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description xmp:Rating="%d"/></x:xmpmeta>'
 
