@@ -103,7 +103,7 @@ def cli() -> None:
     "--space",
     default=None,
     metavar="NAME",
-    help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
+    help="The model: a preset (see `spaces --all`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
     "local-dir:PATH. Default: all models of the library; in a new one `balanced` with a GPU, else `fast`.",
 )
 @click.option(
