@@ -103,13 +103,13 @@ def test_facts_of_models_for_pictures_only_are_those_of_timm() -> None:
         assert published.hf_hub_id == preset.repository == preset.model
         assert IN_WORDS[str(published.license)] == preset.licence, preset.name
         own = published.input_size[1]
-        assert preset.side == (preset.size or own), preset.name
-        arguments: dict[str, Any] = {} if preset.size is None else {"img_size": preset.size}
-        if preset.pool is not None:
-            arguments["global_pool"] = preset.pool
+        assert preset.side == (preset.changes.size or own), preset.name
+        arguments: dict[str, Any] = {} if preset.changes.size is None else {"img_size": preset.changes.size}
+        if preset.changes.pool is not None:
+            arguments["global_pool"] = preset.changes.pool
         with torch.device("meta"):
             network: Any = timm.create_model(name, num_classes=0, **arguments)
-            usual: Any = network if preset.pool is None else timm.create_model(name, num_classes=0)
+            usual: Any = network if preset.changes.pool is None else timm.create_model(name, num_classes=0)
         network.eval().requires_grad_(False)
         work, width = gflops(network, preset.side)
         check(preset, width, tokens_of(network, preset.side), parameters_of(network), work)
@@ -120,7 +120,7 @@ def test_facts_of_models_for_pictures_only_are_those_of_timm() -> None:
         assert not preset.has_text
         # The words in front are what timm's network does, with the change that the preset asks for.
         assert preset.pooling.startswith(SAID[str(network.global_pool)]), preset.name
-        assert preset.pool is None or preset.pool != usual.global_pool, "it changes nothing"
+        assert preset.changes.pool is None or preset.changes.pool != usual.global_pool, "it changes nothing"
         assert preset.source
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sightline.models.changes import split
 from sightline.models.presets.pictures import PICTURES
 from sightline.models.presets.preset import Preset
 from sightline.models.presets.text import DEMO_MODEL, EVERYDAY, OTHERS
@@ -25,7 +26,8 @@ DEMO: Final = "demo"
 
 
 def preset_of(model: str) -> Preset | None:
-    """The preset with this name or model."""
+    """The preset with this name or model, whatever is changed of it."""
+    model = split(model)[0]
     return next((preset for preset in PRESETS.values() if model in (preset.name, preset.model)), None)
 
 

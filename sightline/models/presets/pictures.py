@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sightline.models.changes import Changes
 from sightline.models.presets.preset import Preset
 
 DINO2 = "facebookresearch/dinov2, README.md (Darcet et al., 2023; pictures of 224 px)"
@@ -39,42 +40,42 @@ PICTURES: Final = (
         repository="timm/vit_small_patch14_reg4_dinov2.lvd142m",
         purpose="what looks alike, quickly: a good companion of a model with words",
         width=384, side=224, tokens=261, parameters=21.6, gflops=12.5, download=87, licence="Apache-2.0",
-        imagenet=80.9, measured="linear", knn=79.1, source=DINO2, size=224, pooling=_DINO2_POOLING,
+        imagenet=80.9, measured="linear", knn=79.1, source=DINO2, changes=Changes(size=224), pooling=_DINO2_POOLING,
     ),
     Preset(
         name="dinov2-base", model="timm/vit_base_patch14_reg4_dinov2.lvd142m",
         repository="timm/vit_base_patch14_reg4_dinov2.lvd142m",
         purpose="better, for four times the work",
         width=768, side=224, tokens=261, parameters=85.7, gflops=47.1, download=343, licence="Apache-2.0",
-        imagenet=84.6, measured="linear", knn=82.0, source=DINO2, size=224, pooling=_DINO2_POOLING,
+        imagenet=84.6, measured="linear", knn=82.0, source=DINO2, changes=Changes(size=224), pooling=_DINO2_POOLING,
     ),
     Preset(
         name="dinov2-large", model="timm/vit_large_patch14_reg4_dinov2.lvd142m",
         repository="timm/vit_large_patch14_reg4_dinov2.lvd142m",
         purpose="the best that may be used freely; wants a GPU",
         width=1024, side=224, tokens=261, parameters=303, gflops=165, download=1213, licence="Apache-2.0",
-        imagenet=86.7, measured="linear", knn=83.8, source=DINO2, size=224, pooling=_DINO2_POOLING,
+        imagenet=86.7, measured="linear", knn=83.8, source=DINO2, changes=Changes(size=224), pooling=_DINO2_POOLING,
     ),
     Preset(
         name="dinov3-small", model="timm/vit_small_patch16_dinov3.lvd1689m",
         repository="timm/vit_small_patch16_dinov3.lvd1689m",
         purpose="its successor, trained on twelve times the pictures; a licence of its own",
         width=384, side=256, tokens=261, parameters=21.6, gflops=12.5, download=86, licence=_DINO3_LICENCE,
-        imagenet=87.0, measured="linear, ReaL", source=DINO3, pool="token", pooling=_DINO3_POOLING,
+        imagenet=87.0, measured="linear, ReaL", source=DINO3, changes=Changes(pool="token"), pooling=_DINO3_POOLING,
     ),
     Preset(
         name="dinov3-base", model="timm/vit_base_patch16_dinov3.lvd1689m",
         repository="timm/vit_base_patch16_dinov3.lvd1689m",
         purpose="better, for four times the work; a licence of its own",
         width=768, side=256, tokens=261, parameters=85.6, gflops=47.1, download=343, licence=_DINO3_LICENCE,
-        imagenet=89.3, measured="linear, ReaL", source=DINO3, pool="token", pooling=_DINO3_POOLING,
+        imagenet=89.3, measured="linear, ReaL", source=DINO3, changes=Changes(pool="token"), pooling=_DINO3_POOLING,
     ),
     Preset(
         name="dinov3-large", model="timm/vit_large_patch16_dinov3.lvd1689m",
         repository="timm/vit_large_patch16_dinov3.lvd1689m",
         purpose="the best here; wants a GPU; a licence of its own",
         width=1024, side=256, tokens=261, parameters=303, gflops=165, download=1212, licence=_DINO3_LICENCE,
-        imagenet=90.2, measured="linear, ReaL", source=DINO3, pool="token", pooling=_DINO3_POOLING,
+        imagenet=90.2, measured="linear, ReaL", source=DINO3, changes=Changes(pool="token"), pooling=_DINO3_POOLING,
     ),
     Preset(
         name="siglip2-base", model="timm/vit_base_patch16_siglip_256.v2_webli",
@@ -144,7 +145,7 @@ PICTURES: Final = (
         repository="timm/vit_intern300m_patch14_448.ogvl_dist",
         purpose="InternViT-6B distilled: writing, documents and screens; large pictures of 448 px, wants a GPU",
         width=1024, side=448, tokens=1025, parameters=304, gflops=724, download=1216, licence="MIT",
-        source=INTERN, pool="avg", pooling=_INTERN_POOLING,
+        source=INTERN, changes=Changes(pool="avg"), pooling=_INTERN_POOLING,
     ),
     Preset(
         name="mae-base", model="timm/vit_base_patch16_224.mae", repository="timm/vit_base_patch16_224.mae",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from sightline.models.changes import UNCHANGED, Changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +34,8 @@ class Preset:
         templates: prompts whose vectors are averaged with that of a short text, `{}` for the text; none where that was
             measured to change nothing.
         names: what groups of the map may be called, where the model knows only these words; none for everyday words.
-        size: the `side`, where it is not the one that the published configuration says; part of the space's identity.
-        pool: how tokens become one vector, as timm names it, where that is not what timm would do; part of it too.
-        pooling: the same in words, and why; none where the model has text, whose training decided it.
+        changes: of the model as its repository has it: the `side`, how tokens become one vector.
+        pooling: how tokens become one vector, in words, and why; none where the model has text: its training decided.
     """
 
     name: str
@@ -57,8 +58,7 @@ class Preset:
     languages: str = ""
     templates: tuple[str, ...] = field(default=())
     names: tuple[str, ...] = field(default=())
-    size: int | None = None
-    pool: str | None = None
+    changes: Changes = UNCHANGED
     pooling: str = ""
 
     def __post_init__(self) -> None:
@@ -72,4 +72,4 @@ class Preset:
 
     def facts(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        return {**{name: getattr(self, name) for name in self.__slots__}, "has_text": self.has_text}
+        return {**asdict(self), "has_text": self.has_text}
