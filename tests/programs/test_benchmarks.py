@@ -161,7 +161,7 @@ def is_upright(path: Path) -> bool:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1)) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(900)  # five processes that import torch
 def test_the_peers_that_are_here_encode_the_same_pictures_to_the_same_vectors(tmp_path: Path) -> None:
     for picture in [path for path in sorted(DEMO.rglob("*.jpg")) if is_upright(path)][:3]:
@@ -249,7 +249,7 @@ def test_maps_and_duplicates_are_measured() -> None:
     assert 0.9 < float(row.split("|")[-2]) <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
 def test_cold_starts_are_measured_against_another_tree(tmp_path: Path) -> None:
     for picture in sorted(DEMO.rglob("*.jpg"))[:2]:
