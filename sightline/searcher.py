@@ -38,6 +38,7 @@ from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory, has_words
 from sightline.twins import Twins
+from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
@@ -66,6 +67,7 @@ class Searcher:
         self._spaces = SpaceDirectory(library.catalog)
         self._term_encoder = TermEncoder(library, encoders)
         self._null_queries = NullQueries(library, encoders)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
         self._calibrations = CalibrationCache(library)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
@@ -142,6 +144,15 @@ class Searcher:
             QueryError, SpaceError: see `search`.
         """
         return self._ranked_list(query, self.space_for(query), pictures).above
+
+    def explain(self, content_id: int, query: Query) -> Explanation:
+        """Where in a picture the words of a query are; see `Explainer.explain`.
+
+        Raises:
+            QueryError: the query has no words, there is no such picture, or it can't be read.
+            SpaceError: the space knows no words, its model can't be loaded, or can't tell where.
+        """
+        return self._explainer.explain(content_id, query, self._spaces.find(query.space, words=True))
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
