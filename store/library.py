@@ -21,6 +21,7 @@ from store.lock import FORMER, between_runs, make_folder, unwritable_message
 from store.place import Place
 from store.tables import checks
 from store.tables.catalog import Catalog
+from store.tables.concepts import Concepts
 from store.tables.connection_guard import guard, is_busy
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
@@ -44,6 +45,7 @@ class Library:
         place: tells whether the folder is still where it was.
         catalog: facts in and out.
         marks: what a person decided: tags, favourites, saved searches.
+        concepts: words that a person taught by pictures.
         vectors: a vector engine for each space, kept up to date with the catalog.
         tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
@@ -57,6 +59,7 @@ class Library:
         self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
         self.marks = Marks(self._engine, str(path), readonly=readonly)
+        self.concepts = Concepts(self._engine, str(path), readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
         check = self.place.check
         self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)

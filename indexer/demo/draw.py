@@ -69,6 +69,15 @@ class _Shape(NamedTuple):
     bottom: float
 
 
+class Box(NamedTuple):
+    """Where a thing is, in pixels from the picture's top left corner; nothing of it is outside of the picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class _Place(NamedTuple):
     x: float
     foot: float
@@ -178,7 +187,8 @@ def _places(scene: Scene, rng: Random, size: tuple[int, int], horizon: float) ->
     ]
 
 
-def _stamp(draw: ImageDraw.ImageDraw, scene: Scene, place: _Place, tones: dict[str, Colour], rng: Random) -> None:
+def _stamp(draw: ImageDraw.ImageDraw, scene: Scene, place: _Place, tones: dict[str, Colour], rng: Random) -> Box:
+    """Draw a thing; return its box."""
     shape = _shape(scene.kind)
     lean = radians(rng.uniform(-1, 1) * _LEAN.get(scene.kind, 1.5))
     flip = rng.choice((-1.0, 1.0))
@@ -205,6 +215,9 @@ def _stamp(draw: ImageDraw.ImageDraw, scene: Scene, place: _Place, tones: dict[s
             draw.line(points, fill=tones[role], width=max(1, round(width * sy)), joint="curve")
         else:
             draw.polygon(points, fill=tones[role])
+    xs = [x + side * width * sy / 2 for _, points, width in filled for x, _ in points for side in (-1, 1)]
+    ys = [y + side * width * sy / 2 for _, points, width in filled for _, y in points for side in (-1, 1)]
+    return Box(min(xs), min(ys), max(xs), max(ys))
 
 
 def _shadow(image: Image.Image, scene: Scene, place: _Place, horizon: float) -> None:
@@ -235,7 +248,8 @@ def _waterline(draw: ImageDraw.ImageDraw, scene: Scene, place: _Place) -> None:
         )
 
 
-def _paint(scene: Scene, size: tuple[int, int]) -> Image.Image:
+def _paint(scene: Scene, size: tuple[int, int]) -> tuple[Image.Image, list[Box]]:
+    """The picture, and the boxes of its things from the back to the front."""
     # Two streams of chance, so that the finer texture of a large picture leaves the layout as it is in a small one.
     layout = Random(f"layout:{scene.seed}")
     texture = Random(f"texture:{scene.seed}")
@@ -243,16 +257,18 @@ def _paint(scene: Scene, size: tuple[int, int]) -> Image.Image:
     places = sorted(_places(scene, layout, size, horizon), key=lambda place: place.foot)
     tones = _tones(scene.colour, scene.sky, layout)
     draw = ImageDraw.Draw(image)
+    boxes = []
     swims = scene.ground == "water" and kind_named(scene.kind).home != "air"
     for place in places:
         if not swims:
             _shadow(image, scene, place, horizon)
-        _stamp(draw, scene, place, tones, layout)
+        boxes.append(_stamp(draw, scene, place, tones, layout))
         if swims:
             _waterline(draw, scene, place)
     if scene.sky == "rain":
         draw_rain(image, texture)
-    return image
+    width, height = size
+    return image, [Box(max(0, x0), max(0, y0), min(width, x1), min(height, y1)) for x0, y0, x1, y1 in boxes]
 
 
 def render(scene: Scene, width: int, height: int) -> Image.Image:
@@ -262,8 +278,22 @@ def render(scene: Scene, width: int, height: int) -> Image.Image:
     pictures are drawn as they are. The same scene and size always give the same pixels.
     Raises ValueError for a side under 16 pixels.
     """
+    return _drawn(scene, width, height)[0]
+
+
+def boxes(scene: Scene, width: int, height: int) -> list[Box]:
+    """Return where the things of ``scene`` are in the picture that ``render`` makes of it, in its pixels.
+
+    Shadows and water are not part of a thing; one that stands before another may hide some of its box.
+    Raises ValueError for a side under 16 pixels.
+    """
+    return _drawn(scene, width, height)[1]
+
+
+def _drawn(scene: Scene, width: int, height: int) -> tuple[Image.Image, list[Box]]:
     if width < 16 or height < 16:
         raise ValueError(f"the picture size is {width}x{height}; each side must be 16 pixels or more")
     if width < 320:
         return _paint(scene, (width, height))
-    return _paint(scene, (width * 2, height * 2)).reduce(2)
+    image, found = _paint(scene, (width * 2, height * 2))
+    return image.reduce(2), [Box(*(side / 2 for side in box)) for box in found]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from sightline.models.cache_folder import cache_folder, read_object, write_object
+from sightline.models.changes import Changes
 from sightline.models.preprocess import Preprocess
 from sightline.models.text_files import TOWER_CONFIG, TextFiles, tokenizer_files
 
@@ -40,6 +41,7 @@ def fingerprint(
     weights: Sequence[Path],
     preprocess: Preprocess,
     text: TextFiles,
+    changes: Changes,
 ) -> str:
     """The SHA-256 of all that decides about the vectors of a model, in hexadecimal.
 
@@ -49,14 +51,17 @@ def fingerprint(
         weights: the files that are loaded; in any order, under any names.
         preprocess: how pictures are prepared for it.
         text: where the files of its text tower and tokenizer lie.
+        changes: what is other than it was published.
     """
     network = _open_clip(config, text) if library == "open_clip" else _timm(config)
-    told = {
+    told: dict[str, Any] = {
         "weights": sorted(file_digest(file).hex() for file in weights),
         "network": network,
         "preprocess": json.loads(preprocess.to_json()),
         "tokenizer": _tokenizer(text) if library == "open_clip" else None,
     }
+    if changes:
+        told["changes"] = str(changes)
     return hashlib.sha256(_canonical(told)).hexdigest()
 
 

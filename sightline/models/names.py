@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from sightline.models import hub
+from sightline.models.changes import UNCHANGED, Changes, split
 from sightline.models.configuration import OPEN_CLIP_CONFIG
 from sightline.models.hub import Repository
 from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
@@ -27,21 +28,30 @@ class Address:
     Attributes:
         spec: the name in full, the same for each way to write it; reading it again gives the same address.
         place: a folder of this disk, or a repository of the hub.
+        changes: of the model that is there: what the name says, and its preset where the name says nothing.
     """
 
     spec: str
     place: Path | Repository
+    changes: Changes = UNCHANGED
 
     @property
     def name(self) -> str:
         """A short name for people: the preset's, or the last part of the spec, never another preset's."""
-        if self.spec in PRESETS:
+        base, said = split(self.spec)
+        if base in PRESETS:
             return self.spec
-        parts = [part for part in self.spec.removeprefix(LOCAL).removeprefix(HUB).split("/") if part]
+        parts = [part for part in base.removeprefix(LOCAL).removeprefix(HUB).split("/") if part]
         if parts and parts[-1] in (".", ".."):
             parts = list(Path(self.place).resolve().parts[1:]) if isinstance(self.place, Path) else parts
         last = parts[-1] if parts else "model"
-        return "/".join(parts[-2:]) if last in PRESETS else last
+        return f"{'/'.join(parts[-2:]) if last in PRESETS else last}{said}"
+
+    def plain(self, own: Changes) -> Address:
+        """The same model by its shortest name, where `own` is what the model has without changes."""
+        base, _ = split(self.spec)
+        changes = self.changes.without(own)
+        return replace(self, spec=base if changes_of(base).without(own) == changes else self.spec, changes=changes)
 
 
 def read_name(spec: str) -> Address:
@@ -50,7 +60,20 @@ def read_name(spec: str) -> Address:
     Raises:
         SpaceError: it names nothing that there is.
     """
-    spec = spec.strip()
+    base, said = split(spec.strip())
+    address = _unchanged(base)
+    return replace(address, spec=f"{address.spec}{said}", changes=changes_of(f"{address.spec}{said}"))
+
+
+def changes_of(spec: str) -> Changes:
+    """The changes that a name asks for, its preset's among them."""
+    base, said = split(spec)
+    preset = PRESETS.get(base)
+    return said if preset is None else said.over(preset.changes)
+
+
+def _unchanged(spec: str) -> Address:
+    """The address of a model whose name has no changes at its end."""
     if spec.startswith(LOCAL):
         written = spec.removeprefix(LOCAL).strip()
         if not written:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sightline.models.changes import UNCHANGED, Changes, split
+
 SIGLIP2 = "google-research/big_vision, README_siglip2.md"
 PERCEPTION = "facebookresearch/perception_models, apps/pe/README.md"
 OPEN_CLIP = "mlfoundations/open_clip, docs/openclip_retrieval_results.csv"
@@ -51,6 +53,7 @@ class Preset:
         templates: prompts whose vectors are averaged with that of a short text, `{}` for the text; none where that was
             measured to change nothing.
         names: what groups of the map may be called, where the model knows only these words; none for everyday words.
+        changes: of the model as its repository has it.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Preset:
     languages: str
     templates: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    changes: Changes = UNCHANGED
 
     def __post_init__(self) -> None:
         if min(self.width, self.tokens, self.parameters, self.gflops) <= 0 or self.download < 0:
@@ -107,7 +111,8 @@ DEMO: Final = "demo"
 
 
 def preset_of(model: str) -> Preset | None:
-    """The preset with this name or model."""
+    """The preset with this name or model, whatever is changed of it."""
+    model = split(model)[0]
     return next((preset for preset in PRESETS.values() if model in (preset.name, preset.model)), None)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sightline.models import hub
-from sightline.models.configuration import load_json, read_configuration
+from sightline.models.changes import Changes
+from sightline.models.configuration import load_json, read_configuration, timm_settings
 from sightline.models.fingerprint import file_digest, fingerprint
 from sightline.models.hub import Repository, UnreachableError
 from sightline.models.names import LOCAL, Address, read_name
@@ -22,6 +23,7 @@ from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEMO
 from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
+from sightline.models.timm_sizes import own_pool
 from sightline.models.weight_files import PICKLES, find_weights, stored_tensors
 from store.errors import SpaceError
 from store.tables.space_identity import SpaceIdentity
@@ -40,12 +42,14 @@ class Model:
         folder: holds its configuration and weights.
         library: which one reads the folder.
         weights: a hub repository's commit, `ORG/NAME@COMMIT`, or the SHA-256 of the weights file and configuration.
-        preprocess: the model's own.
+        preprocess: the model's own, for pictures of the size that it is asked for at.
         dim: numbers in a vector.
         has_text: whether words can be turned into vectors.
         text: where the files of its text tower and tokenizer lie.
         fingerprint: see `sightline.models.fingerprint`.
         former_weights: what `weights` was or would have been in a library that knew no fingerprints.
+        changes: what is other than the model was published.
+        own_size: height and width of the pictures that it was made for, px.
     """
 
     spec: str
@@ -59,6 +63,8 @@ class Model:
     text: TextFiles
     fingerprint: str
     former_weights: tuple[str, ...]
+    changes: Changes
+    own_size: tuple[int, int]
 
     def identity(self) -> SpaceIdentity:
         """The identity of this model's space: what it holds, never the folder that it lies in."""
@@ -73,6 +79,8 @@ class Model:
 
 def resolve(spec: str, *, offline: bool = False) -> Model:
     """Find a model's files: a preset, `model/tag`, `local-dir:PATH`, `hf-hub:ORG/NAME[@REVISION]`.
+
+    Each may have `;size=PX` and `;pool=NAME` at its end.
 
     Files that are not here yet are downloaded once, unless `offline` or HF_HUB_OFFLINE says not to.
 
@@ -165,13 +173,35 @@ def _models_in(address: Address, folder: Path) -> Iterator[Model]:
     config_file, (library, preprocess, dim, has_text) = read_configuration(folder)
     stored_tensors(files)  # damaged files are told before anything else is done
     config = load_json(config_file)
-    former = _former_weights(folder, files, config_file)
+    address, preprocess, own_size = _changed(address, library, config, preprocess)
+    weights, *others = _former_weights(folder, files, config_file)
+    former = () if address.changes else (weights, *others)  # nothing was changed of models then
     ways = find_text_files(folder, config["model_cfg"]) if library == "open_clip" else [TextFiles()]
     for text in ways:
-        told = fingerprint(library, config, files, preprocess, text)
+        told = fingerprint(library, config, files, preprocess, text, address.changes)
         yield Model(
-            address.spec, address.name, folder, library, former[0], preprocess, dim, has_text, text, told, former
-        )
+            address.spec, address.name, folder, library, weights, preprocess, dim, has_text, text, told, former,
+            address.changes, own_size,
+        )  # fmt: skip
+
+
+def _changed(
+    address: Address, library: Literal["open_clip", "timm"], config: dict[str, Any], preprocess: Preprocess
+) -> tuple[Address, Preprocess, tuple[int, int]]:
+    """The address without changes that change nothing, the preparation of pictures at its size, and the model's own."""
+    own_size = preprocess.size
+    if not address.changes:
+        return address, preprocess, own_size
+    square = own_size[0] if own_size[0] == own_size[1] else None
+    pool = None
+    if address.changes.pool is not None:
+        if library == "open_clip":
+            raise SpaceError(f"{address.spec} asks for another pooling. That can be changed of timm's models only.")
+        pool = own_pool(config, timm_settings(config))
+    address = address.plain(Changes(square, pool))
+    if address.changes.size is not None:
+        preprocess = replace(preprocess, size=(address.changes.size, address.changes.size))
+    return address, preprocess, own_size
 
 
 def _former_weights(folder: Path, files: Sequence[Path], config: Path) -> tuple[str, ...]:

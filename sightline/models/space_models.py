@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from sightline.models.changes import split
 from sightline.models.hub import Repository
-from sightline.models.names import HUB, LOCAL, Address, read_name
+from sightline.models.names import HUB, LOCAL, Address, changes_of, read_name
 from sightline.models.offline import is_offline
 from sightline.models.presets import PRESETS
 from sightline.models.resolve import Model, models_here, resolve_address
@@ -70,7 +72,10 @@ def model_for(spec: str, spaces: Sequence[SpaceState], *, offline: bool = False)
     if isinstance(address.place, Repository) and address.place.revision is None:
         for space in reversed(spaces):
             if space.weights.startswith(f"{address.place.name}@"):
-                return model_of(space, offline=offline)
+                if changes_of(space.model) == address.changes:
+                    return model_of(space, offline=offline)
+                commit = Repository(*space.weights.split("@", 1))
+                return resolve_address(replace(address, place=commit), offline=offline)
     return resolve_address(address, offline=offline)
 
 
@@ -84,13 +89,13 @@ def _commit(space: SpaceState) -> Address | None:
     name, at, commit = space.weights.partition("@")
     if not at or name.count("/") != 1:
         return None
-    return Address(space.model, Repository(name, commit))
+    return Address(space.model, Repository(name, commit), changes_of(space.model))
 
 
 def _addresses(space: SpaceState, problems: list[SpaceError]) -> Iterator[Address]:
     if commit := _commit(space):
         yield commit
-    for spec in dict.fromkeys((space.model, *([space.name] if space.name in PRESETS else []))):
+    for spec in dict.fromkeys((space.model, *([space.name] if split(space.name)[0] in PRESETS else []))):
         try:
             yield read_name(spec)
         except SpaceError as error:

@@ -99,6 +99,13 @@ class TimmMaker:
         height, width = getattr(getattr(made, "patch_embed", None), "img_size", None) or known["input_size"][1:]
         return int(height), int(width)
 
+    def own_pool(self) -> str | None:
+        """How the network makes one vector of those of a picture's places, as timm's `global_pool` names it."""
+        made: Any = self._sketch(0)
+        head = getattr(made, "head", None)
+        found = (getattr(head, "global_pool", None), getattr(head, "pool_type", None), getattr(made, "global_pool", ""))
+        return next((name for each in found if isinstance(name := getattr(each, "pool_type", each), str)), None)
+
     def _sketch(self, classes: int) -> nn.Module:
         """A network without weights, to be asked for names and sizes."""
         try:
@@ -130,6 +137,15 @@ class TimmMaker:
                 return dict(convert(dict(weights)))
 
         return converted
+
+
+def set_pool(network: Any, pool: str) -> None:
+    """Have a network without a classifier pool otherwise; where its last norm is stays as it was made.
+
+    Raises:
+        AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError: it has no such pooling.
+    """
+    network.reset_classifier(0, global_pool=pool)
 
 
 def without_wrappers(weights: Weights) -> Weights:

@@ -19,7 +19,7 @@ from sightline.models.configuration import TIMM_CONFIG, load_json, timm_settings
 from sightline.models.networks import POSITION_IDS, as_open_clip, make_joint
 from sightline.models.resolve import Model
 from sightline.models.text_files import tokenizer_of
-from sightline.models.timm_networks import TimmMaker, Weights, without_wrappers
+from sightline.models.timm_networks import TimmMaker, Weights, set_pool, without_wrappers
 from sightline.models.weight_files import Stored, find_weights, stored_tensors
 from store.errors import SpaceError
 
@@ -57,6 +57,8 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         _check_size(model, maker.fixed_size(network))
         _load_timm(maker, network, files, stored)
         _refuse_unset(network, files)
+        if model.changes.pool is not None:
+            set_pool(network, model.changes.pool)
         return network, None, 0
     tower = make_joint(model)
     problem = _difference(tower, stored, frozenset({POSITION_IDS}))

@@ -33,6 +33,7 @@ _COUNTED: Final = {
     "favourites": "SELECT count(*) FROM favourites",
     "saved_searches": "SELECT count(*) FROM saved_searches",
     "set_aside": "SELECT count(*) FROM set_asides",
+    "concepts": "SELECT count(*) FROM concepts",
 }
 
 

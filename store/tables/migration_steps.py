@@ -320,6 +320,27 @@ _TILES: Final = (
     "BEGIN UPDATE tile_grids SET epoch = epoch + 1 WHERE space_id = old.space_id; END",
 )
 
-_NINTH: Final = (*_TILES,)
+# Words that a person taught by pictures.
+_CONCEPTS: Final = (
+    """CREATE TABLE concepts (
+      id INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      "key" TEXT NOT NULL,
+      changed_at TEXT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE ("key")
+    )""",
+    """CREATE TABLE concept_pictures (
+      concept_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      is_example INTEGER NOT NULL,
+      PRIMARY KEY (concept_id, content_id),
+      FOREIGN KEY(concept_id) REFERENCES concepts (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    ) WITHOUT ROWID""",
+    "CREATE INDEX ix_concept_pictures_content ON concept_pictures (content_id)",
+)
+
+_NINTH: Final = (*_TILES, *_CONCEPTS)
 
 STEPS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
