@@ -131,6 +131,10 @@ class TileEngine:
             counts = np.where(known.contents[places] == ids, known.counts[places], 0)
         return self._engine.vectors_of(numbers_of(np.asarray(ids, np.int64), counts)), counts
 
+    def warm(self) -> None:
+        """Compile the kernels that a search uses."""
+        self._engine.warm()
+
     @property
     def per_picture(self) -> float:
         """How many tiles a picture has on average."""
