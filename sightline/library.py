@@ -122,7 +122,7 @@ class Library(OpenedLibrary):
         query = replace(parse(f"like:{id}"), space=space)
         searcher = self._open()
         # The first hit is the picture itself, whose near-duplicates are folded into it.
-        answer = search_answer(searcher.library, query, searcher.search(query, limit=limit, offset=1))
+        answer = search_answer(searcher.library, query, searcher.search(query, limit=limit, offset=1, looks="whole"))
         return Records(answer.pop("hits"), answer)
 
     def label(

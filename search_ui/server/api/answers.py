@@ -73,6 +73,15 @@ class Marked(Answer):
     favourite: bool
 
 
+class Box(Answer):
+    """Where in an upright picture, as shares of its width and height."""
+
+    left: Annotated[float, Field(ge=0, le=1)]
+    top: Annotated[float, Field(ge=0, le=1)]
+    width: Annotated[float, Field(ge=0, le=1)]
+    height: Annotated[float, Field(ge=0, le=1)]
+
+
 class Part(Answer):
     """What one term of the query gave a hit."""
 
@@ -80,6 +89,7 @@ class Part(Answer):
     cosine: float
     score: float
     excluded: bool
+    box: Annotated[Box | None, Field(description="The tile that is nearest to the term; null: the whole picture.")]
 
 
 class Hit(Picture, Marked):
@@ -89,6 +99,7 @@ class Hit(Picture, Marked):
     score: float
     band: Literal["strong", "maybe", "below"]
     parts: list[Part]
+    box: Annotated[Box | None, Field(description="The tile that it was found by; null: the whole picture.")]
     folded: Annotated[list[Id], Field(description="Ids of near-duplicates that stand behind it.")]
 
 
