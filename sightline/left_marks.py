@@ -16,7 +16,7 @@ def left_marks_record(of: LeftMarks) -> dict[str, Any]:
     place = {"path": None} if of.root is None or of.path is None else as_json(to_bytes(to_path(of.root, of.path)))
     return {
         "picture": of.content_id, **place, "tags": list(of.tags), "favourite": of.is_favourite,
-        "selections": list(of.selections), "now": of.now,
+        "selections": list(of.selections), "concepts": list(of.concepts), "now": of.now,
     }  # fmt: skip
 
 
@@ -27,5 +27,6 @@ def left_marks_text(of: LeftMarks) -> str:
     marks = [f"tagged {', '.join(of.tags)}"] if of.tags else []
     marks += ["a favourite"] if of.is_favourite else []
     marks += [f"in the selection {name}" for name in of.selections]
+    marks += [f"an example or a counter-example of {', '.join(of.concepts)}"] if of.concepts else []
     now = f"now picture {of.now}" if of.now is not None else "the file is missing" if known else "no file"
     return f"{where}: {'; '.join(marks)} (picture {of.content_id}; {now})"

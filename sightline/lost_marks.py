@@ -15,6 +15,7 @@ def in_words(losses: Losses) -> str:
             (losses.favourites, ("favourite",)),
             (losses.set_aside, ("photo marked for removal", "photos marked for removal")),
             (losses.selected, ("picture of a saved search", "pictures of saved searches")),
+            (losses.taught, ("picture that teaches a concept", "pictures that teach a concept")),
         )
         if number
     ]

@@ -21,6 +21,7 @@ from store.lock import FORMER, between_runs, make_folder, unwritable_message
 from store.place import Place
 from store.tables import checks
 from store.tables.catalog import Catalog
+from store.tables.concepts import Concepts
 from store.tables.connection_guard import guard, is_busy
 from store.tables.database import BUSY_TIMEOUT_MS, make_engine
 from store.tables.marks import Marks
@@ -28,6 +29,7 @@ from store.tables.migrations import VERSION, check_version, migrate, version_of
 from store.vectors.engine import VectorEngines
 from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import DEFAULT, Policy
+from store.vectors.tiles import TileEngines
 
 DATABASE = "library.sqlite"
 # Caches that earlier versions wrote without a checksum.
@@ -43,7 +45,9 @@ class Library:
         place: tells whether the folder is still where it was.
         catalog: facts in and out.
         marks: what a person decided: tags, favourites, saved searches.
+        concepts: words that a person taught by pictures.
         vectors: a vector engine for each space, kept up to date with the catalog.
+        tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
     """
@@ -55,11 +59,13 @@ class Library:
         self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
         self.marks = Marks(self._engine, str(path), readonly=readonly)
+        self.concepts = Concepts(self._engine, str(path), readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
         check = self.place.check
         self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
         self.previews = Previews(path / "previews", is_older=is_older, check=check)
         self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:

@@ -28,10 +28,12 @@ _COUNTED: Final = {
     "failures": "SELECT count(*) FROM failures",
     "spaces": "SELECT count(*) FROM spaces",
     "vectors": "SELECT count(*) FROM vectors",
+    "tiles": "SELECT coalesce(sum(tiles), 0) FROM tiles",
     "tags": "SELECT count(*) FROM tags",
     "favourites": "SELECT count(*) FROM favourites",
     "saved_searches": "SELECT count(*) FROM saved_searches",
     "set_aside": "SELECT count(*) FROM set_asides",
+    "concepts": "SELECT count(*) FROM concepts",
 }
 
 

@@ -19,11 +19,20 @@ from store.tables.liked_pictures import follow, liked
 
 MARKED: Final = (
     "(EXISTS (SELECT 1 FROM content_tags WHERE content_id = contents.id) "
-    "OR EXISTS (SELECT 1 FROM favourites WHERE content_id = contents.id))"
+    "OR EXISTS (SELECT 1 FROM favourites WHERE content_id = contents.id) "
+    "OR EXISTS (SELECT 1 FROM concept_pictures WHERE content_id = contents.id))"
 )
-"""Whether a row of `contents` has tags or is a favourite, in SQL."""
+"""Whether a row of `contents` has tags, is a favourite or teaches a concept, in SQL."""
 
 _IDS: Final = "(SELECT value FROM json_each(?))"
+_TAGS_OF: Final = (
+    f"SELECT content_id, name FROM content_tags JOIN tags ON tags.id = tag_id WHERE content_id IN {_IDS} "
+    "ORDER BY content_id, key"
+)
+_CONCEPTS_OF: Final = (
+    "SELECT content_id, name FROM concept_pictures JOIN concepts ON concepts.id = concept_id "
+    f"WHERE content_id IN {_IDS} ORDER BY content_id, key"
+)
 _IS_HELD: Final = "EXISTS (SELECT 1 FROM photos WHERE content_id = contents.id)"
 
 
@@ -125,7 +134,11 @@ def _give(connection: Connection, pairs: Sequence[tuple[int, int]]) -> set[int]:
     rows = [(new, old) for old, new in pairs if old in had]
     tags = "INSERT OR IGNORE INTO content_tags (tag_id, content_id) SELECT tag_id, ? FROM content_tags"
     favourite = "INSERT OR IGNORE INTO favourites (content_id) SELECT ? FROM favourites"
-    for statement in (tags, favourite):
+    taught = (
+        "INSERT OR IGNORE INTO concept_pictures (concept_id, content_id, is_example) "
+        "SELECT concept_id, ?, is_example FROM concept_pictures"
+    )
+    for statement in (tags, favourite, taught):
         _each(connection, f"{statement} WHERE content_id = ?", rows)
     return had | id_sets.add_beside(connection, pairs)
 
@@ -134,7 +147,7 @@ def _take(connection: Connection, content_ids: set[int]) -> None:
     """Delete the marks of contents."""
     id_sets.remove(connection, content_ids)
     rows = [(id_,) for id_ in content_ids]
-    for table in ("content_tags", "favourites", "left_marks"):
+    for table in ("content_tags", "favourites", "concept_pictures", "left_marks"):
         _each(connection, f"DELETE FROM {table} WHERE content_id = ?", rows)
 
 
@@ -154,7 +167,7 @@ def _held(connection: Connection, content_ids: Sequence[int]) -> set[int]:
 
 
 def marked(connection: Connection, ids: Iterable[int]) -> set[int]:
-    """Which of these contents have tags, are favourites, or are in a set that a saved search asks for."""
+    """Which of these contents have tags, are favourites, teach a concept, or are in a set of a saved search."""
     wanted = json.dumps(list(ids))
     query = f"SELECT id FROM contents WHERE id IN {_IDS} AND {MARKED}"
     found = set(connection.exec_driver_sql(query, (wanted,)).scalars())
@@ -175,6 +188,7 @@ class LeftMarks:
         tags: its tags, by name.
         is_favourite: it is a favourite.
         selections: names of sets that it is in and that a saved search asks for.
+        concepts: names of concepts that it is an example or a counter-example of.
         root, path: of the photo that held it; None where the library does not know that.
         now: what that photo holds instead; None where it is missing or not known.
     """
@@ -183,6 +197,7 @@ class LeftMarks:
     tags: tuple[str, ...]
     is_favourite: bool
     selections: tuple[str, ...]
+    concepts: tuple[str, ...]
     root: bytes | None
     path: bytes | None
     now: int | None
@@ -209,18 +224,16 @@ def left(connection: Connection) -> list[LeftMarks]:
       WHERE photo_count = 0 AND NOT {_IS_HELD} AND ({MARKED} OR contents.id IN {_IDS})
       ORDER BY roots.path, photos.path, contents.id"""
     rows = connection.exec_driver_sql(query, (json.dumps(list(chosen)),)).all()
-    tags = _tags(connection, [row[0] for row in rows])
+    ids = [row[0] for row in rows]
+    tags = _names(connection, _TAGS_OF, ids)
+    taught = _names(connection, _CONCEPTS_OF, ids)
     return [
-        LeftMarks(id_, tags.get(id_, ()), bool(liked), tuple(chosen.get(id_, ())), root, path, now)
+        LeftMarks(id_, tags.get(id_, ()), bool(liked), tuple(chosen.get(id_, ())), taught.get(id_, ()), root, path, now)
         for id_, root, path, now, liked in rows
     ]
 
 
-def _tags(connection: Connection, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
-    query = (
-        f"SELECT content_id, name FROM content_tags JOIN tags ON tags.id = tag_id WHERE content_id IN {_IDS} "
-        "ORDER BY content_id, key"
-    )
+def _names(connection: Connection, query: str, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     for id_, name in connection.exec_driver_sql(query, (json.dumps(list(ids)),)):
         found[id_] = (*found.get(id_, ()), name)

@@ -35,12 +35,14 @@ class Losses:
         favourites: pictures that are favourites.
         set_aside: photos that are set aside.
         selected: pictures that a saved search names, by `like:` or in a selection.
+        taught: pictures that teach a concept.
     """
 
     tagged: int = 0
     favourites: int = 0
     set_aside: int = 0
     selected: int = 0
+    taught: int = 0
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
@@ -68,6 +70,7 @@ def losses(engine: Engine, photo_ids: list[int]) -> Losses:
             favourites=count("*", "favourites", "content_id", json.dumps(lost)),
             set_aside=count("*", "set_asides", "photo_id", gone),
             selected=len(chosen.intersection(lost)),
+            taught=count("DISTINCT content_id", "concept_pictures", "content_id", json.dumps(lost)),
         )
 
 

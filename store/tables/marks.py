@@ -10,20 +10,17 @@ Each change is one short transaction, beside an indexer's. Pruning a content for
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
 
-from store.errors import LibraryError
 from store.tables import edits, id_sets, mark_rows, marks_transfer, set_asides
 from store.tables.edits import LeftMarks
 from store.tables.filters import casefolded
+from store.tables.mark_writer import MarkWriter, check_known
 from store.tables.marks_json import (
     MarksError,
     Restored,
@@ -49,9 +46,7 @@ class Marks:
 
     def __init__(self, engine: Engine, where: str, *, readonly: bool) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(write=True)
-        self._where = where
-        self._readonly = readonly
+        self._write = MarkWriter(engine, where, readonly=readonly).begin
 
     # -- tags ---------------------------------------------------------------------------------------------------
 
@@ -75,7 +70,7 @@ class Marks:
         ids = _array(content_ids)
         with self._write() as connection:
             if added:
-                _check_known(connection, ids)
+                check_known(connection, ids)
             changed = sum(mark_rows.tag(connection, ids, key, name) for key, name in added.items())
             mark_rows.tidy(connection, changed + mark_rows.untag(connection, ids, removed))
 
@@ -112,7 +107,7 @@ class Marks:
         ids = _array(content_ids)
         with self._write() as connection:
             if yes:
-                _check_known(connection, ids)
+                check_known(connection, ids)
                 changed = mark_rows.favourite(connection, ids)
             else:
                 changed = connection.exec_driver_sql(
@@ -173,7 +168,7 @@ class Marks:
         if not len(ids):
             raise MarksError("A selection has at least one picture; none was chosen.")
         with self._write() as connection:
-            _check_known(connection, json.dumps(ids.tolist()))
+            check_known(connection, json.dumps(ids.tolist()))
             name, forgotten = id_sets.keep(connection, ids)
             # Names never change their meaning; only what asks for one that is gone finds something else now.
             mark_rows.raise_generation(connection, forgotten)
@@ -263,30 +258,6 @@ class Marks:
         with self._write() as connection:
             return marks_transfer.restore(connection, decided)
 
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        if self._readonly:
-            raise LibraryError(
-                f"The library {self._where} is read-only for this user, so tags, favourites, saved searches and what "
-                "was chosen or set aside can't be changed. Change its permissions, or choose another library with "
-                "--library."
-            )
-        try:
-            with self._writing.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise LibraryError(
-                f"The library {self._where} can't be written just now ({error.orig}); nothing was changed. Try again, "
-                "when an indexer that is at work has come to its end."
-            ) from error
-
 
 def _array(ids: Iterable[int]) -> str:
     return json.dumps([int(id_) for id_ in ids])
-
-
-def _check_known(connection: Connection, ids: str) -> None:
-    query = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM contents) LIMIT 10"
-    unknown = [str(id_) for id_ in connection.exec_driver_sql(query, (ids,)).scalars()]
-    if unknown:
-        raise MarksError(f"There is no picture {', '.join(unknown)} in this library; nothing was changed.")

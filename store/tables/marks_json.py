@@ -18,14 +18,19 @@ from store.paths import as_json as path_as_json
 from store.tables.filters import abbreviated
 
 FORMAT: Final = "sightline-marks"
-VERSION: Final = 3
-"""1 had no `set_aside`, 2 no `selections`."""
+VERSION: Final = 4
+"""1 had no `set_aside`, 2 no `selections`, 3 no `concepts`."""
 MAX_TAG: Final = 64
+MAX_CONCEPT: Final = 64
 MAX_SEARCH_NAME: Final = 200
 MAX_SEARCH: Final = 8_000
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+# Letters and digits of any script, with single hyphens between.
+_CONCEPT: Final = re.compile(r"[^\W_]+(-[^\W_]+)*")
 _SET_NAME: Final = re.compile(r"[0-9a-f]{12}")
+# Of a concept in JSON.
+_SIDES: Final = ("examples", "counter_examples")
 
 
 class MarksError(SightlineError, ValueError):
@@ -55,6 +60,23 @@ def tag_name(name: str) -> str:
     for char, called in ((",", "a comma"), ('"', "a double quote")):
         if char in kept:
             raise MarksError(f"The tag {kept!r} has {called} in it, which separates tags. Leave it out.")
+    return kept
+
+
+def concept_name(name: str) -> str:
+    """The name of a concept as it is kept: composed, white space around it trimmed.
+
+    Raises:
+        MarksError: empty, longer than 64 characters, or not of letters and digits with single hyphens between.
+    """
+    kept = unicodedata.normalize("NFC", name.strip())
+    if not 1 <= len(kept) <= MAX_CONCEPT:
+        raise MarksError(f"The name of a concept has 1 to {MAX_CONCEPT} characters; {kept[:20]!r} has {len(kept)}.")
+    if not _CONCEPT.fullmatch(kept):
+        raise MarksError(
+            f"The name of a concept is letters and digits, with hyphens between, as in ours-boat; not "
+            f"{abbreviated(kept)}."
+        )
     return kept
 
 
@@ -97,7 +119,7 @@ class Place:
 class Decided:
     """All marks of a library: contents by their SHA-256, 32 bytes.
 
-    `selections` are the sets that a saved search asks for, by name.
+    `selections` are the sets that a saved search asks for, by name; `concepts` have examples and counter-examples.
     """
 
     tags: dict[str, list[bytes]] = field(default_factory=dict)
@@ -105,6 +127,7 @@ class Decided:
     searches: list[SavedSearch] = field(default_factory=list)
     set_aside: list[Place] = field(default_factory=list)
     selections: dict[str, list[bytes]] = field(default_factory=dict)
+    concepts: dict[str, tuple[list[bytes], list[bytes]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,7 @@ class Restored:
         elsewhere: paths, as displayed, of photos set aside that the library does not have there, or with other bytes.
         selected: how many pictures came back into selections of saved searches.
         other_selections: names of selections that have other pictures here, which they kept.
+        taught: how many times a picture came to teach a concept.
     """
 
     tags: int
@@ -132,6 +156,7 @@ class Restored:
     elsewhere: tuple[str, ...] = ()
     selected: int = 0
     other_selections: tuple[str, ...] = ()
+    taught: int = 0
 
 
 def as_json(decided: Decided) -> dict[str, Any]:
@@ -139,12 +164,20 @@ def as_json(decided: Decided) -> dict[str, Any]:
     selections = {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.selections.items()}
     return {
         "format": FORMAT,
-        "version": VERSION if selections else 2,
+        "version": VERSION if decided.concepts else 3 if selections else 2,
         "tags": {name: [hash_.hex() for hash_ in hashes] for name, hashes in decided.tags.items()},
         "favourites": [hash_.hex() for hash_ in decided.favourites],
         "searches": [asdict(search) for search in decided.searches],
         "set_aside": [_place_as_json(place) for place in decided.set_aside],
-        **({"selections": selections} if selections else {}),
+        **({"selections": selections} if selections or decided.concepts else {}),
+        **({"concepts": _concepts_as_json(decided.concepts)} if decided.concepts else {}),
+    }
+
+
+def _concepts_as_json(concepts: Mapping[str, tuple[list[bytes], list[bytes]]]) -> dict[str, Any]:
+    return {
+        name: {key: [hash_.hex() for hash_ in hashes] for key, hashes in zip(_SIDES, sides, strict=True)}
+        for name, sides in concepts.items()
     }
 
 
@@ -154,7 +187,7 @@ def _place_as_json(place: Place) -> dict[str, str]:
 
 
 def read(data: object) -> Decided:
-    """Marks from what `as_json` gave, now or as version 1 or 2.
+    """Marks from what `as_json` gave, now or as version 1 to 3.
 
     Names that are one once white space is collapsed have their pictures together.
 
@@ -171,7 +204,7 @@ def read(data: object) -> Decided:
             f"These marks have version {abbreviated(version)}; this program reads 1 to {VERSION}. Update it."
         )
     names = {"format", "version", "tags", "favourites", "searches"}
-    fields = _object(data, "the file", {*names, *("set_aside", "selections")[: version - 1]})
+    fields = _object(data, "the file", {*names, *("set_aside", "selections", "concepts")[: version - 1]})
     tags = fields["tags"]
     if not isinstance(tags, Mapping):
         raise _wrong("tags", "an object from names to lists", tags)
@@ -188,6 +221,18 @@ def read(data: object) -> Decided:
         raise _wrong("selections", "an object from names of 12 hexadecimal digits to lists", selections)
     for name, hashes in selections.items():
         decided.selections[str(name)] = _hashes(hashes, f"selections[{abbreviated(name)}]")
+    concepts = fields.get("concepts", {})
+    if not isinstance(concepts, Mapping):
+        raise _wrong("concepts", "an object from names to objects", concepts)
+    for name, concept in concepts.items():
+        where = f"concepts[{abbreviated(name)}]"
+        given = _object(concept, where, set(_SIDES))
+        examples, others = (_hashes(given[key], f"{where}.{key}") for key in _SIDES)
+        if twice := set(examples) & set(others):
+            raise _wrong(where, "of different pictures", min(twice).hex())
+        sides = decided.concepts.setdefault(concept_name(str(name)), ([], []))
+        sides[0].extend(examples)
+        sides[1].extend(others)
     return decided
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids
 from store.paths import display
-from store.tables import id_sets, mark_rows, set_asides
+from store.tables import concepts, id_sets, mark_rows, set_asides
 from store.tables.filters import casefolded
 from store.tables.marks_json import Decided, Restored, SavedSearch
+from store.tables.records import now
 
 
 def gather(connection: Connection) -> Decided:
@@ -33,6 +35,11 @@ def gather(connection: Connection) -> Decided:
     decided.set_aside.extend(set_asides.places(connection))
     for name, ids in id_sets.named_by_searches(connection).items():
         decided.selections[name] = _hashes_of(connection, ids)
+    for concept in concepts.read(connection):
+        examples, others = (
+            _hashes_of(connection, np.array(ids, np.int64)) for ids in (concept.examples, concept.counter_examples)
+        )
+        decided.concepts[concept.name] = (examples, others)
     return decided
 
 
@@ -40,6 +47,7 @@ def restore(connection: Connection, decided: Decided) -> Restored:
     """Add marks to those that are there, which stay as they are."""
     marked = {*decided.favourites, *(hash_ for of in decided.tags.values() for hash_ in of)}
     marked.update(hash_ for of in decided.selections.values() for hash_ in of)
+    marked.update(hash_ for sides in decided.concepts.values() for side in sides for hash_ in side)
     ids = _ids_of(connection, marked)
 
     def known(hashes: Sequence[bytes]) -> list[int]:
@@ -57,7 +65,11 @@ def restore(connection: Connection, decided: Decided) -> Restored:
             other.append(name)
         else:
             selected += added
-    mark_rows.tidy(connection, tagged + liked + selected)
+    taught = sum(
+        _restore_concept(connection, name, known(examples), known(others))
+        for name, (examples, others) in decided.concepts.items()
+    )
+    mark_rows.tidy(connection, tagged + liked + selected + taught)
     texts = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT name, query FROM saved_searches").all()}
     new = [search for search in decided.searches if search.name not in texts]
     for search in new:
@@ -76,7 +88,19 @@ def restore(connection: Connection, decided: Decided) -> Restored:
         elsewhere=tuple(display(place.root.rstrip(b"/") + b"/" + place.path) for place in elsewhere),
         selected=selected,
         other_selections=tuple(other),
+        taught=taught,
     )
+
+
+def _restore_concept(connection: Connection, name: str, examples: list[int], others: list[int]) -> int:
+    """Give a concept pictures that it does not have; returns how many. It is made where any of them is here."""
+    key = casefolded(name)
+    if examples or others:
+        connection.exec_driver_sql(
+            "INSERT OR IGNORE INTO concepts (name, key, changed_at) VALUES (?, ?, ?)", (name, key, now())
+        )
+    sides = ((examples, 1), (others, 0))
+    return sum(concepts.add(connection, key, ids, is_example=which, replace=False) for ids, which in sides)
 
 
 def _restore_selection(connection: Connection, name: str, ids: list[int]) -> int | None:

@@ -56,16 +56,18 @@ class Shelf:
             opened.marks.set_aside([opened.catalog.photos_of([id_])[0].photo_id], True)
             name = opened.marks.keep_set([id_])
             opened.marks.save_search("chosen", f"set:{name}")
+            opened.concepts.teach("ours", [id_])
         return name
 
-    def marks(self, name: str = "a.jpg") -> tuple[tuple[str, ...], bool, bool]:
-        """The tags of the picture at a path, and whether it is a favourite and the photo is set aside."""
+    def marks(self, name: str = "a.jpg") -> tuple[tuple[str, ...], bool, bool, bool]:
+        """The tags of the picture at a path, and whether it is a favourite, is an example and is set aside."""
         with Library.open(self.library) as opened:
             id_ = self.picture(name)
             photo = next(of for of in opened.catalog.photos_of([id_]) if os.fsdecode(of.path) == name)
             return (
                 opened.marks.tags_of([id_]).get(id_, ()),
                 id_ in opened.marks.favourites_of([id_]),
+                opened.concepts.names_of(id_) == [("ours", True)],
                 photo.photo_id in opened.marks.set_aside_of(),
             )
 
@@ -80,7 +82,7 @@ class Shelf:
             return opened.marks.left()
 
 
-ALL = (("holiday", "sea"), True, True)
+ALL = (("holiday", "sea"), True, True, True)
 
 
 @pytest.fixture
@@ -155,7 +157,7 @@ def test_where_a_copy_stays_as_it_was_both_have_the_marks(shelf: Shelf) -> None:
     other_date(shelf.file)
     shelf.index(shelf.photos)
     assert shelf.marks() == ALL
-    assert shelf.marks("copy.jpg") == (*ALL[:2], False)
+    assert shelf.marks("copy.jpg") == (*ALL[:3], False)
     assert shelf.selected(name) == sorted([shelf.picture(), shelf.picture("copy.jpg")])
 
 
@@ -176,7 +178,7 @@ def test_marks_wait_for_the_picture_to_come_back_after_another_one(shelf: Shelf)
     assert shelf.index(shelf.photos).marks_left == 1
     other_date(shelf.file)
     assert shelf.index(shelf.photos).marks_carried == 1
-    assert shelf.marks() == (*ALL[:2], False)
+    assert shelf.marks() == (*ALL[:3], False)
     assert shelf.left() == []
 
 
@@ -200,14 +202,15 @@ def test_marks_stay_with_the_old_version_where_the_picture_is_another(shelf: She
     drawn(0.2).save(shelf.file)
     run = shelf.index(shelf.photos)
     assert (run.changed, run.marks_carried, run.marks_left) == (1, 0, 1)
-    assert shelf.marks() == ((), False, False)
+    assert shelf.marks() == ((), False, False, False)
     (left,) = shelf.left()
     assert (left.content_id, left.tags, left.is_favourite, left.selections) == (before, ALL[0], True, (name,))
+    assert left.concepts == ("ours",)
     assert (left.path, left.now) == (b"a.jpg", shelf.picture())
     (told,) = shelf.index("status", space=None).summary["left_marks"]
     assert told == {
         "picture": before, "path": str(shelf.file), "tags": ["holiday", "sea"], "favourite": True,
-        "selections": [name], "now": shelf.picture(),
+        "selections": [name], "concepts": ["ours"], "now": shelf.picture(),
     }  # fmt: skip
 
 
@@ -218,6 +221,7 @@ def test_marks_that_were_left_are_told_of_the_path_that_the_file_was_renamed_to(
     shelf.file.rename(shelf.photos / "b.jpg")
     assert shelf.index(shelf.photos).moved == 1
     (left,) = shelf.left()
+    assert left.concepts == ("ours",)
     assert (left.path, left.now) == (b"b.jpg", shelf.picture("b.jpg"))
 
 
@@ -245,7 +249,7 @@ def test_marks_that_were_left_can_be_moved_to_the_new_picture_or_deleted(shelf: 
     assert "No marks were left behind by picture 99" in command("--move", "99").stderr
     assert command("--move" if all_ else "--delete", *(["--all"] if all_ else [str(before)])).returncode == 0
     assert shelf.left() == []
-    assert shelf.marks() == ((*ALL[:2], False) if all_ else ((), False, False))
+    assert shelf.marks() == ((*ALL[:3], False) if all_ else ((), False, False, False))
     if all_:
         assert shelf.selected(name) == [shelf.picture()]
     else:

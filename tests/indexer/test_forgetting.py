@@ -128,7 +128,7 @@ def test_a_dry_run_of_a_prune_says_what_would_be_lost(photos: Path, library: Pat
     before = (library / "library.sqlite").read_bytes()
     done = index(photos, "--prune", "--dry-run")
     assert done.summary == {
-        "would_forget": 2, "would_lose": {"tagged": 1, "favourites": 1, "set_aside": 1, "selected": 1},
+        "would_forget": 2, "would_lose": {"tagged": 1, "favourites": 1, "set_aside": 1, "selected": 1, "taught": 0},
     }  # fmt: skip
     changes = [json.loads(line).get("change") for line in done.out.splitlines()]
     assert sorted(filter(None, changes)) == ["gone", "missing"]

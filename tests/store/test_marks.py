@@ -333,7 +333,7 @@ def _saved(saved_at: str) -> dict[str, str]:
     [
         ([], "the file should be an object"),
         ({"format": "other"}, "the file should be an object"),
-        (_file(version=4), "version 4; this program reads 1 to 3"),
+        (_file(version=5), "version 5; this program reads 1 to 4"),
         (_file(version=3), "see 'selections'"),
         (_file(version=3, selections={"a": []}), "selections should be an object from names of 12"),
         (_file(version=3, selections={"0" * 12: ["00"]}), r"selections\['0{12}'\]\[0\] should be a SHA-256"),
