@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from indexer.messages import echo
-from sightline.humanize import ago
+from sightline.humanize import ago, count, size
 from sightline.left_marks import left_marks_record, left_marks_text
 from sightline.run_words import PHASES, counted, of_bytes
 from store import progress
@@ -26,6 +26,7 @@ from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
 from store.printing import printable
 from store.progress import Progress
+from store.tables import tiles
 from store.tables.library_reports import remarks
 from store.tables.space_choice import lacking
 from store.vectors.engine import EngineFacts
@@ -51,6 +52,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         roots, spaces, last = catalog.roots(), catalog.spaces(), catalog.last_run()
         behind = lacking(catalog)
         left = library.marks.left()
+        cut = tiles.counts(catalog.engine)
     running, now = is_indexing(library.path), progress.read(library.path)
     if as_lines:
         _print_json(
@@ -63,7 +65,8 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
                            "last_walked_at": root.last_walked_at, "options": root.options.to_dict()} for root in roots],
                 "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
-                            "behind": behind[space.id], "index": library.vectors.facts(space.id)} for space in spaces],
+                            "behind": behind[space.id], "index": library.vectors.facts(space.id),
+                            "tiles": asdict(cut[space.id]) if space.id in cut else None} for space in spaces],
                 "last_run": last,
                 "left_marks": [left_marks_record(each) for each in left],
             }
@@ -83,6 +86,11 @@ def print_status(library: Library, as_lines: bool) -> None:
         lacks = f", {behind[space.id]} behind" if behind[space.id] else ""
         echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
+        if (own := cut.get(space.id)) is not None:
+            click.echo(
+                f"Tiles     {own.grid} along the shorter side; {count(own.tiles, 'tile')} of "
+                f"{count(own.pictures, 'picture')}, {size(own.bytes)} in the database and as much in the index"
+            )
     if last:
         echo(f"Last run  {_last_run(last)}")
         for space in (last["summary"] or {}).get("behind", []):
