@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import streamlit as st
@@ -235,12 +236,12 @@ def _duplicates(library: Library, folded: Sequence[int]) -> None:
 
 def _similar(searcher: Searcher, content_id: int) -> None:
     try:
-        space = searcher.space_for(parse(page_state.text()))
+        space = searcher.space_for(replace(parse(f"like:{content_id}"), space=parse(page_state.text()).space))
     except QueryError:
         space = searcher.space()
     ids = similar(searcher.library, space.id, content_id)
     if ids:
-        caption("Similar pictures")
+        caption("Similar pictures" if space.id == searcher.space().id else f"Similar by {space.name}")
         _strip(searcher.library, ids, "similar")
 
 
