@@ -67,7 +67,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
     with st.container(key="photo-dialog"):
         large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
     with large:
-        _viewer(library, content_id, order, _words() if hit is not None and hit.parts else "")
+        _viewer(library, content_id, order, _words() if hit is not None and hit.band != "below" else "")
     with beside:
         if photo is None:
             message("This picture is no longer where it was.")

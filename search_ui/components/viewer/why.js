@@ -3,6 +3,7 @@
 
 const HEAT = [[0, 34, 78], [67, 78, 108], [125, 124, 120], [188, 174, 108], [254, 232, 56]]
 const VEILS = [0.68, 0.3] // how much of the picture is covered where nothing speaks for the words, and where most does
+const LIFT = 0.7 // the power of a share: the second of two things is seen beside the first
 const HEAT_SIDE = 768 // px of the longer side of what is drawn: it is smooth, and scaled
 const SLOW = 600 // ms after which a visitor is told what is waited for
 const STRIPE = 9 // px between the lines over what the model did not look at
@@ -78,7 +79,8 @@ function cells(map) {
   made.height = map.length
   made.width = map[0].length
   const pixels = new ImageData(made.width, made.height)
-  map.flat().forEach((share, at) => {
+  map.flat().forEach((found, at) => {
+    const share = found ** LIFT
     const place = share * (HEAT.length - 1)
     const below = Math.min(Math.floor(place), HEAT.length - 2)
     const mix = (one, other, part) => one + (other - one) * part
