@@ -53,26 +53,34 @@ class Encoded:
 
     Attributes:
         result: of reading it; its pixels wait with the encodings.
-        waiting: in how many spaces it is yet to be encoded.
+        waiting: how much of it is yet to be encoded: itself in each space that lacks it, and its tiles.
         vectors: by the id of the space.
+        tiles: of each tile, by the id of the space and its place.
+        begun: whether some of it was encoded.
         unfit: names of the models that gave no finite vector.
     """
 
     result: ReadResult
     waiting: int
     vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    tiles: dict[int, dict[int, NDArray[np.float32]]] = field(default_factory=dict)
+    begun: bool = False
     unfit: list[str] = field(default_factory=list)
 
 
+WHOLE: Final = -1
+"""In the place of a tile: the whole picture."""
+
+
 class Batches:
-    """Queues pictures, has them encoded in batches, and gives them back with their vectors, oldest first.
+    """Queues pictures and tiles, has them encoded in batches, and gives them back with their vectors, oldest first.
 
     Attributes:
-        size: pictures in the next batch, at most.
-        queued: how many pictures wait to be sent.
-        in_flight_images: how many pictures were sent and not yet collected.
+        size: pictures and tiles in the next batch, at most.
+        queued: how many wait to be sent.
+        in_flight_images: how many were sent and not yet collected.
         in_flight_batches: in how many batches these are.
-        encoded: how many pictures were collected.
+        encoded: how many were collected.
         seconds: how long the model worked on these.
     """
 
@@ -82,8 +90,8 @@ class Batches:
         self.encoded = 0
         self.seconds = 0.0
         self._fixed = size is not None
-        self._queue: deque[tuple[Encoded, NDArray[np.uint8]]] = deque()
-        self._in_flight: deque[tuple[list[Encoded], PendingBatch]] = deque()
+        self._queue: deque[tuple[Encoded, int, NDArray[np.uint8]]] = deque()
+        self._in_flight: deque[tuple[list[tuple[Encoded, int]], PendingBatch]] = deque()
 
     @property
     def queued(self) -> int:
@@ -97,22 +105,22 @@ class Batches:
     def in_flight_batches(self) -> int:
         return len(self._in_flight)
 
-    def add(self, picture: Encoded, pixels: NDArray[np.uint8]) -> None:
-        """Queue a picture and its pixels, as `Preprocess.apply` gives them."""
-        self._queue.append((picture, pixels))
+    def add(self, picture: Encoded, place: int, pixels: NDArray[np.uint8]) -> None:
+        """Queue a picture, or the tile of it at this place, and its pixels, as `Preprocess.apply` gives them."""
+        self._queue.append((picture, place, pixels))
 
     def first(self, count: int) -> NDArray[np.uint8]:
         """The pixels of the first `count` pictures that wait, at least one: they go on waiting."""
-        return np.stack([pixels for _, pixels in islice(self._queue, count)])
+        return np.stack([pixels for _, _, pixels in islice(self._queue, count)])
 
     def send(self, encoder: PictureEncoder) -> None:
         """Submit the next batch; errors as for `Encoder.submit`."""
         batch = [self._queue.popleft() for _ in range(min(self.size, len(self._queue)))]
-        pixels = np.stack([pixels for _, pixels in batch])
-        self._in_flight.append(([picture for picture, _ in batch], encoder.submit(pixels)))
+        pixels = np.stack([pixels for _, _, pixels in batch])
+        self._in_flight.append(([(picture, place) for picture, place, _ in batch], encoder.submit(pixels)))
 
-    def collect(self, encoder: PictureEncoder) -> list[tuple[Encoded, NDArray[np.float32]]]:
-        """Wait for the oldest batch that was sent; returns its pictures with their vectors."""
+    def collect(self, encoder: PictureEncoder) -> list[tuple[Encoded, int, NDArray[np.float32]]]:
+        """Wait for the oldest batch that was sent; returns its pictures, or places of tiles, with their vectors."""
         batch, pending = self._in_flight.popleft()
         vectors = pending.vectors()
         self.encoded += len(batch)
@@ -120,7 +128,7 @@ class Batches:
         if not self._fixed:
             most = BATCH_CPU if encoder.device.type == "cpu" else BATCH_GPU
             self._adapt(pending.seconds, len(batch), encoder.batch_limit or most)
-        return list(zip(batch, vectors, strict=True))
+        return [(picture, place, vector) for (picture, place), vector in zip(batch, vectors, strict=True)]
 
     def _adapt(self, seconds: float, count: int, limit: int) -> None:
         low, high = BATCH_SECONDS

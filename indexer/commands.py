@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer import backup_commands, library_commands, watch_command
+from indexer import backup_commands, library_commands, tiling, watch_command
 from indexer.common_options import json_option, library_option
 from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
@@ -103,7 +103,7 @@ def cli() -> None:
     "--space",
     default=None,
     metavar="NAME",
-    help="The model: a preset (see `spaces`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
+    help="The model: a preset (see `spaces --all`), MODEL/TAG of open_clip, hf-hub:ORG/NAME or "
     "local-dir:PATH. Default: all models of the library; in a new one `balanced` with a GPU, else `fast`.",
 )
 @click.option(
@@ -150,6 +150,15 @@ def cli() -> None:
     "and 90 of a processor; 60 for a disk.",
 )
 @walk_options
+@click.option(
+    "--tiles",
+    type=int,
+    default=None,
+    metavar="N",
+    callback=tiling.checked,
+    help="Find small things: encode overlapping parts of each picture too, N along its shorter side. Kept, so later "
+    "runs do the same; 0 ends it. Of pictures that are known the files are read again. Costs many times the encoding.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
 @click.option(
     "--prune",
@@ -177,8 +186,8 @@ def cli() -> None:
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
     batch_size: int | None, workers: int | None, decode_on: str, file_seconds: float | None, walk: WalkChoice,
-    dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool, offline: bool,
-    as_lines: bool, verbose: int, quiet: bool,
+    tiles: int | None, dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool,
+    offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -204,6 +213,8 @@ def index(
     if dry_run:
         if rescan:
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
+        if tiles is not None:
+            raise click.UsageError("--tiles changes the library, and --dry-run nothing. Leave one out.")
         return _dry_run(folders, path, walk, space, offline, as_lines, planned, yes=yes)
     check_before_creating(folders, path, walk)
     from store.library import Library
@@ -215,9 +226,11 @@ def index(
         with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
         screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
-        options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes)
+        options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles)
         with Library.create(path) as library:
             library.sweep()
+            for line in () if tiles is None or quiet else tiling.costs(library, chosen.models, tiles):
+                screen.note(line)
             question = Question(yes=yes or lose_marks, before=screen.hide)
             pipeline = Pipeline(library, chosen, options, screen.show, (), gpu, question, early)
             with stop_on_signals(pipeline.stop.set, screen.note) as received:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.batcher import Batches, Encoded, PictureEncoder
+from indexer.batcher import WHOLE, Batches, Encoded, PictureEncoder
 from indexer.options import Options
 from indexer.progress_writer import ProgressWriter
 from indexer.run_encoder import Keep, RunEncoder
@@ -18,6 +18,7 @@ from sightline.models.compiled import open_compiled
 from sightline.models.loaded import Encoders
 from sightline.models.resolve import Model
 from sightline.ranking.null_queries import NullQueries
+from sightline.tiles.grid import usual_count, without_pixels
 from store.errors import SpaceError
 from store.library import Library
 
@@ -70,7 +71,7 @@ class Encodings:
 
     def __init__(
         self, library: Library, models: Mapping[int, Model], options: Options, progress: ProgressWriter,
-        encoders: Sequence[PictureEncoder], keep: Keep | None,
+        encoders: Sequence[PictureEncoder], keep: Keep | None, grids: Mapping[int, int],
     ) -> None:  # fmt: skip
         """Prepare for a run.
 
@@ -81,6 +82,7 @@ class Encodings:
             progress: of the run.
             encoders: of these models, as far as they are loaded already.
             keep: is given those that are loaded here, to close them; else this does.
+            grids: of the spaces that have tiles.
         """
         loaded = {encoder.model: encoder for encoder in encoders}
         self.partial = 0
@@ -90,6 +92,7 @@ class Encodings:
         ]
         self._progress = progress
         self._options = options
+        self._tiles = {id_: usual_count(grid) for id_, grid in grids.items()}
 
     def __iter__(self) -> Iterator[Encoding]:
         return iter(self._each)
@@ -101,8 +104,8 @@ class Encodings:
 
     @property
     def size(self) -> int:
-        """Pictures in the next batch, at most: of the model with the largest batches."""
-        return max(encoding.batches.size for encoding in self._each)
+        """Pictures in the next batch, at most: of the model with the largest batches of them."""
+        return max(encoding.batches.size // (1 + self._tiles.get(encoding.space_id, 0)) or 1 for encoding in self._each)
 
     @property
     def is_idle(self) -> bool:
@@ -134,12 +137,17 @@ class Encodings:
                 towers.close()
 
     def add(self, result: ReadResult) -> None:
-        """Queue a picture in the spaces that it has pixels for, at least one; have their models loaded."""
-        pixels = result.pixels
-        picture = Encoded(replace(result, pixels={}), len(pixels))
+        """Queue a picture, and its tiles, in the spaces that it has pixels for; have their models loaded."""
+        pixels, tiles = result.pixels, {id_: each.pixels for id_, each in result.tiles.items()}
+        waiting = len(pixels) + sum(map(len, tiles.values()))
+        picture = Encoded(replace(result, pixels={}, tiles=without_pixels(result.tiles)), waiting)
         for encoding in self._each:
-            if encoding.space_id in pixels:
-                encoding.batches.add(picture, pixels[encoding.space_id])
+            id_ = encoding.space_id
+            if id_ in pixels:
+                encoding.batches.add(picture, WHOLE, pixels[id_])
+            for place, each in enumerate(tiles.get(id_, ())):
+                encoding.batches.add(picture, place, each)
+            if encoding.batches.queued:
                 _ = encoding.encoder  # with the first one, while the threads decode the next
 
     def send(self, encoding: Encoding) -> None:
@@ -153,9 +161,13 @@ class Encodings:
         """Wait for the oldest batch of one space; yields those of its pictures that are done."""
         with self._progress.waiting("encode"):
             encoded = encoding.batches.collect(encoding.encoder)
-        for picture, vector in encoded:
-            was_partial = bool(picture.vectors or picture.unfit)
-            if np.isfinite(vector).all():
+        for picture, place, vector in encoded:
+            was_partial, picture.begun = picture.begun, True
+            is_finite = bool(np.isfinite(vector).all())
+            if place != WHOLE:
+                if is_finite:
+                    picture.tiles.setdefault(encoding.space_id, {})[place] = vector
+            elif is_finite:
                 picture.vectors[encoding.space_id] = vector
             else:
                 picture.unfit.append(encoding.model.name)

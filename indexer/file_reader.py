@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +26,21 @@ from sightline.images.place_names import with_place_names
 from sightline.images.reader import FileFacts, Place, Reader
 from sightline.images.workers import Workers
 from sightline.models.preprocess import Preprocess
+from sightline.tiles.grid import CutPicture, cut, need_of
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
 from store.paths import to_bytes
 from store.tables.catalog import Catalog
 from store.tables.looks import has_look
+from store.tables.tiles import tiled_among
 from store.tables.writer import Failed, File
 
 if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
+
+
+NO_GRIDS: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class ReadResult:
         facts: where the content is new, or an older version read those that the library has.
         is_anew: an older version read another picture from its bytes: all that was made of that is to be replaced.
         pixels: uint8, as `Preprocess.apply` gives them, by the id of each space in which it must be encoded.
+        tiles: of the picture, by the id of each space in which these must be encoded.
         look: what the picture looks like, where the library lacks it.
         failed: why it could not be read or decoded.
         gone: the file was deleted since the walk came by; the next walk will say so.
@@ -61,6 +68,7 @@ class ReadResult:
     facts: Mapping[str, Any] | None = None
     is_anew: bool = False
     pixels: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+    tiles: Mapping[int, CutPicture] = field(default_factory=dict, repr=False)
     look: Look | None = field(default=None, repr=False)
     failed: Failed | None = None
     gone: bool = False
@@ -96,7 +104,7 @@ class FileReader:
 
     def __init__(
         self, catalog: Catalog, thumbnails: Thumbnails, preprocess: Mapping[int, Preprocess],
-        workers: Workers, threads: int, gpu: GpuJpegDecoder | None = None,
+        workers: Workers, threads: int, gpu: GpuJpegDecoder | None = None, grids: Mapping[int, int] = NO_GRIDS,
     ) -> None:  # fmt: skip
         """Start the threads.
 
@@ -107,11 +115,13 @@ class FileReader:
             workers: one for each thread; they are ended with this.
             threads: how many files are read at once.
             gpu: decodes JPEGs for the threads, which then compute by its permits.
+            grids: of the spaces that have tiles.
         """
         self.in_flight = InFlight()
         self._catalog = catalog
         self._thumbnails = thumbnails
         self._preprocess = preprocess
+        self._grids = grids
         self._space_ids = tuple(preprocess)
         self._gpu = gpu
         self._workers = workers
@@ -199,17 +209,22 @@ class FileReader:
     def _read_first(self, task: Task, file: File, reader: Reader, digest: bytes) -> ReadResult:
         known = self._catalog.content_by_hash(digest, self._space_ids)
         held = frozenset[int]() if known is None else known[1]
+        tiled = frozenset[int]()
+        if known is not None and self._grids:
+            tiled = tiled_among(self._catalog.engine, known[0], tuple(self._grids))
         is_anew = False
         if known is not None and held:
             again = self._facts_again(reader) if task.facts_due else None
             is_anew = again is not None and self._is_another_picture(known[0], again)
-            if not is_anew and len(held) == len(self._space_ids):
+            if not is_anew and len(held) == len(self._space_ids) and len(tiled) == len(self._grids):
                 self.in_flight.remove(digest)
                 return ReadResult(task, file, digest, known[0], facts=again)
         lacking = {id_: each for id_, each in self._preprocess.items() if is_anew or id_ not in held}
+        uncut = {id_: (self._preprocess[id_], grid) for id_, grid in self._grids.items() if is_anew or id_ not in tiled}
         try:
             wanted = known is None or is_anew or not self._thumbnails.path(digest).exists()
-            decoded = reader.decode(need=max(each.need for each in lacking.values()), thumbnail=wanted, gpu=self._gpu)
+            needs = [*(each.need for each in lacking.values()), *(need_of(*each) for each in uncut.values())]
+            decoded = reader.decode(need=max(needs), thumbnail=wanted, gpu=self._gpu)
         except DecodeError as error:
             if error.stage != "read" and not reader.was_killed:
                 self._undecodable[digest] = error.stage, error.reason
@@ -221,11 +236,15 @@ class FileReader:
         try:
             # Spaces that prepare pictures alike share them.
             prepared = {each: each.apply(decoded.pixels, decoded.original) for each in set(lacking.values())}
+            made = {each: cut(decoded.pixels, decoded.original, each[1], each[0]) for each in set(uncut.values())}
         except (RuntimeError, ValueError, MemoryError) as error:
             return _failed(task, file, "decode", f"it can't be prepared for the model: {error}", digest)
         pixels = {id_: prepared[each] for id_, each in lacking.items()}
         look = self._look_due(content_id, digest) if decoded.look is None else decoded.look
-        return ReadResult(task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels, look=look)
+        return ReadResult(
+            task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels,
+            tiles={id_: made[each] for id_, each in uncut.items()}, look=look,
+        )  # fmt: skip
 
     def _look_due(self, content_id: int | None, digest: bytes) -> Look | None:
         """The look of a known content that has none, by its thumbnail."""
@@ -273,7 +292,9 @@ def _walked(task: Task, file: File) -> File:
 
 def _hash_in_flight(result: ReadResult | None) -> bytes:
     """The hash that a read has added to those in flight and not removed; empty where there is none."""
-    return result.hash if result is not None and (result.pixels or result.failed is not None) else b""
+    if result is None or not (result.pixels or result.tiles or result.failed is not None):
+        return b""
+    return result.hash
 
 
 def _failed(task: Task, file: File, stage: str, reason: str, content_hash: bytes = b"") -> ReadResult:

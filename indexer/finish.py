@@ -181,6 +181,7 @@ class Finisher:
         try:
             for space_id in self._space_ids:
                 self._library.vectors.save(space_id)
+                self._library.tiles.save(space_id)
         except OSError as error:  # a cache: searches make it again
             said = disk_sentence(error) or f"{error}."
             log.warning("the vector index can't be saved, and searches will build it each time. %s", said)

@@ -54,6 +54,7 @@ def forget_folder(path: Path, folder: Path, *, yes: bool, dry_run: bool) -> None
         library.forget_pictures(Writer(library.catalog.engine).forget_root(root.id))
         for space in library.catalog.spaces():
             library.vectors.save(space.id)
+            library.tiles.save(space.id)
     echo(f"Forgot {root.display} and its {count(len(ids), 'photo')}. The files themselves were not touched.", err=True)
 
 

@@ -22,4 +22,5 @@ class Options:
     rescan: bool = False  # read every file, whatever it looks like
     file_seconds: float | None = None  # that a decoder may take for one file
     yes: bool = False  # a root may be another than it was
+    tiles: int | None = None  # the grid of the run's spaces from now on, 0 for none; None: as they are
     growing: Growing | None = None  # which files are left to a later run

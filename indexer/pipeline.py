@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from indexer.batcher import Encoded, PictureEncoder
@@ -29,7 +28,7 @@ from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import Scanner
 from indexer.summary import Summary
-from store.arrays import Floats
+from indexer.tiling import NOTHING, Vectors, encoded_tiles, grids_of
 from store.library import Library
 from store.paths import display, to_bytes
 from store.progress import Progress
@@ -117,10 +116,12 @@ class Pipeline:
         catalog = self._library.catalog
         targets = find_targets(folders, catalog, self._options.walk, skip, yes=self._options.yes)
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
+        grids = grids_of(self._library, models, self._options.tiles)
         self._encodings = Encodings(
-            self._library, models, self._options, self._progress, self._encoders, self._keep_encoder
+            self._library, models, self._options, self._progress, self._encoders, self._keep_encoder, grids
         )
         self._space_ids = list(models)
+        self._reads.grids = grids
         self._reads.preprocess = {space_id: model.preprocess for space_id, model in models.items()}
         self._edits = Edits(self._library, self._space_ids)
         self.summary.spaces = [model.name for model in models.values()]
@@ -231,18 +232,19 @@ class Pipeline:
             self._fail(result.failed)
         elif result.duplicate_in_flight:
             self._duplicates_in_flight.append(result)
-        elif result.pixels:
+        elif result.pixels or any(len(each.pixels) for each in result.tiles.values()):
             self._encodings.add(result)
         else:
             self._keep(result)
             self._count(result)
 
-    def _keep(self, result: ReadResult, vectors: Mapping[int, Floats] = MappingProxyType({})) -> None:
+    def _keep(self, result: ReadResult, vectors: Vectors = NOTHING, tiles: Mapping[int, Vectors] = NOTHING) -> None:
         """Have a file and what was made of it committed."""
-        replaces = result.task.facts_first
         item = Indexed(
-            result.file, result.hash, result.facts, vectors, result.look, replaces, replaces_pixels=result.is_anew
+            result.file, result.hash, result.facts, vectors, result.look, result.task.facts_first,
+            replaces_pixels=result.is_anew, tiles=encoded_tiles(result, tiles),
         )  # fmt: skip
+        self.summary.tiled += bool(item.tiles)
         self._ready.append(item)
         if result.is_anew:
             self._library.previews.remove(result.hash)
@@ -299,7 +301,7 @@ class Pipeline:
         self.summary.encoded += 1
         result = picture.result
         if not picture.unfit:
-            self._keep(result, picture.vectors)
+            self._keep(result, picture.vectors, picture.tiles)
             self._count(result)
             return
         names = " and ".join(map(repr, picture.unfit))
@@ -307,7 +309,7 @@ class Pipeline:
         failed = Failed(result.file, "encode", f"the {verb} {names} gave no finite vector")
         # What one model makes nothing of is not taken from the others.
         if picture.vectors or (result.known_content is not None and not result.is_anew):
-            self._keep(result, picture.vectors)
+            self._keep(result, picture.vectors, picture.tiles)
             self._fail(failed)
         else:
             self._progress.done -= 1

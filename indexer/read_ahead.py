@@ -35,12 +35,13 @@ class ReadAhead:
         self, library: Library, threads: int, gpu: GpuJpegDecoder | None, file_seconds: float | None,
         progress: ProgressWriter, workers: Workers | None,
     ) -> None:  # fmt: skip
-        """Prepare; nothing is started before the first file. Set `preprocess` until then.
+        """Prepare; nothing is started before the first file. Set `preprocess`, and the `grids` of tiles, until then.
 
         Arguments as of `FileReader` and `Options`; `workers` if they are started already.
         """
         self._library = library
         self.preprocess: Mapping[int, Preprocess] = {}
+        self.grids: Mapping[int, int] = {}
         self._threads = threads
         self._gpu = gpu
         self._file_seconds = file_seconds
@@ -113,7 +114,7 @@ class ReadAhead:
 
             library = self._library
             self._reader = FileReader(
-                library.catalog, library.thumbnails, self.preprocess, workers, self._threads, self._gpu
+                library.catalog, library.thumbnails, self.preprocess, workers, self._threads, self._gpu, self.grids
             )
             self._progress.enter("indexing")
         return self._reader

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from indexer.messages import echo
-from sightline.humanize import ago
+from sightline.humanize import ago, count, size
 from sightline.left_marks import left_marks_record, left_marks_text
 from sightline.run_words import PHASES, counted, of_bytes
 from store import progress
@@ -26,13 +26,13 @@ from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
 from store.printing import printable
 from store.progress import Progress
+from store.tables import tiles
 from store.tables.library_reports import remarks
 from store.tables.space_choice import lacking
 from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
     from indexer.finding import Finding
-    from sightline.models.presets import Preset
 
 
 _STATES: Final = {"running": "at work", "interrupted": "stopped before its end", "killed": "ended before its end"}
@@ -52,6 +52,7 @@ def print_status(library: Library, as_lines: bool) -> None:
         roots, spaces, last = catalog.roots(), catalog.spaces(), catalog.last_run()
         behind = lacking(catalog)
         left = library.marks.left()
+        cut = tiles.counts(catalog.engine)
     running, now = is_indexing(library.path), progress.read(library.path)
     if as_lines:
         _print_json(
@@ -64,7 +65,8 @@ def print_status(library: Library, as_lines: bool) -> None:
                 "roots": [{**as_json(root.path), "photos": root.photos, "missing": root.missing, "failed": root.failed,
                            "last_walked_at": root.last_walked_at, "options": root.options.to_dict()} for root in roots],
                 "spaces": [{"name": space.name, "key": space.key, "dim": space.dim, "vectors": space.count,
-                            "behind": behind[space.id], "index": library.vectors.facts(space.id)} for space in spaces],
+                            "behind": behind[space.id], "index": library.vectors.facts(space.id),
+                            "tiles": asdict(cut[space.id]) if space.id in cut else None} for space in spaces],
                 "last_run": last,
                 "left_marks": [left_marks_record(each) for each in left],
             }
@@ -84,6 +86,11 @@ def print_status(library: Library, as_lines: bool) -> None:
         lacks = f", {behind[space.id]} behind" if behind[space.id] else ""
         echo(f"Model     {space.name}  {space.count} pictures{lacks}{mark}")
         click.echo(f"Index     {_index(library.vectors.facts(space.id))}")
+        if (own := cut.get(space.id)) is not None:
+            click.echo(
+                f"Tiles     {own.grid} along the shorter side; {count(own.tiles, 'tile')} of "
+                f"{count(own.pictures, 'picture')}, {size(own.bytes)} in the database and as much in the index"
+            )
     if last:
         echo(f"Last run  {_last_run(last)}")
         for space in (last["summary"] or {}).get("behind", []):
@@ -149,48 +156,26 @@ def print_remarks(library: Library, as_lines: bool) -> None:
         echo("No files were indexed with a remark.", err=True)
 
 
-def print_spaces(path: Path, as_lines: bool) -> None:
-    """The presets with their facts, then the spaces of the library at `path`, if there is one."""
-    from sightline.models.presets import PRESETS
+def print_spaces(path: Path, as_lines: bool, every: bool) -> None:
+    """Print the presets with their facts, all with `every`, then the spaces of a library, if any."""
+    from indexer.model_table import chosen, table_lines
 
     held = []
     if (path / DATABASE).exists():
         with Library.open(path) as library:
             held = library.catalog.spaces()
     if as_lines:
-        for preset in PRESETS.values():
-            _print_json({"preset": True, **asdict(preset)})
+        for preset in chosen(every=every):
+            _print_json({"preset": True, **preset.facts()})
         for space in held:
             _print_json({"preset": False, **asdict(space)})
         return
-    rows = [_HEADINGS, *(_row(preset) for preset in PRESETS.values())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    click.echo("\nCOCO: recall@1 of texts to pictures and back, ImageNet: zero-shot top-1, in percent, as published by")
-    for preset in PRESETS.values():
-        click.echo(f"  {preset.name}: {preset.source}. {preset.model}; {preset.purpose}.")
+    for line in table_lines(every=every):
+        click.echo(line)
     if held:
         echo(f"\nIn the library {path}:")
     for space in held:
         echo(f"  {space.name}  {space.count} pictures, from {space.model}")
-
-
-_HEADINGS = (
-    "model", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
-)  # fmt: skip
-
-
-def _row(preset: Preset) -> tuple[str, ...]:
-    def shown(value: float | None) -> str:
-        return "-" if value is None else f"{value:g}"
-
-    coco = f"{shown(preset.text_to_image)} / {shown(preset.image_to_text)}"
-    download = f"{preset.download} MB" if preset.download else "none"
-    return (
-        preset.name, str(preset.width), str(preset.tokens), f"{preset.parameters:g}", f"{preset.gflops:g}", download,
-        preset.licence, coco, shown(preset.imagenet), preset.languages,
-    )  # fmt: skip
 
 
 def print_verification(library: Library, as_lines: bool, files: bool, repair: bool) -> int:

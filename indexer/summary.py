@@ -27,6 +27,7 @@ class Summary:
         marks_left: pictures with marks whose file holds another picture now; the marks stayed with the old one.
         marks_file: where marks were written before any were lost; empty where none were.
         encoded: pictures that went through a model.
+        tiled: those of them whose tiles did.
         spaces: names of the spaces that were brought up to date.
         searched_space: the name of the one that searches by words use; empty where the library has one only.
         not_in_space: pictures without a vector in the one space of this run, for which searches keep to their old one.
@@ -57,6 +58,7 @@ class Summary:
     marks_left: int = 0
     marks_file: str = ""
     encoded: int = 0
+    tiled: int = 0
     spaces: list[str] = field(default_factory=list)
     searched_space: str = ""
     not_in_space: int = 0

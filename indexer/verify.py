@@ -12,11 +12,12 @@ from sqlalchemy.exc import DatabaseError
 
 from indexer.finding import MENDABLE, Finding
 from indexer.verify_pictures import check_looks, check_previews, check_small_caches, check_thumbnails
+from indexer.verify_tiles import check_tile_index, check_tiles
 from indexer.verify_vectors import check_vectors
 from store.disk_errors import disk_sentence
 from store.library import Library
 from store.lock import is_indexing
-from store.tables import checks
+from store.tables import checks, tiles
 from store.tables.catalog import SpaceState
 
 _LOST = "Restore a backup, or index into a new library; your pictures are not affected."
@@ -35,6 +36,10 @@ def check(library: Library, *, repair: bool) -> Iterator[Finding]:
     for space in spaces:
         yield _told(partial(check_vectors, library, space, repair=repair), f"vectors of {space.name}")
         yield _told(partial(_index_file, library, space.id, repair=repair), f"index of {space.name}")
+    cut = tiles.grids(library.catalog.engine)
+    for space in (space for space in spaces if space.id in cut):
+        yield _told(partial(check_tiles, library, space, repair=repair), f"tiles of {space.name}")
+        yield _told(partial(check_tile_index, library, space, repair=repair), f"index of the tiles of {space.name}")
     yield _told(partial(check_thumbnails, library, repair=repair), "thumbnails")
     yield _told(partial(check_looks, library, repair=repair), "looks")
     yield _told(partial(check_previews, library, repair=repair), "previews")

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sightline.concepts import forget, listed, teach
+from sightline.opened_library import OpenedLibrary
 from sightline.records import Record, Records
-from sightline.searcher import Searcher
 
 
-class MarkedLibrary:
+class MarkedLibrary(OpenedLibrary):
     """The part of `sightline.Library` that changes what a person decided."""
-
-    def _open(self) -> Searcher:
-        raise NotImplementedError
 
     # -- tags and favourites ------------------------------------------------------------------------------------
 

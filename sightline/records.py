@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sightline.labels import Labelled
     from sightline.ranking.results import Hit, Result
     from store.library import Library
+    from store.tables.tiles import Box
 
 Record = dict[str, Any]
 """A picture, a hit or a photo of a group of duplicates, as the JSON interface writes it."""
@@ -97,8 +98,8 @@ def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite:
         favourite: whether it is one; None as for `tags`.
 
     Returns:
-        `rank`, `id`, `score`, `band`, `parts` (a list of `term`, `cosine`, `score`, `excluded`), `folded` (ids), the
-        keys of `photo_record`. Scores have six digits after the point.
+        `rank`, `id`, `score`, `band`, `parts` (a list of `term`, `cosine`, `score`, `excluded`, `box`), `box`, `folded`
+        (ids), the keys of `photo_record`. Scores have six digits after the point.
     """
     made: dict[str, Any] = {
         "rank": rank,
@@ -111,12 +112,20 @@ def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite:
                 "cosine": round(part.cosine, 6),
                 "score": round(part.score, 6),
                 "excluded": part.excluded,
+                "box": _box(part.box),
             }
             for part in hit.parts
         ],
+        "box": _box(hit.box),
         "folded": list(hit.folded),
     }
     return made | photo_record(hit.photo, tags=tags, favourite=favourite)
+
+
+def _box(box: Box | None) -> dict[str, float] | None:
+    """Where in a picture, as shares of it: `left`, `top`, `width`, `height`; None: the whole."""
+    names = ("left", "top", "width", "height")
+    return None if box is None else {name: round(value, 4) for name, value in zip(names, box, strict=True)}
 
 
 def photo_record(photo: PhotoRow, *, tags: Sequence[str] | None = None, favourite: bool | None = None) -> Record:

@@ -38,13 +38,17 @@ from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory, has_words
+from sightline.tiles.looks import Looks, looking_at_tiles
 from sightline.twins import Twins
+from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
 from store.time_limit import check, restart
+from store.vectors.engine import VectorEngine
+from store.vectors.tiles import TiledEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -54,8 +58,8 @@ _FACT_ORDERS: Final[Mapping[Order, FactOrder]] = {
     "newest": "date", "oldest": "oldest", "added": "added", "name": "name",
 }  # fmt: skip
 
-# The query, its pictures' hashes, the space's key, the state of the library.
-_Key = tuple[str, tuple[bytes, ...], str, tuple[int, int]]
+# The query, its pictures' hashes, the space's key, what of pictures is looked at, the state of the library.
+_Key = tuple[str, tuple[bytes, ...], str, Looks, tuple[int, int]]
 
 
 class Searcher:
@@ -68,13 +72,15 @@ class Searcher:
         self.probes = Probes(library)
         self._term_encoder = TermEncoder(library, encoders, self.probes)
         self._null_queries = NullQueries(library, encoders)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
         self._calibrations = CalibrationCache(library)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
 
     def search(
-        self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, limit: int = 60, offset: int = 0
-    ) -> Result:
+        self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, limit: int = 60, offset: int = 0,
+        looks: Looks = "tiles",
+    ) -> Result:  # fmt: skip
         """The pictures that suit the query best.
 
         The same query to the same generation gives the same hits in the same order, whatever the pages.
@@ -84,6 +90,7 @@ class Searcher:
             pictures: the files that its `picture:` terms name.
             limit: how many hits at most, 1 to 500.
             offset: how many of the best to leave out.
+            looks: at what of each picture, see `Looks`.
 
         Raises:
             QueryError: the query asks for nothing, for a picture or space that is not there, or for too many hits.
@@ -98,7 +105,7 @@ class Searcher:
         if query.groups:
             self._warm_up_for(query, space, pictures)
         started = time.perf_counter()
-        found = self._ranked_list(query, space, pictures)
+        found = self._ranked_list(query, space, pictures, looks)
         hits, more = page(self.library.catalog, query, found, offset, limit)
         return Result(
             hits=hits,
@@ -145,6 +152,15 @@ class Searcher:
         """
         return self._ranked_list(query, self.space_for(query), pictures).above
 
+    def explain(self, content_id: int, query: Query) -> Explanation:
+        """Where in a picture the words of a query are; see `Explainer.explain`.
+
+        Raises:
+            QueryError: the query has no words, there is no such picture, or it can't be read.
+            SpaceError: the space knows no words, its model can't be loaded, or can't tell where.
+        """
+        return self._explainer.explain(content_id, query, self._spaces.find(query.space, words=True))
+
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
 
@@ -177,7 +193,9 @@ class Searcher:
 
     # -- the steps ----------------------------------------------------------------------------------------------
 
-    def _ranked_list(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> RankedList:
+    def _ranked_list(
+        self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], looks: Looks = "tiles"
+    ) -> RankedList:
         if query.is_empty:
             raise QueryError("There is nothing to search for: give some words, a picture, a filter or an order.")
         state = self.library.catalog.state()
@@ -188,21 +206,24 @@ class Searcher:
         )
         # Of another state none is asked for again, and each may hold vectors that were since replaced.
         self._ranked_lists.drop(lambda key: key[-1] != state)
-        key = (str(query), hashes, space.key, state)
-        return self._ranked_lists.get_or_make(key, lambda: self._rank(query, space, pictures, state))
+        key = (str(query), hashes, space.key, looks, state)
+        return self._ranked_lists.get_or_make(key, lambda: self._rank(query, space, pictures, looks, state))
 
     def _rank(
-        self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], state: tuple[int, int]
+        self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], looks: Looks, state: tuple[int, int]
     ) -> RankedList:
         generation, marks = state
-        engine = self.library.vectors.get(space.id)
+        tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
+        engine: VectorEngine = (whole := self.library.vectors.get(space.id))
+        if tiles is not None:
+            engine = TiledEngine(whole, tiles, looking_at_tiles(query))
         by_score = query.order == "best"
 
         embedded = self._term_encoder.encode(query, space, pictures)
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        calibration = self._calibrations.get(space, generation)
+        calibration = self._calibrations.get(space, generation, tiles)
         text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
         terms = calibrate_terms(query, embedded, calibration, text_nulls)
 
@@ -211,7 +232,9 @@ class Searcher:
 
         check()
         near, facts = self._comparisons.nearness(space.id, generation), self._comparisons.facts(generation)
-        terms = with_same_pictures(terms, embedded, scored.ids, scored.cosines, near, facts)
+        # Versions of a picture are told by whole pictures.
+        _, cosines = (scored.ids, scored.cosines) if engine is whole else whole.scores(vectors, only=scored.ids)
+        terms = with_same_pictures(terms, embedded, scored.ids, cosines, near, facts)
 
         check()
         ranked = fuse(query, terms, scored.ids, scored.cosines)
@@ -250,7 +273,10 @@ class Searcher:
             SpaceError: the model can't be loaded.
         """
         self.library.vectors.get(space.id).warm()
-        calibration = self._calibrations.get(space, self.library.catalog.generation())
+        tiles = self.library.tiles.get(space.id)
+        if tiles is not None:
+            tiles.warm()
+        calibration = self._calibrations.get(space, self.library.catalog.generation(), tiles)
         if words and space.has_text:
             calibration.text_nulls(self._null_queries.vectors(space))
         if pictures:

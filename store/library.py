@@ -29,6 +29,7 @@ from store.tables.migrations import VERSION, check_version, migrate, version_of
 from store.vectors.engine import VectorEngines
 from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import DEFAULT, Policy
+from store.vectors.tiles import TileEngines
 
 DATABASE = "library.sqlite"
 # Caches that earlier versions wrote without a checksum.
@@ -46,6 +47,7 @@ class Library:
         marks: what a person decided: tags, favourites, saved searches.
         concepts: words that a person taught by pictures.
         vectors: a vector engine for each space, kept up to date with the catalog.
+        tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
     """
@@ -63,6 +65,7 @@ class Library:
         self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
         self.previews = Previews(path / "previews", is_older=is_older, check=check)
         self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class Encoders:
-    """Gives the encoder of a space. Holds one, the last asked for: a model may fill the memory."""
+    """Gives the encoder of a space. Holds one, the last asked for: a model may fill the memory.
+
+    Attributes:
+        offline: whether no model may be downloaded.
+    """
 
     def __init__(self, *, offline: bool = False) -> None:
-        self._offline = offline
+        self.offline = offline
         self._lock = threading.Lock()
         self._key = ""
         self._encoder: JointEncoder | None = None
@@ -42,7 +46,7 @@ class Encoders:
         from sightline.models.compiled import open_compiled
         from sightline.models.space_models import model_of
 
-        model = model_of(space, offline=self._offline)
+        model = model_of(space, offline=self.offline)
         compiled = open_compiled(model, pictures=False, texts=model.has_text)
         if compiled is not None:
             return compiled

@@ -12,6 +12,7 @@ from sightline.ranking.calibration import Calibration, NullStats, TermCalibratio
 from sightline.ranking.results import Part
 from sightline.ranking.term_vectors import TermVector
 from store.arrays import Floats, Ids
+from store.tables.tiles import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ class CalibratedTerm:
             found[rows] = np.minimum(found[rows], np.float32(self.calibration.soft_z - 1))
         return found
 
-    def part(self, content_id: int, cosine: np.float32) -> Part:
-        """How a picture of this cosine suits the term."""
+    def part(self, content_id: int, cosine: np.float32, box: Box | None = None) -> Part:
+        """How a picture of this cosine, found in its tile `box`, suits the term."""
         score = float(self.z_scores(np.array([content_id], np.int64), np.asarray([cosine], np.float32))[0])
-        return Part(self.term.printed(excluded=self.excluded), float(np.clip(cosine, -1, 1)), score, self.excluded)
+        return Part(self.term.printed(excluded=self.excluded), float(np.clip(cosine, -1, 1)), score, self.excluded, box)
 
 
 def calibrate_terms(

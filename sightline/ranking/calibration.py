@@ -17,8 +17,10 @@ from typing import Final
 
 import numpy as np
 
+from sightline.tiles.sample import TileSample, sample_size
 from store.arrays import Floats, Ids
 from store.vectors.engine import VectorEngine
+from store.vectors.tiles import TileEngine
 
 SAMPLE: Final = 4_096  # pictures; the quantiles used here are then right to about two hundredths of a deviation
 MAX_PICTURE_NULLS: Final = 256
@@ -129,25 +131,35 @@ class TermCalibration:
 class Calibration:
     """What a library's cosines are calibrated against, in one space and generation."""
 
-    def __init__(self, sample: Floats) -> None:
-        """`sample`: vectors of pictures of the library, float32 (n, dim), unit rows."""
+    def __init__(self, sample: Floats, tiles: TileSample | None = None) -> None:
+        """Take a sample of the library.
+
+        Args:
+            sample: vectors of pictures, float32 (n, dim), unit rows.
+            tiles: those of these pictures, where terms look at tiles.
+        """
         self._sample = sample
+        self._tiles = tiles
         self._text_nulls: NullStats | None = None
 
     @cached_property
     def picture_nulls(self) -> NullStats:
         """The statistics of pictures as null queries, computed in 0.05 s for the first term that is one."""
-        return picture_null_stats(self._sample)
+        return picture_null_stats(self._sample, self._tiles)
 
     @classmethod
-    def of(cls, engine: VectorEngine, absent: Ids) -> Calibration:
-        """From a sample of an index, without the contents that no photo holds."""
-        return cls(engine.sample(SAMPLE, without=absent)[1])
+    def of(cls, engine: VectorEngine, absent: Ids, tiles: TileEngine | None = None) -> Calibration:
+        """From a sample of an index, with the tiles of these pictures, without the contents that no photo holds."""
+        if tiles is None:
+            return cls(engine.sample(SAMPLE, without=absent)[1])
+        ids, sample = engine.sample(sample_size(tiles, SAMPLE), without=absent)
+        return cls(sample, TileSample.of(tiles, ids))
 
     def text_nulls(self, vectors: Floats) -> NullStats:
         """The statistics of texts as null queries, from their vectors, float32 (queries, dim)."""
         if self._text_nulls is None:
-            self._text_nulls = text_null_stats(vectors, self._sample) if len(self._sample) else _UNKNOWN
+            known = len(self._sample) > 0
+            self._text_nulls = text_null_stats(vectors, self._sample, self._tiles) if known else _UNKNOWN
         return self._text_nulls
 
     def label_thresholds(self, vectors: Floats, nulls: NullStats) -> Floats:
@@ -157,7 +169,10 @@ class Calibration:
 
     def term(self, vector: Floats, nulls: NullStats) -> TermCalibration:
         """The calibration of a term, from its unit vector float32 (dim,) and the null queries of its kind."""
-        return calibrate(np.asarray(self._sample @ vector, np.float32), nulls)
+        cosines = np.asarray(self._sample @ vector, np.float32)
+        if self._tiles is not None:
+            self._tiles.raise_to_best(vector[None], cosines[None])
+        return calibrate(cosines, nulls)
 
 
 def calibrate(cosines: Floats, nulls: NullStats) -> TermCalibration:
@@ -226,8 +241,10 @@ def threshold(cosines: Floats, needed: Floats) -> float:
     return (float(ordered[last]) + float(below)) / 2
 
 
-def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
+def text_null_stats(vectors: Floats, sample: Floats, tiles: TileSample | None = None) -> NullStats:
     """The statistics of texts as null queries (queries, dim) in a library's sample (n, dim), unit rows.
+
+    With `tiles`, those of the sample's pictures, cosines are those of the best of each picture and its tiles.
 
     The level of a picture is the median of its cosines to the null queries plus sqrt(2 ln queries) standard
     deviations: the least upper bound, as their number grows, of so many that are normally distributed and don't
@@ -238,11 +255,16 @@ def text_null_stats(vectors: Floats, sample: Floats) -> NullStats:
     Where the space understands few of the null queries, most of them are one blob, and their cosines to a picture tell
     nothing: there are no levels then.
     """
-    cosines = np.asarray(vectors @ sample.T, np.float32)
+    cosines = _cosines(vectors, sample, tiles)
     stats = null_stats(cosines)
     if not understands(vectors):
         return stats
     return _with_levels(stats, cosines, math.sqrt(2 * math.log(len(vectors))))
+
+
+def _cosines(queries: Floats, sample: Floats, tiles: TileSample | None) -> Floats:
+    cosines = np.asarray(queries @ sample.T, np.float32)
+    return cosines if tiles is None else tiles.raise_to_best(queries, cosines)
 
 
 def _with_levels(stats: NullStats, cosines: Floats, z: float) -> NullStats:
@@ -276,8 +298,10 @@ def null_stats(cosines: Floats) -> NullStats:
     return NullStats(max(std, LEAST_STD * among, _TINY), float(np.median(np.nanmax(cosines, axis=0))))
 
 
-def picture_null_stats(sample: Floats) -> NullStats:
+def picture_null_stats(sample: Floats, tiles: TileSample | None = None) -> NullStats:
     """The statistics of the library's own pictures as null queries: float32 (n, dim), unit rows.
+
+    With `tiles` as for `text_null_stats`.
 
     What counts as itself, or as a version of itself, is no query: everything would look far away beside it. The level
     of a picture is `Z_ABOVE_PICTURES` deviations above the median of its cosines to the others.
@@ -285,7 +309,7 @@ def picture_null_stats(sample: Floats) -> NullStats:
     if len(sample) < 3:
         return _UNKNOWN
     queries = sample[:MAX_PICTURE_NULLS]
-    cosines = np.asarray(queries @ sample.T, np.float32)
+    cosines = _cosines(queries, sample, tiles)
     cosines[cosines >= duplicate_threshold(sample)] = np.nan
     known = ~np.isnan(cosines)
     kept = cosines[known.any(axis=1)][:, known.any(axis=0)]

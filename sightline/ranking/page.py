@@ -64,13 +64,17 @@ def _hits(catalog: Catalog, query: Query, found: RankedList, places: Sequence[Fo
     photos = catalog.photos(ids.tolist(), query.filters)
     # By the same sums as the ranking's, which are the same to the bit whatever rows they are taken over.
     _, cosines = found.engine.scores(found.vectors, only=ids)
+    boxes = found.boxes(ids)
     for term, own in zip(found.terms, cosines, strict=True):
         term.clamp_self_similarity(ids, own)
     for column, (row, first, place) in enumerate(zip(rows.tolist(), firsts.tolist(), places, strict=True)):
         photo = photos.get(int(ids[column]))
         if photo is None:  # gone since the ranking was made: an indexer is at work
             continue
-        parts = tuple(term.part(int(ids[column]), cosines[at, column]) for at, term in enumerate(found.terms))
+        parts = tuple(
+            term.part(int(ids[column]), cosines[at, column], boxes[at][column] if boxes else None)
+            for at, term in enumerate(found.terms)
+        )
         folded = tuple(ranked.ids[found.rows(place.others)].tolist()) if place.folded else ()
         yield Hit(_score(parts, float(ranked.scores[row])), BANDS[ranked.bands[first]], parts, photo, folded)
 

@@ -15,7 +15,9 @@ from sightline.ranking.near_duplicates import WINDOW, Fold, Folding
 from sightline.twins import Shot
 from sightline.version_pairs import Nearness, PictureFacts
 from store.arrays import Floats, Ids
+from store.tables.tiles import Box
 from store.vectors.engine import VectorEngine
+from store.vectors.tiles import TiledEngine
 
 # Pictures that are folded at a time, at least.
 _BLOCK: Final = 256
@@ -72,6 +74,10 @@ class RankedList:
     def total(self) -> int:
         """How many pictures there are."""
         return self._total if self._make_rest is not None else len(self.ranked.ids)
+
+    def boxes(self, ids: Ids) -> list[list[Box | None]]:
+        """By term, then by content: the box of the tile it was found in; empty where no term looks at tiles."""
+        return self.engine.boxes(self.vectors, ids) if isinstance(self.engine, TiledEngine) else []
 
     def places(self, first: int, last: int) -> tuple[list[Fold], bool]:
         """The places from `first` to before `last`, and whether there are more after them."""

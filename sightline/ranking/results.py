@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from store.tables.catalog import PhotoRow
+from store.tables.tiles import Box
 
 Band = Literal["strong", "maybe", "below"]
 """How a picture lies to a query's relevance threshold: above it, near it, or below."""
@@ -21,12 +22,14 @@ class Part:
         cosine: between the term and the picture.
         score: the same as a z-score: standard deviations of the term above its relevance threshold; 0 is on it.
         excluded: whether suiting it counts against the picture.
+        box: of the tile that is nearest to it, as shares of the upright picture; None where the whole picture is.
     """
 
     term: str
     cosine: float
     score: float
     excluded: bool
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,13 @@ class Hit:
     parts: tuple[Part, ...]
     photo: PhotoRow
     folded: tuple[int, ...] = ()
+
+    @property
+    def box(self) -> Box | None:
+        """Where it was found: the tile of the term that is looked for and met best; None where that is the whole."""
+        wanted = [part for part in self.parts if not part.excluded]
+        best = max(wanted, key=lambda part: (part.score >= 0 and part.box is not None, part.score), default=None)
+        return None if best is None else best.box
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from store.paths import display
-from store.tables import edits, looks
+from store.tables import edits, looks, tiles
 from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
@@ -58,6 +58,7 @@ class Indexed:
             vectors of other spaces go: an older version read another picture.
         same: contents that the path held before, the last or earlier ones, that are the same picture: their marks are
             for this content, too.
+        tiles: those of the picture, by the id of a space; in those that lack them.
     """
 
     file: File
@@ -68,6 +69,7 @@ class Indexed:
     replaces_facts: bool = False
     replaces_pixels: bool = False
     same: tuple[int, ...] = ()
+    tiles: Mapping[int, tiles.Tiles] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,10 @@ def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[F
     ids, new = _put_contents(connection, last.values(), indexed)
     _drop_pixels(connection, ids, [item for item in indexed if item.replaces_pixels])
     _add_vectors(connection, ids, indexed)
+    tiles.put(
+        connection,
+        ((space_id, ids[item.hash], item.hash, each) for item in indexed for space_id, each in item.tiles.items()),
+    )
     looks.put(connection, [(ids[item.hash], item.hash, item.look) for item in indexed if item.look is not None])
     _put_photos(connection, ids, held, last)
     touched = {content_id for _, content_id in held.values()} | (set(ids.values()) - new)
@@ -233,13 +239,14 @@ def _column_values(facts: Mapping[str, Any], names: Sequence[str]) -> Iterator[A
 
 
 def _drop_pixels(connection: Connection, ids: Mapping[bytes, int], items: Sequence[Indexed]) -> None:
-    """Delete the vectors of contents in every space, and put what else was found in their pixels."""
+    """Delete the vectors and tiles of contents in every space, and put what else was found in their pixels."""
     contents = json.dumps([ids[item.hash] for item in items])
     where = "content_id IN (SELECT value FROM json_each(?))"
     if items:
         query = f"UPDATE spaces SET epoch = epoch + 1 WHERE id IN (SELECT space_id FROM vectors WHERE {where})"
         connection.exec_driver_sql(query, (contents,))
         connection.exec_driver_sql(f"DELETE FROM vectors WHERE {where}", (contents,))
+        tiles.drop(connection, [ids[item.hash] for item in items])
     rows = [(*_column_values(item.facts or {}, _PIXEL_NAMES), ids[item.hash]) for item in items]
     _each(connection, _PUT_PIXEL_FACTS, rows)
 

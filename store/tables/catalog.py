@@ -31,6 +31,7 @@ from store.tables.records import (
 )
 from store.tables.schema import Content, LibraryRow, Photo
 from store.tables.space_identity import SpaceIdentity
+from store.tables.vector_rows import VectorRows
 
 __all__ = [
     "CHUNK", "Catalog", "Counts", "FailureRow", "KnownFailure", "KnownPhoto", "PhotoRow", "PlacedPhoto",
@@ -145,6 +146,14 @@ class Catalog(KnownFiles):
             yield rows.ids, rows.contents, rows.vectors
         if wrong:
             vector_rows.say_wrong(wrong)
+
+    def rows(self, space_id: int, dim: int) -> Iterator[VectorRows]:
+        """Yield all rows of a space's vectors, in chunks."""
+        return vector_rows.read(self.engine, space_id, dim, 0)
+
+    def some_rows(self, space_id: int, dim: int, ids: Sequence[int]) -> VectorRows:
+        """Those that have one of some vector ids, a few hundred at most."""
+        return vector_rows.read_some(self.engine, space_id, dim, ids)
 
     def vector_ids(self, space_id: int) -> NDArray[np.int64]:
         """Ids of all vectors of a space, sorted, int64 (n,)."""

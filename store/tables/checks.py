@@ -22,7 +22,7 @@ from store.tables.row_checksums import of_look
 
 _CHUNK: Final = 4_096
 # Tables whose rows can be made again, from other rows or from a picture's file. What people decided is in none of them.
-DERIVED: Final = ("vectors", "looks", "content_words", "photos", "failures")
+DERIVED: Final = ("vectors", "tiles", "tile_grids", "looks", "content_words", "photos", "failures")
 
 
 @dataclass(frozen=True, slots=True)

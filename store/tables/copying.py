@@ -28,6 +28,7 @@ _COUNTED: Final = {
     "failures": "SELECT count(*) FROM failures",
     "spaces": "SELECT count(*) FROM spaces",
     "vectors": "SELECT count(*) FROM vectors",
+    "tiles": "SELECT coalesce(sum(tiles), 0) FROM tiles",
     "tags": "SELECT count(*) FROM tags",
     "favourites": "SELECT count(*) FROM favourites",
     "saved_searches": "SELECT count(*) FROM saved_searches",

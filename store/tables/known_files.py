@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.engine import Connection
 
 from store.tables.fact_table import FACTS_VERSION
 from store.tables.records import KnownFailure
@@ -39,11 +40,13 @@ class KnownFiles:
         """What photos of a root looked like, from one path to another, both included, in byte order.
 
         The fields are those of `indexer.walk.WalkedFile`. Without photos that are missing; without a time where a photo
-        is not encoded in all of the spaces, or with `older` where its facts are. At most one more than `most` of them.
+        is not encoded in all of the spaces, with tiles where they have them, or with `older` where its facts are. At
+        most one more than `most` of them.
         """
         with self.engine.connect() as connection:
-            given = (*space_ids, root_id, first, last, most + 1)
-            cursor: Any = connection.exec_driver_sql(_between(len(space_ids), older), given).cursor
+            tiled = _tiled(connection, space_ids)
+            given = (*space_ids, *tiled, root_id, first, last, most + 1)
+            cursor: Any = connection.exec_driver_sql(_between(len(space_ids), len(tiled), older), given).cursor
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -56,9 +59,10 @@ class KnownFiles:
 
         Only with `older` is it asked whether their facts are older.
         """
-        query = f"{_known(len(space_ids), older)} ({', '.join('?' * len(paths))})"
         with self.engine.connect() as connection:
-            cursor: Any = connection.exec_driver_sql(query, (*space_ids, root_id, *paths)).cursor
+            tiled = _tiled(connection, space_ids)
+            query = f"{_known(len(space_ids), len(tiled), older)} ({', '.join('?' * len(paths))})"
+            cursor: Any = connection.exec_driver_sql(query, (*space_ids, *tiled, root_id, *paths)).cursor
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -182,21 +186,32 @@ _HAS_VECTOR: Final = "EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND vecto
 _IS_OLDER: Final = f"(SELECT facts_version < {FACTS_VERSION} FROM contents WHERE contents.id = photos.content_id)"
 
 
-def _is_encoded(spaces: int) -> str:
-    return " AND ".join([_HAS_VECTOR.format("photos.content_id")] * spaces)
+_HAS_TILES: Final = "EXISTS (SELECT 1 FROM tiles WHERE space_id = ? AND tiles.content_id = {0})"
+
+
+def _tiled(connection: Connection, space_ids: Sequence[int]) -> list[int]:
+    """Which of the spaces have tiles."""
+    found = connection.exec_driver_sql("SELECT space_id FROM tile_grids WHERE grid > 0").scalars()
+    return [id_ for id_ in found if id_ in space_ids]
+
+
+def _is_encoded(spaces: int, tiled: int) -> str:
+    return " AND ".join(
+        [*[_HAS_VECTOR.format("photos.content_id")] * spaces, *[_HAS_TILES.format("photos.content_id")] * tiled]
+    )
 
 
 @cache
-def _known(spaces: int, older: bool) -> str:
-    return f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_is_encoded(spaces)},
+def _known(spaces: int, tiled: int, older: bool) -> str:
+    return f"""SELECT path, id, content_id, size, mtime_ns, missing_since IS NOT NULL, {_is_encoded(spaces, tiled)},
     {_IS_OLDER if older else 0}, inode, ctime_ns, sidecars
     FROM photos WHERE root_id = ? AND path IN"""
 
 
 @cache
-def _between(spaces: int, older: bool) -> str:
+def _between(spaces: int, tiled: int, older: bool) -> str:
     condition = f" AND NOT {_IS_OLDER}" if older else ""
-    return f"""SELECT path, size, CASE WHEN {_is_encoded(spaces)}{condition} THEN mtime_ns END, inode, ctime_ns,
+    return f"""SELECT path, size, CASE WHEN {_is_encoded(spaces, tiled)}{condition} THEN mtime_ns END, inode, ctime_ns,
     sidecars FROM photos WHERE root_id = ? AND path BETWEEN ? AND ? AND missing_since IS NULL ORDER BY path LIMIT ?"""
 
 

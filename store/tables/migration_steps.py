@@ -292,6 +292,34 @@ _EIGHTH: Final = (
     "checksums_due = (SELECT coalesce(max(id), 0) FROM vectors)",
 )
 
+# Parts of pictures with vectors of their own.
+_TILES: Final = (
+    """CREATE TABLE tile_grids (
+      space_id INTEGER NOT NULL,
+      grid INTEGER NOT NULL,
+      epoch INTEGER NOT NULL,
+      PRIMARY KEY (space_id),
+      FOREIGN KEY(space_id) REFERENCES spaces (id) ON DELETE CASCADE
+    )""",
+    """CREATE TABLE tiles (
+      id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+      space_id INTEGER NOT NULL,
+      content_id INTEGER NOT NULL,
+      tiles INTEGER NOT NULL,
+      boxes BLOB NOT NULL,
+      vectors BLOB NOT NULL,
+      checksum INTEGER NOT NULL,
+      UNIQUE (space_id, content_id),
+      FOREIGN KEY(space_id) REFERENCES spaces (id) ON DELETE CASCADE,
+      FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE
+    )""",
+    "CREATE INDEX ix_tiles_count ON tiles (space_id, tiles)",
+    "CREATE INDEX ix_tiles_content ON tiles (content_id)",
+    # Also for those that go with their content.
+    "CREATE TRIGGER tiles_removed AFTER DELETE ON tiles "
+    "BEGIN UPDATE tile_grids SET epoch = epoch + 1 WHERE space_id = old.space_id; END",
+)
+
 # Words that a person taught by pictures.
 _CONCEPTS: Final = (
     """CREATE TABLE concepts (
@@ -313,6 +341,6 @@ _CONCEPTS: Final = (
     "CREATE INDEX ix_concept_pictures_content ON concept_pictures (content_id)",
 )
 
-_NINTH: Final = (*_CONCEPTS,)
+_NINTH: Final = (*_TILES, *_CONCEPTS)
 
 STEPS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)

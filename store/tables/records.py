@@ -19,7 +19,7 @@ class KnownPhoto(NamedTuple):
     size: int
     mtime_ns: int
     missing: int  # 0 or 1
-    encoded: int  # likewise, whether its content has a vector in each of the spaces asked for
+    encoded: int  # likewise, whether its content has a vector in each of the spaces asked for, and its tiles
     older: int  # likewise, whether its content's facts were read by an older version; 0 where that is not asked for
     inode: int | None  # None where it was not kept yet, as ctime_ns
     ctime_ns: int | None

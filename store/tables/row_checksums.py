@@ -17,3 +17,8 @@ def of_vector(space_id: int, content_hash: bytes, vector: bytes) -> int:
 def of_look(content_hash: bytes, look_hash: int, grey: bytes) -> int:
     """The checksum of the look of a content, from its perceptual hash and its grey picture."""
     return zlib.crc32(grey, zlib.crc32(look_hash.to_bytes(8, "little", signed=True) + content_hash))
+
+
+def of_tiles(space_id: int, content_hash: bytes, boxes: bytes, vectors: bytes) -> int:
+    """The checksum of the tiles of a content in a space, from their boxes and vectors as they are stored."""
+    return zlib.crc32(vectors, zlib.crc32(boxes, of_vector(space_id, content_hash, b"tiles")))

@@ -125,11 +125,13 @@ class DamagedError(Exception):
 class IndexFiles:
     """The files of one space in a folder."""
 
-    def __init__(self, folder: Path, space_id: int, in_memory_bytes: int = DEFAULT.in_memory_bytes) -> None:
-        """`in_memory_bytes`: see `Policy`."""
+    def __init__(
+        self, folder: Path, space_id: int, in_memory_bytes: int = DEFAULT.in_memory_bytes, *, name: str = "space"
+    ) -> None:
+        """`in_memory_bytes`: see `Policy`; `name`: what their names begin with."""
         self.folder = folder
         self._in_memory_bytes = in_memory_bytes
-        self._name = f"space-{space_id}"
+        self._name = f"{name}-{space_id}"
         self.manifest_path = folder / f"{self._name}.json"
 
     def path(self, manifest: Manifest, kind: str) -> Path:
@@ -265,6 +267,11 @@ class IndexFiles:
         finally:
             self._sweep()  # the files of before, or where this failed its own
         return written
+
+    def remove(self) -> None:
+        """Remove them all; who has one mapped keeps it."""
+        self.manifest_path.unlink(missing_ok=True)
+        self._sweep()
 
     def _sweep(self, coming: Manifest | None = None) -> None:
         """Remove the files that neither the manifest nor one that is coming names.

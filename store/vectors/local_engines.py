@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from store.tables import vector_rows
-from store.tables.catalog import Catalog, SpaceState
+from store.arrays import VectorIds
+from store.tables.records import SpaceState
 from store.tables.vector_rows import VectorRows
 from store.vectors.engine import EngineFacts
 from store.vectors.index_files import DamagedError, IndexFiles, Manifest
@@ -24,11 +24,37 @@ _COMPARED: Final = 8  # rows of the files that are compared with the database wh
 MAX_TRIES: Final = 3  # times that a space is asked for again because it changed meanwhile
 
 
+class VectorSource(Protocol):
+    """The tables that engines are made from: `Catalog`, and of tiles `TileCatalog`."""
+
+    def generation(self) -> int:
+        """Raised with every change of what a search can return."""
+
+    def space_state(self, space_id: int) -> SpaceState:
+        """A space, its `epoch`, `last_id` and `count` those of its vectors here."""
+
+    def vector_ids(self, space_id: int) -> VectorIds:
+        """Ids of all its vectors, sorted, int64 (n,)."""
+
+    def vectors_after(self, space_id: int, dim: int, last_id: int) -> Iterator[Chunk]:
+        """Yield its vectors with an id above `last_id`, by id, in chunks."""
+
+    def rows(self, space_id: int, dim: int) -> Iterator[VectorRows]:
+        """Yield all of its rows, in chunks."""
+
+    def some_rows(self, space_id: int, dim: int, ids: Sequence[int]) -> VectorRows:
+        """Those of its rows that have one of some vector ids; a few hundred at most."""
+
+
 class LocalEngines:
     """A `LocalEngine` for each space, with its files; see `VectorEngines`."""
 
-    def __init__(self, folder: Path, catalog: Catalog, *, readonly: bool, policy: Policy = DEFAULT) -> None:
+    def __init__(
+        self, folder: Path, catalog: VectorSource, *, readonly: bool, policy: Policy = DEFAULT, name: str = "space"
+    ) -> None:
+        """`name`: what the names of files begin with, before the id of their space."""
         self._folder = folder
+        self._name = name
         self._catalog = catalog
         self._readonly = readonly
         self._policy = policy
@@ -39,7 +65,7 @@ class LocalEngines:
         self._encoding: threading.Thread | None = None
 
     def _files(self, space_id: int) -> IndexFiles:
-        return IndexFiles(self._folder, space_id, self._policy.in_memory_bytes)
+        return IndexFiles(self._folder, space_id, self._policy.in_memory_bytes, name=self._name)
 
     def facts(self, space_id: int) -> EngineFacts | None:
         """What the files of a space say about themselves, unchecked; None where they can't be read."""
@@ -150,7 +176,7 @@ class LocalEngines:
         held = engine.vector_ids
         count = min(_COMPARED, len(held))
         places = [at * (len(held) - 1) // max(count - 1, 1) for at in range(count)]
-        return vector_rows.read_some(self._catalog.engine, state.id, state.dim, held[places].tolist())
+        return self._catalog.some_rows(state.id, state.dim, held[places].tolist())
 
     def save(self, space_id: int) -> None:
         """Bring the files of a space up to date, see `VectorEngines.save`.
@@ -177,6 +203,13 @@ class LocalEngines:
             engine.save(files, key)
         self._damaged.discard(space_id)
 
+    def remove(self, space_id: int) -> None:
+        """Remove the files of a space. Does nothing where the library is read-only."""
+        if not self._readonly:
+            with self._lock:
+                self._engines.pop(space_id, None)
+            self._files(space_id).remove()
+
     def is_current(self, space_id: int) -> bool:
         """Whether the files of a space are undamaged and hold every vector, see `VectorEngines.is_current`."""
         engine, state = self._load(space_id)
@@ -186,7 +219,7 @@ class LocalEngines:
             and engine.verify()
             and engine.saved is not None
             and self._files(space_id).has_faiss_header(engine.saved)
-            and all(engine.holds(rows) for rows in vector_rows.read(self._catalog.engine, space_id, state.dim, 0))
+            and all(engine.holds(rows) for rows in self._catalog.rows(space_id, state.dim))
         )
         if not is_current:
             with self._lock:

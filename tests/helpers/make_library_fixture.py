@@ -99,7 +99,8 @@ def main() -> None:
         target = TARGET / f"layout-{layout}.tar.xz"
         with tarfile.open(target, "w:xz", preset=9) as tar:
             for path in sorted(library.rglob("*")):
-                if path.is_file() and path.name not in ("indexer.lock", "run.json"):
+                # Remembered texts are left out: a cache, of a quarter of a megabyte.
+                if path.is_file() and path.name not in ("indexer.lock", "run.json") and path.suffix != ".texts":
                     member = tarfile.TarInfo(str(path.relative_to(library)))
                     member.size, member.mtime = path.stat().st_size, TIME_NS // 10**9
                     with path.open("rb") as file:

@@ -172,8 +172,8 @@ def test_a_new_library_has_the_tables_that_the_classes_describe(library: Path, t
     with locked(library), Library.create(library):
         pass
     described = create_engine(f"sqlite:///{tmp_path / 'described'}")
-    importlib.import_module("store.tables.mark_tables")  # its classes are nowhere used but here
-    importlib.import_module("store.tables.concept_tables")
+    for module in ("mark_tables", "tile_tables", "concept_tables"):  # whose classes are nowhere used but here
+        importlib.import_module(f"store.tables.{module}")
     Photo.table.metadata.create_all(described)
     described.dispose()
     assert _shape(library / DATABASE) == _shape(tmp_path / "described")

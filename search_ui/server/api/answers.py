@@ -73,6 +73,15 @@ class Marked(Answer):
     favourite: bool
 
 
+class Box(Answer):
+    """Where in an upright picture, as shares of its width and height."""
+
+    left: Annotated[float, Field(ge=0, le=1)]
+    top: Annotated[float, Field(ge=0, le=1)]
+    width: Annotated[float, Field(ge=0, le=1)]
+    height: Annotated[float, Field(ge=0, le=1)]
+
+
 class Part(Answer):
     """What one term of the query gave a hit."""
 
@@ -80,6 +89,7 @@ class Part(Answer):
     cosine: float
     score: float
     excluded: bool
+    box: Annotated[Box | None, Field(description="The tile that is nearest to the term; null: the whole picture.")]
 
 
 class Hit(Picture, Marked):
@@ -89,6 +99,7 @@ class Hit(Picture, Marked):
     score: float
     band: Literal["strong", "maybe", "below"]
     parts: list[Part]
+    box: Annotated[Box | None, Field(description="The tile that it was found by; null: the whole picture.")]
     folded: Annotated[list[Id], Field(description="Ids of near-duplicates that stand behind it.")]
 
 
@@ -129,6 +140,33 @@ class Photo(Picture, Marked):
     hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file's bytes.")]
     paths: Annotated[list[Where], Field(description="Every file that holds it.")]
     spaces: Annotated[list[str], Field(description="Spaces it can be found in.")]
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Explanation(Answer):
+    """Where in a picture a text was found."""
+
+    id: Id
+    text: str
+    space: str
+    map: Annotated[
+        list[list[Share]],
+        Field(description="Rows from the top, of places from the left: 1 where most speaks for the text, 0 nothing."),
+    ]
+    box: Annotated[
+        list[Share],
+        Field(
+            min_length=4,
+            max_length=4,
+            description="The part that the model looked at: left, top, right, bottom, in shares of the picture.",
+        ),
+    ]
+    peak: Annotated[
+        Annotated[list[Share], Field(min_length=2, max_length=2)] | None,
+        Field(description="Where most speaks for the text: x, y in shares of the picture. null where nothing does."),
+    ]
 
 
 class Marks(Marked):

@@ -1,0 +1,1 @@
+"""Small things in pictures: overlapping tiles, encoded beside the whole picture."""

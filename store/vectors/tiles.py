@@ -1,0 +1,272 @@
+"""The best of a picture and its tiles: a vector engine over those of the pictures and of their tiles."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from store.arrays import Floats, Ids, Mask
+from store.tables import tiles as tables
+from store.tables.catalog import Catalog
+from store.tables.tiles import Box, TileCatalog, contents_of, numbers_of, places_of
+from store.vectors.engine import EngineFacts, Threshold, VectorEngine
+from store.vectors.local import LocalEngine
+from store.vectors.local_engines import LocalEngines
+from store.vectors.policy import Policy
+
+# Every tile is scored: of 1.2M x 512 that takes less than a tenth of a second on two cores.
+_EXACT = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """The pictures whose tiles an engine holds, sorted: content ids, and how many tiles each has, int64 (n,)."""
+
+    state: tuple[int, int, int]
+    contents: Ids
+    counts: Ids
+
+
+class TileEngine:
+    """The tiles of one space. Safe for use from several threads."""
+
+    def __init__(self, engine: LocalEngine, catalog: Catalog, space_id: int) -> None:
+        self._engine = engine
+        self._catalog = catalog
+        self._space_id = space_id
+        self._pictures: _Pictures | None = None
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """What tells whether it holds others than before."""
+        return self._engine.epoch, self._engine.last_id, len(self._engine)
+
+    def _all(self) -> _Pictures:
+        known = self._pictures
+        if known is None or known.state != self.state:
+            state = self.state
+            contents, counts = np.unique(contents_of(self._engine.ids), return_counts=True)
+            known = self._pictures = _Pictures(state, contents, np.asarray(counts, np.int64))
+        return known
+
+    def raise_to_best(self, queries: Floats, ids: Ids, cosines: Floats, *, all_of_them: bool) -> None:
+        """Raise cosines float32 (m, n) of pictures (n,) to those of their best tiles, in place.
+
+        `all_of_them`: whether `ids` are all pictures of the space.
+        """
+        contents, best, _ = self._best(queries, None if all_of_them else ids)
+        if not len(contents) or not len(ids):
+            return
+        order = np.argsort(ids)
+        places = np.minimum(np.searchsorted(ids, contents, sorter=order), len(ids) - 1)
+        rows = order[places]
+        known = ids[rows] == contents
+        rows = rows[known]
+        cosines[:, rows] = np.maximum(cosines[:, rows], best[:, known])
+
+    def best_boxes(self, queries: Floats, ids: Ids, cosines: Floats) -> list[list[Box | None]]:
+        """By query, then by picture, the box of the tile that comes nearer to it than `cosines`, of the whole.
+
+        Args:
+            queries: float32 (m, dim).
+            ids: content ids (n,): those of a page.
+            cosines: float32 (m, n).
+        """
+        contents, best, places = self._best(queries, ids)
+        boxes = tables.boxes_of(self._catalog.engine, self._space_id, ids.tolist())
+        at = {int(content): column for column, content in enumerate(contents)}
+        return [
+            [self._box(int(id_), row, column, at, cosines, best, places, boxes) for column, id_ in enumerate(ids)]
+            for row in range(len(queries))
+        ]
+
+    @staticmethod
+    def _box(
+        id_: int, row: int, column: int, at: Mapping[int, int], cosines: Floats, best: Floats, places: Ids,
+        boxes: Mapping[int, Floats],
+    ) -> Box | None:  # fmt: skip
+        found = at.get(id_)
+        if found is None or id_ not in boxes or best[row, found] <= cosines[row, column]:
+            return None
+        place = int(places[row, found])
+        if place >= len(boxes[id_]):  # another grid since
+            return None
+        left, top, width, height = boxes[id_][place].tolist()
+        return left, top, width, height
+
+    def _best(self, queries: Floats, only: Ids | None) -> tuple[Ids, Floats, Ids]:
+        """Content ids (p,) of pictures with tiles, cosines (m, p) of the best tile of each, and its place (m, p)."""
+        wanted = None
+        if only is not None:
+            known = self._all()
+            kept = np.isin(known.contents, only)
+            wanted = numbers_of(known.contents[kept], known.counts[kept])
+        numbers, cosines = self._engine.scores(queries, only=wanted)
+        if not len(numbers):
+            none = np.empty((len(queries), 0))
+            return np.empty(0, np.int64), none.astype(np.float32), none.astype(np.int64)
+        contents = contents_of(numbers)
+        # The tiles of a picture lie one after the other.
+        starts = np.flatnonzero(np.diff(contents, prepend=-1))
+        best = np.maximum.reduceat(cosines, starts, axis=1)
+        if only is None:
+            return contents[starts], best, np.empty((len(queries), 0), np.int64)
+        counts = np.diff(starts, append=len(contents))
+        is_best = cosines == np.repeat(best, counts, axis=1)
+        # The first of those that are best.
+        ranks = np.where(is_best, np.arange(len(contents)), len(contents))
+        places = places_of(numbers)[np.minimum.reduceat(ranks, starts, axis=1)]
+        return contents[starts], best, places
+
+    def vectors_of(self, ids: Ids) -> tuple[Floats, Ids]:
+        """The vectors of all tiles of contents, float32 (sum, dim), and how many each content has, int64 (n,)."""
+        known = self._all()
+        counts = np.zeros(len(ids), np.int64)
+        if len(known.contents):
+            places = np.minimum(np.searchsorted(known.contents, ids), len(known.contents) - 1)
+            counts = np.where(known.contents[places] == ids, known.counts[places], 0)
+        return self._engine.vectors_of(numbers_of(np.asarray(ids, np.int64), counts)), counts
+
+    def warm(self) -> None:
+        """Compile the kernels that a search uses."""
+        self._engine.warm()
+
+    @property
+    def per_picture(self) -> float:
+        """How many tiles a picture has on average."""
+        return len(self._engine) / max(1, len(self._all().contents))
+
+
+class TileEngines:
+    """The tiles of each space of a library that has a grid. Safe for use from several threads."""
+
+    def __init__(self, folder: Path, catalog: Catalog, *, readonly: bool, policy: Policy) -> None:
+        self._catalog = catalog
+        exact = Policy(exact_rows=_EXACT, in_memory_bytes=policy.in_memory_bytes, measured_rows=_EXACT)
+        self._engines = LocalEngines(folder, TileCatalog(catalog), readonly=readonly, policy=exact, name="tiles")
+        self._lock = threading.Lock()
+        self._grids: tuple[int, Mapping[int, int]] = (-1, {})
+        self._made: dict[int, TileEngine] = {}
+        self._held: dict[int, LocalEngine] = {}
+
+    def get(self, space_id: int) -> TileEngine | None:
+        """The tiles of a space, as they are committed by now; None where it has no grid, or no tiles yet."""
+        if space_id not in self._current_grids():
+            return None
+        engine = self._engines.get(space_id)
+        if not len(engine):
+            return None
+        with self._lock:
+            if self._held.get(space_id) is not engine:
+                self._held[space_id] = engine
+                self._made[space_id] = TileEngine(engine, self._catalog, space_id)
+            return self._made[space_id]
+
+    def _current_grids(self) -> Mapping[int, int]:
+        generation = self._catalog.generation()
+        known, grids = self._grids
+        if known != generation:
+            grids = tables.grids(self._catalog.engine)
+            self._grids = generation, grids
+        return grids
+
+    def save(self, space_id: int) -> None:
+        """Bring the files of a space's tiles up to date, or remove them where it has no grid any more.
+
+        Raises:
+            OSError: they can't be written.
+        """
+        if space_id in tables.grids(self._catalog.engine):
+            self._engines.save(space_id)
+        else:
+            self._engines.remove(space_id)
+
+    def is_current(self, space_id: int) -> bool:
+        """As for `VectorEngines.is_current`."""
+        return self._engines.is_current(space_id)
+
+    def facts(self, space_id: int) -> EngineFacts | None:
+        """As for `VectorEngines.facts`."""
+        return self._engines.facts(space_id)
+
+
+class TiledEngine:
+    """The vectors of a space, a `VectorEngine` whose cosines are the best of each picture and its tiles.
+
+    For the queries of one search: `tiled` says which of them look at tiles. All else is of whole pictures.
+    """
+
+    def __init__(self, whole: VectorEngine, tiles: TileEngine, tiled: Mask) -> None:
+        """`tiled`: (m,), for the m queries that `scores` is asked for."""
+        self.whole = whole
+        self._tiles = tiles
+        self._tiled = tiled
+
+    @property
+    def dim(self) -> int:
+        """Of the whole."""
+        return self.whole.dim
+
+    @property
+    def epoch(self) -> int:
+        """Of the whole."""
+        return self.whole.epoch
+
+    @property
+    def last_id(self) -> int:
+        """Of the whole."""
+        return self.whole.last_id
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    @property
+    def ids(self) -> Ids:
+        """Of the whole."""
+        return self.whole.ids
+
+    def held(self, ids: Ids) -> Ids:
+        """Of the whole."""
+        return self.whole.held(ids)
+
+    def scores(self, queries: Floats, *, only: Ids | None = None) -> tuple[Ids, Floats]:
+        """Cosines of each picture, or of its best tile where that is nearer; see `VectorEngine.scores`."""
+        ids, cosines = self.whole.scores(queries, only=only)
+        if self._tiled.any():
+            best = cosines[self._tiled]
+            self._tiles.raise_to_best(queries[self._tiled], ids, best, all_of_them=only is None)
+            cosines[self._tiled] = best
+        return ids, cosines
+
+    def shortlist(
+        self, queries: Floats, groups: Sequence[Sequence[Threshold]] = (), *, wanted: int = 0,
+        only: Ids | None = None, absent: Ids | None = None,
+    ) -> Ids | None:  # fmt: skip
+        """None: what is found by a tile alone is on no shortlist of whole pictures."""
+        return None
+
+    def vectors_of(self, ids: Ids) -> Floats:
+        """Of the whole."""
+        return self.whole.vectors_of(ids)
+
+    def sample(self, count: int, *, without: Ids | None = None, seed: int = 0) -> tuple[Ids, Floats]:
+        """Of the whole."""
+        return self.whole.sample(count, without=without, seed=seed)
+
+    def warm(self) -> None:
+        """Of the whole."""
+        self.whole.warm()
+
+    def boxes(self, queries: Floats, ids: Ids) -> list[list[Box | None]]:
+        """By query, then by content: the box of its best tile; None where the whole picture is nearest."""
+        found: list[list[Box | None]] = [[None] * len(ids) for _ in range(len(queries))]
+        rows = np.flatnonzero(self._tiled)
+        if len(rows) and len(ids):
+            _, cosines = self.whole.scores(queries[rows], only=ids)
+            for row, own in zip(rows, self._tiles.best_boxes(queries[rows], ids, cosines), strict=True):
+                found[row] = own
+        return found
