@@ -25,12 +25,13 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
-from sightline.query.types import MAX_HITS, Order, Picture, Query, QueryError, Words
+from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
 from sightline.ranking.calibrated_terms import CalibratedTerm, calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
+from sightline.ranking.probes import Probes
 from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
@@ -68,7 +69,8 @@ class Searcher:
         self.library = library
         self.encoders = encoders
         self._spaces = SpaceDirectory(library.catalog)
-        self._term_encoder = TermEncoder(library, encoders)
+        self.probes = Probes(library)
+        self._term_encoder = TermEncoder(library, encoders, self.probes)
         self._null_queries = NullQueries(library, encoders)
         self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
         self._calibrations = CalibrationCache(library)
@@ -296,5 +298,9 @@ class Searcher:
             threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
             restart()  # loading a model is no fault of the query, and can't be interrupted
-        by_pictures = not all(isinstance(term.subject, Words) for term in query.terms)
+        for term in query.terms:
+            if isinstance(term.subject, Taught):
+                self.probes.get(term.subject.name, space)
+                restart()  # nor is learning a concept
+        by_pictures = any(isinstance(term.subject, Like | Picture) for term in query.terms)
         self.warm_up(space, words=has_words(query), pictures=by_pictures)
