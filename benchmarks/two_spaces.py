@@ -1,4 +1,4 @@
-"""A run for two spaces beside two runs for one each: what one walk and one decode of every picture save.
+"""A run for two spaces beside two runs for one each: what one walk and one decode save.
 
     python benchmarks/two_spaces.py FOLDER --space demo --space local-dir:MODEL [--rounds 3]
 
@@ -29,7 +29,7 @@ def measured(folder: Path, first: Path, library: Path, spaces: tuple[str, ...]) 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--space", "spaces", multiple=True, required=True, help="Twice: the two models, as the indexer takes them.")
+@click.option("--space", "spaces", multiple=True, required=True, help="Twice: a model, as the indexer takes it.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="The median of so many.")
 def main(folder: Path, spaces: tuple[str, ...], rounds: int) -> None:
     """Print a Markdown table of processor times for the pictures of FOLDER."""

@@ -218,7 +218,7 @@ def _models_in(address: Address, folder: Path) -> Iterator[Model]:
 def _changed(
     address: Address, library: Literal["open_clip", "timm"], config: dict[str, Any], preprocess: Preprocess
 ) -> tuple[Address, Preprocess, tuple[int, int]]:
-    """The address without changes that change nothing, the preparation of pictures at its size, and the model's own."""
+    """The address without changes that change nothing, its preparation of pictures, the own size."""
     own_size = preprocess.size
     if not address.changes:
         return address, preprocess, own_size
