@@ -75,8 +75,7 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         _refuse(files, problem)
         tower.load_state_dict(weights, strict=False)
     _refuse_unset(tower, files)
-    if model.changes.size is not None:
-        resize_tower(tower, model.preprocess.size)
+    resize_tower(tower, model.preprocess.size)
     tokenizer = tokenizer_of(model.folder, model.text)
     return tower, tokenizer, int(tokenizer.context_length)
 
@@ -153,8 +152,7 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
     visual.load_state_dict(weights, assign=True)
     if any(tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())):
         return None  # computed when it is made, not stored
-    if model.changes.size is not None:
-        resize_tower(tower, model.preprocess.size)
+    resize_tower(tower, model.preprocess.size)
     return tower  # type: ignore[no-any-return]
 
 
