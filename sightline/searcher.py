@@ -25,6 +25,7 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
+from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Order, Picture, Query, QueryError, Words
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
@@ -117,6 +118,7 @@ class Searcher:
             seconds=time.perf_counter() - started,
             why_empty=why_empty(query, space, found.ranked),
             note=self.note(query),
+            hints=hints(query),
         )
 
     def matches(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Iterator[Hit]:
