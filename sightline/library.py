@@ -15,9 +15,9 @@ from sightline.duplicates.groups import Kind
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.indexer_process import Options, index_folders
 from sightline.labels import label
+from sightline.library_marks import MarkedLibrary
 from sightline.media.derived import thumbnail
 from sightline.model_input import ImageSource, encode_images, encode_texts, file_bytes
-from sightline.opened_library import OpenedLibrary
 from sightline.query.parser import parse, parse_filters
 from sightline.query.types import QueryError
 from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: n
     from sightline.models.interface import JointEncoder
 
 
-class Library(OpenedLibrary):
+class Library(MarkedLibrary):
     """A library of pictures: a folder that the indexer made, with all that was read from the pictures.
 
     Searches see what the indexer last committed, also while it runs. Safe for use from several threads.
@@ -290,32 +290,3 @@ class Library(OpenedLibrary):
     def _encoder(self, space: str | None, *, words: bool = False) -> JointEncoder:
         searcher = self._open()
         return searcher.encoders.get(searcher.space(space, words=words))
-
-    # -- tags and favourites ------------------------------------------------------------------------------------
-
-    def tags(self) -> Records:
-        """List every tag by `name`, with the `count` of pictures that have it."""
-        return Records({"name": name, "count": count} for name, count in self._store.marks.tags())
-
-    def tag(self, ids: int | Iterable[int], *names: str) -> None:
-        """Give pictures tags; those that have one already keep it.
-
-        Raises:
-            ValueError: a name can't be a tag, or there is no such picture; nothing was changed.
-            LibraryError: the library may not be written.
-
-        Example: `library.tag([hit["id"] for hit in hits], "boat", "sea")`
-        """
-        self._store.marks.change(_ids(ids), add=names)
-
-    def untag(self, ids: int | Iterable[int], *names: str) -> None:
-        """Take tags from pictures; those that lack one are left as they are. Raises the errors of `tag`."""
-        self._store.marks.change(_ids(ids), remove=names)
-
-    def favourite(self, ids: int | Iterable[int], yes: bool = True) -> None:
-        """Make pictures favourites, or with `yes=False` ordinary again. Raises the errors of `tag`."""
-        self._store.marks.favourite(_ids(ids), yes)
-
-
-def _ids(ids: int | Iterable[int]) -> list[int]:
-    return [int(id) for id in ids] if isinstance(ids, Iterable) else [ids]
