@@ -22,7 +22,7 @@ from sightline.models.hub import Repository, UnreachableError
 from sightline.models.names import LOCAL, Address, read_name
 from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
-from sightline.models.presets import DEMO
+from sightline.models.presets import DEMO, preset_of
 from sightline.models.published import Published
 from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
 from sightline.models.timm_sizes import own_pool
@@ -84,8 +84,9 @@ class Model:
         return Published(self.library, self.folder, self.text, self.own_size)
 
     def remark(self) -> str:
-        """What is to be known before pictures are encoded at another size than a model's own; nothing at that."""
-        if self.changes.size is None:
+        """What is to be known before pictures are encoded at another size than a model's own, or its preset's."""
+        preset = preset_of(self.spec)
+        if self.changes.size is None or (preset is not None and preset.changes.size == self.changes.size):
             return ""
         high, wide = self.own_size
         trained = f"{high}" if high == wide else f"{high} x {wide}"
