@@ -207,13 +207,12 @@ class Searcher:
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        terms = self._calibrated(query, space, embedded, generation)
+        terms, tops = self._calibrated(query, space, embedded, generation)
         engine: VectorEngine = whole
         tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
         if tiles is not None:
-            engine = TiledEngine(
-                whole, tiles, handicaps(terms, self._calibrated(query, space, embedded, generation, tiles))
-            )
+            best, higher = self._calibrated(query, space, embedded, generation, tiles)
+            engine = TiledEngine(whole, tiles, handicaps(terms, best, np.subtract(higher, tops).tolist()))
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -242,10 +241,13 @@ class Searcher:
     def _calibrated(
         self, query: Query, space: SpaceState, embedded: Sequence[TermVector], generation: int,
         tiles: TileEngine | None = None,
-    ) -> list[CalibratedTerm]:  # fmt: skip
+    ) -> tuple[list[CalibratedTerm], list[float]]:  # fmt: skip
+        """The terms of a query, calibrated, with `tiles` by the best of pictures and these; `NullStats.top` of each."""
         calibration = self._calibrations.get(space, generation, tiles)
         text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
-        return calibrate_terms(query, embedded, calibration, text_nulls)
+        terms = calibrate_terms(query, embedded, calibration, text_nulls)
+        nulls = (text_nulls if isinstance(term.term.subject, Words) else None for term in terms)
+        return terms, [(each or calibration.picture_nulls).top for each in nulls]
 
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:
         """Content ids above the threshold or near it, as the query's facts order them."""
