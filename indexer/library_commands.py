@@ -47,8 +47,9 @@ def failures(library_path: Path | None, as_lines: bool, remarks: bool) -> None:
     metavar="NAME",
     help="Where a model of the library lies now, as --space takes it. It is known by its content.",
 )
+@click.option("--all", "every", is_flag=True, help="Every model with a short name, not only those of everyday.")
 @json_option
-def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
+def spaces(library_path: Path | None, spec: str | None, every: bool, as_lines: bool) -> None:
     """The models that have a short name, and those of the library."""
     from indexer.reports import print_spaces
 
@@ -60,7 +61,7 @@ def spaces(library_path: Path | None, spec: str | None, as_lines: bool) -> None:
         shown = json.dumps(asdict(space)) if as_lines else f"The model {space.name} is at {space.model}."
         echo(shown)
         return
-    print_spaces(path, as_lines)
+    print_spaces(path, as_lines, every)
 
 
 @click.command(cls=Command)

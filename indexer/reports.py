@@ -18,6 +18,7 @@ import click
 from indexer.messages import echo
 from sightline.humanize import ago, count, size
 from sightline.left_marks import left_marks_record, left_marks_text
+from sightline.models.changes import split
 from sightline.run_words import PHASES, counted, of_bytes
 from store import progress
 from store.errors import LibraryError
@@ -33,7 +34,6 @@ from store.vectors.engine import EngineFacts
 
 if TYPE_CHECKING:
     from indexer.finding import Finding
-    from sightline.models.presets import Preset
 
 
 _STATES: Final = {"running": "at work", "interrupted": "stopped before its end", "killed": "ended before its end"}
@@ -157,48 +157,28 @@ def print_remarks(library: Library, as_lines: bool) -> None:
         echo("No files were indexed with a remark.", err=True)
 
 
-def print_spaces(path: Path, as_lines: bool) -> None:
-    """The presets with their facts, then the spaces of the library at `path`, if there is one."""
-    from sightline.models.presets import PRESETS
+def print_spaces(path: Path, as_lines: bool, every: bool) -> None:
+    """Print the presets with their facts, all with `every`, then the spaces of a library, if any."""
+    from indexer.model_table import chosen, table_lines
 
     held = []
     if (path / DATABASE).exists():
         with Library.open(path) as library:
             held = library.catalog.spaces()
     if as_lines:
-        for preset in PRESETS.values():
-            _print_json({"preset": True, **asdict(preset)})
+        for preset in chosen(every=every):
+            _print_json({"preset": True, **preset.facts()})
         for space in held:
             _print_json({"preset": False, **asdict(space)})
         return
-    rows = [_HEADINGS, *(_row(preset) for preset in PRESETS.values())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    click.echo("\nCOCO: recall@1 of texts to pictures and back, ImageNet: zero-shot top-1, in percent, as published by")
-    for preset in PRESETS.values():
-        click.echo(f"  {preset.name}: {preset.source}. {preset.model}; {preset.purpose}.")
+    for line in table_lines(every=every):
+        click.echo(line)
     if held:
         echo(f"\nIn the library {path}:")
     for space in held:
-        echo(f"  {space.name}  {space.count} pictures, from {space.model}")
-
-
-_HEADINGS = (
-    "model", "width", "tokens", "M params", "GFLOPs", "download", "licence", "COCO", "ImageNet", "languages",
-)  # fmt: skip
-
-
-def _row(preset: Preset) -> tuple[str, ...]:
-    def shown(value: float | None) -> str:
-        return "-" if value is None else f"{value:g}"
-
-    coco = f"{shown(preset.text_to_image)} / {shown(preset.image_to_text)}"
-    download = f"{preset.download} MB" if preset.download else "none"
-    return (
-        preset.name, str(preset.width), str(preset.tokens), f"{preset.parameters:g}", f"{preset.gflops:g}", download,
-        preset.licence, coco, shown(preset.imagenet), preset.languages,
-    )  # fmt: skip
+        side = split(space.model)[1].size
+        drift = "" if side is None else f"; at {side} px instead of its own size: quality may fall"
+        echo(f"  {space.name}  {space.count} pictures, from {space.model}{drift}")
 
 
 def print_verification(library: Library, as_lines: bool, files: bool, repair: bool) -> int:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,25 +15,21 @@ from sightline.duplicates.groups import Kind
 from sightline.duplicates.steps import DEFAULT_STEP, DISTANCE_STEPS
 from sightline.indexer_process import Options, index_folders
 from sightline.labels import label
+from sightline.library_marks import MarkedLibrary
 from sightline.media.derived import thumbnail
 from sightline.model_input import ImageSource, encode_images, encode_texts, file_bytes
-from sightline.models.loaded import Encoders
-from sightline.models.offline import is_offline
 from sightline.query.parser import parse, parse_filters
 from sightline.query.types import QueryError
 from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
-from sightline.searcher import Searcher
+from sightline.where.explain import Explanation
 from store.arrays import Floats
-from store.library import DATABASE
-from store.library import Library as Store
-from store.paths import default_library
 from store.walk_options import WalkChoice
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds: not before a model is needed
     from sightline.models.interface import JointEncoder
 
 
-class Library:
+class Library(MarkedLibrary):
     """A library of pictures: a folder that the indexer made, with all that was read from the pictures.
 
     Searches see what the indexer last committed, also while it runs. Safe for use from several threads.
@@ -45,47 +39,6 @@ class Library:
         ...     library.index(["~/Pictures"])
         ...     hits = library.search("two red boats", limit=10)
     """
-
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, offline: bool | None = None) -> None:
-        """Open a library. Where `path` holds none yet, `index` makes one there.
-
-        Args:
-            path: its folder. Default: the environment variable SIGHTLINE_LIBRARY, else the user's data folder.
-            offline: never use the network, not even for the weights of a model. Default: whether HF_HUB_OFFLINE is on.
-
-        Raises:
-            LibraryError: the library is damaged, or was made by a newer version.
-        """
-        self.path = (default_library() if path is None else Path(path)).expanduser().absolute()
-        self._offline = is_offline() if offline is None else offline
-        self._encoders = Encoders(offline=self._offline)
-        self._lock = threading.Lock()
-        self._opened: Searcher | None = None
-        if (self.path / DATABASE).exists():
-            self._open()
-
-    def close(self) -> None:
-        """Close the files and let go of the model. The next call opens them again."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.library.close()
-            self._opened, self._encoders = None, Encoders(offline=self._offline)
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def _open(self) -> Searcher:
-        with self._lock:
-            if self._opened is None:
-                self._opened = Searcher(Store.open(self.path), self._encoders)
-            return self._opened
-
-    @property
-    def _store(self) -> Store:
-        return self._open().library
 
     # -- indexing -----------------------------------------------------------------------------------------------
 
@@ -262,6 +215,25 @@ class Library:
         found = store.catalog.photos(ids, wanted.filters)
         return Records(photo_records(store, [found[id] for id in ids if id in found]), {"query": str(wanted)})
 
+    def explain(self, id: int, text: str) -> Explanation:
+        """Show where in a picture a text was found, as `GET /api/v1/photos/{id}/explain` does.
+
+        Args:
+            id: of the picture.
+            text: words, as in a query; filters and what is excluded count for nothing.
+
+        Returns:
+            `map`, float32 (rows, columns), 1 where most speaks for the text and 0 where nothing does; `box`, the part
+            of the upright picture that the map is of; and `peak`, the place of the most.
+
+        Raises:
+            QueryError: the text has no words, there is no such picture, or it can't be read.
+            SpaceError: the model reads no words, can't be loaded, or is of a kind that can't tell where.
+
+        Example: `matplotlib.pyplot.imshow(library.explain(7, "a boat").map)`
+        """
+        return self._open().explain(id, parse(text))
+
     def thumbnail(self, id: int) -> bytes:
         """Return a picture as a small JPEG, upright: at most 512 px, beyond 3:1 170 px of the shorter side.
 
@@ -318,32 +290,3 @@ class Library:
     def _encoder(self, space: str | None, *, words: bool = False) -> JointEncoder:
         searcher = self._open()
         return searcher.encoders.get(searcher.space(space, words=words))
-
-    # -- tags and favourites ------------------------------------------------------------------------------------
-
-    def tags(self) -> Records:
-        """List every tag by `name`, with the `count` of pictures that have it."""
-        return Records({"name": name, "count": count} for name, count in self._store.marks.tags())
-
-    def tag(self, ids: int | Iterable[int], *names: str) -> None:
-        """Give pictures tags; those that have one already keep it.
-
-        Raises:
-            ValueError: a name can't be a tag, or there is no such picture; nothing was changed.
-            LibraryError: the library may not be written.
-
-        Example: `library.tag([hit["id"] for hit in hits], "boat", "sea")`
-        """
-        self._store.marks.change(_ids(ids), add=names)
-
-    def untag(self, ids: int | Iterable[int], *names: str) -> None:
-        """Take tags from pictures; those that lack one are left as they are. Raises the errors of `tag`."""
-        self._store.marks.change(_ids(ids), remove=names)
-
-    def favourite(self, ids: int | Iterable[int], yes: bool = True) -> None:
-        """Make pictures favourites, or with `yes=False` ordinary again. Raises the errors of `tag`."""
-        self._store.marks.favourite(_ids(ids), yes)
-
-
-def _ids(ids: int | Iterable[int]) -> list[int]:
-    return [int(id) for id in ids] if isinstance(ids, Iterable) else [ids]

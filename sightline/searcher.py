@@ -25,12 +25,13 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
-from sightline.query.types import MAX_HITS, Order, Picture, Query, QueryError, Words
+from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
 from sightline.ranking.calibrated_terms import CalibratedTerm, calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
+from sightline.ranking.probes import Probes
 from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
@@ -39,6 +40,7 @@ from sightline.ranking.term_vectors import TermEncoder, TermVector
 from sightline.spaces import SpaceDirectory, has_words
 from sightline.tiles.handicap import Looks, handicaps
 from sightline.twins import Twins
+from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
@@ -67,8 +69,10 @@ class Searcher:
         self.library = library
         self.encoders = encoders
         self._spaces = SpaceDirectory(library.catalog)
-        self._term_encoder = TermEncoder(library, encoders)
+        self.probes = Probes(library)
+        self._term_encoder = TermEncoder(library, encoders, self.probes)
         self._null_queries = NullQueries(library, encoders)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
         self._calibrations = CalibrationCache(library)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
@@ -147,6 +151,15 @@ class Searcher:
             QueryError, SpaceError: see `search`.
         """
         return self._ranked_list(query, self.space_for(query), pictures).above
+
+    def explain(self, content_id: int, query: Query) -> Explanation:
+        """Where in a picture the words of a query are; see `Explainer.explain`.
+
+        Raises:
+            QueryError: the query has no words, there is no such picture, or it can't be read.
+            SpaceError: the space knows no words, its model can't be loaded, or can't tell where.
+        """
+        return self._explainer.explain(content_id, query, self._spaces.find(query.space, words=True))
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
@@ -287,5 +300,9 @@ class Searcher:
             threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
             restart()  # loading a model is no fault of the query, and can't be interrupted
-        by_pictures = not all(isinstance(term.subject, Words) for term in query.terms)
+        for term in query.terms:
+            if isinstance(term.subject, Taught):
+                self.probes.get(term.subject.name, space)
+                restart()  # nor is learning a concept
+        by_pictures = any(isinstance(term.subject, Like | Picture) for term in query.terms)
         self.warm_up(space, words=has_words(query), pictures=by_pictures)

@@ -74,7 +74,7 @@ class _Shape(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where a thing is, in pixels from the picture's top left corner; nothing of it is outside of the picture."""
+    """Where a thing is in a picture, in pixels from its top left corner."""
 
     left: float
     top: float

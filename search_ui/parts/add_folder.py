@@ -129,7 +129,7 @@ def _index() -> None:
         found = folder(st.session_state.get(_FOLDER, ""), roots, services().path)
         walk = walk_form.chosen(_WALK, WalkOptions())
         # The model chosen by now: the click may come with a choice that no run of the script has seen.
-        services().runner.index([found.path], space=st.session_state.get(_MODEL) or None, walk=walk)
+        services().runner.index([found.path], space=model_choice.chosen(_MODEL), walk=walk)
         # The first one is offered again, where the run is stopped before it has begun the library.
         services().offered = None if roots else found.path
         st.session_state[_FOLDER] = "" if roots else str(found.path)

@@ -106,7 +106,8 @@ def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
     # One that was done, and left one model, was about something else.
     if run is not None and run.state in ("stopped", "failed"):
         message(outcome(run), role="alert" if run.state == "failed" else "status")
-    others = [each for each in PRESETS.values() if each.name not in (*names, DEMO)]
+    # Queries here are mostly of words.
+    others = [each for each in PRESETS.values() if each.has_text and each.name not in (*names, DEMO)]
     others.sort(key=lambda each: each.gflops)
     about = {each.name: f"{each.name}: {each.purpose}; {each.download / 1000:.1f} GB to download" for each in others}
     st.selectbox("Second model", list(about), key="compare_other", format_func=about.__getitem__, width=560)

@@ -202,4 +202,4 @@ def _index(folders: Sequence[Path], space: str | None) -> None:
 
 def _index_in(folders: Sequence[Path]) -> None:
     # The model chosen by now: the click may come with a choice that no run of the script has seen.
-    _index(folders, st.session_state.get(_OTHER) or None)
+    _index(folders, model_choice.chosen(_OTHER))

@@ -209,7 +209,7 @@ class Encoder:
         try:
             begun = self._copies.begin()
             # uint8 crosses to the device: a quarter of float32's bytes.
-            pixels = self._copies.send(batch).float() * self._scale + self._shift
+            pixels = self.normalised(self._copies.send(batch))
             features = self._image_features(pixels.to(self.backend.dtype))
             self._dim = features.shape[-1]
             return self._copies.fetch(_unit(features), begun)
@@ -217,6 +217,10 @@ class Encoder:
             if len(batch) == 1:
                 raise
             return None
+
+    def normalised(self, batch: torch.Tensor) -> torch.Tensor:
+        """Prepared pictures as the network takes them: float32 (n, 3, height, width), on its device."""
+        return batch.to(self.device).float() * self._scale + self._shift
 
     def _halve(self, size: int) -> None:
         self.batch_limit = (size + 1) // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +12,7 @@ from sightline.models import hub
 from sightline.models.changes import UNCHANGED, Changes, split
 from sightline.models.configuration import OPEN_CLIP_CONFIG
 from sightline.models.hub import Repository
-from sightline.models.presets import DEMO, DEMO_MODEL, PRESETS
+from sightline.models.presets import DEMO, DEMO_MODEL, EVERYDAY, PRESETS
 from sightline.models.weight_files import PICKLES
 from store.errors import SpaceError
 
@@ -96,7 +97,7 @@ def _unchanged(spec: str) -> Address:
 def _of_open_clip(model: str) -> Repository:
     """The hub repository of an open_clip `model/tag`."""
     if not model:
-        raise SpaceError(f"No model was named. Presets: {', '.join(PRESETS)}.")
+        raise SpaceError(f"No model was named. {_presets()}.")
     if model.startswith((".", "/", "~")) or model.endswith((".safetensors", *PICKLES)) or Path(model).exists():
         raise SpaceError(
             f"{model!r} is a path. Weights alone do not say how pictures are prepared for them: put them in a folder "
@@ -135,19 +136,33 @@ def _unknown(model: str) -> str:
     from open_clip import list_models
 
     name, slash, _ = model.partition("/")
-    ways = (
-        f"Presets: {', '.join(PRESETS)}. Others are named MODEL/TAG as open_clip lists them, {LOCAL}FOLDER or "
-        f"{HUB}ORG/NAME."
-    )
-    known = {each.casefold(): each for each in (*PRESETS, *list_models())}
-    similar = [known[each] for each in get_close_matches(name.casefold(), known, 3, 0.75)]
-    if similar:
+    ways = f"{_presets()}. Others are named MODEL/TAG as open_clip lists them, {LOCAL}FOLDER or {HUB}ORG/NAME."
+    if similar := _nearest(name, (*PRESETS, *list_models())):
         return f"There is no model named {model!r}; the nearest names are {', '.join(similar)}. {ways}"
     if slash and hub.repository_named(model):
         return f"There is no model named {model!r}. If it is a repository of the hub, say {HUB}{model}. {ways}"
     if (timm := _of_timm(model)) is not None:
         return f"{model!r} is a model of timm: say {timm}. {ways}"
     return f"There is no model named {model!r}. {ways}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> list[str]:
+    """At most three names that are written alike, else those of the family (`dinov2-small` for `dino2`)."""
+    by_name = {each.casefold(): each for each in known}
+    families: dict[str, list[str]] = {}
+    for each in PRESETS:
+        families.setdefault(each.partition("-")[0], []).append(each)
+    close = get_close_matches(name.casefold(), by_name, 3, 0.75)
+    if close:
+        return [by_name[each] for each in close]
+    family = get_close_matches(name.casefold(), families, 1, 0.75)
+    return families[family[0]][:3] if family else []
+
+
+def _presets() -> str:
+    """The presets that are offered first, and where the others are listed."""
+    others = len(PRESETS) - len(EVERYDAY)
+    return f"Presets: {', '.join(each.name for each in EVERYDAY)}, and {others} more (python -m indexer spaces --all)"
 
 
 def _of_timm(model: str) -> str | None:

@@ -24,6 +24,9 @@ TIMM_CROP = 0.875
 # the crop's edge that the resizing filter does not reach what was trimmed.
 LONG = 32
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in shares of width and height."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
@@ -147,6 +150,31 @@ class Preprocess:
         made[...] = fill
         made[:, above : above + rows, before : before + columns] = kept
         return made
+
+    def seen(self, height: int, width: int) -> tuple[Box, Box]:
+        """The part of an upright picture that the model is given, and where in its input that part is.
+
+        Both are left, top, right and bottom in shares of width and height. The first is smaller than the picture where
+        the rest is cropped off; the second is smaller than the input where that is padded.
+
+        Args:
+            height, width: of the upright picture, px.
+        """
+        kept = LONG * min(height, width) if self.resize == "shortest" else max(height, width)
+        high, wide = min(height, kept), min(width, kept)
+        picture: list[tuple[float, float]] = []
+        given: list[tuple[float, float]] = []
+        for side, whole, target, wanted in zip(
+            (high, wide), (height, width), self._resized(high, wide), self.size, strict=True
+        ):
+            first, before, count = _middle(target, wanted)
+            trimmed = max(0, whole - side) // 2
+            start, stop = (trimmed + side * place / target for place in (first, first + count))
+            picture.append((start / whole, stop / whole))
+            given.append((before / wanted, (before + count) / wanted))
+        (top, bottom), (left, right) = picture
+        (above, below), (before_, after) = given
+        return (left, top, right, bottom), (before_, above, after, below)
 
     def _trim(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The middle of a very long picture: resizing the rest takes gigabytes, and it is cropped off anyway."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sightline.query.formatting import printed_limits, printed_number, quoted
-from sightline.query.types import TEMPLATE_OFF, Group, Like, Order, Query, Subject, Term, Words
+from sightline.query.types import TEMPLATE_OFF, Group, Like, Order, Query, Subject, Taught, Term, Words
 from store.tables.fact_table import FILTERS
 from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Name, Near, Number, Real, Written
 
@@ -84,6 +84,8 @@ def _term(term: Term) -> str:
 def _subject(subject: Subject) -> str:
     if isinstance(subject, Words):
         return quoted(subject.text)
+    if isinstance(subject, Taught):
+        return f"the taught concept {subject.name}"
     return f"picture {subject.id} of the library" if isinstance(subject, Like) else f"the given picture {subject.name}"
 
 

@@ -119,7 +119,7 @@ WITHOUT_COLON: Final = re.compile(
 
 SIGNS: Final = {
     "MEASURED": f"(?:{'|'.join(map(_measured, _MEASURED_KEYS))})(?=[{SPACE}]|$)",
-    "SUBJECTS": in_any_width(["like", "picture"]),
+    "SUBJECTS": in_any_width(["like", "picture", "concept"]),
     "MINUS": MINUS,
     "COLON": COLON,
     "COMMA": COMMA,

@@ -16,7 +16,7 @@ from lark import Token, Transformer, UnexpectedToken, v_args
 from sightline.query.filter_values import Value, close_match, excerpt, one_of, read_filter, single_value
 from sightline.query.keyboards import COLON, OR, QUOTES, SINGLE_QUOTES, WITHOUT_COLON, narrow, ungrouped, value_of
 from sightline.query.parts import FilterPart, GroupPart, OptionPart, Part, RunPart, TermPart
-from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Term, Words
+from sightline.query.types import SORTS, Group, Like, Picture, Query, QueryError, Subject, Taught, Term, Words
 from store.tables.fact_table import FILTERS
 from store.tables.filters import Near
 
@@ -24,13 +24,13 @@ _T = TypeVar("_T")
 
 # The options, in the order they print, each with an example.
 OPTIONS: Final = {"space": "space:fast", "sort": "sort:newest", "dedup": "dedup:off", "template": "template:off"}
-_SUBJECTS: Final = {"like": "like:12", "picture": "picture:1"}
+_SUBJECTS: Final = {"like": "like:12", "picture": "picture:1", "concept": "concept:ours-boat"}
 _EXAMPLES: Final = {**{key: row.example for key, row in FILTERS.items()}, **OPTIONS, **_SUBJECTS}
 _ALIASES: Final = {alias: key for key, row in FILTERS.items() for alias in row.aliases}
 # What people type for a name that is too unlike it to be found by likeness.
 _MEANT: Final = {
     **{name: key for key, row in FILTERS.items() for name in row.meant},
-    "order": "sort", "similar": "like", "id": "like", "image": "picture",
+    "order": "sort", "similar": "like", "id": "like", "image": "picture", "taught": "concept",
 }  # fmt: skip
 # float() takes more: 1_0, nan, digits of other scripts.
 _WEIGHT: Final = re.compile(r"\^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -41,12 +41,12 @@ _ID: Final = re.compile(r"\d{1,19}", re.ASCII)
 _DISTANCES: Final = frozenset({"km", "kilometres", "kilometers", "mi", "miles", "m"})
 
 _WEIGHT_PLACE: Final = (
-    "A weight, as in boat^2, stands right behind a word, a text in quotes, like: or picture:; filters take none. In "
-    'quotes ^ is text: "a^b".'
+    "A weight, as in boat^2, stands right behind a word, a text in quotes, like:, picture: or concept:; filters take "
+    'none. In quotes ^ is text: "a^b".'
 )
 _OR_PLACE: Final = (
-    "OR stands between two things to look for: words, a text in quotes, like: or picture:. For a filter a comma means "
-    'any of, as in ext:heic,jpg; what is excluded can\'t be joined. In quotes it is text: "OR".'
+    "OR stands between two things to look for: words, a text in quotes, like:, picture: or concept:. For a filter a "
+    'comma means any of, as in ext:heic,jpg; what is excluded can\'t be joined. In quotes it is text: "OR".'
 )
 _NOT_EXCLUDABLE: Final = (
     "This minus has nothing behind it that could be excluded: write a word, a text in quotes, like:, picture: or a "
@@ -105,6 +105,8 @@ class QueryBuilder(Transformer[Token, Query]):
         def subject() -> Subject:
             if name == "picture":
                 return Picture(value.text)
+            if name == "concept":
+                return Taught(value.text)
             if not _ID.fullmatch(value.text):
                 raise value.wrong(f"like: takes the id of a picture, a whole number; not {excerpt(value.text)}.")
             return Like(int(value.text))

@@ -14,6 +14,7 @@ from typing import Final, Literal, cast, get_args
 from sightline.query.formatting import is_word, is_words, printed_filter, printed_number, printed_value, quoted
 from store.errors import SightlineError
 from store.tables.filters import Filter
+from store.tables.marks_json import MarksError, concept_name
 
 MAX_HITS: Final = 500
 MAX_PICTURE_BYTES: Final = 25_000_000
@@ -133,7 +134,27 @@ class Picture:
         return f"picture:{self.name}"
 
 
-Subject = Words | Like | Picture
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A concept that a person taught by pictures, by its name.
+
+    Raises:
+        QueryError: no concept can have this name.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "name", concept_name(self.name))
+        except MarksError as error:
+            raise QueryError(str(error)) from None
+
+    def __str__(self) -> str:
+        return f"concept:{printed_value(self.name)}"
+
+
+Subject = Words | Like | Picture | Taught
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ class CalibratedTerm:
         vector: a unit vector float32 (dim,).
         content_id: of the picture of the library that the term is; None where it is none.
         calibration: turns its cosines into z-scores.
-        same: content ids of the picture that the term is, and of versions of it: they match, whatever their cosines.
+        same: content ids that match, whatever their cosines: the picture that the term is and versions of it, or the
+            examples of a concept.
+        never: content ids that don't match, whatever their cosines: the counter-examples of a concept.
     """
 
     term: Term
@@ -34,6 +36,7 @@ class CalibratedTerm:
     content_id: int | None
     calibration: TermCalibration
     same: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    never: Ids = field(default_factory=lambda: np.empty(0, np.int64))
 
     def clamp_self_similarity(self, ids: Ids, cosines: Floats) -> None:
         """Set the cosine of a picture to itself to 1, in place: in half precision it is a little less or more."""
@@ -41,11 +44,14 @@ class CalibratedTerm:
             cosines[ids == self.content_id] = 1.0
 
     def z_scores(self, ids: Ids, cosines: Floats) -> Floats:
-        """Z-scores by cosines, float32 (n,): what shows the same picture is at least on the line."""
+        """Z-scores by cosines, float32 (n,): what is known to match is at least on the line."""
         found = self.calibration.z_score(cosines)
         if len(self.same):
             rows = np.isin(ids, self.same)
             found[rows] = np.maximum(found[rows], 0)
+        if len(self.never):
+            rows = np.isin(ids, self.never)
+            found[rows] = np.minimum(found[rows], np.float32(self.calibration.soft_z - 1))
         return found
 
     def part(self, content_id: int, cosine: np.float32, box: Box | None = None) -> Part:
@@ -68,6 +74,10 @@ def calibrate_terms(
     excluded = [group.excluded for group in query.groups for _ in group.any_of]
     terms = []
     for term, is_excluded, found in zip(query.terms, excluded, vectors, strict=True):
+        if found.learnt is not None:
+            line, known = found.learnt.probe.line, (found.learnt.examples, found.learnt.counter_examples)
+            terms.append(CalibratedTerm(term, is_excluded, found.vector, None, line, *known))
+            continue
         nulls = text_nulls if isinstance(term.subject, Words) and text_nulls else calibration.picture_nulls
         own = calibration.term(found.vector, nulls)
         terms.append(CalibratedTerm(term, is_excluded, found.vector, found.content_id, own))

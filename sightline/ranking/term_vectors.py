@@ -1,4 +1,4 @@
-"""Query terms as unit vectors: words and given pictures by the model, library pictures by the index."""
+"""Query terms as unit vectors: words and given pictures by the model, known ones by the index, concepts by probes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from sightline.query.types import (
     PictureError,
     Query,
     QueryError,
+    Taught,
     Words,
 )
+from sightline.ranking.probes import Learnt, Probes
 from sightline.ranking.text_vector_cache import TextVectorCache
 from store.arrays import Floats
 from store.errors import SpaceError
@@ -44,19 +46,22 @@ class TermVector:
         vector: a unit vector float32 (dim,).
         content_id: of the picture of the library that it is; None where it is none.
         look: of a picture that is not in the library.
+        learnt: of a concept, what was learnt of it: the vector is the direction of its probe.
     """
 
     vector: Floats
     content_id: int | None = None
     look: Look | None = None
+    learnt: Learnt | None = None
 
 
 class TermEncoder:
     """Turns the terms of queries to one library into vectors. Safe for use from several threads."""
 
-    def __init__(self, library: Library, encoders: Encoders) -> None:
+    def __init__(self, library: Library, encoders: Encoders, probes: Probes) -> None:
         self._library = library
         self._encoders = encoders
+        self._probes = probes
         self._cache: Lru[tuple[str, str], Floats] = Lru(MAX_CACHED)
         self._pictures: Lru[tuple[str, bytes], TermVector] = Lru(MAX_CACHED)
         self._texts = TextVectorCache(library.path / "vectors", readonly=library.readonly)
@@ -82,7 +87,7 @@ class TermEncoder:
             pictures: files by the names that `picture:` terms use.
 
         Raises:
-            QueryError: a picture is not there, too large, or can't be read.
+            QueryError: a picture is not there, too large, or can't be read; or a concept is not known or not learnt.
             SpaceError: the space knows no words, a text is too long for it, or its model can't be loaded.
         """
         vectors = []
@@ -94,6 +99,9 @@ class TermEncoder:
                     vectors.append(self._picture(name, space, pictures))
                 case Like(content_id):
                     vectors.append(TermVector(self._stored(content_id, space), content_id))
+                case Taught(name):
+                    learnt = self._probes.get(name, space)
+                    vectors.append(TermVector(learnt.probe.direction, learnt=learnt))
         return vectors
 
     def _text(self, prompts: Sequence[str], space: SpaceState) -> Floats:

@@ -19,6 +19,7 @@ from store.checked_files import read_checked, write_checked
 MAX_TEXTS: Final = 2_000  # 10 MB, of 1,152 numbers each; those used last stay
 _SUFFIX: Final = ".text"
 NULLS_SUFFIX: Final = ".texts"
+PROBE_SUFFIX: Final = ".probe"
 _MOST_BYTES: Final = 100_000_000
 _NUMBER: Final = np.dtype("<f4")
 
@@ -61,8 +62,8 @@ class TextVectorCache:
 
 
 def damaged_files(folder: Path) -> list[Path]:
-    """Files of texts in `folder` that are not what was written."""
-    found = [path for suffix in (_SUFFIX, NULLS_SUFFIX) for path in folder.glob(f"*{suffix}")]
+    """Files of texts and probes in `folder` that are not what was written."""
+    found = [path for suffix in (_SUFFIX, NULLS_SUFFIX, PROBE_SUFFIX) for path in folder.glob(f"*{suffix}")]
     return [path for path in found if read_checked(path, path.name.encode(), _MOST_BYTES) is None]
 
 

@@ -20,6 +20,8 @@ from store.tables.mark_writer import MarkWriter, check_known
 from store.tables.marks_json import MarksError, concept_name
 from store.tables.records import now
 
+MIN_EXAMPLES: Final = 3
+"""Of one concept: fewer have too much in common by chance."""
 MAX_PICTURES: Final = 2_000
 """Of one concept: more teach hardly more, and would keep a search waiting."""
 
@@ -68,8 +70,8 @@ class Concepts:
             without: content ids of pictures that shall teach it no more.
 
         Raises:
-            MarksError: a bad name, a picture that is given twice or that the library does not have, too many pictures,
-                or a new concept without any.
+            MarksError: a bad name, a picture that is given twice or that the library does not have, too few examples,
+                or too many pictures.
             LibraryError: the library may not be written.
         """
         kept, key = concept_name(name), casefolded(concept_name(name))
@@ -99,6 +101,11 @@ class Concepts:
                 (key, json.dumps(sorted(sides[2]))),
             )
             (after,) = read(connection, key)
+            if len(after.examples) < MIN_EXAMPLES:
+                raise MarksError(
+                    f"A concept takes at least {MIN_EXAMPLES} examples; {after.name!r} would have "
+                    f"{len(after.examples)}. Give more, or forget the concept; nothing was changed."
+                )
             count = len(after.examples) + len(after.counter_examples)
             if count > MAX_PICTURES:
                 raise MarksError(
@@ -169,9 +176,9 @@ def read(connection: Connection, key: str | None = None) -> list[Concept]:
     found: dict[int, tuple[str, str, list[int], list[int]]] = {}
     rows = connection.exec_driver_sql(query, () if key is None else (key,))
     for id_, name, changed_at, content_id, is_example in rows:
-        sides = found.setdefault(id_, (name, changed_at, [], []))
+        _, _, examples, others = found.setdefault(id_, (name, changed_at, [], []))
         if content_id is not None:
-            sides[2 if is_example else 3].append(content_id)
+            (examples if is_example else others).append(content_id)
     return [
         Concept(name, tuple(examples), tuple(others), changed_at)
         for name, changed_at, examples, others in found.values()

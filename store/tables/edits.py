@@ -224,9 +224,9 @@ def left(connection: Connection) -> list[LeftMarks]:
       WHERE photo_count = 0 AND NOT {_IS_HELD} AND ({MARKED} OR contents.id IN {_IDS})
       ORDER BY roots.path, photos.path, contents.id"""
     rows = connection.exec_driver_sql(query, (json.dumps(list(chosen)),)).all()
-    ids = [row[0] for row in rows]
-    tags = _names(connection, _TAGS_OF, ids)
-    taught = _names(connection, _CONCEPTS_OF, ids)
+    absentees = [row[0] for row in rows]
+    tags = _names(connection, _TAGS_OF, absentees)
+    taught = _names(connection, _CONCEPTS_OF, absentees)
     return [
         LeftMarks(id_, tags.get(id_, ()), bool(liked), tuple(chosen.get(id_, ())), taught.get(id_, ()), root, path, now)
         for id_, root, path, now, liked in rows

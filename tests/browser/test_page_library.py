@@ -25,6 +25,7 @@ from indexer.demo.pictures import write_pictures
 from search_ui.runtime.services import services
 from search_ui.server.failed_routes import SIDE, picture_of_failed
 from search_ui.views import library as view
+from sightline.models.presets import EVERYDAY, OTHERS, PICTURES
 from sightline.searcher import Searcher
 from store import progress
 from store.library import Library
@@ -128,6 +129,26 @@ def test_a_click_takes_the_space_that_was_chosen_a_moment_before(
         run = services().runner.run
         assert run is not None
         assert (run.state, [each["added"] for each in run.results]) == ("done", [1])
+
+
+def test_models_beside_those_of_everyday_are_behind_one_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "photos", 1, 5, (64, 48))
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        assert len(app.radio(key="add_space").options) == len(EVERYDAY) + 1
+        assert not app.selectbox
+        app.radio(key="add_space").set_value("more").run()
+        which = app.selectbox(key="add_space_more")
+        kinds = ["pictures only" if "pictures only" in option else "with words" for option in which.options]
+        assert kinds == ["with words"] * len(OTHERS) + ["pictures only"] * len(PICTURES)
+        which.set_value("dinov2-small").run()
+        assert "What looks alike, quickly" in said(app) and "words need another model" in said(app)
+        app.text_input(key="lib_folder").set_value(str(tmp_path / "photos"))
+        press(app, "Index this folder")
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None
+        assert run.state == "failed" and "dinov2-small" in str(run)  # offline here
 
 
 def test_a_folder_keeps_what_the_page_was_told_of_how_it_is_walked(

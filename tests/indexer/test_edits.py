@@ -56,20 +56,28 @@ class Shelf:
             opened.marks.set_aside([opened.catalog.photos_of([id_])[0].photo_id], True)
             name = opened.marks.keep_set([id_])
             opened.marks.save_search("chosen", f"set:{name}")
-            opened.concepts.teach("ours", [id_])
         return name
 
-    def marks(self, name: str = "a.jpg") -> tuple[tuple[str, ...], bool, bool, bool]:
-        """The tags of the picture at a path, and whether it is a favourite, is an example and is set aside."""
+    def marks(self, name: str = "a.jpg") -> tuple[tuple[str, ...], bool, bool]:
+        """The tags of the picture at a path, and whether it is a favourite and the photo is set aside."""
         with Library.open(self.library) as opened:
             id_ = self.picture(name)
             photo = next(of for of in opened.catalog.photos_of([id_]) if os.fsdecode(of.path) == name)
             return (
                 opened.marks.tags_of([id_]).get(id_, ()),
                 id_ in opened.marks.favourites_of([id_]),
-                opened.concepts.names_of(id_) == [("ours", True)],
                 photo.photo_id in opened.marks.set_aside_of(),
             )
+
+    def teach(self) -> None:
+        """Let `a.jpg` be a counter-example of what the others show."""
+        with Library.open(self.library) as opened:
+            others = [id_ for id_ in opened.catalog.matching(()).tolist() if id_ != self.picture()]
+            opened.concepts.teach("ours", others, [self.picture()])
+
+    def taught(self) -> list[tuple[str, bool]]:
+        with Library.open(self.library) as opened:
+            return opened.concepts.names_of(self.picture())
 
     def selected(self, name: str) -> list[int]:
         with Library.open(self.library) as opened:
@@ -82,7 +90,7 @@ class Shelf:
             return opened.marks.left()
 
 
-ALL = (("holiday", "sea"), True, True, True)
+ALL = (("holiday", "sea"), True, True)
 
 
 @pytest.fixture
@@ -117,11 +125,13 @@ def a_new_file_in_its_place(file: Path) -> None:
 @pytest.mark.parametrize("edit", [other_date, a_turn, another_quality, a_new_file_in_its_place])
 def test_marks_stay_where_an_edit_leaves_the_picture_the_same(shelf: Shelf, edit: Callable[[Path], None]) -> None:
     name, before = shelf.mark(), shelf.picture()
+    shelf.teach()
     edit(shelf.file)
     run = shelf.index(shelf.photos)
     assert (run.changed, run.marks_carried, run.marks_left) == (1, 1, 0)
     assert shelf.picture() != before
     assert shelf.marks() == ALL
+    assert shelf.taught() == [("ours", False)]
     assert shelf.selected(name) == [shelf.picture()]
     assert shelf.left() == []
     with Library.open(shelf.library) as opened:
@@ -157,7 +167,7 @@ def test_where_a_copy_stays_as_it_was_both_have_the_marks(shelf: Shelf) -> None:
     other_date(shelf.file)
     shelf.index(shelf.photos)
     assert shelf.marks() == ALL
-    assert shelf.marks("copy.jpg") == (*ALL[:3], False)
+    assert shelf.marks("copy.jpg") == (*ALL[:2], False)
     assert shelf.selected(name) == sorted([shelf.picture(), shelf.picture("copy.jpg")])
 
 
@@ -178,7 +188,7 @@ def test_marks_wait_for_the_picture_to_come_back_after_another_one(shelf: Shelf)
     assert shelf.index(shelf.photos).marks_left == 1
     other_date(shelf.file)
     assert shelf.index(shelf.photos).marks_carried == 1
-    assert shelf.marks() == (*ALL[:3], False)
+    assert shelf.marks() == (*ALL[:2], False)
     assert shelf.left() == []
 
 
@@ -199,14 +209,15 @@ def test_without_thumbnails_vectors_tell_that_the_picture_is_the_same(shelf: She
 
 def test_marks_stay_with_the_old_version_where_the_picture_is_another(shelf: Shelf) -> None:
     name, before = shelf.mark(), shelf.picture()
+    shelf.teach()
     drawn(0.2).save(shelf.file)
     run = shelf.index(shelf.photos)
     assert (run.changed, run.marks_carried, run.marks_left) == (1, 0, 1)
-    assert shelf.marks() == ((), False, False, False)
+    assert shelf.marks() == ((), False, False)
     (left,) = shelf.left()
     assert (left.content_id, left.tags, left.is_favourite, left.selections) == (before, ALL[0], True, (name,))
-    assert left.concepts == ("ours",)
-    assert (left.path, left.now) == (b"a.jpg", shelf.picture())
+    assert (left.path, left.now, left.concepts) == (b"a.jpg", shelf.picture(), ("ours",))
+    assert shelf.taught() == []
     (told,) = shelf.index("status", space=None).summary["left_marks"]
     assert told == {
         "picture": before, "path": str(shelf.file), "tags": ["holiday", "sea"], "favourite": True,
@@ -221,7 +232,6 @@ def test_marks_that_were_left_are_told_of_the_path_that_the_file_was_renamed_to(
     shelf.file.rename(shelf.photos / "b.jpg")
     assert shelf.index(shelf.photos).moved == 1
     (left,) = shelf.left()
-    assert left.concepts == ("ours",)
     assert (left.path, left.now) == (b"b.jpg", shelf.picture("b.jpg"))
 
 
@@ -242,6 +252,7 @@ def test_marks_that_were_left_can_be_moved_to_the_new_picture_or_deleted(shelf: 
         return subprocess.run(whole, cwd=ROOT, text=True, capture_output=True, check=False)
 
     name, before = shelf.mark(), shelf.picture()
+    shelf.teach()
     drawn(0.2).save(shelf.file)
     shelf.index(shelf.photos)
     assert str(shelf.file) in command().stdout
@@ -249,7 +260,7 @@ def test_marks_that_were_left_can_be_moved_to_the_new_picture_or_deleted(shelf: 
     assert "No marks were left behind by picture 99" in command("--move", "99").stderr
     assert command("--move" if all_ else "--delete", *(["--all"] if all_ else [str(before)])).returncode == 0
     assert shelf.left() == []
-    assert shelf.marks() == ((*ALL[:3], False) if all_ else ((), False, False, False))
+    assert shelf.marks() == ((*ALL[:2], False) if all_ else ((), False, False))
     if all_:
         assert shelf.selected(name) == [shelf.picture()]
     else:

@@ -20,6 +20,8 @@ import pytest
 from PIL import Image
 from support import AWKWARD, DEMO, ROOT, Index, as_nobody
 
+from indexer.model_table import table_lines
+from sightline.models.presets import PRESETS
 from store.library import DATABASE, Library
 from store.tables.fact_table import READ_NAMES
 
@@ -363,4 +365,13 @@ def test_spaces_are_printed_with_their_facts_and_sources(index: Index, photos: P
     presets = {line["name"]: line for line in lines if line["preset"]}
     assert presets["balanced"]["text_to_image"] == 53.2
     assert presets["balanced"]["source"]
+    assert presets["balanced"]["has_text"]
     assert [line["count"] for line in lines if not line["preset"]] == [24]
+    lines = [json.loads(line) for line in index("spaces", "--all", space=None).out.splitlines()]
+    every = {line["name"]: line for line in lines if line["preset"]}
+    assert every.keys() == PRESETS.keys() > presets.keys()
+    assert (every["dinov2-base"]["knn"], every["dinov2-base"]["has_text"]) == (82.0, False)
+    told = "\n".join(table_lines(every=True))
+    words, pictures = told.split("Models for pictures only")
+    assert "metaclip2-huge" in words and "mae-base" not in words
+    assert "CC-BY-NC-4.0 (no commercial use)" in pictures and "class token" in pictures

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import serving
 from starlette.applications import Starlette
@@ -84,6 +85,14 @@ def test_a_picture_is_what_the_json_interface_says_of_it(library: sightline.Libr
     assert library.photo(7) == answered(client, "GET", "photos/7")
     assert library.thumbnail(7) == client.get("/api/v1/photos/7/thumbnail").content
     assert library.tags() == answered(client, "GET", "tags")["tags"] == [{"name": "boat", "count": 1}]
+
+
+def test_a_map_is_what_the_json_interface_gives(library: sightline.Library, client: TestClient) -> None:
+    answer = answered(client, "GET", "photos/7/explain", params={"text": "a red boat"})
+    found = library.explain(7, "a red boat")
+    assert (answer["id"], answer["text"], answer["space"]) == (7, found.text, found.space)
+    assert np.asarray(answer["map"]) == pytest.approx(found.map, abs=1e-3)
+    assert (answer["box"], answer["peak"]) == (list(found.box), None if found.peak is None else list(found.peak))
 
 
 @pytest.mark.parametrize("options", [{}, {"none": False, "top": 2}, {"templates": ["a drawing of a {}"]}])

@@ -34,6 +34,7 @@ from sightline.query.types import (
     Query,
     QueryError,
     Subject,
+    Taught,
     Term,
     Words,
 )
@@ -84,7 +85,7 @@ def test_the_page_has_every_filter_option_and_kind_of_term() -> None:
     tables = re.findall(r"^\| what \| example \| means \|\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.M)
     assert len(ROWS) == sum(table.count("\n") for table in tables) >= 35
     typed = " ".join(text for text, _ in ROWS)
-    for name in (*FILTERS, "space", "sort", "dedup", "template", "like", "picture"):
+    for name in (*FILTERS, "space", "sort", "dedup", "template", "like", "picture", "concept"):
         assert f"{name}:" in typed
     assert {type(given) for text, _ in ROWS for given in parse(text).filters} == set(FILTER_TYPES)
     assert {meaning.split(":")[0] for _, meaning in ROWS} == {"look for", "any of", "exclude", "only", "not", "option"}
@@ -111,6 +112,7 @@ def test_each_documented_example_can_be_searched_for(
     assert index(photos).code == 0
     searcher = Searcher(Library.open(library), Encoders(offline=True))
     picture = next(DEMO.rglob("*.jpg")).read_bytes()
+    searcher.library.concepts.teach("ours-boat", searcher.library.catalog.matching(())[:3].tolist())
     chosen = f"set:{searcher.library.marks.keep_set(searcher.library.catalog.matching(())[:3])}"
     whole = next(iter(re.findall(r"```text\n(.+)\n```", PAGE)))
     for text in [*(text for text, _ in ROWS), whole]:
@@ -147,6 +149,8 @@ def test_each_documented_example_can_be_searched_for(
         ("日本 été crème", (words("日本 été crème"),)),
         ("LIKE:12 Picture:aB3", (Group((Term(Like(12)),)), Group((Term(Picture("aB3")),)))),
         ('like:"12"', (Group((Term(Like(12)),)),)),
+        ("Concept:Ours-Boat", (Group((Term(Taught("Ours-Boat")),)),)),
+        ('a OR concept:Été^2 -concept:"x"', (Group((Term(Words("a")), Term(Taught("Été"), 2))), but(Taught("x")))),
         # weights
         ('"red boat"^2 ship', (words("red boat", 2), words("ship"))),
         ("red boat^1.5 ship", (words("red ship"), words("boat", 1.5))),

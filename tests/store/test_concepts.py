@@ -52,11 +52,11 @@ def test_a_concept_is_taught_by_examples_and_counter_examples_and_more_of_them_l
     assert (made.name, made.examples, made.counter_examples) == ("Ours-Boat", (1, 2, 3), (5,))
     concepts.teach("ours-boat", [4, 5], [1], without=[2, 9])
     assert _taught(opened) == {"Ours-Boat": ((3, 4, 5), (1,))}
-    concepts.teach("Été", [7])
+    concepts.teach("Été", [7, 8, 9])
     assert [each.name for each in concepts.all()] == ["Ours-Boat", "Été"]
     found = concepts.find("E\u0301TE\u0301")
     assert isinstance(found, Concept)
-    assert found.examples == (7,)
+    assert found.examples == (7, 8, 9)
     assert concepts.names_of(1) == [("Ours-Boat", False)]
     assert concepts.names_of(5) == [("Ours-Boat", True)]
     assert concepts.forget("OURS-BOAT")
@@ -72,7 +72,7 @@ def test_only_a_change_of_a_concept_is_noted(opened: Library) -> None:
     assert opened.concepts.teach("A", [3], without=[9]) == before
     assert not opened.concepts.forget("b")
     assert opened.catalog.state() == (generation, at + 1)
-    opened.concepts.teach("a", [], [3])
+    opened.concepts.teach("a", [], [4])
     opened.concepts.forget("a")
     assert opened.catalog.state() == (generation, at + 3)
 
@@ -80,7 +80,9 @@ def test_only_a_change_of_a_concept_is_noted(opened: Library) -> None:
 @pytest.mark.parametrize(
     ("name", "examples", "others", "without", "said"),
     [
-        ("", [1], [], [], "1 to 64"), ("a" * 65, [1], [], [], "has 65"), ("two words", [1], [], [], "as in ours-boat"),
+        ("new", [1, 2], [3], [], "'new' would have 2"), ("known", [], [1], [], "'known' would have 2"),
+        ("known", [], [], [1], "'known' would have 2"), ("", [1], [], [], "1 to 64"),
+        ("a" * 65, [1], [], [], "has 65"), ("two words", [1], [], [], "as in ours-boat"),
         ("a_b", [1], [], [], "hyphens"), ("-a", [1], [], [], "hyphens"), ("a--b", [1], [], [], "hyphens"),
         ('a"b', [1], [], [], "hyphens"), ("\ud800", [1], [], [], "hyphens"), ("new", [], [], [], "no concept 'new'"),
         ("new", [], [], [1], "no concept 'new'"), ("known", [99], [], [], "no picture 99"),
@@ -107,27 +109,27 @@ def test_a_concept_has_a_bounded_number_of_pictures(opened: Library) -> None:
 
 def test_concepts_go_to_another_library_by_content_and_add_to_what_is_there(opened: Library, tmp_path: Path) -> None:
     opened.concepts.teach("Boat", [1, 2, 3], [4])
-    opened.concepts.teach("elsewhere", [9])
+    opened.concepts.teach("elsewhere", [7, 8, 9])
     data = json.loads(json.dumps(opened.marks.export()))
     assert data["version"] == 4
     other = tmp_path / "other"
     with locked(other), Library.create(other) as target:
         add(target, 2, 5)  # ids 1 to 5 hold what 2 to 6 hold there
-        target.concepts.teach("boat", [3], [2])
+        target.concepts.teach("boat", [3, 4, 5], [2])
         done = target.marks.restore(data)
-        assert _taught(target) == {"boat": ((1, 3), (2,))}
-        assert (done.taught, len(done.unknown)) == (1, 2)
+        assert _taught(target) == {"boat": ((1, 3, 4, 5), (2,))}
+        assert (done.taught, len(done.unknown)) == (1, 4)
         assert target.marks.restore(data).taught == 0
     opened.concepts.forget("boat")
     opened.concepts.forget("elsewhere")
-    assert opened.marks.restore(data).taught == 5
-    assert _taught(opened) == {"Boat": ((1, 2, 3), (4,)), "elsewhere": ((9,), ())}
+    assert opened.marks.restore(data).taught == 7
+    assert _taught(opened) == {"Boat": ((1, 2, 3), (4,)), "elsewhere": ((7, 8, 9), ())}
 
 
 def test_marks_without_concepts_are_written_as_earlier_versions_read_them(opened: Library) -> None:
     opened.marks.change([1], add=["a"])
     assert opened.marks.export()["version"] == 2
-    opened.concepts.teach("a", [1])
+    opened.concepts.teach("a", [1, 2, 3])
     assert opened.marks.export()["version"] == 4
 
 

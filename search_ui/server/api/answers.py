@@ -142,6 +142,33 @@ class Photo(Picture, Marked):
     spaces: Annotated[list[str], Field(description="Spaces it can be found in.")]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Explanation(Answer):
+    """Where in a picture a text was found."""
+
+    id: Id
+    text: str
+    space: str
+    map: Annotated[
+        list[list[Share]],
+        Field(description="Rows from the top, of places from the left: 1 where most speaks for the text, 0 nothing."),
+    ]
+    box: Annotated[
+        list[Share],
+        Field(
+            min_length=4,
+            max_length=4,
+            description="The part that the model looked at: left, top, right, bottom, in shares of the picture.",
+        ),
+    ]
+    peak: Annotated[
+        Annotated[list[Share], Field(min_length=2, max_length=2)] | None,
+        Field(description="Where most speaks for the text: x, y in shares of the picture. null where nothing does."),
+    ]
+
+
 class Marks(Marked):
     """The marks of a picture after a change."""
 

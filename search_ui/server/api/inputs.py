@@ -140,6 +140,17 @@ class SearchParameters(Input):
     generation: WholeText[Generation] = None
 
 
+class ExplainParameters(Input):
+    """What to look for in a picture, in an address."""
+
+    text: Annotated[
+        Query,
+        Field(
+            description="Words, as in a query; filters and what is excluded count for nothing.", examples=["a red boat"]
+        ),
+    ]
+
+
 class FacetParameters(Input):
     """Which pictures to count, in an address."""
 

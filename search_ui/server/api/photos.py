@@ -21,7 +21,12 @@ from store.tables.catalog import PhotoRow
 router = api_router()
 
 
-def _known(library: Library, content_id: int) -> PhotoRow:
+def known(library: Library, content_id: int) -> PhotoRow:
+    """A picture that can be found now.
+
+    Raises:
+        Problem: 404, there is none.
+    """
     photo = library.catalog.photos([content_id]).get(content_id)
     if photo is None:
         raise Problem(404, f"There is no picture {content_id} in this library, or its files are missing.")
@@ -34,7 +39,7 @@ def _known(library: Library, content_id: int) -> PhotoRow:
 )  # fmt: skip
 def _photo(id_: PhotoId) -> Response:
     library = services().library()
-    return answer(photo_details(library, _known(library, id_)))
+    return answer(photo_details(library, known(library, id_)))
 
 
 _ETAG = {"ETag": {"required": True, "schema": {"type": "string"}}}
@@ -50,7 +55,7 @@ _ETAG = {"ETag": {"required": True, "schema": {"type": "string"}}}
 )  # fmt: skip
 def _thumbnail(id_: PhotoId, request: Request) -> Response:
     library = services().library()
-    photo = _known(library, id_)
+    photo = known(library, id_)
     # An id means this picture in this library only, and another may be put in its place: kept, but asked for again.
     headers = {"ETag": f'"{photo.hash.hex()}"', "Cache-Control": REVALIDATE}
     if is_known(request.headers.get("if-none-match"), headers["ETag"]):
@@ -72,7 +77,7 @@ def _marks(library: Library, content_id: int) -> dict[str, Any]:
 )  # fmt: skip
 def _tag(id_: PhotoId, asked: TagChange) -> Response:
     library = services().library()
-    _known(library, id_)
+    known(library, id_)
     library.marks.change([id_], add=asked.add, remove=asked.remove)
     return answer({"id": id_, **_marks(library, id_)})
 
@@ -95,6 +100,6 @@ def _unmake_favourite(id_: PhotoId) -> Response:
 
 def _set_favourite(content_id: int, *, favourite: bool) -> Response:
     library = services().library()
-    _known(library, content_id)
+    known(library, content_id)
     library.marks.favourite([content_id], favourite)
     return answer({"id": content_id, **_marks(library, content_id)})

@@ -1,0 +1,1 @@
+"""Where in a picture a model found a text: maps of the patches that speak for it."""

@@ -1,0 +1,176 @@
+"""Where in a picture of the library a text was found."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from sightline.models.loaded import Encoders
+from sightline.query.types import Group, Query, QueryError, Term, Words
+from sightline.ranking.null_queries import NullQueries
+from sightline.ranking.term_vectors import TermEncoder
+from store.arrays import Floats
+from store.library import Library
+from store.tables.catalog import SpaceState
+from store.time_limit import restart
+
+if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
+    from sightline.images.finish import Decoded
+    from sightline.models.encoder import Encoder
+    from sightline.models.preprocess import Box, Preprocess
+
+_PRECISION: Final = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where in a picture a text was found.
+
+    It says where the model found what it found, not whether the thing is there: that is the score's affair.
+
+    Attributes:
+        map: how much each place speaks for the text, float32 (rows, columns), from the top left of `box`: 1 is the
+            most of this picture, 0 nothing. All are 0 where nothing in the picture speaks for it.
+        box: the part of the upright picture that the model looked at: left, top, right and bottom, in shares of its
+            width and height. It cut off what is outside.
+        peak: the middle of the place that speaks most for it, x and y in shares of the picture; None where none does.
+        text: what was looked for.
+        space: the model's name.
+    """
+
+    map: Floats
+    box: Box
+    peak: tuple[float, float] | None
+    text: str
+    space: str
+
+
+class Explainer:
+    """Tells where in a library's pictures texts were found. Safe for use from several threads."""
+
+    def __init__(
+        self, library: Library, encoders: Encoders, term_encoder: TermEncoder, null_queries: NullQueries
+    ) -> None:
+        self._library = library
+        self._encoders = encoders
+        self._term_encoder = term_encoder
+        self._null_queries = null_queries
+        self._lock = threading.Lock()
+        self._key = ""
+        self._encoder: Encoder | None = None
+
+    def explain(self, content_id: int, query: Query, space: SpaceState) -> Explanation:
+        """Where in a picture the words of a query are.
+
+        Its filters, pictures and excluded words count for nothing.
+        The first time in a space its image tower is loaded by torch, in float32: other forms have no gradients.
+
+        Args:
+            content_id: of the picture.
+            query: whose words are looked for.
+            space: whose model looks.
+
+        Raises:
+            QueryError: the query has no words to look for, or the picture is not there or can't be read.
+            SpaceError: the model knows no words, can't be loaded, or is of a kind that can't tell.
+            BusyError: other pictures are decoded for too long.
+        """
+        texts = words_of(query)
+        if not texts:
+            raise QueryError("There are no words to look for in the picture: a map is of what words found.")
+        asked = replace(query, groups=tuple(Group((Term(Words(text)),)) for text in texts), filters=())
+        vectors = [each.vector for each in self._term_encoder.encode(asked, space, {})]
+        # What the text adds to what any text says of a picture: only that belongs to places.
+        direction: Floats = np.mean(vectors, axis=0) - self._null_queries.vectors(space).mean(axis=0)
+        from sightline.where.patches import patch_map
+
+        encoder = self._tower(space)
+        preprocess = encoder.preprocess
+        decoded = self._decode(content_id, preprocess.need)
+        found = patch_map(encoder, preprocess.apply(decoded.pixels, decoded.original), direction)
+        picture, given = preprocess.seen(*decoded.original)
+        return _explanation(_part(found, given, preprocess), picture, ", ".join(texts), space.name)
+
+    def _decode(self, content_id: int, need: int) -> Decoded:
+        """The picture as its file is now, or else from what is kept of it."""
+        from sightline.images.errors import DecodeError
+        from sightline.images.pools import WAIT_SECONDS, pool
+        from sightline.media.derived import preview, thumbnail
+        from sightline.media.reading import read_content
+
+        content_hash = self._library.catalog.hash_of(content_id)
+        if content_hash is None:
+            raise QueryError(f"There is no picture {content_id} in this library.")
+        try:
+            decoded = read_content(
+                self._library, content_hash, lambda reader: reader.decode(need=need, thumbnail=False)
+            )
+            if decoded is None:  # its drive is not there: what the thumbnail shows is where it was
+                data = preview(self._library, content_hash) or thumbnail(self._library, content_hash)
+                if data is None:
+                    raise QueryError(f"The file of picture {content_id} changed or can't be read now.")
+                with pool("uploads").reader(WAIT_SECONDS) as reader:
+                    reader.give(data)
+                    decoded = reader.decode(need=need, thumbnail=False)
+        except DecodeError as error:
+            raise QueryError(f"The picture {content_id} can't be read: {error.reason}.") from error
+        return decoded
+
+    def _tower(self, space: SpaceState) -> Encoder:
+        """The image tower of a space, in float32; the last that was asked for is kept."""
+        from sightline.models.encoder import Encoder
+        from sightline.models.space_models import model_of
+
+        with self._lock:
+            if self._encoder is None or self._key != space.key:
+                self._encoder, self._key = None, ""
+                model = model_of(space, offline=self._encoders.offline)
+                self._encoder = Encoder(model, precision=_PRECISION, texts=False)
+                self._key = space.key
+                restart()  # loading a model is no fault of the question
+            return self._encoder
+
+
+def words_of(query: Query) -> list[str]:
+    """The words that a query looks for, term by term, without those that it excludes."""
+    wanted = (term.subject for group in query.groups if not group.excluded for term in group.any_of)
+    return [subject.text for subject in wanted if isinstance(subject, Words)]
+
+
+def _part(found: Floats, given: Box, preprocess: Preprocess) -> Floats:
+    """The part of a map of the input that shows the picture, without the padding: averages by area."""
+    spans = []
+    for cells, side, (start, stop) in zip(
+        found.shape, preprocess.size, ((given[1], given[3]), (given[0], given[2])), strict=True
+    ):
+        # Patches that do not divide the input leave its last pixels out.
+        cell = max(1, side // cells) / side if side >= cells else 1 / cells
+        spans.append(_weights(cells, start / cell, min(stop / cell, cells)))
+    rows, columns = spans
+    part: Floats = (rows @ found @ columns.T).astype(np.float32)
+    return part
+
+
+def _weights(cells: int, start: float, stop: float) -> Floats:
+    """The means of cells over the equal parts of a span of them, as many as it is long: (parts, cells)."""
+    parts = max(1, round(stop - start))
+    edges = np.linspace(start, stop, parts + 1)
+    places = np.arange(cells)
+    overlap = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
+    overlap = np.maximum(overlap, 0)
+    weights: Floats = (overlap / overlap.sum(1, keepdims=True)).astype(np.float32)
+    return weights
+
+
+def _explanation(part: Floats, box: Box, text: str, space: str) -> Explanation:
+    most = float(part.max())
+    if not most > 0:
+        return Explanation(np.zeros_like(part), box, None, text, space)
+    row, column = np.unravel_index(int(part.argmax()), part.shape)
+    left, top, right, bottom = box
+    rows, columns = part.shape
+    peak = (left + (column + 0.5) / columns * (right - left), top + (row + 0.5) / rows * (bottom - top))
+    return Explanation(part / np.float32(most), box, (float(peak[0]), float(peak[1])), text, space)
