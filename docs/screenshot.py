@@ -70,6 +70,13 @@ def open_first(page: Page) -> None:
     page.get_by_role("dialog").first.wait_for()
 
 
+def show_why(page: Page) -> None:
+    """Open the first picture, and wait for the map of what the words found."""
+    open_first(page)
+    page.get_by_role("button", name="Show why").click()
+    page.locator("canvas.heat").wait_for()
+
+
 def select_three(page: Page) -> None:
     """Select the first three pictures by keyboard."""
     pictures(page).first.focus()
@@ -107,6 +114,7 @@ SHOTS = (
     Shot("page-photographs", "/?q=folder:photographs+sort:newest", pictures),
     Shot("page-dark", "/?q=folder:photographs", pictures, select_three, "dark"),
     Shot("page-photo", "/?q=name:chelsea", pictures, open_first),
+    Shot("page-why", f"/?q={WORDS.replace(' ', '+')}", answer, show_why),
     Shot("page-library", "/library", lambda page: page.get_by_role("heading", name="Folders")),
     Shot("page-duplicates", "/duplicates?kind=near", lambda page: page.get_by_role("button", name="Look at")),
     Shot("page-map", "/map", lambda page: page.locator("canvas"), until_arranged),

@@ -19,6 +19,7 @@ from indexer.common_options import json_option, library_option
 from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
+from sightline.models.changes import LARGEST, SMALLEST, sized
 from sightline_cli.mistakes import Group
 from store.checked_files import is_there
 from store.disk_errors import disk_sentence
@@ -107,6 +108,15 @@ def cli() -> None:
     "local-dir:PATH. Default: all models of the library; in a new one `balanced` with a GPU, else `fast`.",
 )
 @click.option(
+    "--size",
+    type=click.IntRange(SMALLEST, LARGEST),
+    default=None,
+    metavar="PX",
+    help="The side of the pictures that the model of --space looks at, as in --space fast --size 448: the same as "
+    "--space 'fast;size=448'. A space of its own. Models are trained at one size, so quality may fall. Default: the "
+    "model's own.",
+)
+@click.option(
     "--device",
     default="auto",
     show_default=True,
@@ -184,10 +194,10 @@ def cli() -> None:
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def index(
-    folders: tuple[Path, ...], library_path: Path | None, space: str | None, device: str, precision: str,
-    batch_size: int | None, workers: int | None, decode_on: str, file_seconds: float | None, walk: WalkChoice,
-    tiles: int | None, dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool, rescan: bool,
-    offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    folders: tuple[Path, ...], library_path: Path | None, space: str | None, size: int | None, device: str,
+    precision: str, batch_size: int | None, workers: int | None, decode_on: str, file_seconds: float | None,
+    walk: WalkChoice, tiles: int | None, dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool,
+    rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
@@ -210,6 +220,10 @@ def index(
     set_up_logging(verbose, quiet)
     path = (library_path or default_library()).expanduser().absolute()
     planned = Prune(prune_emptied, yes) if prune or prune_emptied else None
+    if size is not None:
+        if space is None:
+            raise click.UsageError(f"--size {size} changes a model: say which, as in --space fast --size {size}.")
+        space = sized(space, size)
     if dry_run:
         if rescan:
             raise click.UsageError("--rescan reads every file, and --dry-run none. Leave one out.")
@@ -229,6 +243,9 @@ def index(
         options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles)
         with Library.create(path) as library:
             library.sweep()
+            for model in () if space is None or quiet else chosen.models:
+                if remark := model.remark():
+                    screen.note(remark)
             for line in () if tiles is None or quiet else tiling.costs(library, chosen.models, tiles):
                 screen.note(line)
             question = Question(yes=yes or lose_marks, before=screen.hide)

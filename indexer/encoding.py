@@ -92,7 +92,7 @@ class Encodings:
         ]
         self._progress = progress
         self._options = options
-        self._tiles = {id_: usual_count(grid) for id_, grid in grids.items()}
+        self._tiles = {id_: usual_count(grid, models[id_].preprocess) for id_, grid in grids.items()}
 
     def __iter__(self) -> Iterator[Encoding]:
         return iter(self._each)

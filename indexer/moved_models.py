@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import suppress
 from pathlib import Path
 
+from sightline.models.changes import split
+from sightline.models.fitting import UnfitError
+from sightline.models.names import changes_of
 from sightline.models.resolve import resolve
 from store.errors import SpaceError
 from store.library import DATABASE, Library
@@ -14,6 +19,8 @@ from store.tables.writer import Writer
 
 def find_model(path: Path, spec: str) -> SpaceState:
     """Find the space that the model at an address is of, and note that it lies there. Returns the space.
+
+    Spaces of changes of that model are found with it.
 
     Args:
         path: the library's folder.
@@ -26,13 +33,22 @@ def find_model(path: Path, spec: str) -> SpaceState:
     if not (path / DATABASE).exists():
         Library.open(path)  # says what to do
     with locked(path), Library.create(path) as library:
+        spaces = library.catalog.spaces()
+        # As it is named, and then with what was changed of the models of the library.
+        changed = dict.fromkeys(str(changes_of(space.model)) for space in spaces)
+        specs = [spec, *(f"{spec}{changes}" for changes in changed if changes and not split(spec)[1])]
+        found: list[int] = []
         identity = resolve(spec).identity()
-        found = library.catalog.find_space(identity)
-        if found is None:
-            known = ", ".join(dict.fromkeys(space.name for space in library.catalog.spaces())) or "none"
+        for each in specs:
+            with suppress(UnfitError):  # the change is of a space of another model
+                named = resolve(each).identity()
+                if (space_id := library.catalog.find_space(named)) is not None:
+                    Writer(library.catalog.engine).add_space(named)
+                    found.append(space_id)
+        if not found:
+            known = ", ".join(dict.fromkeys(space.name for space in spaces)) or "none"
             raise SpaceError(
                 f"The model {identity.model} is that of no space of the library {path}; it has {known}. To make a "
-                f"space of it: python -m indexer FOLDER --space {identity.model}"
+                f"space of it: python -m indexer FOLDER --space {shlex.quote(identity.model)}"
             )
-        Writer(library.catalog.engine).add_space(identity)
-        return library.catalog.space_state(found)
+        return library.catalog.space_state(found[0])

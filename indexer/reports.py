@@ -18,6 +18,7 @@ import click
 from indexer.messages import echo
 from sightline.humanize import ago, count, size
 from sightline.left_marks import left_marks_record, left_marks_text
+from sightline.models.changes import split
 from sightline.run_words import PHASES, counted, of_bytes
 from store import progress
 from store.errors import LibraryError
@@ -175,7 +176,9 @@ def print_spaces(path: Path, as_lines: bool, every: bool) -> None:
     if held:
         echo(f"\nIn the library {path}:")
     for space in held:
-        echo(f"  {space.name}  {space.count} pictures, from {space.model}")
+        side = split(space.model)[1].size
+        drift = "" if side is None else f"; at {side} px instead of its own size: quality may fall"
+        echo(f"  {space.name}  {space.count} pictures, from {space.model}{drift}")
 
 
 def print_verification(library: Library, as_lines: bool, files: bool, repair: bool) -> int:

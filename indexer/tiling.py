@@ -51,7 +51,7 @@ def costs(library: Library, models: Sequence[Model], grid: int) -> Iterator[str]
                     "for what is indexed next, and those of the index at once."
                 )
             continue
-        each = usual_count(grid)
+        each = usual_count(grid, model.preprocess)
         more = each * (2 * model.dim + 16)
         known = (
             f"; for the {count(pictures, 'picture')} of this library {size(more * pictures)}, and their files are read "

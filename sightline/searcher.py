@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -26,7 +26,7 @@ from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
-from sightline.ranking.calibrated_terms import calibrate_terms
+from sightline.ranking.calibrated_terms import CalibratedTerm, calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
 from sightline.ranking.null_queries import NullQueries
@@ -36,9 +36,9 @@ from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
-from sightline.ranking.term_vectors import TermEncoder
+from sightline.ranking.term_vectors import TermEncoder, TermVector
 from sightline.spaces import SpaceDirectory, has_words
-from sightline.tiles.looks import Looks, looking_at_tiles
+from sightline.tiles.handicap import Looks, handicaps
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
@@ -48,7 +48,7 @@ from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
 from store.time_limit import check, restart
 from store.vectors.engine import VectorEngine
-from store.vectors.tiles import TiledEngine
+from store.vectors.tiles import TiledEngine, TileEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -213,19 +213,20 @@ class Searcher:
         self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], looks: Looks, state: tuple[int, int]
     ) -> RankedList:
         generation, marks = state
-        tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
-        engine: VectorEngine = (whole := self.library.vectors.get(space.id))
-        if tiles is not None:
-            engine = TiledEngine(whole, tiles, looking_at_tiles(query))
+        whole = self.library.vectors.get(space.id)
         by_score = query.order == "best"
 
         embedded = self._term_encoder.encode(query, space, pictures)
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        calibration = self._calibrations.get(space, generation, tiles)
-        text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
-        terms = calibrate_terms(query, embedded, calibration, text_nulls)
+        terms = self._calibrated(query, space, embedded, generation)
+        engine: VectorEngine = whole
+        tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
+        if tiles is not None:
+            engine = TiledEngine(
+                whole, tiles, handicaps(terms, self._calibrated(query, space, embedded, generation, tiles))
+            )
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -251,6 +252,14 @@ class Searcher:
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
         )  # fmt: skip
 
+    def _calibrated(
+        self, query: Query, space: SpaceState, embedded: Sequence[TermVector], generation: int,
+        tiles: TileEngine | None = None,
+    ) -> list[CalibratedTerm]:  # fmt: skip
+        calibration = self._calibrations.get(space, generation, tiles)
+        text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
+        return calibrate_terms(query, embedded, calibration, text_nulls)
+
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:
         """Content ids above the threshold or near it, as the query's facts order them."""
         return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], _FACT_ORDERS[query.order], query.filters)
@@ -273,14 +282,15 @@ class Searcher:
             SpaceError: the model can't be loaded.
         """
         self.library.vectors.get(space.id).warm()
-        tiles = self.library.tiles.get(space.id)
+        generation, tiles = self.library.catalog.generation(), self.library.tiles.get(space.id)
         if tiles is not None:
             tiles.warm()
-        calibration = self._calibrations.get(space, self.library.catalog.generation(), tiles)
-        if words and space.has_text:
-            calibration.text_nulls(self._null_queries.vectors(space))
-        if pictures:
-            _ = calibration.picture_nulls
+        for each in (None,) if tiles is None else (None, tiles):
+            calibration = self._calibrations.get(space, generation, each)
+            if words and space.has_text:
+                calibration.text_nulls(self._null_queries.vectors(space))
+            if pictures:
+                _ = calibration.picture_nulls
 
     def _warm_up_for(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> None:
         if self.needs_model(query, pictures):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sightline.humanize import count
-from sightline.query.types import Query, QueryError, Words
+from sightline.query.types import Like, Picture, Query, QueryError, Words
 from store.tables.catalog import Catalog, SpaceState
 
 
@@ -14,6 +14,8 @@ class SpaceDirectory:
         self._catalog = catalog
         # The generation, the default space, all spaces: reading them counts every vector, so once a generation.
         self._read: tuple[int, SpaceState | None, list[SpaceState]] = (-1, None, [])
+        # The generation, and the space for queries of pictures alone.
+        self._complete: tuple[int, SpaceState | None] = (-1, None)
 
     def find(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the default one.
@@ -43,13 +45,34 @@ class SpaceDirectory:
 
     def find_for(self, query: Query) -> SpaceState:
         """The space that a query names, or the library's choice for it; errors as for `find`."""
+        if query.space is None and is_of_pictures(query):
+            return self.for_pictures()
         return self.find(query.space, words=has_words(query))
+
+    def for_pictures(self) -> SpaceState:
+        """The space in which pictures are compared with pictures: see docs/decisions/two-spaces.md.
+
+        Where the default space reads words, and a model that reads none has seen every picture, the space of that: of
+        several, the newest. Else the default one; errors as for `find`.
+        """
+        default, (known, found) = self.find(), self._complete
+        generation, _, spaces = self._read
+        if known != generation:
+            found = None
+            if default.has_text and (others := [space for space in spaces if not space.has_text and space.count]):
+                total = self._catalog.counts().pictures
+                seen = (space for space in reversed(others) if space.count >= total)  # the cheap question first
+                found = next((space for space in seen if self._catalog.counts(space.id).pictures == total), None)
+            self._complete = (generation, found)
+        return found or default
 
     def note(self, query: Query) -> str | None:
         """In a sentence, why a query is not searched in the default space though it names no other; else None."""
         space = self.find_for(query)
         if query.space is not None or space.id == (default := self.find()).id:
             return None
+        if is_of_pictures(query):
+            return f"Similar by {space.name}, which knows pictures only. By {default.name} instead: {_named(default)}"
         seen = f"{self._catalog.counts(space.id).pictures:,} of {count(self._catalog.counts().pictures, 'picture')}"
         return (
             f"Searched with the model {space.name}, which has seen {seen}: the model {default.name}, which the library "
@@ -64,6 +87,16 @@ class SpaceDirectory:
             default = next((space for space in spaces if space.id == chosen), None)
             self._read = (generation, default, spaces)
         return default, spaces
+
+
+def is_of_pictures(query: Query) -> bool:
+    """Whether a query looks for pictures that are like others, and for nothing else."""
+    return bool(query.terms) and all(isinstance(term.subject, Like | Picture) for term in query.terms)
+
+
+def _named(space: SpaceState) -> str:
+    """How a query asks for a space."""
+    return str(Query(space=space.name))
 
 
 def has_words(query: Query) -> bool:

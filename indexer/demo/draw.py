@@ -61,6 +61,10 @@ _LEAN: Final[dict[str, float]] = {
 }
 
 
+# How much farther from the middle small things stand.
+_MOST_SPREAD: Final = 2.6
+
+
 class _Shape(NamedTuple):
     parts: tuple[Part, ...]
     left: float
@@ -70,7 +74,7 @@ class _Shape(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where a thing is, in pixels from the picture's top left corner; nothing of it is outside of the picture."""
+    """Where a thing is in a picture, in pixels from its top left corner."""
 
     left: float
     top: float
@@ -147,8 +151,11 @@ def _tones(colour: str, sky: str, rng: Random) -> dict[str, Colour]:
     return tones
 
 
-def _places(scene: Scene, rng: Random, size: tuple[int, int], horizon: float) -> list[_Place]:
-    """Return where each thing stands: middle x and foot y in pixels, and the pixels of one unit."""
+def _places(scene: Scene, rng: Random, size: tuple[int, int], horizon: float, shrunk: float) -> list[_Place]:
+    """Return where each thing stands: middle x and foot y in pixels, and the pixels of one unit.
+
+    ``shrunk`` is the size of the things, 1 as usual; small ones stand farther from the middle, too.
+    """
     width, height = size
     shape = _shape(scene.kind)
     tall, wide = shape.bottom - shape.top, shape.right - shape.left
@@ -168,7 +175,8 @@ def _places(scene: Scene, rng: Random, size: tuple[int, int], horizon: float) ->
     else:
         high, slot = height * rng.uniform(0.26, 0.36), width * 0.31
         spots = [(x + rng.uniform(-0.015, 0.015), rng.random()) for x in (0.18, 0.5, 0.82)]
-    scale = min(high / tall, slot / wide)
+    scale = min(high / tall, slot / wide) * shrunk
+    spread = min(1 / shrunk, _MOST_SPREAD)
     reach = scale * tall
     low, high_y = horizon + height * 0.08, height * 0.96
     if in_air:
@@ -182,7 +190,11 @@ def _places(scene: Scene, rng: Random, size: tuple[int, int], horizon: float) ->
         low = high_y - height * 0.05
     inset = scale * wide * 0.56
     return [
-        _Place(min(max(x * width, inset), width - inset), low + (high_y - low) * y, scale * rng.uniform(0.93, 1.03))
+        _Place(
+            min(max((0.5 + (x - 0.5) * spread) * width, inset), width - inset),
+            low + (high_y - low) * y,
+            scale * rng.uniform(0.93, 1.03),
+        )
         for x, y in spots
     ]
 
@@ -248,13 +260,13 @@ def _waterline(draw: ImageDraw.ImageDraw, scene: Scene, place: _Place) -> None:
         )
 
 
-def _paint(scene: Scene, size: tuple[int, int]) -> tuple[Image.Image, list[Box]]:
+def _paint(scene: Scene, size: tuple[int, int], scale: float) -> tuple[Image.Image, list[Box]]:
     """The picture, and the boxes of its things from the back to the front."""
     # Two streams of chance, so that the finer texture of a large picture leaves the layout as it is in a small one.
     layout = Random(f"layout:{scene.seed}")
     texture = Random(f"texture:{scene.seed}")
     image, horizon = draw_background(scene.ground, scene.sky, texture, size)
-    places = sorted(_places(scene, layout, size, horizon), key=lambda place: place.foot)
+    places = sorted(_places(scene, layout, size, horizon, scale), key=lambda place: place.foot)
     tones = _tones(scene.colour, scene.sky, layout)
     draw = ImageDraw.Draw(image)
     boxes = []
@@ -271,29 +283,29 @@ def _paint(scene: Scene, size: tuple[int, int]) -> tuple[Image.Image, list[Box]]
     return image, [Box(max(0, x0), max(0, y0), min(width, x1), min(height, y1)) for x0, y0, x1, y1 in boxes]
 
 
-def render(scene: Scene, width: int, height: int) -> Image.Image:
-    """Return ``scene`` as an RGB picture of ``width`` x ``height`` pixels.
+def render(scene: Scene, width: int, height: int, scale: float = 1.0) -> Image.Image:
+    """Return ``scene`` as an RGB picture of ``width`` x ``height`` pixels, its things ``scale`` times as large.
 
     From 320 pixels of width on, the picture is drawn at twice the size and reduced, for smooth edges; smaller
     pictures are drawn as they are. The same scene and size always give the same pixels.
     Raises ValueError for a side under 16 pixels.
     """
-    return _drawn(scene, width, height)[0]
+    return _drawn(scene, width, height, scale)[0]
 
 
-def boxes(scene: Scene, width: int, height: int) -> list[Box]:
+def boxes(scene: Scene, width: int, height: int, scale: float = 1.0) -> list[Box]:
     """Return where the things of ``scene`` are in the picture that ``render`` makes of it, in its pixels.
 
     Shadows and water are not part of a thing; one that stands before another may hide some of its box.
     Raises ValueError for a side under 16 pixels.
     """
-    return _drawn(scene, width, height)[1]
+    return _drawn(scene, width, height, scale)[1]
 
 
-def _drawn(scene: Scene, width: int, height: int) -> tuple[Image.Image, list[Box]]:
+def _drawn(scene: Scene, width: int, height: int, scale: float) -> tuple[Image.Image, list[Box]]:
     if width < 16 or height < 16:
         raise ValueError(f"the picture size is {width}x{height}; each side must be 16 pixels or more")
     if width < 320:
-        return _paint(scene, (width, height))
-    image, found = _paint(scene, (width * 2, height * 2))
+        return _paint(scene, (width, height), scale)
+    image, found = _paint(scene, (width * 2, height * 2), scale)
     return image.reduce(2), [Box(*(side / 2 for side in box)) for box in found]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import streamlit as st
@@ -24,6 +25,7 @@ from sightline.query.types import QueryError
 from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
+from sightline.where.explain import words_of
 from store.library import Library
 from store.tables.catalog import PhotoRow
 
@@ -66,7 +68,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
     with st.container(key="photo-dialog"):
         large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
     with large:
-        _viewer(library, content_id, order)
+        _viewer(library, content_id, order, _words() if hit is not None and hit.band != "below" else "")
     with beside:
         if photo is None:
             message("This picture is no longer where it was.")
@@ -88,7 +90,16 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
 # -- the picture ----------------------------------------------------------------------------------------------------
 
 
-def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
+def _words() -> str:
+    """The query of the page, if pictures are found by words of it."""
+    text = page_state.text()
+    try:
+        return text if words_of(parse(text)) else ""
+    except QueryError:
+        return ""
+
+
+def _viewer(library: Library, content_id: int, order: Sequence[int], found_by: str) -> None:
     places = photo_navigation.neighbours(content_id, order)
     photos = library.catalog.photos([each.id for each in places])
     starred = library.marks.favourites_of(photos)
@@ -98,7 +109,7 @@ def _viewer(library: Library, content_id: int, order: Sequence[int]) -> None:
             for each in places
             if each.id in photos or each.id == content_id
         ],
-        content_id, key=_KEY, opening=page_state.opening(),
+        content_id, key=_KEY, opening=page_state.opening(), words=found_by,
         on_move=lambda: _if_id(_event("moved"), page_state.follow_to_photo),
         on_part=lambda: run_handler(lambda: _take_part(library, _event("part"))),
     )  # fmt: skip
@@ -235,12 +246,12 @@ def _duplicates(library: Library, folded: Sequence[int]) -> None:
 
 def _similar(searcher: Searcher, content_id: int) -> None:
     try:
-        space = searcher.space_for(parse(page_state.text()))
+        space = searcher.space_for(replace(parse(f"like:{content_id}"), space=parse(page_state.text()).space))
     except QueryError:
         space = searcher.space()
     ids = similar(searcher.library, space.id, content_id)
     if ids:
-        caption("Similar pictures")
+        caption("Similar pictures" if space.id == searcher.space().id else f"Similar by {space.name}")
         _strip(searcher.library, ids, "similar")
 
 

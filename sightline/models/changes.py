@@ -78,3 +78,15 @@ def split(spec: str) -> tuple[str, Changes]:
         raise SpaceError(f"{spec!r} asks for a size of {size!r}; say it as a number of pixels, as in size=448.")
     changes = Changes(None if size is None else int(size[:9]), said.get("pool"))
     return ";".join([name, *parts]).strip(), changes
+
+
+def sized(spec: str, size: int) -> str:
+    """The name of a model at a size, px.
+
+    Raises:
+        SpaceError: the name says another one.
+    """
+    name, said = split(spec)
+    if said.size not in (None, size):
+        raise SpaceError(f"{spec!r} says size={said.size}, and {size} px were asked for. Say one of them.")
+    return f"{name}{Changes(size).over(said)}"

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class Encoders:
-    """Gives the encoder of a space. Holds one, the last asked for: a model may fill the memory.
+    """Gives the encoder of a space. Holds the last that reads words, and the last that reads none.
+
+    No more: a model may fill the memory. No fewer: a library may have two, one for words and one for pictures.
 
     Attributes:
         offline: whether no model may be downloaded.
@@ -21,12 +23,12 @@ class Encoders:
     def __init__(self, *, offline: bool = False) -> None:
         self.offline = offline
         self._lock = threading.Lock()
-        self._key = ""
-        self._encoder: JointEncoder | None = None
+        self._held: dict[bool, tuple[str, JointEncoder]] = {}
 
     def ready(self, space: SpaceState) -> bool:
         """Whether the space's model is loaded; False also while it is being loaded."""
-        return self._key == space.key
+        key, _ = self._held.get(space.has_text, ("", None))
+        return key == space.key
 
     def get(self, space: SpaceState) -> JointEncoder:
         """The encoder of a space; whoever asks while it is being loaded waits for it.
@@ -35,12 +37,11 @@ class Encoders:
             SpaceError: the model that the vectors were made with is not available.
         """
         with self._lock:
-            if self._encoder is None or self._key != space.key:
+            if not self.ready(space):
                 # Dropped, not closed: another thread may be encoding with it, and frees it when done.
-                self._encoder, self._key = None, ""
-                self._encoder = self._load(space)
-                self._key = space.key
-            return self._encoder
+                self._held.pop(space.has_text, None)
+                self._held[space.has_text] = space.key, self._load(space)
+            return self._held[space.has_text][1]
 
     def _load(self, space: SpaceState) -> JointEncoder:
         from sightline.models.compiled import open_compiled

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
-from sightline.models.resolve import Model
-from sightline.models.text_files import configuration_of
+from sightline.models.text_files import TextFiles, configuration_of
 from sightline.models.timm_networks import Weights
 
 # Older files hold them; transformers 4.31 and later compute them.
 POSITION_IDS: Final = "text.transformer.embeddings.position_ids"
 
 
-def make_joint(model: Model) -> Any:
-    """open_clip's network for a model, as `open_clip.create_model` 3.3 makes it before it loads weights."""
+def make_joint(folder: Path, files: TextFiles, size: int | None = None) -> Any:
+    """open_clip's network for a model, as `open_clip.create_model` 3.3 makes it before it loads weights.
+
+    Args:
+        folder: of the model.
+        files: those of its text tower and tokenizer.
+        size: of pictures, px; None: the model's own. Image towers of timm are made at their own; see `resize_tower`.
+    """
     import open_clip
 
-    config = configuration_of(model.folder, model.text)
+    config = configuration_of(folder, files)
     vision, text = config["vision_cfg"], config["text_cfg"]
+    if size is not None and "timm_model_name" not in vision:
+        vision["image_size"] = size
     # Each would load weights of its own, from wherever its name leads.
     if "timm_model_name" in vision:
         vision["timm_model_pretrained"] = False
@@ -28,6 +36,21 @@ def make_joint(model: Model) -> Any:
     if custom and "multimodal_cfg" in config:
         kind = open_clip.CoCa
     return kind(**config)
+
+
+def resize_tower(tower: Any, size: tuple[int, int]) -> None:
+    """Have an image tower of timm read pictures of another size, as open_clip's `force_image_size` does."""
+    visual = tower.visual
+    if not hasattr(visual, "trunk"):
+        return
+    if not hasattr(visual.trunk, "set_input_size"):
+        from timm.models._input import get_model_input_config
+
+        if get_model_input_config(visual.trunk)["fixed_input_size"]:
+            raise ValueError(
+                f"an image tower of the kind {type(visual.trunk).__name__} reads pictures of one size only"
+            )
+    visual.set_input_size(size)
 
 
 def as_open_clip(tower: Any, weights: Weights) -> Weights:

@@ -17,11 +17,13 @@ from sightline.models import hub
 from sightline.models.changes import Changes
 from sightline.models.configuration import load_json, read_configuration, timm_settings
 from sightline.models.fingerprint import file_digest, fingerprint
+from sightline.models.fitting import UnfitError, check_fit, tried
 from sightline.models.hub import Repository, UnreachableError
 from sightline.models.names import LOCAL, Address, read_name
 from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
 from sightline.models.presets import DEMO
+from sightline.models.published import Published
 from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
 from sightline.models.timm_sizes import own_pool
 from sightline.models.weight_files import PICKLES, find_weights, stored_tensors
@@ -76,6 +78,23 @@ class Model:
             self.fingerprint, tuple(key[:32] for key in former),
         )  # fmt: skip
 
+    @property
+    def published(self) -> Published:
+        """The model without its changes."""
+        return Published(self.library, self.folder, self.text, self.own_size)
+
+    def remark(self) -> str:
+        """What is to be known before pictures are encoded at another size than a model's own; nothing at that."""
+        if self.changes.size is None:
+            return ""
+        high, wide = self.own_size
+        trained = f"{high}" if high == wide else f"{high} x {wide}"
+        work = tried(self.published, self.changes).work
+        return (
+            f"{self.name} looks at {self.changes.size} px and was trained at {trained}: quality may fall. "
+            f"A picture takes {work:.2g} times the work."
+        )
+
 
 def resolve(spec: str, *, offline: bool = False) -> Model:
     """Find a model's files: a preset, `model/tag`, `local-dir:PATH`, `hf-hub:ORG/NAME[@REVISION]`.
@@ -106,12 +125,17 @@ def models_here(address: Address, problems: list[SpaceError]) -> Iterator[Model]
 
     Of a repository the hub's cache may hold several commits; of a text tower's files, too. What is there and can't be
     loaded is added to `problems`.
+
+    Raises:
+        UnfitError: the model can't have the changes that are asked of it.
     """
     place = address.place
     folders = [place] if isinstance(place, Path) else hub.snapshots(place)
     for folder in folders:
         try:
             yield from _models_in(address, folder)
+        except UnfitError:
+            raise
         except SpaceError as error:
             problems.append(error)
 
@@ -179,10 +203,12 @@ def _models_in(address: Address, folder: Path) -> Iterator[Model]:
     ways = find_text_files(folder, config["model_cfg"]) if library == "open_clip" else [TextFiles()]
     for text in ways:
         told = fingerprint(library, config, files, preprocess, text, address.changes)
-        yield Model(
+        model = Model(
             address.spec, address.name, folder, library, weights, preprocess, dim, has_text, text, told, former,
             address.changes, own_size,
         )  # fmt: skip
+        check_fit(model.published, model.changes, model.spec)
+        yield model
 
 
 def _changed(
@@ -196,7 +222,7 @@ def _changed(
     pool = None
     if address.changes.pool is not None:
         if library == "open_clip":
-            raise SpaceError(f"{address.spec} asks for another pooling. That can be changed of timm's models only.")
+            raise UnfitError(f"{address.spec} asks for another pooling. That can be changed of timm's models only.")
         pool = own_pool(config, timm_settings(config))
     address = address.plain(Changes(square, pool))
     if address.changes.size is not None:

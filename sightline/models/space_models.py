@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -122,14 +123,15 @@ def _not_found(
         )
         in_short = "Connect once and run again"
     else:
+        anew = shlex.quote(f"{LOCAL}ITS_FOLDER{split(space.model)[1]}")
         advice = (
             f"Wherever the same model lies now, python -m indexer spaces --find {LOCAL}ITS_FOLDER, or a run with "
-            f"--space {LOCAL}ITS_FOLDER, finds the space again by its content, and encodes nothing anew"
+            f"--space {anew}, finds the space again by its content, and encodes nothing anew"
         )
         in_short = f"Where it lies now: python -m indexer spaces --find {LOCAL}ITS_FOLDER"
     if others:
         spec = others[-1].spec if commit is None else f"{HUB}{others[-1].weights}"
-        advice += f"; --space {spec} makes a new space with the other one"
+        advice += f"; --space {shlex.quote(spec)} makes a new space with the other one"
     return ModelAwayError(
         f"{reason}. Searching with pictures of the library still works. {advice}.", f"{reason}. {in_short}"
     )

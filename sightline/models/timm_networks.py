@@ -47,6 +47,12 @@ class TimmMaker:
         arguments = {name: value for name, value in (config.get("model_args") or {}).items() if name != "num_classes"}
         return cls(str(config["architecture"]), settings, arguments)
 
+    def sized(self, size: tuple[int, int]) -> TimmMaker:
+        """Makes the network for pictures of another size, where it is made for one; else the same, which reads any."""
+        if self.fixed_size() is None and not hasattr(self.sketch(), "set_input_size"):
+            return self
+        return dataclasses.replace(self, arguments={**self.arguments, "img_size": size})
+
     @property
     def is_known(self) -> bool:
         """Whether timm has this architecture."""
@@ -91,7 +97,7 @@ class TimmMaker:
         """Height and width of the only pictures that a network reads, px; None where it reads others too."""
         from timm.models._input import get_model_input_config
 
-        made: Any = self._sketch(0) if network is None else network
+        made: Any = self.sketch() if network is None else network
         known = get_model_input_config(made)
         if not known["fixed_input_size"]:
             return None
@@ -101,12 +107,12 @@ class TimmMaker:
 
     def own_pool(self) -> str | None:
         """How the network makes one vector of those of a picture's places, as timm's `global_pool` names it."""
-        made: Any = self._sketch(0)
+        made: Any = self.sketch()
         head = getattr(made, "head", None)
         found = (getattr(head, "global_pool", None), getattr(head, "pool_type", None), getattr(made, "global_pool", ""))
         return next((name for each in found if isinstance(name := getattr(each, "pool_type", each), str)), None)
 
-    def _sketch(self, classes: int) -> nn.Module:
+    def sketch(self, classes: int = 0) -> nn.Module:
         """A network without weights, to be asked for names and sizes."""
         try:
             with torch.device("meta"):
@@ -117,16 +123,20 @@ class TimmMaker:
     def classifier(self, network: nn.Module) -> frozenset[str]:
         """The names of weights that only a network with a classifier has."""
         classes = max(0, int(self.pretrained.get("num_classes") or 0)) or _CLASSES
-        whole = self._sketch(classes)
+        whole = self.sketch(classes)
         named = self.pretrained.get("classifier") or ()
         declared = {
             f"{name}.{kind}" for name in ([named] if isinstance(named, str) else named) for kind in ("weight", "bias")
         }
         return frozenset((whole.state_dict().keys() | declared) - network.state_dict().keys())
 
-    def conversion(self) -> Conversion | None:
-        """The conversion of weights of other names that timm has for this architecture; None without one."""
-        network, convert = self._made()
+    def conversion(self, network: nn.Module) -> Conversion | None:
+        """The conversion of weights of other names and sizes that timm has for a network; None without one."""
+        try:
+            with torch.device("meta"):
+                convert = self._made()[1]
+        except (NotImplementedError, RuntimeError):
+            convert = self._made()[1]
         if convert is None:
             return None
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from sightline.models.configuration import TIMM_CONFIG, load_json, timm_settings
-from sightline.models.networks import POSITION_IDS, as_open_clip, make_joint
+from sightline.models.networks import POSITION_IDS, as_open_clip, make_joint, resize_tower
 from sightline.models.resolve import Model
 from sightline.models.text_files import tokenizer_of
 from sightline.models.timm_networks import TimmMaker, Weights, set_pool, without_wrappers
@@ -53,6 +53,8 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
     stored = stored_tensors(files)
     if model.library == "timm":
         maker = _timm(model)
+        if model.changes.size is not None:
+            maker = maker.sized(model.preprocess.size)
         network = maker.make()
         _check_size(model, maker.fixed_size(network))
         _load_timm(maker, network, files, stored)
@@ -60,7 +62,7 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         if model.changes.pool is not None:
             set_pool(network, model.changes.pool)
         return network, None, 0
-    tower = make_joint(model)
+    tower = make_joint(model.folder, model.text, model.changes.size)
     problem = _difference(tower, stored, frozenset({POSITION_IDS}))
     if problem is None:
         _fill(tower, stored)
@@ -73,6 +75,8 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         _refuse(files, problem)
         tower.load_state_dict(weights, strict=False)
     _refuse_unset(tower, files)
+    if model.changes.size is not None:
+        resize_tower(tower, model.preprocess.size)
     tokenizer = tokenizer_of(model.folder, model.text)
     return tower, tokenizer, int(tokenizer.context_length)
 
@@ -86,7 +90,7 @@ def _load_timm(maker: TimmMaker, network: nn.Module, files: tuple[Path, ...], st
         return _fill(network, stored)
     weights = without_wrappers(_read(files))
     problem = _difference(network, _described(weights, files), beyond)
-    convert = maker.conversion() if problem else None
+    convert = maker.conversion(network) if problem else None
     if convert is not None:
         with suppress(*_CONVERTING):
             weights = convert(weights)
@@ -126,7 +130,7 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
     stored = {name.removeprefix(_VISUAL): held for name, held in found.items() if name.startswith(_VISUAL)}
     try:
         with torch.device("meta"):
-            tower: Any = make_joint(model)
+            tower: Any = make_joint(model.folder, model.text, model.changes.size)
     except (NotImplementedError, RuntimeError):  # it computes with numbers while it is made
         return None
     visual: nn.Module = tower.visual
@@ -149,6 +153,8 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
     visual.load_state_dict(weights, assign=True)
     if any(tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())):
         return None  # computed when it is made, not stored
+    if model.changes.size is not None:
+        resize_tower(tower, model.preprocess.size)
     return tower  # type: ignore[no-any-return]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -46,7 +47,7 @@ def match_ids(found: RankedList, *, rest: bool = False) -> Ids:
 def why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:
     """Why nothing passes the filters or matches, in a sentence; None where something does."""
     if not space.count:
-        command = f"python -m indexer FOLDER --space {space.model}"
+        command = f"python -m indexer FOLDER --space {shlex.quote(space.model)}"
         return f"No picture was encoded with the model {space.name!r} yet. Index a folder: {command}"
     if not len(ranked.ids):
         if query.filters:

@@ -1,7 +1,9 @@
 """Where the tiles of a picture lie, and how they become a model's input.
 
 A grid of N has N tiles along the shorter side, each overlapping the next by half, so that a thing on the edge of one
-lies in the middle of another. Tiles are squares; along the longer side lie as many more as it is longer.
+lies in the middle of another. What a model looks at is a square. For one that squashes pictures to it, tiles have the
+shape of the picture, as its training had, up to 3:2; for others they are squares, of which nothing is cropped. Along
+the longer side lie as many more as it is longer.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ LEAST_GRID, MOST_GRID = 2, 8
 """Tiles along the shorter side. One tile is the whole picture, which is encoded anyway."""
 MOST: Final = 128
 """Tiles of one picture: of a very long one they become oblong, up to all of its length."""
+# The longer side of a tile to its shorter one, at most, of models that squash: beyond it a thing loses its shape.
+_WIDEST: Final = 1.5
 # With fewer pixels along a side a tile shows nothing that the whole picture does not.
 _LEAST_SIDE: Final = 32
 
@@ -38,7 +42,7 @@ def without_pixels(cut: Mapping[int, CutPicture]) -> dict[int, CutPicture]:
     return {id_: replace(each, pixels=np.empty((0, 3, 0, 0), np.uint8)) for id_, each in cut.items()}
 
 
-def boxes(size: tuple[int, int], grid: int) -> Floats:
+def boxes(size: tuple[int, int], grid: int, *, square: bool) -> Floats:
     """The tiles of an upright picture, row by row: left, top, width, height as shares of it, float32 (n, 4).
 
     Of a picture with few pixels there are fewer, or none.
@@ -46,14 +50,16 @@ def boxes(size: tuple[int, int], grid: int) -> Floats:
     Args:
         size: its width and height, px.
         grid: tiles along its shorter side, `LEAST_GRID` to `MOST_GRID`.
+        square: whether tiles are squares, or of the picture's shape.
     """
     width, height = size
     grid = min(grid, 2 * min(size) // _LEAST_SIDE - 1)
     if grid < LEAST_GRID:
         return np.empty((0, 4), np.float32)
     side = 2 * min(size) / (grid + 1)
-    along = min(round((max(size) - side) / (side / 2)) + 1, MOST // grid)
-    length = max(side, max(size) / along)
+    length = side * (1 if square else min(_WIDEST, max(size) / min(size)))
+    along = min(round((max(size) - length) / (length / 2)) + 1, MOST // grid)
+    length = max(length, max(size) / along)
     (columns, wide), (rows, high) = ((along, length), (grid, side))[:: 1 if width >= height else -1]
     lefts, tops = np.linspace(0, width - wide, columns) / width, np.linspace(0, height - high, rows) / height
     made = [(left, top, wide / width, high / height) for top in tops for left in lefts]
@@ -74,7 +80,7 @@ def cut(pixels: NDArray[np.uint8], original: tuple[int, int], grid: int, preproc
         grid: see `boxes`.
         preprocess: of the model.
     """
-    found = boxes((original[1], original[0]), grid)
+    found = boxes((original[1], original[0]), grid, square=is_square(preprocess))
     height, width = pixels.shape[:2]
     made = np.empty((len(found), 3, *preprocess.size), np.uint8)
     for place, (left, top, wide, high) in enumerate(found.tolist()):
@@ -84,6 +90,11 @@ def cut(pixels: NDArray[np.uint8], original: tuple[int, int], grid: int, preproc
     return CutPicture(found, made)
 
 
-def usual_count(grid: int) -> int:
+def is_square(preprocess: Preprocess) -> bool:
+    """Whether a model's tiles are squares."""
+    return preprocess.resize != "squash"
+
+
+def usual_count(grid: int, preprocess: Preprocess) -> int:
     """How many tiles a photo of 4:3 has."""
-    return len(boxes((4_000, 3_000), grid))
+    return len(boxes((4_000, 3_000), grid, square=is_square(preprocess)))

@@ -1,4 +1,8 @@
-"""The best of a picture and its tiles: a vector engine over those of the pictures and of their tiles."""
+"""Pictures by the best of themselves and their tiles: a vector engine over both.
+
+Of many tiles one is near to a query by chance. So the cosine of a tile counts less what chance gives it, by query: see
+`sightline.tiles.handicap`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from store.arrays import Floats, Ids, Mask
+from store.arrays import Floats, Ids
 from store.tables import tiles as tables
 from store.tables.catalog import Catalog
 from store.tables.tiles import Box, TileCatalog, contents_of, numbers_of, places_of
@@ -53,12 +57,20 @@ class TileEngine:
             known = self._pictures = _Pictures(state, contents, np.asarray(counts, np.int64))
         return known
 
-    def raise_to_best(self, queries: Floats, ids: Ids, cosines: Floats, *, all_of_them: bool) -> None:
+    def raise_to_best(
+        self, queries: Floats, handicaps: Floats, ids: Ids, cosines: Floats, *, all_of_them: bool
+    ) -> None:
         """Raise cosines float32 (m, n) of pictures (n,) to those of their best tiles, in place.
 
-        `all_of_them`: whether `ids` are all pictures of the space.
+        Args:
+            queries: float32 (m, dim).
+            handicaps: what is taken from a tile's cosine to each, float32 (m,).
+            ids: content ids (n,).
+            cosines: of the whole pictures.
+            all_of_them: whether these are all pictures of the space.
         """
         contents, best, _ = self._best(queries, None if all_of_them else ids)
+        best -= handicaps[:, None]
         if not len(contents) or not len(ids):
             return
         order = np.argsort(ids)
@@ -68,15 +80,13 @@ class TileEngine:
         rows = rows[known]
         cosines[:, rows] = np.maximum(cosines[:, rows], best[:, known])
 
-    def best_boxes(self, queries: Floats, ids: Ids, cosines: Floats) -> list[list[Box | None]]:
-        """By query, then by picture, the box of the tile that comes nearer to it than `cosines`, of the whole.
+    def best_boxes(self, queries: Floats, handicaps: Floats, ids: Ids, cosines: Floats) -> list[list[Box | None]]:
+        """By query, then by picture, the box of the tile that comes nearer to it than the whole.
 
-        Args:
-            queries: float32 (m, dim).
-            ids: content ids (n,): those of a page.
-            cosines: float32 (m, n).
+        Arguments as of `raise_to_best`; `ids` are those of a page.
         """
         contents, best, places = self._best(queries, ids)
+        best -= handicaps[:, None]
         boxes = tables.boxes_of(self._catalog.engine, self._space_id, ids.tolist())
         at = {int(content): column for column, content in enumerate(contents)}
         return [
@@ -197,14 +207,18 @@ class TileEngines:
 class TiledEngine:
     """The vectors of a space, a `VectorEngine` whose cosines are the best of each picture and its tiles.
 
-    For the queries of one search: `tiled` says which of them look at tiles. All else is of whole pictures.
+    For the queries of one search. All else is of whole pictures.
     """
 
-    def __init__(self, whole: VectorEngine, tiles: TileEngine, tiled: Mask) -> None:
-        """`tiled`: (m,), for the m queries that `scores` is asked for."""
+    def __init__(self, whole: VectorEngine, tiles: TileEngine, handicaps: Floats) -> None:
+        """Take both, and handicaps for the m queries that `scores` is asked for.
+
+        float32 (m,): what is taken from the cosine of a tile; infinite where a query looks at no tiles.
+        """
         self.whole = whole
         self._tiles = tiles
-        self._tiled = tiled
+        self._tiled = np.flatnonzero(np.isfinite(handicaps))
+        self._handicaps = handicaps[self._tiled]
 
     @property
     def dim(self) -> int:
@@ -236,10 +250,11 @@ class TiledEngine:
     def scores(self, queries: Floats, *, only: Ids | None = None) -> tuple[Ids, Floats]:
         """Cosines of each picture, or of its best tile where that is nearer; see `VectorEngine.scores`."""
         ids, cosines = self.whole.scores(queries, only=only)
-        if self._tiled.any():
-            best = cosines[self._tiled]
-            self._tiles.raise_to_best(queries[self._tiled], ids, best, all_of_them=only is None)
-            cosines[self._tiled] = best
+        rows = self._tiled
+        if len(rows):
+            best = cosines[rows]
+            self._tiles.raise_to_best(queries[rows], self._handicaps, ids, best, all_of_them=only is None)
+            cosines[rows] = best
         return ids, cosines
 
     def shortlist(
@@ -264,9 +279,10 @@ class TiledEngine:
     def boxes(self, queries: Floats, ids: Ids) -> list[list[Box | None]]:
         """By query, then by content: the box of its best tile; None where the whole picture is nearest."""
         found: list[list[Box | None]] = [[None] * len(ids) for _ in range(len(queries))]
-        rows = np.flatnonzero(self._tiled)
+        rows = self._tiled
         if len(rows) and len(ids):
             _, cosines = self.whole.scores(queries[rows], only=ids)
-            for row, own in zip(rows, self._tiles.best_boxes(queries[rows], ids, cosines), strict=True):
+            best = self._tiles.best_boxes(queries[rows], self._handicaps, ids, cosines)
+            for row, own in zip(rows.tolist(), best, strict=True):
                 found[row] = own
         return found

@@ -103,6 +103,16 @@ def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, sea
     assert query_box(app).value == "boat"
 
 
+@pytest.mark.parametrize("text", ["boat", "red boat -snow date:2000..", "-snow", "date:2000..", "like:1"])
+def test_why_is_offered_for_what_words_found(app: AppTest, searcher: Searcher, text: str) -> None:
+    found = ids(searcher, text)
+    opened(app, found[0], text)
+    assert component(app, "viewer")["words"] == (text if "boat" in text else "")
+    if "boat" in text:  # opened by a link, or from similar pictures: no words found it
+        opened(app, next(id_ for id_ in ids(searcher, ALL) if id_ not in found))
+        assert component(app, "viewer")["words"] == ""
+
+
 def test_near_duplicates_are_listed_and_can_be_shown_apart(app: AppTest, searcher: Searcher) -> None:
     hit = next(hit for hit in searcher.search(parse(BOATS)).hits if hit.folded)
     opened(app, hit.photo.content_id, BOATS)
@@ -433,6 +443,59 @@ def test_by_keyboard_alone_and_the_focus_returns_to_where_one_ended(page: Page, 
     page.keyboard.press("f")
     expect(dialog(page).get_by_role("switch", name="Favourite")).not_to_be_checked()
     assert searcher.library.marks.favourites_of(order) == set()
+
+
+# What is drawn at a place of the map, given in shares: red, green, blue and how much of the picture it covers, to 255.
+DRAWN_AT = """(heat, [x, y]) => [...heat.getContext("2d").getImageData(
+  Math.round(x * (heat.width - 1)), Math.round(y * (heat.height - 1)), 1, 1).data]"""
+
+
+@pytest.mark.browser
+def test_show_why_lights_what_the_words_found(page: Page, searcher: Searcher) -> None:
+    order = ids(searcher, "boat")
+    found = searcher.explain(order[0], parse("boat"))
+    page.goto(f"/?q=boat&photo={order[0]}")
+    shows(page, searcher, order[0])
+    heat, button = dialog(page).locator("canvas.heat"), dialog(page).get_by_role("button", name="Show why")
+    expect(heat).to_be_hidden()
+    page.keyboard.press("w")
+    expect(heat).to_be_visible(timeout=60_000)  # the model is loaded
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert found.peak is not None
+    expect(heat).to_have_attribute(
+        "aria-label", re.compile(f"boat.*: most at {round(found.peak[0] * 100)} % from the left")
+    )
+    expect(dialog(page).get_by_role("status").filter(has_text="Bright is what speaks for")).to_be_visible()
+    rows, columns = found.map.shape
+    row, column = divmod(int(found.map.argmin()), columns)
+    dark = [(column + 0.5) / columns, (row + 0.5) / rows]
+    red, _, blue, veil = heat.evaluate(DRAWN_AT, list(found.peak))
+    assert red > 160 > 130 > blue
+    darker = heat.evaluate(DRAWN_AT, dark)
+    assert darker[0] < 110
+    assert darker[3] > veil
+    page.keyboard.press("w")
+    expect(heat).to_be_hidden()
+    button.click()
+    expect(heat).to_be_visible()
+    page.keyboard.press("ArrowRight")  # a map is of one picture
+    shows(page, searcher, order[1])
+    expect(heat).to_be_hidden()
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.browser
+def test_why_no_map_can_be_shown_is_said(page: Page, searcher: Searcher) -> None:
+    id_ = first_id(searcher, "boat")
+    reason = "Where in the picture can't be shown for this model."
+    problem = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": reason}
+    page.route("**/explain?*", lambda route: route.fulfill(status=409, json=problem))
+    page.goto(f"/?q=boat&photo={id_}")
+    shows(page, searcher, id_)
+    dialog(page).get_by_role("button", name="Show why").click()
+    expect(dialog(page).get_by_text(reason)).to_be_visible()
+    expect(dialog(page).locator("canvas.heat")).to_be_hidden()
+    expect(dialog(page).get_by_role("button", name="Show why")).to_have_attribute("aria-pressed", "false")
 
 
 @pytest.mark.browser

@@ -62,6 +62,12 @@ OPEN_CLIP = (
     _clip("RN101-quickgelu", "ModifiedResNet of uneven stages", {"layers": [1, 1, 2, 1], "width": 16}),
     _clip("ViT-H-14-CLIPA", "mean pooling, BERT's words, last token", CUT, WORDY, words="bert"),
     _clip("ViT-bigG-14-worldwide", "pooling at the end token's number", CUT, WORDY, words="xlm-roberta"),
+    _clip("ViT-H-14-worldwide-quickgelu", "MetaCLIP 2: QuickGELU, many languages", CUT, WORDY, words="xlm-roberta"),
+    _clip(
+        "ViT-L-14-CLIPA", "OpenVision: mean, then the norm; no norm before",
+        {**CUT, "no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}, {**WORDY, "no_causal_mask": True},
+        words="bert",
+    ),
     _clip(
         "coca_ViT-B-32", "CoCa: attentional pooling, a caption decoder", {**CUT, "attn_pooler_heads": 2},
         multimodal_cfg=SMALL_CAPTIONS, everyday=True,
@@ -119,6 +125,10 @@ TIMM = (
     _timm("deit_tiny_distilled_patch16_224", "two heads", depth=1),
     _timm("deit3_small_patch16_224", "layer scale", depth=1, embed_dim=96, num_heads=3),
     _timm("beit_base_patch16_224", "relative positions, mean pooling", depth=1, embed_dim=96, num_heads=3),
+    _timm("beitv2_base_patch16_224", "BEiT v2", depth=1, embed_dim=96, num_heads=3),
+    _timm("vit_base_patch16_224", "MAE's encoder", depth=1, embed_dim=96, num_heads=3),
+    _timm("vit_intern300m_patch14_448", "no last norm", depth=1, embed_dim=96, num_heads=3),
+    _timm("vit_base_patch16_siglip_256", "SigLIP 2's picture tower", depth=1, embed_dim=96, num_heads=3),
     _timm("eva02_tiny_patch14_224", "rotary positions, SwiGLU", depth=1),
     _timm("vit_tiny_r_s16_p8_224", "convolutions before the blocks", depth=1),
     _timm("flexivit_small", "patches of a resizable size", depth=1, embed_dim=96, num_heads=3),
@@ -127,6 +137,7 @@ TIMM = (
     _timm("swin_tiny_patch4_window7_224", "shifted windows", depths=FOUR, embed_dim=24, num_heads=HEADS, everyday=True),
     _timm("swin_s3_tiny_224", "windows of several sizes, another size", depths=FOUR, embed_dim=24, img_size=448),
     _timm("swinv2_tiny_window8_256", "cosine attention", depths=FOUR, embed_dim=24, num_heads=HEADS),
+    _timm("swinv2_tiny_window16_256", "larger windows", depths=FOUR, embed_dim=24, num_heads=HEADS),
     _timm("convnext_atto", "norm before the classifier", depths=FOUR, dims=(16, 32, 64, 128)),
     _timm("convnextv2_atto", "response norm", depths=FOUR, dims=(16, 32, 64, 128)),
     _timm("resnet18", "batch norm"),
@@ -207,3 +218,21 @@ TIMM = (
 )  # fmt: skip
 
 ARCHITECTURES = (*OPEN_CLIP, *TIMM)
+
+FAMILIES: Mapping[str, tuple[str, str]] = {
+    "mobileclip2": ("MobileCLIP2-S0", ""),
+    "clip": ("ViT-L-14-336", ""),
+    "eva02-clip": ("EVA02-B-16", ""),
+    "openvision": ("ViT-L-14-CLIPA", ""),
+    "metaclip2": ("ViT-H-14-worldwide-quickgelu", ""),
+    "dinov2": ("vit_small_patch14_reg4_dinov2", ""),
+    "dinov3": ("vit_small_patch16_dinov3", ";pool=token"),
+    "siglip2": ("vit_base_patch16_siglip_256", ""),
+    "eva02": ("eva02_tiny_patch14_224", ""),
+    "beitv2": ("beitv2_base_patch16_224", ""),
+    "swinv2": ("swinv2_tiny_window16_256", ""),
+    "deit3": ("deit3_small_patch16_224", ""),
+    "internvit": ("vit_intern300m_patch14_448", ";pool=avg"),
+    "mae": ("vit_base_patch16_224", ""),
+}
+"""A row above for each family of presets, and what is changed of it as its presets do."""

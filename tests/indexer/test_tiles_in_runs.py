@@ -75,8 +75,9 @@ def test_tiles_are_what_the_model_makes_of_these_parts(index: Index, photos: Pat
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (1000, 1000), (8000, 500), (500, 60_000), (70, 64)])
 @pytest.mark.parametrize("grid", [2, 3, 8])
-def test_tiles_cover_a_picture_of_any_shape_and_overlap(size: tuple[int, int], grid: int) -> None:
-    cut = boxes(size, grid)
+@pytest.mark.parametrize("square", [True, False])
+def test_tiles_cover_a_picture_of_any_shape_and_overlap(size: tuple[int, int], grid: int, square: bool) -> None:
+    cut = boxes(size, grid, square=square)
     assert 0 < len(cut) <= tiles.MOST_TILES
     for axis in (0, 1):
         spans = np.unique(cut[:, [axis, axis + 2]].round(5), axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_another_pooling_is_that_of_the_library(folder: Path) -> None:
     import timm
 
     pictures = noise(3, (160, 160))
-    network = timm.create_model(f"local-dir:{folder}/pictures", pretrained=True, num_classes=0).eval()
+    network: Any = timm.create_model(f"local-dir:{folder}/pictures", pretrained=True, num_classes=0).eval()
     for pool in ("avg", "max"):
         network.reset_classifier(0, global_pool=pool)
         with torch.inference_mode():

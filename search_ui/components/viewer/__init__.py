@@ -1,4 +1,4 @@
-"""The component that shows one picture large: to go to the next one, to zoom, and to cut a part out."""
+"""The component that shows one picture large: to go to the next one, to zoom, to show why, to cut a part out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HERE: Final = Path(__file__).parent
 
 _viewer: Final = component(
     "viewer",
-    js=javascript(_HERE, "frame", "tiles", "crop", "closing", "slideshow", "viewer", events=True),
+    js=javascript(_HERE, "frame", "tiles", "crop", "why", "closing", "slideshow", "viewer", events=True),
     css=css(_HERE, "viewer"),
 )
 
@@ -39,7 +39,7 @@ class Picture(TypedDict):
 
 
 def viewer(
-    pictures: Sequence[Picture], shown: int, *, key: str, opening: int, on_move: Callable[[], None],
+    pictures: Sequence[Picture], shown: int, *, key: str, opening: int, words: str, on_move: Callable[[], None],
     on_part: Callable[[], None],
 ) -> None:  # fmt: skip
     """Show one of some pictures; the others can be gone to without waiting.
@@ -55,12 +55,13 @@ def viewer(
         key: of the component.
         opening: the number of this opening of the dialog, another one for each: one that the browser has closed is not
             shown again, whatever a run that was on its way still draws.
+        words: the query whose words the pictures were found by, to be shown where in them that is; empty without words.
         on_move, on_part: run before the next run of the script.
     """
     _viewer(
         key=key,
         data={
-            "pictures": list(pictures), "shown": shown, "opening": opening, "cropping": False,
+            "pictures": list(pictures), "shown": shown, "opening": opening, "words": words, "cropping": False,
             "acknowledged": acknowledged(key),
         },
         default={"favourites": []},
@@ -74,6 +75,6 @@ def cutter(picture: Picture, *, key: str, on_part: Callable[[], None]) -> None:
     """Show a picture to cut a part out of it; `.part` as `viewer` gives it."""
     _viewer(
         key=key,
-        data={"pictures": [picture], "shown": picture["id"], "cropping": True},
+        data={"pictures": [picture], "shown": picture["id"], "words": "", "cropping": True},
         on_part_change=on_part,
     )

@@ -16,7 +16,7 @@ const PANS = {
 const OWN_KEYS = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox], .tile"
 const keysAreTaken = (event) => event.composedPath().some((node) => node.matches?.(OWN_KEYS))
 
-class Viewer extends PartFrame {
+class Viewer extends WhyFrame {
   listen() {
     this.previous.onclick = () => this.step(-1)
     this.next.onclick = () => this.step(1)
@@ -25,6 +25,7 @@ class Viewer extends PartFrame {
     this.actual.onclick = () => this.toActual()
     this.full.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen())
     this.slides.onclick = () => this.startShow()
+    this.why.onclick = () => this.toggleWhy()
     this.crop.onclick = () => this.startCrop()
     this.leave.onclick = () => this.endCrop()
     this.take.onclick = () => this.takePart()
@@ -60,6 +61,9 @@ class Viewer extends PartFrame {
     if (data.acknowledged) eventQueue.acknowledge(data.acknowledged)
     if (data.opening) closing.drawn(data.opening, data.pictures)
     this.isOnlyForParts = data.cropping
+    if (this.words !== data.words) this.clearWhy()
+    this.words = data.words
+    this.why.hidden = !data.words
     this.root.classList.toggle("only", data.cropping)
     this.slides.hidden = data.cropping
     // An answer to an earlier step: the visitor is already further.
@@ -146,6 +150,7 @@ class Viewer extends PartFrame {
   }
 
   show(picture) {
+    this.clearWhy()
     this.here = picture
     this.tiles.show(picture)
     clearTimeout(this.timer)
@@ -156,6 +161,7 @@ class Viewer extends PartFrame {
     this.gone.hidden = !isGone
     this.canvas.hidden = isGone
     this.crop.hidden = isGone || this.isOnlyForParts
+    this.why.hidden = isGone || !this.words
     if (isGone) return this.reset()
     this.canvas.style.setProperty("--ratio", (picture.width / picture.height).toFixed(5))
     this.canvas.style.setProperty("--width", `${picture.width}px`)
@@ -255,6 +261,7 @@ class Viewer extends PartFrame {
       1: () => this.toActual(),
       f: () => event.repeat || this.isOnlyForParts || this.star(),
       s: () => this.startShow(),
+      w: () => event.repeat || this.toggleWhy(),
     }[event.key]
   }
 
