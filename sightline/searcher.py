@@ -30,6 +30,7 @@ from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryEr
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
+from sightline.ranking.handicap import Basis, Looks, handicaps
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
@@ -39,7 +40,6 @@ from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory, has_words
-from sightline.tiles.handicap import Basis, Looks, handicaps
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
