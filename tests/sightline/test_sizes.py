@@ -192,7 +192,7 @@ def test_a_model_that_was_published_with_its_edge_cut_off_is_taken_as_it_is_and_
 def test_weights_in_half_precision_are_turned_to_another_size_too(
     published: dict[tuple[str, str], str], tmp_path: Path, library: str, name: str, size: int, kind: torch.dtype
 ) -> None:
-    """open_clip's force_image_size itself fails with float16: torch interpolates none on a CPU."""
+    """open_clip's force_image_size itself fails with them: torch interpolates none on a CPU."""
     space = published[library, name]
     shutil.copytree(space.removeprefix("local-dir:"), tmp_path / "half")
     (file,) = (tmp_path / "half").glob("*.safetensors")
