@@ -84,9 +84,12 @@ class Model:
         return Published(self.library, self.folder, self.text, self.own_size)
 
     def remark(self) -> str:
-        """What is to be known before pictures are encoded at another size than a model's own, or its preset's."""
+        """What is to be known before pictures are encoded at another size than a model's own; nothing at that.
+
+        Nor at the size of its preset: that was chosen as one that its makers measured.
+        """
         preset = preset_of(self.spec)
-        if self.changes.size is None or (preset is not None and preset.changes.size == self.changes.size):
+        if self.changes.size in (None, None if preset is None else preset.changes.size):
             return ""
         high, wide = self.own_size
         trained = f"{high}" if high == wide else f"{high} x {wide}"
@@ -215,7 +218,7 @@ def _models_in(address: Address, folder: Path) -> Iterator[Model]:
 def _changed(
     address: Address, library: Literal["open_clip", "timm"], config: dict[str, Any], preprocess: Preprocess
 ) -> tuple[Address, Preprocess, tuple[int, int]]:
-    """The address without changes that change nothing, the preparation of pictures at its size, and the model's own."""
+    """The address without changes that change nothing, its preparation of pictures, the own size."""
     own_size = preprocess.size
     if not address.changes:
         return address, preprocess, own_size
