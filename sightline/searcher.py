@@ -40,12 +40,13 @@ from sightline.ranking.term_vectors import TermEncoder, TermVector
 from sightline.spaces import SpaceDirectory, has_words
 from sightline.tiles.handicap import Looks, handicaps
 from sightline.twins import Twins
-from sightline.where.explain import Explainer, Explanation
+from sightline.where.explain import Explainer, Explanation, only_words
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
+from store.tables.tiles import Box
 from store.time_limit import check, restart
 from store.vectors.engine import VectorEngine
 from store.vectors.tiles import TiledEngine, TileEngine
@@ -159,7 +160,21 @@ class Searcher:
             QueryError: the query has no words, there is no such picture, or it can't be read.
             SpaceError: the space knows no words, its model can't be loaded, or can't tell where.
         """
-        return self._explainer.explain(content_id, query, self._spaces.find(query.space, words=True))
+        space, asked = self._spaces.find(query.space, words=True), only_words(query)
+        return self._explainer.explain(content_id, asked, space, self._found_in(content_id, asked, space))
+
+    def _found_in(self, content_id: int, query: Query, space: SpaceState) -> Box | None:
+        """The tile of a picture that all of the query's terms are found in; None where that is the whole."""
+        tiles = self.library.tiles.get(space.id)
+        if tiles is None:
+            return None
+        whole, embedded = self.library.vectors.get(space.id), self._term_encoder.encode(query, space, {})
+        ids = whole.held(np.asarray([content_id], np.int64))
+        if not len(ids):
+            return None
+        engine = self._tiled_engine(whole, tiles, query, space, embedded, self.library.catalog.generation())
+        found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
+        return found.pop() if len(found) == 1 else None
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
@@ -224,9 +239,7 @@ class Searcher:
         engine: VectorEngine = whole
         tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
         if tiles is not None:
-            engine = TiledEngine(
-                whole, tiles, handicaps(terms, self._calibrated(query, space, embedded, generation, tiles))
-            )
+            engine = self._tiled_engine(whole, tiles, query, space, embedded, generation)
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -251,6 +264,13 @@ class Searcher:
             total=scored.total,
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
         )  # fmt: skip
+
+    def _tiled_engine(
+        self, whole: VectorEngine, tiles: TileEngine, query: Query, space: SpaceState, embedded: Sequence[TermVector],
+        generation: int,
+    ) -> TiledEngine:  # fmt: skip
+        terms, by_tiles = (self._calibrated(query, space, embedded, generation, each) for each in (None, tiles))
+        return TiledEngine(whole, tiles, handicaps(terms, by_tiles))
 
     def _calibrated(
         self, query: Query, space: SpaceState, embedded: Sequence[TermVector], generation: int,
