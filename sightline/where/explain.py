@@ -81,12 +81,9 @@ class Explainer:
             SpaceError: the model knows no words, can't be loaded, or is of a kind that can't tell.
             BusyError: other pictures are decoded for too long.
         """
-        was_ready = self._encoders.ready(space)
         vectors = [each.vector for each in self._term_encoder.encode(query, space, {})]
         # What the text adds to what any text says of a picture: only that belongs to places.
         direction: Floats = np.mean(vectors, axis=0) - self._null_queries.vectors(space).mean(axis=0)
-        if self._encoders.ready(space) and not was_ready:
-            restart()  # loading a model is no fault of the question
         from sightline.tiles.grid import tile_of
         from sightline.where.patches import patch_map
 
@@ -139,7 +136,7 @@ class Explainer:
                 model = model_of(space, offline=self._encoders.offline)
                 self._encoder = Encoder(model, precision=_PRECISION, texts=False)
                 self._key = space.key
-                restart()
+                restart()  # loading a model is no fault of the question
             return self._encoder
 
 

@@ -236,6 +236,15 @@ def test_what_a_centre_crop_leaves_out_is_not_in_the_map(tmp_path: Path, tiny_sp
         assert each.peak is None or (each.box[0] <= each.peak[0] <= each.box[2])
 
 
+def test_a_larger_size_gives_a_finer_map(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    scene = Scene("boat", "red", 1, "water", "clear", 7)
+    render(scene, 400, 300).save(tmp_path / "photos" / "boat.png")
+    indexing.add(tmp_path / "library", tmp_path / "photos", "demo;size=128")
+    with sightline.Library(tmp_path / "library", offline=True) as library:
+        assert library.explain(library.photos()[0]["id"], "a red boat").map.shape == (16, 16)
+
+
 def test_padding_is_not_in_the_map(tmp_path: Path) -> None:
     space = models.clip_like(tmp_path / "model", preprocess={"resize_mode": "longest"})
     (tmp_path / "photos").mkdir()
