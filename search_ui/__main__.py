@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 # Nothing heavy up here: --help answers at once, and HF_HUB_OFFLINE must be set before huggingface_hub is imported.
-from search_ui.cli import address, label, marks, search
+from search_ui.cli import address, concepts, label, marks, search
 from search_ui.cli.mistakes import Group
 from search_ui.cli.options import echo, library_option, offline_option, port_option
 from store.checked_files import is_there
@@ -97,7 +97,7 @@ def _serve(options: Mapping[str, Any], folder: Path | None) -> None:
     )  # fmt: skip
 
 
-for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS, *address.COMMANDS):
+for command in (*search.COMMANDS, *label.COMMANDS, *marks.COMMANDS, *concepts.COMMANDS, *address.COMMANDS):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""Teach a word by pictures, list what was taught, forget it: what the page, the commands and Python share."""
+"""Teach a word by pictures, list what was taught, forget it: for the page, commands and Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def teach(
     searcher: Searcher, name: str, examples: Iterable[int] = (), counter_examples: Iterable[int] = (), *,
     without: Iterable[int] = (), space: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Teach a concept, or teach it more, and learn it in one space; returns its record, see `concept_record`.
+    """Teach a concept, or teach it more, and learn it in one space; returns its `concept_record`.
 
     Where it was kept but can't be learnt, `note` of the record says why not; otherwise that is None.
 
@@ -53,7 +53,7 @@ def listed(searcher: Searcher) -> list[dict[str, Any]]:
 
 
 def concept_record(searcher: Searcher, concept: Concept) -> dict[str, Any]:
-    """A concept as JSON: its name, the ids of its pictures, and how sure it is in each space where it was learnt."""
+    """A concept as JSON: name, ids of its pictures, and how sure it is in each space that learnt it."""
     spaces = [_in_space(searcher, concept, space) for space in searcher.library.catalog.spaces() if space.count]
     return {
         "name": concept.name,

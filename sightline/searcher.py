@@ -25,11 +25,14 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
+from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration import Calibration
 from sightline.ranking.calibration_cache import CalibrationCache
+from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
+from sightline.ranking.handicap import Basis, Looks, handicaps
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
@@ -39,8 +42,6 @@ from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory, has_words
-from sightline.tiles.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
-from sightline.tiles.handicap import Basis, Looks, handicaps
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
@@ -125,6 +126,7 @@ class Searcher:
             seconds=time.perf_counter() - started,
             why_empty=why_empty(query, space, found.ranked),
             note=self.note(query),
+            hints=hints(query),
         )
 
     def look_closer(

@@ -36,7 +36,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "check": ("verify",), "fsck": ("verify",), "repair": ("verify", "--repair"), "fix": ("verify", "--repair"),
     "remove": ("forget",), "rm": ("forget",), "delete": ("forget",),
     "move": ("move-root",), "mv": ("move-root",),
-    "copy": ("export",), "cp": ("export",), "classify": ("label",),
+    "learn": ("teach",), "concept": ("concepts",), "copy": ("export",), "cp": ("export",), "classify": ("label",),
     "untag": ("tag", "remove"), "unfavourite": ("favourite", "off"), "unfavorite": ("favourite", "off"),
     "unstar": ("favourite", "off"), "star": ("favourite",),
     "favorites": ("query", "favourite:yes"), "favourites": ("query", "favourite:yes"),
@@ -51,8 +51,8 @@ _ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
         "index", "watch", "status", "failures", "spaces", "verify", "forget", "backup", "restore", "move-root"
     ),
     "python -m search_ui": (
-        "query", "export", "label", "tag", "favourite", "tags", "save", "searches", "left-marks", "export-marks",
-        "import-marks", "address",
+        "query", "export", "label", "tag", "favourite", "tags", "teach", "concepts", "save", "searches", "left-marks",
+        "export-marks", "import-marks", "address",
     ),
 }  # fmt: skip
 # What other programs call an option; the first that a command has is meant.

@@ -215,7 +215,7 @@ def left_marks(ids: Sequence[int], everything: bool, move: bool, delete: bool, a
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @library_option
 def export_marks(file: Path) -> None:
-    """Write tags, favourites, saved searches and photos marked for removal to FILE as JSON; `-` is stdout.
+    """Write tags, favourites, saved searches, concepts and what is marked for removal to FILE as JSON.
 
     Pictures are named by their content, photos by their place too.
     """
@@ -234,7 +234,7 @@ def export_marks(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @library_option
 def import_marks(file: Path) -> int:
-    """Add the tags, favourites, saved searches and photos marked for removal in FILE, from `export-marks`.
+    """Add the marks in FILE, from `export-marks`: tags, saved searches, concepts and others.
 
     FILE `-` is stdin. What is there stays. Marks of pictures that this library does not have are counted, and the exit
     code is 1; so are photos that are not at their place or hold something else there.
@@ -253,6 +253,7 @@ def import_marks(file: Path) -> int:
         f"{done.searches} saved search{'' if done.searches == 1 else 'es'}",
         count(done.set_aside, "photo marked for removal", "photos marked for removal"),
         *([count(done.selected, "picture of a selection", "pictures of selections")] if done.selected else []),
+        *([count(done.taught, "picture of a concept", "pictures of concepts")] if done.taught else []),
     )
     click.echo(f"{', '.join(added)} added", err=True)
     for name in done.kept:
@@ -286,6 +287,7 @@ def _exported(marks: Mapping[str, Any]) -> str:
             count(len(marks["favourites"]), "favourite"),
             count(len(marks["searches"]), "saved search", "saved searches"),
             count(len(marks["set_aside"]), "photo marked for removal", "photos marked for removal"),
+            *([count(len(concepts), "concept")] if (concepts := marks.get("concepts")) else []),
         )
     )
 

@@ -108,6 +108,11 @@ def complete_tag(context: click.Context, parameter: click.Parameter, begun: str)
     return _completed(begun, lambda library: [name for name, _ in library.marks.tags()])
 
 
+def complete_concept(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the name of a concept."""
+    return _completed(begun, lambda library: [concept.name for concept in library.concepts.all()])
+
+
 def _completed(begun: str, names: Callable[[Library], list[str]]) -> list[str]:
     """The names that begin so, of a library that can be opened; a shell is told no error."""
     from store.errors import LibraryError

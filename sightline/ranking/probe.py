@@ -1,4 +1,4 @@
-"""A linear probe: what examples of a concept have in common, as a direction in a space, with a line of its own.
+"""A linear probe: what examples of a concept have in common, as a direction with a line of its own.
 
 A logistic regression on the vectors as they are: G. Alain and Y. Bengio, "Understanding intermediate layers using
 linear classifier probes", 2016; A. Radford et al., "Learning Transferable Visual Models From Natural Language
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.ranking.calibration import Z_ABOVE_MEDIAN, TermCalibration
+from sightline.ranking.calibration import SOFT_Z_ABOVE_MEDIAN, Z_ABOVE_MEDIAN, TermCalibration
 from store.arrays import Doubles, Floats, Mask
 
 MIN_OTHERS: Final = 3
@@ -79,8 +79,9 @@ def learn(examples: Floats, counter_examples: Floats, background: Floats, alike:
     Each side counts as much as the other, however many pictures it has. The strength of regularization is the one whose
     held-out log loss is least. The line lies midway between two cosines, both of held-out pictures: 3.2 deviations
     above the median of the background and the counter-examples, where a picture stands out of the library, and one
-    deviation below the median of the examples, where a picture is as they are. A possible match reaches a deviation
-    less: the mean of both.
+    deviation below the median of the examples, where a picture is as they are; but not less than 2.2 deviations above
+    that of the others, where examples have nothing in common. A possible match reaches a deviation less: the mean of
+    both.
 
     Args:
         examples: float32 (n, dim), unit rows, n at least 3.
@@ -100,7 +101,8 @@ def learn(examples: Floats, counter_examples: Floats, background: Floats, alike:
     median, low = np.quantile(outside, (0.5, _SIGMA))
     spread = max(float(median - low), _TINY)
     own_spread = max(float(inside.std(ddof=1)), _LEAST_SPREAD * spread)
-    threshold = (float(median) + Z_ABOVE_MEDIAN * spread + float(np.median(inside)) - own_spread) / 2
+    between = (float(median) + Z_ABOVE_MEDIAN * spread + float(np.median(inside)) - own_spread) / 2
+    threshold = max(between, float(median) + SOFT_Z_ABOVE_MEDIAN * spread)
     scale = (spread + own_spread) / 2
     direction, _bias = _fit(vectors, wanted, weights, STRENGTHS[best])
     above = cosines >= threshold
@@ -144,9 +146,9 @@ def _fit(vectors: Doubles, wanted: Mask, weights: Doubles, strength: float) -> t
 
 
 def _folds(examples: Floats, counter_examples: int, background: int, alike: float) -> NDArray[np.int64]:
-    """The fold of each picture, int64 (n + m + k,): examples that are one picture share theirs, where others are left.
+    """The fold of each picture, int64 (n + m + k,): examples that are one picture share theirs.
 
-    Were a frame of a burst held out alone, the next one would tell of it.
+    Were a frame of a burst held out alone, the next one would tell of it. Where all are one picture, they part.
     """
     groups = _groups(examples @ examples.T >= alike)
     own = groups if len(np.unique(groups)) > 1 else np.arange(len(examples))
@@ -157,7 +159,7 @@ def _folds(examples: Floats, counter_examples: int, background: int, alike: floa
 
 
 def _groups(linked: Mask) -> NDArray[np.int64]:
-    """For each row of a symmetric matrix of links the first row that it is linked with, through others too."""
+    """For each row of a symmetric matrix of links the first one linked with it, through others too."""
     first = np.arange(len(linked))
     while True:
         reached = np.where(linked, first[None], len(first)).min(axis=1, initial=len(first))

@@ -1,4 +1,4 @@
-"""The probes of a library's concepts: made where one is asked for, kept in the library's folder, never trusted blindly.
+"""The probes of a library's concepts: made where one is asked for, kept in the library's folder.
 
 A probe is derived, as an index is. It carries what it was made from: which pictures teach the concept, their vectors,
 and the size of the library. Where any of these changed, it is made again.
@@ -106,7 +106,7 @@ class Probes:
             raise QueryError(
                 f"Of the examples of the concept {concept.name!r} the model {space.name!r} has seen "
                 f"{len(seen.examples)}; it takes {MIN_EXAMPLES}. Index their folders, or add some: python -m search_ui "
-                f"concept teach {concept.name} --like ID"
+                f"teach {concept.name} --like ID"
             )
         engine = self._library.vectors.get(space.id)
         given = np.array([*concept.examples, *concept.counter_examples], np.int64)
@@ -132,7 +132,7 @@ class Probes:
             more = ", ..." if len(known) > _NAMED else ""
             hint = f"There are {', '.join(list(known.values())[:_NAMED])}{more}."
         else:
-            hint = "None was taught yet: python -m search_ui concept teach NAME --like ID,ID,ID"
+            hint = "None was taught yet: python -m search_ui teach NAME --like ID,ID,ID"
         suggestion = f"concept:{known[near[0]]}" if near else None
         return QueryError(f"There is no concept {name[:80]!r}. {hint}", suggestion=suggestion)
 
@@ -143,7 +143,7 @@ class Probes:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The pictures that teach a concept and have a vector in a space, and a hash of all that a probe is made from."""
+    """The pictures that teach a concept and have a vector, and a hash of all that its probe is made of."""
 
     examples: Ids
     counter_examples: Ids

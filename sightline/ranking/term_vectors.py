@@ -1,4 +1,4 @@
-"""Query terms as unit vectors: words and given pictures by the model, known ones by the index, concepts by probes."""
+"""Query terms as unit vectors: of words and pictures given by the model, of others by the library."""
 
 from __future__ import annotations
 

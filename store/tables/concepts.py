@@ -152,7 +152,10 @@ class Concepts:
 
 
 def add(connection: Connection, key: str, ids: Iterable[int], *, is_example: int, replace: bool) -> int:
-    """Let contents teach a concept; with `replace` also those that taught the opposite. Returns how many changed."""
+    """Let contents teach a concept; returns how many changed.
+
+    With `replace` those that taught the opposite change sides; without, they stay as they are.
+    """
     conflict = (
         "DO UPDATE SET is_example = excluded.is_example WHERE is_example <> excluded.is_example"
         if replace

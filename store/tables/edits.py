@@ -167,7 +167,7 @@ def _held(connection: Connection, content_ids: Sequence[int]) -> set[int]:
 
 
 def marked(connection: Connection, ids: Iterable[int]) -> set[int]:
-    """Which of these contents have tags, are favourites, teach a concept, or are in a set of a saved search."""
+    """Which of these contents have tags, are favourites, teach a concept, or are in a saved search's set."""
     wanted = json.dumps(list(ids))
     query = f"SELECT id FROM contents WHERE id IN {_IDS} AND {MARKED}"
     found = set(connection.exec_driver_sql(query, (wanted,)).scalars())

@@ -93,7 +93,10 @@ def restore(connection: Connection, decided: Decided) -> Restored:
 
 
 def _restore_concept(connection: Connection, name: str, examples: list[int], others: list[int]) -> int:
-    """Give a concept pictures that it does not have; returns how many. It is made where any of them is here."""
+    """Give a concept pictures that it does not have; returns how many.
+
+    It is made where this library has any of them.
+    """
     key = casefolded(name)
     if examples or others:
         connection.exec_driver_sql(

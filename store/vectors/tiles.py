@@ -1,7 +1,7 @@
 """Pictures by the best of themselves and their tiles: a vector engine over both.
 
 Of many tiles one is near to a query by chance. So the cosine of a tile counts less what chance gives it, by query: see
-`sightline.tiles.handicap`.
+`sightline.ranking.handicap`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ COMMANDS = {
     "facts, joined": ("sightline_cli", ["query", "date:2000.."], NEVER | OTHERS | {"openvino"}),
     "explain": ("search_ui", ["query", "--explain", "date:2000.. boat"], NEVER | OTHERS | {"sqlalchemy", "numpy"}),
     "tags": ("search_ui", ["tags"], NEVER | OTHERS | {"lark", "openvino"}),
+    "concepts": ("search_ui", ["concepts"], NEVER | OTHERS | {"lark", "openvino"}),
     "status": ("indexer", ["status"], NEVER | OTHERS | {"lark", "openvino"}),
     "status, joined": ("sightline_cli", ["status"], NEVER | OTHERS | {"lark", "openvino"}),
     "spaces": ("indexer", ["spaces"], NEVER | OTHERS | {"lark", "openvino"}),

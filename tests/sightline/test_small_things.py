@@ -19,9 +19,9 @@ from indexer.demo.draw import boxes, render
 from indexer.demo.world import KINDS, Scene, scene_at
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
+from sightline.ranking.closer import LOOKED_AT
 from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
-from sightline.tiles.closer import LOOKED_AT
 from store.library import Library
 
 measuring = scripts.load("benchmarks/relevance.py")

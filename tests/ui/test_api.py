@@ -234,11 +234,8 @@ def test_the_examples_in_the_documentation_run(made: Path, library: Path, tmp_pa
         head = httpx.head(f"{url}/api/v1/status", headers=serving.header())
         assert (head.status_code, head.content) == (200, b"")
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
-    told = set(
-        re.findall(
-            r"/api/v1/[\w/.]*", DOCUMENTED.replace("photos/1", "photos/ID").replace("searches/boats", "searches/NAME")
-        )
-    )
+    named = DOCUMENTED.replace("photos/1", "photos/ID").replace("searches/boats", "searches/NAME")
+    told = set(re.findall(r"/api/v1/[\w/.]*", named.replace("concepts/ours-boat", "concepts/NAME")))
     paths = {path.replace("{id}", "ID").replace("{name}", "NAME") for path in api.json_api().openapi()["paths"]}
     assert paths <= told
 
@@ -552,6 +549,29 @@ def test_searches_are_saved_by_name(client: TestClient) -> None:
         said = refused(client.put("/api/v1/searches/x", json={"q": nothing}), 422)
         assert "nothing to save" in said["detail"]
     refused(client.get("/api/v1/searches/x"), 404)
+
+
+def test_concepts_are_taught_by_name_and_searched(client: TestClient) -> None:
+    assert get(client, "concepts") == {"concepts": []}
+    few = refused(client.post("/api/v1/concepts/ours", json={"examples": [1, 2]}), 422)
+    assert "at least 3 examples" in few["detail"]
+    answer = client.post("/api/v1/concepts/Ours", json={"examples": [1, 2, 3.0], "counter_examples": [4]})
+    assert answer.status_code == 200, answer.text
+    taught = answer.json()
+    assert (taught["name"], taught["examples"], taught["counter_examples"]) == ("Ours", [1, 2, 3], [4])
+    assert client.post("/api/v1/concepts/ours", json={"without": [4]}).json()["counter_examples"] == []
+    (listed,) = get(client, "concepts")["concepts"]
+    assert get(client, "concepts/OURS") == listed
+    # Four pictures are too few to learn from.
+    assert "it takes 3. Index more pictures" in taught["note"]
+    assert refused(client.get("/api/v1/search?q=concept:ours"), 422)["detail"].endswith("Index more pictures.")
+    assert "Did you mean concept:Ours?" in refused(client.get("/api/v1/search?q=concept:our"), 422)["detail"]
+    refused(client.post("/api/v1/concepts/ours", json={}), 400)
+    refused(client.post("/api/v1/concepts/two%20words", json={"examples": [1, 2, 3]}), 422)
+    refused(client.post("/api/v1/concepts/ours", json={"examples": [999]}), 422)
+    assert client.delete("/api/v1/concepts/ours").status_code == 204
+    refused(client.delete("/api/v1/concepts/ours"), 404)
+    refused(client.get("/api/v1/concepts/ours"), 404)
 
 
 # -- the library ----------------------------------------------------------------------------------------------------

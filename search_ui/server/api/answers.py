@@ -131,6 +131,7 @@ class Search(Page):
     seconds: Annotated[float, Field(ge=0)]
     why_empty: str | None
     note: Annotated[str | None, Field(description="Why another model was searched with than is usual here.")]
+    hints: Annotated[list[str], Field(description="What models can't do of what was asked for, in English.")]
     hits: list[Hit]
 
 
@@ -210,6 +211,42 @@ class Tags(Answer):
     """Every tag."""
 
     tags: list[Counted]
+
+
+class LearntConcept(Answer):
+    """How sure a model is of a concept, by pictures that were held out while it learnt."""
+
+    space: str
+    accuracy: Annotated[float, Field(ge=0, le=1, description="Of examples and counter-examples, held out.")]
+    found: Annotated[Count, Field(description="Examples that match when they are held out.")]
+    examples: Count
+    refused: Annotated[Count, Field(description="Counter-examples that do not.")]
+    counter_examples: Count
+    strays: Annotated[Count, Field(description="Of other pictures, those that match; some may be right.")]
+    background: Annotated[Count, Field(description="How many other pictures, chosen at random.")]
+    sure: Annotated[str, Field(description="The same in words.")]
+
+
+class Concept(Answer):
+    """A word that was taught by pictures."""
+
+    name: str
+    examples: list[Id]
+    counter_examples: list[Id]
+    changed_at: str
+    spaces: Annotated[list[LearntConcept], Field(description="The models that have learnt it.")]
+
+
+class Taught(Concept):
+    """A concept after a lesson."""
+
+    note: Annotated[str | None, Field(description="Why it could not be learnt now; null where it was.")]
+
+
+class Concepts(Answer):
+    """Every concept."""
+
+    concepts: list[Concept]
 
 
 class _Facets(Answer):

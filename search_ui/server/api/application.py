@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from search_ui.server.api import answers, explain, inputs, label, library, photos, search
+from search_ui.server.api import answers, concepts, explain, inputs, label, library, photos, search
 from search_ui.server.api.problems import Problem
 from search_ui.server.api.route import ADDRESS, REFERENCE, ApiRoute, answer, api_router, problems
 
@@ -39,7 +39,7 @@ def _document(request: Request) -> Response:
 
 def build() -> FastAPI:
     """The application, without FastAPI's own pages (their scripts come from elsewhere) and telemetry."""
-    routes = [route for part in (search, photos, explain, library, label) for route in part.router.routes]
+    routes = [route for part in (search, photos, explain, concepts, library, label) for route in part.router.routes]
     return _Api(
         routes=[*routes, *router.routes],
         openapi_url=None,

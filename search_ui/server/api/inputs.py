@@ -14,7 +14,8 @@ from pydantic_core import PydanticKnownError
 from search_ui.server.api.form import MAX_PICTURES
 from search_ui.server.api.problems import Problem
 from sightline.query.types import MAX_HITS, MAX_QUERY
-from store.tables.marks_json import MAX_SEARCH_NAME
+from store.tables.concepts import MAX_PICTURES as MAX_TAUGHT
+from store.tables.marks_json import MAX_CONCEPT, MAX_SEARCH_NAME
 
 # Those of sightline.labels, which imports torch: that takes seconds, and a server should answer at once.
 MAX_LABELS: Final = 1_000
@@ -128,6 +129,15 @@ SearchName = Annotated[
 ]  # fmt: skip
 
 
+ConceptName = Annotated[
+    str,
+    Path(
+        alias="name", min_length=1, max_length=MAX_CONCEPT,
+        description="The name of a concept: letters and digits, with hyphens between.", examples=["ours-boat"],
+    ),
+]  # fmt: skip
+
+
 class SearchParameters(Input):
     """A search in an address."""
 
@@ -213,6 +223,31 @@ class TagChange(Input):
 
     add: Annotated[list[Name], Field(max_length=100)] = []
     remove: Annotated[list[Name], Field(max_length=100)] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_empty(cls, values: Any) -> Any:
+        if values == {}:
+            raise Problem(400, "{} should be non-empty.")
+        return values
+
+
+Pictures = Annotated[list[Whole[Annotated[int, Field(ge=1, le=MAX_ID)]]], Field(max_length=MAX_TAUGHT)]
+
+
+class Lesson(Input):
+    """Pictures that teach a concept, or teach it no more, by their ids; one of the three is there."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    examples: Annotated[Pictures, Field(description="They show it.")] = []
+    counter_examples: Annotated[Pictures, Field(description="They do not show it.")] = []
+    without: Annotated[Pictures, Field(description="They shall teach it no more.")] = []
+    space: Annotated[
+        Annotated[str, Field(min_length=1, max_length=MAX_QUERY)] | None,
+        _given("string_type"),
+        Field(description="The model that learns it now.", json_schema_extra=without_null),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
