@@ -151,15 +151,18 @@ class Searcher:
         places, _ = found.places(0, LOOKED_AT)
         return [int(id_) for id_ in found.ranked.ids[found.rows([place.shown for place in places])]]
 
-    def matches(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Iterator[Hit]:
+    def matches(
+        self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, looks: Looks = "tiles"
+    ) -> Iterator[Hit]:
         """Every hit above or near the threshold, in order; with filters alone, every picture that passes.
 
-        The library is read as of the first hit, without what an indexer adds meanwhile, or removes.
+        The library is read as of the first hit, without what an indexer adds meanwhile, or removes. A `closer` look is
+        one at what `look_closer` made.
 
         Raises:
             QueryError, SpaceError: see `search`; at the first hit that is asked for.
         """
-        found = self._ranked_list(query, self.space_for(query), pictures)
+        found = self._ranked_list(query, self.space_for(query), pictures, looks)
         yield from matches(self.library.catalog, query, found)
 
     def match_ids(
