@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import click
 import faiss
@@ -22,7 +23,8 @@ import numpy as np
 import timm
 import torch
 from PIL import Image
-from timm.data import create_transform, resolve_model_data_config
+from timm.data.config import resolve_model_data_config
+from timm.data.transforms_factory import create_transform
 
 import sightline
 from indexer.commands import run
@@ -34,7 +36,8 @@ BATCH = 32
 def direct(model: Path, photos: Sequence[Path], at: int) -> Mapping[Path, list[Path]]:
     """The nearest photos of each by timm and FAISS, the photo itself left out."""
     network = timm.create_model(f"local-dir:{model}", pretrained=True, num_classes=0).eval()
-    transform = create_transform(**resolve_model_data_config(network))
+    config: dict[str, Any] = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    transform: Any = create_transform(**config)
     rows = []
     with torch.inference_mode():
         for start in range(0, len(photos), BATCH):

@@ -177,7 +177,7 @@ def print_spaces(path: Path, as_lines: bool, every: bool) -> None:
         echo(f"\nIn the library {path}:")
     for space in held:
         side = split(space.model)[1].size
-        drift = "" if side is None else f"; at {side} px instead of its own size: quality may fall"
+        drift = "" if side is None else f"; at {side} px, not its usual size: quality may fall"
         echo(f"  {space.name}  {space.count} pictures, from {space.model}{drift}")
 
 

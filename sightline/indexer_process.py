@@ -22,13 +22,14 @@ _LOCKED: Final = LibraryLockedError.exit_code
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of the indexer, as those of its command line; `space` None for all of the library."""
+    """Options of the indexer, as those of its command line; None: `space` all of the library, `tiles` as they are."""
 
     space: str | None
     walk: WalkChoice
     prune: bool
     yes: bool
     offline: bool
+    tiles: int | None = None
 
     def as_arguments(self) -> list[str]:
         """Return them as the command line has them."""
@@ -36,6 +37,7 @@ class Options:
         return [
             *self.walk.as_arguments(),
             *([f"--space={self.space}"] if self.space is not None else []),
+            *([f"--tiles={self.tiles}"] if self.tiles is not None else []),
             *(name for name, given in flags if given),
         ]
 

@@ -45,7 +45,7 @@ class Library(MarkedLibrary):
     def index(
         self, folders: Iterable[str | os.PathLike[str]], *, space: str | None = None,
         exclude: Iterable[str] | None = None, hidden: bool | None = None, follow_symlinks: bool | None = None,
-        caches: bool | None = None, prune: bool = False, yes: bool = False,
+        caches: bool | None = None, prune: bool = False, yes: bool = False, tiles: int | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Index folders of pictures by a process of its own. An interrupt stops it after its batch.
 
@@ -57,6 +57,7 @@ class Library(MarkedLibrary):
             follow_symlinks: follow links to files and folders.
             caches: take bins, and caches of other programs. These four are kept with the folder; None: as before.
             prune: forget photos of these folders that are missing.
+            tiles: encode parts of each picture, too, so many along its shorter side; 0: no more. Kept; None: as before.
             yes: also where marks are lost (`marks_file` of the counts has them), a third of a folder, or its disk.
 
         Returns:
@@ -69,7 +70,7 @@ class Library(MarkedLibrary):
         Example: `library.index(["photos"])["added"]`
         """
         walk = WalkChoice(None if exclude is None else tuple(exclude), hidden, follow_symlinks, caches)
-        given = Options(space=space, walk=walk, prune=prune, yes=yes, offline=self._offline)
+        given = Options(space=space, walk=walk, prune=prune, yes=yes, offline=self._offline, tiles=tiles)
         return index_folders(self.path, folders, given)
 
     # -- searching ----------------------------------------------------------------------------------------------

@@ -168,6 +168,7 @@ def search_answer(library: Library, query: Query, result: Result) -> dict[str, A
         "seconds": round(result.seconds, 6),
         "why_empty": result.why_empty,
         "note": result.note,
+        "hints": list(result.hints),
         "hits": hit_records(library, result.hits, result.offset),
     }
 

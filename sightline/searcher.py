@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -25,10 +25,12 @@ import numpy as np
 from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
+from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
-from sightline.ranking.calibrated_terms import CalibratedTerm, calibrate_terms
+from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
+from sightline.ranking.handicap import Basis, Looks, handicaps
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
@@ -36,9 +38,8 @@ from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
-from sightline.ranking.term_vectors import TermEncoder, TermVector
+from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory, has_words
-from sightline.tiles.handicap import Looks, handicaps
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation
 from store.arrays import Ids
@@ -119,6 +120,7 @@ class Searcher:
             seconds=time.perf_counter() - started,
             why_empty=why_empty(query, space, found.ranked),
             note=self.note(query),
+            hints=hints(query),
         )
 
     def matches(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Iterator[Hit]:
@@ -220,13 +222,13 @@ class Searcher:
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        terms = self._calibrated(query, space, embedded, generation)
+        basis = self._basis(query, space, generation)
+        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
         engine: VectorEngine = whole
         tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
         if tiles is not None:
-            engine = TiledEngine(
-                whole, tiles, handicaps(terms, self._calibrated(query, space, embedded, generation, tiles))
-            )
+            with_tiles = self._basis(query, space, generation, tiles)
+            engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -252,13 +254,11 @@ class Searcher:
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
         )  # fmt: skip
 
-    def _calibrated(
-        self, query: Query, space: SpaceState, embedded: Sequence[TermVector], generation: int,
-        tiles: TileEngine | None = None,
-    ) -> list[CalibratedTerm]:  # fmt: skip
+    def _basis(self, query: Query, space: SpaceState, generation: int, tiles: TileEngine | None = None) -> Basis:
+        """What the terms of a query are calibrated by, with `tiles` where they look at these."""
         calibration = self._calibrations.get(space, generation, tiles)
-        text_nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
-        return calibrate_terms(query, embedded, calibration, text_nulls)
+        nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
+        return Basis(calibration, nulls)
 
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:
         """Content ids above the threshold or near it, as the query's facts order them."""

@@ -104,6 +104,7 @@ def query(
         return
     wanted = whole_library(wanted) if everything else check_something(wanted, order_is_enough=True)
     from sightline.humanize import count
+    from sightline.query.limits import hints
 
     searcher = filled_searcher()
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
@@ -113,6 +114,8 @@ def query(
             printed = _print_hits(searcher.library, hits, form, offset, print0=print0, raw=raw)
             click.echo(count(printed, "picture"), err=True)
             _say(searcher.note(wanted))
+            for hint in hints(wanted):
+                _say(hint)
             if not printed:
                 _say(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
             return
@@ -126,6 +129,8 @@ def query(
         of_all = f"{printed:,} of " if printed != result.total else ""
         click.echo(f"{of_all}{count(result.total, 'picture')}", err=True)
     _say(result.note)
+    for hint in result.hints:
+        _say(hint)
     _say(result.why_empty)
 
 

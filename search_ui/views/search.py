@@ -19,6 +19,7 @@ from search_ui.components.query_input import query_input
 from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar, sorting
 from search_ui.parts.facet_panel import panel
 from search_ui.parts.messages import (
+    caption,
     handler_error,
     message,
     model_loading,
@@ -194,6 +195,8 @@ def results(searcher: Searcher, query: Query) -> Found:
         message(result.note)
     if result.why_empty is not None:
         message(f"{result.why_empty} Closest pictures:" if result.hits else result.why_empty)
+    for hint in result.hints:
+        caption(hint)
     if not result.hits:
         if query.filters:
             st.button("Clear filters", key="clear-filters", on_click=page_state.clear_filters)

@@ -37,7 +37,7 @@ def read_object(path: Path) -> dict[str, Any]:
 def answered(
     file: str, question: Sequence[Any], ask: Callable[[], list[Any]], is_valid: Callable[[list[Any]], bool],
 ) -> list[Any]:  # fmt: skip
-    """The answer to a question that was kept in a file of the cache folder, or that is given now, and kept.
+    """The answer to a question: kept in a file of the cache folder, or given now and kept.
 
     Args:
         question: all that the answer depends on, in JSON's terms.

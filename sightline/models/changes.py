@@ -1,4 +1,4 @@
-"""What a user changes of a model: the size of the pictures that it looks at, and how it makes one vector of many.
+"""What a user changes of a model: the size that it looks at, and how it pools.
 
 A name carries them at its end: `fast;size=448`, `timm/vit_small_patch14_dinov2.lvd142m;size=224;pool=avg`.
 """

@@ -1,4 +1,4 @@
-"""Whether a network can have the changes that are asked of it, and what they cost: tried once, which imports torch."""
+"""Whether a network can have changes, and what they cost: tried once, which imports torch."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from sightline.models.hub import Repository, UnreachableError
 from sightline.models.names import LOCAL, Address, read_name
 from sightline.models.offline import is_offline
 from sightline.models.preprocess import Preprocess
-from sightline.models.presets import DEMO
+from sightline.models.presets import DEMO, preset_of
 from sightline.models.published import Published
 from sightline.models.text_files import FILES, MissingTextFilesError, TextFiles, find_text_files
 from sightline.models.timm_sizes import own_pool
@@ -84,8 +84,12 @@ class Model:
         return Published(self.library, self.folder, self.text, self.own_size)
 
     def remark(self) -> str:
-        """What is to be known before pictures are encoded at another size than a model's own; nothing at that."""
-        if self.changes.size is None:
+        """What is to be known before pictures are encoded at another size than a model's own; nothing at that.
+
+        Nor at the size of its preset: that was chosen as one that its makers measured.
+        """
+        preset = preset_of(self.spec)
+        if self.changes.size in (None, None if preset is None else preset.changes.size):
             return ""
         high, wide = self.own_size
         trained = f"{high}" if high == wide else f"{high} x {wide}"
@@ -214,7 +218,7 @@ def _models_in(address: Address, folder: Path) -> Iterator[Model]:
 def _changed(
     address: Address, library: Literal["open_clip", "timm"], config: dict[str, Any], preprocess: Preprocess
 ) -> tuple[Address, Preprocess, tuple[int, int]]:
-    """The address without changes that change nothing, the preparation of pictures at its size, and the model's own."""
+    """The address without changes that change nothing, its preparation of pictures, the own size."""
     own_size = preprocess.size
     if not address.changes:
         return address, preprocess, own_size

@@ -48,7 +48,7 @@ class TimmMaker:
         return cls(str(config["architecture"]), settings, arguments)
 
     def sized(self, size: tuple[int, int]) -> TimmMaker:
-        """Makes the network for pictures of another size, where it is made for one; else the same, which reads any."""
+        """Makes the network for another size, where it is made for one; else the same, which reads any."""
         if self.fixed_size() is None and not hasattr(self.sketch(), "set_input_size"):
             return self
         return dataclasses.replace(self, arguments={**self.arguments, "img_size": size})

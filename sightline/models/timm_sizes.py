@@ -34,7 +34,7 @@ def fixed_size(config: Mapping[str, Any], pretrained: Mapping[str, Any]) -> tupl
 
 
 def own_pool(config: Mapping[str, Any], pretrained: Mapping[str, Any]) -> str:
-    """How a network makes one vector of a picture's, as timm's `global_pool` names it; "" where it has no name for it.
+    """How a network pools, as timm's `global_pool` names it; "" where it has no name for it.
 
     Args:
         config, pretrained: see `fixed_size`.

@@ -129,7 +129,7 @@ def _open_clip(model: Published) -> Callable[[Changes], nn.Module]:
 
 
 def _check_weights(own: nn.Module, sized: nn.Module, convert: Conversion | None) -> None:
-    """Refuse a size at which the weights of the own one have another shape, and the library can't turn them."""
+    """Refuse a size that needs weights of other shapes, where the library can't turn them."""
     stored, wanted = dict(own.state_dict()), sized.state_dict()
     if convert is not None and _differs(stored, wanted):
         try:
@@ -147,7 +147,7 @@ def _differs(stored: dict[str, Any], wanted: dict[str, Any]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a run on shapes showed: operations, pixels of the edge that nothing looked at, and the side of a patch."""
+    """What a run on shapes showed: operations, pixels of the edge left out, the side of a patch."""
 
     work: int
     cut: int

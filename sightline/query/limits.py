@@ -83,7 +83,7 @@ def _of_negation(text: str) -> str | None:
             if not _denies(word, what, match[0]):
                 continue
             way = f"as in -{what}" if _ENDS.match(folded, match.end()) else "as in: beach -people"
-            return f"Models hardly read {word!r}, and may find what it denies. A minus leaves something out, {way}."
+            return f"Most models hardly read {word!r}, and may find what it denies. A minus leaves it out, {way}."
     return None
 
 
@@ -107,7 +107,7 @@ def _of_counts(text: str) -> str | None:
         if between in _NO_ADJECTIVES or between in _NOT_COUNTED or f"{between} {counted}" in _TITLES:
             continue
         if _is_plural(counted) and counted not in _NOT_COUNTED:
-            return f"Counts are unreliable: models find {counted}, and hardly tell how many there are."
+            return f"Counts are unreliable: most models find {counted}, and hardly tell how many there are."
     return None
 
 
@@ -115,7 +115,7 @@ def _of_sides(text: str) -> str | None:
     match = _SIDE.search(text.casefold())
     if match is None:
         return None
-    return f"Models hardly tell left from right: what is to be {match[1] or match[2]} may be anywhere in the picture."
+    return f"Most models hardly tell left from right: what is to be {match[1] or match[2]} may be anywhere."
 
 
 def _of_length(text: str) -> str | None:

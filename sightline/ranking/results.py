@@ -75,6 +75,7 @@ class Result:
         seconds: how long the search took, loading a model left out.
         why_empty: where nothing is above the threshold or near it, or nothing passes the filters, why, in a sentence.
         note: where another space was searched than the library uses else, which and why, in a sentence.
+        hints: what models can't do of what was asked for, in a sentence each; at most one.
     """
 
     hits: Sequence[Hit]
@@ -88,3 +89,4 @@ class Result:
     seconds: float
     why_empty: str | None
     note: str | None = None
+    hints: tuple[str, ...] = ()

@@ -82,9 +82,12 @@ class Explainer:
         if not texts:
             raise QueryError("There are no words to look for in the picture: a map is of what words found.")
         asked = replace(query, groups=tuple(Group((Term(Words(text)),)) for text in texts), filters=())
+        was_ready = self._encoders.ready(space)
         vectors = [each.vector for each in self._term_encoder.encode(asked, space, {})]
         # What the text adds to what any text says of a picture: only that belongs to places.
         direction: Floats = np.mean(vectors, axis=0) - self._null_queries.vectors(space).mean(axis=0)
+        if self._encoders.ready(space) and not was_ready:
+            restart()  # loading a model is no fault of the question
         from sightline.where.patches import patch_map
 
         encoder = self._tower(space)
@@ -130,7 +133,7 @@ class Explainer:
                 model = model_of(space, offline=self._encoders.offline)
                 self._encoder = Encoder(model, precision=_PRECISION, texts=False)
                 self._key = space.key
-                restart()  # loading a model is no fault of the question
+                restart()
             return self._encoder
 
 

@@ -1,7 +1,7 @@
 """Pictures by the best of themselves and their tiles: a vector engine over both.
 
 Of many tiles one is near to a query by chance. So the cosine of a tile counts less what chance gives it, by query: see
-`sightline.tiles.handicap`.
+`sightline.ranking.handicap`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,32 @@ class _Pictures:
     counts: Ids
 
 
+@dataclass(frozen=True, slots=True)
+class Handicaps:
+    """How much less a tile counts than a whole picture, by query: float32 (m,) each, infinite where no tiles count.
+
+    Attributes:
+        strong, maybe: what is taken from a cosine that comes to `strong_at`, or to `maybe_at` and less, by that;
+            between them what lies between.
+        strong_at, maybe_at: cosines of whole pictures.
+    """
+
+    strong: Floats
+    maybe: Floats
+    strong_at: Floats
+    maybe_at: Floats
+
+    def take(self, rows: Ids) -> Handicaps:
+        """Those of some queries."""
+        return Handicaps(self.strong[rows], self.maybe[rows], self.strong_at[rows], self.maybe_at[rows])
+
+    def taken_from(self, cosines: Floats) -> Floats:
+        """What cosines of tiles, float32 (m, n), count."""
+        low, high = self.maybe_at + self.maybe, self.strong_at + self.strong
+        share = np.clip((cosines - low[:, None]) / np.maximum(high - low, 1e-6)[:, None], 0, 1)
+        return np.asarray(cosines - (self.maybe[:, None] + (self.strong - self.maybe)[:, None] * share), np.float32)
+
+
 class TileEngine:
     """The tiles of one space. Safe for use from several threads."""
 
@@ -58,19 +84,18 @@ class TileEngine:
         return known
 
     def raise_to_best(
-        self, queries: Floats, handicaps: Floats, ids: Ids, cosines: Floats, *, all_of_them: bool
+        self, queries: Floats, handicaps: Handicaps, ids: Ids, cosines: Floats, *, all_of_them: bool
     ) -> None:
         """Raise cosines float32 (m, n) of pictures (n,) to those of their best tiles, in place.
 
         Args:
             queries: float32 (m, dim).
-            handicaps: what is taken from a tile's cosine to each, float32 (m,).
+            handicaps: of tiles, for each.
             ids: content ids (n,).
             cosines: of the whole pictures.
             all_of_them: whether these are all pictures of the space.
         """
         contents, best, _ = self._best(queries, None if all_of_them else ids)
-        best -= handicaps[:, None]
         if not len(contents) or not len(ids):
             return
         order = np.argsort(ids)
@@ -78,15 +103,15 @@ class TileEngine:
         rows = order[places]
         known = ids[rows] == contents
         rows = rows[known]
-        cosines[:, rows] = np.maximum(cosines[:, rows], best[:, known])
+        cosines[:, rows] = np.maximum(cosines[:, rows], handicaps.taken_from(best[:, known]))
 
-    def best_boxes(self, queries: Floats, handicaps: Floats, ids: Ids, cosines: Floats) -> list[list[Box | None]]:
+    def best_boxes(self, queries: Floats, handicaps: Handicaps, ids: Ids, cosines: Floats) -> list[list[Box | None]]:
         """By query, then by picture, the box of the tile that comes nearer to it than the whole.
 
         Arguments as of `raise_to_best`; `ids` are those of a page.
         """
         contents, best, places = self._best(queries, ids)
-        best -= handicaps[:, None]
+        best = handicaps.taken_from(best)
         boxes = tables.boxes_of(self._catalog.engine, self._space_id, ids.tolist())
         at = {int(content): column for column, content in enumerate(contents)}
         return [
@@ -210,15 +235,12 @@ class TiledEngine:
     For the queries of one search. All else is of whole pictures.
     """
 
-    def __init__(self, whole: VectorEngine, tiles: TileEngine, handicaps: Floats) -> None:
-        """Take both, and handicaps for the m queries that `scores` is asked for.
-
-        float32 (m,): what is taken from the cosine of a tile; infinite where a query looks at no tiles.
-        """
+    def __init__(self, whole: VectorEngine, tiles: TileEngine, handicaps: Handicaps) -> None:
+        """Take both, and handicaps of tiles for the queries that `scores` is asked for."""
         self.whole = whole
         self._tiles = tiles
-        self._tiled = np.flatnonzero(np.isfinite(handicaps))
-        self._handicaps = handicaps[self._tiled]
+        self._tiled = np.flatnonzero(np.isfinite(handicaps.strong))
+        self._handicaps = handicaps.take(self._tiled)
 
     @property
     def dim(self) -> int:

@@ -91,6 +91,11 @@ def test_hits_come_in_sections_and_what_is_below_the_line_is_folded(app: AppTest
     assert "Show more" not in buttons(app), "more of what is folded away says nothing"
 
 
+def test_the_page_tells_quietly_what_models_can_not_do(app: AppTest) -> None:
+    assert "Counts are unreliable" in said(asked(app, "three boats"))
+    assert "Counts are unreliable" not in said(asked(app, "a red boat"))
+
+
 def test_where_nothing_matches_the_page_says_so_and_shows_the_closest(app: AppTest) -> None:
     asked(app, NOTHING)
     assert "No clear match. Closest pictures:" in said(app)

@@ -225,7 +225,7 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
     "eva02-clip": ("EVA02-B-16", ""),
     "openvision": ("ViT-L-14-CLIPA", ""),
     "metaclip2": ("ViT-H-14-worldwide-quickgelu", ""),
-    "dinov2": ("vit_small_patch14_reg4_dinov2", ""),
+    "dinov2": ("vit_small_patch14_reg4_dinov2", ";size=112"),
     "dinov3": ("vit_small_patch16_dinov3", ";pool=token"),
     "siglip2": ("vit_base_patch16_siglip_256", ""),
     "eva02": ("eva02_tiny_patch14_224", ""),

@@ -114,6 +114,14 @@ def ids(sightline: Sightline) -> dict[str, int]:
 # -- query ----------------------------------------------------------------------------------------------------------
 
 
+def test_what_models_can_not_do_is_told_beside_the_hits(sightline: Sightline) -> None:
+    for form in ((), ("--json",), ("--paths",)):
+        done = sightline("query", "three boats", *form)
+        assert done.err.count("Counts are unreliable") == 1
+        assert b"unreliable" not in done.raw
+    assert "unreliable" not in sightline("query", "a red boat").err
+
+
 def test_the_plain_listing_is_score_band_and_path(sightline: Sightline, photos: Path) -> None:
     done = sightline("query", "--image", photos / "sea" / "02.jpg", "-k", 3)
     assert len(done.rows) == 3

@@ -14,7 +14,7 @@ from sightline.query.parser import parse
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("three cats", "Counts are unreliable: models find cats"),
+        ("three cats", "Counts are unreliable: most models find cats"),
         ("two red boats at sunset", "models find boats"),
         ("a photo of 5 dogs", "models find dogs"),
         ("2 people", "models find people"),
@@ -71,6 +71,6 @@ def test_what_is_excluded_gets_no_hint() -> None:
 def test_every_door_tells_it(drawn: Path) -> None:
     with sightline.Library(drawn / "library") as library:
         assert library.search("three boats").about["hints"] == [
-            "Counts are unreliable: models find boats, and hardly tell how many there are."
+            "Counts are unreliable: most models find boats, and hardly tell how many there are."
         ]
         assert library.search("a red boat").about["hints"] == []

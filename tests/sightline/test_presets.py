@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
 import open_clip
 import pytest
 import timm
 import torch
+from hub_cache import COMMITS, add_snapshot
 from open_clip.pretrained import get_pretrained_cfg
 from timm.models import get_pretrained_cfg as get_timm_cfg
 from torch.utils.flop_counter import FlopCounterMode
+from zoo import pictures, publish
+from zoo_table import ARCHITECTURES
 
 from sightline.models.names import read_name
 from sightline.models.presets import DEFAULT_ON_CPU, DEFAULT_ON_GPU, EVERYDAY, OTHERS, PICTURES, PRESETS, Preset
+from sightline.models.resolve import resolve
 from store.errors import SpaceError
 
 # As its repository has it (UCSC-VLAA/OpenVision, openvision-vit-large-patch14-224.json); open_clip does not list it.
@@ -153,3 +159,30 @@ def test_an_unknown_name_that_is_like_none_is_not_guessed() -> None:
     with pytest.raises(SpaceError) as caught:
         read_name("xyzzy")
     assert "nearest" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "size", "pool"),
+    [
+        ("dinov2-small", "vit_small_patch14_reg4_dinov2", 224, None),
+        ("dinov3-small", "vit_small_patch16_dinov3", None, "token"),
+        ("internvit-300m", "vit_intern300m_patch14_448", None, "avg"),
+    ],
+)
+def test_a_preset_brings_its_size_and_pooling_to_the_model(
+    name: str, architecture: str, size: int | None, pool: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a cache of the hub that holds a cut model in the place of the published one."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    row = next(each for each in ARCHITECTURES if each.name == architecture)
+    publish(row, tmp_path / "model", pictures())
+    add_snapshot(tmp_path / "hub", PRESETS[name].repository, COMMITS[0], tmp_path / "model")
+    model = resolve(name, offline=True)
+    assert (model.name, model.changes.size, model.changes.pool) == (name, size, pool)
+    assert model.preprocess.size == (PRESETS[name].side, PRESETS[name].side)
+    assert model.remark() == "", "its makers measured it so"
+    same = resolve(f"local-dir:{tmp_path / 'model'}{model.changes}", offline=True)
+    assert same.fingerprint == model.fingerprint
+    published = resolve(f"local-dir:{tmp_path / 'model'}", offline=True)
+    assert published.fingerprint != model.fingerprint
+    assert "quality may fall" in resolve(f"{name};size=112", offline=True).remark()

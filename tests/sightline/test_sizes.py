@@ -1,4 +1,4 @@
-"""Models at another size than they were made for: by each library's own door, or refused before anything is loaded."""
+"""Models at another size than their own: by each library's own door, or refused."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_a_size_is_a_space_of_its_own_that_is_found_again_after_its_model_moved(
     assert run_indexer([*run, "--json"]) == 0  # both are found where they are now, and nothing is encoded
     assert json.loads(capfd.readouterr().out.splitlines()[-1])["encoded"] == 0
     assert run_indexer(["spaces", "--library", str(library)]) == 0
-    assert "at 224 px instead of its own size: quality may fall" in capfd.readouterr().out
+    assert "at 224 px, not its usual size: quality may fall" in capfd.readouterr().out
 
 
 def test_a_size_that_does_not_fit_stops_the_run_before_anything_is_made(

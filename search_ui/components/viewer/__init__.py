@@ -1,4 +1,4 @@
-"""The component that shows one picture large: to go to the next one, to zoom, to show why, to cut a part out."""
+"""The component that shows one picture large: to leaf, to zoom, to show why, to cut a part out."""
 
 from __future__ import annotations
 

@@ -131,6 +131,7 @@ class Search(Page):
     seconds: Annotated[float, Field(ge=0)]
     why_empty: str | None
     note: Annotated[str | None, Field(description="Why another model was searched with than is usual here.")]
+    hints: Annotated[list[str], Field(description="What models can't do of what was asked for, in English.")]
     hits: list[Hit]
 
 
