@@ -68,6 +68,9 @@ def as_open_clip(tower: Any, weights: Weights) -> Weights:
         if name in made and own is not None and own.ndim != made[name].ndim:
             made[name] = made[name].reshape(own.shape)
     made.pop(POSITION_IDS, None)
+    # torch on a CPU interpolates no float16, as which weights are often published.
+    for name in [name for name in made if name.endswith("positional_embedding")]:
+        made[name] = made[name].float()
     resize_pos_embed(made, tower)
     resize_text_pos_embed(made, tower)
     return made
