@@ -233,7 +233,7 @@ class Library(MarkedLibrary):
 
         Returns:
             `map`, float32 (rows, columns), 1 where most speaks for the text and 0 where nothing does; `box`, the part
-            of the upright picture that the map is of; and `peak`, the place of the most.
+            of the upright picture that the map is of, a tile if it was found there; and `peak`, where it is 1.
 
         Raises:
             QueryError: the text has no words, there is no such picture, or it can't be read.

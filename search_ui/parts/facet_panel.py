@@ -16,10 +16,11 @@ import streamlit as st
 
 from search_ui.components.facets import Group, Value, Years, facets
 from search_ui.parts import page_state
+from search_ui.parts.concept_group import concept_group, is_asked, toggled
 from search_ui.parts.folder_group import folder_group
 from sightline.query.formatting import printed_filter
 from sightline.query.parser import parse
-from sightline.query.types import Query
+from sightline.query.types import Query, Taught
 from sightline.searcher import Searcher
 from store.library import Library
 from store.places.names import wanted_in
@@ -277,6 +278,8 @@ def _value(label: str, wanted: Filter, count: int, query: Query) -> Value:
 def panel(searcher: Searcher, query: Query) -> None:
     """Draw the panel for a query, wired to the page."""
     years, groups = contents(searcher.library, query)
+    taught = concept_group(searcher.library, query)
+    groups = [*([taught] if taught["values"] else []), *groups]
     facets(
         years, groups, key="facets",
         on_dates=lambda: choose_years(st.session_state["facets"].dates),
@@ -296,13 +299,17 @@ def choose_years(years: Sequence[int]) -> None:
 
 
 def choose(values: Iterable[tuple[str, bool]]) -> None:
-    """Have filters, by their texts, asked for or not. A handler; it may get what it got before again."""
+    """Have filters and concepts, by their texts, asked for or not. A handler; it may get the same again."""
 
     def chosen(query: Query) -> Query:
         for text, wanted_on in values:
-            for wanted in parse(text).filters:
+            asked = parse(text)
+            for wanted in asked.filters:
                 if (is_on(query, wanted) or is_off(query, wanted)) != wanted_on:
                     query = toggle(query, wanted)
+            for term in asked.terms:
+                if isinstance(term.subject, Taught) and is_asked(query, term.subject.name) != wanted_on:
+                    query = toggled(query, term.subject.name)
         return query
 
     page_state.change(chosen)

@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from search_ui.components.tag_field import tag_field
-from search_ui.parts import page_state
+from search_ui.parts import page_state, teaching
 from search_ui.parts.messages import caption, catch_errors, message, run_handler
 from search_ui.parts.tiles import preferences_of
 from search_ui.runtime.services import services
@@ -103,6 +103,8 @@ def bar(searcher: Searcher, query: Query, hits_of: HitsOf) -> None:
                 # Under other keys each time: what was typed before must not come back.
                 st.session_state["tags_opened"] = st.session_state.get("tags_opened", 0) + 1
                 tags(library, ids)
+            if st.button("Teach", icon=":material/school:", key="select-teach", help="Teach a word by these pictures"):
+                teaching.open_dialog(searcher, query, ids)
         if st.button("Export", icon=":material/download:", key="select-export"):
             export_dialog(searcher, ids, hits_of)
         if not library.readonly:

@@ -27,7 +27,7 @@ class Value(TypedDict):
     """A value of a fact.
 
     `text` is its filter in the query language, `label` how it is shown, `count` how many pictures choosing it leaves;
-    `on` and `off` say whether the query asks for it or leaves it out.
+    `on` and `off` say whether the query asks for it or leaves it out. `said` is read aloud in place of the count.
     """
 
     text: str
@@ -35,6 +35,7 @@ class Value(TypedDict):
     count: int
     on: bool
     off: bool
+    said: NotRequired[str]
 
 
 class Tree(TypedDict):

@@ -120,10 +120,10 @@ function valueOf(value, choose) {
   const button = element("button", "value", { type: "button", "aria-pressed": value.on, "data-text": value.text })
   button.classList.toggle("off", value.off)
   const meaning = value.off ? `Left out: ${value.label}. Press to leave it out no longer.` : ""
-  button.title = meaning || value.label
+  button.title = meaning || (value.said ? `${value.label}, ${value.said}` : value.label)
   button.append(
     element("span", "label", {}, value.label),
-    element("span", "count", { "aria-label": value.off ? "left out" : pictures(value.count) }, number(value.count)),
+    element("span", "count", { "aria-label": value.off ? "left out" : (value.said ?? pictures(value.count)) }, number(value.count)),
   )
   button.onclick = () => choose(value)
   row.append(button)
