@@ -105,6 +105,8 @@ class Library(MarkedLibrary):
         query = parse(text).with_pictures(tuple(pictures))
         looks: Looks = "closer" if closer else "tiles"
         most = 1 if limit is None else limit
+        if closer:
+            searcher.look_closer(query, pictures=pictures)
         result = searcher.search(query, pictures=pictures, limit=most, offset=offset, looks=looks)
         if limit is None:
             hits = list(islice(searcher.matches(query, pictures=pictures, looks=looks), offset, None))
