@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sightline.labels import Labelled
     from sightline.ranking.results import Hit, Result
+    from sightline.where.explain import Explanation
     from store.library import Library
     from store.tables.tiles import Box
 
@@ -120,6 +121,19 @@ def record(hit: Hit, rank: int, *, tags: Sequence[str] | None = None, favourite:
         "folded": list(hit.folded),
     }
     return made | photo_record(hit.photo, tags=tags, favourite=favourite)
+
+
+def explained(content_id: int, found: Explanation) -> Record:
+    """Where in a picture a text was found, for JSON."""
+    left, top, right, bottom = found.box
+    return {
+        "id": content_id,
+        "text": found.text,
+        "space": found.space,
+        "map": [[round(share, 4) for share in row] for row in found.map.tolist()],
+        "box": _box((left, top, right - left, bottom - top)),
+        "peak": None if found.peak is None else [round(share, 4) for share in found.peak],
+    }
 
 
 def _box(box: Box | None) -> dict[str, float] | None:

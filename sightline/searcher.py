@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -28,7 +28,9 @@ from sightline.nearness import Comparisons
 from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
 from sightline.ranking.calibrated_terms import calibrate_terms
+from sightline.ranking.calibration import Calibration
 from sightline.ranking.calibration_cache import CalibrationCache
+from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
 from sightline.ranking.handicap import Basis, Looks, handicaps
 from sightline.ranking.null_queries import NullQueries
@@ -41,12 +43,13 @@ from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
 from sightline.spaces import SpaceDirectory, has_words
 from sightline.twins import Twins
-from sightline.where.explain import Explainer, Explanation
+from sightline.where.explain import Explainer, Explanation, only_words
 from store.arrays import Ids
 from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
+from store.tables.tiles import Box
 from store.time_limit import check, restart
 from store.vectors.engine import VectorEngine
 from store.vectors.tiles import TiledEngine, TileEngine
@@ -59,8 +62,8 @@ _FACT_ORDERS: Final[Mapping[Order, FactOrder]] = {
     "newest": "date", "oldest": "oldest", "added": "added", "name": "name",
 }  # fmt: skip
 
-# The query, its pictures' hashes, the space's key, what of pictures is looked at, the state of the library.
-_Key = tuple[str, tuple[bytes, ...], str, Looks, tuple[int, int]]
+# The query, its pictures' hashes, the space's key, what is looked at, and of how many closer, the state of the library.
+_Key = tuple[str, tuple[bytes, ...], str, tuple[Looks, int], tuple[int, int]]
 
 
 class Searcher:
@@ -75,12 +78,13 @@ class Searcher:
         self._null_queries = NullQueries(library, encoders)
         self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
         self._calibrations = CalibrationCache(library)
+        self._closer = CloserLooks(library, encoders)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
 
     def search(
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, limit: int = 60, offset: int = 0,
-        looks: Looks = "tiles",
+        looks: Looks = "tiles", report: Report = lambda done, total: None,
     ) -> Result:  # fmt: skip
         """The pictures that suit the query best.
 
@@ -92,6 +96,7 @@ class Searcher:
             limit: how many hits at most, 1 to 500.
             offset: how many of the best to leave out.
             looks: at what of each picture, see `Looks`.
+            report: of a closer look, how many of the hits were looked at, and how many will be.
 
         Raises:
             QueryError: the query asks for nothing, for a picture or space that is not there, or for too many hits.
@@ -105,6 +110,8 @@ class Searcher:
         # Before the clock starts, all of it: a search is not slow because it was the first.
         if query.groups:
             self._warm_up_for(query, space, pictures)
+        if looks == "closer":
+            self.look_closer(query, pictures=pictures, report=report)
         started = time.perf_counter()
         found = self._ranked_list(query, space, pictures, looks)
         hits, more = page(self.library.catalog, query, found, offset, limit)
@@ -123,15 +130,40 @@ class Searcher:
             hints=hints(query),
         )
 
-    def matches(self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES) -> Iterator[Hit]:
+    def look_closer(
+        self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES,
+        report: Report = lambda done, total: None, is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """Make the tiles of the first hits, for a search that looks `closer`; nothing where the library has them.
+
+        It may be stopped: the search then looks at what was made, and the next call goes on from there.
+
+        Raises:
+            QueryError, SpaceError: see `search`.
+            TimeLimitError, BusyError, WorkerError: see `CloserLooks.look`.
+        """
+        space = self.space_for(query)
+        if query.groups and self.library.tiles.get(space.id) is None:
+            self._closer.look(space, self._first(query, space, pictures), report, is_stopped)
+
+    def _first(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> list[int]:
+        """Content ids of the hits that are looked at closer."""
+        found = self._ranked_list(query, space, pictures, "whole")
+        places, _ = found.places(0, LOOKED_AT)
+        return [int(id_) for id_ in found.ranked.ids[found.rows([place.shown for place in places])]]
+
+    def matches(
+        self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, looks: Looks = "tiles"
+    ) -> Iterator[Hit]:
         """Every hit above or near the threshold, in order; with filters alone, every picture that passes.
 
-        The library is read as of the first hit, without what an indexer adds meanwhile, or removes.
+        The library is read as of the first hit, without what an indexer adds meanwhile, or removes. A `closer` look is
+        one at what `look_closer` made.
 
         Raises:
             QueryError, SpaceError: see `search`; at the first hit that is asked for.
         """
-        found = self._ranked_list(query, self.space_for(query), pictures)
+        found = self._ranked_list(query, self.space_for(query), pictures, looks)
         yield from matches(self.library.catalog, query, found)
 
     def match_ids(
@@ -161,7 +193,25 @@ class Searcher:
             QueryError: the query has no words, there is no such picture, or it can't be read.
             SpaceError: the space knows no words, its model can't be loaded, or can't tell where.
         """
-        return self._explainer.explain(content_id, query, self._spaces.find(query.space, words=True))
+        space, asked = self._spaces.find(query.space, words=True), only_words(query)
+        self._warm_up_for(asked, space, NO_PICTURES)
+        return self._explainer.explain(content_id, asked, space, self._found_in(content_id, asked, space))
+
+    def _found_in(self, content_id: int, query: Query, space: SpaceState) -> Box | None:
+        """The tile of a picture that all of the query's terms are found in; None where that is the whole."""
+        tiles = self.library.tiles.get(space.id)
+        if tiles is None:
+            return None
+        whole, embedded = self.library.vectors.get(space.id), self._term_encoder.encode(query, space, {})
+        ids = whole.held(np.asarray([content_id], np.int64))
+        if not len(ids):
+            return None
+        generation = self.library.catalog.generation()
+        basis, with_tiles = self._basis(query, space, generation), self._basis(query, space, generation, tiles)
+        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
+        engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
+        found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
+        return found.pop() if len(found) == 1 else None
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
@@ -208,12 +258,15 @@ class Searcher:
         )
         # Of another state none is asked for again, and each may hold vectors that were since replaced.
         self._ranked_lists.drop(lambda key: key[-1] != state)
-        key = (str(query), hashes, space.key, looks, state)
-        return self._ranked_lists.get_or_make(key, lambda: self._rank(query, space, pictures, looks, state))
+        seen = self._closer.known(space, self._first(query, space, pictures)) if looks == "closer" else {}
+        close = CloseTiles(space, seen) if seen else None
+        key = (str(query), hashes, space.key, (looks, len(seen)), state)
+        return self._ranked_lists.get_or_make(key, lambda: self._rank(query, space, pictures, looks, close, state))
 
     def _rank(
-        self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], looks: Looks, state: tuple[int, int]
-    ) -> RankedList:
+        self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], looks: Looks, close: CloseTiles | None,
+        state: tuple[int, int],
+    ) -> RankedList:  # fmt: skip
         generation, marks = state
         whole = self.library.vectors.get(space.id)
         by_score = query.order == "best"
@@ -225,10 +278,13 @@ class Searcher:
         basis = self._basis(query, space, generation)
         terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
         engine: VectorEngine = whole
-        tiles = self.library.tiles.get(space.id) if looks == "tiles" else None
+        tiles = None if looks == "whole" else self.library.tiles.get(space.id)
         if tiles is not None:
             with_tiles = self._basis(query, space, generation, tiles)
             engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
+        elif close is not None:
+            bases = (self._basis_of(query, space, each) for each in close.calibrations(whole))
+            engine = TiledEngine(whole, close.engine, handicaps(query, embedded, terms, *bases))
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -256,7 +312,9 @@ class Searcher:
 
     def _basis(self, query: Query, space: SpaceState, generation: int, tiles: TileEngine | None = None) -> Basis:
         """What the terms of a query are calibrated by, with `tiles` where they look at these."""
-        calibration = self._calibrations.get(space, generation, tiles)
+        return self._basis_of(query, space, self._calibrations.get(space, generation, tiles))
+
+    def _basis_of(self, query: Query, space: SpaceState, calibration: Calibration) -> Basis:
         nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
         return Basis(calibration, nulls)
 

@@ -32,6 +32,7 @@ from search_ui.cli.options import (
     with_progress,
     write_lines,
 )
+from search_ui.cli.progress import progress
 from sightline_cli.mistakes import joined
 from store.paths import is_file
 from store.printing import json_text
@@ -39,6 +40,7 @@ from store.printing import json_text
 # Nothing heavy up here: --help answers at once.
 if TYPE_CHECKING:
     from sightline.query.types import Query
+    from sightline.ranking.handicap import Looks
     from sightline.ranking.results import Hit
     from store.library import Library
 
@@ -73,12 +75,19 @@ _BATCH: Final = 500
 @csv_option
 @raw_option
 @click.option("--print0", "-0", is_flag=True, help="With --paths: a zero byte after each, for xargs -0.")
+@click.option(
+    "--closer",
+    is_flag=True,
+    help="Look for small things in parts of the first 200 hits: about ten times their encoding. For a library that was "
+    "indexed with --tiles it is done already.",
+)
 @click.option("--explain", is_flag=True, help="Say how TEXT was understood, and search nothing.")
 @library_option
 @offline_option
 def query(
     text: Sequence[str], saved: str | None, images: Sequence[Path], likes: Sequence[int], limit: int | None,
-    offset: int, everything: bool, as_json: bool, as_paths: bool, as_csv: bool, raw: bool, print0: bool, explain: bool,
+    offset: int, everything: bool, as_json: bool, as_paths: bool, as_csv: bool, raw: bool, print0: bool, closer: bool,
+    explain: bool,
 ) -> None:  # fmt: skip
     """Print the pictures that suit TEXT, pictures, or both: `score<TAB>band<TAB>path` lines, best first.
 
@@ -108,18 +117,23 @@ def query(
 
     searcher = filled_searcher()
     form: Form = "json" if as_json else "paths" if as_paths else "csv" if as_csv else "lines"
+    looks: Looks = "closer" if closer else "tiles"
     with named_pictures(images):
+        if closer:
+            with progress("looking closer") as report:
+                searcher.look_closer(wanted, pictures=pictures, report=report)
         if limit is None and (everything or form != "lines"):
-            hits = islice(searcher.matches(wanted, pictures=pictures), offset, None)
+            hits = islice(searcher.matches(wanted, pictures=pictures, looks=looks), offset, None)
             printed = _print_hits(searcher.library, hits, form, offset, print0=print0, raw=raw)
             click.echo(count(printed, "picture"), err=True)
             _say(searcher.note(wanted))
             for hint in hints(wanted):
                 _say(hint)
             if not printed:
-                _say(searcher.search(wanted, pictures=pictures, limit=1).why_empty)
+                _say(searcher.search(wanted, pictures=pictures, limit=1, looks=looks).why_empty)
             return
-        result = searcher.search(wanted, pictures=pictures, limit=_PAGE if limit is None else limit, offset=offset)
+        most = _PAGE if limit is None else limit
+        result = searcher.search(wanted, pictures=pictures, limit=most, offset=offset, looks=looks)
         printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0, raw=raw)
     if wanted.terms:
         matches = count(result.strong, "match", "matches")

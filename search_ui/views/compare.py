@@ -23,7 +23,7 @@ from search_ui.parts.run_text import outcome
 from search_ui.runtime.folder_input import presences
 from search_ui.runtime.services import services
 from sightline.humanize import count, file_name
-from sightline.models.presets import DEMO, PRESETS
+from sightline.models.presets import DEMO, EVERYDAY, PRESETS
 from sightline.query.parser import parse
 from sightline.query.types import Query, QueryError
 from sightline.rank_overlap import changes, formatted_change, jaccard, rank_biased_overlap, shared
@@ -108,7 +108,7 @@ def _one_model(searcher: Searcher, names: Sequence[str]) -> None:
         message(outcome(run), role="alert" if run.state == "failed" else "status")
     # Queries here are mostly of words.
     others = [each for each in PRESETS.values() if each.has_text and each.name not in (*names, DEMO)]
-    others.sort(key=lambda each: each.gflops)
+    others.sort(key=lambda each: (each not in EVERYDAY, each.gflops))
     about = {each.name: f"{each.name}: {each.purpose}; {each.download / 1000:.1f} GB to download" for each in others}
     st.selectbox("Second model", list(about), key="compare_other", format_func=about.__getitem__, width=560)
     other = str(st.session_state["compare_other"])

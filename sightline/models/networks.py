@@ -39,18 +39,24 @@ def make_joint(folder: Path, files: TextFiles, size: int | None = None) -> Any:
 
 
 def resize_tower(tower: Any, size: tuple[int, int]) -> None:
-    """Have an image tower of timm read pictures of another size, as open_clip's `force_image_size` does."""
-    visual = tower.visual
-    if not hasattr(visual, "trunk"):
-        return
-    if not hasattr(visual.trunk, "set_input_size"):
-        from timm.models._input import get_model_input_config
+    """Have an image tower of timm read pictures of a size, as open_clip's `force_image_size` does.
 
-        if get_model_input_config(visual.trunk)["fixed_input_size"]:
-            raise ValueError(
-                f"an image tower of the kind {type(visual.trunk).__name__} reads pictures of one size only"
-            )
-    visual.set_input_size(size)
+    Nothing is done to one that is of that size, or reads any. Towers of open_clip's own are made at their size.
+
+    Raises:
+        ValueError: it reads pictures of its own size only.
+    """
+    from timm.models._input import get_model_input_config
+
+    trunk = getattr(tower.visual, "trunk", None)
+    if trunk is None:
+        return
+    known = get_model_input_config(trunk)
+    if not known["fixed_input_size"] or tuple(known["input_size"][1:]) == size:
+        return
+    if not hasattr(trunk, "set_input_size"):
+        raise ValueError(f"an image tower of the kind {type(trunk).__name__} reads pictures of one size only")
+    tower.visual.set_input_size(size)
 
 
 def as_open_clip(tower: Any, weights: Weights) -> Weights:

@@ -54,9 +54,11 @@ def try_changes(model: Published, changes: Changes) -> Trial:
             raise
         except _RAISED as error:
             raise _MisfitError(_first_line(error)) from error
-        if found.cut > usual.cut:
-            patch = f", as its patches are of {found.patch} px" if found.patch else ""
-            raise _MisfitError(f"{found.cut} px of the right and the bottom edge would not be looked at{patch}")
+        if found.cut:
+            raise _MisfitError(
+                f"{found.cut} px of the right and the bottom edge would not be looked at, as its patches are of "
+                f"{found.patch} px"
+            )
         return found.work / usual.work if usual.work else 1.0
 
     pool = replace(changes, size=None)
@@ -194,12 +196,17 @@ def _watched(network: nn.Module, size: tuple[int, int], cut: list[tuple[int, int
 
 def _left_out(module: Any, side: int, axis: int) -> tuple[int, int]:
     """How many pixels at the end of a side a strided module does not look at, and its stride."""
-    if isinstance(module.padding, str) or type(module).__name__.endswith("Same") or getattr(module, "ceil_mode", False):
+    if module.padding == "same" or type(module).__name__.endswith("Same") or getattr(module, "ceil_mode", False):
         return 0, 0  # these fill up
     kernel, stride, padding, dilation = (
         value if isinstance(value, int) else value[axis]
-        for value in (module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1))
-    )
+        for value in (
+            module.kernel_size, module.stride, 0 if module.padding == "valid" else module.padding,
+            getattr(module, "dilation", 1),
+        )
+    )  # fmt: skip
+    if kernel < stride:  # a branch that looks at one pixel of some, anywhere in the picture
+        return 0, 0
     left = side + 2 * padding - dilation * (kernel - 1) - 1
     return max(0, (left % stride if left >= 0 else side) - padding), stride
 

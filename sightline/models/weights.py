@@ -6,6 +6,7 @@ stored with it, comes from them in its own shape, or nothing is loaded: what a f
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -75,8 +76,7 @@ def load_network(model: Model) -> tuple[nn.Module, Any, int]:
         _refuse(files, problem)
         tower.load_state_dict(weights, strict=False)
     _refuse_unset(tower, files)
-    if model.changes.size is not None:
-        resize_tower(tower, model.preprocess.size)
+    resize_tower(tower, model.preprocess.size)
     tokenizer = tokenizer_of(model.folder, model.text)
     return tower, tokenizer, int(tokenizer.context_length)
 
@@ -153,8 +153,7 @@ def load_image_tower(model: Model, dtype: torch.dtype) -> nn.Module | None:
     visual.load_state_dict(weights, assign=True)
     if any(tensor.is_meta for tensor in (*visual.parameters(), *visual.buffers())):
         return None  # computed when it is made, not stored
-    if model.changes.size is not None:
-        resize_tower(tower, model.preprocess.size)
+    resize_tower(tower, model.preprocess.size)
     return tower  # type: ignore[no-any-return]
 
 
@@ -213,7 +212,7 @@ def _difference(network: nn.Module, stored: Mapping[str, Stored], beyond: frozen
     ]
     if missing:
         lacks = f"lacks {len(missing)} of the network's {len(wanted)} tensors, {_some(missing)}"
-        return lacks + _wrapped(wanted, stored)
+        return lacks + _wrapped(wanted, stored) + _normed_before(network, missing, stored)
     extra = [name for name in stored if name not in wanted and name not in beyond and not name.endswith(_COUNTER)]
     if extra:
         return f"holds {len(extra)} tensors that the network of its configuration does not have, {_some(extra)}"
@@ -237,6 +236,18 @@ def _wrapped(wanted: Mapping[str, object], stored: Mapping[str, Stored]) -> str:
     before = first[: first.find(".") + 1]
     own = {name.removeprefix(before) for name in stored if name.startswith(before)}
     return f" (its names begin with {before!r}: save them without)" if before and wanted.keys() <= own else ""
+
+
+def _normed_before(network: nn.Module, missing: list[str], stored: Mapping[str, Stored]) -> str:
+    """What is said of a file whose last norm is before pooling, and the network has it after."""
+    takes = inspect.signature(type(network).__init__).parameters
+    argument = next((name for name in ("use_fc_norm", "fc_norm") if name in takes), None)
+    if argument is None or not all(name.replace("fc_norm.", "norm.") in stored for name in missing):
+        return ""
+    return (
+        f" (it has the norm before pooling, as networks before they are fine-tuned: say '{argument}': false in "
+        f"'model_args' of {TIMM_CONFIG})"
+    )
 
 
 def _some(names: list[str]) -> str:

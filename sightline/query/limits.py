@@ -13,7 +13,7 @@ from sightline.query.types import Query, Words
 
 # "beach without people", "a street with no cars", "not a dog".
 _WITHOUT: Final = re.compile(r"\b(without) (?:an? |any |the |much |many )?([a-z]{3,})\b")
-_NO: Final = re.compile(r"\b(?<!dr )(no) ([a-z]{3,})\b(?! signs?\b)")
+_NO: Final = re.compile(r"\b(?<!dr )(no) (?!news\b)([a-z]{3,})\b(?! signs?\b| allowed\b)")
 _NOT: Final = re.compile(r"\b(?<!me )(?<!or )(?<!why )(?<!if )(not) (?:an? |any |the )?([a-z]{3,})\b")
 _WITHOUT_NAMES: Final = frozenset({"borders", "cause", "doubt", "frontiers", "limits"})
 # Behind what is not wanted; other words go on with it: "without a red hat" is not said by -red.
@@ -35,25 +35,30 @@ _IRREGULAR: Final = frozenset({
 # Measures, and what is counted in names: kings, musketeers, wonders.
 _NOT_COUNTED: Final = frozenset({
     "amigos", "blocks", "bucks", "centimeters", "centimetres", "cents", "commandments", "corners", "cylinders",
-    "days", "degrees", "dimensions", "dollars", "dwarfs", "dwarves", "euros", "feet", "floors", "gorges", "graces",
-    "guys", "hours", "inches", "kilometers", "kilometres", "kings", "lives", "magi", "meters", "metres", "miles",
-    "minutes", "months", "mountains", "musketeers", "nights", "oceans", "pounds", "rings", "rivers", "seasons",
-    "seconds", "sisters", "sins", "stars", "stooges", "stories", "storeys", "thirds", "times", "towers", "weeks",
-    "wonders", "years",
+    "days", "degrees", "dimensions", "dollars", "dozens", "dwarfs", "dwarves", "euros", "feet", "fifths", "floors",
+    "gorges", "graces", "guys", "halves", "hours", "hundreds", "inches", "kilometers", "kilometres", "kings",
+    "lives", "magi", "meters", "metres", "miles", "millions", "minutes", "months", "mountains", "musketeers",
+    "nations", "nights", "oceans", "percent", "pounds", "quarters", "rings", "rivers", "seasons", "seconds", "sins",
+    "sisters", "stars", "stooges", "storeys", "stories", "tens", "thirds", "thousands", "times", "towers", "weeks",
+    "wheelers", "wonders", "years",
 })  # fmt: skip
 _TITLES: Final = frozenset({"angry men", "blind mice", "little pigs", "wise men"})
 # Between a number and a plural: words that begin another thought ("ten of clubs"), and nouns that the number belongs to
 # ("two door cars").
 _NO_ADJECTIVES: Final = frozenset({
-    "and", "as", "at", "bedroom", "by", "course", "day", "dollar", "door", "euro", "foot", "for", "hour", "hundred",
-    "in", "inch", "is", "lane", "leaf", "level", "man", "million", "minute", "month", "of", "on", "or", "pack",
-    "person", "piece", "pin", "ply", "point", "pound", "quarter", "seat", "star", "storey", "story", "the",
-    "thousand", "to", "tone", "track", "way", "week", "wheel", "with", "year", *_NUMBERS,
+    "and", "as", "at", "ball", "bedroom", "by", "course", "cylinder", "day", "dollar", "door", "euro", "floor",
+    "foot", "for", "gallon", "hour", "hundred", "in", "inch", "is", "lane", "layer", "leaf", "level", "liter",
+    "litre", "man", "meter", "metre", "mile", "million", "minute", "month", "of", "on", "or", "pack", "person",
+    "piece", "pin", "ply", "point", "poster", "pound", "quarter", "room", "seat", "segment", "star", "storey",
+    "story", "string", "stroke", "the", "thousand", "tier", "to", "tone", "track", "way", "week", "wheel", "with",
+    "year", *_NUMBERS,
 })  # fmt: skip
 
-# Where something is: "left of the house", "a dog on the right". Not "right of way", "on the left bank".
+# Where something is: "left of the house", "a dog on the right". Not "right of way", "on the left bank",
+# "what is left of".
 _SIDE: Final = re.compile(
-    r"\b(left|right) of (?!way\b|passage\b|return\b|reply\b|abode\b|centre\b|center\b|spring\b)[a-z]"
+    r"\b(?<!is )(?<!was )(?<!are )(?<!'s )(?<!little )(left|right) of "
+    r"(?!way\b|passage\b|return\b|reply\b|abode\b|centre\b|center\b|spring\b)[a-z]"
     r"|\b(?:on|to|at|from) the (left|right)(?: side| hand side)?(?= of\b|[,.;]| and\b| with\b|$)"
 )
 

@@ -14,8 +14,10 @@ from sightline.ranking.calibration import Calibration, NullStats
 from sightline.ranking.term_vectors import TermVector
 from store.vectors.tiles import Handicaps
 
-Looks = Literal["whole", "tiles"]
-"""What a search looks at: whole pictures alone; or their tiles, too, where the library has some."""
+Looks = Literal["whole", "tiles", "closer"]
+"""What a search looks at: whole pictures alone; or their tiles, too, where the library has some; or, where it has none,
+the tiles of the first hits, which are made for it.
+"""
 
 SURE: Final = 1.0
 """In standard deviations of a term: null queries tell what whole things score by chance in so many tiles, and not what
@@ -51,16 +53,17 @@ def handicaps(
     Args:
         query: the query.
         vectors: those of its terms, in order.
-        terms: these, calibrated by whole pictures.
-        whole: what they are calibrated by.
-        best: the same of the best of each picture and its tiles.
+        terms: these, calibrated by whole pictures of the library.
+        whole: some whole pictures.
+        best: the same pictures with their tiles.
     """
+    own_of = calibrate_terms(query, vectors, whole.calibration, whole.text_nulls)
     raised = calibrate_terms(query, vectors, best.calibration, best.text_nulls)
     strong, maybe, strong_at, maybe_at = (np.full(len(terms), np.inf, np.float32) for _ in range(4))
-    for row, (own, over) in enumerate(zip(terms, raised, strict=True)):
-        if not isinstance(own.term.subject, Words | Picture | Like):
+    for row, (term, own, over) in enumerate(zip(terms, own_of, raised, strict=True)):
+        if not isinstance(term.term.subject, Words | Picture | Like):
             continue
-        strong_at[row], maybe_at[row] = own.calibration.threshold, own.calibration.soft_threshold
+        strong_at[row], maybe_at[row] = term.calibration.threshold, term.calibration.soft_threshold
         reached = over.calibration.threshold + SURE * over.calibration.scale
         strong[row] = max(0.0, reached - own.calibration.threshold)
         maybe[row] = np.clip(best.nulls(own).top - whole.nulls(own).top, 0, strong[row])

@@ -9,7 +9,7 @@ the longer side lie as many more as it is longer.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -81,13 +81,19 @@ def cut(pixels: NDArray[np.uint8], original: tuple[int, int], grid: int, preproc
         preprocess: of the model.
     """
     found = boxes((original[1], original[0]), grid, square=is_square(preprocess))
-    height, width = pixels.shape[:2]
     made = np.empty((len(found), 3, *preprocess.size), np.uint8)
-    for place, (left, top, wide, high) in enumerate(found.tolist()):
-        x, y = round(left * width), round(top * height)
-        right, bottom = max(x + 1, round((left + wide) * width)), max(y + 1, round((top + high) * height))
-        made[place] = preprocess.apply(pixels[y:bottom, x:right])
+    for place, box in enumerate(found.tolist()):
+        made[place] = preprocess.apply(tile_of(pixels, box))
     return CutPicture(found, made)
+
+
+def tile_of(pixels: NDArray[np.uint8], box: Sequence[float]) -> NDArray[np.uint8]:
+    """The pixels of a tile among those of its picture (h, w, 3); its box as of `boxes`."""
+    height, width = pixels.shape[:2]
+    left, top, wide, high = box
+    x, y = round(left * width), round(top * height)
+    right, bottom = max(x + 1, round((left + wide) * width)), max(y + 1, round((top + high) * height))
+    return pixels[y:bottom, x:right]
 
 
 def is_square(preprocess: Preprocess) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from sightline.ranking.term_vectors import TermEncoder
 from store.arrays import Floats
 from store.library import Library
 from store.tables.catalog import SpaceState
+from store.tables.tiles import Box as TileBox
 from store.time_limit import restart
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
     from sightline.models.preprocess import Box, Preprocess
 
 _PRECISION: Final = "fp32"
+_WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Explanation:
     Attributes:
         map: how much each place speaks for the text, float32 (rows, columns), from the top left of `box`: 1 is the
             most of this picture, 0 nothing. All are 0 where nothing in the picture speaks for it.
-        box: the part of the upright picture that the model looked at: left, top, right and bottom, in shares of its
-            width and height. It cut off what is outside.
+        box: the part of the upright picture that this is of: left, top, right and bottom, in shares of its width and
+            height. What is outside the model cropped off, or the text was found in this tile, and not in the whole.
         peak: the middle of the place that speaks most for it, x and y in shares of the picture; None where none does.
         text: what was looked for.
         space: the model's name.
@@ -62,40 +65,40 @@ class Explainer:
         self._key = ""
         self._encoder: Encoder | None = None
 
-    def explain(self, content_id: int, query: Query, space: SpaceState) -> Explanation:
+    def explain(self, content_id: int, query: Query, space: SpaceState, tile: TileBox | None = None) -> Explanation:
         """Where in a picture the words of a query are.
 
-        Its filters, pictures and excluded words count for nothing.
         The first time in a space its image tower is loaded by torch, in float32: other forms have no gradients.
 
         Args:
             content_id: of the picture.
-            query: whose words are looked for.
+            query: of words alone, see `only_words`.
             space: whose model looks.
+            tile: the part of the picture that it looks at; None: the whole.
 
         Raises:
-            QueryError: the query has no words to look for, or the picture is not there or can't be read.
+            QueryError: the picture is not there, or can't be read.
             SpaceError: the model knows no words, can't be loaded, or is of a kind that can't tell.
             BusyError: other pictures are decoded for too long.
         """
-        texts = words_of(query)
-        if not texts:
-            raise QueryError("There are no words to look for in the picture: a map is of what words found.")
-        asked = replace(query, groups=tuple(Group((Term(Words(text)),)) for text in texts), filters=())
-        was_ready = self._encoders.ready(space)
-        vectors = [each.vector for each in self._term_encoder.encode(asked, space, {})]
+        vectors = [each.vector for each in self._term_encoder.encode(query, space, {})]
         # What the text adds to what any text says of a picture: only that belongs to places.
         direction: Floats = np.mean(vectors, axis=0) - self._null_queries.vectors(space).mean(axis=0)
-        if self._encoders.ready(space) and not was_ready:
-            restart()  # loading a model is no fault of the question
+        from sightline.tiles.grid import tile_of
         from sightline.where.patches import patch_map
 
         encoder = self._tower(space)
         preprocess = encoder.preprocess
-        decoded = self._decode(content_id, preprocess.need)
-        found = patch_map(encoder, preprocess.apply(decoded.pixels, decoded.original), direction)
-        picture, given = preprocess.seen(*decoded.original)
-        return _explanation(_part(found, given, preprocess), picture, ", ".join(texts), space.name)
+        box = tile or _WHOLE
+        decoded = self._decode(content_id, math.ceil(preprocess.need / min(box[2:])))
+        pixels, original = decoded.pixels, decoded.original
+        if tile is not None:
+            pixels = tile_of(pixels, tile)
+            original = (pixels.shape[0], pixels.shape[1])
+        found = patch_map(encoder, preprocess.apply(pixels, original), direction)
+        seen, given = preprocess.seen(*original)
+        text = ", ".join(words_of(query))
+        return _explanation(_part(found, given, preprocess), _within(seen, box), text, space.name)
 
     def _decode(self, content_id: int, need: int) -> Decoded:
         """The picture as its file is now, or else from what is kept of it."""
@@ -133,7 +136,7 @@ class Explainer:
                 model = model_of(space, offline=self._encoders.offline)
                 self._encoder = Encoder(model, precision=_PRECISION, texts=False)
                 self._key = space.key
-                restart()
+                restart()  # loading a model is no fault of the question
             return self._encoder
 
 
@@ -141,6 +144,25 @@ def words_of(query: Query) -> list[str]:
     """The words that a query looks for, term by term, without those that it excludes."""
     wanted = (term.subject for group in query.groups if not group.excluded for term in group.any_of)
     return [subject.text for subject in wanted if isinstance(subject, Words)]
+
+
+def only_words(query: Query) -> Query:
+    """What a query looks for in words, without its filters, pictures and what it excludes.
+
+    Raises:
+        QueryError: it has no words.
+    """
+    texts = words_of(query)
+    if not texts:
+        raise QueryError("There are no words to look for in the picture: a map is of what words found.")
+    return replace(query, groups=tuple(Group((Term(Words(text)),)) for text in texts), filters=())
+
+
+def _within(box: Box, tile: TileBox) -> Box:
+    """A part of a tile as a part of the picture."""
+    x, y, wide, high = tile
+    left, top, right, bottom = box
+    return x + left * wide, y + top * high, x + right * wide, y + bottom * high
 
 
 def _part(found: Floats, given: Box, preprocess: Preprocess) -> Floats:

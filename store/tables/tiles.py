@@ -116,10 +116,10 @@ def remove(engine: Engine, ids: Sequence[int]) -> None:
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def boxes_of(engine: Engine, space_id: int, content_ids: Sequence[int]) -> Mapping[int, Floats]:
+def boxes_of(engine: Engine, space_id: int, content_ids: Ids) -> Mapping[int, Floats]:
     """The boxes of the tiles of contents, float32 (n, 4) each; those without tiles are left out."""
     with engine.connect() as connection:
-        rows = connection.exec_driver_sql(_BOXES, (space_id, json.dumps(list(content_ids))))
+        rows = connection.exec_driver_sql(_BOXES, (space_id, json.dumps(content_ids.tolist())))
         return {row[0]: np.frombuffer(row[1], "<f4").reshape(-1, 4) for row in rows}
 
 

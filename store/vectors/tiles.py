@@ -7,9 +7,11 @@ Of many tiles one is near to a query by chance. So the cosine of a tile counts l
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -22,8 +24,10 @@ from store.vectors.local import LocalEngine
 from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import Policy
 
-# Every tile is scored: of 1.2M x 512 that takes less than a tenth of a second on two cores.
-_EXACT = 1 << 62
+# No space has so many rows.
+_ALL: Final = 1 << 62
+EXACT: Final = Policy(exact_rows=_ALL, measured_rows=_ALL)
+"""Every tile is scored, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,10 @@ class Handicaps:
 class TileEngine:
     """The tiles of one space. Safe for use from several threads."""
 
-    def __init__(self, engine: LocalEngine, catalog: Catalog, space_id: int) -> None:
+    def __init__(self, engine: LocalEngine, boxes: Callable[[Ids], Mapping[int, Floats]]) -> None:
+        """`boxes`: of the tiles of pictures, by content id, float32 (n, 4)."""
         self._engine = engine
-        self._catalog = catalog
-        self._space_id = space_id
+        self._boxes = boxes
         self._pictures: _Pictures | None = None
 
     @property
@@ -112,7 +116,7 @@ class TileEngine:
         """
         contents, best, places = self._best(queries, ids)
         best = handicaps.taken_from(best)
-        boxes = tables.boxes_of(self._catalog.engine, self._space_id, ids.tolist())
+        boxes = self._boxes(ids)
         at = {int(content): column for column, content in enumerate(contents)}
         return [
             [self._box(int(id_), row, column, at, cosines, best, places, boxes) for column, id_ in enumerate(ids)]
@@ -181,7 +185,7 @@ class TileEngines:
 
     def __init__(self, folder: Path, catalog: Catalog, *, readonly: bool, policy: Policy) -> None:
         self._catalog = catalog
-        exact = Policy(exact_rows=_EXACT, in_memory_bytes=policy.in_memory_bytes, measured_rows=_EXACT)
+        exact = replace(EXACT, in_memory_bytes=policy.in_memory_bytes)
         self._engines = LocalEngines(folder, TileCatalog(catalog), readonly=readonly, policy=exact, name="tiles")
         self._lock = threading.Lock()
         self._grids: tuple[int, Mapping[int, int]] = (-1, {})
@@ -198,7 +202,8 @@ class TileEngines:
         with self._lock:
             if self._held.get(space_id) is not engine:
                 self._held[space_id] = engine
-                self._made[space_id] = TileEngine(engine, self._catalog, space_id)
+                boxes = partial(tables.boxes_of, self._catalog.engine, space_id)
+                self._made[space_id] = TileEngine(engine, boxes)
             return self._made[space_id]
 
     def _current_grids(self) -> Mapping[int, int]:

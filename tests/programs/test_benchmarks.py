@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import models
 import numpy as np
 import pytest
 import scripts
@@ -258,3 +259,13 @@ def test_cold_starts_are_measured_against_another_tree(tmp_path: Path) -> None:
                    "--only", "facts", "--only", "status")  # fmt: skip
     rows = re.findall(r"^\| (.+): (processor, s|memory, MB) \| [\d,.]+ \| [\d,.]+ \| \*\*([\d.]+)\*\* \|", said, re.M)
     assert len(rows) == 4 and all(0.2 < float(ratio) < 5 for *_, ratio in rows), said
+
+
+@pytest.mark.slow
+def test_pictures_like_a_picture_are_counted_beside_timm_and_faiss(tmp_path: Path) -> None:
+    models.picture_only(tmp_path / "model")
+    told = printed("alike", tmp_path / "model", DEMO, "--at", 3, "--precision", "fp32")
+    assert told.startswith("24 photos; in the library 24\n")
+    beside, ours = (float(each) for each in re.findall(r"P@3 (0\.\d+)", told))
+    assert ours == pytest.approx(beside, abs=0.03)
+    assert float(told.split()[-1]) > 0.9

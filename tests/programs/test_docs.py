@@ -62,6 +62,7 @@ def test_the_readme_is_short_and_names_every_everyday_model() -> None:
     assert len(README.splitlines()) <= 150
     for preset in EVERYDAY:
         assert f"\n| `{preset.name}` |" in README
+    assert f"lists {len(PRESETS) - len(EVERYDAY)} more" in README
 
 
 def test_the_glossary_names_modules_that_exist() -> None:

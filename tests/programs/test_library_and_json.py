@@ -92,7 +92,9 @@ def test_a_map_is_what_the_json_interface_gives(library: sightline.Library, clie
     found = library.explain(7, "a red boat")
     assert (answer["id"], answer["text"], answer["space"]) == (7, found.text, found.space)
     assert np.asarray(answer["map"]) == pytest.approx(found.map, abs=1e-3)
-    assert (answer["box"], answer["peak"]) == (list(found.box), None if found.peak is None else list(found.peak))
+    assert answer["box"] == {"left": 0, "top": 0, "width": 1, "height": 1}
+    assert found.box == (0, 0, 1, 1)
+    assert answer["peak"] == pytest.approx(found.peak, abs=1e-3)
 
 
 @pytest.mark.parametrize("options", [{}, {"none": False, "top": 2}, {"templates": ["a drawing of a {}"]}])

@@ -45,6 +45,8 @@ def test_what_models_can_not_do_is_told_once(text: str, told: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "three quarters view", "two wheelers", "ten gallon hats", "no dogs allowed", "what is left of the castle",
+        "no news", "all that's left of a church", "five string guitars", "two and a half men",
         "a red boat", "one way street", "left bank", "on the left bank of the seine", "three wise men", "12 angry men",
         "the three musketeers", "seven dwarfs", "no entry", "no smoking sign", "no parking signs", "dr no",
         "no man's land", "forget me not", "forget-me-nots", "to be or not to be", "right of way", "bill of rights",

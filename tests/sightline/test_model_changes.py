@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import numpy as np
 import pytest
 import torch
 from models import clip_like, noise, picture_only
+from safetensors.torch import save_file
 
 from sightline.models import load
+from sightline.models.changes import Changes
+from sightline.models.names import read_name
+from sightline.models.presets import PRESETS
 from sightline.models.resolve import resolve
 from store.errors import SpaceError
 
@@ -77,3 +82,43 @@ def test_another_pooling_is_that_of_the_library(folder: Path) -> None:
 def test_pooling_is_changed_of_timm_s_models_only(folder: Path) -> None:
     with pytest.raises(SpaceError, match="timm's models only"):
         resolve(f"local-dir:{folder}/words;pool=avg")
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"), [("beit_base_patch16_224", "use_fc_norm"), ("vit_base_patch16_clip_224", "fc_norm")]
+)
+def test_a_norm_that_is_missing_after_pooling_is_named_with_the_way_out(
+    tmp_path: Path, name: str, argument: str
+) -> None:
+    """Files from before fine-tuning have their norm before pooling; timm makes the network with one after it."""
+    import timm
+
+    small: dict[str, Any] = {"depth": 1, "embed_dim": 96, "num_heads": 3, "global_pool": "avg"}
+    made: dict[str, Any] = {**small, argument: False}
+    before: Any = timm.create_model(name, pretrained=False, num_classes=0, **made).eval()
+    save_file({key: value.contiguous() for key, value in before.state_dict().items()}, tmp_path / "model.safetensors")
+    cfg = {"input_size": [3, 224, 224], "fixed_input_size": True, "mean": [0.5] * 3, "std": [0.5] * 3}
+    config = {"architecture": name, "num_classes": 0, "model_args": small, "pretrained_cfg": cfg}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SpaceError, match=f"lacks .*fc_norm.*'{argument}': false in 'model_args'"):
+        load(f"local-dir:{tmp_path}")
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_args": made}))
+    pictures = noise(2, (224, 224))
+    with torch.inference_mode():
+        expected = torch.nn.functional.normalize(before((pictures / 255 - 0.5) / 0.5), dim=-1).numpy()
+    vectors = load(f"local-dir:{tmp_path}", precision="fp32").encode_images(pictures.numpy())
+    assert np.einsum("ij,ij->i", vectors, expected).min() > 0.9999
+
+
+def test_a_model_of_timm_takes_changes_by_its_name_of_the_hub() -> None:
+    address = read_name("timm/vit_small_patch14_dinov2.lvd142m;pool=avg;size=224")
+    assert address.spec == "hf-hub:timm/vit_small_patch14_dinov2.lvd142m;size=224;pool=avg"
+    assert read_name(address.spec) == address
+    assert address.changes == Changes(224, "avg")
+    assert read_name("dinov2-small;size=448").changes == Changes(448, PRESETS["dinov2-small"].changes.pool)
+
+
+def test_a_pooling_that_a_network_does_not_have_is_refused(folder: Path) -> None:
+    for pool in ("map", "median"):
+        with pytest.raises(SpaceError, match=f"can't pool by '{pool}'"):
+            resolve(f"local-dir:{folder}/pictures;pool={pool}")

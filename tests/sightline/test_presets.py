@@ -185,4 +185,7 @@ def test_a_preset_brings_its_size_and_pooling_to_the_model(
     assert same.fingerprint == model.fingerprint
     published = resolve(f"local-dir:{tmp_path / 'model'}", offline=True)
     assert published.fingerprint != model.fingerprint
+    if size is not None:
+        at_its_own = resolve(f"{name};size={published.preprocess.size[0]}", offline=True)
+        assert (at_its_own.fingerprint, at_its_own.remark()) == (published.fingerprint, "")
     assert "quality may fall" in resolve(f"{name};size=112", offline=True).remark()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,35 @@ def test_a_network_that_was_configured_for_a_size_is_the_same_there(
         for space in (f"local-dir:{edited}", f"{published[kind]};size=320")
     ]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
+
+
+def test_a_tower_of_timm_reads_the_size_that_its_configuration_says(
+    published: dict[tuple[str, str], str], tmp_path: Path
+) -> None:
+    """open_clip itself makes it at the architecture's size, and it refuses the first picture."""
+    space = published["open_clip", "ViT-B-32-SigLIP2-256"]
+    edited = tmp_path / "edited"
+    shutil.copytree(space.removeprefix("local-dir:"), edited)
+    config = json.loads((edited / "open_clip_config.json").read_text())
+    config["model_cfg"]["vision_cfg"]["image_size"] = 240
+    (edited / "open_clip_config.json").write_text(json.dumps(config))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 240, 240), dtype=np.uint8)
+    for texts in (True, False):
+        first, second = (
+            Encoder(resolve(name), device="cpu", precision="fp32", texts=texts).encode_images(pixels)
+            for name in (f"local-dir:{edited}", f"{space};size=240")
+        )
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_a_model_that_was_published_with_its_edge_cut_off_is_taken_as_it_is_and_no_other_size_is_cut(
+    tmp_path: Path,
+) -> None:
+    """As ViT-SO400M-14-SigLIP-384 is: 27 patches of 14 px are 378 of 384 px."""
+    so400m = Architecture(
+        "timm", "vit_base_patch16_siglip_224", "", {"depth": 1, "embed_dim": 96, "num_heads": 3, "img_size": 70}
+    )
+    space = publish(so400m, tmp_path / "model", pictures()).space
+    assert resolve(space).preprocess.size == (70, 70)
+    with pytest.raises(SpaceError, match="size=80 or size=96"):
+        resolve(f"{space};size=86")  # it would leave out no more than the own size does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from statistics import mean
 from typing import Final, NamedTuple
 
@@ -18,13 +19,14 @@ from indexer.demo.draw import boxes, render
 from indexer.demo.world import KINDS, Scene, scene_at
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
+from sightline.ranking.closer import LOOKED_AT
 from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from store.library import Library
 
 measuring = scripts.load("benchmarks/relevance.py")
 SIZE: Final = (320, 240)
-SMALL, USUAL, SEED = 180, 90, 21
+SMALL, USUAL, SEED = 154, 80, 21
 # Of the picture, what a small thing and its shadow cover: a little less than 2 %.
 COVERED: Final = 0.018
 ASKED: Final = [kind for kind in KINDS if kind.name not in measuring.WITHOUT]
@@ -164,3 +166,47 @@ def test_filters_pages_and_orders_of_facts_agree_with_the_whole_list(world: Worl
         assert (hit.parts, hit.band, hit.box) == (known.parts, known.band, known.box)
     for hit in world.tiled.search(parse("a boat dedup:off ext:png")).hits:
         assert hit.parts == by_id[hit.photo.content_id].parts
+
+
+def test_a_closer_look_finds_them_without_tiles_in_the_library(world: World) -> None:
+    found = total = 0
+    for kind in ASKED[:8]:
+        query = parse(f"{article(kind.words[0][0])} dedup:off")
+        result = world.whole.search(query, limit=300, looks="closer")
+        right = {name for name in world.small if world.scenes[name].kind == kind.name}
+        hits = [hit for hit in result.hits if hit.band != "below"]
+        found += len(right & {hit.photo.display for hit in hits})
+        total += len(right)
+        assert any(hit.box is not None for hit in hits)
+        before = {hit.photo.content_id: hit.band for hit in world.whole.search(query, limit=300).hits}
+        now = {hit.photo.content_id: hit.band for hit in result.hits}
+        assert before.keys() == now.keys()
+        assert all(now[id_] == "strong" for id_, band in before.items() if band == "strong")
+    assert found >= 0.6 * total
+
+
+def test_a_closer_look_that_is_stopped_goes_on_where_it_was(world: World) -> None:
+    searcher, query = Searcher(world.whole.library, world.whole.encoders), parse("a boat dedup:off")
+    far: list[tuple[int, int]] = []
+    searcher.look_closer(query, report=lambda *each: far.append(each), is_stopped=lambda: far[-1][0] >= 40)
+    assert 40 <= far[-1][0] < LOOKED_AT
+    again: list[tuple[int, int]] = []
+    searcher.look_closer(query, report=lambda *each: again.append(each))
+    assert again[0][0] == far[-1][0] and again[-1][0] == LOOKED_AT
+    searcher.look_closer(query, report=lambda *each: again.append(each))
+    assert again[-1] == again[-2]
+
+
+def test_a_closer_look_at_a_picture_that_cant_be_read_leaves_it_as_it_is(world: World, tmp_path: Path) -> None:
+    folder = Path(next(iter(world.whole.library.catalog.roots())).display)
+    shutil.copytree(world.whole.library.path, tmp_path / "library")
+    away = tmp_path / "away"
+    folder.rename(away)
+    try:
+        searcher = Searcher(Library.open(tmp_path / "library"), world.whole.encoders)
+        result = searcher.search(parse("a boat"), looks="closer")
+    finally:
+        away.rename(folder)
+    assert [(hit.photo.content_id, hit.score) for hit in result.hits] == [
+        (hit.photo.content_id, hit.score) for hit in world.whole.search(parse("a boat")).hits
+    ]

@@ -17,8 +17,9 @@ from zoo import publish
 from zoo_table import OPEN_CLIP, Architecture
 
 import sightline
-from indexer.demo.draw import Box, boxes
-from indexer.demo.world import Scene, album, kind_named
+from indexer.commands import run
+from indexer.demo.draw import Box, boxes, render
+from indexer.demo.world import Scene, album, kind_named, scene_at
 from sightline.models.encoder import Encoder
 from sightline.models.preprocess import LONG, Preprocess
 from sightline.models.resolve import resolve
@@ -235,6 +236,15 @@ def test_what_a_centre_crop_leaves_out_is_not_in_the_map(tmp_path: Path, tiny_sp
         assert each.peak is None or (each.box[0] <= each.peak[0] <= each.box[2])
 
 
+def test_a_larger_size_gives_a_finer_map(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    scene = Scene("boat", "red", 1, "water", "clear", 7)
+    render(scene, 400, 300).save(tmp_path / "photos" / "boat.png")
+    indexing.add(tmp_path / "library", tmp_path / "photos", "demo;size=128")
+    with sightline.Library(tmp_path / "library", offline=True) as library:
+        assert library.explain(library.photos()[0]["id"], "a red boat").map.shape == (16, 16)
+
+
 def test_padding_is_not_in_the_map(tmp_path: Path) -> None:
     space = models.clip_like(tmp_path / "model", preprocess={"resize_mode": "longest"})
     (tmp_path / "photos").mkdir()
@@ -244,6 +254,34 @@ def test_padding_is_not_in_the_map(tmp_path: Path) -> None:
         found = library.explain(library.photos()[0]["id"], "a boat")
     assert found.box == (0, 0, 1, 1)
     assert found.map.shape == (1, 4)  # a quarter as high as wide, and the model sees 4 x 4 patches
+
+
+def test_what_was_found_in_a_tile_is_shown_in_that_tile(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    # Not of the albums that the model was tried with.
+    scenes = [scene_at(5, index) for index in range(40)]
+    for number, scene in enumerate(scenes):
+        render(scene, 640, 480, 0.3).save(folder / f"{number:02}.jpg", quality=92)
+    assert run([str(folder), "--library", str(tmp_path / "library"), "--space", "demo", "--tiles", "3", "--quiet"]) == 0
+    found, hits = 0, 0
+    with sightline.Library(tmp_path / "library", offline=True) as library:
+        for photo in library.photos():
+            scene = scenes[int(photo["path"][:2])]
+            text = f"a {scene.colour} {kind_named(scene.kind).words[0][0]}"
+            hit = next((each for each in library.search(text, limit=60) if each["id"] == photo["id"]), None)
+            if hit is None or hit["box"] is None:
+                continue
+            seen = library.explain(photo["id"], text)
+            tile = hit["box"]
+            ends = tile["left"] + tile["width"], tile["top"] + tile["height"]
+            assert seen.box == pytest.approx((tile["left"], tile["top"], *ends), abs=1e-3)
+            assert seen.peak is not None
+            x, y = seen.peak[0] * 640, seen.peak[1] * 480
+            found += 1
+            hits += any(a - 8 <= x <= c + 8 and b - 8 <= y <= d + 8 for a, b, c, d in boxes(scene, 640, 480, 0.3))
+    assert found >= 15
+    assert hits >= 0.8 * found
 
 
 # -- what is asked ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ const VEILS = [0.68, 0.3] // how much of the picture is covered where nothing sp
 const LIFT = 0.7 // the power of a share: the second of two things is seen beside the first
 const HEAT_SIDE = 768 // px of the longer side of what is drawn: it is smooth, and scaled
 const SLOW = 600 // ms after which a visitor is told what is waited for
-const STRIPE = 9 // px between the lines over what the model did not look at
+const STRIPE = 9 // px between the lines over what took no part
 
 class WhyFrame extends PartFrame {
   async toggleWhy() {
@@ -45,20 +45,22 @@ class WhyFrame extends PartFrame {
     this.heat.width = Math.max(1, Math.round(width * scale))
     this.heat.height = Math.max(1, Math.round(height * scale))
     const context = this.heat.getContext("2d")
-    const [left, top, right, bottom] = box.map((share, at) => share * (at % 2 ? this.heat.height : this.heat.width))
+    const across = (share) => share * this.heat.width
+    const down = (share) => share * this.heat.height
+    const area = [across(box.left), down(box.top), across(box.width), down(box.height)]
     this.hatch(context)
-    context.clearRect(left, top, right - left, bottom - top)
+    context.clearRect(...area)
     context.imageSmoothingQuality = "high"
-    context.drawImage(cells(map), left, top, right - left, bottom - top)
-    const isWhole = box.every((share, at) => Math.abs(share - (at > 1)) < 0.005)
+    context.drawImage(cells(map), ...area)
+    const isWhole = Math.min(box.width, box.height) > 0.995
     const place = peak && `most at ${Math.round(peak[0] * 100)} % from the left and ${Math.round(peak[1] * 100)} % from the top`
     const said = peak ? `Bright is what speaks for “${text}”.` : `Nothing in the picture speaks for “${text}”.`
     this.heat.setAttribute("aria-label", peak ? `Where “${text}” was found: ${place}.` : said)
     this.heat.hidden = false
-    this.notice.textContent = isWhole ? said : `${said} The model did not look at what is striped.`
+    this.notice.textContent = isWhole ? said : `${said} What is striped took no part.`
   }
 
-  // What the model did not look at, because it was cropped off.
+  // What took no part: it was cropped off, or the words were found in a tile.
   hatch(context) {
     const { width, height } = context.canvas
     context.fillStyle = "rgb(40 40 40 / 60%)"

@@ -156,14 +156,7 @@ class Explanation(Answer):
         list[list[Share]],
         Field(description="Rows from the top, of places from the left: 1 where most speaks for the text, 0 nothing."),
     ]
-    box: Annotated[
-        list[Share],
-        Field(
-            min_length=4,
-            max_length=4,
-            description="The part that the model looked at: left, top, right, bottom, in shares of the picture.",
-        ),
-    ]
+    box: Annotated[Box, Field(description="What the map is of: what the model saw, or the tile it was found in.")]
     peak: Annotated[
         Annotated[list[Share], Field(min_length=2, max_length=2)] | None,
         Field(description="Where most speaks for the text: x, y in shares of the picture. null where nothing does."),

@@ -14,6 +14,7 @@ from search_ui.server.api.photos import known
 from search_ui.server.api.problems import Problem, of_space
 from search_ui.server.api.route import answer, api_router, problems
 from sightline.query.parser import parse
+from sightline.records import explained
 from sightline.where.errors import UnknownTowerError
 from store.errors import SpaceError
 
@@ -34,13 +35,4 @@ def _explain(id_: PhotoId, asked: Annotated[ExplainParameters, Query()]) -> Resp
         raise Problem(409, str(error)) from error
     except SpaceError as error:
         raise of_space(error, searcher.space(query.space, words=True), searcher.encoders) from error
-    return answer(
-        {
-            "id": id_,
-            "text": found.text,
-            "space": found.space,
-            "map": [[round(share, 4) for share in row] for row in found.map.tolist()],
-            "box": list(found.box),
-            "peak": None if found.peak is None else list(found.peak),
-        }
-    )
+    return answer(explained(id_, found))

@@ -138,6 +138,20 @@ ConceptName = Annotated[
 ]  # fmt: skip
 
 
+def _truth_text(value: Any) -> Any:
+    """True for "true", as addresses and forms have it."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+Closer = Annotated[
+    bool,
+    Field(
+        description="Look for small things in parts of the first 200 hits, which takes seconds to minutes. What was "
+        "looked at is remembered: where a request ran out of time (503), the same one goes on from there."
+    ),
+]
+
+
 class SearchParameters(Input):
     """A search in an address."""
 
@@ -148,6 +162,7 @@ class SearchParameters(Input):
     limit: WholeText[Limit] = 60
     offset: WholeText[Offset] = 0
     generation: WholeText[Generation] = None
+    closer: Annotated[Closer, BeforeValidator(_truth_text)] = False
 
 
 class ExplainParameters(Input):
@@ -187,6 +202,7 @@ class SearchRequest(Input):
     limit: Whole[Limit] = 60
     offset: Whole[Offset] = 0
     generation: Whole[Generation] = None
+    closer: Closer = False
 
 
 # The parser gives the names of the files, "1", "2", ...; they stand for them here.

@@ -67,6 +67,7 @@ def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mappi
             pictures={**services().uploads.pictures_of(query), **pictures},
             limit=asked.limit,
             offset=asked.offset,
+            looks="closer" if asked.closer else "tiles",
         )
     except SpaceError as error:
         raise of_space(error, searcher.space_for(query), searcher.encoders) from error
