@@ -27,13 +27,11 @@ from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
 from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
+from sightline.ranking.bases import Bases
 from sightline.ranking.calibrated_terms import calibrate_terms
-from sightline.ranking.calibration import Calibration
-from sightline.ranking.calibration_cache import CalibrationCache
 from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
-from sightline.ranking.handicap import Basis, Looks, handicaps
-from sightline.ranking.null_queries import NullQueries
+from sightline.ranking.handicap import Looks, handicaps
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
 from sightline.ranking.ranked_list import RankedList
@@ -41,7 +39,7 @@ from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
-from sightline.spaces import SpaceDirectory, has_words
+from sightline.spaces import SpaceDirectory
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation, only_words
 from store.arrays import Ids
@@ -52,7 +50,7 @@ from store.tables.filters import Favourite, Tag
 from store.tables.tiles import Box
 from store.time_limit import check, restart
 from store.vectors.engine import VectorEngine
-from store.vectors.tiles import TiledEngine, TileEngine
+from store.vectors.tiles import TiledEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -75,9 +73,8 @@ class Searcher:
         self._spaces = SpaceDirectory(library.catalog)
         self.probes = Probes(library)
         self._term_encoder = TermEncoder(library, encoders, self.probes)
-        self._null_queries = NullQueries(library, encoders)
-        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
-        self._calibrations = CalibrationCache(library)
+        self._bases = Bases(library, encoders)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._bases.null_queries)
         self._closer = CloserLooks(library, encoders)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
@@ -131,7 +128,9 @@ class Searcher:
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES,
         report: Report = lambda done, total: None, is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """Make the tiles of the first hits, for a search that looks `closer`; nothing where the library has them.
+        """Make the tiles of the first hits, for a search that looks `closer`.
+
+        Nothing is done where the library has them.
 
         It may be stopped: the search then looks at what was made, and the next call goes on from there.
 
@@ -204,7 +203,7 @@ class Searcher:
         if not len(ids):
             return None
         generation = self.library.catalog.generation()
-        basis, with_tiles = self._basis(query, space, generation), self._basis(query, space, generation, tiles)
+        basis, with_tiles = self._bases.get(query, space, generation), self._bases.get(query, space, generation, tiles)
         terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
         engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
         found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
@@ -272,15 +271,15 @@ class Searcher:
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        basis = self._basis(query, space, generation)
+        basis = self._bases.get(query, space, generation)
         terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
         engine: VectorEngine = whole
         tiles = None if looks == "whole" else self.library.tiles.get(space.id)
         if tiles is not None:
-            with_tiles = self._basis(query, space, generation, tiles)
+            with_tiles = self._bases.get(query, space, generation, tiles)
             engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
         elif close is not None:
-            bases = (self._basis_of(query, space, each) for each in close.calibrations(whole))
+            bases = (self._bases.of(query, space, each) for each in close.calibrations(whole))
             engine = TiledEngine(whole, close.engine, handicaps(query, embedded, terms, *bases))
 
         check()
@@ -307,14 +306,6 @@ class Searcher:
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
         )  # fmt: skip
 
-    def _basis(self, query: Query, space: SpaceState, generation: int, tiles: TileEngine | None = None) -> Basis:
-        """What the terms of a query are calibrated by, with `tiles` where they look at these."""
-        return self._basis_of(query, space, self._calibrations.get(space, generation, tiles))
-
-    def _basis_of(self, query: Query, space: SpaceState, calibration: Calibration) -> Basis:
-        nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
-        return Basis(calibration, nulls)
-
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:
         """Content ids above the threshold or near it, as the query's facts order them."""
         return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], _FACT_ORDERS[query.order], query.filters)
@@ -326,7 +317,7 @@ class Searcher:
         space = self.space_for(query)
         if self.encoders.ready(space):
             return False
-        if space.has_text and has_words(query) and self._null_queries.need_model(space):
+        if space.has_text and query.has_words and self._bases.null_queries.need_model(space):
             return True
         return self._term_encoder.needs_model(query, space, pictures)
 
@@ -337,15 +328,7 @@ class Searcher:
             SpaceError: the model can't be loaded.
         """
         self.library.vectors.get(space.id).warm()
-        generation, tiles = self.library.catalog.generation(), self.library.tiles.get(space.id)
-        if tiles is not None:
-            tiles.warm()
-        for each in (None,) if tiles is None else (None, tiles):
-            calibration = self._calibrations.get(space, generation, each)
-            if words and space.has_text:
-                calibration.text_nulls(self._null_queries.vectors(space))
-            if pictures:
-                _ = calibration.picture_nulls
+        self._bases.warm_up(space, words=words, pictures=pictures)
 
     def _warm_up_for(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> None:
         if self.needs_model(query, pictures):
@@ -358,4 +341,4 @@ class Searcher:
                 self.probes.get(term.subject.name, space)
                 restart()  # nor is learning a concept
         by_pictures = any(isinstance(term.subject, Like | Picture) for term in query.terms)
-        self.warm_up(space, words=has_words(query), pictures=by_pictures)
+        self.warm_up(space, words=query.has_words, pictures=by_pictures)

@@ -1,4 +1,4 @@
-"""A closer look at the first hits, for small things: asked for with a button, made in the background, stoppable."""
+"""A closer look at the first hits, for small things: by a button, in the background, stoppable."""
 
 from __future__ import annotations
 

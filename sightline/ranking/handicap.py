@@ -26,7 +26,7 @@ parts of large things do, which look like others. Chosen on demo pictures: the p
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What terms are calibrated by: a sample of the library, and the statistics of texts, None where there are none."""
+    """What terms are calibrated by: a sample of the library, and statistics of texts, None without any."""
 
     calibration: Calibration
     text_nulls: NullStats | None
