@@ -239,7 +239,7 @@ class Library(MarkedLibrary):
             QueryError: the text has no words, there is no such picture, or it can't be read.
             SpaceError: the model reads no words, can't be loaded, or is of a kind that can't tell where.
 
-        Example: `matplotlib.pyplot.imshow(library.explain(7, "a boat").map)`
+        Example: `matplotlib.pyplot.imshow(library.explain(7, "a boat"))`
         """
         return self._open().explain(id, parse(text))
 

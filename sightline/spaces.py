@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sightline.humanize import count
-from sightline.query.types import Like, Picture, Query, QueryError, Words
+from sightline.query.types import Like, Picture, Query, QueryError, Taught, Words
 from store.tables.catalog import Catalog, SpaceState
 
 
@@ -90,8 +90,8 @@ class SpaceDirectory:
 
 
 def is_of_pictures(query: Query) -> bool:
-    """Whether a query looks for pictures that are like others, and for nothing else."""
-    return bool(query.terms) and all(isinstance(term.subject, Like | Picture) for term in query.terms)
+    """Whether a query looks for pictures that are like others, or as others taught, and for nothing else."""
+    return bool(query.terms) and all(isinstance(term.subject, Like | Picture | Taught) for term in query.terms)
 
 
 def _named(space: SpaceState) -> str:
