@@ -17,7 +17,7 @@ json_option: Final = click.option("--json", "as_lines", is_flag=True, help="Prin
 
 
 def checked_grid(context: click.Context, parameter: click.Parameter, grid: int | None) -> int | None:
-    """A grid of tiles as the command line gives it.
+    """A grid as the command line gives it.
 
     Raises:
         click.BadParameter: it is none.

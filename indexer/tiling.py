@@ -1,4 +1,4 @@
-"""Tiles in a run: what they cost, and those of a picture that was encoded."""
+"""Tiles in a run: what they cost, of which spaces they are, and those of a picture that was encoded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
 
 
 def costs(library: Library, models: Sequence[Model], grid: int) -> Iterator[str]:
-    """What a grid costs, or that tiles go, a sentence a model; none where it is the grid already."""
+    """What a grid costs, or that tiles go, in a sentence for each model that had another one."""
     catalog = library.catalog
     held, pictures = tiles.counts(catalog.engine), catalog.counts().pictures
     for model in models:

@@ -28,10 +28,10 @@ from sightline.nearness import Comparisons
 from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
 from sightline.ranking.bases import Bases
-from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
-from sightline.ranking.handicap import Looks, handicaps
+from sightline.ranking.handicap import Looks
+from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
 from sightline.ranking.ranked_list import RankedList
@@ -49,7 +49,6 @@ from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
 from store.tables.tiles import Box
 from store.time_limit import check, restart
-from store.vectors.engine import VectorEngine
 from store.vectors.tiles import TiledEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -73,8 +72,9 @@ class Searcher:
         self._spaces = SpaceDirectory(library.catalog)
         self.probes = Probes(library)
         self._term_encoder = TermEncoder(library, encoders, self.probes)
-        self._bases = Bases(library, encoders)
-        self._explainer = Explainer(library, encoders, self._term_encoder, self._bases.null_queries)
+        self._null_queries = NullQueries(library, encoders)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
+        self._bases = Bases(library, self._null_queries)
         self._closer = CloserLooks(library, encoders)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
@@ -128,9 +128,7 @@ class Searcher:
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES,
         report: Report = lambda done, total: None, is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """Make the tiles of the first hits, for a search that looks `closer`.
-
-        Nothing is done where the library has them.
+        """Make the tiles of the first hits, for a search that looks `closer`, where the library has none.
 
         It may be stopped: the search then looks at what was made, and the next call goes on from there.
 
@@ -195,17 +193,14 @@ class Searcher:
 
     def _found_in(self, content_id: int, query: Query, space: SpaceState) -> Box | None:
         """The tile of a picture that all of the query's terms are found in; None where that is the whole."""
-        tiles = self.library.tiles.get(space.id)
-        if tiles is None:
+        if self.library.tiles.get(space.id) is None:
             return None
-        whole, embedded = self.library.vectors.get(space.id), self._term_encoder.encode(query, space, {})
-        ids = whole.held(np.asarray([content_id], np.int64))
-        if not len(ids):
+        embedded, generation = self._term_encoder.encode(query, space, {}), self.library.catalog.generation()
+        terms = self._bases.calibrated(query, space, embedded, generation)
+        engine = self._bases.engine(query, space, embedded, terms, generation)
+        ids = engine.held(np.asarray([content_id], np.int64))
+        if not len(ids) or not isinstance(engine, TiledEngine):
             return None
-        generation = self.library.catalog.generation()
-        basis, with_tiles = self._bases.get(query, space, generation), self._bases.get(query, space, generation, tiles)
-        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
-        engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
         found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
         return found.pop() if len(found) == 1 else None
 
@@ -264,23 +259,14 @@ class Searcher:
         state: tuple[int, int],
     ) -> RankedList:  # fmt: skip
         generation, marks = state
-        whole = self.library.vectors.get(space.id)
         by_score = query.order == "best"
 
         embedded = self._term_encoder.encode(query, space, pictures)
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        basis = self._bases.get(query, space, generation)
-        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
-        engine: VectorEngine = whole
-        tiles = None if looks == "whole" else self.library.tiles.get(space.id)
-        if tiles is not None:
-            with_tiles = self._bases.get(query, space, generation, tiles)
-            engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
-        elif close is not None:
-            bases = (self._bases.of(query, space, each) for each in close.calibrations(whole))
-            engine = TiledEngine(whole, close.engine, handicaps(query, embedded, terms, *bases))
+        terms = self._bases.calibrated(query, space, embedded, generation)
+        engine = self._bases.engine(query, space, embedded, terms, generation, looks, close)
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -288,7 +274,9 @@ class Searcher:
         check()
         near, facts = self._comparisons.nearness(space.id, generation), self._comparisons.facts(generation)
         # Versions of a picture are told by whole pictures.
-        _, cosines = (scored.ids, scored.cosines) if engine is whole else whole.scores(vectors, only=scored.ids)
+        cosines = scored.cosines
+        if isinstance(engine, TiledEngine):
+            _, cosines = engine.whole.scores(vectors, only=scored.ids)
         terms = with_same_pictures(terms, embedded, scored.ids, cosines, near, facts)
 
         check()
@@ -317,7 +305,7 @@ class Searcher:
         space = self.space_for(query)
         if self.encoders.ready(space):
             return False
-        if space.has_text and query.has_words and self._bases.null_queries.need_model(space):
+        if space.has_text and query.has_words and self._null_queries.need_model(space):
             return True
         return self._term_encoder.needs_model(query, space, pictures)
 
@@ -327,7 +315,6 @@ class Searcher:
         Raises:
             SpaceError: the model can't be loaded.
         """
-        self.library.vectors.get(space.id).warm()
         self._bases.warm_up(space, words=words, pictures=pictures)
 
     def _warm_up_for(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> None:

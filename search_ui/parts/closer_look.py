@@ -1,4 +1,4 @@
-"""A closer look at the first hits, for small things: by a button, in the background, stoppable."""
+"""A closer look at the first hits: a button begins it, it works in the background, and may be stopped."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _LEAST_SIDE: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class CutPicture:
-    """The tiles of a picture, ready for a model: boxes float32 (n, 4), uint8 (n, 3, height, width)."""
+    """Tiles of a picture for a model: boxes float32 (n, 4), pixels uint8 (n, 3, height, width)."""
 
     boxes: Floats
     pixels: NDArray[np.uint8]
@@ -42,7 +42,7 @@ def without_pixels(cut: Mapping[int, CutPicture]) -> dict[int, CutPicture]:
 
 
 def boxes(size: tuple[int, int], grid: int, *, square: bool) -> Floats:
-    """The tiles of an upright picture by rows: left, top, width, height, shares of it, float32 (n, 4).
+    """Tiles of an upright picture, row by row: left, top, width, height as shares, float32 (n, 4).
 
     Of a picture with few pixels there are fewer, or none.
 

@@ -1,4 +1,4 @@
-"""A closer look at the first pictures, without a browser and with one, and the part that a picture was found by."""
+"""A closer look, without a browser and with one, and the part that a picture was found by."""
 
 from __future__ import annotations
 

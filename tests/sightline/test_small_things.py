@@ -1,4 +1,4 @@
-"""Things that cover under 2 % of a picture are found by its tiles, and nothing else is called a match for it."""
+"""Things that cover under 2 % of a picture are found by its tiles, and matches stay precise."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _hits(searcher: Searcher, text: str) -> list[Hit]:
 
 
 class Found(NamedTuple):
-    """Means over kinds: small things found, usual ones that match, precision of matches, of possible ones, too."""
+    """Means over kinds: small found, usual that match, precision of matches, with possible ones."""
 
     small: float
     usual: float
