@@ -84,7 +84,7 @@ class Searcher:
 
     def search(
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, limit: int = 60, offset: int = 0,
-        looks: Looks = "tiles", report: Report = lambda done, total: None,
+        looks: Looks = "tiles",
     ) -> Result:  # fmt: skip
         """The pictures that suit the query best.
 
@@ -95,8 +95,7 @@ class Searcher:
             pictures: the files that its `picture:` terms name.
             limit: how many hits at most, 1 to 500.
             offset: how many of the best to leave out.
-            looks: at what of each picture, see `Looks`.
-            report: of a closer look, how many of the hits were looked at, and how many will be.
+            looks: at what of each picture, see `Looks`; `closer` at what `look_closer` made.
 
         Raises:
             QueryError: the query asks for nothing, for a picture or space that is not there, or for too many hits.
@@ -110,8 +109,6 @@ class Searcher:
         # Before the clock starts, all of it: a search is not slow because it was the first.
         if query.groups:
             self._warm_up_for(query, space, pictures)
-        if looks == "closer":
-            self.look_closer(query, pictures=pictures, report=report)
         started = time.perf_counter()
         found = self._ranked_list(query, space, pictures, looks)
         hits, more = page(self.library.catalog, query, found, offset, limit)

@@ -8,6 +8,8 @@ from typing import Any, Final
 from sightline.models.text_files import TextFiles, configuration_of
 from sightline.models.timm_networks import Weights
 
+# What is interpolated for pictures of another size, and texts of another length.
+_POSITIONS: Final = frozenset({"visual.positional_embedding", "positional_embedding", "text.positional_embedding"})
 # Older files hold them; transformers 4.31 and later compute them.
 POSITION_IDS: Final = "text.transformer.embeddings.position_ids"
 
@@ -74,6 +76,8 @@ def as_open_clip(tower: Any, weights: Weights) -> Weights:
         if name in made and own is not None and own.ndim != made[name].ndim:
             made[name] = made[name].reshape(own.shape)
     made.pop(POSITION_IDS, None)
+    # torch interpolates no halves on a CPU, and these are few.
+    made |= {name: made[name].float() for name in _POSITIONS & made.keys()}
     resize_pos_embed(made, tower)
     resize_text_pos_embed(made, tower)
     return made

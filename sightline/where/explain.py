@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from sightline.models.loaded import Encoders
 from sightline.query.types import Group, Query, QueryError, Term, Words
@@ -49,6 +50,10 @@ class Explanation:
     peak: tuple[float, float] | None
     text: str
     space: str
+
+    def __array__(self, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> NDArray[Any]:
+        """The map, for numpy and what draws arrays."""
+        return np.array(self.map, dtype, copy=copy)
 
 
 class Explainer:

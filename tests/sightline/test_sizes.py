@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors.torch import load_file, save_file
 from zoo import pictures, publish
 from zoo_table import ARCHITECTURES, Architecture
 
@@ -182,3 +183,33 @@ def test_a_model_that_was_published_with_its_edge_cut_off_is_taken_as_it_is_and_
     assert resolve(space).preprocess.size == (70, 70)
     with pytest.raises(SpaceError, match="size=80 or size=96"):
         resolve(f"{space};size=86")  # it would leave out no more than the own size does
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("library", "name", "size"), [("open_clip", "ViT-B-32", 320), ("timm", "vit_small_patch14_reg4_dinov2", 224)]
+)
+def test_weights_in_half_precision_are_turned_to_another_size_too(
+    published: dict[tuple[str, str], str], tmp_path: Path, library: str, name: str, size: int, kind: torch.dtype
+) -> None:
+    """open_clip's force_image_size itself fails with them: torch interpolates none on a CPU."""
+    space = published[library, name]
+    shutil.copytree(space.removeprefix("local-dir:"), tmp_path / "half")
+    (file,) = (tmp_path / "half").glob("*.safetensors")
+    halves = {key: value.to(kind) if value.is_floating_point() else value for key, value in load_file(file).items()}
+    save_file(halves, file)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, size, size), dtype=np.uint8)
+    first, second = (
+        Encoder(resolve(f"{each};size={size}"), device="cpu", precision="fp32").encode_images(pixels)
+        for each in (f"local-dir:{tmp_path}/half", space)
+    )
+    assert float((first * second).sum(1).min()) > 0.999
+
+
+def test_the_model_that_ships_looks_at_another_size() -> None:
+    model = resolve("demo;size=96")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 96, 96), dtype=np.uint8)
+    encoder = Encoder(model, device="cpu", precision="fp32")
+    assert encoder.encode_images(pixels).shape == (2, 128)
+    own = Encoder(resolve("demo"), device="cpu", precision="fp32")
+    np.testing.assert_array_equal(encoder.encode_texts(["a red boat"]), own.encode_texts(["a red boat"]))
