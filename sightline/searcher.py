@@ -49,7 +49,6 @@ from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
-from store.tables.tiles import Box
 from store.time_limit import check, restart
 from store.vectors.engine import VectorEngine
 from store.vectors.tiles import TiledEngine, TileEngine
@@ -76,7 +75,7 @@ class Searcher:
         self.probes = Probes(library)
         self._term_encoder = TermEncoder(library, encoders, self.probes)
         self._null_queries = NullQueries(library, encoders)
-        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries, self._basis)
         self._calibrations = CalibrationCache(library)
         self._closer = CloserLooks(library, encoders)
         self._comparisons = Comparisons(library)
@@ -192,23 +191,7 @@ class Searcher:
         """
         space, asked = self._spaces.find(query.space, words=True), only_words(query)
         self._warm_up_for(asked, space, NO_PICTURES)
-        return self._explainer.explain(content_id, asked, space, self._found_in(content_id, asked, space))
-
-    def _found_in(self, content_id: int, query: Query, space: SpaceState) -> Box | None:
-        """The tile of a picture that all of the query's terms are found in; None where that is the whole."""
-        tiles = self.library.tiles.get(space.id)
-        if tiles is None:
-            return None
-        whole, embedded = self.library.vectors.get(space.id), self._term_encoder.encode(query, space, {})
-        ids = whole.held(np.asarray([content_id], np.int64))
-        if not len(ids):
-            return None
-        generation = self.library.catalog.generation()
-        basis, with_tiles = self._basis(query, space, generation), self._basis(query, space, generation, tiles)
-        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
-        engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
-        found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
-        return found.pop() if len(found) == 1 else None
+        return self._explainer.explain(content_id, asked, space)
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
