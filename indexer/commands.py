@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer import backup_commands, library_commands, tiling, watch_command
-from indexer.common_options import json_option, library_option
+from indexer import backup_commands, library_commands, watch_command
+from indexer.common_options import checked_grid, json_option, library_option
 from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
@@ -165,7 +165,7 @@ def cli() -> None:
     type=int,
     default=None,
     metavar="N",
-    callback=tiling.checked,
+    callback=checked_grid,
     help="Find small things: encode overlapping parts of each picture too, N along its shorter side. Kept, so later "
     "runs do the same; 0 ends it. Of pictures that are known the files are read again. Costs many times the encoding.",
 )
@@ -214,6 +214,7 @@ def index(
     from indexer.read_ahead import started_early, threads_of
     from indexer.roots import check_before_creating
     from indexer.summary_text import print_summary
+    from indexer.tiling import costs
     from sightline.models.memory import keep_freed
 
     keep_freed()
@@ -246,7 +247,7 @@ def index(
             for model in () if space is None or quiet else chosen.models:
                 if remark := model.remark():
                     screen.note(remark)
-            for line in () if tiles is None or quiet else tiling.costs(library, chosen.models, tiles):
+            for line in () if tiles is None or quiet else costs(library, chosen.models, tiles):
                 screen.note(line)
             question = Question(yes=yes or lose_marks, before=screen.hide)
             pipeline = Pipeline(library, chosen, options, screen.show, (), gpu, question, early)

@@ -1,4 +1,4 @@
-"""Tiles in a run: the option `--tiles` and what it costs, and those of a picture that was encoded."""
+"""Tiles in a run: what they cost, of which spaces they are, and those of a picture that was encoded."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import click
 import numpy as np
 
 from sightline.humanize import count, size
-from sightline.tiles.grid import LEAST_GRID, MOST_GRID, usual_count
+from sightline.tiles.grid import usual_count
 from store.arrays import Floats
 from store.library import Library
 from store.tables import tiles
@@ -24,20 +23,8 @@ Vectors = Mapping[int, Floats]
 NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
 
 
-def checked(context: click.Context, parameter: click.Parameter, grid: int | None) -> int | None:
-    """A grid as the command line gives it.
-
-    Raises:
-        click.BadParameter: it is none.
-    """
-    if grid is None or grid == 0 or LEAST_GRID <= grid <= MOST_GRID:
-        return grid
-    why = "one tile is the whole picture, which is encoded anyway" if grid == 1 else f"{grid} is no such number"
-    raise click.BadParameter(f"{why}. Give {LEAST_GRID} to {MOST_GRID}, or 0 to end it.", ctx=context, param=parameter)
-
-
 def costs(library: Library, models: Sequence[Model], grid: int) -> Iterator[str]:
-    """What a grid costs, or that tiles go, in a sentence for each model; none where it is the grid already."""
+    """What a grid costs, or that tiles go, in a sentence for each model that had another one."""
     catalog = library.catalog
     held, pictures = tiles.counts(catalog.engine), catalog.counts().pictures
     for model in models:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sightline.humanize import count
-from sightline.query.types import QueryError
+from sightline.query.types import Group, Query, QueryError, Taught, Term
 from sightline.ranking.probe import Scores
 from sightline.searcher import Searcher
 from store.tables.catalog import SpaceState
@@ -22,11 +22,12 @@ def teach(
     Where it was kept but can't be learnt, `note` of the record says why not; otherwise that is None.
 
     Raises:
-        MarksError: a bad name or picture, or too few examples; nothing was changed.
-        QueryError: the library has no such space, or nothing was indexed yet.
+        MarksError: a bad picture, or too few examples; nothing was changed.
+        QueryError: a bad name, the library has no such space, or nothing was indexed yet; likewise.
         LibraryError: the library may not be written.
     """
-    chosen = searcher.space(space)
+    # The one that a search for it uses.
+    chosen = searcher.space_for(Query((Group((Term(Taught(name)),)),), space=space))
     concept = searcher.library.concepts.teach(name, examples, counter_examples, without=without)
     note = None
     try:

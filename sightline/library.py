@@ -105,6 +105,8 @@ class Library(MarkedLibrary):
         query = parse(text).with_pictures(tuple(pictures))
         looks: Looks = "closer" if closer else "tiles"
         most = 1 if limit is None else limit
+        if closer:
+            searcher.look_closer(query, pictures=pictures)
         result = searcher.search(query, pictures=pictures, limit=most, offset=offset, looks=looks)
         if limit is None:
             hits = list(islice(searcher.matches(query, pictures=pictures, looks=looks), offset, None))
@@ -237,7 +239,7 @@ class Library(MarkedLibrary):
             QueryError: the text has no words, there is no such picture, or it can't be read.
             SpaceError: the model reads no words, can't be loaded, or is of a kind that can't tell where.
 
-        Example: `matplotlib.pyplot.imshow(library.explain(7, "a boat").map)`
+        Example: `matplotlib.pyplot.imshow(library.explain(7, "a boat"))`
         """
         return self._open().explain(id, parse(text))
 

@@ -58,7 +58,8 @@ class MarkedLibrary(OpenedLibrary):
                 it is, with `accuracy` and others; `note` says why it could not be learnt, or is None.
 
         Raises:
-            ValueError: a bad name, no such picture, or fewer than three examples; nothing was changed.
+            QueryError: a bad name, or the library has no such space; nothing was changed.
+            ValueError: there is no such picture, or fewer than three examples; likewise.
             LibraryError: the library may not be written.
 
         Example: `library.teach("ours-boat", [12, 40, 7], [3])["spaces"][0]["sure"]`

@@ -27,12 +27,10 @@ from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
 from sightline.query.limits import hints
 from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
-from sightline.ranking.calibrated_terms import calibrate_terms
-from sightline.ranking.calibration import Calibration
-from sightline.ranking.calibration_cache import CalibrationCache
+from sightline.ranking.bases import Bases
 from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
-from sightline.ranking.handicap import Basis, Looks, handicaps
+from sightline.ranking.handicap import Looks
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
@@ -41,7 +39,7 @@ from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
-from sightline.spaces import SpaceDirectory, has_words
+from sightline.spaces import SpaceDirectory
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation, only_words
 from store.arrays import Ids
@@ -49,10 +47,7 @@ from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
-from store.tables.tiles import Box
 from store.time_limit import check, restart
-from store.vectors.engine import VectorEngine
-from store.vectors.tiles import TiledEngine, TileEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -76,15 +71,15 @@ class Searcher:
         self.probes = Probes(library)
         self._term_encoder = TermEncoder(library, encoders, self.probes)
         self._null_queries = NullQueries(library, encoders)
-        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
-        self._calibrations = CalibrationCache(library)
+        self._bases = Bases(library, self._null_queries)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries, self._bases)
         self._closer = CloserLooks(library, encoders)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
 
     def search(
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES, limit: int = 60, offset: int = 0,
-        looks: Looks = "tiles", report: Report = lambda done, total: None,
+        looks: Looks = "tiles",
     ) -> Result:  # fmt: skip
         """The pictures that suit the query best.
 
@@ -95,8 +90,7 @@ class Searcher:
             pictures: the files that its `picture:` terms name.
             limit: how many hits at most, 1 to 500.
             offset: how many of the best to leave out.
-            looks: at what of each picture, see `Looks`.
-            report: of a closer look, how many of the hits were looked at, and how many will be.
+            looks: at what of each picture, see `Looks`; `closer` at what `look_closer` made.
 
         Raises:
             QueryError: the query asks for nothing, for a picture or space that is not there, or for too many hits.
@@ -110,8 +104,6 @@ class Searcher:
         # Before the clock starts, all of it: a search is not slow because it was the first.
         if query.groups:
             self._warm_up_for(query, space, pictures)
-        if looks == "closer":
-            self.look_closer(query, pictures=pictures, report=report)
         started = time.perf_counter()
         found = self._ranked_list(query, space, pictures, looks)
         hits, more = page(self.library.catalog, query, found, offset, limit)
@@ -134,7 +126,7 @@ class Searcher:
         self, query: Query, *, pictures: Mapping[str, bytes] = NO_PICTURES,
         report: Report = lambda done, total: None, is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """Make the tiles of the first hits, for a search that looks `closer`; nothing where the library has them.
+        """Make the tiles of the first hits, for a search that looks `closer`, where the library has none.
 
         It may be stopped: the search then looks at what was made, and the next call goes on from there.
 
@@ -195,23 +187,7 @@ class Searcher:
         """
         space, asked = self._spaces.find(query.space, words=True), only_words(query)
         self._warm_up_for(asked, space, NO_PICTURES)
-        return self._explainer.explain(content_id, asked, space, self._found_in(content_id, asked, space))
-
-    def _found_in(self, content_id: int, query: Query, space: SpaceState) -> Box | None:
-        """The tile of a picture that all of the query's terms are found in; None where that is the whole."""
-        tiles = self.library.tiles.get(space.id)
-        if tiles is None:
-            return None
-        whole, embedded = self.library.vectors.get(space.id), self._term_encoder.encode(query, space, {})
-        ids = whole.held(np.asarray([content_id], np.int64))
-        if not len(ids):
-            return None
-        generation = self.library.catalog.generation()
-        basis, with_tiles = self._basis(query, space, generation), self._basis(query, space, generation, tiles)
-        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
-        engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
-        found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
-        return found.pop() if len(found) == 1 else None
+        return self._explainer.explain(content_id, asked, space)
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
@@ -268,23 +244,14 @@ class Searcher:
         state: tuple[int, int],
     ) -> RankedList:  # fmt: skip
         generation, marks = state
-        whole = self.library.vectors.get(space.id)
         by_score = query.order == "best"
 
         embedded = self._term_encoder.encode(query, space, pictures)
         vectors = np.stack([each.vector for each in embedded]) if embedded else np.empty((0, space.dim), np.float32)
 
         check()
-        basis = self._basis(query, space, generation)
-        terms = calibrate_terms(query, embedded, basis.calibration, basis.text_nulls)
-        engine: VectorEngine = whole
-        tiles = None if looks == "whole" else self.library.tiles.get(space.id)
-        if tiles is not None:
-            with_tiles = self._basis(query, space, generation, tiles)
-            engine = TiledEngine(whole, tiles, handicaps(query, embedded, terms, basis, with_tiles))
-        elif close is not None:
-            bases = (self._basis_of(query, space, each) for each in close.calibrations(whole))
-            engine = TiledEngine(whole, close.engine, handicaps(query, embedded, terms, *bases))
+        terms = self._bases.calibrated(query, space, embedded, generation)
+        engine = self._bases.engine(query, space, embedded, terms, generation, looks, close)
 
         check()
         scored = score_terms(self.library, engine, query, terms, vectors, by_score=by_score)
@@ -292,7 +259,9 @@ class Searcher:
         check()
         near, facts = self._comparisons.nearness(space.id, generation), self._comparisons.facts(generation)
         # Versions of a picture are told by whole pictures.
-        _, cosines = (scored.ids, scored.cosines) if engine is whole else whole.scores(vectors, only=scored.ids)
+        cosines = scored.cosines
+        if isinstance(engine, TiledEngine):
+            _, cosines = engine.whole.scores(vectors, only=scored.ids)
         terms = with_same_pictures(terms, embedded, scored.ids, cosines, near, facts)
 
         check()
@@ -310,14 +279,6 @@ class Searcher:
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
         )  # fmt: skip
 
-    def _basis(self, query: Query, space: SpaceState, generation: int, tiles: TileEngine | None = None) -> Basis:
-        """What the terms of a query are calibrated by, with `tiles` where they look at these."""
-        return self._basis_of(query, space, self._calibrations.get(space, generation, tiles))
-
-    def _basis_of(self, query: Query, space: SpaceState, calibration: Calibration) -> Basis:
-        nulls = calibration.text_nulls(self._null_queries.vectors(space)) if has_words(query) else None
-        return Basis(calibration, nulls)
-
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:
         """Content ids above the threshold or near it, as the query's facts order them."""
         return self.library.catalog.ordered(ranked.ids[ranked.bands > BELOW], _FACT_ORDERS[query.order], query.filters)
@@ -329,7 +290,7 @@ class Searcher:
         space = self.space_for(query)
         if self.encoders.ready(space):
             return False
-        if space.has_text and has_words(query) and self._null_queries.need_model(space):
+        if space.has_text and query.has_words and self._null_queries.need_model(space):
             return True
         return self._term_encoder.needs_model(query, space, pictures)
 
@@ -339,16 +300,7 @@ class Searcher:
         Raises:
             SpaceError: the model can't be loaded.
         """
-        self.library.vectors.get(space.id).warm()
-        generation, tiles = self.library.catalog.generation(), self.library.tiles.get(space.id)
-        if tiles is not None:
-            tiles.warm()
-        for each in (None,) if tiles is None else (None, tiles):
-            calibration = self._calibrations.get(space, generation, each)
-            if words and space.has_text:
-                calibration.text_nulls(self._null_queries.vectors(space))
-            if pictures:
-                _ = calibration.picture_nulls
+        self._bases.warm_up(space, words=words, pictures=pictures)
 
     def _warm_up_for(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> None:
         if self.needs_model(query, pictures):
@@ -361,4 +313,4 @@ class Searcher:
                 self.probes.get(term.subject.name, space)
                 restart()  # nor is learning a concept
         by_pictures = any(isinstance(term.subject, Like | Picture) for term in query.terms)
-        self.warm_up(space, words=has_words(query), pictures=by_pictures)
+        self.warm_up(space, words=query.has_words, pictures=by_pictures)

@@ -1,4 +1,4 @@
-"""The words that were taught by pictures, in the panel beside the results: a click asks for one, or no longer."""
+"""The words that were taught by pictures, in the panel: a click asks for one, or no longer."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from store.tables.fact_filters import LEVEL
 from store.tables.fact_table import FILTERS, WordKey
 from store.tables.filters import Place, Word
 from store.tables.patterns import literal
+from store.tables.tiles import Box
 from store.tables.written import words_of
 
 MAX_COPIES: Final = 50
@@ -64,9 +65,16 @@ def why(photo: PhotoRow, hit: Hit | None) -> None:
             caption("This search does not show it. It was opened by a link, or from another picture.")
         elif hit.parts:
             _parts_table(hit)
+            if hit.box is not None:
+                caption(f"It was found by a part of it: {_sides(hit.box)}.")
         else:
             caption("Nothing was compared: the search has no words and no picture.")
         caption(f"In a query its name is like:{photo.content_id}")
+
+
+def _sides(box: Box) -> str:
+    left, top, width, height = (round(100 * share) for share in box)
+    return f"{left} to {left + width} % from the left, {top} to {top + height} % from the top"
 
 
 def _parts_table(hit: Hit) -> None:

@@ -28,7 +28,7 @@ def preferences_of(query: Query) -> Preferences:
 def tile(photo: PhotoRow, hit: Hit | None, preferences: Preferences, favourites: Collection[int]) -> Tile:
     """Return the tile of a picture."""
     colour = photo.facts.get("colour")
-    return {
+    made: Tile = {
         "id": photo.content_id,
         "hash": photo.hash.hex(),
         "folder": photo.display.removesuffix(file_name(photo)),
@@ -39,6 +39,9 @@ def tile(photo: PhotoRow, hit: Hit | None, preferences: Preferences, favourites:
         "favourite": photo.content_id in favourites,
         "asked": preferences.get(photo.content_id, ""),
     }
+    if hit is not None and hit.band != "below" and hit.box is not None:
+        made["box"] = hit.box
+    return made
 
 
 def sections(result: Result, query: Query, favourites: Collection[int]) -> list[Section]:

@@ -16,7 +16,7 @@ import streamlit as st
 from search_ui.components.gallery import Section, Timed, gallery
 from search_ui.components.query_chips import query_chips
 from search_ui.components.query_input import query_input
-from search_ui.parts import favourite_events, page_state, photo_navigation, selection_bar, sorting
+from search_ui.parts import closer_look, favourite_events, page_state, photo_navigation, selection_bar, sorting
 from search_ui.parts.facet_panel import panel
 from search_ui.parts.messages import (
     caption,
@@ -189,7 +189,8 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 
 def results(searcher: Searcher, query: Query) -> Found:
     """Search, say what was found, draw it."""
-    result = search(searcher, query)
+    looked_at = closer_look.seen()
+    result = search(searcher, query, "closer" if looked_at else "tiles", looked_at)
     timeline = sorting.timeline_of(searcher, query, result)
     if result.note is not None:
         message(result.note)
@@ -214,6 +215,7 @@ def results(searcher: Searcher, query: Query) -> Found:
     grid(searcher, query, shown)
     if page_state.is_unfolded() or not is_folding(result):
         more_button(is_more=result.more)
+    closer_look.draw(searcher, query)
     return Found(_visible(result))
 
 

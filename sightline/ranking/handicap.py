@@ -26,7 +26,7 @@ parts of large things do, which look like others. Chosen on demo pictures: the p
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What terms are calibrated by: a sample of the library, and the statistics of texts, None where there are none."""
+    """What terms are calibrated by: a sample of pictures, and the statistics of texts, if there are any."""
 
     calibration: Calibration
     text_nulls: NullStats | None
@@ -45,8 +45,8 @@ def handicaps(
     The best of a dozen tiles is nearer to any term than the whole picture is, by chance alone. How much, null queries
     tell. A term that is calibrated by the best of each picture and its tiles has a higher threshold; a tile is a match
     from `SURE` above that on, and a whole picture from its own threshold on: what is found without tiles is found with
-    them. And what a right description scores (`NullStats.top`) rises: a tile may be a match where it exceeds the soft
-    threshold of whole pictures by that.
+    them. It may be one from the soft threshold of the best on. Where no levels of pictures can be told, that is the one
+    of whole pictures and what the best null query (`NullStats.top`) gains: so much a right description scores more.
 
     Words and pictures look at tiles.
 
@@ -66,5 +66,8 @@ def handicaps(
         strong_at[row], maybe_at[row] = term.calibration.threshold, term.calibration.soft_threshold
         reached = over.calibration.threshold + SURE * over.calibration.scale
         strong[row] = max(0.0, reached - own.calibration.threshold)
-        maybe[row] = np.clip(best.nulls(own).top - whole.nulls(own).top, 0, strong[row])
+        gain = best.nulls(own).top - whole.nulls(own).top
+        if best.nulls(own).levels is not None:
+            gain = over.calibration.soft_threshold - own.calibration.soft_threshold
+        maybe[row] = np.clip(gain, 0, strong[row])
     return Handicaps(strong, maybe, strong_at, maybe_at)

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.models.preprocess import Preprocess
+from sightline.tiles import LEAST_GRID
 from store.arrays import Floats
 
-LEAST_GRID, MOST_GRID = 2, 8
-"""Tiles along the shorter side. One tile is the whole picture, which is encoded anyway."""
 MOST: Final = 128
 """Tiles of one picture: of a very long one they become oblong, up to all of its length."""
 # The longer side of a tile to its shorter one, at most, of models that squash: beyond it a thing loses its shape.
@@ -31,7 +30,7 @@ _LEAST_SIDE: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class CutPicture:
-    """The tiles of a picture, ready for a model: boxes float32 (n, 4), and pixels uint8 (n, 3, height, width)."""
+    """Tiles of a picture for a model: boxes float32 (n, 4), pixels uint8 (n, 3, height, width)."""
 
     boxes: Floats
     pixels: NDArray[np.uint8]
@@ -43,7 +42,7 @@ def without_pixels(cut: Mapping[int, CutPicture]) -> dict[int, CutPicture]:
 
 
 def boxes(size: tuple[int, int], grid: int, *, square: bool) -> Floats:
-    """The tiles of an upright picture, row by row: left, top, width, height as shares of it, float32 (n, 4).
+    """Tiles of an upright picture, row by row: left, top, width, height as shares, float32 (n, 4).
 
     Of a picture with few pixels there are fewer, or none.
 

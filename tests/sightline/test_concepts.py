@@ -211,7 +211,10 @@ def test_a_picture_only_space_gets_words_and_each_space_learns_by_itself(
         other = Path(tiny_space).name
         assert opened.search(f"concept:ours space:{other}").about["space"] == other
         assert [each["space"] for each in opened.concepts()[0]["spaces"]] == ["timm", other]
+        # Words need the one, and what was taught by pictures goes with the other.
         assert opened.search("concept:ours a boat").about["space"] == other
+        assert opened.search(f"concept:ours like:{ids[0]}").about["space"] == "timm"
+        assert opened.search("concept:ours").about["space"] == "timm"
 
 
 def test_a_library_that_cant_be_written_learns_for_itself_alone(

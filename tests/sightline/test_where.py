@@ -292,6 +292,8 @@ def test_filters_and_exclusions_of_a_query_change_no_map(library: sightline.Libr
     other = library.explain(1, "boat -night date:2020..")
     np.testing.assert_array_equal(plain.map, other.map)
     assert (other.text, other.space) == ("boat", "demo")
+    np.testing.assert_array_equal(np.asarray(plain), plain.map)
+    assert np.asarray(plain, np.float64).dtype == np.float64
 
 
 def test_a_picture_whose_file_is_away_is_explained_by_its_thumbnail(drawn: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import streamlit as st
 
@@ -34,7 +34,8 @@ class Tile(TypedDict):
 
     `hash`: of its content, in hex. `folder`, `name`: its displayed path. `ratio`: width by height. `colour`: shown
     until the picture has loaded, such as `#2f6b5d`, or empty. `folded`: the number of near-duplicates that it stands
-    for. `asked`: whether the query wants more, or less, like it.
+    for. `asked`: whether the query wants more, or less, like it. `box`: the part that it was found by, where that is
+    not the whole: left, top, width and height as shares of it.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Tile(TypedDict):
     folded: int
     favourite: bool
     asked: Literal["", "liked", "disliked"]
+    box: NotRequired[tuple[float, float, float, float]]
 
 
 class Section(TypedDict):
@@ -195,4 +197,5 @@ def pack(sections: Sequence[Section], *, key: str, query: str, small: bool, favo
         "ratios": " ".join(f"{tile['ratio']:.3f}" for tile in tiles),
         "colours": "".join(f"{tile['colour'].removeprefix('#'):6}" for tile in tiles),
         "folded": {str(place): tile["folded"] for place, tile in enumerate(tiles) if tile["folded"]},
+        "boxes": {str(place): tile["box"] for place, tile in enumerate(tiles) if "box" in tile},
     }

@@ -39,6 +39,7 @@ function unpacked(data) {
       ratio: Number(ratios[at]),
       colour: colour.trim() ? `#${colour}` : "",
       folded: data.folded[at] ?? 0,
+      box: data.boxes[at],
     }
   })
 }

@@ -86,11 +86,22 @@ function fill(tile, picture, place, count) {
     const button = part(`button.${action}`)
     if (button) set(button, "aria-label", `${label} ${picture.name}`)
   }
+  outline(tile, picture)
   part(".badge")?.remove()
   if (picture.folded) {
     const more = picture.folded === 1 ? "1 near-duplicate" : `${picture.folded} near-duplicates`
     part(".frame").append(element("span", "badge", { role: "img", "aria-label": more, title: more }, `+${picture.folded}`))
   }
+}
+
+// The part of a picture that it was found by. Of a long one the grid shows a part only.
+function outline(tile, { box, ratio }) {
+  tile.querySelector(".part")?.remove()
+  if (!box || isLong(ratio)) return
+  const part = element("span", "part", { role: "img", "aria-label": "Found by this part" })
+  const sides = ["left", "top", "width", "height"]
+  for (const [at, side] of sides.entries()) part.style[side] = `${100 * box[at]}%`
+  tile.querySelector(".frame").append(part)
 }
 
 // What changes while the picture stays: whether it is a favourite, asked for, selected, and the grid's stop of Tab.

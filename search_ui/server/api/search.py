@@ -61,10 +61,13 @@ def _search_with_pictures(
 def _found(asked: SearchParameters | SearchRequest | SearchForm, pictures: Mapping[str, bytes]) -> Response:
     searcher = services().searcher()
     query = parse(asked.q).with_pictures(tuple(pictures))
+    given = {**services().uploads.pictures_of(query), **pictures}
     try:
+        if asked.closer:
+            searcher.look_closer(query, pictures=given)
         result = searcher.search(
             query,
-            pictures={**services().uploads.pictures_of(query), **pictures},
+            pictures=given,
             limit=asked.limit,
             offset=asked.offset,
             looks="closer" if asked.closer else "tiles",

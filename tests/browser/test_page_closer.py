@@ -1,0 +1,72 @@
+"""A closer look, without a browser and with one, and the part that a picture was found by."""
+
+from __future__ import annotations
+
+import time
+
+import browser
+from pages import asked, buttons, component, opened, said
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from sightline.query.parser import parse
+from sightline.searcher import Searcher
+
+TEXT = "a mug"
+
+
+def _look(app: AppTest) -> None:
+    next(button for button in app.button if button.label == "Look closer").click().run()
+    assert not app.exception
+    ends = time.monotonic() + 60
+    while "Looked closer" not in said(app) and time.monotonic() < ends:
+        time.sleep(0.2)
+        app.run()
+    assert not app.exception
+
+
+def test_the_page_offers_a_closer_look_and_shows_what_it_found(app: AppTest, searcher: Searcher) -> None:
+    asked(app, TEXT)
+    assert component(app, "gallery")["sections"]
+    before = component(app, "gallery")
+    assert before["boxes"] == {}
+    _look(app)
+    searcher.look_closer(parse(TEXT))
+    hits = searcher.search(parse(TEXT), looks="closer").hits
+    shown = component(app, "gallery")
+    ids = [int(id_) for id_ in shown["ids"].split()]
+    assert ids[: len(hits)] == [hit.photo.content_id for hit in hits][: len(ids)]
+    found = {str(place): list(hit.box) for place, hit in enumerate(hits) if hit.band != "below" and hit.box}
+    assert found and {place: list(map(float, each)) for place, each in shown["boxes"].items()} == found
+    assert "Look closer" not in buttons(app)
+    hit = next(hit for hit in hits if hit.band != "below" and hit.box)
+    opened(app, hit.photo.content_id)
+    assert "It was found by a part of it" in said(app)
+    asked(app, "a boat")  # another search begins without
+    assert "Look closer" in buttons(app) and component(app, "gallery")["boxes"] == {}
+
+
+def test_a_search_without_words_or_pictures_offers_none(app: AppTest) -> None:
+    asked(app, "date:2000..")
+    assert "Look closer" not in buttons(app)
+
+
+def test_the_part_is_outlined_while_its_picture_is_pointed_at(page: Page) -> None:
+    page.goto("/")
+    browser.search(page, TEXT)
+    page.get_by_role("button", name="Look closer").click()
+    expect(page.get_by_text("Looked closer at")).to_be_visible(timeout=60_000)
+    part = page.get_by_role("img", name="Found by this part").first
+    expect(part).to_be_attached()
+    frame = part.locator("xpath=..")
+    expect(part).to_have_css("opacity", "0")
+    frame.hover()
+    expect(part).to_have_css("opacity", "1")
+    inner, outer = part.bounding_box(), frame.bounding_box()
+    assert inner is not None and outer is not None
+    assert outer["x"] - 1 <= inner["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
+    assert inner["width"] < 0.7 * outer["width"] and inner["height"] < 0.7 * outer["height"]
+    page.mouse.move(0, 0)
+    expect(part).to_have_css("opacity", "0")
+    frame.get_by_role("button").first.focus()
+    expect(part).to_have_css("opacity", "1")
