@@ -73,7 +73,7 @@ WHOLE: Final = -1
 
 
 class Batches:
-    """Queues pictures and tiles, has them encoded in batches, and gives them back with their vectors, oldest first.
+    """Queues pictures and tiles, has them encoded in batches, and gives them back with vectors in order.
 
     Attributes:
         size: pictures and tiles in the next batch, at most.
@@ -120,7 +120,7 @@ class Batches:
         self._in_flight.append(([(picture, place) for picture, place, _ in batch], encoder.submit(pixels)))
 
     def collect(self, encoder: PictureEncoder) -> list[tuple[Encoded, int, NDArray[np.float32]]]:
-        """Wait for the oldest batch that was sent; returns its pictures, or places of tiles, with their vectors."""
+        """Wait for the oldest batch that was sent; returns its pictures, or places of tiles, with vectors."""
         batch, pending = self._in_flight.popleft()
         vectors = pending.vectors()
         self.encoded += len(batch)

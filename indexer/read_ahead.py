@@ -35,7 +35,7 @@ class ReadAhead:
         self, library: Library, threads: int, gpu: GpuJpegDecoder | None, file_seconds: float | None,
         progress: ProgressWriter, workers: Workers | None,
     ) -> None:  # fmt: skip
-        """Prepare; nothing is started before the first file. Set `preprocess`, and the `grids` of tiles, until then.
+        """Prepare; nothing starts before the first file. Set `preprocess`, and `grids` of tiles, until then.
 
         Arguments as of `FileReader` and `Options`; `workers` if they are started already.
         """

@@ -10,7 +10,7 @@ from store.tables.records import SpaceState
 
 
 def check_tiles(library: Library, space: SpaceState, *, repair: bool) -> Finding:
-    """Check the tiles of a space; with `repair`, remove those that are wrong, and the next run makes them again."""
+    """Check the tiles of a space; with `repair`, wrong ones go, and the next run makes them again."""
     part, engine = f"tiles of {space.name}", library.catalog.engine
     wrong: dict[int, int] = {}
     rows = total = 0
@@ -28,7 +28,7 @@ def check_tiles(library: Library, space: SpaceState, *, repair: bool) -> Finding
 
 
 def check_tile_index(library: Library, space: SpaceState, *, repair: bool) -> Finding:
-    """Compare the index of a space's tiles with the database; with `repair`, write it again where they differ."""
+    """Compare the index of a space's tiles with the database; with `repair`, mend it where they differ."""
     part = f"index of the tiles of {space.name}"
     if library.tiles.is_current(space.id):
         return Finding("ok", part, "as in the database")

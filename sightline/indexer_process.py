@@ -22,7 +22,7 @@ _LOCKED: Final = LibraryLockedError.exit_code
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of the indexer, as those of its command line; None: `space` all of the library, `tiles` as they are."""
+    """Options of the indexer, as its command line has; None: `space` all there are, `tiles` as they are."""
 
     space: str | None
     walk: WalkChoice

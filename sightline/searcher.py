@@ -39,7 +39,7 @@ from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
-from sightline.spaces import SpaceDirectory, has_words
+from sightline.spaces import SpaceDirectory
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation, only_words
 from store.arrays import Ids
@@ -47,9 +47,7 @@ from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
-from store.tables.tiles import Box
 from store.time_limit import check, restart
-from store.vectors.tiles import TiledEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
@@ -73,8 +71,8 @@ class Searcher:
         self.probes = Probes(library)
         self._term_encoder = TermEncoder(library, encoders, self.probes)
         self._null_queries = NullQueries(library, encoders)
-        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries)
         self._bases = Bases(library, self._null_queries)
+        self._explainer = Explainer(library, encoders, self._term_encoder, self._null_queries, self._bases)
         self._closer = CloserLooks(library, encoders)
         self._comparisons = Comparisons(library)
         self._ranked_lists: Lru[_Key, RankedList] = Lru(MAX_CACHED)
@@ -189,20 +187,7 @@ class Searcher:
         """
         space, asked = self._spaces.find(query.space, words=True), only_words(query)
         self._warm_up_for(asked, space, NO_PICTURES)
-        return self._explainer.explain(content_id, asked, space, self._found_in(content_id, asked, space))
-
-    def _found_in(self, content_id: int, query: Query, space: SpaceState) -> Box | None:
-        """The tile of a picture that all of the query's terms are found in; None where that is the whole."""
-        if self.library.tiles.get(space.id) is None:
-            return None
-        embedded, generation = self._term_encoder.encode(query, space, {}), self.library.catalog.generation()
-        terms = self._bases.calibrated(query, space, embedded, generation)
-        engine = self._bases.engine(query, space, embedded, terms, generation)
-        ids = engine.held(np.asarray([content_id], np.int64))
-        if not len(ids) or not isinstance(engine, TiledEngine):
-            return None
-        found = {boxes[0] for boxes in engine.boxes(np.stack([each.vector for each in embedded]), ids)}
-        return found.pop() if len(found) == 1 else None
+        return self._explainer.explain(content_id, asked, space)
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.
@@ -305,7 +290,7 @@ class Searcher:
         space = self.space_for(query)
         if self.encoders.ready(space):
             return False
-        if space.has_text and has_words(query) and self._null_queries.need_model(space):
+        if space.has_text and query.has_words and self._null_queries.need_model(space):
             return True
         return self._term_encoder.needs_model(query, space, pictures)
 
@@ -328,4 +313,4 @@ class Searcher:
                 self.probes.get(term.subject.name, space)
                 restart()  # nor is learning a concept
         by_pictures = any(isinstance(term.subject, Like | Picture) for term in query.terms)
-        self.warm_up(space, words=has_words(query), pictures=by_pictures)
+        self.warm_up(space, words=query.has_words, pictures=by_pictures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sightline.humanize import count
-from sightline.query.types import Like, Picture, Query, QueryError, Taught, Words
+from sightline.query.types import Like, Picture, Query, QueryError, Taught
 from store.tables.catalog import Catalog, SpaceState
 
 
@@ -47,7 +47,7 @@ class SpaceDirectory:
         """The space that a query names, or the library's choice for it; errors as for `find`."""
         if query.space is None and is_of_pictures(query):
             return self.for_pictures()
-        return self.find(query.space, words=has_words(query))
+        return self.find(query.space, words=query.has_words)
 
     def for_pictures(self) -> SpaceState:
         """The space in which pictures are compared with pictures: see docs/decisions/two-spaces.md.
@@ -97,8 +97,3 @@ def is_of_pictures(query: Query) -> bool:
 def _named(space: SpaceState) -> str:
     """How a query asks for a space."""
     return str(Query(space=space.name))
-
-
-def has_words(query: Query) -> bool:
-    """Whether a query has a term of words."""
-    return any(isinstance(term.subject, Words) for term in query.terms)

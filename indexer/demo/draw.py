@@ -284,7 +284,7 @@ def _paint(scene: Scene, size: tuple[int, int], scale: float) -> tuple[Image.Ima
 
 
 def render(scene: Scene, width: int, height: int, scale: float = 1.0) -> Image.Image:
-    """Return ``scene`` as an RGB picture of ``width`` x ``height`` pixels, its things ``scale`` times as large.
+    """Return ``scene`` as an RGB picture of ``width`` x ``height`` px, things ``scale`` times as large.
 
     From 320 pixels of width on, the picture is drawn at twice the size and reduced, for smooth edges; smaller
     pictures are drawn as they are. The same scene and size always give the same pixels.

@@ -1,4 +1,4 @@
-"""What a query asks for that models can't do, told in a sentence: counting, negation, left and right, long texts.
+"""What a query asks for that models can't do: counting, negation, left and right, long texts.
 
 Only English words are known here. A hint that is wrong is worse than none, so little is: a phrase that is a name
 ("three wise men", "left bank", "no entry", "forget me not") gets none.

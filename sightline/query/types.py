@@ -269,6 +269,11 @@ class Query:
         return _ORDERS.get(self.sort) or cast(Order, self.sort)
 
     @property
+    def has_words(self) -> bool:
+        """Whether it has a term of words."""
+        return any(isinstance(term.subject, Words) for term in self.terms)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is asked for: no term, no filter and no order."""
         return self.is_of_all and self.sort is None

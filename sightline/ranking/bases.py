@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sightline.query.types import Query, Words
+from sightline.query.types import Query
 from sightline.ranking.calibrated_terms import CalibratedTerm, calibrate_terms
 from sightline.ranking.calibration import Calibration
 from sightline.ranking.calibration_cache import CalibrationCache
@@ -60,8 +60,9 @@ class Bases:
         return TiledEngine(whole, tiles, handicaps(query, embedded, terms, without, best))
 
     def _of(self, query: Query, space: SpaceState, calibration: Calibration) -> Basis:
-        has_words = any(isinstance(term.subject, Words) for term in query.terms)
-        return Basis(calibration, calibration.text_nulls(self._null_queries.vectors(space)) if has_words else None)
+        return Basis(
+            calibration, calibration.text_nulls(self._null_queries.vectors(space)) if query.has_words else None
+        )
 
     def warm_up(self, space: SpaceState, *, words: bool, pictures: bool) -> None:
         """Compile the kernels and calibrate a space for words or pictures: no search then waits.

@@ -149,7 +149,7 @@ class Calibration:
 
     @classmethod
     def of(cls, engine: VectorEngine, absent: Ids, tiles: TileEngine | None = None) -> Calibration:
-        """From a sample of an index, with the tiles of these pictures, without the contents that no photo holds."""
+        """From a sample of an index and the tiles of these pictures, without contents that no photo holds."""
         if tiles is None:
             return cls(engine.sample(SAMPLE, without=absent)[1])
         ids, sample = engine.sample(sample_size(tiles, SAMPLE), without=absent)

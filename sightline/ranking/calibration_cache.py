@@ -17,7 +17,7 @@ class CalibrationCache:
         self._cached: dict[tuple[int, bool], tuple[int, tuple[object, ...], Calibration]] = {}
 
     def get(self, space: SpaceState, generation: int, tiles: TileEngine | None = None) -> Calibration:
-        """The calibration of a space in this generation of the library; for terms that look at `tiles`, if given."""
+        """The calibration of a space in this generation; for terms that look at `tiles`, if given."""
         key = space.id, tiles is not None
         known, basis, calibration = self._cached.get(key, (-1, (), None))
         if calibration is not None and known == generation:

@@ -45,7 +45,7 @@ Report = Callable[[int, int], object]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The tiles of a picture: boxes float32 (n, 4), and vectors float16 (n, dim); none of one that can't be read."""
+    """The tiles of a picture: boxes float32 (n, 4), vectors float16 (n, dim); none where it can't be read."""
 
     boxes: Floats
     vectors: Halves
@@ -101,7 +101,7 @@ class CloserLooks:
         return {id_: photo.hash for id_, photo in self._library.catalog.photos(ids).items()}
 
     def _cut(self, content_hash: bytes, preprocess: Preprocess) -> CutPicture | None:
-        """The tiles of a picture, from its file, or from its preview where no file can be read; None without both."""
+        """The tiles of a picture, from its file, or from its preview where that fails; None without both."""
         from sightline.images.errors import DecodeError
         from sightline.images.pools import WAIT_SECONDS, pool
         from sightline.media.reading import read_content

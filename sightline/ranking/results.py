@@ -54,7 +54,7 @@ class Hit:
 
     @property
     def box(self) -> Box | None:
-        """Where it was found: the tile of the term that is looked for and met best; None where that is the whole."""
+        """Where it was found: the tile of the term that is met best; None where that is the whole."""
         wanted = [part for part in self.parts if not part.excluded]
         best = max(wanted, key=lambda part: (part.score >= 0 and part.box is not None, part.score), default=None)
         return None if best is None else best.box

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +13,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from sightline.models.loaded import Encoders
 from sightline.query.types import Group, Query, QueryError, Term, Words
+from sightline.ranking.bases import Bases
 from sightline.ranking.null_queries import NullQueries
-from sightline.ranking.term_vectors import TermEncoder
+from sightline.ranking.term_vectors import TermEncoder, TermVector
 from store.arrays import Floats
 from store.library import Library
 from store.tables.catalog import SpaceState
 from store.tables.tiles import Box as TileBox
 from store.time_limit import restart
+from store.vectors.tiles import TiledEngine
 
 if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
     from sightline.images.finish import Decoded
@@ -60,18 +63,20 @@ class Explainer:
     """Tells where in a library's pictures texts were found. Safe for use from several threads."""
 
     def __init__(
-        self, library: Library, encoders: Encoders, term_encoder: TermEncoder, null_queries: NullQueries
+        self, library: Library, encoders: Encoders, term_encoder: TermEncoder, null_queries: NullQueries, bases: Bases
     ) -> None:
+        """Share the parts of a search; `bases` calibrates it, and says what of pictures it looks at."""
         self._library = library
         self._encoders = encoders
         self._term_encoder = term_encoder
         self._null_queries = null_queries
+        self._bases = bases
         self._lock = threading.Lock()
         self._key = ""
         self._encoder: Encoder | None = None
 
-    def explain(self, content_id: int, query: Query, space: SpaceState, tile: TileBox | None = None) -> Explanation:
-        """Where in a picture the words of a query are.
+    def explain(self, content_id: int, query: Query, space: SpaceState) -> Explanation:
+        """Where in a picture the words of a query are: in the whole, or in the tile that they are found in.
 
         The first time in a space its image tower is loaded by torch, in float32: other forms have no gradients.
 
@@ -79,16 +84,17 @@ class Explainer:
             content_id: of the picture.
             query: of words alone, see `only_words`.
             space: whose model looks.
-            tile: the part of the picture that it looks at; None: the whole.
 
         Raises:
             QueryError: the picture is not there, or can't be read.
             SpaceError: the model knows no words, can't be loaded, or is of a kind that can't tell.
             BusyError: other pictures are decoded for too long.
         """
-        vectors = [each.vector for each in self._term_encoder.encode(query, space, {})]
+        embedded = self._term_encoder.encode(query, space, {})
+        vectors = np.stack([each.vector for each in embedded])
         # What the text adds to what any text says of a picture: only that belongs to places.
         direction: Floats = np.mean(vectors, axis=0) - self._null_queries.vectors(space).mean(axis=0)
+        tile = self._tile(content_id, query, space, embedded, vectors)
         from sightline.tiles.grid import tile_of
         from sightline.where.patches import patch_map
 
@@ -104,6 +110,19 @@ class Explainer:
         seen, given = preprocess.seen(*original)
         text = ", ".join(words_of(query))
         return _explanation(_part(found, given, preprocess), _within(seen, box), text, space.name)
+
+    def _tile(
+        self, content_id: int, query: Query, space: SpaceState, embedded: Sequence[TermVector], vectors: Floats
+    ) -> TileBox | None:
+        """The tile of a picture that all terms of a query are found in; None where that is the whole."""
+        generation = self._library.catalog.generation()
+        terms = self._bases.calibrated(query, space, embedded, generation)
+        engine = self._bases.engine(query, space, embedded, terms, generation)
+        ids = engine.held(np.asarray([content_id], np.int64))
+        if not isinstance(engine, TiledEngine) or not len(ids):
+            return None
+        found = {boxes[0] for boxes in engine.boxes(vectors, ids)}
+        return found.pop() if len(found) == 1 else None
 
     def _decode(self, content_id: int, need: int) -> Decoded:
         """The picture as its file is now, or else from what is kept of it."""

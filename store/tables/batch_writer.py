@@ -239,7 +239,7 @@ def _column_values(facts: Mapping[str, Any], names: Sequence[str]) -> Iterator[A
 
 
 def _drop_pixels(connection: Connection, ids: Mapping[bytes, int], items: Sequence[Indexed]) -> None:
-    """Delete the vectors and tiles of contents in every space, and put what else was found in their pixels."""
+    """Delete all vectors and tiles of contents, and put what else was found in their pixels."""
     contents = json.dumps([ids[item.hash] for item in items])
     where = "content_id IN (SELECT value FROM json_each(?))"
     if items:

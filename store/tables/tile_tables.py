@@ -1,4 +1,4 @@
-"""The tables of tiles: overlapping parts of pictures with vectors of their own, and which spaces have them."""
+"""The tables of tiles: overlapping parts of pictures with vectors, and which spaces have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles of pictures in the tables: written with their contents, read as vectors, removed with their grid."""
+"""Tiles of pictures in the tables: written with contents, read as vectors, removed with a grid."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True)
 class TileCounts:
-    """The tiles of a space: its grid, how many pictures have tiles, how many tiles they have, and bytes of these."""
+    """The tiles of a space: its grid, how many pictures have tiles, how many these are, and their bytes."""
 
     grid: int
     pictures: int

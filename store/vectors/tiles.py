@@ -32,7 +32,7 @@ EXACT: Final = Policy(exact_rows=_ALL, measured_rows=_ALL)
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """The pictures whose tiles an engine holds, sorted: content ids, and how many tiles each has, int64 (n,)."""
+    """The pictures whose tiles an engine holds: sorted content ids, and counts of tiles, int64 (n,)."""
 
     state: tuple[int, int, int]
     contents: Ids
@@ -41,7 +41,7 @@ class _Pictures:
 
 @dataclass(frozen=True, slots=True)
 class Handicaps:
-    """How much less a tile counts than a whole picture, by query: float32 (m,) each, infinite where no tiles count.
+    """How much less a tile counts than a whole picture: float32 (m,) each, infinite where none counts.
 
     Attributes:
         strong, maybe: what is taken from a cosine that comes to `strong_at`, or to `maybe_at` and less, by that;
@@ -138,7 +138,7 @@ class TileEngine:
         return left, top, width, height
 
     def _best(self, queries: Floats, only: Ids | None) -> tuple[Ids, Floats, Ids]:
-        """Content ids (p,) of pictures with tiles, cosines (m, p) of the best tile of each, and its place (m, p)."""
+        """Content ids (p,) of pictures with tiles, cosines (m, p) of the best tile, and its place (m, p)."""
         wanted = None
         if only is not None:
             known = self._all()
