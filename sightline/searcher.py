@@ -48,6 +48,7 @@ from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
 from store.time_limit import check, restart
+from store.vectors.tiles import TiledEngine
 
 NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 # Ranked lists that are cached, so that the next page, or a reload, need not score the library again.
