@@ -26,7 +26,7 @@ from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
 from sightline.query.limits import hints
-from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
+from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError
 from sightline.ranking.calibrated_terms import calibrate_terms
 from sightline.ranking.calibration import Calibration
 from sightline.ranking.calibration_cache import CalibrationCache
@@ -41,12 +41,13 @@ from sightline.ranking.results import Hit, Result
 from sightline.ranking.same_pictures import with_same_pictures
 from sightline.ranking.scoring import score_terms
 from sightline.ranking.term_vectors import TermEncoder
+from sightline.recent import RecentPictures
 from sightline.spaces import SpaceDirectory, has_words
 from sightline.twins import Twins
 from sightline.where.explain import Explainer, Explanation, only_words
 from store.arrays import Ids
 from store.library import Library
-from store.tables.catalog import PhotoRow, SpaceState
+from store.tables.catalog import SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
 from store.tables.tiles import Box
@@ -66,7 +67,7 @@ _FACT_ORDERS: Final[Mapping[Order, FactOrder]] = {
 _Key = tuple[str, tuple[bytes, ...], str, tuple[Looks, int], tuple[int, int]]
 
 
-class Searcher:
+class Searcher(RecentPictures):
     """Searches one library, as it is at each search. Safe for use from several threads."""
 
     def __init__(self, library: Library, encoders: Encoders) -> None:
@@ -226,20 +227,6 @@ class Searcher:
         """What to say of the space that a query is searched in, in a sentence; None where it is the usual one."""
         return self._spaces.note(query)
 
-    def recent_ids(self) -> Ids:
-        """Content ids of all pictures, those indexed last first, int64 (n,)."""
-        # Rows of the index lie in the order they were committed.
-        ids = self.library.vectors.get(self.space().id).ids[::-1]
-        ids = ids[~np.isin(ids, self.library.catalog.absent_contents())]
-        # Where this space has none of them, or none any more: what others have is there all the same.
-        return ids if len(ids) else self.library.catalog.matching(())[::-1]
-
-    def recent(self, k: int) -> list[PhotoRow]:
-        """The pictures indexed last, newest first."""
-        ids = self.recent_ids()[:k]
-        photos = self.library.catalog.photos(ids.tolist())
-        return [photos[id_] for id_ in ids.tolist() if id_ in photos]
-
     # -- the steps ----------------------------------------------------------------------------------------------
 
     def _ranked_list(
@@ -353,9 +340,7 @@ class Searcher:
             threading.Thread(target=self.library.vectors.get(space.id).warm, daemon=True).start()
             self.encoders.get(space)
             restart()  # loading a model is no fault of the query, and can't be interrupted
-        for term in query.terms:
-            if isinstance(term.subject, Taught):
-                self.probes.get(term.subject.name, space)
-                restart()  # nor is learning a concept
+        self.probes.learn_all(query, space)
+        restart()  # nor is learning a concept
         by_pictures = any(isinstance(term.subject, Like | Picture) for term in query.terms)
         self.warm_up(space, words=has_words(query), pictures=by_pictures)

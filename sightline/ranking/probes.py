@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from sightline.lru import Lru
-from sightline.query.types import QueryError
+from sightline.query.types import Query, QueryError, Taught
 from sightline.ranking.calibration import TermCalibration, duplicate_threshold
 from sightline.ranking.probe import BACKGROUND, MIN_OTHERS, Probe, Scores, learn
 from sightline.ranking.text_vector_cache import PROBE_SUFFIX
@@ -77,6 +77,12 @@ class Probes:
                 path = self._path(space, concept.key)
                 write_checked(path, _to_bytes(seen.basis, probe), path.name.encode())
         return Learnt(concept, seen.examples, seen.counter_examples, probe)
+
+    def learn_all(self, query: Query, space: SpaceState) -> None:
+        """Learn the concepts that a query asks for, where they are not known; errors as for `get`."""
+        for term in query.terms:
+            if isinstance(term.subject, Taught):
+                self.get(term.subject.name, space)
 
     def kept(self, concept: Concept, space: SpaceState) -> Probe | None:
         """The probe of a concept, where it was learnt in this space and is still right."""
