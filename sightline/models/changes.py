@@ -11,7 +11,8 @@ from typing import Final
 
 from store.errors import SpaceError
 
-_CHANGE: Final = re.compile(r"(size|pool)=(.*)", re.DOTALL)
+# No value holds a separator: what is before one belongs to a path.
+_CHANGE: Final = re.compile(r"(size|pool)=([^/\\]*)", re.DOTALL)
 _POOL: Final = re.compile(r"[a-z][a-z0-9_]*")
 SMALLEST: Final = 8
 """Pixels: fewer are no picture."""
@@ -78,6 +79,12 @@ def split(spec: str) -> tuple[str, Changes]:
         raise SpaceError(f"{spec!r} asks for a size of {size!r}; say it as a number of pixels, as in size=448.")
     changes = Changes(None if size is None else int(size[:9]), said.get("pool"))
     return ";".join([name, *parts]).strip(), changes
+
+
+def looks_changed(name: str) -> bool:
+    """Whether the end of a name reads as a change, whatever its value."""
+    _, semicolon, last = name.rpartition(";")
+    return bool(semicolon) and _CHANGE.fullmatch(last.strip()) is not None
 
 
 def sized(spec: str, size: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sightline.models import hub
-from sightline.models.changes import UNCHANGED, Changes, split
+from sightline.models.changes import UNCHANGED, Changes, looks_changed, split
 from sightline.models.configuration import OPEN_CLIP_CONFIG
 from sightline.models.hub import Repository
 from sightline.models.presets import DEMO, DEMO_MODEL, EVERYDAY, PRESETS
@@ -46,7 +46,8 @@ class Address:
         if parts and parts[-1] in (".", ".."):
             parts = list(Path(self.place).resolve().parts[1:]) if isinstance(self.place, Path) else parts
         last = parts[-1] if parts else "model"
-        return f"{'/'.join(parts[-2:]) if last in PRESETS else last}{said}"
+        is_taken = last in PRESETS or (looks_changed(last) and last.partition(";")[0] in PRESETS)
+        return f"{'/'.join(parts[-2:]) if is_taken else last}{said}"
 
     def plain(self, own: Changes) -> Address:
         """The same model by its shortest name, where `own` is what the model has without changes."""
@@ -83,7 +84,9 @@ def _unchanged(spec: str) -> Address:
             folder = Path(written).expanduser().absolute()
         except RuntimeError as error:  # "~nobody"
             raise SpaceError(f"{written} is no folder: {error}") from error
-        return Address(f"{LOCAL}{folder}", folder)
+        # With a separator behind it, so that the end of its own name is read as no change.
+        end = "/" if looks_changed(str(folder)) else ""
+        return Address(f"{LOCAL}{folder}{end}", folder)
     if spec.startswith((HUB, _TIMM)):
         repository = hub.parse(spec.removeprefix(HUB))
         return Address(f"{HUB}{repository}", repository)

@@ -193,10 +193,18 @@ def _unreachable(spec: str, repository: Repository, reason: str) -> str:
     )
 
 
+def _meant(address: Address) -> str:
+    """Which folder is there, where the end of its name was read as changes; nothing where none is."""
+    written = address.spec.removeprefix(LOCAL)
+    if not address.spec.startswith(LOCAL) or not Path(written).is_dir():
+        return ""
+    return f" The folder {written} is there: with a slash behind it, {LOCAL}{written}/ is that one."
+
+
 def _models_in(address: Address, folder: Path) -> Iterator[Model]:
     """The model in a folder, with each of the text files that it may be meant to have."""
     if not folder.is_dir():
-        raise SpaceError(f"There is no folder {folder}.")
+        raise SpaceError(f"There is no folder {folder}.{_meant(address)}")
     files = find_weights(folder)
     config_file, (library, preprocess, dim, has_text) = read_configuration(folder)
     stored_tensors(files)  # damaged files are told before anything else is done

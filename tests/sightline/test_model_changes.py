@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,22 @@ def test_a_pooling_that_a_network_does_not_have_is_refused(folder: Path) -> None
     for pool in ("map", "median"):
         with pytest.raises(SpaceError, match=f"can't pool by '{pool}'"):
             resolve(f"local-dir:{folder}/pictures;pool={pool}")
+
+
+@pytest.mark.parametrize("inside", ["m;size=320", "m;pool=avg", "m;size=big", "a;size=320/m", "fast;size=448"])
+def test_a_folder_may_be_named_as_a_change_is_said(inside: str, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "pictures", tmp_path / inside)
+    plain = resolve(f"local-dir:{folder}/pictures")
+    found = resolve(f"local-dir:{tmp_path}/{inside}/")
+    assert (found.folder, found.fingerprint, found.changes) == (tmp_path / inside, plain.fingerprint, Changes())
+    assert resolve(found.spec) == found
+    assert found.name not in ("fast;size=448", "fast")
+    larger = resolve(f"{found.spec};size=320")
+    assert (larger.changes.size, larger.folder) == (320, tmp_path / inside)
+    assert resolve(larger.spec) == larger
+
+
+def test_a_folder_whose_name_is_read_as_a_change_is_told_with_the_way_to_say_it(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "pictures", tmp_path / "m;size=320")
+    with pytest.raises(SpaceError, match=r"There is no folder \S+/m\. .* with a slash behind it, \S+/m;size=320/ is"):
+        resolve(f"local-dir:{tmp_path}/m;size=320")
