@@ -137,7 +137,7 @@ def _fit(vectors: Doubles, wanted: Mask, weights: Doubles, strength: float) -> t
     """Weights float64 (dim,) and bias of a logistic regression."""
     from sklearn.linear_model import LogisticRegression  # it takes a second to import
 
-    # Balanced by hand: what `class_weight="balanced"` makes of sample weights differs between versions.
+    # Balanced by hand: `class_weight="balanced"` counts rows in scikit-learn 1.5, and their weights in 1.9.
     each = 2.0 * np.count_nonzero(wanted)
     balanced = np.where(wanted, each / weights[wanted].sum(), each / weights[~wanted].sum()) * weights
     model = LogisticRegression(C=strength, max_iter=_ITERATIONS)
