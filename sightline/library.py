@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from sightline.query.parser import parse, parse_filters
 from sightline.query.types import QueryError
 from sightline.ranking.handicap import Looks
 from sightline.records import Record, Records, labelled, photo_details, photo_records, search_answer
-from sightline.where.explain import Explanation
+from sightline.where.explain import Explanation, as_part
 from store.arrays import Floats
 from store.walk_options import WalkChoice
 
@@ -224,24 +224,26 @@ class Library(MarkedLibrary):
         found = store.catalog.photos(ids, wanted.filters)
         return Records(photo_records(store, [found[id] for id in ids if id in found]), {"query": str(wanted)})
 
-    def explain(self, id: int, text: str) -> Explanation:
+    def explain(self, id: int, text: str, *, part: Mapping[str, float] | None = None) -> Explanation:
         """Show where in a picture a text was found, as `GET /api/v1/photos/{id}/explain` does.
 
         Args:
             id: of the picture.
             text: words, as in a query; filters and what is excluded count for nothing.
+            part: of the picture that is looked at, as `box` of a hit. None: the tile of the library that the words are
+                found in, or the whole.
 
         Returns:
             `map`, float32 (rows, columns), 1 where most speaks for the text and 0 where nothing does; `box`, the part
             of the upright picture that the map is of, a tile if it was found there; and `peak`, where it is 1.
 
         Raises:
-            QueryError: the text has no words, there is no such picture, or it can't be read.
+            QueryError: the text has no words, there is no such picture or part, or it can't be read.
             SpaceError: the model reads no words, can't be loaded, or is of a kind that can't tell where.
 
         Example: `matplotlib.pyplot.imshow(library.explain(7, "a boat"))`
         """
-        return self._open().explain(id, parse(text))
+        return self._open().explain(id, parse(text), None if part is None else as_part(part))
 
     def thumbnail(self, id: int) -> bytes:
         """Return a picture as a small JPEG, upright: at most 512 px, beyond 3:1 170 px of the shorter side.

@@ -26,11 +26,11 @@ from sightline.lru import Lru
 from sightline.models.loaded import Encoders
 from sightline.nearness import Comparisons
 from sightline.query.limits import hints
-from sightline.query.types import MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
+from sightline.query.types import LARGEST_ID, MAX_HITS, Like, Order, Picture, Query, QueryError, Taught
 from sightline.ranking.bases import Bases
 from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
-from sightline.ranking.handicap import Looks
+from sightline.ranking.handicap import Looks, looks_at_tiles
 from sightline.ranking.null_queries import NullQueries
 from sightline.ranking.page import match_ids, matches, page, why_empty
 from sightline.ranking.probes import Probes
@@ -47,6 +47,7 @@ from store.library import Library
 from store.tables.catalog import PhotoRow, SpaceState
 from store.tables.filter_sql import FactOrder
 from store.tables.filters import Favourite, Tag
+from store.tables.tiles import Box
 from store.time_limit import check, restart
 from store.vectors.tiles import TiledEngine
 
@@ -136,7 +137,7 @@ class Searcher:
             TimeLimitError, BusyError, WorkerError: see `CloserLooks.look`.
         """
         space = self.space_for(query)
-        if query.groups and self.library.tiles.get(space.id) is None:
+        if looks_at_tiles(query) and self.library.tiles.get(space.id) is None:
             self._closer.look(space, self._first(query, space, pictures), report, is_stopped)
 
     def _first(self, query: Query, space: SpaceState, pictures: Mapping[str, bytes]) -> list[int]:
@@ -179,16 +180,24 @@ class Searcher:
         """
         return self._ranked_list(query, self.space_for(query), pictures).above
 
-    def explain(self, content_id: int, query: Query) -> Explanation:
+    def explain(self, content_id: int, query: Query, tile: Box | None = None) -> Explanation:
         """Where in a picture the words of a query are; see `Explainer.explain`.
+
+        Args:
+            content_id: of the picture.
+            query: of words; all else of it counts for nothing.
+            tile: the part of the picture to look at; None: the tile of the library that they are found in,
+                or the whole.
 
         Raises:
             QueryError: the query has no words, there is no such picture, or it can't be read.
             SpaceError: the space knows no words, its model can't be loaded, or can't tell where.
         """
         space, asked = self._spaces.find(query.space, words=True), only_words(query)
+        if not 0 < content_id <= LARGEST_ID or self.library.catalog.hash_of(content_id) is None:
+            raise QueryError(f"There is no picture {content_id} in this library.")
         self._warm_up_for(asked, space, NO_PICTURES)
-        return self._explainer.explain(content_id, asked, space)
+        return self._explainer.explain(content_id, asked, space, tile)
 
     def space(self, name: str | None = None, *, words: bool = False) -> SpaceState:
         """The space of this name, or the one that searches use, or with `words` those that encode words.

@@ -14,6 +14,7 @@ from search_ui.runtime.services import services
 from sightline.jobs import Background, Job
 from sightline.query.types import Query
 from sightline.ranking.closer import LOOKED_AT
+from sightline.ranking.handicap import looks_at_tiles
 from sightline.searcher import Searcher
 
 _NAME: Final = "closer_look"
@@ -53,7 +54,7 @@ def seen() -> int:
 
 def draw(searcher: Searcher, query: Query) -> None:
     """Draw the button, or how far the look is."""
-    if not query.groups or searcher.library.tiles.get(searcher.space_for(query).id) is not None:
+    if not looks_at_tiles(query) or searcher.library.tiles.get(searcher.space_for(query).id) is not None:
         return
     look = asked_for()
     with st.container(key="closer", horizontal_alignment="center"):

@@ -11,7 +11,7 @@ import streamlit as st
 
 from search_ui.components.gallery import thumbnails
 from search_ui.components.viewer import cutter, viewer
-from search_ui.parts import favourite_events, page_state, photo_navigation, widget_keys
+from search_ui.parts import closer_look, favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
 from search_ui.parts.photo_facts import copies, fact_list, place, title, why, words
 from search_ui.parts.tiles import preferences_of, tile
@@ -21,13 +21,14 @@ from search_ui.runtime.services import services
 from sightline.humanize import count
 from sightline.media.crop import as_box, crop, crop_of
 from sightline.query.parser import parse
-from sightline.query.types import QueryError
+from sightline.query.types import QueryError, Words
 from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
 from sightline.where.explain import words_of
 from store.library import Library
 from store.tables.catalog import PhotoRow
+from store.tables.tiles import Box
 
 MAX_DUPLICATES: Final = 60
 _KEY: Final = "viewer"
@@ -68,7 +69,7 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
     with st.container(key="photo-dialog"):
         large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
     with large:
-        _viewer(library, content_id, order, _words() if hit is not None and hit.band != "below" else "")
+        _viewer(library, content_id, order, _words() if hit is not None and hit.band != "below" else "", hit_of)
     with beside:
         if photo is None:
             message("This picture is no longer where it was.")
@@ -99,20 +100,37 @@ def _words() -> str:
         return ""
 
 
-def _viewer(library: Library, content_id: int, order: Sequence[int], found_by: str) -> None:
+def _viewer(library: Library, content_id: int, order: Sequence[int], found_by: str, hit_of: HitOf) -> None:
     places = photo_navigation.neighbours(content_id, order)
     photos = library.catalog.photos([each.id for each in places])
     starred = library.marks.favourites_of(photos)
+    # Where the library has tiles, they tell.
+    parts = {each.id: _part_of(hit_of(each.id)) for each in places} if found_by and closer_look.seen() else {}
+    pictures = [
+        viewer_picture(
+            each.id,
+            photos.get(each.id),
+            position=each.position,
+            is_favourite=each.id in starred,
+            part=parts.get(each.id),
+        )
+        for each in places
+        if each.id in photos or each.id == content_id
+    ]
     viewer(
-        [
-            viewer_picture(each.id, photos.get(each.id), position=each.position, is_favourite=each.id in starred)
-            for each in places
-            if each.id in photos or each.id == content_id
-        ],
-        content_id, key=_KEY, opening=page_state.opening(), words=found_by,
+        pictures, content_id, key=_KEY, opening=page_state.opening(), words=found_by,
         on_move=lambda: _if_id(_event("moved"), page_state.follow_to_photo),
         on_part=lambda: run_handler(lambda: _take_part(library, _event("part"))),
     )  # fmt: skip
+
+
+def _part_of(hit: Hit | None) -> Box | None:
+    """The tile that a hit was found in by all words of the query; None where there is no such one."""
+    if hit is None:
+        return None
+    parts = zip(parse(page_state.text()).terms, hit.parts, strict=True)
+    found = {part.box for term, part in parts if isinstance(term.subject, Words) and not part.excluded}
+    return found.pop() if len(found) == 1 else None
 
 
 def _event(name: str) -> Any:
@@ -153,7 +171,7 @@ def crop_dropped(name: str) -> None:
     address = f"/picture/{name}.jpg"
     cutter(
         {"id": 1, "name": "your picture", "small": address, "large": "", "tiles": "", "width": width,
-         "height": height, "colour": "", "position": "", "favourite": False},
+         "height": height, "colour": "", "position": "", "favourite": False, "part": ""},
         key=key, on_part=lambda: run_handler(take),
     )  # fmt: skip
 

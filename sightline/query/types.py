@@ -37,7 +37,7 @@ SORTS: Final[tuple[Sort, ...]] = (*get_args(Order), "score", "date")
 _ORDERS: Final[Mapping[Sort, Order]] = {"score": "best", "date": "newest"}
 
 # SQLite's largest integer.
-_LARGEST_ID: Final = 2**63 - 1
+LARGEST_ID: Final = 2**63 - 1
 _BLANK: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _PICTURE_NAME: Final = re.compile(r"[0-9a-zA-Z]{1,64}")
 
@@ -109,7 +109,7 @@ class Like:
     id: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.id <= _LARGEST_ID:
+        if not 1 <= self.id <= LARGEST_ID:
             raise QueryError(f"like: takes the id of a picture, a whole number from 1; not {self.id}.")
 
     def __str__(self) -> str:

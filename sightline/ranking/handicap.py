@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from sightline.query.types import Like, Picture, Query, Words
+from sightline.query.types import Like, Picture, Query, Term, Words
 from sightline.ranking.calibrated_terms import CalibratedTerm, calibrate_terms
 from sightline.ranking.calibration import Calibration, NullStats
 from sightline.ranking.term_vectors import TermVector
@@ -37,6 +37,15 @@ class Basis:
         return self.text_nulls if is_text and self.text_nulls else self.calibration.picture_nulls
 
 
+def looks_at_tiles(query: Query) -> bool:
+    """Whether any term of a query looks at tiles: words and pictures do, and concepts don't."""
+    return any(_looks_at_tiles(term) for term in query.terms)
+
+
+def _looks_at_tiles(term: Term) -> bool:
+    return isinstance(term.subject, Words | Picture | Like)
+
+
 def handicaps(
     query: Query, vectors: Sequence[TermVector], terms: Sequence[CalibratedTerm], whole: Basis, best: Basis
 ) -> Handicaps:
@@ -47,8 +56,6 @@ def handicaps(
     from `SURE` above that on, and a whole picture from its own threshold on: what is found without tiles is found with
     them. It may be one from the soft threshold of the best on. Where no levels of pictures can be told, that is the one
     of whole pictures and what the best null query (`NullStats.top`) gains: so much a right description scores more.
-
-    Words and pictures look at tiles.
 
     Args:
         query: the query.
@@ -61,7 +68,7 @@ def handicaps(
     raised = calibrate_terms(query, vectors, best.calibration, best.text_nulls)
     strong, maybe, strong_at, maybe_at = (np.full(len(terms), np.inf, np.float32) for _ in range(4))
     for row, (term, own, over) in enumerate(zip(terms, own_of, raised, strict=True)):
-        if not isinstance(term.term.subject, Words | Picture | Like):
+        if not _looks_at_tiles(term.term):
             continue
         strong_at[row], maybe_at[row] = term.calibration.threshold, term.calibration.soft_threshold
         reached = over.calibration.threshold + SURE * over.calibration.scale

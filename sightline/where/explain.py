@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:  # importing the encoder imports torch, which takes seconds
 
 _PRECISION: Final = "fp32"
 _WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
+PART: Final = ("left", "top", "width", "height")
+# Of a side: with less there are no pixels.
+_LEAST: Final = 1e-3
+# Boxes of hits are given with four digits.
+_ROUNDED: Final = 2e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Explainer:
         self._key = ""
         self._encoder: Encoder | None = None
 
-    def explain(self, content_id: int, query: Query, space: SpaceState) -> Explanation:
+    def explain(self, content_id: int, query: Query, space: SpaceState, tile: TileBox | None = None) -> Explanation:
         """Where in a picture the words of a query are: in the whole, or in the tile that they are found in.
 
         The first time in a space its image tower is loaded by torch, in float32: other forms have no gradients.
@@ -84,6 +89,7 @@ class Explainer:
             content_id: of the picture.
             query: of words alone, see `only_words`.
             space: whose model looks.
+            tile: the part of the picture to look at; None: the library's own that they are found in, or the whole.
 
         Raises:
             QueryError: the picture is not there, or can't be read.
@@ -94,7 +100,7 @@ class Explainer:
         vectors = np.stack([each.vector for each in embedded])
         # What the text adds to what any text says of a picture: only that belongs to places.
         direction: Floats = np.mean(vectors, axis=0) - self._null_queries.vectors(space).mean(axis=0)
-        tile = self._tile(content_id, query, space, embedded, vectors)
+        tile = tile or self._tile(content_id, query, space, embedded, vectors)
         from sightline.tiles.grid import tile_of
         from sightline.where.patches import patch_map
 
@@ -162,6 +168,23 @@ class Explainer:
                 self._key = space.key
                 restart()  # loading a model is no fault of the question
             return self._encoder
+
+
+def as_part(box: Mapping[str, float]) -> TileBox:
+    """A part of a picture, as `box` of a hit has it in JSON: left, top, width and height, in shares of the picture.
+
+    Raises:
+        QueryError: it is none.
+    """
+    given = [float(box.get(name, math.nan)) for name in PART]
+    if all(0 <= each <= 1 for each in given):
+        left, top, width, height = given
+        if min(width, height) >= _LEAST and max(left + width, top + height) <= 1 + _ROUNDED:
+            return left, top, min(width, 1 - left), min(height, 1 - top)
+    raise QueryError(
+        f"{', '.join(f'{each:g}' for each in given)} is no part of a picture: give its left, top, width and height, in "
+        "shares of 0 to 1, as in 0.25, 0, 0.5, 0.5."
+    )
 
 
 def words_of(query: Query) -> list[str]:

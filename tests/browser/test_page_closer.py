@@ -42,13 +42,19 @@ def test_the_page_offers_a_closer_look_and_shows_what_it_found(app: AppTest, sea
     hit = next(hit for hit in hits if hit.band != "below" and hit.box)
     opened(app, hit.photo.content_id)
     assert "It was found by a part of it" in said(app)
+    assert hit.box is not None
+    (part,) = (each["part"] for each in component(app, "viewer")["pictures"] if each["id"] == hit.photo.content_id)
+    assert list(map(float, part.split(","))) == [round(share, 4) for share in hit.box]
     asked(app, "a boat")  # another search begins without
     assert "Look closer" in buttons(app) and component(app, "gallery")["boxes"] == {}
 
 
-def test_a_search_without_words_or_pictures_offers_none(app: AppTest) -> None:
-    asked(app, "date:2000..")
-    assert "Look closer" not in buttons(app)
+def test_a_search_without_words_or_pictures_offers_none(app: AppTest, searcher: Searcher) -> None:
+    searcher.library.concepts.teach("few", searcher.match_ids(parse("a boat"))[:3].tolist())
+    for text in ("date:2000..", "concept:few"):
+        asked(app, text)
+        assert "Look closer" not in buttons(app)
+    searcher.library.concepts.forget("few")
 
 
 def test_the_part_is_outlined_while_its_picture_is_pointed_at(page: Page) -> None:
@@ -70,3 +76,6 @@ def test_the_part_is_outlined_while_its_picture_is_pointed_at(page: Page) -> Non
     expect(part).to_have_css("opacity", "0")
     frame.get_by_role("button").first.focus()
     expect(part).to_have_css("opacity", "1")
+    frame.click()
+    page.get_by_role("button", name="Show why").click()
+    expect(page.get_by_text("What is striped took no part.")).to_be_visible(timeout=60_000)

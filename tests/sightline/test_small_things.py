@@ -198,6 +198,17 @@ def test_a_closer_look_that_is_stopped_goes_on_where_it_was(world: World) -> Non
     assert again[-1] == again[-2]
 
 
+def test_a_closer_look_for_concepts_alone_reads_no_picture(world: World) -> None:
+    searcher = Searcher(world.whole.library, world.whole.encoders)
+    world.whole.library.concepts.teach("few", [1, 2, 3])
+    looked: list[tuple[int, int]] = []
+    searcher.look_closer(parse("concept:few -concept:few"), report=lambda *each: looked.append(each))
+    assert looked == []
+    searcher.look_closer(parse("concept:few a boat"), report=lambda *each: looked.append(each))
+    assert looked[-1] == (LOOKED_AT, LOOKED_AT)
+    world.whole.library.concepts.forget("few")
+
+
 def test_a_closer_look_at_a_picture_that_cant_be_read_leaves_it_as_it_is(world: World, tmp_path: Path) -> None:
     folder = Path(next(iter(world.whole.library.catalog.roots())).display)
     shutil.copytree(world.whole.library.path, tmp_path / "library")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -284,6 +285,29 @@ def test_what_was_found_in_a_tile_is_shown_in_that_tile(tmp_path: Path) -> None:
     assert hits >= 0.8 * found
 
 
+def test_a_part_that_is_given_is_looked_at(library: sightline.Library) -> None:
+    part = {"left": 0.3333, "top": 0.5, "width": 0.6667, "height": 0.5}
+    seen = library.explain(1, "a boat", part=part)
+    assert seen.box == pytest.approx((1 / 3, 0.5, 1, 1), abs=1e-3)
+    assert not np.array_equal(seen.map, library.explain(1, "a boat").map)
+    assert library.explain(1, "a boat", part=None).box == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {},
+        {"left": 0.0, "top": 0.0, "width": 0.0, "height": 1.0},
+        {"left": 0.5, "top": 0.0, "width": 0.6, "height": 1.0},
+        {"left": -0.1, "top": 0.0, "width": 0.5, "height": 1.0},
+        {"left": 0.0, "top": 0.0, "width": math.nan, "height": 1.0},
+    ],
+)
+def test_what_is_no_part_of_a_picture_is_refused(library: sightline.Library, part: dict[str, float]) -> None:
+    with pytest.raises(sightline.QueryError, match="is no part of a picture"):
+        library.explain(1, "a boat", part=part)
+
+
 # -- what is asked ---------------------------------------------------------------------------------------------------
 
 
@@ -313,9 +337,10 @@ def test_without_words_there_is_no_map(library: sightline.Library, text: str) ->
         library.explain(1, text)
 
 
-def test_a_picture_that_is_not_there_has_no_map(library: sightline.Library) -> None:
-    with pytest.raises(sightline.QueryError, match="no picture 999999"):
-        library.explain(999999, "boat")
+@pytest.mark.parametrize("id_", [999_999, 0, -1, 10**30])
+def test_a_picture_that_is_not_there_has_no_map(library: sightline.Library, id_: int) -> None:
+    with pytest.raises(sightline.QueryError, match=f"no picture {id_} "):
+        library.explain(id_, "boat")
 
 
 def test_a_model_without_words_says_so(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ class Picture(TypedDict):
 
     `small` and `large` are addresses, `large` empty where the small one shows all there is; `tiles` is what those of
     its tiles begin with, or empty; `width` and `height` are those of the upright picture; `colour` is `#rrggbb` or
-    empty; `position` is its place, as in "3 of 120".
+    empty; `position` is its place, as in "3 of 120"; `part` is where its words were found: left, top, width and height
+    in shares of it, with commas between, or empty where that is the whole.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Picture(TypedDict):
     colour: str
     position: str
     favourite: bool
+    part: str
 
 
 def viewer(

@@ -17,7 +17,7 @@ class WhyFrame extends PartFrame {
     this.why.setAttribute("aria-pressed", "true")
     const waiting = setTimeout(() => isWanted() && (this.notice.textContent = "Looking … The first time, the model is loaded."), SLOW)
     try {
-      const answer = await fetch(`/api/v1/photos/${this.here.id}/explain?${new URLSearchParams({ text: this.words })}`)
+      const answer = await fetch(`/api/v1/photos/${this.here.id}/explain?${new URLSearchParams({ text: this.words, part: this.here.part })}`)
       const found = await answer.json()
       if (!isWanted()) return
       if (!answer.ok) throw new Error(found.detail)

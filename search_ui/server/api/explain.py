@@ -16,6 +16,7 @@ from search_ui.server.api.route import answer, api_router, problems
 from sightline.query.parser import parse
 from sightline.records import explained
 from sightline.where.errors import UnknownTowerError
+from sightline.where.explain import PART, as_part
 from store.errors import SpaceError
 
 router = api_router()
@@ -29,8 +30,9 @@ def _explain(id_: PhotoId, asked: Annotated[ExplainParameters, Query()]) -> Resp
     searcher = services().searcher()
     known(searcher.library, id_)
     query = parse(asked.text)
+    part = as_part(dict(zip(PART, map(float, asked.part.split(",")), strict=True))) if asked.part else None
     try:
-        found = searcher.explain(id_, query)
+        found = searcher.explain(id_, query, part)
     except UnknownTowerError as error:
         raise Problem(409, str(error)) from error
     except SpaceError as error:

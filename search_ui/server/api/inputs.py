@@ -138,6 +138,10 @@ ConceptName = Annotated[
 ]  # fmt: skip
 
 
+_NUMBER: Final = r"[01](\.\d{1,9})?"
+_PART: Final = rf"^({_NUMBER}(,{_NUMBER}){{3}})?$"
+
+
 def _truth_text(value: Any) -> Any:
     """True for "true", as addresses and forms have it."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
@@ -174,6 +178,15 @@ class ExplainParameters(Input):
             description="Words, as in a query; filters and what is excluded count for nothing.", examples=["a red boat"]
         ),
     ]
+    part: Annotated[
+        str,
+        Field(
+            pattern=_PART,
+            description="The part of the picture to look at: left, top, width and height as `box` of a hit has them, "
+            "with commas between. Without it the tile of the library that the words are found in, or the whole.",
+            examples=["0.25,0,0.5,0.5"],
+        ),
+    ] = ""
 
 
 class FacetParameters(Input):
