@@ -171,7 +171,7 @@ class Explainer:
 
 
 def as_part(box: Mapping[str, float]) -> TileBox:
-    """A part of a picture, as `box` of a hit has it in JSON: left, top, width and height, in shares of the picture.
+    """A part of a picture, as `box` of a hit has it in JSON.
 
     Raises:
         QueryError: it is none.
