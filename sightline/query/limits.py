@@ -7,6 +7,8 @@ Only English words are known here. A hint that is wrong is worse than none, so l
 from __future__ import annotations
 
 import re
+from collections.abc import Container
+from functools import partial
 from typing import Final
 
 from sightline.query.types import Query, Words
@@ -34,13 +36,13 @@ _IRREGULAR: Final = frozenset({
 })  # fmt: skip
 # Measures, and what is counted in names: kings, musketeers, wonders.
 _NOT_COUNTED: Final = frozenset({
-    "amigos", "blocks", "bucks", "centimeters", "centimetres", "cents", "commandments", "corners", "cylinders",
-    "days", "degrees", "dimensions", "dollars", "dozens", "dwarfs", "dwarves", "euros", "feet", "fifths", "floors",
-    "gorges", "graces", "guys", "halves", "hours", "hundreds", "inches", "kilometers", "kilometres", "kings",
+    "amigos", "apostles", "blocks", "bucks", "centimeters", "centimetres", "cents", "commandments", "corners",
+    "cylinders", "days", "degrees", "dimensions", "dollars", "dozens", "dwarfs", "dwarves", "euros", "feet", "fifths",
+    "floors", "gorges", "graces", "guys", "halves", "hours", "hundreds", "inches", "kilometers", "kilometres", "kings",
     "lives", "magi", "meters", "metres", "miles", "millions", "minutes", "months", "mountains", "musketeers",
     "nations", "nights", "oceans", "percent", "pounds", "quarters", "rings", "rivers", "seasons", "seconds", "sins",
-    "sisters", "stars", "stooges", "storeys", "stories", "tens", "thirds", "thousands", "times", "towers", "weeks",
-    "wheelers", "wonders", "years",
+    "sisters", "stars", "stooges", "storeys", "stories", "tenors", "tens", "thirds", "thousands", "thumbs", "times",
+    "towers", "weeks", "wheelers", "wonders", "years",
 })  # fmt: skip
 _TITLES: Final = frozenset({"angry men", "blind mice", "little pigs", "wise men"})
 # Between a number and a plural: words that begin another thought ("ten of clubs"), and nouns that the number belongs to
@@ -68,24 +70,27 @@ _READ: Final = 50
 
 def hints(query: Query) -> tuple[str, ...]:
     """Tell what models can't do of what a query asks for: one sentence, or none."""
-    texts = [
-        term.subject.text
-        for group in query.groups
-        if not group.excluded
-        for term in group.any_of
-        if isinstance(term.subject, Words)
-    ]
-    told = (tell(text) for tell in (_of_negation, _of_counts, _of_sides, _of_length) for text in texts)
+    texts, left_out = (_texts(query, excluded=excluded) for excluded in (False, True))
+    absent = frozenset(text.casefold() for text in left_out)
+    tellers = (partial(_of_negation, left_out=absent), _of_counts, _of_sides, _of_length)
+    told = (tell(text) for tell in tellers for text in texts)
     first = next(filter(None, told), None)
     return () if first is None else (first,)
 
 
-def _of_negation(text: str) -> str | None:
+def _texts(query: Query, *, excluded: bool) -> list[str]:
+    """The words of a query that it looks for, or that it leaves out."""
+    groups = (group for group in query.groups if group.excluded is excluded)
+    return [term.subject.text for group in groups for term in group.any_of if isinstance(term.subject, Words)]
+
+
+def _of_negation(text: str, left_out: Container[str]) -> str | None:
+    """`left_out` has what a minus leaves out already."""
     folded = text.casefold()
     for pattern in (_WITHOUT, _NO, _NOT):
         for match in pattern.finditer(folded):
             word, what = match[1], match[2]
-            if not _denies(word, what, match[0]):
+            if what in left_out or not _denies(word, what, match[0]):
                 continue
             way = f"as in -{what}" if _ENDS.match(folded, match.end()) else "as in: beach -people"
             return f"Most models hardly read {word!r}, and may find what it denies. A minus leaves it out, {way}."

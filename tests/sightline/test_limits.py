@@ -59,7 +59,7 @@ def test_what_models_can_not_do_is_told_once(text: str, told: str) -> None:
         "ten of clubs cards", "not only cats", "not very big", "route 66 signs", "page not found", "under a bridge",
         "a dog in front of a house", "the left", "nothing", "notes on a desk", "knots", "sixteen candles", "number 10",
         "two in one", "catch 22", "no time to die", "ocean's eleven", "space 2 seats", "apollo 11 astronauts",
-        "why not", "without doubt",
+        "why not", "without doubt", "twelve apostles", "the three tenors", "two thumbs up",
     ],
 )  # fmt: skip
 def test_an_ordinary_query_gets_no_hint(text: str) -> None:
@@ -67,7 +67,9 @@ def test_an_ordinary_query_gets_no_hint(text: str) -> None:
 
 
 def test_what_is_excluded_gets_no_hint() -> None:
-    assert hints(parse('boat -"three cats"')) == ()
+    for text in ('boat -"three cats"', "beach without people -People", "room with no windows -chair -windows"):
+        assert hints(parse(text)) == ()
+    assert hints(parse("beach without people -dog")) != ()
 
 
 def test_every_door_tells_it(drawn: Path) -> None:
