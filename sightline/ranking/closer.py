@@ -38,6 +38,7 @@ GRID: Final = 3
 _KEPT: Final = 10 * LOOKED_AT
 _AT_ONCE: Final = 4  # pictures between two looks at the clock: a second or so on a CPU
 _READERS: Final = 2
+_PATIENCE: Final = 0.2  # seconds between two looks at whether one that waits for another is stopped
 
 Report = Callable[[int, int], object]
 """Called with how many pictures were looked at, and how many there are."""
@@ -73,24 +74,36 @@ class CloserLooks:
             TimeLimitError: see `store.time_limit`.
             BusyError, WorkerError: pictures can't be decoded now, or here.
         """
-        hashes = self._hashes(ids)
-        left = [hash_ for hash_ in hashes.values() if self._seen.get((space.key, hash_)) is None]
-        done = len(hashes) - len(left)
-        report(done, len(hashes))
+        hashes = list(self._hashes(ids).values())
+        left = self._left(space, hashes)
+        report(len(hashes) - len(left), len(hashes))
         if not left:
             return
         encoder = self._encoders.get(space)
-        with self._at_work, ThreadPoolExecutor(_READERS, thread_name_prefix="closer") as readers:
-            for start in range(0, len(left), _AT_ONCE):
-                check()
-                if is_stopped():
-                    return
-                some = left[start : start + _AT_ONCE]
-                pictures = list(readers.map(lambda hash_: self._cut(hash_, encoder.preprocess), some))
-                for hash_, seen in zip(some, _encoded(encoder, pictures), strict=True):
-                    self._seen.put((space.key, hash_), seen)
-                done += len(some)
-                report(done, len(hashes))
+        while not self._at_work.acquire(timeout=_PATIENCE):
+            check()
+            if is_stopped():
+                return
+        try:
+            # Another look may have made some of them meanwhile.
+            left = self._left(space, hashes)
+            report(len(hashes) - len(left), len(hashes))
+            with ThreadPoolExecutor(_READERS, thread_name_prefix="closer") as readers:
+                for start in range(0, len(left), _AT_ONCE):
+                    check()
+                    if is_stopped():
+                        return
+                    some = left[start : start + _AT_ONCE]
+                    pictures = list(readers.map(lambda hash_: self._cut(hash_, encoder.preprocess), some))
+                    for hash_, seen in zip(some, _encoded(encoder, pictures), strict=True):
+                        self._seen.put((space.key, hash_), seen)
+                    report(len(hashes) - len(left) + start + len(some), len(hashes))
+        finally:
+            self._at_work.release()
+
+    def _left(self, space: SpaceState, hashes: Sequence[bytes]) -> list[bytes]:
+        """Those that were not looked at yet."""
+        return [hash_ for hash_ in hashes if self._seen.get((space.key, hash_)) is None]
 
     def known(self, space: SpaceState, ids: Sequence[int]) -> dict[int, _Seen]:
         """Those of some pictures that have tiles, by content id."""

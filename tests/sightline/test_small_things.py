@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -196,6 +199,30 @@ def test_a_closer_look_that_is_stopped_goes_on_where_it_was(world: World) -> Non
     assert again[0][0] == far[-1][0] and again[-1][0] == LOOKED_AT
     searcher.look_closer(query, report=lambda *each: again.append(each))
     assert again[-1] == again[-2]
+
+
+def test_a_closer_look_that_waits_for_another_can_be_stopped_and_makes_nothing_twice(world: World) -> None:
+    searcher, query = Searcher(world.whole.library, world.whole.encoders), parse("a boat dedup:off")
+    begun, free = threading.Event(), threading.Event()
+
+    def hold(done: int, _: int) -> None:
+        if done:
+            begun.set()
+            free.wait(60)
+
+    waiting: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(2) as visitors:
+        first = visitors.submit(searcher.look_closer, query, report=hold)
+        assert begun.wait(60)
+        searcher.look_closer(query, is_stopped=lambda: True)
+        assert not first.done()
+        second = visitors.submit(searcher.look_closer, query, report=lambda *each: waiting.append(each))
+        while not waiting:
+            time.sleep(0.01)
+        free.set()
+        first.result(60)
+        second.result(60)
+    assert waiting[0][0] < LOOKED_AT and waiting[1:] == [(LOOKED_AT, LOOKED_AT)]
 
 
 def test_a_closer_look_for_concepts_alone_reads_no_picture(world: World) -> None:
