@@ -8,19 +8,20 @@ from search_ui.components.viewer import Picture
 from search_ui.parts.picture_addresses import preview_address, thumbnail_address
 from sightline.humanize import file_name
 from store.tables.catalog import PhotoRow
+from store.tables.tiles import Box
 
 # A picture whose longer side is at most this long has no preview: its thumbnail shows all there is.
 _THUMBNAIL_SIDE: Final = 512
 
 
 def viewer_picture(
-    content_id: int, photo: PhotoRow | None, *, position: str = "", is_favourite: bool = False
+    content_id: int, photo: PhotoRow | None, *, position: str = "", is_favourite: bool = False, found: Box | None = None
 ) -> Picture:  # fmt: skip
-    """Return a picture for the viewer; without addresses where it is not there any more."""
+    """Return a picture for the viewer, with the part that it was found by; without addresses where it is gone."""
     if photo is None:
         return {
             "id": content_id, "name": "", "small": "", "large": "", "tiles": "", "width": 1, "height": 1,
-            "colour": "", "position": position, "favourite": False,
+            "colour": "", "position": position, "favourite": False, "found": None,
         }  # fmt: skip
     width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
     return {
@@ -34,4 +35,5 @@ def viewer_picture(
         "colour": "" if colour is None else f"#{colour:06x}",
         "position": position,
         "favourite": is_favourite,
+        "found": found,
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 import browser
+import pytest
 from pages import asked, buttons, component, opened, said
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from sightline.query.parser import parse
@@ -42,6 +43,10 @@ def test_the_page_offers_a_closer_look_and_shows_what_it_found(app: AppTest, sea
     hit = next(hit for hit in hits if hit.band != "below" and hit.box)
     opened(app, hit.photo.content_id)
     assert "It was found by a part of it" in said(app)
+    around = {picture["id"]: picture["found"] for picture in component(app, "viewer")["pictures"]}
+    parts = {each.photo.content_id: each.box if each.band != "below" else None for each in hits}
+    assert len(around) > 2 and hit.photo.content_id in around
+    assert around == {id_: box and list(box) for id_, box in parts.items() if id_ in around}
     asked(app, "a boat")  # another search begins without
     assert "Look closer" in buttons(app) and component(app, "gallery")["boxes"] == {}
 
@@ -51,7 +56,7 @@ def test_a_search_without_words_or_pictures_offers_none(app: AppTest) -> None:
     assert "Look closer" not in buttons(app)
 
 
-def test_the_part_is_outlined_while_its_picture_is_pointed_at(page: Page) -> None:
+def test_the_part_is_outlined_where_its_picture_is_pointed_at_and_where_it_is_open(page: Page) -> None:
     page.goto("/")
     browser.search(page, TEXT)
     page.get_by_role("button", name="Look closer").click()
@@ -70,3 +75,35 @@ def test_the_part_is_outlined_while_its_picture_is_pointed_at(page: Page) -> Non
     expect(part).to_have_css("opacity", "0")
     frame.get_by_role("button").first.focus()
     expect(part).to_have_css("opacity", "1")
+    page.keyboard.press("Enter")
+    large = page.get_by_role("dialog").get_by_role("img", name="Found by this part")
+    canvas = page.get_by_role("dialog").locator("div.canvas")
+    button = page.get_by_role("dialog").get_by_role("button", name="Outline the part")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    for _ in range(2):
+        assert _shares(large, canvas) == pytest.approx(_shares(part, frame), abs=0.01)
+        assert large.evaluate(WIDTH) == pytest.approx(4, abs=0.1)  # however large the picture is
+        page.keyboard.press("+")
+    page.keyboard.press("p")
+    expect(large).to_be_hidden()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    expect(large).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Search in this picture").click()
+    expect(large).to_be_hidden()  # another rectangle is drawn
+    page.keyboard.press("Escape")
+    expect(large).to_be_visible()
+
+
+# How thick the frame is on the screen, px.
+WIDTH = """node => Math.max(...getComputedStyle(node).boxShadow.match(/[\\d.]+(?=px)/g)) *
+  node.getBoundingClientRect().width / parseFloat(getComputedStyle(node).width)"""
+
+
+def _shares(part: Locator, whole: Locator) -> list[float]:
+    """Where a rectangle lies in another one: left, top, width and height as shares."""
+    inner, outer = part.bounding_box(), whole.bounding_box()
+    assert inner is not None and outer is not None
+    wide, high = outer["width"], outer["height"]
+    left, top = (inner["x"] - outer["x"]) / wide, (inner["y"] - outer["y"]) / high
+    return [left, top, inner["width"] / wide, inner["height"] / high]

@@ -13,7 +13,7 @@ _HERE: Final = Path(__file__).parent
 
 _viewer: Final = component(
     "viewer",
-    js=javascript(_HERE, "frame", "tiles", "crop", "why", "closing", "slideshow", "viewer", events=True),
+    js=javascript(_HERE, "frame", "tiles", "crop", "why", "found", "closing", "slideshow", "viewer", events=True),
     css=css(_HERE, "viewer"),
 )
 
@@ -23,7 +23,8 @@ class Picture(TypedDict):
 
     `small` and `large` are addresses, `large` empty where the small one shows all there is; `tiles` is what those of
     its tiles begin with, or empty; `width` and `height` are those of the upright picture; `colour` is `#rrggbb` or
-    empty; `position` is its place, as in "3 of 120".
+    empty; `position` is its place, as in "3 of 120"; `found` is the part that it was found by, left, top, width and
+    height in shares, None where that is the whole.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Picture(TypedDict):
     colour: str
     position: str
     favourite: bool
+    found: tuple[float, float, float, float] | None
 
 
 def viewer(
