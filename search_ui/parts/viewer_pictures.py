@@ -17,7 +17,7 @@ _THUMBNAIL_SIDE: Final = 512
 def viewer_picture(
     content_id: int, photo: PhotoRow | None, *, position: str = "", is_favourite: bool = False, found: Box | None = None
 ) -> Picture:  # fmt: skip
-    """Return a picture for the viewer, with the part that it was found by; without addresses where it is gone."""
+    """Return a picture for the viewer, `found` by a part of it or not; without addresses where it is gone."""
     if photo is None:
         return {
             "id": content_id, "name": "", "small": "", "large": "", "tiles": "", "width": 1, "height": 1,
