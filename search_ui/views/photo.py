@@ -161,7 +161,7 @@ def crop_dropped(name: str) -> None:
     address = f"/picture/{name}.jpg"
     cutter(
         {"id": 1, "name": "your picture", "small": address, "large": "", "tiles": "", "width": width,
-         "height": height, "colour": "", "position": "", "favourite": False},
+         "height": height, "colour": "", "position": "", "favourite": False, "found": None},
         key=key, on_part=lambda: run_handler(take),
     )  # fmt: skip
 

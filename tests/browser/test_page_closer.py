@@ -1,12 +1,18 @@
-"""A closer look, without a browser and with one, and the part that a picture was found by."""
+"""A closer look, on the page and over HTTP, and the part that a picture was found by."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import time
+from pathlib import Path
+from urllib.parse import urlencode
 
 import browser
 import pytest
-from pages import asked, buttons, component, opened, said
+import serving
+from pages import APP, asked, buttons, component, opened, said
 from playwright.sync_api import Locator, Page, expect
 from streamlit.testing.v1 import AppTest
 
@@ -16,9 +22,13 @@ from sightline.searcher import Searcher
 TEXT = "a mug"
 
 
-def _look(app: AppTest) -> None:
-    next(button for button in app.button if button.label == "Look closer").click().run()
+def _press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
     assert not app.exception
+
+
+def _wait(app: AppTest) -> None:
+    """Wait for the end of a closer look."""
     ends = time.monotonic() + 60
     while "Looked closer" not in said(app) and time.monotonic() < ends:
         time.sleep(0.2)
@@ -31,7 +41,8 @@ def test_the_page_offers_a_closer_look_and_shows_what_it_found(app: AppTest, sea
     assert component(app, "gallery")["sections"]
     before = component(app, "gallery")
     assert before["boxes"] == {}
-    _look(app)
+    _press(app, "Look closer")
+    _wait(app)
     searcher.look_closer(parse(TEXT))
     hits = searcher.search(parse(TEXT), looks="closer").hits
     shown = component(app, "gallery")
@@ -49,6 +60,36 @@ def test_the_page_offers_a_closer_look_and_shows_what_it_found(app: AppTest, sea
     assert around == {id_: box and list(box) for id_, box in parts.items() if id_ in around}
     asked(app, "a boat")  # another search begins without
     assert "Look closer" in buttons(app) and component(app, "gallery")["boxes"] == {}
+
+
+def test_a_closer_look_that_is_stopped_says_how_far_it_came(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made / "library", tmp_path / "library")  # of which nothing was looked at
+    monkeypatch.setenv("SIGHTLINE_LIBRARY", str(tmp_path / "library"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    app = asked(AppTest.from_file(str(APP), default_timeout=60), TEXT)
+    _press(app, "Look closer")
+    _press(app, "Stop")
+    _wait(app)
+    found = re.search(r"Looked closer at (\d+) of the first (\d+) pictures", said(app))
+    assert found is not None and int(found[1]) < int(found[2])
+    assert not {"Look closer", "Stop"} & set(buttons(app))
+
+
+def test_a_closer_look_is_taken_over_http(url: str, searcher: Searcher) -> None:
+    def found(**more: object) -> dict[int, list[float] | None]:
+        answer = serving.urlopen(f"{url}/api/v1/search?{urlencode({'q': TEXT, 'limit': 200, **more})}").read()
+        return {hit["id"]: hit["box"] and list(hit["box"].values()) for hit in json.loads(answer)["hits"]}
+
+    assert not any(found().values())
+    closer = found(closer="true")
+    searcher.look_closer(parse(TEXT))
+    hits = searcher.search(parse(TEXT), limit=200, looks="closer").hits
+    assert closer.keys() == {hit.photo.content_id for hit in hits}
+    # Both may encode by other means: of tiles that are nearly as near, either is right.
+    same = [closer[hit.photo.content_id] == (hit.box and pytest.approx(hit.box)) for hit in hits]
+    assert any(closer.values()) and sum(same) >= 0.9 * len(same)
 
 
 def test_a_search_without_words_or_pictures_offers_none(app: AppTest) -> None:
