@@ -7,6 +7,8 @@ knows. NAME: of `SHOTS`. Needs the extra `test`, a Chromium, and pip's index.
 from __future__ import annotations
 
 import io
+import itertools
+import json
 import os
 import re
 import secrets
@@ -17,10 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from urllib.error import URLError
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import torch
@@ -28,6 +31,10 @@ from photographs import write_photographs
 from PIL import Image
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 from safetensors.torch import load_file, save_file
+
+import sightline
+from indexer.demo.draw import render
+from indexer.demo.world import scene_at
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent / "sightline" / "models" / "demo"
@@ -38,6 +45,8 @@ SIZES: tuple[ViewportSize, ...] = (
 )  # fmt: skip
 MOST_BYTES = 150_000
 WORDS = "two red boats at sunset"
+SMALL = 'a duck folder:"far away"'
+TAUGHT = "our-boat"  # by pictures: boats of one colour, and not of others
 A_PICTURE = re.compile(r"\.jpg\b")
 # How many pictures in the window are not there yet; those of components lie in shadow trees.
 MISSING = """() => {
@@ -60,6 +69,11 @@ def answer(page: Page) -> Locator:
     return page.get_by_text(re.compile(r"^\d+ match"))
 
 
+def look_closer(page: Page) -> Locator:
+    """The button that looks for small things; likewise."""
+    return page.get_by_role("button", name="Look closer")
+
+
 def nothing(page: Page) -> None:
     """Do nothing before the picture is taken."""
 
@@ -75,6 +89,21 @@ def show_why(page: Page) -> None:
     open_first(page)
     page.get_by_role("button", name="Show why").click()
     page.locator("canvas.heat").wait_for()
+
+
+def show_part(page: Page) -> None:
+    """Look closer, and open the first picture that was found by a part of it."""
+    look_closer(page).click()
+    page.get_by_text("Looked closer at").wait_for()
+    part = page.get_by_role("img", name="Found by this part").first
+    part.locator("xpath=..").get_by_role("button").first.click()
+    page.get_by_role("dialog").first.wait_for()
+
+
+def open_filters(page: Page) -> None:
+    """Open the filters, and wait for the words that were taught."""
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_text("Taught words").wait_for()
 
 
 def select_three(page: Page) -> None:
@@ -115,6 +144,8 @@ SHOTS = (
     Shot("page-dark", "/?q=folder:photographs", pictures, select_three, "dark"),
     Shot("page-photo", "/?q=name:chelsea", pictures, open_first),
     Shot("page-why", f"/?q={WORDS.replace(' ', '+')}", answer, show_why),
+    Shot("page-part", f"/?{urlencode({'q': SMALL})}", look_closer, show_part),
+    Shot("page-taught", f"/?q=concept:{TAUGHT}", pictures, open_filters),
     Shot("page-library", "/library", lambda page: page.get_by_role("heading", name="Folders")),
     Shot("page-duplicates", "/duplicates?kind=near", lambda page: page.get_by_role("button", name="Look at")),
     Shot("page-map", "/map", lambda page: page.locator("canvas"), until_arranged),
@@ -144,7 +175,9 @@ def main(names: list[str]) -> None:
 def make_library(scratch: Path) -> Path:
     """A library of drawn pictures and photographs, some of them twice, smaller or broken, with two models."""
     drawn, photographs, library = scratch / "drawn", scratch / "photographs", scratch / "library"
+    far = scratch / "far away"
     run("indexer.demo", str(drawn))
+    draw_far_away(far)
     write_photographs(photographs)
     copies = photographs / "From the old phone"
     copies.mkdir()
@@ -155,9 +188,30 @@ def make_library(scratch: Path) -> Path:
             small.save(copies / f"{path.stem} (small).jpg", quality=80, exif=image.getexif())
     (copies / "cut off.jpg").write_bytes(path.read_bytes()[:900])
     run("indexer", str(drawn), "--library", str(library), "--space", f"local-dir:{other_model(scratch / 'other')}")
-    run("indexer", str(drawn), "--library", str(library), "--space", "demo")
+    run("indexer", str(drawn), str(far), "--library", str(library), "--space", "demo")
     run("indexer", str(photographs), "--library", str(library))
+    teach(library, drawn)
     return library
+
+
+def draw_far_away(folder: Path) -> None:
+    """Draw pictures with one small thing each, which the demo's have not."""
+    folder.mkdir()
+    for kind in ("boat", "duck", "umbrella"):
+        scenes = (scene for scene in (scene_at(21, number) for number in itertools.count()) if scene.kind == kind)
+        for number, scene in enumerate(itertools.islice(scenes, 4), 1):
+            render(replace(scene, count=1), 640, 480, scale=0.3).save(folder / f"{kind} {number}.jpg", quality=90)
+
+
+def teach(library: Path, drawn: Path) -> None:
+    """Teach the library a word, by half of the pictures of red boats and half of those of others."""
+    shown = json.loads((drawn / "captions.json").read_text())
+    with sightline.Library(library) as opened:
+        found = {record["path"]: record["id"] for record in opened.search("boat dedup:off", limit=500)}
+        boats = [each for each in found.keys() & shown.keys() if shown[each]["kind"] == "boat"]
+        red = sorted(found[each] for each in boats if shown[each]["colour"] == "red")
+        others = sorted(found[each] for each in boats if shown[each]["colour"] != "red")
+        opened.teach(TAUGHT, red[::2], others[::2])
 
 
 def other_model(folder: Path) -> Path:

@@ -50,7 +50,7 @@ def _taught(words: list[str]) -> list[str] | None:
 @click.option("--without", multiple=True, callback=_ids, metavar="IDS",
               help="Pictures that shall teach it no more.")  # fmt: skip
 @click.option("--space", metavar="NAME", shell_complete=complete_space,
-              help="The model that learns it now; without it the one that searches use. Others learn it in "
+              help="The model that learns it now; without it that of searches. Others learn it in "
               "the first search with them.")  # fmt: skip
 @json_option
 @library_option

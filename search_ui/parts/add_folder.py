@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from search_ui.parts import model_choice, walk_form
+from search_ui.parts import model_choice, small_things, walk_form
 from search_ui.parts.messages import caption, escape_markdown, message
 from search_ui.parts.run_panel import act
 from search_ui.runtime.folder_input import FolderError, count_pictures, folder, subfolders, suggestions
@@ -23,6 +23,7 @@ from store.walk_options import WalkOptions
 _FOLDER: Final = "lib_folder"  # keys of the widgets
 _MODEL: Final = "add_space"
 _WALK: Final = "walk_added"
+_PARTS: Final = "add_parts"
 _BROWSED: Final = "lib_browsed"  # the folder whose folders are offered
 
 
@@ -43,6 +44,7 @@ def form(roots: Sequence[RootState], held: Sequence[SpaceState], *, is_busy: boo
             _browse(typed)
     pictures = _checked(typed, roots)
     model_choice.choose(_MODEL, held, has_default=True, pictures=pictures)
+    small_things.draw(_PARTS, held)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         # Never disabled by an empty input: the click that ends the typing would hit a button that is still disabled.
         st.button("Index this folder", key="lib_add", type="primary", disabled=is_busy, on_click=_index)
@@ -129,7 +131,10 @@ def _index() -> None:
         found = folder(st.session_state.get(_FOLDER, ""), roots, services().path)
         walk = walk_form.chosen(_WALK, WalkOptions())
         # The model chosen by now: the click may come with a choice that no run of the script has seen.
-        services().runner.index([found.path], space=model_choice.chosen(_MODEL), walk=walk)
+        services().runner.index(
+            [found.path], space=model_choice.chosen(_MODEL), walk=walk, tiles=small_things.chosen(_PARTS)
+        )
+        small_things.reset(_PARTS)
         # The first one is offered again, where the run is stopped before it has begun the library.
         services().offered = None if roots else found.path
         st.session_state[_FOLDER] = "" if roots else str(found.path)

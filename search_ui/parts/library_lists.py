@@ -17,7 +17,7 @@ from search_ui.runtime.folder_input import Presence
 from sightline.humanize import ago, count, size
 from store.library import Library
 from store.paths import display, to_bytes, to_path
-from store.tables import library_reports
+from store.tables import library_reports, tiles
 from store.tables.library_reports import FailedFile, FailureKind, RunRow
 from store.tables.records import RootState, SpaceState
 
@@ -54,12 +54,15 @@ def spaces(
 ) -> None:  # fmt: skip
     """Draw the models of the library, and how many pictures each has seen, and is behind."""
     all_ = library_reports.contents(library.catalog)
+    cut = tiles.counts(library.catalog.engine)
     rows = []
     for space in held:
         part = space.count / all_ if all_ else 0.0
         mark = '<span class="lib-tag">active</span>' if default and default.id == space.id else ""
         text = "words and pictures" if space.has_text else "pictures only"
         text += f" · {count(behind[space.id], 'picture')} behind" if behind.get(space.id) else " · up to date"
+        if own := cut.get(space.id):
+            text += f" · with parts: {own.grid} along the shorter side, of {count(own.pictures, 'picture')}"
         rows.append(
             f'<li><div class="lib-space"><strong>{escape(space.name)}</strong>{mark}'
             f"<span>{space.count:,} of {all_:,}</span></div>{_bar(part, f'{space.name}: {part:.0%} of the pictures')}"

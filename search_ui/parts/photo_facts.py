@@ -11,6 +11,7 @@ from search_ui.components.globe import coordinates, globe
 from search_ui.parts import page_state
 from search_ui.parts.messages import caption, escape_markdown
 from search_ui.parts.result_text import facts
+from search_ui.parts.tiles import found_by
 from sightline.humanize import count, file_name, number
 from sightline.query.formatting import printed_filter
 from sightline.ranking.results import Hit
@@ -65,8 +66,8 @@ def why(photo: PhotoRow, hit: Hit | None) -> None:
             caption("This search does not show it. It was opened by a link, or from another picture.")
         elif hit.parts:
             _parts_table(hit)
-            if hit.box is not None:
-                caption(f"It was found by a part of it: {_sides(hit.box)}.")
+            if (box := found_by(hit)) is not None:
+                caption(f"It was found by a part of it: {_sides(box)}.")
         else:
             caption("Nothing was compared: the search has no words and no picture.")
         caption(f"In a query its name is like:{photo.content_id}")

@@ -10,6 +10,7 @@ from sightline.humanize import file_name
 from sightline.query.types import Like, Query
 from sightline.ranking.results import Band, Hit, Result
 from store.tables.catalog import PhotoRow
+from store.tables.tiles import Box
 
 Preferences = Mapping[int, Literal["liked", "disliked"]]
 
@@ -39,9 +40,14 @@ def tile(photo: PhotoRow, hit: Hit | None, preferences: Preferences, favourites:
         "favourite": photo.content_id in favourites,
         "asked": preferences.get(photo.content_id, ""),
     }
-    if hit is not None and hit.band != "below" and hit.box is not None:
-        made["box"] = hit.box
+    if (box := found_by(hit)) is not None:
+        made["box"] = box
     return made
+
+
+def found_by(hit: Hit | None) -> Box | None:
+    """Return the part that a picture was found by; None where that is the whole, or it was not found."""
+    return None if hit is None or hit.band == "below" else hit.box
 
 
 def sections(result: Result, query: Query, favourites: Collection[int]) -> list[Section]:

@@ -15,16 +15,17 @@ _THUMBNAIL_SIDE: Final = 512
 
 
 def viewer_picture(
-    content_id: int, photo: PhotoRow | None, *, position: str = "", is_favourite: bool = False, part: Box | None = None
-) -> Picture:
+    content_id: int, photo: PhotoRow | None, *, position: str = "", is_favourite: bool = False,
+    found: Box | None = None, part: Box | None = None,
+) -> Picture:  # fmt: skip
     """Return a picture for the viewer; without addresses where it is not there any more.
 
-    `part` is where its words were found, None where that is the whole.
+    `found` is the part that it was found by, `part` the one that all of its words were found in; None for the whole.
     """
     if photo is None:
         return {
             "id": content_id, "name": "", "small": "", "large": "", "tiles": "", "width": 1, "height": 1,
-            "colour": "", "position": position, "favourite": False, "part": "",
+            "colour": "", "position": position, "favourite": False, "found": None, "part": "",
         }  # fmt: skip
     width, height, colour = photo.facts["width"], photo.facts["height"], photo.facts.get("colour")
     return {
@@ -38,5 +39,6 @@ def viewer_picture(
         "colour": "" if colour is None else f"#{colour:06x}",
         "position": position,
         "favourite": is_favourite,
+        "found": found,
         "part": "" if part is None else ",".join(f"{share:.4f}" for share in part),
     }

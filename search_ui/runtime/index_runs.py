@@ -106,7 +106,7 @@ class Runner:
 
     def index(
         self, folders: Sequence[Path], *, space: str | None = None, prune: bool = False, emptied: bool = False,
-        walk: WalkChoice = NOTHING_CHOSEN,
+        walk: WalkChoice = NOTHING_CHOSEN, tiles: int | None = None,
     ) -> Run:  # fmt: skip
         """Start to index folders.
 
@@ -116,12 +116,15 @@ class Runner:
             prune: forget the photos of these folders that are missing, and marks with them: whoever calls has asked.
             emptied: likewise, and of folders that are gone or empty as a whole, or of which more than a third is gone.
             walk: what is chosen of how they are walked, from now on.
+            tiles: parts along the shorter side of pictures that are encoded too, from now on, 0 for none; None: as
+                before.
 
         Raises:
             RunError: a run is going on, here or elsewhere, or it can't be started.
         """
         options = ([f"--space={space}"] if space else []) + walk.as_arguments()
         options += ["--prune-emptied", "--yes"] if emptied else ["--prune", "--lose-marks"] if prune else []
+        options += [] if tiles is None else [f"--tiles={tiles}"]
         options += ["--offline"] if self._offline else []
         # After `--` nothing is an option, and after `index` nothing a command, whatever folders are called.
         arguments = ["index", *options, "--", *(os.fspath(folder.absolute()) for folder in folders)]

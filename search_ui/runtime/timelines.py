@@ -83,14 +83,6 @@ class Timeline:
         found = self.searcher.library.catalog.photos(ids, self.query.filters)
         return [found[id_] for id_ in ids if id_ in found]
 
-    def hit(self, content_id: int) -> Hit | None:
-        """How a picture was found; None where it is none of these."""
-        places = np.flatnonzero(self.ids == content_id)
-        if not len(places):
-            return None
-        hits = self.searcher.search(self.query, pictures=self.pictures, limit=1, offset=int(places[0])).hits
-        return next((hit for hit in hits if hit.photo.content_id == content_id), None)
-
     def hits_of(self, content_ids: Sequence[int]) -> dict[int, tuple[Hit, int]]:
         """How pictures were found, and their places from 1 on; without those that are none of these."""
         places = {int(self.ids[at]): int(at) for at in np.flatnonzero(np.isin(self.ids, content_ids))}

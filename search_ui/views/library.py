@@ -13,7 +13,7 @@ from typing import Final
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from search_ui.parts import add_folder, library_lists, model_choice, run_panel, walk_form, watch_switch
+from search_ui.parts import add_folder, library_lists, model_choice, run_panel, small_things, walk_form, watch_switch
 from search_ui.parts.first_run import first_run
 from search_ui.parts.library_overview import Step, figures, next_step
 from search_ui.parts.maintenance import maintenance
@@ -32,6 +32,7 @@ from store.tables.space_choice import lacking
 READONLY: Final = "This library is read-only here, so nothing can be indexed into it. What it holds can be seen."
 RUNS: Final = 6
 _OTHER: Final = "other_space"  # key of the choice of another model
+_PARTS: Final = "other_parts"  # and of its parts of pictures
 _OPENED: Final = "lib_opened"  # what the large button opened: "add", "failures" or nothing
 
 
@@ -190,6 +191,7 @@ def _models(
             "it reads no words. Later runs bring both up to date."
         )
         model_choice.choose(_OTHER, held, has_default=False)
+        small_things.draw(_PARTS, held)
         st.button("Index all with it", key="index_space", disabled=is_busy, on_click=_index_in, args=[present])
 
 
@@ -201,5 +203,9 @@ def _index(folders: Sequence[Path], space: str | None) -> None:
 
 
 def _index_in(folders: Sequence[Path]) -> None:
-    # The model chosen by now: the click may come with a choice that no run of the script has seen.
-    _index(folders, model_choice.chosen(_OTHER))
+    def index() -> None:
+        # The model chosen by now: the click may come with a choice that no run of the script has seen.
+        services().runner.index(folders, space=model_choice.chosen(_OTHER), tiles=small_things.chosen(_PARTS))
+        small_things.reset(_PARTS)
+
+    act(index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
@@ -14,7 +14,8 @@ from search_ui.components.viewer import cutter, viewer
 from search_ui.parts import closer_look, favourite_events, page_state, photo_navigation, widget_keys
 from search_ui.parts.messages import READONLY, caption, catch_errors, handler_error, message, run_handler
 from search_ui.parts.photo_facts import copies, fact_list, place, title, why, words
-from search_ui.parts.tiles import preferences_of, tile
+from search_ui.parts.photo_navigation import Neighbour
+from search_ui.parts.tiles import found_by, preferences_of, tile
 from search_ui.parts.viewer_pictures import viewer_picture
 from search_ui.runtime.file_manager import FileManagerError, show_folder_of_photo
 from search_ui.runtime.services import services
@@ -33,30 +34,28 @@ from store.tables.tiles import Box
 MAX_DUPLICATES: Final = 60
 _KEY: Final = "viewer"
 
-HitOf = Callable[[int], Hit | None]
+HitsOf = Callable[[Sequence[int]], Mapping[int, Hit]]
+"""How pictures were found, by content id; without those that the search does not show."""
 
 
-def detail(
-    searcher: Searcher, content_id: int, hit: Hit | None, order: Sequence[int] = (), hit_of: HitOf | None = None
-) -> None:
+def detail(searcher: Searcher, content_id: int, order: Sequence[int], hits_of: HitsOf) -> None:
     """Open the dialog of a picture.
 
     Args:
         searcher: of the library that holds it.
         content_id: the picture.
-        hit: how it was found; None where it was not searched for.
         order: content ids of the page, in the order of the arrow keys.
-        hit_of: how each of them was found; None: only `hit` is known.
+        hits_of: how they were found.
     """
     if page_state.open_photo_id() != content_id:
         page_state.open_photo(content_id)
-    _dialog(searcher, tuple(order), hit_of or {content_id: hit}.get)
+    _dialog(searcher, tuple(order), hits_of)
 
 
 # Drawn again when it closes: stars and filters follow what was decided in it.
 @st.dialog("Picture", width="large", on_dismiss=page_state.close_photo)
 @catch_errors
-def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
+def _dialog(searcher: Searcher, order: Sequence[int], hits_of: HitsOf) -> None:
     content_id = page_state.open_photo_id()
     if content_id is None or services().searcher() is not searcher:
         st.rerun()  # something else was asked for; or another library was put in the place of this one
@@ -64,12 +63,14 @@ def _dialog(searcher: Searcher, order: Sequence[int], hit_of: HitOf) -> None:
     run_handler(lambda: favourite_events.apply_events(library, _KEY))
     handler_error()
     photo = library.catalog.photos([content_id]).get(content_id)
-    hit = hit_of(content_id)
+    around = photo_navigation.neighbours(content_id, order)
+    hits = hits_of([each.id for each in around])
+    hit = hits.get(content_id)
     # Laid out by style.css: facts beside picture and strips, or between them where the window is narrow.
     with st.container(key="photo-dialog"):
         large, beside, below = (st.container(key=f"photo-{part}") for part in ("large", "beside", "below"))
     with large:
-        _viewer(library, content_id, order, _words() if hit is not None and hit.band != "below" else "", hit_of)
+        _viewer(library, content_id, around, hits, _words() if hit is not None and hit.band != "below" else "")
     with beside:
         if photo is None:
             message("This picture is no longer where it was.")
@@ -100,25 +101,27 @@ def _words() -> str:
         return ""
 
 
-def _viewer(library: Library, content_id: int, order: Sequence[int], found_by: str, hit_of: HitOf) -> None:
-    places = photo_navigation.neighbours(content_id, order)
-    photos = library.catalog.photos([each.id for each in places])
+def _viewer(
+    library: Library, content_id: int, around: Sequence[Neighbour], hits: Mapping[int, Hit], said: str
+) -> None:  # fmt: skip
+    photos = library.catalog.photos([each.id for each in around])
     starred = library.marks.favourites_of(photos)
     # Where the library has tiles, they tell.
-    parts = {each.id: _part_of(hit_of(each.id)) for each in places} if found_by and closer_look.seen() else {}
+    parts = {each.id: _part_of(hits.get(each.id)) for each in around} if said and closer_look.seen() else {}
     pictures = [
         viewer_picture(
             each.id,
             photos.get(each.id),
             position=each.position,
             is_favourite=each.id in starred,
+            found=found_by(hits.get(each.id)),
             part=parts.get(each.id),
         )
-        for each in places
+        for each in around
         if each.id in photos or each.id == content_id
     ]
     viewer(
-        pictures, content_id, key=_KEY, opening=page_state.opening(), words=found_by,
+        pictures, content_id, key=_KEY, opening=page_state.opening(), words=said,
         on_move=lambda: _if_id(_event("moved"), page_state.follow_to_photo),
         on_part=lambda: run_handler(lambda: _take_part(library, _event("part"))),
     )  # fmt: skip
@@ -171,7 +174,7 @@ def crop_dropped(name: str) -> None:
     address = f"/picture/{name}.jpg"
     cutter(
         {"id": 1, "name": "your picture", "small": address, "large": "", "tiles": "", "width": width,
-         "height": height, "colour": "", "position": "", "favourite": False, "part": ""},
+         "height": height, "colour": "", "position": "", "favourite": False, "found": None, "part": ""},
         key=key, on_part=lambda: run_handler(take),
     )  # fmt: skip
 

@@ -58,6 +58,11 @@ class Found:
     hits: Sequence[Hit] = ()
     timeline: Timeline | None = None
 
+    @property
+    def order(self) -> list[int]:
+        """The content ids of all that is shown."""
+        return [hit.photo.content_id for hit in self.hits] if self.timeline is None else self.timeline.ids.tolist()
+
     def of(self, ids: Sequence[int]) -> Mapping[int, tuple[Hit, int]]:
         """Return how pictures were found and their places from 1 on, without those that are not shown."""
         if self.timeline is not None:
@@ -288,11 +293,7 @@ def dialogs(searcher: Searcher, found: Found) -> None:
     """Open the dialog that is asked for, if any: of a picture, or of one to cut a part out of."""
     given = st.session_state.pop("to_crop", None)
     opened = page_state.open_photo_id()
-    if opened is not None and found.timeline is not None:
-        hit_of = found.timeline.hit
-        detail(searcher, opened, hit_of(opened), found.timeline.ids.tolist(), hit_of)
-    elif opened is not None:
-        known = {hit.photo.content_id: hit for hit in found.hits}
-        detail(searcher, opened, known.get(opened), list(known), known.get)
+    if opened is not None:
+        detail(searcher, opened, found.order, lambda ids: {id_: hit for id_, (hit, _) in found.of(ids).items()})
     elif given is not None:
         crop_dropped(str(given))

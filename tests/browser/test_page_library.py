@@ -237,6 +237,40 @@ def test_a_first_run_that_is_stopped_leaves_its_folder_in_the_form(
         assert app.text_input(key="lib_folder").value == str(tmp_path / "photos")
 
 
+def test_parts_of_pictures_are_indexed_where_that_is_chosen_and_their_model_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "photos", 2, 5, (320, 240))
+
+    def ended(app: AppTest) -> dict[str, Any]:
+        assert services().runner.wait(120)
+        run = services().runner.run
+        assert run is not None
+        assert run.state == "done", run.log
+        app.run()
+        return run.results[-1]
+
+    with page_of(tmp_path / "library", monkeypatch) as app:
+        app.run()
+        app.text_input(key="lib_folder").set_value(str(tmp_path / "photos"))
+        app.radio(key="add_space").set_value("demo")
+        assert "Small things: also index parts of each picture" in [each.label for each in app.expander]
+        app.radio(key="add_parts").set_value("2")
+        press(app, "Index this folder")
+        assert ended(app)["tiled"] == 2
+        assert "with parts: 2 along the shorter side, of 2 pictures" in said(app)
+        # What was chosen for one run is not for the next ones, which leave the parts as they are.
+        assert (app.radio(key="add_parts").value, app.radio(key="other_parts").options[0]) == ("", "As before")
+        press(app, "Index again")
+        assert ended(app)["tiled"] == 0
+        assert "with parts: 2" in said(app)
+        app.radio(key="other_space").set_value("demo")
+        app.radio(key="other_parts").set_value("0")
+        press(app, "Index all with it")
+        ended(app)
+        assert "with parts" not in said(app)
+
+
 def test_what_a_prune_forgets_is_said_before_with_what_is_lost_for_good(
     indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,8 +94,8 @@ def test_words_in_order_of_time_are_those_that_match_and_say_how(searcher: Searc
     matching = [hit for hit in result.hits if hit.band != "below"]
     assert 0 < len(matching) < result.total
     assert made.ids.tolist() == [hit.photo.content_id for hit in matching]
-    assert made.hit(matching[-1].photo.content_id) == matching[-1]
-    assert made.hit(10**9) is None
+    last = matching[-1]
+    assert made.hits_of([last.photo.content_id, 10**9]) == {last.photo.content_id: (last, len(matching))}
     found = {hit.photo.content_id: (hit, place) for place, hit in enumerate(matching[:2], 1)}
     assert made.hits_of([*found, 10**9]) == found
 

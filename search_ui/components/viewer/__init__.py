@@ -13,7 +13,7 @@ _HERE: Final = Path(__file__).parent
 
 _viewer: Final = component(
     "viewer",
-    js=javascript(_HERE, "frame", "tiles", "crop", "why", "closing", "slideshow", "viewer", events=True),
+    js=javascript(_HERE, "frame", "tiles", "crop", "why", "found", "closing", "slideshow", "viewer", events=True),
     css=css(_HERE, "viewer"),
 )
 
@@ -23,8 +23,9 @@ class Picture(TypedDict):
 
     `small` and `large` are addresses, `large` empty where the small one shows all there is; `tiles` is what those of
     its tiles begin with, or empty; `width` and `height` are those of the upright picture; `colour` is `#rrggbb` or
-    empty; `position` is its place, as in "3 of 120"; `part` is where its words were found: left, top, width and height
-    in shares of it, with commas between, or empty where that is the whole.
+    empty; `position` is its place, as in "3 of 120"; `found` is the part that it was found by, left, top, width and
+    height in shares, None where that is the whole; `part` is where "Show why" looks, the same numbers with
+    commas between, or empty where the server tells.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Picture(TypedDict):
     position: str
     favourite: bool
     part: str
+    found: tuple[float, float, float, float] | None
 
 
 def viewer(

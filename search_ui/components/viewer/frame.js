@@ -15,6 +15,7 @@ const ICONS = {
   pause: icon('<path d="M8.5 5v14M15.5 5v14"/>'),
   shuffle: icon('<path d="M3 7h3.5c5.5 0 5.5 10 11 10H21M3 17h3.5c1.7 0 2.9-1 3.8-2.3M14 9.3c.9-1.3 2-2.3 3.5-2.3H21M18 4l3 3-3 3M18 14l3 3-3 3"/>'),
   close: icon('<path d="M5 5l14 14M19 5 5 19"/>'),
+  found: icon('<path d="M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4"/><rect x="9" y="9" width="6" height="6"/>'),
   why: icon('<circle cx="12" cy="12" r="3"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M5.6 18.4l2.1-2.1M16.3 7.7l2.1-2.1"/>'),
   full: icon('<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>'),
 }
@@ -49,7 +50,8 @@ class Frame {
     this.tiles = new Tiles(() => (this.notice.textContent = "Only its preview: its own pixels can't be read now."))
     this.heat = element("canvas", "heat", { role: "img" })
     this.heat.hidden = true
-    this.canvas.append(this.small, this.tiles.root, this.heat, this.area)
+    this.found = element("span", "found", { role: "img", "aria-label": "Found by this part" })
+    this.canvas.append(this.small, this.tiles.root, this.heat, this.found, this.area)
     this.gone = element("div", "gone", {}, "This picture is no longer where it was.")
     this.previous = button("go previous", "Previous picture", "Left", ICONS.previous)
     this.next = button("go next", "Next picture", "Right", ICONS.next)
@@ -71,11 +73,12 @@ class Frame {
     this.why.innerHTML = ICONS.why
     this.why.append(element("span", "", {}, "Show why"))
     this.why.hidden = true
+    this.outline = button("tool begin outline", "Outline the part that it was found by", "P", ICONS.found)
     this.take = button("take", "Search with this part", "Enter")
     this.leave = button("tool leave", "Cancel", "Esc")
     this.full.hidden = !document.fullscreenEnabled
     this.bar = element("div", "bar")
-    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.actual, this.slides, this.full, this.why, this.crop, this.leave, this.take)
+    this.bar.append(this.position, this.notice, this.said, this.out, this.in, this.actual, this.slides, this.full, this.outline, this.why, this.crop, this.leave, this.take)
     this.root.append(this.stage, this.bar)
     parentElement.append(this.root)
 

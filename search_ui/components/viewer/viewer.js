@@ -16,7 +16,7 @@ const PANS = {
 const OWN_KEYS = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox], .tile"
 const keysAreTaken = (event) => event.composedPath().some((node) => node.matches?.(OWN_KEYS))
 
-class Viewer extends WhyFrame {
+class Viewer extends FoundFrame {
   listen() {
     this.previous.onclick = () => this.step(-1)
     this.next.onclick = () => this.step(1)
@@ -26,6 +26,7 @@ class Viewer extends WhyFrame {
     this.full.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen())
     this.slides.onclick = () => this.startShow()
     this.why.onclick = () => this.toggleWhy()
+    this.outline.onclick = () => this.toggleFound()
     this.crop.onclick = () => this.startCrop()
     this.leave.onclick = () => this.endCrop()
     this.take.onclick = () => this.takePart()
@@ -74,6 +75,7 @@ class Viewer extends WhyFrame {
     const shown = data.pictures[this.at(data.shown)]
     if (this.here?.id === data.shown) {
       this.here = shown
+      this.drawFound()
     } else {
       // Opened from somewhere else in the dialog: the keys are for the picture then, which may be out of sight.
       if (this.here) this.stage.focus()
@@ -103,7 +105,7 @@ class Viewer extends WhyFrame {
     if (!next || this.box) return
     this.direction = by
     this.goTo(next)
-    this.said.textContent = [next.name, next.position].filter(Boolean).join(", ")
+    this.said.textContent = [next.name, next.position, next.found && "found by a part of it"].filter(Boolean).join(", ")
   }
 
   goTo(next) {
@@ -152,6 +154,7 @@ class Viewer extends WhyFrame {
   show(picture) {
     this.clearWhy()
     this.here = picture
+    this.drawFound()
     this.tiles.show(picture)
     clearTimeout(this.timer)
     this.large?.remove()
@@ -262,6 +265,7 @@ class Viewer extends WhyFrame {
       f: () => event.repeat || this.isOnlyForParts || this.star(),
       s: () => this.startShow(),
       w: () => event.repeat || this.toggleWhy(),
+      p: () => event.repeat || this.toggleFound(),
     }[event.key]
   }
 
