@@ -136,8 +136,9 @@ def test_a_library_whose_default_lost_its_words_is_mended_when_it_is_opened(
     index(photos, space=wordless)
     with sqlite3.connect(library / DATABASE) as connection:  # as the version before left it
         connection.execute("UPDATE library SET default_space_id = 2")
-        for statement in ("DROP TABLE looks", "DROP INDEX ix_spaces_fingerprint"):
-            connection.execute(statement)
+        for table in ("looks", "tile_grids", "tiles", "concepts", "concept_pictures"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX ix_spaces_fingerprint")
         for table, column in (
             ("library", "looks_due"), ("library", "checksums_due"), ("library", "unchecked_pictures"),
             ("spaces", "fingerprint"), ("vectors", "checksum"), ("roots", "identity"), ("roots", "watched"),
