@@ -179,7 +179,7 @@ def test_each_term_has_its_part_in_the_record(sightline: Sightline, photos: Path
     assert isinstance(parts, list)
     assert {part["term"]: part["excluded"] for part in parts if part["excluded"]} == {"-house": True}
     assert len(parts) == 4
-    assert set(parts[0]) == {"term", "cosine", "score", "excluded"}
+    assert set(parts[0]) == {"term", "cosine", "score", "excluded", "box"}
 
 
 def test_a_word_with_a_minus_is_no_option(sightline: Sightline) -> None:
