@@ -245,9 +245,12 @@ class Searcher:
         # Of another state none is asked for again, and each may hold vectors that were since replaced.
         self._ranked_lists.drop(lambda key: key[-1] != state)
         seen = self._closer.known(space, self._first(query, space, pictures)) if looks == "closer" else {}
-        close = CloseTiles(space, seen) if seen else None
         key = (str(query), hashes, space.key, (looks, len(seen)), state)
-        return self._ranked_lists.get_or_make(key, lambda: self._rank(query, space, pictures, looks, close, state))
+
+        def rank() -> RankedList:
+            return self._rank(query, space, pictures, looks, CloseTiles(space, seen) if seen else None, state)
+
+        return self._ranked_lists.get_or_make(key, rank)
 
     def _rank(
         self, query: Query, space: SpaceState, pictures: Mapping[str, bytes], looks: Looks, close: CloseTiles | None,
