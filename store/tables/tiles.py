@@ -117,10 +117,18 @@ def remove(engine: Engine, ids: Sequence[int]) -> None:
 
 
 def boxes_of(engine: Engine, space_id: int, content_ids: Ids) -> Mapping[int, Floats]:
-    """The boxes of the tiles of contents, float32 (n, 4) each; those without tiles are left out."""
+    """The boxes of the tiles of contents, float32 (n, 4) each.
+
+    Contents without tiles, and those whose boxes are damaged, are left out.
+    """
     with engine.connect() as connection:
-        rows = connection.exec_driver_sql(_BOXES, (space_id, json.dumps(content_ids.tolist())))
-        return {row[0]: np.frombuffer(row[1], "<f4").reshape(-1, 4) for row in rows}
+        rows = connection.exec_driver_sql(_BOXES, (space_id, json.dumps(content_ids.tolist()))).all()
+    found = {id_: np.frombuffer(boxes, "<f4").reshape(-1, 4) for id_, boxes in rows if _are_boxes(boxes)}
+    return {id_: boxes for id_, boxes in found.items() if ((boxes >= 0) & (boxes <= 1)).all()}
+
+
+def _are_boxes(written: object) -> bool:
+    return isinstance(written, bytes) and len(written) % 16 == 0
 
 
 def tiled_among(engine: Engine, content_id: int, space_ids: Sequence[int]) -> frozenset[int]:
@@ -152,7 +160,7 @@ class TileRows:
 
     Attributes:
         ids, contents: of the rows, int64 (n,).
-        counts: how many tiles each has, int64 (n,); 0 of those that are wrong in size.
+        counts: how many tiles each has, int64 (n,); 0 where that is no number of tiles.
         vectors: of all their tiles, float16 (sum of counts, dim); zeros for those that are wrong.
         wrong: (n,), which are not what was written.
     """
@@ -224,7 +232,7 @@ class TileCatalog:
     def vector_ids(self, space_id: int) -> VectorIds:
         """Ids of all tiles of a space, sorted, int64 (n,)."""
         with self._engine.connect() as connection:
-            query = "SELECT id, tiles FROM tiles WHERE space_id = ? ORDER BY id"
+            query = f"SELECT id, {_COUNT} AS tiles FROM tiles WHERE space_id = ? ORDER BY id"
             ids, counts = filter_sql.columns(connection, query, (space_id,), ("id", "tiles"))
         return numbers_of(ids, counts)
 
@@ -276,15 +284,18 @@ _ADD: Final = (
 _BOXES: Final = (
     "SELECT content_id, boxes FROM tiles WHERE space_id = ? AND content_id IN (SELECT value FROM json_each(?))"
 )
+# A damaged number, which no picture has, would take the memory of a million tiles, or the places of other pictures.
+_COUNT: Final = f"CASE WHEN typeof(tiles) = 'integer' AND tiles BETWEEN 0 AND {MOST_TILES} THEN tiles ELSE 0 END"
 _ROWS: Final = (
-    "SELECT tiles.id, content_id, hash, tiles, boxes, vectors, checksum "
+    f"SELECT tiles.id, content_id, hash, {_COUNT}, boxes, vectors, checksum "
     "FROM tiles LEFT JOIN contents ON contents.id = content_id WHERE +space_id = ? AND "
 )
 _AFTER: Final = f"{_ROWS} tiles.id > ? ORDER BY tiles.id"
 _SOME: Final = f"{_ROWS} tiles.id IN (SELECT value FROM json_each(?)) ORDER BY tiles.id"
 # Epochs and counts only: no row of tiles is read but the last.
-_STATE: Final = """SELECT key, name, model, weights, preprocess, dim, has_text,
+_STATE: Final = f"""SELECT key, name, model, weights, preprocess, dim, has_text,
     coalesce((SELECT epoch FROM tile_grids WHERE space_id = :space), 0), coalesce(last, 0),
-    coalesce((SELECT tiles FROM tiles WHERE id = last), 0),
-    (SELECT coalesce(sum(tiles), 0) FROM tiles WHERE space_id = :space)
-    FROM spaces LEFT JOIN (SELECT max(id) AS last FROM tiles WHERE space_id = :space AND tiles > 0) WHERE id = :space"""
+    coalesce((SELECT {_COUNT} FROM tiles WHERE id = last), 0),
+    (SELECT coalesce(sum({_COUNT}), 0) FROM tiles WHERE space_id = :space)
+    FROM spaces LEFT JOIN (SELECT max(id) AS last FROM tiles WHERE space_id = :space AND {_COUNT} > 0)
+    WHERE id = :space"""

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support import Index
 
+import sightline
 from indexer.chosen_spaces import Chosen
 from indexer.commands import run
 from indexer.options import Options
@@ -160,8 +161,13 @@ def _printed(library: Path) -> str:
     return CliRunner().invoke(cli, ["status", "--library", str(library)]).stdout
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["vectors = zeroblob(length(vectors))", "tiles = 1000000000", "tiles = 'x'", "boxes = substr(boxes, 1, 7)",
+     "boxes = randomblob(length(boxes))"],
+)  # fmt: skip
 def test_tiles_go_with_their_picture_and_damaged_ones_are_found_and_made_again(
-    index: Index, photos: Path, library: Path
+    damage: str, index: Index, photos: Path, library: Path
 ) -> None:
     index(photos, "--tiles", 2)
     gone = min(photos.rglob("*.jpg"))
@@ -172,10 +178,11 @@ def test_tiles_go_with_their_picture_and_damaged_ones_are_found_and_made_again(
         assert opened.tiles.is_current(1)
     assert run(["verify", "--library", str(library)]) == 0
     with closing(sqlite3.connect(library / DATABASE)) as connection, connection:
-        connection.execute(
-            "UPDATE tiles SET vectors = zeroblob(length(vectors)) WHERE id = (SELECT max(id) FROM tiles)"
-        )
+        connection.execute(f"UPDATE tiles SET {damage} WHERE id = (SELECT max(id) FROM tiles)")
+        connection.execute("UPDATE tile_grids SET epoch = epoch + 1")
         connection.execute("UPDATE library SET generation = generation + 1")
+    with sightline.Library(library) as searched:
+        assert len(searched.search("boat", limit=100)) > 0
     assert run(["verify", "--library", str(library)]) == 1
     assert run(["verify", "--library", str(library), "--repair"]) == 0
     assert len(_tiles(library)) == 22
