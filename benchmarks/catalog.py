@@ -30,8 +30,9 @@ import numpy as np
 from sqlalchemy import Engine, event
 from tables import table
 
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
+from store.remote import DATABASE
 from store.tables.catalog import Catalog
 from store.tables.facets import Facets
 from store.tables.filters import (

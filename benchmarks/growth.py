@@ -28,8 +28,9 @@ from search import made_library, seconds, unit_rows
 from tables import table
 
 from store.arrays import Floats
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
+from store.remote import DATABASE
 from store.vectors.policy import DEFAULT, Policy
 from store.vectors.top_k import nearest
 

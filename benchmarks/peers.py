@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 from tables import table
 from weights import random_model
 
-from store.library import DATABASE
+from store.remote import DATABASE
 
 HERE = Path(__file__).parent
 MODEL = "ViT-B-32-256"

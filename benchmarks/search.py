@@ -44,8 +44,9 @@ from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
 from store.arrays import Floats, Ids
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
+from store.remote import DATABASE
 from store.vectors.exact import prepare
 from store.vectors.local import LocalEngine
 from store.vectors.one_bit_codes import WORD

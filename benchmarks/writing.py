@@ -27,9 +27,10 @@ from catalog import COLUMNS, contents
 from sqlalchemy.orm import Session, registry
 from tables import table
 
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
 from store.place import Place
+from store.remote import DATABASE
 from store.tables.database import make_engine
 from store.tables.schema import Content, Photo, Vector
 from store.tables.table_class import TableClass

@@ -10,7 +10,8 @@ from indexer.new_spaces import try_model
 from sightline.models.resolve import Model, resolve
 from sightline.models.space_models import ModelAwayError, model_for, model_of
 from store.errors import SpaceError
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import has_library
 from store.tables.catalog import SpaceState
 from store.tables.space_rows import stood_for
 from store.tables.writer import Writer
@@ -45,7 +46,7 @@ def choose(path: Path, spec: str | None, device: str, *, offline: bool) -> Chose
     Raises:
         SpaceError: the model that is asked for, or that of every space, can't be had, or is of no use.
     """
-    if not (path / DATABASE).exists():
+    if not has_library(path):
         model = resolve(_usual(device) if spec is None else spec, offline=offline)
         try_model(model)
         return Chosen([model])

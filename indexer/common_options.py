@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import click
 
 from sightline.tiles import LEAST_GRID, MOST_GRID
+from sightline_cli.library_options import library_options
 
-library_option: Final = click.option(
-    "--library", "library_path", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR",
-    help="The library's folder. Default: SIGHTLINE_LIBRARY, else the user's data folder.",
+library_option: Final = library_options(
+    lambda context, parameter, folder: folder, default=None,
+    help="The library's folder, or a PostgreSQL database as postgresql://USER@HOST/NAME. Default: SIGHTLINE_LIBRARY, "
+    "else the user's data folder.",
 )  # fmt: skip
 json_option: Final = click.option("--json", "as_lines", is_flag=True, help="Print JSON on stdout: one object a line.")
 

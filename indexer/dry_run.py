@@ -15,8 +15,9 @@ from indexer.scanner import changes
 from indexer.walk import WalkCounts, WalkedFile, walk
 from sightline.models.space_models import model_for, model_of
 from store.errors import SpaceError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.paths import to_bytes, to_path
+from store.remote import has_library
 from store.tables.catalog import Catalog
 from store.walk_options import WalkChoice
 
@@ -45,7 +46,7 @@ def plan(
         FolderError, RootUnavailableError: as the run itself would.
     """
     skip = [library_path]
-    if not (library_path / DATABASE).exists():
+    if not has_library(library_path):
         for target in find_targets(folders, None, choice, skip):
             for item in walk(target.root, target.options, WalkCounts(), skip, target.start):
                 if isinstance(item, WalkedFile):
@@ -64,7 +65,7 @@ def planned_spaces(path: Path, space: str | None, *, offline: bool) -> list[int]
     Raises:
         SpaceError: the model `space` can't be had.
     """
-    if not (path / DATABASE).exists():
+    if not has_library(path):
         if space is not None:
             model_for(space, (), offline=offline)
         return [-1]

@@ -12,10 +12,11 @@ from indexer.asking import Question, what_goes
 from indexer.messages import echo
 from sightline.humanize import count
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
 from store.marks_backup import back_up_marks
 from store.paths import to_bytes
+from store.remote import has_library
 from store.tables.losses import losses
 from store.tables.records import RootState
 from store.tables.writer import Writer
@@ -33,7 +34,7 @@ def forget_folder(path: Path, folder: Path, *, yes: bool, dry_run: bool) -> None
     Raises:
         SightlineError: the library has no such root, or marks would be lost and nobody can be asked.
     """
-    if not (path / DATABASE).exists():
+    if not has_library(path):
         raise LibraryError(f"There is no library in {path}.")
     if dry_run:
         with Library.open(path) as library:
@@ -73,7 +74,7 @@ def say_what_goes(path: Path, photo_ids: list[int], as_lines: bool) -> None:
 
     A file that moved is among them, as nothing was read that could tell: it keeps its marks.
     """
-    if not (path / DATABASE).exists():
+    if not has_library(path):
         return
     with Library.open(path) as library:
         lost = losses(library.catalog.engine, photo_ids)

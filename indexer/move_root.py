@@ -16,9 +16,10 @@ from sightline.humanize import count
 from sightline.humanize import size as in_words
 from store.descriptors import open_below
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
 from store.paths import display, to_bytes, to_path
+from store.remote import has_library
 from store.tables import root_moves
 from store.tables.records import RootState
 from store.tables.root_moves import Look, SampleFile
@@ -67,7 +68,7 @@ def move_root(path: Path, old: Path, new: Path, *, yes: bool) -> Moved:
         LibraryLockedError: an indexer is at work on the library.
         SightlineError: there is no such root, another root is there or around or inside, or the files are not there.
     """
-    if not (path / DATABASE).exists():
+    if not has_library(path):
         raise LibraryError(f"There is no library in {path}.")
     with locked(path), Library.create(path) as library:
         roots = library.catalog.roots()

@@ -11,8 +11,9 @@ from sightline.models.fitting import UnfitError
 from sightline.models.names import changes_of
 from sightline.models.resolve import resolve
 from store.errors import SpaceError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
+from store.remote import has_library
 from store.tables.records import SpaceState
 from store.tables.writer import Writer
 
@@ -30,7 +31,7 @@ def find_model(path: Path, spec: str) -> SpaceState:
         LibraryError: there is no library, or an indexer is at work on it.
         SpaceError: there is no model, or the library has no space of it.
     """
-    if not (path / DATABASE).exists():
+    if not has_library(path):
         Library.open(path)  # says what to do
     with locked(path), Library.create(path) as library:
         spaces = library.catalog.spaces()

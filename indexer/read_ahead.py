@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.progress_writer import ProgressWriter
 from indexer.scanner import Task
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import has_library
 
 if TYPE_CHECKING:
     from indexer.file_reader import FileReader, ReadResult
@@ -141,7 +142,7 @@ def started_early(library: Path, threads: int, file_seconds: float | None) -> It
 
     None of one that is there, which may have nothing to read.
     """
-    if (library / DATABASE).exists():
+    if has_library(library):
         yield None
         return
     with closing(start_workers(threads, file_seconds)) as workers:

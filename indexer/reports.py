@@ -22,11 +22,12 @@ from sightline.models.changes import split
 from sightline.run_words import PHASES, counted, of_bytes
 from store import progress
 from store.errors import LibraryError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
 from store.printing import printable
 from store.progress import Progress
+from store.remote import has_library
 from store.tables import tiles
 from store.tables.library_reports import remarks
 from store.tables.space_choice import lacking
@@ -162,7 +163,7 @@ def print_spaces(path: Path, as_lines: bool, every: bool) -> None:
     from indexer.model_table import chosen, table_lines
 
     held = []
-    if (path / DATABASE).exists():
+    if has_library(path):
         with Library.open(path) as library:
             held = library.catalog.spaces()
     if as_lines:

@@ -10,8 +10,8 @@ from indexer.exclusions import as_meant
 from indexer.identity import refuse_another
 from indexer.walk import Unreadable, WalkCounts, is_passed_over, walk
 from store.errors import RootUnavailableError, SightlineError
-from store.library import DATABASE
 from store.paths import display, to_bytes, to_path
+from store.remote import has_library
 from store.tables.catalog import Catalog, RootState
 from store.walk_options import WalkChoice, WalkOptions
 
@@ -86,7 +86,7 @@ def find_targets(
 
 def check_before_creating(folders: Sequence[Path], library: Path, choice: WalkChoice) -> None:
     """Check the folders first: a mistyped one must not leave an empty library behind."""
-    if not (library / DATABASE).exists():
+    if not has_library(library):
         find_targets(folders, None, choice, [library])
 
 

@@ -10,9 +10,9 @@ from typing import Self
 from sightline.models.loaded import Encoders
 from sightline.models.offline import is_offline
 from sightline.searcher import Searcher
-from store.library import DATABASE
 from store.library import Library as Store
 from store.paths import default_library
+from store.remote import has_library
 
 
 class OpenedLibrary:
@@ -33,7 +33,7 @@ class OpenedLibrary:
         self._encoders = Encoders(offline=self._offline)
         self._lock = threading.Lock()
         self._opened: Searcher | None = None
-        if (self.path / DATABASE).exists():
+        if has_library(self.path):
             self._open()
 
     def close(self) -> None:

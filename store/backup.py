@@ -32,8 +32,8 @@ from store.checked_files import read_file
 from store.errors import LibraryError
 from store.files import open_private, sync, writable
 from store.images.thumbnails import Thumbnails
-from store.library import DATABASE
 from store.paths import display, to_bytes
+from store.remote import DATABASE
 from store.tables.copying import copy_database, database_size, look_at
 
 

@@ -19,6 +19,7 @@ from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
 from store.lock import FORMER, between_runs, make_folder, unwritable_message
 from store.place import Place
+from store.remote import DATABASE, has_library, truth_file
 from store.tables import checks
 from store.tables.catalog import Catalog
 from store.tables.concepts import Concepts
@@ -31,7 +32,6 @@ from store.vectors.local_engines import LocalEngines
 from store.vectors.policy import DEFAULT, Policy
 from store.vectors.tiles import TileEngines
 
-DATABASE = "library.sqlite"
 # Caches that earlier versions wrote without a checksum.
 _FORMER_CACHES = ("vectors/*.text.npy", "vectors/nulls-*.npy")
 
@@ -55,7 +55,7 @@ class Library:
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
         self.readonly = readonly
-        self.place = Place(path / DATABASE)
+        self.place = Place(truth_file(path))
         self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
         self.marks = Marks(self._engine, str(path), readonly=readonly)
@@ -80,7 +80,7 @@ class Library:
             LibraryError: there is none at `path`, it is not a library, is damaged, is newer than this program, is
                 older and may not be written, or another program holds its database for too long.
         """
-        if not (path / DATABASE).is_file():
+        if not has_library(path):
             raise LibraryError(
                 f"There is no library in {path}. Index a folder first: python -m indexer ./photos --library {path}"
             )

@@ -49,11 +49,20 @@ def paths_from_json(text: str | None) -> tuple[bytes, ...]:
 
 
 def default_library() -> Path:
-    """Where the library lies when nobody said: `SIGHTLINE_LIBRARY`, else the user's data folder."""
+    """The folder of the library when nobody said: `SIGHTLINE_LIBRARY`, else in the user's data folder.
+
+    SIGHTLINE_VECTORS and SIGHTLINE_THUMBNAILS go with it: see `store.remote.folder_of`, which says what it raises.
+    """
     from platformdirs import user_data_path
 
+    from store.remote import folder_of, is_address
+
     named = os.environ.get("SIGHTLINE_LIBRARY")
-    return Path(named).expanduser() if named else user_data_path("sightline", appauthor=False) / "library"
+    vectors, thumbnails = os.environ.get("SIGHTLINE_VECTORS"), os.environ.get("SIGHTLINE_THUMBNAILS")
+    folder = named or user_data_path("sightline", appauthor=False) / "library"
+    if vectors or thumbnails or is_address(folder):
+        return folder_of(folder, vectors or None, thumbnails or None)
+    return Path(folder).expanduser()
 
 
 def is_file(word: str | Path) -> bool:

@@ -26,8 +26,9 @@ from store.archive import (
 from store.errors import LibraryError, LibraryLockedError
 from store.files import TEMPORARY, make_private, open_private, sync
 from store.images.thumbnails import Thumbnails
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import FORMER, LOCK, RUN, locked
+from store.remote import DATABASE
 from store.tables.copying import close_journal, close_runs, look_at
 from store.tables.migrations import check_version
 

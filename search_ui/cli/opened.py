@@ -8,8 +8,9 @@ from pathlib import Path
 from sightline.models.loaded import Encoders
 from sightline.models.offline import is_offline
 from sightline.searcher import Searcher
-from store.library import DATABASE, Library
+from store.library import Library
 from store.paths import default_library
+from store.remote import truth_file
 
 
 def library() -> Library:
@@ -20,7 +21,7 @@ def library() -> Library:
     """
     path = default_library()
     try:
-        found = (path / DATABASE).stat()
+        found = truth_file(path).stat()
     except OSError:
         return Library.open(path)  # which says what is wrong
     return _library(path, (found.st_dev, found.st_ino))

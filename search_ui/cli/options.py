@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from sightline_cli.calls import as_called
+from sightline_cli.library_options import library_options
 from sightline_cli.mistakes import MARK, Command, joined
 from store.printing import LAYOUT, printable
 
@@ -61,9 +62,9 @@ def _unmarked(context: click.Context, parameter: click.Parameter, value: tuple[s
     return tuple(part.removeprefix(MARK) for part in value)
 
 
-def _set_library(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
-    if value is not None:
-        os.environ["SIGHTLINE_LIBRARY"] = str(value.expanduser().absolute())
+def _set_library(context: click.Context, parameter: click.Parameter, folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["SIGHTLINE_LIBRARY"] = str(folder)
 
 
 def _set_offline(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -72,10 +73,10 @@ def _set_offline(context: click.Context, parameter: click.Parameter, value: bool
 
 
 # The variables are how the page, a script of its own in this process, learns of them.
-library_option = click.option(
-    "--library", type=click.Path(path_type=Path, file_okay=False), envvar="SIGHTLINE_LIBRARY", show_envvar=True,
-    expose_value=False, callback=_set_library,
-    help="The library's folder; without it the one in your user data folder.",
+library_option = library_options(
+    _set_library, envvar="SIGHTLINE_LIBRARY", show_envvar=True, expose_value=False,
+    help="The library's folder, or a PostgreSQL database as postgresql://USER@HOST/NAME; without it the folder in your "
+    "user data folder.",
 )  # fmt: skip
 offline_option = click.option(
     "--offline", is_flag=True, expose_value=False, callback=_set_offline,

@@ -14,9 +14,10 @@ from search_ui.runtime.services import Services
 from sightline.run_words import PHASES
 from store import progress
 from store.errors import SightlineError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import is_indexing
 from store.progress import Progress
+from store.remote import truth_file
 from store.tables import library_reports
 
 
@@ -88,7 +89,7 @@ def shown(state: Progress | None) -> RunState:
 def library_name(path: Path) -> str:
     """Return what tells the library at a path from another in its place; empty where there is none."""
     try:
-        found = (path / DATABASE).stat()
+        found = truth_file(path).stat()
     except OSError:
         return ""
     return f"{found.st_dev}-{found.st_ino}"

@@ -16,7 +16,7 @@ from search_ui.runtime.services import services
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE
+from store.remote import has_library
 from store.tables import library_reports
 from store.time_limit import time_limit
 
@@ -34,7 +34,7 @@ def with_library(draw: Callable[[Searcher], None]) -> Callable[[], None]:
             searcher.space()
             is_empty = not library_reports.newest(searcher.library.catalog)
         except LibraryError as error:
-            if (services().path / DATABASE).is_file():  # nothing can be indexed into it either
+            if has_library(services().path):  # nothing can be indexed into it either
                 banner(follows="runs")
                 message(str(error), role="alert")
             else:

@@ -19,8 +19,9 @@ from sightline.models.loaded import Encoders
 from sightline.models.offline import is_offline
 from sightline.searcher import Searcher
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.paths import default_library
+from store.remote import truth_file
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Services:
             LibraryError: there is none (yet), or it can't be opened.
         """
         try:
-            found = (self.path / DATABASE).stat()
+            found = truth_file(self.path).stat()
             identity = (found.st_dev, found.st_ino)
         except OSError:
             identity = None

@@ -25,8 +25,8 @@ from search_ui.runtime.services import services
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import error_response
 from store import handles
-from store.library import DATABASE
 from store.lock import RUN
+from store.remote import DATABASE
 
 NAMES: Final = ("events",)
 EACH: Final = 1.0

@@ -23,8 +23,9 @@ from search_ui.runtime.folder_input import Presence, presences
 from search_ui.runtime.services import services
 from sightline.humanize import count
 from store.errors import LibraryError, SightlineError
-from store.library import DATABASE, Library
+from store.library import Library
 from store.paths import to_path
+from store.remote import has_library
 from store.tables import library_reports
 from store.tables.records import RootState, SpaceState
 from store.tables.space_choice import lacking
@@ -46,7 +47,7 @@ def page() -> None:
         else:
             _page(library)
     except LibraryError as error:
-        is_there = (services().path / DATABASE).is_file()
+        is_there = has_library(services().path)
         first_run(str(error) if is_there else "", heading="Index a folder" if is_there else "Nothing is indexed yet")
     except DatabaseError:
         st.error(WRONG)

@@ -15,7 +15,8 @@ from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
 from sightline.query.types import QueryError
 from sightline.searcher import Searcher
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 
 
 @pytest.fixture(scope="module")

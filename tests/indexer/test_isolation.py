@@ -17,7 +17,8 @@ from indexing import add
 from PIL import Image
 from support import ROOT, Index
 
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no worker processes on this system")
 

@@ -22,9 +22,10 @@ from search_ui.parts import run_text
 from sightline.images.look import SIDE, look_of
 from sightline.images.reader import Reader
 from sightline.models.resolve import resolve
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
 from store.progress import Progress
+from store.remote import DATABASE
 from store.tables.fact_table import FACTS_VERSION
 from store.tables.looks import Looks, read_looks
 

@@ -14,9 +14,10 @@ from indexer.chosen_spaces import choose
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from sightline.ranking.text_vector_cache import TextVectorCache
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
 from store.place import LibraryMovedError
+from store.remote import DATABASE
 
 Change = Callable[[Path, Path], None]
 

@@ -12,7 +12,8 @@ from support import Index
 
 import sightline
 from sightline.models.resolve import resolve
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 from store.tables.writer import Writer
 
 

@@ -15,7 +15,8 @@ from PIL import ExifTags, Image
 from support import AWKWARD, Index
 
 from sightline.images.reader import Reader
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 from store.tables.fact_table import FACTS_VERSION
 from store.tables.filters import Text
 

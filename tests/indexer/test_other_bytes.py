@@ -15,7 +15,8 @@ from PIL import Image
 from support import Index
 
 from sightline.images.reader import Reader
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 
 LONG_AGO = 1_600_000_000
 

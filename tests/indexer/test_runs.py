@@ -22,7 +22,8 @@ from support import AWKWARD, DEMO, ROOT, Index, as_nobody
 
 from indexer.model_table import table_lines
 from sightline.models.presets import PRESETS
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 from store.tables.fact_table import READ_NAMES
 
 COUNT = 700

@@ -20,8 +20,9 @@ from indexer.pipeline import Pipeline
 from sightline.models import load
 from sightline.models.resolve import resolve
 from sightline.tiles.grid import boxes
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
+from store.remote import DATABASE
 from store.tables import tiles
 
 

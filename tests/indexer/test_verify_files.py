@@ -13,7 +13,7 @@ import pytest
 from support import Index
 
 from indexer.commands import run
-from store.library import DATABASE
+from store.remote import DATABASE
 
 
 def verified(library: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:

@@ -20,7 +20,8 @@ from sightline.metadata.facts import Facts
 from sightline.query.parser import explain, parse, to_text
 from sightline.query.types import Query
 from sightline.records import CSV_HEADER
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 from store.tables.fact_table import FACT_FILTERS, FACTS, FACTS_VERSION, HEADER_NAMES
 from store.tables.migration_steps import STEPS
 

@@ -20,7 +20,8 @@ from search_ui.parts.result_text import facts
 from search_ui.views.map import town_names
 from sightline.query.parser import parse
 from sightline.query.types import Query
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 
 # The name of the file, and where it was taken.
 TAKEN = {

@@ -20,7 +20,8 @@ from sightline.images.reader import Whole
 from sightline.images.worker_errors import BusyError
 from sightline.media import tiles
 from sightline.media.tiles import OVERLAP, SIDE, Held, tile
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,8 @@ from sightline.library import Library as PublicLibrary
 from sightline.models.loaded import Encoders
 from sightline.query.parser import parse
 from sightline.searcher import Searcher
-from store.library import DATABASE, Library
+from store.library import Library
+from store.remote import DATABASE
 
 WORDS, PICTURES = "demo", "seeing"
 

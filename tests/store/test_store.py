@@ -21,9 +21,10 @@ from support import Index, as_nobody
 
 from store.errors import LibraryError, LibraryLockedError
 from store.files import replace_file, sweep_temporaries
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
+from store.remote import DATABASE
 from store.tables import looks
 from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Set, Tag, Text, casefolded
 from store.tables.migration_steps import STEPS

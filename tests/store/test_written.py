@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store.library import DATABASE, Library
+from store.library import Library
 from store.lock import locked
+from store.remote import DATABASE
 from store.tables.filters import Filter, Word, Written
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
