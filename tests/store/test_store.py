@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tables
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
@@ -383,8 +384,7 @@ def test_a_photo_that_is_indexed_again_has_its_place_put_right(library: Path) ->
         root, space = writer.add_root(b"/photos"), writer.add_space(SPACE)
         photo = Indexed(File(root, b"trips/a.jpg", 1, 1), b"a" * 32, FACTS, {space: unit(1, 0, 0, 0)})
         writer.commit([photo], [])
-        with closing(sqlite3.connect(library / DATABASE, isolation_level=None)) as other:
-            other.execute("UPDATE photos SET folder = '', name = '', ext = ''")
+        tables.execute(library, "UPDATE photos SET folder = '', name = '', ext = ''")
         writer.commit([photo], [])
         assert opened.catalog.matching([Folder(("photos/trips",)), Name(("a.jpg",)), Ext(("jpg",))]).tolist() == [1]
 
