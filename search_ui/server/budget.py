@@ -57,7 +57,7 @@ def most_streams() -> int:
 
 
 class Sessions:
-    """The sessions of Streamlit that hold file handles: of open pages, of closed ones, and those that still end.
+    """Sessions of Streamlit that hold file handles: of open pages, of closed ones, and those that end.
 
     For the event loop's thread.
     """
