@@ -50,3 +50,23 @@ def in_this_order(connection: Connection) -> str:
 def unindexed(connection: Connection, name: str) -> str:
     """A column that SQLite shall look for by no index: without statistics it may choose a bad one."""
     return name if is_postgres(connection) else f"+{name}"
+
+
+def damages(connection: Connection) -> list[str]:
+    """What the database's own check finds wrong; empty when all is well.
+
+    SQLite has one. PostgreSQL finds damage when it reads: here it reads every row of every table.
+    """
+    if is_postgres(connection):
+        return []
+    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    return [line for line in found if line != "ok"]
+
+
+def orphans(connection: Connection) -> list[tuple[str, int]]:
+    """Rows that refer to rows that are not there: tables, and the `rowid` of SQLite or the first key of PostgreSQL."""
+    if is_postgres(connection):
+        from store.tables.postgres_tables import orphans as found
+
+        return found(connection)
+    return [(row[0], row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]

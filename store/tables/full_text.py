@@ -28,7 +28,7 @@ STATEMENTS: Final = (
     f"""CREATE TABLE texts (
       rowid BIGINT PRIMARY KEY,
       {", ".join(f"{name} {_TEXT}" for name in TEXT_NAMES)},
-      tokens {_TEXT}[] NOT NULL,
+      tokens TEXT[] COLLATE "C" NOT NULL,
       words TSVECTOR NOT NULL
     )""",
     "CREATE INDEX ix_texts_words ON texts USING gin (words)",

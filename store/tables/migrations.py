@@ -1,6 +1,7 @@
 """Ordered steps from one layout of the tables to the next.
 
-`PRAGMA user_version` counts the steps that ran. Each step and the note that it ran are one transaction.
+`PRAGMA user_version` counts the steps that ran; on PostgreSQL the table `layout` does. Each step and the note that it
+ran are one transaction.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from store.errors import LibraryError
+from store.tables.dialect import is_postgres
 from store.tables.filters import casefolded
 from store.tables.migration_steps import STEPS
 
@@ -18,6 +20,10 @@ VERSION: Final = len(STEPS)
 
 def version_of(connection: Connection) -> int:
     """The number of steps a database has been through; 0 for an empty one."""
+    if is_postgres(connection):
+        from store.tables import postgres_tables
+
+        return postgres_tables.version_of(connection)
     return int(connection.execute(text("PRAGMA user_version")).scalar_one())
 
 
@@ -50,6 +56,9 @@ def migrate(connection: Connection, where: str) -> None:
     Raises:
         LibraryError: the database is newer than this program.
     """
+    if is_postgres(connection):
+        _migrate_postgres(connection, where)
+        return
     raw: Any = connection.connection.driver_connection
     raw.create_function("fold", 1, casefolded, deterministic=True)
     for number, step in enumerate(STEPS, start=1):
@@ -61,3 +70,16 @@ def migrate(connection: Connection, where: str) -> None:
                 for statement in step:
                     connection.exec_driver_sql(statement)
                 connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+
+
+def _migrate_postgres(connection: Connection, where: str) -> None:
+    from store.tables import postgres_tables
+
+    for number in (None, *postgres_tables.LATER):
+        with connection.begin():
+            found = version_of(connection)
+            check_version(found, where)
+            if found == 0:
+                postgres_tables.make(connection, VERSION)
+            elif number is not None and found < number:
+                postgres_tables.step(connection, number)
