@@ -212,4 +212,5 @@ class Library:
         """What the database's own integrity check and foreign keys find wrong; empty when all is well."""
         with self._engine.connect() as connection:
             found = dialect.damages(connection)
-            return found or [f"{table} row {id_} refers to nothing" for table, id_ in dialect.orphans(connection)]
+            broken = dialect.orphans(connection)
+        return found + [f"{orphan.table} row {orphan.value} refers to nothing" for orphan in broken]

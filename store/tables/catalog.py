@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection, Row
 from store import walk_options
 from store.paths import paths_from_json
 from store.tables import filter_sql, listings, space_rows, vector_rows
-from store.tables.dialect import in_this_order
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
@@ -188,7 +187,7 @@ class Catalog(KnownFiles):
             for start in range(0, len(content_ids), CHUNK):
                 ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
                 where, values = filter_sql.photos_of(connection, ids, filters)
-                shown = first(connection, "contents.id", _SHOWN, f"{_holding(connection)} WHERE {where}")
+                shown = first(connection, "contents.id", _SHOWN, f"{_HOLDING} AND {where}")
                 for row in connection.exec_driver_sql(shown, values):
                     facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=False))
                     for name in LIST_NAMES:
@@ -338,11 +337,9 @@ def _space(row: Row[Any]) -> SpaceState:
 
 _SHOWN = f"""contents.id, photos.id, contents.hash, roots.path, photos.path, photos.display,
     contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}"""
-
-
-def _holding(connection: Connection) -> str:
-    join = in_this_order(connection)
-    return f"FROM photos {join} contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"
+# CROSS JOIN: SQLite keeps the order.
+_HOLDING = """FROM photos CROSS JOIN contents JOIN roots ON roots.id = photos.root_id
+    WHERE contents.id = photos.content_id"""
 
 
 def raise_generation(connection: Connection) -> None:

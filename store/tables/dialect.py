@@ -6,7 +6,7 @@ its driver, and `store.tables.postgres_tables` makes functions of SQLite that Po
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -28,13 +28,11 @@ def last_id(connection: Connection, table: Literal["contents", "photos", "vector
     return int(connection.exec_driver_sql(query).scalar_one())
 
 
-def count_on(connection: Connection, table: str) -> None:
-    """Let ids of new rows follow those that were given by hand, as SQLite does by itself."""
+def count_on(connection: Connection, table: str, last: int) -> None:
+    """Let ids of new rows of a table be above `last`, which was given by hand; SQLite does that by itself."""
     if is_postgres(connection):
-        query = f"""SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest(
-            (SELECT max(id) FROM {table}), (SELECT last_value FROM {table}_id_seq)), true)
-            WHERE EXISTS (SELECT 1 FROM {table})"""
-        connection.exec_driver_sql(query)
+        query = f"SELECT setval('{table}_id_seq', ?) FROM {table}_id_seq WHERE last_value < ? OR NOT is_called"
+        connection.exec_driver_sql(query, (last, last))
 
 
 def joined(connection: Connection, name: str) -> str:
@@ -42,31 +40,37 @@ def joined(connection: Connection, name: str) -> str:
     return f"string_agg(({name})::text, ',')" if is_postgres(connection) else f"group_concat({name})"
 
 
-def in_this_order(connection: Connection) -> str:
-    """The join that SQLite takes in the order in which it is written; PostgreSQL knows sizes, and chooses."""
-    return "JOIN" if is_postgres(connection) else "CROSS JOIN"
-
-
 def unindexed(connection: Connection, name: str) -> str:
     """A column that SQLite shall look for by no index: without statistics it may choose a bad one."""
     return name if is_postgres(connection) else f"+{name}"
 
 
-def damages(connection: Connection) -> list[str]:
-    """What the database's own check finds wrong; empty when all is well.
+class Orphan(NamedTuple):
+    """A row that refers to one that is not there: its table, and a column and its value that say which row it is."""
 
-    SQLite has one. PostgreSQL finds damage when it reads: here it reads every row of every table.
+    table: str
+    key: str
+    value: int
+
+
+def damages(connection: Connection, most: int = 100) -> list[str]:
+    """At most so many lines of what the database's own check finds wrong; none when all is well.
+
+    SQLite has one. PostgreSQL finds damage as it reads: here it reads every row of every table.
     """
     if is_postgres(connection):
+        from store.tables.postgres_tables import read_all
+
+        read_all(connection)
         return []
-    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    found = [str(row[0]) for row in connection.exec_driver_sql(f"PRAGMA integrity_check({most})")]
     return [line for line in found if line != "ok"]
 
 
-def orphans(connection: Connection) -> list[tuple[str, int]]:
-    """Rows that refer to rows that are not there: tables, and the `rowid` of SQLite or the first key of PostgreSQL."""
+def orphans(connection: Connection) -> list[Orphan]:
+    """Rows that refer to rows that are not there."""
     if is_postgres(connection):
         from store.tables.postgres_tables import orphans as found
 
-        return found(connection)
-    return [(row[0], row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
+        return [Orphan(*row) for row in found(connection)]
+    return [Orphan(row[0], "rowid", row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]

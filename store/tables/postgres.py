@@ -48,7 +48,7 @@ _TURN: Final = (
     f"; SET LOCAL lock_timeout = {PATIENCE_MS}; SELECT pg_advisory_xact_lock({WRITERS[0]}, {WRITERS[1]}); "
     "SET LOCAL lock_timeout = 0"
 )
-_BARE: Final = {"no_parameters": True}  # so that several statements go as one message
+_BARE: Final = {"no_parameters": True, "stream_results": False}  # so that several statements go as one message
 # Strings and names in quotes, comments, marks for values, and percent signs.
 _TOKENS: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|\?|(?<!:):[a-z_]\w*|%", re.IGNORECASE)
 
@@ -92,9 +92,9 @@ def connect(address: str, where: str, **options: Any) -> psycopg.Connection[Any]
         connection = psycopg.connect(**given, autocommit=True)
     except psycopg.Error as error:
         raise refused(error, where, given.get("password")) from None  # its own text may have the password
-    from store.tables.postgres_texts import TextDumper
+    from store.tables.postgres_values import adapt
 
-    connection.adapters.register_dumper(str, TextDumper)
+    adapt(connection)
     return connection
 
 

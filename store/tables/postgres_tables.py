@@ -34,6 +34,7 @@ _FUNCTIONS: Final = (
     """CREATE FUNCTION min(one bigint, other bigint) RETURNS bigint
       LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
       $$ SELECT CASE WHEN one IS NOT NULL AND other IS NOT NULL THEN least(one, other) END $$""",
+    "CREATE FUNCTION typeof(bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 'integer' $$",
     "CREATE DOMAIN blob AS bytea",
 )
 _TRIGGERS: Final = (
@@ -62,7 +63,8 @@ def version_of(connection: Connection) -> int:
 
 def layout(connection: Connection) -> int:
     """The layout version of a database that has a library."""
-    return int(connection.exec_driver_sql("SELECT version FROM layout").scalar_one())
+    query = "SELECT version FROM layout"
+    return int(connection.exec_driver_sql(query, execution_options={"stream_results": False}).scalar_one())
 
 
 def make(connection: Connection, version: int) -> None:
@@ -111,8 +113,14 @@ def _adapt(table: Table) -> None:
             index.dialect_options["postgresql"]["where"] = where
 
 
-def orphans(connection: Connection) -> list[tuple[str, int]]:
-    """Tables and first keys of rows that refer to rows that are not there: only a damaged database has any."""
+def read_all(connection: Connection) -> None:
+    """Read every row of every table: a server finds damaged pages so, where it keeps checksums of them."""
+    for table in METADATA.sorted_tables:
+        connection.exec_driver_sql(f"SELECT count({table.name}) FROM {table.name}")  # whole rows: no index will do
+
+
+def orphans(connection: Connection) -> list[tuple[str, str, int]]:
+    """Rows that refer to rows that are not there: table, first key, its value. Only a damaged database has any."""
     found = []
     for table in METADATA.sorted_tables:
         key = next(iter(table.primary_key.columns)).name
@@ -122,5 +130,5 @@ def orphans(connection: Connection) -> list[tuple[str, int]]:
                 f"SELECT {key} FROM {table.name} WHERE {name} IS NOT NULL AND NOT EXISTS "
                 f"(SELECT 1 FROM {other.table.name} WHERE {other.table.name}.{other.name} = {table.name}.{name})"
             )
-            found += [(table.name, int(row[0])) for row in connection.exec_driver_sql(query)]
+            found += [(table.name, key, int(row[0])) for row in connection.exec_driver_sql(query)]
     return found
