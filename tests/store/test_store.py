@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tables
+import raw_tables as tables
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine

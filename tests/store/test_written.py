@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tables
+import raw_tables as tables
 
 from store.library import Library
 from store.lock import locked
