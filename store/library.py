@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -50,11 +50,13 @@ class Library:
         tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
+        closing: what is to be closed with the library.
     """
 
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
         self.readonly = readonly
+        self.closing = ExitStack()
         self.place = Place(truth_file(path))
         self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
@@ -142,6 +144,7 @@ class Library:
 
     def close(self) -> None:
         """Close every connection."""
+        self.closing.close()
         self._engine.dispose()
 
     def __enter__(self) -> Library:
