@@ -12,11 +12,13 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Engine
 
 from store.arrays import Ids
+from store.errors import LibraryError
 from store.qdrant.adapter import Adapter, Filter
 from store.qdrant.engine import QdrantEngine, Tables
 from store.qdrant.filters import TooManyError, conditions
@@ -42,7 +44,7 @@ class QdrantEngines:
 
     def __init__(
         self, catalog: Catalog, connect: Callable[[str], Adapter], *, policy: GraphPolicy = DEFAULT,
-        turn: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        identity: Callable[[], str] | None = None, turn: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:  # fmt: skip
         """Take the tables; nothing is connected or made before an engine is asked for.
 
@@ -50,12 +52,14 @@ class QdrantEngines:
             catalog: of the library.
             connect: opens the collection of a library, by the identity of its log of changes.
             policy: how spaces are searched.
+            identity: gives the identity of the log, which is begun where there is none.
             turn: held while the collection is written: of several processes, one at a time.
         """
         self._catalog = catalog
         self._database: Engine = catalog.engine
         self._connect = connect
         self._policy = policy
+        self._begin = identity or partial(changes.begin, catalog.engine)
         self._turn = turn
         self._lock = threading.RLock()
         self._adapter: Adapter | None = None
@@ -139,7 +143,7 @@ class QdrantEngines:
 
     def _open(self) -> Adapter:
         if self._adapter is None:
-            self._identity = changes.begin(self._database)
+            self._identity = self._begin()
             self._adapter = self._connect(self._identity)
         return self._adapter
 
@@ -260,10 +264,13 @@ class QdrantEngines:
     def facts(self, space_id: int) -> EngineFacts | None:
         """What is known of a space's points; None where there are none or they can't be reached."""
         with self._lock:
-            adapter = self._open()
-            if name_of(space_id) not in (adapter.names() or {}):
+            try:
+                adapter = self._open()
+                if name_of(space_id) not in (adapter.names() or {}):
+                    return None
+                rows = adapter.count({"must": [{"has_vector": name_of(space_id)}]})
+            except LibraryError:
                 return None
-            rows = adapter.count({"must": [{"has_vector": name_of(space_id)}]})
         return {
             "tier": "graph" if rows > self._policy.graph_rows else "exact", "rows": rows,
             "disk_bytes": adapter.disk_bytes(), "memory_bytes": 0, "measured": None,

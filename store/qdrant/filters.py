@@ -46,7 +46,7 @@ from store.time_limit import checked
 MOST_VALUES: Final = 5_000
 """A filter that stands for more values is asked of the tables."""
 
-_VALUES: Final = "(SELECT value FROM json_each(?))"
+_TEXTS: Final = "(SELECT atom FROM json_each(?))"
 _PRECISE: Final = 2**53  # ranges are compared as double precision
 # Beyond it a circle may hold a pole or both ends of the map; few ask for that.
 _WIDEST_KM: Final = 2_000.0
@@ -138,7 +138,7 @@ def _content(connection: Connection, filter_: ContentFilter) -> Filter | None:
             return {"key": "where", "geo_radius": {"center": centre, "radius": filter_.kilometres * 1000}}
         case Tag():
             keys = [casefolded(" ".join(name.split())) for name in filter_.names]
-            tags = connection.exec_driver_sql(f"SELECT id FROM tags WHERE key IN {_VALUES}", (json.dumps(keys),))
+            tags = connection.exec_driver_sql(f"SELECT id FROM tags WHERE key IN {_TEXTS}", (json.dumps(keys),))
             return _any("tags", list(tags.scalars()))
         case Word():
             return _any("words", _words(connection, filter_.row.kind, filter_.names))
