@@ -246,6 +246,10 @@ class EdgeAdapter:
         with self._changing:
             self._there().optimize()
 
+    def indexed(self) -> int:
+        """How many vectors lie in graphs."""
+        return int(self._there().info().indexed_vectors_count)
+
     def disk_bytes(self) -> int:
         """See `Adapter.disk_bytes`."""
         folders = [each for each in self._folder.rglob("*") if each.is_dir()] if self._folder.exists() else []

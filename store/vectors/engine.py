@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypedDict, runtime_checkable
+from typing import Protocol, TypedDict, cast
 
 from store.arrays import Floats, Ids
 from store.tables.filters import Filter
@@ -144,7 +144,6 @@ class Candidates:
     everything: bool = False
 
 
-@runtime_checkable
 class FilteringEngine(VectorEngine, Protocol):
     """An engine that knows the facts of contents too, and finds the nearest among those that pass filters."""
 
@@ -164,6 +163,12 @@ class FilteringEngine(VectorEngine, Protocol):
             ValueError: `queries` is not (m, dim).
             MarksError: a filter names a set that is not there any more.
         """
+
+
+def filtering(engine: VectorEngine) -> FilteringEngine | None:
+    """The engine, where it knows facts too."""
+    # Not isinstance: it would look at each property of an engine, and to some of them much belongs.
+    return cast(FilteringEngine, engine) if hasattr(engine, "candidates") else None
 
 
 class EngineFacts(TypedDict):

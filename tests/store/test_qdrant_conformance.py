@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from engine_conformance import EngineConformance, Factory
 
-pytest.register_assert_rewrite("engine_conformance")
-
-from engine_conformance import EngineConformance, Factory  # noqa: E402 - only then are its asserts rewritten
-
-from store.library import Library  # noqa: E402
-from store.qdrant.edge import FOLDER, EdgeAdapter  # noqa: E402
-from store.qdrant.engines import QdrantEngines  # noqa: E402
+from store.library import Library
+from store.qdrant.edge import FOLDER, EdgeAdapter
+from store.qdrant.engines import QdrantEngines
 
 
 def edge(library: Library) -> QdrantEngines:
