@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -51,10 +51,12 @@ class Library:
         tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
+        closing: what is to be closed with the library.
     """
 
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
+        self.closing = ExitStack()
         self.remote = remote_of(path)
         where = shown(path)
         if self.remote.database is None:
@@ -75,8 +77,18 @@ class Library:
         check = self.place.check
         self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
         self.previews = Previews(path / "previews", is_older=is_older, check=check)
-        self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.vectors = self._vector_engines(policy)
         self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+
+    def _vector_engines(self, policy: Policy) -> VectorEngines:
+        """The engines for the library's vectors: the one place that chooses."""
+        if self.remote.vectors is None:
+            return LocalEngines(self.path / "vectors", self.catalog, readonly=self.readonly, policy=policy)
+        from store.qdrant.opening import open_engines
+
+        engines = open_engines(self.path, self.remote, self.catalog, readonly=self.readonly)
+        self.closing.callback(engines.close)
+        return engines
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:
@@ -167,6 +179,7 @@ class Library:
 
     def close(self) -> None:
         """Close every connection."""
+        self.closing.close()
         self._engine.dispose()
 
     def __enter__(self) -> Library:
