@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from sightline_cli.mistakes import Command
 from store.paths import default_library
 
 if TYPE_CHECKING:
-    from store.archive import Manifest
+    from store.archive import Manifest, Progress
 
 _STEPS: Final = {
     "copying": "copying the database",
@@ -43,7 +44,7 @@ def backup(file: Path, library_path: Path | None, thumbnails: bool, replace: boo
     import sightline
     from store.backup import back_up
 
-    with terminable(), steps_shown(_STEPS) as show:
+    with terminable(), _progress() as show:
         done = back_up(
             _path(library_path), file.expanduser().absolute(), thumbnails=thumbnails, replace=replace,
             program=sightline.__version__, progress=show,
@@ -77,7 +78,7 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
     from store.restore import restore as put_back
 
     path, source = _path(library_path), file.expanduser().absolute()
-    with terminable(), steps_shown(_STEPS) as show:
+    with terminable(), _progress() as show:
         if dry_run:
             manifest, aside, held = check_backup(source, show), None, 0
         else:
@@ -153,3 +154,7 @@ def _age(manifest: Manifest) -> str:
         return ago(manifest.made_at)
     except ValueError:
         return manifest.made_at
+
+
+def _progress() -> AbstractContextManager[Progress]:
+    return steps_shown(_STEPS)
