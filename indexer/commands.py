@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer import backup_commands, library_commands, watch_command
+from indexer import backup_commands, export_command, library_commands, watch_command
 from indexer.common_options import checked_grid, json_option, library_option
 from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.on_arguments import on_options
@@ -314,5 +314,5 @@ def _dry_run(
     return DONE
 
 
-for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, watch_command.watch):
+for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, *export_command.COMMANDS, watch_command.watch):
     cli.add_command(_command)
