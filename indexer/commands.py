@@ -24,7 +24,7 @@ from sightline_cli.mistakes import Group
 from store.checked_files import is_there
 from store.disk_errors import disk_sentence
 from store.errors import SightlineError
-from store.paths import as_json, default_library, display
+from store.paths import as_json, default_library, display, to_bytes
 
 if TYPE_CHECKING:
     from indexer.doubt import Prune
@@ -240,7 +240,7 @@ def index(
     with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early, screen:
         with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
-        screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
+        screen.announce(f"Indexing {', '.join(display(to_bytes(folder)) for folder in folders)}")
         options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles)
         with Library.create(path) as library:
             library.sweep()
@@ -294,9 +294,9 @@ def _dry_run(
     space_ids = planned_spaces(path, space, offline=offline)
     for change, target, relative in plan(folders, path, walk, space_ids, prune, yes=yes):
         if as_lines:
-            click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
+            click.echo(json.dumps({"change": change, "root": os.fsdecode(to_bytes(target)), **as_json(relative)}))
         else:
-            click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
+            click.echo(f"{change}\t{display(to_bytes(target) + b'/' + relative)}")
     if prune is not None:
         say_what_goes(path, prune.photo_ids, as_lines)
         if (refusal := prune.refusal()) is not None:

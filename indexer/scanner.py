@@ -16,7 +16,8 @@ from typing import Any, Literal
 from indexer.root_scan import RootScan
 from indexer.sidecars import Walked
 from indexer.summary import Summary
-from indexer.walk import WalkCounts, WalkedFile, walk_folders
+from indexer.walk import WalkCounts, WalkedFile
+from indexer.walking import walk_folders
 from store.errors import SightlineError
 from store.paths import display, to_bytes
 from store.tables.catalog import CHUNK, Catalog, KnownPhoto

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from store.addresses import is_address as is_address
 from store.checked_files import read_file
 from store.errors import LibraryError
 from store.files import make_private, replace_file
@@ -27,7 +28,6 @@ EDGE: Final = "edge"
 
 _MOST_BYTES: Final = 100_000
 _DATABASE_SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
-_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,6 @@ class Remote:
     def is_local(self) -> bool:
         """Whether the folder is all there is."""
         return self == Remote()
-
-
-def is_address(text: str | os.PathLike[str]) -> bool:
-    """Whether what was given for a library, or a folder of pictures, is an address and not a path."""
-    return _ADDRESS.match(os.fspath(text)) is not None
 
 
 def remote_of(folder: Path) -> Remote:
