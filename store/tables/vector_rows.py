@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from store.arrays import Halves, Ids, Mask, VectorIds
 from store.tables.row_checksums import of_vector
@@ -47,9 +47,9 @@ class VectorRows:
 
 
 # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
-_AFTER: Final = text(
+_AFTER: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
-    "WHERE +space_id = :space AND vectors.id > :last ORDER BY vectors.id"
+    "WHERE +space_id = ? AND vectors.id > ? ORDER BY vectors.id"
 )
 _SOME: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
@@ -60,7 +60,7 @@ _SOME: Final = (
 def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[VectorRows]:
     """Yield a space's rows with an id above `last_id`, in chunks."""
     with engine.connect() as connection:
-        result = connection.execution_options(stream_results=True).execute(_AFTER, {"space": space_id, "last": last_id})
+        result = connection.execution_options(stream_results=True).exec_driver_sql(_AFTER, (space_id, last_id))
         for rows in result.partitions(CHUNK):
             yield _checked(rows, space_id, dim)
 
