@@ -201,6 +201,8 @@ def index(
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
+    A FOLDER may be an address in a store of objects: s3://BUCKET/PHOTOS.
+
     Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
     is at work on the library, 130 or 143 interrupted.
     """

@@ -6,7 +6,7 @@ import bisect
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -62,6 +62,7 @@ class WalkCounts:
         folder: that is being listed.
         entered: when that began, by `time.monotonic`.
         listed: all folders that were listed, where that is asked for.
+        is_unchanged: tells of an object, by its path, size, mtime and ctime, that it is a picture as before.
     """
 
     other_files: int = 0
@@ -73,6 +74,7 @@ class WalkCounts:
     folder: Path = Path()
     entered: float = 0.0
     listed: list[Path] | None = None
+    is_unchanged: Callable[[bytes, int, int, int], bool] | None = None
 
 
 def walk(

@@ -115,21 +115,24 @@ def _look(
     if not options.caches and is_in_a_bin(name):
         return None
     is_sidecar = name[-len(ENDING) :].lower() == ENDING
-    if not is_sidecar and not _may_be_picture(store, relative):
+    facts = entry.facts
+    looks = (facts.size, time_of(facts.mtime_ns), facts.version)
+    if not is_sidecar and not _may_be_picture(store, relative, looks, counts):
         counts.other_files += 1
         return None
     if _VERSION in name and store.address.startswith("s3"):
         return Unreadable(relative, f"its name has {_VERSION.decode()} in it, by which no object can be read")
-    facts = entry.facts
     path = relative[: -len(ENDING)] + ENDING if is_sidecar else relative
-    return path, facts.size, time_of(facts.mtime_ns), None, facts.version, None
+    return path, looks[0], looks[1], None, looks[2], None
 
 
-def _may_be_picture(store: Objects, path: bytes) -> bool:
+def _may_be_picture(store: Objects, path: bytes, looks: tuple[int, int, int], counts: WalkCounts) -> bool:
     name = path.rpartition(b"/")[2].decode("utf-8", "surrogateescape")
     told = may_be_by_name(PurePosixPath(name).suffix.lower())
     if told is not None:
         return told
+    if counts.is_unchanged is not None and counts.is_unchanged(path, *looks):
+        return True  # no unchanged picture is read again, not even its beginning
     try:
         return begins_like_picture(store.begins(path, SNIFF))
     except OSError:

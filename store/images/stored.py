@@ -7,6 +7,7 @@ same checksums, below `thumbnails/` and `previews/` of the store's folder.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 
 KEPT_BYTES: Final = 2_000_000_000
 """Thumbnails that are kept on this machine: some 50,000."""
+
+
+AWAY_SECONDS: Final = 5.0
+"""For so long a store that did not answer is not asked for pictures again."""
 
 
 class StoredThumbnails(Thumbnails):
@@ -152,6 +157,7 @@ class _Store:
         self._kind = kind
         self._address: str | None = None
         self._is_known = False
+        self._away_until = 0.0
 
     def open(self) -> Objects | None:
         if not self._is_known:
@@ -179,11 +185,15 @@ class _Store:
                 yield from (found for each in listed if (found := name_of(each.name.decode("latin-1"))) is not None)
 
     def read(self, store: Objects, content_hash: bytes) -> bytes | None:
+        if time.monotonic() < self._away_until:
+            return None
         try:
             return store.read(self.key(content_hash))
         except FileNotFoundError:
             return None
         except OSError as error:
+            # A page asks for dozens at once: not each is to wait for a store that does not answer.
+            self._away_until = time.monotonic() + AWAY_SECONDS
             log.warning("a picture in %s can't be read: %s", store.shown, error.strerror or error)
             return None
 

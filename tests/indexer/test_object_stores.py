@@ -176,7 +176,7 @@ def test_a_sidecar_in_a_bucket_counts_and_one_that_comes_is_found(bucket: Bucket
 
 
 def test_hidden_names_caches_and_patterns_are_left_out_in_a_bucket_too(
-    bucket: Bucket, index: Index, library: Path
+    bucket: Bucket, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, name in enumerate(
         ["a.jpg", ".hidden/b.jpg", "x/.c.jpg", "@eaDir/d.jpg", "out/e.jpg", "notes.txt", "sub/", "photo", "text"]
@@ -187,6 +187,16 @@ def test_hidden_names_caches_and_patterns_are_left_out_in_a_bucket_too(
     assert (found.added, found.other_files) == (2, 2)
     assert [path for path, *_ in indexed(library)] == [b"a.jpg", b"photo"]
     assert rows(library, "SELECT path FROM failures") == [(b"x/",)]
+    read: list[bytes] = []
+    begins = Objects.begins
+
+    def noted(self: Objects, path: bytes, size: int) -> bytes:
+        read.append(path)
+        return begins(self, path, size)
+
+    monkeypatch.setattr(Objects, "begins", noted)
+    assert index(bucket.address).unchanged == 2
+    assert read == [b"text"]
     assert index(bucket.address, "--no-exclude", "--hidden", "--caches").added == 4
 
 
