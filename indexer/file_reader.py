@@ -137,11 +137,15 @@ class FileReader:
 
         The future raises LibraryError where the library's disk is full or read-only.
         """
+        return self._pool.submit(self._read_wherever, task, self._fetching(task))
+
+    def _fetching(self, task: Task) -> Future[Fetched] | None:
+        """An object that is being fetched from now on; None for a file of this machine."""
         if not is_address(task.root):
-            return self._pool.submit(self._read, task)
+            return None
         if self._fetcher is None:
             self._fetcher = Fetcher(self._threads, self._workers.limits)
-        return self._pool.submit(self._read_object, task, self._fetcher.submit(task))
+        return self._fetcher.submit(task)
 
     def close(self) -> None:
         """End what is being read, and drop what is not yet begun: nobody wants it any more."""
@@ -150,8 +154,10 @@ class FileReader:
         self._workers.close()
         self._pool.shutdown(cancel_futures=True)
 
-    def _read_object(self, task: Task, fetching: Future[Fetched]) -> ReadResult:
-        """Read an object, once it is a file of this machine; others are fetched meanwhile."""
+    def _read_wherever(self, task: Task, fetching: Future[Fetched] | None) -> ReadResult:
+        """Read a file, or an object once it is a file of this machine; others are fetched meanwhile."""
+        if fetching is None:
+            return self._read(task)
         file = File(task.root_id, task.path, 0, 0)
         try:
             with fetching.result() as fetched:
@@ -234,7 +240,7 @@ class FileReader:
         held = frozenset[int]() if known is None else known[1]
         tiled = frozenset[int]()
         if known is not None and self._grids:
-            tiled = tiled_among(self._catalog.engine, known[0], tuple(self._grids))
+            tiled = self._tiled(known[0])
         is_anew = False
         if known is not None and held:
             again = self._facts_again(reader) if task.facts_due else None
@@ -245,7 +251,7 @@ class FileReader:
         lacking = {id_: each for id_, each in self._preprocess.items() if is_anew or id_ not in held}
         uncut = {id_: (self._preprocess[id_], grid) for id_, grid in self._grids.items() if is_anew or id_ not in tiled}
         try:
-            wanted = known is None or is_anew or not self._thumbnails.has(digest)
+            wanted = known is None or is_anew or not self._has_thumbnail(digest)
             needs = [*(each.need for each in lacking.values()), *(need_of(*each) for each in uncut.values())]
             decoded = reader.decode(need=max(needs), thumbnail=wanted, gpu=self._gpu)
         except DecodeError as error:
@@ -268,6 +274,13 @@ class FileReader:
             task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels,
             tiles={id_: made[each] for id_, each in uncut.items()}, look=look,
         )  # fmt: skip
+
+    def _tiled(self, content_id: int) -> frozenset[int]:
+        """The ids of the spaces in which a known content has its tiles."""
+        return tiled_among(self._catalog.engine, content_id, tuple(self._grids))
+
+    def _has_thumbnail(self, digest: bytes) -> bool:
+        return self._thumbnails.has(digest)
 
     def _look_due(self, content_id: int | None, digest: bytes) -> Look | None:
         """The look of a known content that has none, by its thumbnail."""

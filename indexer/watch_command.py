@@ -31,8 +31,8 @@ from store.walk_options import WalkChoice
     type=click.FloatRange(0.5, 86_400),
     default=None,
     metavar="N",
-    help="Look for changes every N seconds: addresses are watched only so. Default: as soon as the system reports them; "
-    "on network drives every 60.",
+    help="Look for changes every N seconds: addresses are watched only so. Default: as soon as the system reports "
+    "them; on network drives every 60.",
 )
 @click.option("--space", default=None, metavar="NAME", help="The model, as `index` takes it.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="Where the model runs.")
