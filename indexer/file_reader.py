@@ -211,7 +211,7 @@ class FileReader:
         held = frozenset[int]() if known is None else known[1]
         tiled = frozenset[int]()
         if known is not None and self._grids:
-            tiled = tiled_among(self._catalog.engine, known[0], tuple(self._grids))
+            tiled = self._tiled(known[0])
         is_anew = False
         if known is not None and held:
             again = self._facts_again(reader) if task.facts_due else None
@@ -222,7 +222,7 @@ class FileReader:
         lacking = {id_: each for id_, each in self._preprocess.items() if is_anew or id_ not in held}
         uncut = {id_: (self._preprocess[id_], grid) for id_, grid in self._grids.items() if is_anew or id_ not in tiled}
         try:
-            wanted = known is None or is_anew or not self._thumbnails.path(digest).exists()
+            wanted = known is None or is_anew or not self._has_thumbnail(digest)
             needs = [*(each.need for each in lacking.values()), *(need_of(*each) for each in uncut.values())]
             decoded = reader.decode(need=max(needs), thumbnail=wanted, gpu=self._gpu)
         except DecodeError as error:
@@ -245,6 +245,13 @@ class FileReader:
             task, file, digest, content_id, facts=facts, is_anew=is_anew, pixels=pixels,
             tiles={id_: made[each] for id_, each in uncut.items()}, look=look,
         )  # fmt: skip
+
+    def _tiled(self, content_id: int) -> frozenset[int]:
+        """The ids of the spaces in which a known content has its tiles."""
+        return tiled_among(self._catalog.engine, content_id, tuple(self._grids))
+
+    def _has_thumbnail(self, digest: bytes) -> bool:
+        return self._thumbnails.path(digest).exists()
 
     def _look_due(self, content_id: int | None, digest: bytes) -> Look | None:
         """The look of a known content that has none, by its thumbnail."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
-from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
 from store.tables import checks, dialect
@@ -51,19 +51,23 @@ class Library:
         tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
+        closing: what is to be closed with the library.
     """
 
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
-        self.place = Place(truth_file(path))
+        self.closing = ExitStack()
         self.remote = remote_of(path)
         where = shown(path)
         if self.remote.database is None:
+            self.place = Place(truth_file(path))
             self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         else:
-            from store.tables import postgres
+            from store.tables import postgres, postgres_locks
 
+            self.place = postgres_locks.HeldPlace(path, truth_file(path))
             self._engine = postgres.make_engine(self.remote.database, where, self.place)
+            self._engine.update_execution_options(library=path)
             readonly = readonly or not postgres.may_write(self._engine, where)
         self.readonly = readonly
         self.catalog = Catalog(self._engine)
@@ -73,8 +77,18 @@ class Library:
         check = self.place.check
         self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
         self.previews = Previews(path / "previews", is_older=is_older, check=check)
-        self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.vectors = self._vector_engines(policy)
         self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+
+    def _vector_engines(self, policy: Policy) -> VectorEngines:
+        """The engines for the library's vectors: the one place that chooses."""
+        if self.remote.vectors is None:
+            return LocalEngines(self.path / "vectors", self.catalog, readonly=self.readonly, policy=policy)
+        from store.qdrant.opening import open_engines
+
+        engines = open_engines(self.path, self.remote, self.catalog, readonly=self.readonly)
+        self.closing.callback(engines.close)
+        return engines
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:
@@ -165,6 +179,7 @@ class Library:
 
     def close(self) -> None:
         """Close every connection."""
+        self.closing.close()
         self._engine.dispose()
 
     def __enter__(self) -> Library:
@@ -176,7 +191,12 @@ class Library:
         self.close()
 
     def sweep(self) -> int:
-        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
+        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`.
+
+        Not while another indexer is at work on this machine, on other roots.
+        """
+        if not is_alone(self.path):
+            return 0
         for name in (*FORMER, *_FORMER_CACHES):
             for path in self.path.glob(name):
                 path.unlink(missing_ok=True)

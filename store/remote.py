@@ -46,7 +46,7 @@ class Remote:
     thumbnails: str | None = None
 
     def __repr__(self) -> str:
-        return f"Remote({', '.join(f'{name}={_no_password(value)!r}' for name, value in asdict(self).items())})"
+        return f"Remote({', '.join(f'{name}={without_password(value)!r}' for name, value in asdict(self).items())})"
 
     @property
     def is_local(self) -> bool:
@@ -94,7 +94,7 @@ def truth_file(folder: Path) -> Path:
 def shown(folder: Path) -> str:
     """How messages name the library of a folder: its address without a password, or the folder."""
     database = remote_of(folder).database
-    return str(folder) if database is None else str(_no_password(database))
+    return str(folder) if database is None else str(without_password(database))
 
 
 def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbnails: str | None = None) -> Path:
@@ -114,7 +114,7 @@ def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbna
     database = checked_database(text) if is_address(text) else None
     folder = _working_folder(database) if database is not None else Path(text).expanduser().absolute()
     known = remote_of(folder)
-    if database is not None and database == _no_password(known.database):
+    if database is not None and database == without_password(known.database):
         database = known.database  # as messages name it
     wanted = replace(
         known,
@@ -156,7 +156,7 @@ def checked_database(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in _DATABASE_SCHEMES or not parts.path.strip("/"):
         raise LibraryError(
-            f"{_no_password(address)} is not the address of a library. Give a folder, or a PostgreSQL database as "
+            f"{without_password(address)} is not the address of a library. Give a folder, or a PostgreSQL database as "
             "postgresql://USER@HOST/DATABASE."
         )
     return urlunsplit(parts._replace(scheme="postgresql"))
@@ -172,7 +172,7 @@ def checked_vectors(address: str) -> str | None:
         return None
     if address != EDGE and (urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname):
         raise LibraryError(
-            f"{_no_password(address)} is not the address of a vector service. Give http://HOST:6333 of a Qdrant "
+            f"{without_password(address)} is not the address of a vector service. Give http://HOST:6333 of a Qdrant "
             "server, `edge` for its engine in this process, or `local` for Sightline's own."
         )
     return address
@@ -193,7 +193,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _no_password(address: str | None) -> str | None:
+def without_password(address: str | None) -> str | None:
     """An address as it may be shown."""
     if address is None or "://" not in address:
         return address

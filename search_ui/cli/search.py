@@ -136,7 +136,7 @@ def query(
         result = searcher.search(wanted, pictures=pictures, limit=most, offset=offset, looks=looks)
         printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0, raw=raw)
     if wanted.terms:
-        matches = count(result.strong, "match", "matches")
+        matches = ("at least " if result.at_least else "") + count(result.strong, "match", "matches")
         of_all = f"{printed} of {result.total} pictures"
         click.echo(f"{of_all}, {matches}, {result.maybe} possible, {result.seconds * 1000:.0f} ms", err=True)
     else:
