@@ -213,6 +213,7 @@ def index(
     from indexer.progress_bar import RunScreen
     from indexer.read_ahead import started_early, threads_of
     from indexer.roots import check_before_creating
+    from indexer.run_lock import run_locked
     from indexer.summary_text import print_summary
     from indexer.tiling import costs
     from sightline.models.memory import keep_freed
@@ -233,11 +234,15 @@ def index(
         return _dry_run(folders, path, walk, space, offline, as_lines, planned, yes=yes)
     check_before_creating(folders, path, walk)
     from store.library import Library
-    from store.lock import locked
 
     decoder = _gpu_decoder(decode_on, device, workers)
     screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
-    with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early, screen:
+    with (
+        run_locked(path, folders),
+        decoder as gpu,
+        started_early(path, threads_of(gpu, workers), file_seconds) as early,
+        screen,
+    ):
         with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
         screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")

@@ -23,6 +23,7 @@ from indexer.dry_run import planned_spaces
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from indexer.progress_bar import RunScreen
+from indexer.run_lock import run_locked
 from indexer.watch_drives import network_drive
 from indexer.watch_folder import WatchedFolder, WatchLimitError
 from indexer.watch_look import look
@@ -30,7 +31,7 @@ from sightline.humanize import short_path
 from sightline.models.memory import give_back
 from store.errors import LibraryLockedError, SightlineError
 from store.library import Library
-from store.lock import WAIT, locked
+from store.lock import WAIT
 from store.paths import display, to_bytes, to_path
 from store.place import LibraryMovedError
 from store.tables.watched_roots import watched_roots
@@ -310,7 +311,7 @@ class Watcher:
     def _run(self, folders: Sequence[Path], options: Options) -> Summary:
         watching = self._watching
         path = watching.library
-        with locked(path):
+        with run_locked(path, folders):
             self._said_busy = False
             chosen = choose(path, watching.space, options.device, offline=watching.offline)
             with Library.create(path) as library, self._screen() as screen:

@@ -17,7 +17,7 @@ from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.previews import Previews
 from store.images.thumbnails import Thumbnails
-from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
 from store.tables import checks, dialect
@@ -55,15 +55,17 @@ class Library:
 
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
-        self.place = Place(truth_file(path))
         self.remote = remote_of(path)
         where = shown(path)
         if self.remote.database is None:
+            self.place = Place(truth_file(path))
             self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         else:
-            from store.tables import postgres
+            from store.tables import postgres, postgres_locks
 
+            self.place = postgres_locks.HeldPlace(path, truth_file(path))
             self._engine = postgres.make_engine(self.remote.database, where, self.place)
+            self._engine.update_execution_options(library=path)
             readonly = readonly or not postgres.may_write(self._engine, where)
         self.readonly = readonly
         self.catalog = Catalog(self._engine)
@@ -176,7 +178,12 @@ class Library:
         self.close()
 
     def sweep(self) -> int:
-        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
+        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`.
+
+        Not while another indexer is at work on this machine, on other roots.
+        """
+        if not is_alone(self.path):
+            return 0
         for name in (*FORMER, *_FORMER_CACHES):
             for path in self.path.glob(name):
                 path.unlink(missing_ok=True)

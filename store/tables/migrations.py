@@ -16,6 +16,8 @@ from store.tables.filters import casefolded
 from store.tables.migration_steps import STEPS
 
 VERSION: Final = len(STEPS)
+UNFINISHED: Final = 1_000_000
+"""Added to the version of a library that another is still being copied into: no program reads or writes that."""
 
 
 def version_of(connection: Connection) -> int:
@@ -27,12 +29,25 @@ def version_of(connection: Connection) -> int:
     return int(connection.execute(text("PRAGMA user_version")).scalar_one())
 
 
+def set_version(connection: Connection, number: int) -> None:
+    """Note the layout version of a database that has tables; call within a write transaction."""
+    if is_postgres(connection):
+        connection.exec_driver_sql("UPDATE layout SET version = ?", (number,))
+    else:
+        connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+
+
 def check_version(found: int, where: str, *, readonly: bool = False) -> None:
     """Refuse a database that this program can't use; it is left untouched.
 
     Raises:
         LibraryError: `found` is above this program's version, or below it and not 0 where nothing may be written.
     """
+    if found >= UNFINISHED:
+        raise LibraryError(
+            f"The library {where} is a copy that is not whole: `python -m indexer export` was stopped. Run that again "
+            "as it was; it goes on from there."
+        )
     if found > VERSION:
         raise LibraryError(
             f"The library {where} has layout version {found}; this program reads up to {VERSION}. "

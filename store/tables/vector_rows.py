@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ _AFTER: Final = (
 )
 _SOME: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
-    "WHERE +space_id = ? AND vectors.id IN ({marks}) ORDER BY vectors.id"
+    "WHERE +space_id = ? AND vectors.id IN (SELECT value FROM json_each(?)) ORDER BY vectors.id"
 )
 
 
@@ -68,8 +69,8 @@ def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[Vect
 def read_some(engine: Engine, space_id: int, dim: int, ids: Sequence[int]) -> VectorRows:
     """The rows of a space that have one of some vector ids; a few hundred at most."""
     with engine.connect() as connection:
-        query = _SOME.format(marks=", ".join("?" * len(ids)))
-        return _checked(connection.exec_driver_sql(query, (space_id, *ids)).all(), space_id, dim)
+        given = (space_id, json.dumps([int(id_) for id_ in ids]))
+        return _checked(connection.exec_driver_sql(_SOME, given).all(), space_id, dim)
 
 
 def stored(engine: Engine, vector_id: int) -> bytes:

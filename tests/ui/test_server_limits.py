@@ -25,7 +25,8 @@ from streamlit.testing.v1 import AppTest
 from support import ROOT
 
 from search_ui.parts import page_frame
-from search_ui.server import event_routes
+from search_ui.server import budget, event_routes
+from store import handles as store_handles
 from store.library import Library
 from store.lock import locked
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
@@ -133,8 +134,8 @@ def test_the_worst_patterns_are_answered_in_seconds_and_others_go_on(many: Path,
         assert f"up to {MAX_WILDCARDS} wildcards" in json.loads(text)["detail"]
 
 
-async def _load(url: str) -> None:
-    """Load the page as a browser does, to the end of its script, and leave."""
+async def _load(url: str, *, leaves: bool = False) -> None:
+    """Load the page as a browser does, to the end of its script, and leave; or leave at once."""
     address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
     protocol = websockets.Subprotocol("streamlit")
     async with websockets.connect(
@@ -147,16 +148,39 @@ async def _load(url: str) -> None:
         asked = BackMsg()
         asked.rerun_script.query_string = ""
         await page.send(asked.SerializeToString())
-        while True:
+        while not leaves:
             message = ForwardMsg()
             message.ParseFromString(bytes(await asyncio.wait_for(page.recv(), 60)))  # type: ignore[arg-type]
             if message.WhichOneof("type") == "script_finished":
                 return
 
 
+def _is_open(connection: socket.socket) -> bool:
+    """Whether the other side has not ended a connection on which it never sent anything."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("handles", [128, 160, 200, 256, 257, 300, 512, 1_000, 1_024, 2_048, 4_096])
+def test_what_may_be_open_at_once_fits_into_the_handles(handles: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_handles, "raise_limit", lambda: handles)
+    # A page has a socket and an event loop of three handles; a connection one and the file that is sent; those that
+    # were taken on in three turns of the event loop can be too many.
+    pages = 4 * budget.most_pages() + 3 * budget.most_left()
+    database = 2 * (8 + 24) + 1
+    others = 40
+    assert pages + 2 * budget.most_connections() + 3 * budget.most_accepted() + database + others <= handles
+    assert budget.most_streams() < budget.most_connections()
+
+
 @pytest.mark.parametrize("loads", [100, pytest.param(300, marks=pytest.mark.nightly)])
 def test_a_server_with_256_handles_serves_pages_beside_silent_connections(
-    loads: int, drawn: Path, tmp_path: Path
+    loads: int, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving.running(drawn / "library", tmp_path / "log", handles=HANDLES) as url:
 
@@ -164,13 +188,23 @@ def test_a_server_with_256_handles_serves_pages_beside_silent_connections(
             for _ in range(0, loads, 4):
                 await asyncio.gather(*(_load(url) for _ in range(4)))
 
+        async def leave_all() -> None:
+            for _ in range(0, loads, 20):
+                left = await asyncio.gather(*(_load(url, leaves=True) for _ in range(20)), return_exceptions=True)
+                # Too many pages at once are refused.
+                assert all(isinstance(each, websockets.InvalidStatus | None) for each in left), left
+
         asyncio.run(load_all())
+        asyncio.run(leave_all())
         address = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
         silent = [socket.create_connection(address, 5) for _ in range(400)]
         try:
             for _ in range(20):
                 assert get(url, "/healthz")[0] == 200
             asyncio.run(_load(url))
+            with monkeypatch.context() as patch:
+                patch.setattr(store_handles, "raise_limit", lambda: HANDLES)
+                assert sum(map(_is_open, silent)) <= budget.most_connections()
         finally:
             for each in silent:
                 each.close()
