@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +15,7 @@ from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
-from store.images.previews import Previews
-from store.images.thumbnails import Thumbnails
+from store.images.stored import note_thumbnails, pictures_of
 from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
@@ -51,10 +50,12 @@ class Library:
         tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
+        closing: what is to be closed with the library.
     """
 
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
+        self.closing = ExitStack()
         self.remote = remote_of(path)
         where = shown(path)
         if self.remote.database is None:
@@ -73,10 +74,19 @@ class Library:
         self.concepts = Concepts(self._engine, where, readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
         check = self.place.check
-        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
-        self.previews = Previews(path / "previews", is_older=is_older, check=check)
-        self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.thumbnails, self.previews = pictures_of(path, self._engine, is_older, check)
+        self.vectors = self._vector_engines(policy)
         self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+
+    def _vector_engines(self, policy: Policy) -> VectorEngines:
+        """The engines for the library's vectors: the one place that chooses."""
+        if self.remote.vectors is None:
+            return LocalEngines(self.path / "vectors", self.catalog, readonly=self.readonly, policy=policy)
+        from store.qdrant.opening import open_engines
+
+        engines = open_engines(self.path, self.remote, self.catalog, readonly=self.readonly)
+        self.closing.callback(engines.close)
+        return engines
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:
@@ -115,6 +125,7 @@ class Library:
                     f"The library {shown(path)} may only be read by this user, so nothing can be indexed into it. Name "
                     "a user who may write in the address, or the server that may be written."
                 )
+            note_thumbnails(path, library._engine)
             return library
         if (path / DATABASE).exists() and not writable(path / DATABASE):
             raise LibraryError(unwritable_message(path / DATABASE))
@@ -167,6 +178,7 @@ class Library:
 
     def close(self) -> None:
         """Close every connection."""
+        self.closing.close()
         self._engine.dispose()
 
     def __enter__(self) -> Library:

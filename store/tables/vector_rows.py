@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
 
 from store.arrays import Halves, Ids, Mask, VectorIds
 from store.tables.row_checksums import of_vector
@@ -56,6 +57,10 @@ _SOME: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
     "WHERE +space_id = ? AND vectors.id IN (SELECT value FROM json_each(?)) ORDER BY vectors.id"
 )
+_OF_CONTENTS: Final = (
+    "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
+    "WHERE space_id = ? AND content_id IN (SELECT value FROM json_each(?)) ORDER BY vectors.id"
+)
 
 
 def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[VectorRows]:
@@ -71,6 +76,11 @@ def read_some(engine: Engine, space_id: int, dim: int, ids: Sequence[int]) -> Ve
     with engine.connect() as connection:
         given = (space_id, json.dumps([int(id_) for id_ in ids]))
         return _checked(connection.exec_driver_sql(_SOME, given).all(), space_id, dim)
+
+
+def read_contents(connection: Connection, space_id: int, dim: int, contents: Sequence[int]) -> VectorRows:
+    """The rows of a space that belong to some contents; some thousand at most."""
+    return _checked(connection.exec_driver_sql(_OF_CONTENTS, (space_id, json.dumps(contents))).all(), space_id, dim)
 
 
 def stored(engine: Engine, vector_id: int) -> bytes:
