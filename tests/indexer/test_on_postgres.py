@@ -100,7 +100,7 @@ def test_the_same_pictures_make_the_same_library(
     for place in (library, on_postgres):
         first = index(pictures, "--library", place)
         (pictures / "demo" / "more").mkdir(exist_ok=True)
-        moved = min((pictures / "demo").glob("*.jpg"))
+        moved = min((pictures / "demo").rglob("*.jpg"))
         moved.rename(pictures / "demo" / "more" / moved.name)
         shutil.copy(pictures / "demo" / "more" / moved.name, pictures / "a-copy.jpg")
         second = index(pictures, "--library", place)
