@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer import backup_commands, library_commands, watch_command
+from indexer import backup_commands, export_command, library_commands, watch_command
 from indexer.common_options import checked_grid, json_option, library_option
 from indexer.messages import STOPPED, echo, set_up_logging
+from indexer.on_arguments import on_options
 from indexer.signals import INTERRUPTED, stop_on_signals
 from indexer.walk_arguments import walk_options
 from sightline.models.changes import LARGEST, SMALLEST, sized
@@ -24,10 +25,11 @@ from sightline_cli.mistakes import Group
 from store.checked_files import is_there
 from store.disk_errors import disk_sentence
 from store.errors import SightlineError
-from store.paths import as_json, default_library, display
+from store.paths import as_json, default_library, display, to_bytes
 
 if TYPE_CHECKING:
     from indexer.doubt import Prune
+    from indexer.options import OnRay
     from sightline.images.gpu_jpeg import GpuJpegDecoder
     from store.walk_options import WalkChoice
 
@@ -169,6 +171,7 @@ def cli() -> None:
     help="Find small things: encode overlapping parts of each picture too, N along its shorter side. Kept, so later "
     "runs do the same; 0 ends it. Of pictures that are known the files are read again. Costs many times the encoding.",
 )
+@on_options
 @click.option("--dry-run", is_flag=True, help="Print what would be read or is gone; change nothing.")
 @click.option(
     "--prune",
@@ -196,10 +199,12 @@ def cli() -> None:
 def index(
     folders: tuple[Path, ...], library_path: Path | None, space: str | None, size: int | None, device: str,
     precision: str, batch_size: int | None, workers: int | None, decode_on: str, file_seconds: float | None,
-    walk: WalkChoice, tiles: int | None, dry_run: bool, prune: bool, prune_emptied: bool, yes: bool, lose_marks: bool,
-    rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
+    walk: WalkChoice, tiles: int | None, on: OnRay | None, dry_run: bool, prune: bool, prune_emptied: bool, yes: bool,
+    lose_marks: bool, rescan: bool, offline: bool, as_lines: bool, verbose: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
+
+    A FOLDER may be an address in a store of objects: s3://BUCKET/PHOTOS.
 
     Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
     is at work on the library, 130 or 143 interrupted.
@@ -213,6 +218,7 @@ def index(
     from indexer.progress_bar import RunScreen
     from indexer.read_ahead import started_early, threads_of
     from indexer.roots import check_before_creating
+    from indexer.run_lock import run_locked
     from indexer.summary_text import print_summary
     from indexer.tiling import costs
     from sightline.models.memory import keep_freed
@@ -233,15 +239,21 @@ def index(
         return _dry_run(folders, path, walk, space, offline, as_lines, planned, yes=yes)
     check_before_creating(folders, path, walk)
     from store.library import Library
-    from store.lock import locked
 
     decoder = _gpu_decoder(decode_on, device, workers)
     screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
-    with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds) as early, screen:
+    with (
+        run_locked(path, folders),
+        decoder as gpu,
+        started_early(path, threads_of(gpu, workers), file_seconds, on) as early,
+        screen,
+    ):
         with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
-        screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
-        options = Options(walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles)
+        screen.announce(f"Indexing {', '.join(display(to_bytes(folder)) for folder in folders)}")
+        options = Options(
+            walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles, on=on
+        )
         with Library.create(path) as library:
             library.sweep()
             for model in () if space is None or quiet else chosen.models:
@@ -294,9 +306,9 @@ def _dry_run(
     space_ids = planned_spaces(path, space, offline=offline)
     for change, target, relative in plan(folders, path, walk, space_ids, prune, yes=yes):
         if as_lines:
-            click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
+            click.echo(json.dumps({"change": change, "root": os.fsdecode(to_bytes(target)), **as_json(relative)}))
         else:
-            click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
+            click.echo(f"{change}\t{display(to_bytes(target) + b'/' + relative)}")
     if prune is not None:
         say_what_goes(path, prune.photo_ids, as_lines)
         if (refusal := prune.refusal()) is not None:
@@ -304,5 +316,5 @@ def _dry_run(
     return DONE
 
 
-for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, watch_command.watch):
+for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, *export_command.COMMANDS, watch_command.watch):
     cli.add_command(_command)

@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.batcher import WHOLE, Batches, Encoded, PictureEncoder
 from indexer.options import Options
-from indexer.progress_writer import ProgressWriter
+from indexer.progress_writer import RunClock
 from indexer.run_encoder import Keep, RunEncoder
 from sightline.models.compiled import open_compiled
 from sightline.models.loaded import Encoders
@@ -20,6 +20,7 @@ from sightline.models.resolve import Model
 from sightline.ranking.null_queries import NullQueries
 from sightline.tiles.grid import usual_count, without_pixels
 from store.errors import SpaceError
+from store.images.thumbnails import Thumbnails
 from store.library import Library
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ class Encodings:
     """
 
     def __init__(
-        self, library: Library, models: Mapping[int, Model], options: Options, progress: ProgressWriter,
+        self, thumbnails: Thumbnails | None, models: Mapping[int, Model], options: Options, progress: RunClock,
         encoders: Sequence[PictureEncoder], keep: Keep | None, grids: Mapping[int, int],
     ) -> None:  # fmt: skip
         """Prepare for a run.
 
         Args:
-            library: of the run.
+            thumbnails: of the library, where it is at hand.
             models: by the id of their space, at least one.
             options: of the run.
             progress: of the run.
@@ -87,7 +88,7 @@ class Encodings:
         loaded = {encoder.model: encoder for encoder in encoders}
         self.partial = 0
         self._each = [
-            Encoding(id_, model, options, RunEncoder(library, model, options, progress, loaded.get(model), keep))
+            Encoding(id_, model, options, RunEncoder(thumbnails, model, options, progress, loaded.get(model), keep))
             for id_, model in models.items()
         ]
         self._progress = progress

@@ -18,12 +18,13 @@ from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
-from indexer.identity import place_of
 from indexer.missing_looks import make_due_looks
 from indexer.new_spaces import identity_of
 from indexer.options import Options
+from indexer.places import place_of
 from indexer.progress_writer import ProgressWriter
-from indexer.read_ahead import ReadAhead, threads_of
+from indexer.read_ahead import threads_of
+from indexer.reads import open_reads
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import Scanner
@@ -96,7 +97,7 @@ class Pipeline:
         self._gpu = gpu
         self._may_lose = may_lose
         self._threads = threads_of(gpu, options.workers)
-        self._reads = ReadAhead(library, self._threads, gpu, options.file_seconds, self._progress, workers)
+        self._reads = open_reads(library, options, gpu, self._progress, workers)
         self._ready: list[Indexed] = []
         self._failed: list[Failed] = []
         self._duplicates_in_flight: list[ReadResult] = []
@@ -118,11 +119,10 @@ class Pipeline:
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}
         grids = grids_of(self._library, models, self._options.tiles)
         self._encodings = Encodings(
-            self._library, models, self._options, self._progress, self._encoders, self._keep_encoder, grids
+            self._library.thumbnails, models, self._options, self._progress, self._encoders, self._keep_encoder, grids
         )
         self._space_ids = list(models)
-        self._reads.grids = grids
-        self._reads.preprocess = {space_id: model.preprocess for space_id, model in models.items()}
+        self._reads.prepare(models, grids)
         self._edits = Edits(self._library, self._space_ids)
         self.summary.spaces = [model.name for model in models.values()]
         run_id = self._writer.start_run(self._space_ids[0] if self._chosen.is_one else None)
@@ -200,18 +200,18 @@ class Pipeline:
 
     # -- read -------------------------------------------------------------------------------------------------------
 
-    def _read_ahead(self, scanner: Scanner) -> Iterator[ReadResult | None]:
+    def _read_ahead(self, scanner: Scanner) -> Iterator[ReadResult | Encoded | None]:
         """Files, read at most two batches ahead; None: none was found or read lately."""
         reads = self._reads
         while not self.stop.is_set():
-            while not scanner.ended and len(reads) < 2 * (self._encodings.size + self._threads):
+            while not scanner.ended and len(reads) < reads.most(self._encodings.size):
                 with self._progress.waiting("" if reads else "walk"):
                     task = scanner.take(SOON if reads else PATIENCE)
                 if task is None:
                     break
                 reads.submit(task)
             if reads:
-                with self._progress.waiting("decode"):
+                with self._progress.waiting(reads.waits_for):
                     result = reads.take()
                 yield result
             elif scanner.ended or scanner.is_silent(WALK_SECONDS):
@@ -219,12 +219,12 @@ class Pipeline:
             else:
                 yield None
 
-    def _take(self, result: ReadResult) -> None:
+    def _take(self, result: ReadResult | Encoded) -> None:
         """Take in a file that was read: encode it, commit it, or let it wait for another with its bytes."""
         self._progress.done += 1
-        if result.gone:
-            return
-        if result.failed is not None:
+        if isinstance(result, Encoded):
+            self._take_encoded(result)
+        elif result.failed is not None:
             if result.hash:
                 if result.failed.stage != "read":  # what the bytes are to blame for holds for every copy
                     self._failed_hashes[result.hash] = result.failed
@@ -234,7 +234,7 @@ class Pipeline:
             self._duplicates_in_flight.append(result)
         elif result.pixels or any(len(each.pixels) for each in result.tiles.values()):
             self._encodings.add(result)
-        else:
+        elif not result.gone:
             self._keep(result)
             self._count(result)
 

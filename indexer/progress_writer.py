@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, Final, Protocol
 
 from indexer.summary import Summary
 from store import progress
@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 
 INTERVAL: Final = 0.5
 """Seconds between two writes: as often as a page asks, and far too seldom to slow a run down."""
+
+
+class HasFound(Protocol):
+    """Knows how many files must be read, so far."""
+
+    @property
+    def found(self) -> int: ...
+
+
+class RunClock(Protocol):
+    """What is told of what a run does, and knows how far it is."""
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def scanner(self) -> HasFound | None: ...
+
+    def enter(self, phase: Phase) -> None:
+        """Enter another phase of the run."""
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """Count the time of a `with` block as waited for `what`."""
 
 
 class ProgressWriter:

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from indexer.options import OnRay
 from indexer.progress_writer import ProgressWriter
 from indexer.scanner import Task
 from store.library import Library
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sightline.images.gpu_jpeg import GpuJpegDecoder
     from sightline.images.workers import Workers
     from sightline.models.preprocess import Preprocess
+    from sightline.models.resolve import Model
 
 # Seconds after which others go before a file that is still being read: what they gave can be committed meanwhile.
 SLOW: Final = 1.0
@@ -36,13 +38,13 @@ class ReadAhead:
         self, library: Library, threads: int, gpu: GpuJpegDecoder | None, file_seconds: float | None,
         progress: ProgressWriter, workers: Workers | None,
     ) -> None:  # fmt: skip
-        """Prepare; nothing starts before the first file. Set `preprocess`, and `grids` of tiles, until then.
+        """Get ready; nothing starts before the first file, and `prepare` comes before that.
 
         Arguments as of `FileReader` and `Options`; `workers` if they are started already.
         """
         self._library = library
-        self.preprocess: Mapping[int, Preprocess] = {}
-        self.grids: Mapping[int, int] = {}
+        self._preprocess: Mapping[int, Preprocess] = {}
+        self._grids: Mapping[int, int] = {}
         self._threads = threads
         self._gpu = gpu
         self._file_seconds = file_seconds
@@ -54,6 +56,19 @@ class ReadAhead:
 
     def __len__(self) -> int:
         return len(self._window)
+
+    @property
+    def waits_for(self) -> str:
+        return "decode"
+
+    def prepare(self, models: Mapping[int, Model], grids: Mapping[int, int]) -> None:
+        """Take in the models of the run, and the grids of those that have tiles, by the id of the space."""
+        self._preprocess = {space_id: model.preprocess for space_id, model in models.items()}
+        self._grids = grids
+
+    def most(self, batch: int) -> int:
+        """How many files are to be submitted at once: two batches, and those of the threads."""
+        return 2 * (batch + self._threads)
 
     def submit(self, task: Task) -> None:
         """Have a file read, after those before it."""
@@ -115,7 +130,7 @@ class ReadAhead:
 
             library = self._library
             self._reader = FileReader(
-                library.catalog, library.thumbnails, self.preprocess, workers, self._threads, self._gpu, self.grids
+                library.catalog, library.thumbnails, self._preprocess, workers, self._threads, self._gpu, self._grids
             )
             self._progress.enter("indexing")
         return self._reader
@@ -137,12 +152,14 @@ def start_workers(threads: int, file_seconds: float | None) -> Workers:
 
 
 @contextmanager
-def started_early(library: Path, threads: int, file_seconds: float | None) -> Iterator[Workers | None]:
+def started_early(
+    library: Path, threads: int, file_seconds: float | None, on: OnRay | None = None
+) -> Iterator[Workers | None]:
     """The workers of a library that is yet to be made: they start beside the model that is tried first.
 
-    None of one that is there, which may have nothing to read.
+    None of one that is there, which may have nothing to read, and none where files are read elsewhere.
     """
-    if has_library(library):
+    if on is not None or has_library(library):
         yield None
         return
     with closing(start_workers(threads, file_seconds)) as workers:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from indexer.batcher import Batches, PictureEncoder
 from indexer.new_spaces import network_of, take_network
 from indexer.options import Options
-from indexer.progress_writer import ProgressWriter
+from indexer.progress_writer import RunClock
 from indexer.quicker import Quicker
 from sightline.models import load
 from sightline.models.compiled import can_compile, open_compiled
@@ -24,7 +24,6 @@ from store.images.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from sightline.models.encoder import Encoder
-    from store.library import Library
 
 # Pictures that compiled towers are compared on, at most, and at least: thumbnails make up what is missing.
 _MOST, _LEAST = 32, 16
@@ -36,11 +35,11 @@ class RunEncoder:
     """Loads the model of a space when it first has work, and changes how it runs between two batches."""
 
     def __init__(
-        self, library: Library, model: Model, options: Options, progress: ProgressWriter, given: PictureEncoder | None,
-        keep: Keep | None,
+        self, thumbnails: Thumbnails | None, model: Model, options: Options, progress: RunClock,
+        given: PictureEncoder | None, keep: Keep | None,
     ) -> None:  # fmt: skip
         """`given` is of the model, if it is loaded already; `keep` takes over what is loaded here, in the end."""
-        self._library = library
+        self._thumbnails = thumbnails
         self._model = model
         self._options = options
         self._progress = progress
@@ -97,7 +96,7 @@ class RunEncoder:
 
         self._progress.enter("preparing")
         with self._progress.waiting("load"):
-            more = _prepared(self._library.thumbnails, self._model, _LEAST - len(pictures))
+            more = _prepared(self._thumbnails, self._model, _LEAST - len(pictures))
             make_compiled(self._model, network.module, network.tokenizer, np.stack([*pictures, *more]))
             network.close()
             self._network = self._encoder = None
@@ -120,12 +119,12 @@ class RunEncoder:
             self._keep(self._encoder)
 
 
-def _prepared(thumbnails: Thumbnails, model: Model, count: int) -> list[NDArray[np.uint8]]:
+def _prepared(thumbnails: Thumbnails | None, model: Model, count: int) -> list[NDArray[np.uint8]]:
     """Up to `count` thumbnails of a library as a model takes them: real pictures, of those who index few."""
     from sightline.images import jpeg
 
     made: list[NDArray[np.uint8]] = []
-    if count < 1:
+    if count < 1 or thumbnails is None:
         return made
     for content_hash in thumbnails.hashes():
         data = thumbnails.read(content_hash)

@@ -15,9 +15,8 @@ from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
-from store.images.previews import Previews
-from store.images.thumbnails import Thumbnails
-from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.images.stored import note_thumbnails, pictures_of
+from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
 from store.tables import checks, dialect
@@ -57,15 +56,17 @@ class Library:
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
         self.closing = ExitStack()
-        self.place = Place(truth_file(path))
         self.remote = remote_of(path)
         where = shown(path)
         if self.remote.database is None:
+            self.place = Place(truth_file(path))
             self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         else:
-            from store.tables import postgres
+            from store.tables import postgres, postgres_locks
 
+            self.place = postgres_locks.HeldPlace(path, truth_file(path))
             self._engine = postgres.make_engine(self.remote.database, where, self.place)
+            self._engine.update_execution_options(library=path)
             readonly = readonly or not postgres.may_write(self._engine, where)
         self.readonly = readonly
         self.catalog = Catalog(self._engine)
@@ -73,8 +74,7 @@ class Library:
         self.concepts = Concepts(self._engine, where, readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
         check = self.place.check
-        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
-        self.previews = Previews(path / "previews", is_older=is_older, check=check)
+        self.thumbnails, self.previews = pictures_of(path, self._engine, is_older, check)
         self.vectors = self._vector_engines(policy)
         self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
@@ -125,6 +125,7 @@ class Library:
                     f"The library {shown(path)} may only be read by this user, so nothing can be indexed into it. Name "
                     "a user who may write in the address, or the server that may be written."
                 )
+            note_thumbnails(path, library._engine)
             return library
         if (path / DATABASE).exists() and not writable(path / DATABASE):
             raise LibraryError(unwritable_message(path / DATABASE))
@@ -189,7 +190,12 @@ class Library:
         self.close()
 
     def sweep(self) -> int:
-        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
+        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`.
+
+        Not while another indexer is at work on this machine, on other roots.
+        """
+        if not is_alone(self.path):
+            return 0
         for name in (*FORMER, *_FORMER_CACHES):
             for path in self.path.glob(name):
                 path.unlink(missing_ok=True)

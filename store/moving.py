@@ -38,6 +38,10 @@ _MARKS: Final = (
 )  # fmt: skip
 
 
+class RefusedError(LibraryError):
+    """The place to copy into holds something else."""
+
+
 class DifferingError(LibraryError):
     """A copy is not equal to its library."""
 
@@ -75,10 +79,11 @@ def copy_library(source: Path, target: Path, progress: Progress = lambda step, d
     Raises:
         LibraryLockedError: an indexer is at work on one of them.
         DifferingError: the copy is not equal.
-        LibraryError: there is no library in `source`; `target` has another one; one of them can't be read or written.
+        RefusedError: `target` has another library.
+        LibraryError: there is no library in `source`; one of them can't be read or written.
     """
     if source.resolve() == target.resolve():
-        raise LibraryError(f"{shown(source)} can't be copied onto itself. Name another place.")
+        raise RefusedError(f"{shown(source)} can't be copied onto itself. Name another place.")
     with (
         Library.open(source) as old,
         nullcontext() if old.readonly else locked(source),
@@ -104,7 +109,7 @@ def _target(path: Path, old: Library) -> Iterator[tuple[Library, bool]]:
             Library.create(path).close()
             found = VERSION
         if found not in (VERSION, UNFINISHED + VERSION):
-            raise LibraryError(
+            raise RefusedError(
                 f"{where} has a library of layout version {found % UNFINISHED} already; this program copies into empty "
                 "ones. Nothing was changed. Name another place."
             )
@@ -130,7 +135,7 @@ def _origin(library: Library) -> dict[str, str]:
 def _check_origin(connection: Connection, origin: dict[str, str], where: str) -> None:
     known = json.loads(connection.exec_driver_sql("SELECT origin FROM copying").scalar_one())
     if known["created_at"] != origin["created_at"]:
-        raise LibraryError(
+        raise RefusedError(
             f"{where} holds a part of another library: a copy of {known['from']} was begun there. Nothing was changed. "
             "Finish that copy, or name another place."
         )
@@ -235,7 +240,7 @@ def _compared(old: Library, new: Library, progress: Progress) -> Copied:
                 each.exec_driver_sql("SELECT created_at FROM library").scalar_one() for each in (connection, view)
             )
         if known != made:
-            raise LibraryError(
+            raise RefusedError(
                 f"{shown(new.path)} has another library already. Nothing was changed. Name an empty database or folder."
             )
         sums, differing = _compare(view, new, progress)

@@ -190,7 +190,13 @@ def export(
     """
     from sightline.media import export as copies
     from store.paths import display
+    from store.remote import is_address
 
+    if is_address(folder):
+        raise click.UsageError(
+            "--to takes a folder. To copy the whole library to a database: python -m indexer export --to "
+            "postgresql://USER@HOST/NAME"
+        )
     wanted, pictures = query_of(text, saved, images, likes)
     wanted = whole_library(wanted) if everything else check_something(wanted)
     searcher = filled_searcher()

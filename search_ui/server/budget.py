@@ -1,4 +1,4 @@
-"""File handles, shared out: pages, connections and what the server itself needs never add up to more than there are.
+"""File handles, shared out so that pages, connections and the server itself never need too many.
 
 A process may have so many files open, and no more: 256 where macOS starts it, 4,096 elsewhere (`store.handles`). Each
 bound here is a share of what the server itself leaves; all shares together are less than one.
@@ -57,7 +57,7 @@ def most_streams() -> int:
 
 
 class Sessions:
-    """The sessions of Streamlit that hold file handles: of open pages, of closed ones, and those that still end.
+    """Sessions of Streamlit that hold file handles: of open pages, of closed ones, and those that end.
 
     For the event loop's thread.
     """

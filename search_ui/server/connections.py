@@ -22,7 +22,7 @@ FLUSH_SECONDS: Final = 10.0
 
 
 def guarded(limit: int, pages: int) -> type[H11Protocol]:
-    """The protocol of a server with at most `limit` connections of HTTP, and `pages` of open pages besides."""
+    """The protocol of a server with at most `limit` connections of HTTP, besides those of `pages`."""
     return cast("type[H11Protocol]", type("Guarded", (_Guarded,), {"limit": limit, "pages": pages}))
 
 

@@ -99,11 +99,11 @@ def _photo(connection: Connection, filter_: PhotoFilter) -> Filter | None:
     match filter_:
         case Folder():
             _, (folders,) = filter_sql.photo_condition(
-                filter_, lambda: filter_sql.distinct(connection, "photos", "folder")
+                connection, filter_, lambda: filter_sql.distinct(connection, "photos", "folder")
             )
             return _any("folder", json.loads(folders))
         case Ext():
-            _, (names,) = filter_sql.photo_condition(filter_, list)
+            _, (names,) = filter_sql.photo_condition(connection, filter_, list)
             return _any("ext", json.loads(names))
         case Name():
             folded = [casefolded(pattern) for pattern in filter_.patterns]

@@ -17,9 +17,11 @@ from sqlalchemy.engine import Connection
 import store.tables.concept_tables
 import store.tables.mark_tables
 import store.tables.tile_tables  # noqa: F401 - their tables are in METADATA then
+from store.tables import full_text
 from store.tables.dialect import is_postgres, last_id
 from store.tables.fact_table import TEXT_NAMES
-from store.tables.schema import METADATA, LibraryRow
+from store.tables.schema import LibraryRow
+from store.tables.table_class import METADATA
 
 BATCH: Final = 1_000
 """Rows that are written in one transaction."""
@@ -81,10 +83,10 @@ def copy_batch(source: Connection, target: Connection, name: str) -> int:
     key = _key(table)
     last_key = target.execute(select(*key).order_by(*(column.desc() for column in key)).limit(1)).first()
     columns = _columns(table)
-    query = select(*columns).order_by(*key).limit(BATCH)
+    following = select(*columns).order_by(*key).limit(BATCH)
     if last_key is not None:
-        query = _after(query, key, last_key)
-    found = [dict(row._mapping) for row in source.execute(query)]
+        following = _after(following, key, last_key)
+    found = [dict(row._mapping) for row in source.execute(following)]
     if found:
         target.execute(insert(table), found)
     return len(found)
@@ -96,6 +98,8 @@ def clear(target: Connection, differing: Collection[str]) -> None:
     for table in _tables():  # those that are referred to come first
         if any(foreign.column.table.name in gone for foreign in table.foreign_keys):
             gone.add(table.name)
+    if "tiles" in gone:
+        gone.add("tile_grids")  # a trigger counts in it when rows of tiles go
     if "contents" in gone or TEXTS in gone:
         target.exec_driver_sql("DELETE FROM texts")
     target.execute(update(LibraryRow.table).values(default_space_id=None))
@@ -124,6 +128,9 @@ def of_library(connection: Connection) -> tuple[Any, ...]:
 
 
 def _put_texts(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    if is_postgres(connection):
+        full_text.put(connection, rows)
+        return
     marks = ", ".join("?" * (1 + len(TEXT_NAMES)))
     connection.exec_driver_sql(f"INSERT INTO texts ({_TEXT_COLUMNS}) VALUES ({marks})", list(rows))
 

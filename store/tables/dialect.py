@@ -6,7 +6,6 @@ its driver, and `store.tables.postgres_tables` makes functions of SQLite that Po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -41,25 +40,9 @@ def joined(connection: Connection, name: str) -> str:
     return f"string_agg(({name})::text, ',')" if is_postgres(connection) else f"group_concat({name})"
 
 
-def first_of(
-    connection: Connection, query: str, where: str, group: str, order: Sequence[str], least: str
-) -> str:  # fmt: skip
-    """A query for one row of each group: the first in an order.
-
-    Args:
-        connection: to the database.
-        query: up to its WHERE; the rest of that is `where`.
-        where: a condition.
-        group: the column that a group has in common.
-        order: columns that the rows of a group are sorted by.
-        least: an expression that is least where they come first.
-    """
-    select, _, columns = query.partition("SELECT ")
-    if is_postgres(connection):
-        return f"{select}SELECT DISTINCT ON ({group}) {columns}{where} ORDER BY {group}, {', '.join(order)}"
-    # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
-    columns, _, tables = columns.partition("FROM ")
-    return f"SELECT {columns.rstrip()}, min({least}) FROM {tables}{where} GROUP BY {group}"
+def unindexed(connection: Connection, name: str) -> str:
+    """A column that SQLite shall look for by no index: without statistics it may choose a bad one."""
+    return name if is_postgres(connection) else f"+{name}"
 
 
 class Orphan(NamedTuple):

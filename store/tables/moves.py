@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 # Photos that came since the last full walk of their roots, and whose contents lack old ones. The order of the join and
 # the unary plus keep SQLite from going by content: it looks at new ids only.
 _ARRIVED: Final = """SELECT new.content_id, new.id, new.path, new.inode FROM roots CROSS JOIN photos AS new
-    WHERE +new.root_id = roots.id AND roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
+    WHERE +new.root_id = roots.id AND roots.id IN (SELECT value FROM json_each(?))
+    AND new.id > settled_photo_id AND new.missing_since IS NULL
     AND new.content_id IN (SELECT content_id FROM photos WHERE missing_since IS NOT NULL) ORDER BY new.id"""
 _MISSING: Final = """SELECT content_id, id, path, inode, EXISTS (SELECT 1 FROM set_asides WHERE photo_id = photos.id)
     FROM photos WHERE content_id IN (SELECT value FROM json_each(?)) AND missing_since IS NOT NULL ORDER BY id"""

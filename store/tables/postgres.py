@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 import re
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,13 +100,32 @@ def connect(address: str, where: str, **options: Any) -> psycopg.Connection[Any]
     return connection
 
 
-def _is_quiet(connection: psycopg.Connection[Any]) -> bool:
+def is_quiet(connection: psycopg.Connection[Any]) -> bool:
     """Whether the server has said nothing while a connection was not used: it says good-bye, or hangs up."""
     if connection.closed:
         return False
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return not poll.poll(0)
+
+
+@contextmanager
+def wants(where: str) -> Iterator[None]:
+    """Turn errors of the driver into those that a user sees; `where` names the library.
+
+    Raises:
+        LibraryError: there was one.
+    """
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+        raise explained(error, where, lost=lost) or LibraryError(
+            f"The database of the library {where} does not do what is asked ({error}). See that it is one that "
+            "Sightline made, or name another, empty one."
+        ) from error
 
 
 def make_engine(address: str, where: str, place: Place | None = None) -> Engine:
@@ -132,7 +153,7 @@ def make_engine(address: str, where: str, place: Place | None = None) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def _is_there(dbapi: Any, _record: Any, _proxy: Any) -> None:
-        if not _is_quiet(dbapi):
+        if not is_quiet(dbapi):
             raise DisconnectionError  # another connection takes its place
 
     @event.listens_for(engine, "begin")

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 import store.tables.concept_tables
 import store.tables.mark_tables
 import store.tables.tile_tables  # noqa: F401 - their tables are in METADATA then
+from store.tables import full_text
 from store.tables.records import now
 from store.tables.schema import METADATA
 
@@ -38,8 +39,7 @@ _FUNCTIONS: Final = (
 )
 _TRIGGERS: Final = (
     # What people wrote, a row for each content that has any: see `store.tables.written`.
-    """CREATE TABLE texts (rowid bigint PRIMARY KEY, title text COLLATE "C", caption text COLLATE "C",
-      keywords text COLLATE "C", people text COLLATE "C")""",
+    *full_text.STATEMENTS,
     """CREATE FUNCTION remove_text() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN DELETE FROM texts WHERE rowid = old.id; RETURN NULL; END $$""",
     """CREATE TRIGGER texts_removed AFTER DELETE ON contents FOR EACH ROW

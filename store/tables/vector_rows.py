@@ -55,7 +55,7 @@ _AFTER: Final = (
 )
 _SOME: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
-    "WHERE +space_id = ? AND vectors.id IN ({marks}) ORDER BY vectors.id"
+    "WHERE +space_id = ? AND vectors.id IN (SELECT value FROM json_each(?)) ORDER BY vectors.id"
 )
 _OF_CONTENTS: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
@@ -74,8 +74,8 @@ def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[Vect
 def read_some(engine: Engine, space_id: int, dim: int, ids: Sequence[int]) -> VectorRows:
     """The rows of a space that have one of some vector ids; a few hundred at most."""
     with engine.connect() as connection:
-        query = _SOME.format(marks=", ".join("?" * len(ids)))
-        return _checked(connection.exec_driver_sql(query, (space_id, *ids)).all(), space_id, dim)
+        given = (space_id, json.dumps([int(id_) for id_ in ids]))
+        return _checked(connection.exec_driver_sql(_SOME, given).all(), space_id, dim)
 
 
 def read_contents(connection: Connection, space_id: int, dim: int, contents: Sequence[int]) -> VectorRows:

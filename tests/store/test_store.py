@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import library_tables as tables
 import numpy as np
 import pytest
-import tables
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
@@ -370,7 +370,7 @@ def test_a_batch_is_written_whole_or_not_at_all(library: Path) -> None:
         good = Indexed(File(root, b"a.jpg", 1, 1), b"a" * 32, FACTS, {space: unit(1, 0, 0, 0)})
         bad = Failed(File(999, b"no such root", 1, 1), "read", "reason")
         before = opened.catalog.generation()
-        with pytest.raises(Exception, match="(?i)foreign.?key"):
+        with pytest.raises(Exception, match=r"(?i)foreign.?key"):
             writer.commit([good], [bad])
         assert opened.catalog.counts().pictures == 0
         assert opened.catalog.generation() == before

@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import library_tables as tables
 import numpy as np
 import pytest
-import tables
 
 from store.library import Library
 from store.lock import locked

@@ -28,6 +28,7 @@ from store.arrays import Floats
 
 _TELEMETRY: Final = "openvino_telemetry"
 _importing: Final = threading.Lock()
+_threads: int | None = None  # None: as many as OpenVINO takes
 # They limit the instructions of kernels, and not what OpenVINO takes the processor for: errors and empty results.
 _LIMITS: Final = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 # How often pages of weights that were read are given back while a tower is opened, seconds.
@@ -114,9 +115,18 @@ def _property(name: str) -> Any:
     return openvino().Core().get_property("CPU", name)
 
 
+def limit_threads(threads: int) -> None:
+    """Run what is opened from now on with so many threads, for who was given a part of a machine; torch, too."""
+    global _threads
+    _threads = threads
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
+
+
 def options(precision: str) -> dict[str, Any]:
     """How a tower is compiled: for one answer as soon as possible, in `BFLOAT16` or `FLOAT32`."""
-    return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+    limit = {} if _threads is None else {"INFERENCE_NUM_THREADS": _threads}
+    return {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False, **limit}
 
 
 def compile_to(
