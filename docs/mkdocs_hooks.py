@@ -28,7 +28,10 @@ REFERENCE: Final = {
 """Pages made from docstrings: their title and the modules."""
 
 ORDER: Final = {
-    "": ("index.md", "indexing.md", "backup.md", "search.md", "facts.md", "formats.md", "models.md", "glossary.md"),
+    "": (
+        "index.md", "indexing.md", "backup.md", "cluster.md", "search.md", "facts.md", "formats.md", "models.md",
+        "glossary.md",
+    ),
     "Page": (
         "page.md", "screenshots.md", "access.md", *sorted(path.name for path in (ROOT / "docs").glob("page-*.md")),
     ),

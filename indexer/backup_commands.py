@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from indexer.common_options import json_option, library_option
 from indexer.messages import echo
-from indexer.signals import TERMINATED
+from indexer.steps_shown import steps_shown, terminable
 from sightline_cli.mistakes import Command
 from store.paths import default_library
 
@@ -47,7 +44,7 @@ def backup(file: Path, library_path: Path | None, thumbnails: bool, replace: boo
     import sightline
     from store.backup import back_up
 
-    with _terminable(), _progress() as show:
+    with terminable(), _progress() as show:
         done = back_up(
             _path(library_path), file.expanduser().absolute(), thumbnails=thumbnails, replace=replace,
             program=sightline.__version__, progress=show,
@@ -81,7 +78,7 @@ def restore(file: Path, library_path: Path | None, replace: bool, dry_run: bool,
     from store.restore import restore as put_back
 
     path, source = _path(library_path), file.expanduser().absolute()
-    with _terminable(), _progress() as show:
+    with terminable(), _progress() as show:
         if dry_run:
             manifest, aside, held = check_backup(source, show), None, 0
         else:
@@ -159,37 +156,5 @@ def _age(manifest: Manifest) -> str:
         return manifest.made_at
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A progress bar on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(file=sys.stderr, highlight=False)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task, at = bar.add_task("", total=None), ""
-
-        def show(step: str, done: int, total: int) -> None:
-            nonlocal at
-            if step != at:
-                bar.reset(task, total=total, description=_STEPS[step])
-                at = step
-            bar.update(task, completed=done, total=total)
-
-        yield show
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, so that nothing half-done is left."""
-
-    def stop(_number: int, _frame: object) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise click.exceptions.Exit(TERMINATED)
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+def _progress() -> AbstractContextManager[Progress]:
+    return steps_shown(_STEPS)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indexer import backup_commands, library_commands, watch_command
+from indexer import backup_commands, export_command, library_commands, watch_command
 from indexer.common_options import checked_grid, json_option, library_option
 from indexer.messages import STOPPED, echo, set_up_logging
 from indexer.on_arguments import on_options
@@ -25,7 +25,7 @@ from sightline_cli.mistakes import Group
 from store.checked_files import is_there
 from store.disk_errors import disk_sentence
 from store.errors import SightlineError
-from store.paths import as_json, default_library, display
+from store.paths import as_json, default_library, display, to_bytes
 
 if TYPE_CHECKING:
     from indexer.doubt import Prune
@@ -204,6 +204,8 @@ def index(
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
+    A FOLDER may be an address in a store of objects: s3://BUCKET/PHOTOS.
+
     Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
     is at work on the library, 130 or 143 interrupted.
     """
@@ -216,6 +218,7 @@ def index(
     from indexer.progress_bar import RunScreen
     from indexer.read_ahead import started_early, threads_of
     from indexer.roots import check_before_creating
+    from indexer.run_lock import run_locked
     from indexer.summary_text import print_summary
     from indexer.tiling import costs
     from sightline.models.memory import keep_freed
@@ -236,14 +239,18 @@ def index(
         return _dry_run(folders, path, walk, space, offline, as_lines, planned, yes=yes)
     check_before_creating(folders, path, walk)
     from store.library import Library
-    from store.lock import locked
 
     decoder = _gpu_decoder(decode_on, device, workers)
     screen = RunScreen(sys.stderr, quiet=quiet or as_lines, verbose=bool(verbose))
-    with locked(path), decoder as gpu, started_early(path, threads_of(gpu, workers), file_seconds, on) as early, screen:
+    with (
+        run_locked(path, folders),
+        decoder as gpu,
+        started_early(path, threads_of(gpu, workers), file_seconds, on) as early,
+        screen,
+    ):
         with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
-        screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
+        screen.announce(f"Indexing {', '.join(display(to_bytes(folder)) for folder in folders)}")
         options = Options(
             walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles, on=on
         )
@@ -299,9 +306,9 @@ def _dry_run(
     space_ids = planned_spaces(path, space, offline=offline)
     for change, target, relative in plan(folders, path, walk, space_ids, prune, yes=yes):
         if as_lines:
-            click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
+            click.echo(json.dumps({"change": change, "root": os.fsdecode(to_bytes(target)), **as_json(relative)}))
         else:
-            click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
+            click.echo(f"{change}\t{display(to_bytes(target) + b'/' + relative)}")
     if prune is not None:
         say_what_goes(path, prune.photo_ids, as_lines)
         if (refusal := prune.refusal()) is not None:
@@ -309,5 +316,5 @@ def _dry_run(
     return DONE
 
 
-for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, watch_command.watch):
+for _command in (*library_commands.COMMANDS, *backup_commands.COMMANDS, *export_command.COMMANDS, watch_command.watch):
     cli.add_command(_command)

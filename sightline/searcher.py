@@ -32,7 +32,7 @@ from sightline.ranking.closer import LOOKED_AT, CloserLooks, CloseTiles, Report
 from sightline.ranking.fusion import BELOW, MAYBE, STRONG, Ranked, fuse, fuse_rest
 from sightline.ranking.handicap import Looks, looks_at_tiles
 from sightline.ranking.null_queries import NullQueries
-from sightline.ranking.page import match_ids, matches, page, why_empty
+from sightline.ranking.page import match_ids, matches, note, page, why_empty
 from sightline.ranking.probes import Probes
 from sightline.ranking.ranked_list import RankedList
 from sightline.ranking.results import Hit, Result
@@ -120,8 +120,9 @@ class Searcher:
             generation=found.generation,
             seconds=time.perf_counter() - started,
             why_empty=why_empty(query, space, found.ranked),
-            note=self.note(query),
+            note=note(self.note(query), found),
             hints=hints(query),
+            at_least=found.is_cut,
         )
 
     def look_closer(
@@ -290,6 +291,7 @@ class Searcher:
             shots=Twins(self.library.catalog).shots,
             total=scored.total,
             rest=None if scored.rest is None else partial(fuse_rest, query, terms, scored.rest),
+            is_cut=scored.is_cut,
         )  # fmt: skip
 
     def _order_by_facts(self, query: Query, ranked: Ranked) -> Ids:

@@ -15,7 +15,7 @@ from indexer.__main__ import main as run_indexer
 from indexer.commands import cli as indexer
 from search_ui.__main__ import cli as search_ui
 from search_ui.__main__ import main as run_search_ui
-from sightline_cli.calls import COMMAND, one_command
+from sightline_cli.calls import COMMAND, is_of_library, one_command
 from sightline_cli.completion import COMPLETE, completion
 from sightline_cli.desktop import desktop_entry
 from sightline_cli.mistakes import Group
@@ -37,7 +37,9 @@ def _joined() -> Group:
     others = {"address": search_ui.commands["address"], "completion": completion, "desktop-entry": desktop_entry}
     group.commands = {**indexer.commands, **search_ui.commands, **others}
     own = [name for name in search_ui.commands if name not in others]
-    group.sections = {"Index": list(indexer.commands), "Search": own, "Others": list(others)}
+    # `export` of both is one: its options say whether the library or pictures are meant.
+    index = [name for name in indexer.commands if name not in search_ui.commands]
+    group.sections = {"Index": index, "Search": own, "Others": list(others)}
     return group
 
 
@@ -51,9 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         cli.main(given, prog_name=COMMAND)
     place = _place_of_command(given)
     with one_command(frozenset(indexer.commands)):
-        if place is not None and given[place] in indexer.commands:
+        if place is not None and _is_indexers(given[place], given[place + 1 :]):
             run_indexer([given[place], *given[:place], *given[place + 1 :]], COMMAND)
         run_search_ui(given, cli)
+
+
+def _is_indexers(name: str, rest: Sequence[str]) -> bool:
+    """Whether a command is the indexer's."""
+    return name in indexer.commands and (name not in search_ui.commands or is_of_library(rest))
 
 
 def _place_of_command(given: Sequence[str]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -21,6 +21,17 @@ def one_command(indexer_commands: frozenset[str]) -> Iterator[None]:
         yield
     finally:
         _commands.reset(token)
+
+
+def is_of_library(words: Sequence[str]) -> bool:
+    """Whether the words after `export` copy the whole library, and not pictures: to an address, or from anywhere."""
+    from store.remote import is_address  # commands begin without it
+
+    for word, after in zip(words, [*words[1:], ""], strict=False):
+        option, _, value = word.partition("=")
+        if option == "--from" or (option == "--to" and is_address(value or after)):
+            return True
+    return False
 
 
 def as_called(text: str) -> str:

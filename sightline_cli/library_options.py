@@ -41,12 +41,15 @@ def library_options(
         return then(context, parameter, path)
 
     def decorate(command: _Command) -> _Command:
+        own = {name for each in getattr(command, "__click_params__", ()) for name in each.opts}
+        # Both are read before --library, whatever their order.
+        thumbnails = click.option(
+            "--thumbnails", metavar="URL", default=None, is_eager=True, expose_value=False, callback=_note,
+            help="Where thumbnails and previews are kept, as s3://BUCKET/FOLDER; `local`: in the library's folder. "
+            "Default: as before, at first `local`.",
+        )  # fmt: skip
         for option in (
-            # Read before --library, whatever their order.
-            click.option(
-                "--thumbnails", metavar="URL", default=None, is_eager=True, expose_value=False, callback=_note,
-                help="Where the thumbnails of a library on PostgreSQL are kept, as s3://BUCKET/FOLDER.",
-            ),
+            thumbnails,
             click.option(
                 "--vectors", metavar="URL", default=None, is_eager=True, expose_value=False, callback=_note,
                 help="A Qdrant server, as http://HOST:6333, that searches the vectors; `edge` for its engine in this "
@@ -54,7 +57,8 @@ def library_options(
             ),
             click.option("--library", "library_path", metavar="DIR|URL", callback=folder, **options),
         ):  # fmt: skip
-            command = option(command)
+            # `backup` has had a flag of this name for longer.
+            command = command if "--thumbnails" in own and option is thumbnails else option(command)
         return command
 
     return decorate

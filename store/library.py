@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +15,11 @@ from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
-from store.images.previews import Previews
-from store.images.thumbnails import Thumbnails
-from store.lock import FORMER, between_runs, make_folder, unwritable_message
+from store.images.stored import note_thumbnails, pictures_of
+from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
-from store.remote import DATABASE, has_library, truth_file
-from store.tables import checks
+from store.remote import DATABASE, has_library, remote_of, shown, truth_file
+from store.tables import checks, dialect
 from store.tables.catalog import Catalog
 from store.tables.concepts import Concepts
 from store.tables.connection_guard import guard, is_busy
@@ -41,7 +40,8 @@ class Library:
 
     Attributes:
         path: the folder.
-        readonly: nothing in the folder may be written.
+        remote: the services beyond it that it uses.
+        readonly: nothing in the library may be written.
         place: tells whether the folder is still where it was.
         catalog: facts in and out.
         marks: what a person decided: tags, favourites, saved searches.
@@ -50,22 +50,43 @@ class Library:
         tiles: the vectors of parts of pictures, of spaces that have them.
         thumbnails: small pictures by content hash.
         previews: pictures of the size of a screen, by content hash; those looked at lately.
+        closing: what is to be closed with the library.
     """
 
     def __init__(self, path: Path, *, readonly: bool, policy: Policy = DEFAULT) -> None:
         self.path = path
+        self.closing = ExitStack()
+        self.remote = remote_of(path)
+        where = shown(path)
+        if self.remote.database is None:
+            self.place = Place(truth_file(path))
+            self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
+        else:
+            from store.tables import postgres, postgres_locks
+
+            self.place = postgres_locks.HeldPlace(path, truth_file(path))
+            self._engine = postgres.make_engine(self.remote.database, where, self.place)
+            self._engine.update_execution_options(library=path)
+            readonly = readonly or not postgres.may_write(self._engine, where)
         self.readonly = readonly
-        self.place = Place(truth_file(path))
-        self._engine = make_engine(path / DATABASE, self.place, readonly=readonly)
         self.catalog = Catalog(self._engine)
-        self.marks = Marks(self._engine, str(path), readonly=readonly)
-        self.concepts = Concepts(self._engine, str(path), readonly=readonly)
+        self.marks = Marks(self._engine, where, readonly=readonly)
+        self.concepts = Concepts(self._engine, where, readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
         check = self.place.check
-        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
-        self.previews = Previews(path / "previews", is_older=is_older, check=check)
-        self.vectors: VectorEngines = LocalEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+        self.thumbnails, self.previews = pictures_of(path, self._engine, is_older, check)
+        self.vectors = self._vector_engines(policy)
         self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
+
+    def _vector_engines(self, policy: Policy) -> VectorEngines:
+        """The engines for the library's vectors: the one place that chooses."""
+        if self.remote.vectors is None:
+            return LocalEngines(self.path / "vectors", self.catalog, readonly=self.readonly, policy=policy)
+        from store.qdrant.opening import open_engines
+
+        engines = open_engines(self.path, self.remote, self.catalog, readonly=self.readonly)
+        self.closing.callback(engines.close)
+        return engines
 
     @classmethod
     def open(cls, path: Path, *, policy: Policy = DEFAULT) -> Library:
@@ -84,7 +105,7 @@ class Library:
             raise LibraryError(
                 f"There is no library in {path}. Index a folder first: python -m indexer ./photos --library {path}"
             )
-        readonly = not (writable(path) and writable(path / DATABASE))
+        readonly = not (writable(path) and writable(truth_file(path)))
         return cls(path, readonly=readonly, policy=policy)._checked(migrating=False)
 
     @classmethod
@@ -96,6 +117,16 @@ class Library:
                 program holds its database for too long.
         """
         make_folder(path)
+        if remote_of(path).database is not None:
+            library = cls(path, readonly=False)._checked(migrating=True)
+            if library.readonly:
+                library.close()
+                raise LibraryError(
+                    f"The library {shown(path)} may only be read by this user, so nothing can be indexed into it. Name "
+                    "a user who may write in the address, or the server that may be written."
+                )
+            note_thumbnails(path, library._engine)
+            return library
         if (path / DATABASE).exists() and not writable(path / DATABASE):
             raise LibraryError(unwritable_message(path / DATABASE))
         try:
@@ -107,7 +138,7 @@ class Library:
         return cls(path, readonly=False)._checked(migrating=True)
 
     def _checked(self, *, migrating: bool) -> Library:
-        where = str(self.path)
+        where = shown(self.path)
         try:
             with self._engine.connect() as connection:
                 found = version_of(connection)
@@ -125,6 +156,11 @@ class Library:
                     migrate(connection, where)
         except DatabaseError as error:
             self.close()
+            if self.remote.database is not None:
+                raise LibraryError(
+                    f"The database of the library {where} can't be read ({error.orig}). See that it is one that "
+                    "Sightline made, or name another, empty one."
+                ) from error
             if is_busy(error.orig):
                 raise LibraryError(
                     f"An indexer or another program is at work on the library {where} and did not let go of it in "
@@ -142,6 +178,7 @@ class Library:
 
     def close(self) -> None:
         """Close every connection."""
+        self.closing.close()
         self._engine.dispose()
 
     def __enter__(self) -> Library:
@@ -153,7 +190,12 @@ class Library:
         self.close()
 
     def sweep(self) -> int:
-        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`."""
+        """Remove what killed writers left behind; returns how many temporary files. Call under `locked`.
+
+        Not while another indexer is at work on this machine, on other roots.
+        """
+        if not is_alone(self.path):
+            return 0
         for name in (*FORMER, *_FORMER_CACHES):
             for path in self.path.glob(name):
                 path.unlink(missing_ok=True)
@@ -172,15 +214,22 @@ class Library:
         there are more: so it takes 0.1 seconds at most, with a million pictures too.
         """
         return {
-            "database": flat_bytes(self.path, DATABASE),  # with its journal
+            "database": self._database_bytes(),
             "vectors": flat_bytes(self.path / "vectors"),
             "thumbnails": fanned_bytes(self.thumbnails.folder),
             "previews": fanned_bytes(self.previews.folder),
         }
 
-    def integrity(self) -> list[str]:
-        """What SQLite's own integrity check and foreign keys find wrong; empty when all is well."""
+    def _database_bytes(self) -> int:
+        if self.remote.database is None:
+            return flat_bytes(self.path, DATABASE)  # with its journal
         with self._engine.connect() as connection:
-            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        return [line for line in found if line != "ok"] + [f"{row[0]} row {row[1]} refers to nothing" for row in broken]
+            query = "SELECT pg_database_size(current_database())"
+            return int(connection.exec_driver_sql(query).scalar_one())
+
+    def integrity(self) -> list[str]:
+        """What the database's own integrity check and foreign keys find wrong; empty when all is well."""
+        with self._engine.connect() as connection:
+            found = dialect.damages(connection)
+            broken = dialect.orphans(connection)
+        return found + [f"{orphan.table} row {orphan.value} refers to nothing" for orphan in broken]

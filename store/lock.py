@@ -1,10 +1,13 @@
-"""The lock of a library: one indexer at a time. `run.json` says which one and how far it is."""
+"""The lock of a library: one indexer at a time. `run.json` says which one and how far it is.
+
+A library on PostgreSQL is locked there, root by root: see `store.tables.postgres_locks`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +18,13 @@ from store.checked_files import read_file
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, LibraryLockedError
 from store.files import file_mode, make_private, replace_file, writable
+from store.remote import remote_of
 from store.tables.database import BUSY_TIMEOUT_MS
 
 if TYPE_CHECKING:  # searches and `status` lock nothing, and it brings asyncio
     from filelock import FileLock
+
+    from store.tables.postgres_locks import AtWork
 
 LOCK = "indexer.lock"
 WATCH = "watcher.lock"
@@ -81,14 +87,23 @@ def unwritable_message(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, roots: Collection[bytes] | None = None) -> Iterator[None]:
     """Hold the library at `path` as its only indexer. The lock goes with the process, however it ends.
+
+    Args:
+        path: the folder of the library.
+        roots: what is to be indexed: absolute paths, or addresses. A library on PostgreSQL is held for these alone, and
+            other roots may be indexed meanwhile; None holds all of it.
 
     Raises:
         LibraryLockedError: another indexer holds it; the message says which.
-        LibraryError: the folder can't be written.
+        LibraryError: the folder can't be written, or the database can't be reached.
     """
     make_folder(path)
+    if remote_of(path).database is not None:
+        with _locked_in_database(path, roots):
+            yield
+        return
     lock = _file_lock(path / LOCK, timeout=LOCK_PATIENCE, mode=file_mode(path))
     try:
         lock.acquire()
@@ -104,6 +119,37 @@ def locked(path: Path) -> Iterator[None]:
         if _inode(path / LOCK) == here:  # else the folder was renamed, and what lies here is another's
             (path / RUN).unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def _locked_in_database(path: Path, roots: Collection[bytes] | None) -> Iterator[None]:
+    from store.tables import postgres_locks
+
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    with postgres_locks.holding(path, roots, since):
+        try:
+            write_run(path, os.getpid(), since, None)
+            yield
+        finally:
+            run = _read_file(path)
+            if run is not None and run.pid == os.getpid():  # else it is that of another one, on other roots
+                (path / RUN).unlink(missing_ok=True)
+
+
+def _in_database(path: Path) -> list[AtWork] | None:
+    """The indexers at work on a library on PostgreSQL; None where it is not on PostgreSQL, or can't be asked."""
+    if remote_of(path).database is None:
+        return None
+    from store.tables import postgres_locks
+
+    with suppress(LibraryError):
+        return postgres_locks.at_work(path)
+    return []
+
+
+def is_alone(path: Path) -> bool:
+    """Whether no other process of this machine is an indexer at work on the library at `path`; for who holds it."""
+    return not any(each.is_here and each.pid != os.getpid() for each in _in_database(path) or ())
 
 
 @contextmanager
@@ -144,6 +190,10 @@ def between_runs(path: Path) -> Iterator[None]:
         LibraryLockedError: an indexer is at work.
         LibraryError: the lock can't be written.
     """
+    if remote_of(path).database is not None:
+        with _locked_in_database(path, None):
+            yield
+        return
     # Others that open the library may be bringing it up to date: they are worth waiting for, an indexer is not.
     patience = LOCK_PATIENCE if is_indexing(path) else BUSY_TIMEOUT_MS / 1000
     lock = _file_lock(path / LOCK, timeout=patience, mode=file_mode(path))
@@ -168,12 +218,15 @@ def between_runs(path: Path) -> Iterator[None]:
 
 def _holder(path: Path) -> str:
     run = read_run(path)
-    if run is None:
-        return ""
+    return "" if run is None else f" (process {run.pid}{began(run.since)})"
+
+
+def began(since: str) -> str:
+    """When an indexer began, as messages say it after its process."""
     with suppress(ValueError):
-        since = datetime.fromisoformat(run.since).astimezone()
-        return f" (process {run.pid}, since {since:%H:%M} on {since.day} {since:%B})"
-    return f" (process {run.pid})"
+        when = datetime.fromisoformat(since).astimezone()
+        return f", since {when:%H:%M} on {when.day} {when:%B}"
+    return ""
 
 
 def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None) -> None:
@@ -185,10 +238,25 @@ def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None)
     text = json.dumps({"pid": pid, "since": since, "progress": progress})
     # Not synced: after a power cut no indexer is at work.
     replace_file(path / RUN, lambda temporary: temporary.write_text(text), durable=False)
+    if remote_of(path).database is not None:
+        from store.tables import postgres_locks
+
+        if (holder := postgres_locks.held(path)) is not None:
+            holder.say(progress)
 
 
 def read_run(path: Path) -> Run | None:
-    """Read `run.json`; None where missing or damaged. A killed run leaves it behind: see `is_indexing`."""
+    """The run that began last, by `run.json`, or by the database; None where there is none, or the file is damaged.
+
+    A killed run leaves the file behind: see `is_indexing`.
+    """
+    there = _in_database(path)
+    if there is None:
+        return _read_file(path)
+    return Run(there[-1].pid, there[-1].since, there[-1].progress) if there else None
+
+
+def _read_file(path: Path) -> Run | None:
     with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
         data = json.loads(read_file(path / RUN, _RUN_BYTES) or b"")
         progress = data["progress"]
@@ -197,13 +265,22 @@ def read_run(path: Path) -> Run | None:
 
 
 def indexer_pid(path: Path) -> int | None:
-    """Find the process of the indexer that holds the library at `path` right now; None where none does."""
+    """Find the process of the indexer that holds the library at `path` right now.
+
+    None where none does, or it is one of another machine.
+    """
+    there = _in_database(path)
+    if there is not None:
+        return next((each.pid for each in reversed(there) if each.is_here), None)
     run = read_run(path) if is_indexing(path) else None
     return None if run is None else run.pid
 
 
 def is_indexing(path: Path) -> bool:
-    """Whether an indexer holds the library at `path` right now."""
+    """Whether an indexer holds the library at `path` right now, or some of its roots."""
+    there = _in_database(path)
+    if there is not None:
+        return bool(there)
     if not (path / RUN).exists():
         return False
     try:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from store.addresses import checked_address
+from store.addresses import is_address as is_address
 from store.checked_files import read_file
 from store.errors import LibraryError
 from store.files import make_private, replace_file
@@ -27,7 +29,6 @@ EDGE: Final = "edge"
 
 _MOST_BYTES: Final = 100_000
 _DATABASE_SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
-_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,12 @@ class Remote:
     thumbnails: str | None = None
 
     def __repr__(self) -> str:
-        return f"Remote({', '.join(f'{name}={_no_password(value)!r}' for name, value in asdict(self).items())})"
+        return f"Remote({', '.join(f'{name}={without_password(value)!r}' for name, value in asdict(self).items())})"
 
     @property
     def is_local(self) -> bool:
         """Whether the folder is all there is."""
         return self == Remote()
-
-
-def is_address(text: str | os.PathLike[str]) -> bool:
-    """Whether what was given for a library, or a folder of pictures, is an address and not a path."""
-    return _ADDRESS.match(os.fspath(text)) is not None
 
 
 def remote_of(folder: Path) -> Remote:
@@ -94,7 +90,7 @@ def truth_file(folder: Path) -> Path:
 def shown(folder: Path) -> str:
     """How messages name the library of a folder: its address without a password, or the folder."""
     database = remote_of(folder).database
-    return str(folder) if database is None else str(_no_password(database))
+    return str(folder) if database is None else str(without_password(database))
 
 
 def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbnails: str | None = None) -> Path:
@@ -105,7 +101,7 @@ def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbna
     Args:
         given: a folder, or the address of a PostgreSQL database.
         vectors: address of a Qdrant server, `edge`, or `local` for the engine that needs no service.
-        thumbnails: address of the folder of thumbnails.
+        thumbnails: address of the folder of thumbnails and previews, or `local` for the library's own.
 
     Raises:
         LibraryError: an address is none, or the folder can't be made.
@@ -114,13 +110,13 @@ def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbna
     database = checked_database(text) if is_address(text) else None
     folder = _working_folder(database) if database is not None else Path(text).expanduser().absolute()
     known = remote_of(folder)
-    if database is not None and database == _no_password(known.database):
+    if database is not None and database == without_password(known.database):
         database = known.database  # as messages name it
     wanted = replace(
         known,
         database=database if database is not None else known.database,
         vectors=known.vectors if vectors is None else checked_vectors(vectors),
-        thumbnails=known.thumbnails if thumbnails is None else thumbnails,
+        thumbnails=known.thumbnails if thumbnails is None else checked_thumbnails(thumbnails),
     )
     if wanted != known:
         write(folder, wanted)
@@ -156,7 +152,7 @@ def checked_database(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in _DATABASE_SCHEMES or not parts.path.strip("/"):
         raise LibraryError(
-            f"{_no_password(address)} is not the address of a library. Give a folder, or a PostgreSQL database as "
+            f"{without_password(address)} is not the address of a library. Give a folder, or a PostgreSQL database as "
             "postgresql://USER@HOST/DATABASE."
         )
     return urlunsplit(parts._replace(scheme="postgresql"))
@@ -172,10 +168,26 @@ def checked_vectors(address: str) -> str | None:
         return None
     if address != EDGE and (urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname):
         raise LibraryError(
-            f"{_no_password(address)} is not the address of a vector service. Give http://HOST:6333 of a Qdrant "
+            f"{without_password(address)} is not the address of a vector service. Give http://HOST:6333 of a Qdrant "
             "server, `edge` for its engine in this process, or `local` for Sightline's own."
         )
     return address
+
+
+def checked_thumbnails(address: str) -> str | None:
+    """The address of a folder for thumbnails and previews; None for `local`.
+
+    Raises:
+        LibraryError: it is none.
+    """
+    if address == "local":
+        return None
+    if not is_address(address):
+        raise LibraryError(
+            f"{address} is not the address of a folder for thumbnails. Give one as s3://BUCKET/FOLDER or "
+            "file:///FOLDER, or `local` for the library's own."
+        )
+    return checked_address(address)
 
 
 def _working_folder(database: str) -> Path:
@@ -193,7 +205,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _no_password(address: str | None) -> str | None:
+def without_password(address: str | None) -> str | None:
     """An address as it may be shown."""
     if address is None or "://" not in address:
         return address

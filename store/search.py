@@ -13,7 +13,7 @@ import numpy as np
 from store.arrays import Floats, Ids
 from store.library import Library
 from store.tables.filters import Filter
-from store.vectors.engine import Threshold, VectorEngine
+from store.vectors.engine import Candidates, Threshold, VectorEngine, filtering
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,14 @@ class Scored:
         cosines: float32 (m, n), to each query.
         total: how many there are, those of `rest` included.
         rest: computes ids and cosines of those that are not on the shortlist; None where there was no shortlist.
+        is_cut: whether more pictures reach a threshold than the engine gives, so that counts of them are too low.
     """
 
     ids: Ids
     cosines: Floats
     total: int
     rest: Callable[[], tuple[Ids, Floats]] | None = None
+    is_cut: bool = False
 
 
 def score(
@@ -51,6 +53,10 @@ def score(
     Raises:
         ValueError: the queries do not have the space's dimension.
     """
+    if towards and (knowing := filtering(engine)) is not None:
+        found = knowing.candidates(queries[list(towards)], groups, filters, wanted=wanted)
+        if found is not None:
+            return _of_candidates(library, engine, queries, filters, found)
     only = library.catalog.matching(filters) if filters else None
     absent = library.catalog.absent_contents() if only is None else np.empty(0, np.int64)  # filters leave them out
     shortlist = None
@@ -70,3 +76,18 @@ def score(
         return engine.scores(queries, only=everything[~np.isin(everything, np.concatenate([ids, absent]))])
 
     return Scored(ids, cosines, len(everything) - len(engine.held(absent)), rest)
+
+
+def _of_candidates(
+    library: Library, engine: VectorEngine, queries: Floats, filters: Sequence[Filter], found: Candidates
+) -> Scored:  # fmt: skip
+    """Exact cosines of what an engine that knows facts chose."""
+    ids, cosines = engine.scores(queries, only=found.ids)
+    if found.everything:
+        return Scored(ids, cosines, len(ids))
+
+    def rest() -> tuple[Ids, Floats]:
+        others = np.setdiff1d(library.catalog.matching(filters), ids)
+        return engine.scores(queries, only=others)
+
+    return Scored(ids, cosines, found.total, rest, is_cut=not found.complete)

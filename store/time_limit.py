@@ -7,6 +7,7 @@ limit, as in the indexer and at the command line, nothing is looked at.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,12 @@ def is_over() -> bool:
     """Whether there is a limit here, and it is over."""
     limit = _limit.get()
     return limit is not None and time.monotonic() > limit.end
+
+
+def remaining() -> float:
+    """Seconds until the limit is over, not below 0; infinite where there is none."""
+    limit = _limit.get()
+    return math.inf if limit is None else max(0.0, limit.end - time.monotonic())
 
 
 def check() -> None:

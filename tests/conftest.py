@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ os.environ.setdefault("SIGHTLINE_NICE", "0")
 os.environ["SIGHTLINE_TOKEN"] = "a-token-of-the-tests-alone"
 
 import models
+import object_store
 import pytest
 from hypothesis import settings
 from support import DEMO, Index, Outcome
@@ -25,6 +27,9 @@ settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# Before any test imports it.
+pytest.register_assert_rewrite("engine_conformance")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -116,3 +121,28 @@ def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server for all tests of a run."""
+    with object_store.server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[object_store.Bucket]:
+    """A bucket of its own, which programs find by the environment."""
+    from store import objects
+
+    environment = {**object_store.KEYS, "FSSPEC_S3_ENDPOINT_URL": s3_endpoint}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    # fsspec reads the environment once, when it is imported.
+    import fsspec.config
+
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": s3_endpoint})
+    made = object_store.Bucket(f"b{uuid.uuid4().hex[:12]}", object_store.client(s3_endpoint), environment)
+    made.client.create_bucket(Bucket=made.name)
+    yield made
+    objects.forget()

@@ -136,7 +136,7 @@ def query(
         result = searcher.search(wanted, pictures=pictures, limit=most, offset=offset, looks=looks)
         printed = _print_hits(searcher.library, result.hits, form, offset, print0=print0, raw=raw)
     if wanted.terms:
-        matches = count(result.strong, "match", "matches")
+        matches = ("at least " if result.at_least else "") + count(result.strong, "match", "matches")
         of_all = f"{printed} of {result.total} pictures"
         click.echo(f"{of_all}, {matches}, {result.maybe} possible, {result.seconds * 1000:.0f} ms", err=True)
     else:
@@ -190,7 +190,13 @@ def export(
     """
     from sightline.media import export as copies
     from store.paths import display
+    from store.remote import is_address
 
+    if is_address(folder):
+        raise click.UsageError(
+            "--to takes a folder. To copy the whole library to a database: python -m indexer export --to "
+            "postgresql://USER@HOST/NAME"
+        )
     wanted, pictures = query_of(text, saved, images, likes)
     wanted = whole_library(wanted) if everything else check_something(wanted)
     searcher = filled_searcher()

@@ -31,8 +31,13 @@ def headline(result: Result, query: Query) -> str:
     """Return how much was found, in a few words: `12 matches, 6 possible`."""
     if not query.groups:
         return count(result.total, "picture")
-    matches = count(result.strong, "match", "matches") if result.strong else "No clear matches"
+    matches = matches_of(result) if result.strong else "No clear matches"
     return f"{matches}, {result.maybe:,} possible" if result.maybe else matches
+
+
+def matches_of(result: Result) -> str:
+    """Return how many sure matches there are: `12 matches`, `At least 10,000 matches`."""
+    return ("At least " if result.at_least else "") + count(result.strong, "match", "matches")
 
 
 def about(result: Result, query: Query) -> str:

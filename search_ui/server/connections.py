@@ -21,19 +21,20 @@ FLUSH_SECONDS: Final = 10.0
 """So long a client may leave the end of an answer, when the connection is to be closed."""
 
 
-def guarded(limit: int) -> type[H11Protocol]:
-    """The protocol of a server with at most `limit` connections of HTTP."""
-    return cast("type[H11Protocol]", type("Guarded", (_Guarded,), {"limit": limit}))
+def guarded(limit: int, pages: int) -> type[H11Protocol]:
+    """The protocol of a server with at most `limit` connections of HTTP, besides those of `pages`."""
+    return cast("type[H11Protocol]", type("Guarded", (_Guarded,), {"limit": limit, "pages": pages}))
 
 
 class _Guarded(H11Protocol):
-    limit = 0
+    limit = pages = 0
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._since = self.loop.time()
+        self._has_ended = False
 
     @property
     def is_idle(self) -> bool:
@@ -44,9 +45,7 @@ class _Guarded(H11Protocol):
         super().connection_made(transport)
         self._watch()
         if len(self.connections) > self.limit:
-            # The one that waits for longest makes room; where all are being answered, the new one is too many.
-            idle = [each for each in self.connections if isinstance(each, _Guarded) and each.is_idle]
-            min(idle, key=lambda each: each._since, default=self)._end()
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -83,6 +82,14 @@ class _Guarded(H11Protocol):
         """Whether the connection was handed on to a WebSocket."""
         return self.transport.get_protocol() is not self
 
+    def _make_room(self) -> None:
+        """End the one that waits for longest; where all are being answered, this one is too many."""
+        # One that was ended is among them until the next turn of the event loop. To end it again would make no room.
+        plain = [each for each in self.connections if isinstance(each, _Guarded) and not each._has_ended]
+        pages = sum(not isinstance(each, _Guarded) for each in self.connections)
+        if len(plain) > self.limit or len(plain) + pages > self.limit + self.pages:
+            min((each for each in plain if each.is_idle), key=lambda each: each._since, default=self)._end()
+
     def _watch(self) -> None:
         self._timer = self.loop.call_later(HEADER_SECONDS, self._expire)
 
@@ -97,4 +104,5 @@ class _Guarded(H11Protocol):
             self._end()
 
     def _end(self) -> None:
+        self._has_ended = True
         self.transport.abort()

@@ -22,9 +22,9 @@ from starlette.types import Send
 
 from search_ui.parts.live_state import LiveState, live_state
 from search_ui.runtime.services import services
+from search_ui.server import budget
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import error_response
-from store import handles
 from store.lock import RUN
 from store.remote import DATABASE
 
@@ -53,7 +53,7 @@ class Watcher:
     @property
     def is_full(self) -> bool:
         """Whether there are as many streams as there may be."""
-        return len(self._listeners) >= min(MOST, handles.raise_limit() // 16)
+        return len(self._listeners) >= min(MOST, budget.most_streams())
 
     async def stream(self) -> AsyncGenerator[str, None]:
         """Yield events, as they are sent: what is so now, and then what has changed."""

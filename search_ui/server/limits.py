@@ -19,10 +19,10 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search_ui.server import budget
 from search_ui.server.api.problems import Problem
 from search_ui.server.queueing import BusyError, Gate
 from search_ui.server.responses import error_response
-from store import handles
 from store.time_limit import lift, restart, time_limit
 
 GRACE_SECONDS: Final = 5.0
@@ -85,6 +85,7 @@ class Limits:
         }
         self._late: set[asyncio.Task[None]] = set()
         self._pages = 0
+        self._sessions = budget.Sessions()
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the routes of Sightline answer a request, when it is its turn, in its time."""
@@ -138,7 +139,7 @@ class Limits:
 
     async def session(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let Streamlit talk to an open page, unless too many are open already."""
-        if self._pages >= most_pages():
+        if self._pages >= budget.most_pages() or not self._sessions.has_room():
             await receive()
             await send({"type": "websocket.close", "code": 1013, "reason": "Too many pages are open."})
             return
@@ -147,7 +148,7 @@ class Limits:
             await app(scope, receive, send)
         finally:
             self._pages -= 1
-            _forget_sessions()
+            self._sessions.tidy()
 
 
 class _Body:
@@ -240,36 +241,3 @@ def _refusal(scope: Scope, status: int, message: str) -> Response:
     if str(scope.get("path", "")).startswith("/api"):
         return Problem(status, message, headers=headers).response()
     return error_response(status, message, headers)
-
-
-# -- file handles ---------------------------------------------------------------------------------------------------
-
-# What the server needs whatever is asked: libraries, the database's connections, files that are sent.
-_NEEDED: Final = 96
-
-
-def most_pages() -> int:
-    """How many pages may be open: each needs four file handles, three of them for Streamlit's event loop."""
-    return min(200, (handles.raise_limit() - _NEEDED) // 10)
-
-
-def most_connections() -> int:
-    """How many connections of HTTP there may be, besides those of open pages."""
-    return min(1_024, handles.raise_limit() // 8)
-
-
-def most_accepted() -> int:
-    """How many connections are taken on at once: closing one too many needs some turns of the event loop."""
-    return min(128, most_connections() // 4)
-
-
-def _forget_sessions() -> None:
-    """Forget the pages that were closed first: Streamlit keeps each with its file handles for two minutes."""
-    from streamlit import runtime
-
-    if not runtime.exists():
-        return
-    server = runtime.get_instance()
-    closed = [info.session.id for info in server._session_mgr.list_sessions() if info.client is None]
-    for session in closed[: max(0, len(closed) - (handles.raise_limit() - _NEEDED) // 16)]:
-        server.close_session(session)

@@ -18,10 +18,9 @@ import uvicorn
 
 from search_ui.runtime.services import services
 from search_ui.runtime.watch_keeper import watch_keeper
-from search_ui.server import connections, event_routes
+from search_ui.server import budget, connections, event_routes
 from search_ui.server.asgi import configure, create_app
 from search_ui.server.gate import PARAMETER, Gate
-from search_ui.server.limits import most_accepted, most_connections
 from search_ui.server.tokens import SHORT, VARIABLE, token_of
 from sightline_cli.calls import as_called
 from store.errors import LibraryError, SightlineError
@@ -33,6 +32,8 @@ PRELOAD_AFTER: Final = 5.0
 # Seconds until a thread that runs Python lets another one. A search goes in and out of SQLite and numpy tens of times,
 # and waits that long each time while a page is drawn. Python's own 5 ms make searches beside pages twice as slow.
 SWITCH: Final = 0.0005
+# So many connections wait in the system until they are taken on; a client whose is one more tries again in a second.
+WAITING: Final = 128
 # What uvicorn logs of requests that were refused: anyone could fill the log with it, and the first is not even so.
 _REFUSALS: Final = (
     "ASGI callable returned without completing handshake.",
@@ -55,6 +56,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or ():
+            # Uvicorn has one number for what it takes on at once and for what may wait; who waits takes no handle.
+            each.listen(WAITING)
         if self.started:
             click.echo(f"Sightline is at {self._url}   (Ctrl-C stops it)", err=True)
             if self._opened:
@@ -131,8 +135,8 @@ def serve(
         server_header=False,
         ws="auto",
         timeout_graceful_shutdown=2,
-        http=connections.guarded(most_connections()),
-        backlog=most_accepted(),
+        http=connections.guarded(budget.most_connections(), budget.most_pages()),
+        backlog=budget.most_accepted(),
     )
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg not in _REFUSALS)
     opened = None
@@ -172,7 +176,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         # Listening now: two servers started at once must not both believe that the port is theirs.
-        listener.listen(128)
+        listener.listen(WAITING)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServeError(

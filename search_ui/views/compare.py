@@ -18,6 +18,7 @@ from search_ui.components.ranks import Ranked, Side, ranks
 from search_ui.parts.messages import caption, handler_error, message, named_library, run_handler
 from search_ui.parts.page_frame import with_library
 from search_ui.parts.picture_addresses import thumbnail_address
+from search_ui.parts.result_text import matches_of
 from search_ui.parts.run_banner import banner
 from search_ui.parts.run_text import outcome
 from search_ui.runtime.folder_input import presences
@@ -184,7 +185,7 @@ def _side(name: str, result: Result | str, mine: Sequence[Hit], theirs: Sequence
     tiles = [_tile(hit, rank, change, other) for rank, (hit, change) in enumerate(zip(mine, moved, strict=True), 1)]
     return {
         "title": name,
-        "about": count(result.strong, "match", "matches"),
+        "about": matches_of(result),
         "problem": result.why_empty or "" if not mine else "",
         "tiles": tiles,
     }

@@ -44,6 +44,12 @@ def match_ids(found: RankedList, *, rest: bool = False) -> Ids:
     return found.ranked.ids[rows]
 
 
+def note(of_space: str | None, found: RankedList) -> str | None:
+    """What to say of a result: of its space, and of counts that are too low, in sentences."""
+    counted = "More pictures match than were counted: of each term, only the nearest were." if found.is_cut else None
+    return " ".join(filter(None, (of_space, counted))) or None
+
+
 def why_empty(query: Query, space: SpaceState, ranked: Ranked) -> str | None:
     """Why nothing passes the filters or matches, in a sentence; None where something does."""
     if not space.count:

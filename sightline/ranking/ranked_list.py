@@ -33,12 +33,14 @@ class RankedList:
         terms, vectors: the query's terms, and their vectors, float32 (terms, dim).
         engine: the vectors, as they were then or more: it outlives what a prune puts in its place.
         ranked: the pictures; of a large library the shortlist first, and all when more are asked for.
+        is_cut: whether more pictures match than `ranked` counts.
     """
 
     def __init__(
         self, generation: int, terms: Sequence[CalibratedTerm], vectors: Floats, engine: VectorEngine, ranked: Ranked,
         *, order: Ids | None = None, near: Nearness | None, facts: PictureFacts,
         shots: Callable[[Ids], Sequence[Shot] | None], total: int, rest: Callable[[], Ranked] | None = None,
+        is_cut: bool = False,
     ) -> None:  # fmt: skip
         """Take what a search ranked.
 
@@ -49,12 +51,14 @@ class RankedList:
             shots: of contents, in their order, as for `Folding.extend`.
             total: how many pictures there are with the rest.
             rest: the pictures that come after all of `ranked`, whatever their scores; None for none.
+            is_cut: see `store.search.Scored`.
         """
         self.generation = generation
         self.terms = terms
         self.vectors = vectors
         self.engine = engine
         self.ranked = ranked
+        self.is_cut = is_cut
         self._order = order
         self._total = total
         self._shortlist = ranked

@@ -76,6 +76,7 @@ class Result:
         why_empty: where nothing is above the threshold or near it, or nothing passes the filters, why, in a sentence.
         note: where another space was searched than the library uses else, which and why, in a sentence.
         hints: what models can't do of what was asked for, in a sentence each; at most one.
+        at_least: whether `strong` and `maybe` are too low: more pictures match than were scored.
     """
 
     hits: Sequence[Hit]
@@ -90,3 +91,4 @@ class Result:
     why_empty: str | None
     note: str | None = None
     hints: tuple[str, ...] = ()
+    at_least: bool = False

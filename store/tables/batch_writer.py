@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from store.paths import display
-from store.tables import edits, looks, tiles
+from store.tables import dialect, edits, looks, tiles
 from store.tables.fact_table import FACTS_VERSION, HEADER_NAMES, READ_NAMES
 from store.tables.filters import casefolded
 from store.tables.known_files import CHUNK
@@ -149,8 +149,7 @@ def write(connection: Connection, indexed: Sequence[Indexed], failed: Sequence[F
 
 def last_content(connection: Connection) -> int:
     """The id of the content that was added last, whether it is still there or not; 0 before the first."""
-    query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'contents'"
-    return int(connection.exec_driver_sql(query).scalar_one())
+    return dialect.last_id(connection, "contents")
 
 
 def recount(connection: Connection, content_ids: Iterable[int]) -> None:
@@ -208,7 +207,7 @@ def _put_contents(
     hashes = list({item.hash for item in indexed})
     ids = dict(map(tuple, _found(connection, "SELECT hash, id FROM contents WHERE hash IN", (), hashes)))
     counts = Counter(item.hash for item in photos)
-    # The ids are given here, so that nothing need be looked up again; AUTOINCREMENT counts on from those given.
+    # The ids are given here, so that nothing need be looked up again; those of others count on from them.
     first = last_content(connection) + 1
     new: list[tuple[Any, ...]] = []
     known: list[tuple[Any, ...]] = []
@@ -225,6 +224,8 @@ def _put_contents(
             facts = _column_values(item.facts, READ_NAMES)
             new.append((first + len(new), item.hash, item.file.size, counts[item.hash], FACTS_VERSION, *facts))
     _each(connection, _ADD_CONTENT, new)
+    if new:
+        dialect.count_on(connection, "contents", new[-1][0])
     _each(connection, _PUT_FACTS, known)
     add(connection, added)
     renew(connection, [row[-3] for row in known])

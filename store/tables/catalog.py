@@ -18,7 +18,7 @@ from store.tables import filter_sql, listings, space_rows, vector_rows
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
 from store.tables.filters import Filter
 from store.tables.known_files import CHUNK, KnownFiles
-from store.tables.places_order import PLACE
+from store.tables.places_order import first
 from store.tables.records import (
     Counts,
     FailureRow,
@@ -187,8 +187,9 @@ class Catalog(KnownFiles):
             for start in range(0, len(content_ids), CHUNK):
                 ids = json.dumps([int(id_) for id_ in content_ids[start : start + CHUNK]])
                 where, values = filter_sql.photos_of(connection, ids, filters)
-                for row in connection.exec_driver_sql(f"{_SHOWN} WHERE {where} GROUP BY contents.id", values):
-                    facts_of = dict(zip(GIVEN_NAMES, row[7:-1], strict=True))
+                shown = first(connection, "contents.id", _SHOWN, f"{_HOLDING} AND {where}")
+                for row in connection.exec_driver_sql(shown, values):
+                    facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=False))
                     for name in LIST_NAMES:
                         facts_of[name] = tuple(json.loads(facts_of[name] or "[]"))
                     found[row[0]] = PhotoRow(*row[:7], facts_of)  # type: ignore[call-arg]
@@ -334,10 +335,11 @@ def _space(row: Row[Any]) -> SpaceState:
     return SpaceState(*values)
 
 
-# SQLite's rule for bare columns beside min(): they come from the row that has the minimum. CROSS JOIN keeps the order.
-_SHOWN = f"""SELECT contents.id, photos.id, contents.hash, roots.path, photos.path, photos.display,
-    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}, min({PLACE})
-    FROM photos CROSS JOIN contents ON contents.id = photos.content_id JOIN roots ON roots.id = photos.root_id"""
+_SHOWN = f"""contents.id, photos.id, contents.hash, roots.path, photos.path, photos.display,
+    contents.photo_count, {", ".join(f"contents.{name}" for name in GIVEN_NAMES)}"""
+# CROSS JOIN: SQLite keeps the order.
+_HOLDING = """FROM photos CROSS JOIN contents JOIN roots ON roots.id = photos.root_id
+    WHERE contents.id = photos.content_id"""
 
 
 def raise_generation(connection: Connection) -> None:

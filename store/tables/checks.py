@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from store.tables import written
+from store.tables import dialect, written
 from store.tables.batch_writer import recount
 from store.tables.catalog import raise_generation
 from store.tables.looks import SIDE, Look, put
@@ -49,9 +49,9 @@ def all_pictures_checked(engine: Engine) -> None:
 
 
 def is_malformed(engine: Engine) -> bool:
-    """Whether SQLite's own integrity check fails: nothing should be written then."""
+    """Whether the database's own integrity check fails: nothing should be written then."""
     with engine.connect() as connection:
-        return connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar() != "ok"
+        return bool(dialect.damages(connection, 1))
 
 
 def unfindable(engine: Engine) -> list[int]:
@@ -69,7 +69,7 @@ def wrong_dims(engine: Engine) -> list[tuple[int, int]]:
 def is_mendable(engine: Engine) -> bool:
     """Whether all rows that refer to nothing can go, or be put right, without what people decided."""
     with engine.connect() as connection:
-        return {row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check")} <= {*DERIVED, "library"}
+        return {orphan.table for orphan in dialect.orphans(connection)} <= {*DERIVED, "library"}
 
 
 def mend_rows(engine: Engine) -> None:
@@ -79,15 +79,15 @@ def mend_rows(engine: Engine) -> None:
     """
     dims = wrong_dims(engine)
     with engine.execution_options(write=True).begin() as connection:
-        orphans = [(row[0], row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
-        for table, rowid in orphans:
+        orphans = dialect.orphans(connection)
+        for table, key, value in orphans:
             if table == "content_words":  # it has no row ids
                 connection.exec_driver_sql(_DROP_WORDS)
             elif table in DERIVED:
-                connection.exec_driver_sql(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
+                connection.exec_driver_sql(f"DELETE FROM {table} WHERE {key} = ?", (value,))
         if dims:
             connection.exec_driver_sql("UPDATE spaces SET dim = ? WHERE id = ?", [(dim, id_) for id_, dim in dims])
-        if dims or any(table == "vectors" for table, _ in orphans):
+        if dims or any(orphan.table == "vectors" for orphan in orphans):
             connection.exec_driver_sql("UPDATE spaces SET epoch = epoch + 1")
         connection.exec_driver_sql(_MEND_DEFAULT)
         written.renew(connection, written.differing(connection))

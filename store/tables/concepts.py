@@ -91,7 +91,8 @@ class Concepts:
                     f"There is no concept {kept!r} yet. Give examples of it, by their ids; nothing was changed."
                 )
             connection.exec_driver_sql(
-                "INSERT OR IGNORE INTO concepts (name, key, changed_at) VALUES (?, ?, ?)", (kept, key, now())
+                "INSERT INTO concepts (name, key, changed_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (kept, key, now()),
             )
             for ids, is_example in zip(sides[:2], (1, 0), strict=True):
                 add(connection, key, sorted(ids), is_example=is_example, replace=True)
@@ -157,7 +158,7 @@ def add(connection: Connection, key: str, ids: Iterable[int], *, is_example: int
     With `replace` those that taught the opposite change sides; without, they stay as they are.
     """
     conflict = (
-        "DO UPDATE SET is_example = excluded.is_example WHERE is_example <> excluded.is_example"
+        "DO UPDATE SET is_example = excluded.is_example WHERE concept_pictures.is_example <> excluded.is_example"
         if replace
         else "DO NOTHING"
     )

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, ExceptionContext
 
 from store.errors import LibraryError, LibraryLockedError
 from store.tables.database import BUSY_TIMEOUT_MS
+from store.tables.dialect import is_postgres
 from store.tables.migrations import VERSION
 
 _LAYOUT: Final = "PRAGMA user_version"
@@ -28,11 +29,16 @@ def guard(engine: Engine, where: str) -> None:
 
     @event.listens_for(engine, "begin")
     def _check_layout(connection: Connection) -> None:
-        raw: Any = connection.connection.driver_connection
-        try:  # not by SQLAlchemy, which takes ten times as long
-            found = int(raw.execute(_LAYOUT).fetchone()[0])
-        except sqlite3.Error:  # by SQLAlchemy, so that errors are what they are of any other statement
-            found = int(connection.exec_driver_sql(_LAYOUT).scalar_one())
+        if is_postgres(connection):
+            from store.tables.postgres_tables import layout
+
+            found = layout(connection)
+        else:
+            raw: Any = connection.connection.driver_connection
+            try:  # not by SQLAlchemy, which takes ten times as long
+                found = int(raw.execute(_LAYOUT).fetchone()[0])
+            except sqlite3.Error:  # by SQLAlchemy, so that errors are what they are of any other statement
+                found = int(connection.exec_driver_sql(_LAYOUT).scalar_one())
         if found > VERSION:
             raise LibraryError(
                 f"The library {where} was brought to layout version {found} by a newer version of Sightline while it "

@@ -105,7 +105,7 @@ def apply(connection: Connection, edits: Sequence[Edit]) -> Outcome:
     orphans = [edit for edit in changed if edit.old not in held]
     with_marks = marked(connection, [edit.old for edit in orphans]) if orphans else set()
     left = [(edit.photo_id, edit.old) for edit in orphans if edit.old in with_marks]
-    _each(connection, "INSERT OR IGNORE INTO left_marks (photo_id, content_id) VALUES (?, ?)", left)
+    _each(connection, "INSERT INTO left_marks (photo_id, content_id) VALUES (?, ?) ON CONFLICT DO NOTHING", left)
     return Outcome(carried, len(left))
 
 
@@ -132,14 +132,14 @@ def _give(connection: Connection, pairs: Sequence[tuple[int, int]]) -> set[int]:
     query = f"SELECT id FROM contents WHERE id IN {_IDS} AND {MARKED}"
     had = set(connection.exec_driver_sql(query, (json.dumps(olds),)).scalars())
     rows = [(new, old) for old, new in pairs if old in had]
-    tags = "INSERT OR IGNORE INTO content_tags (tag_id, content_id) SELECT tag_id, ? FROM content_tags"
-    favourite = "INSERT OR IGNORE INTO favourites (content_id) SELECT ? FROM favourites"
+    tags = "INSERT INTO content_tags (tag_id, content_id) SELECT tag_id, ? FROM content_tags"
+    favourite = "INSERT INTO favourites (content_id) SELECT ? FROM favourites"
     taught = (
-        "INSERT OR IGNORE INTO concept_pictures (concept_id, content_id, is_example) "
+        "INSERT INTO concept_pictures (concept_id, content_id, is_example) "
         "SELECT concept_id, ?, is_example FROM concept_pictures"
     )
     for statement in (tags, favourite, taught):
-        _each(connection, f"{statement} WHERE content_id = ?", rows)
+        _each(connection, f"{statement} WHERE content_id = ? ON CONFLICT DO NOTHING", rows)
     return had | id_sets.add_beside(connection, pairs)
 
 
@@ -222,7 +222,7 @@ def left(connection: Connection) -> list[LeftMarks]:
       FROM contents LEFT JOIN left_marks ON left_marks.content_id = contents.id
       LEFT JOIN photos ON photos.id = left_marks.photo_id LEFT JOIN roots ON roots.id = photos.root_id
       WHERE photo_count = 0 AND NOT {_IS_HELD} AND ({MARKED} OR contents.id IN {_IDS})
-      ORDER BY roots.path, photos.path, contents.id"""
+      ORDER BY roots.path NULLS FIRST, photos.path NULLS FIRST, contents.id"""
     rows = connection.exec_driver_sql(query, (json.dumps(list(chosen)),)).all()
     absentees = [row[0] for row in rows]
     tags = _names(connection, _TAGS_OF, absentees)

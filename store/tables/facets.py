@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids, Mask
+from store.tables.dialect import unindexed
 from store.tables.fact_filters import LEVEL
 from store.tables.fact_table import FACET_NAMES, FACT_FILTERS, FILTERS, ChoiceKey, NumberKey, WordKey
 from store.tables.filter_sql import FEW, column, columns, distinct, mask, matching, one_spelling, room
@@ -49,7 +50,6 @@ _KINDS: Final = {
 # Keywords with several levels are counted by each of them.
 _LEVELS: Final = f"instr(name, '{LEVEL}') = 0"
 
-# +: the index on folders is no help beside this, but SQLite without statistics may think so.
 _MINE: Final = "IN (SELECT value FROM json_each(?))"
 
 
@@ -73,11 +73,16 @@ def folders(connection: Connection, only: Ids | None) -> Counter[str]:
     if only is None or len(only) > FEW:
         return _folders(connection, _mask_of(connection, only))
     held = defaultdict[str, set[int]](set)
-    query = f"SELECT folder, content_id FROM photos WHERE content_id {_MINE} AND +missing_since IS NULL"
+    query = f"SELECT folder, content_id FROM photos WHERE content_id {_MINE} AND {_present(connection)}"
     for folder, content in connection.exec_driver_sql(query, (json.dumps(only.tolist()),)):
         for name in _ancestors(folder):
             held[name].add(content)
     return _sizes(held)
+
+
+def _present(connection: Connection) -> str:
+    # The index on folders is no help beside contents, but SQLite without statistics may think so.
+    return f"{unindexed(connection, 'missing_since')} IS NULL"
 
 
 def _mask_of(connection: Connection, only: Ids | None) -> Mask:
@@ -101,19 +106,19 @@ def _of_few(connection: Connection, ids: str) -> tuple[_Kinds, int]:
         for name, value in zip(columns, row, strict=True):
             if value is not None:
                 of_contents[name][value] += 1
-    query = f"SELECT ext, content_id FROM photos WHERE content_id {_MINE} AND +missing_since IS NULL"
+    query = f"SELECT ext, content_id FROM photos WHERE content_id {_MINE} AND {_present(connection)}"
     exts = defaultdict[str, set[int]](set)
     for ext, content in connection.exec_driver_sql(query, (ids,)):
         if ext:
             exts[one_spelling(ext)].add(content)
     tagged = (
         "SELECT name, count(*) FROM content_tags JOIN tags ON tags.id = tag_id "
-        f"WHERE content_id {_MINE} GROUP BY tag_id"
+        f"WHERE content_id {_MINE} GROUP BY tags.id"
     )
     tags = Counter({row[0]: row[1] for row in connection.exec_driver_sql(tagged, (ids,))})
     having = (
         f"SELECT kind, name, count(*) FROM content_words JOIN words ON words.id = word_id WHERE content_id {_MINE} "
-        f"AND {_LEVELS} GROUP BY word_id"
+        f"AND {_LEVELS} GROUP BY words.id"
     )
     words = _by_kind(connection.exec_driver_sql(having, (ids,)))
     favourites = f"SELECT count(*) FROM favourites WHERE content_id {_MINE}"

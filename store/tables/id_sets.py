@@ -40,12 +40,13 @@ def keep(connection: Connection, ids: Ids) -> tuple[str, int]:
     """
     data = np.unique(ids).astype("<i8").tobytes()
     name = hashlib.sha256(data).hexdigest()[:_DIGITS]
-    # A row that is replaced gets a new id, above all others.
-    connection.exec_driver_sql("INSERT OR REPLACE INTO sets (name, ids, made_at) VALUES (?, ?, ?)", (name, data, now()))
+    # Anew, so that its id is above all others.
+    connection.exec_driver_sql("DELETE FROM sets WHERE name = ?", (name,))
+    connection.exec_driver_sql("INSERT INTO sets (name, ids, made_at) VALUES (?, ?, ?)", (name, data, now()))
     newest = """SELECT id FROM (
         SELECT id, row_number() OVER newer AS place, sum(length(ids)) OVER newer AS bytes FROM sets
         WINDOW newer AS (ORDER BY id DESC)
-      ) WHERE place = 1 OR (place <= ? AND bytes <= ?)"""
+      ) AS newest WHERE place = 1 OR (place <= ? AND bytes <= ?)"""
     forgotten = connection.exec_driver_sql(f"DELETE FROM sets WHERE id NOT IN ({newest})", (KEPT, BYTES))
     return name, forgotten.rowcount
 

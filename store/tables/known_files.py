@@ -225,11 +225,11 @@ def _by_hash(spaces: int) -> str:
     return f"SELECT {', '.join(['id', *[_HAS_VECTOR.format('contents.id')] * spaces])} FROM contents WHERE hash = ?"
 
 
-# `+`: by content, whatever SQLite thinks of the index on roots.
+# `+` and `||`: by content, whatever SQLite thinks of the indexes on roots and on what is missing.
 _LOST: Final = """SELECT id, coalesce(missing_since, '') FROM photos AS gone
     WHERE id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
         SELECT 1 FROM photos WHERE content_id = gone.content_id AND +root_id = gone.root_id
-        AND +missing_since IS NULL AND id NOT IN (SELECT value FROM json_each(?)))"""
+        AND missing_since || '' IS NULL AND id NOT IN (SELECT value FROM json_each(?)))"""
 # Knuth's multiplicative hash, of 32 bits.
 _SAMPLE: Final = """SELECT path, hash, photos.size, mtime_ns, ctime_ns FROM photos
     JOIN contents ON contents.id = content_id WHERE photos.id IN (

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import string
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import Text, func, literal, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from store import walk_options
@@ -22,7 +23,9 @@ from store.tables.schema import Content, Failure, Photo, Root, Run, Space
 from store.walk_options import WalkOptions
 
 # What most reasons begin with; what follows the colon is of one file only.
-_HEAD: Final = func.substr(Failure.reason, 1, func.instr(Failure.reason + literal(":"), ":") - 1)
+# As text: PostgreSQL takes an expression with bound values in SELECT for another than that in GROUP BY.
+_HEAD: ColumnElement[str] = literal_column("substr(failures.reason, 1, instr(failures.reason || ':', ':') - 1)", Text())
+_LOWER: Final = {ord(char): char.lower() for char in string.ascii_uppercase}
 _NUMBER: Final = re.compile(r"\d[\d.,x]*\d|\d")
 
 
@@ -131,12 +134,12 @@ def failed(
     where: list[ColumnElement[bool]] = []
     if kind is not None:
         # One value, not one for each: thousands of sizes make as many heads.
-        heads = select(func.json_each(json.dumps(kind.heads)).table_valued("value").c.value)
+        heads = select(func.json_each(json.dumps(kind.heads)).table_valued("atom").c.atom)
         where.append(_HEAD.in_(heads))
     if text:
         shown = Root.display + literal("/") + Failure.display
         looked = shown + literal("\n") + Failure.stage + literal("\n") + Failure.reason
-        where.append(func.instr(func.lower(looked), func.lower(literal(text))) > 0)
+        where.append(func.instr(func.lower(looked), literal(text.translate(_LOWER))) > 0)
     base = select(Failure.table).join(Root.table, Root.id == Failure.root_id).where(*where)
     total = select(func.count()).select_from(base.subquery())
     page = base.with_only_columns(

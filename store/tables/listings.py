@@ -11,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from store.arrays import Doubles, Ids, Mask
+from store.tables.dialect import unindexed
+from store.tables.fact_table import LARGEST
 from store.tables.filter_sql import FEW, column, mask, room
-from store.tables.places_order import PLACE
+from store.tables.places_order import place
 from store.tables.records import FailureRow, PlacedPhoto
 from store.tables.schema import Failure, Root
 
@@ -21,25 +23,27 @@ _MINE: Final = "IN (SELECT value FROM json_each(?))"
 
 def photos_of(connection: Connection, ids: Ids) -> list[PlacedPhoto]:
     """Every present photo of these contents, by content id, then by path: the one that is shown first."""
-    # +: the index on contents alone is what helps, whatever SQLite thinks of the one on what is missing.
+    # The index on contents alone is what helps, whatever SQLite thinks of the one on what is missing.
+    present = f"{unindexed(connection, 'missing_since')} IS NULL"
     query = (
         "SELECT photos.id, content_id, roots.path, photos.path, photos.display, size, mtime_ns, photos.device, inode "
-        f"FROM photos JOIN roots ON roots.id = root_id WHERE content_id {_MINE} AND +missing_since IS NULL "
-        f"ORDER BY content_id, {PLACE}"
+        f"FROM photos JOIN roots ON roots.id = root_id WHERE content_id {_MINE} AND {present} "
+        f"ORDER BY content_id, {place(connection)}"
     )
     return [PlacedPhoto(*row) for row in connection.exec_driver_sql(query, (json.dumps(ids.tolist()),))]
 
 
 def has_extension(connection: Connection, names: Collection[str]) -> bool:
     """Whether a present photo has one of these extensions: folded, without the dot."""
-    query = f"SELECT EXISTS (SELECT 1 FROM photos WHERE ext {_MINE} AND missing_since IS NULL)"
+    having = "ext IN (SELECT atom FROM json_each(?)) AND missing_since IS NULL"
+    query = f"SELECT EXISTS (SELECT 1 FROM photos WHERE {having})"
     return bool(connection.exec_driver_sql(query, (json.dumps(sorted(names)),)).scalar_one())
 
 
 def copies(connection: Connection, limit: int | None, offset: int) -> list[tuple[int, int]]:
     """Contents that several present photos hold, and how many; the most first, then by id."""
     query = "SELECT id, photo_count FROM contents WHERE photo_count > 1 ORDER BY photo_count DESC, id LIMIT ? OFFSET ?"
-    return [(row[0], row[1]) for row in connection.exec_driver_sql(query, (_sqlite_limit(limit), offset))]
+    return [(row[0], row[1]) for row in connection.exec_driver_sql(query, (_at_most(limit), offset))]
 
 
 def copy_count(connection: Connection) -> int:
@@ -56,7 +60,7 @@ def failures(connection: Connection, limit: int | None, offset: int) -> list[Fai
         )
         .join(Root.table, Root.id == Failure.root_id)
         .order_by(Failure.root_id, Failure.path)
-        .limit(_sqlite_limit(limit))
+        .limit(_at_most(limit))
         .offset(offset)
     )  # fmt: skip
     return [FailureRow(*row) for row in connection.execute(query)]
@@ -69,15 +73,16 @@ def located(connection: Connection, only: Ids | None) -> tuple[Ids, Doubles, Dou
     """
     where, values = "latitude IS NOT NULL", tuple[Any, ...]()
     if only is not None and len(only) <= FEW:
-        # +: by their ids, not by an index on all that have a position.
-        where, values = f"id {_MINE} AND +latitude IS NOT NULL", (json.dumps(only.tolist()),)
+        # By their ids, not by an index on all that have a position.
+        where = f"id {_MINE} AND {unindexed(connection, 'latitude')} IS NOT NULL"
+        values = (json.dumps(only.tolist()),)
     absent = column(connection, "SELECT id FROM contents WHERE photo_count = 0")
     keep: Mask = ~mask(absent, room(connection, "contents"))
     if only is not None:
         keep &= mask(only, len(keep))
     # Past SQLAlchemy, whose rows take four times as long: of a million pictures there may be as many.
-    cursor = connection.connection.cursor()
-    cursor.execute(f"SELECT id, latitude, longitude FROM contents WHERE {where}", values)
+    query = f"SELECT id, latitude, longitude FROM contents WHERE {where}"
+    cursor: Any = connection.exec_driver_sql(query, values).cursor
     found = np.array(cursor.fetchall(), np.float64).reshape(-1, 3)
     ids = found[:, 0].astype(np.int64)
     order = np.argsort(ids)
@@ -85,5 +90,5 @@ def located(connection: Connection, only: Ids | None) -> tuple[Ids, Doubles, Dou
     return ids[order], found[order, 1], found[order, 2]
 
 
-def _sqlite_limit(limit: int | None) -> int:
-    return -1 if limit is None else limit
+def _at_most(limit: int | None) -> int:
+    return LARGEST if limit is None else limit

@@ -146,7 +146,10 @@ _READ: Final = (
     f"SELECT content_id, hash, grey FROM looks WHERE content_id IN (SELECT value FROM json_each(?)) AND {_IS_WHOLE}"
 )
 _HAS: Final = f"EXISTS (SELECT 1 FROM looks WHERE content_id = {{id}} AND {_IS_WHOLE})"
-_COUNTS: Final = f"SELECT count(*), sum({_HAS.format(id='contents.id')}) FROM contents WHERE photo_count > 0"
+_COUNTS: Final = (
+    f"SELECT count(*), sum(CASE WHEN {_HAS.format(id='contents.id')} THEN 1 ELSE 0 END) "
+    "FROM contents WHERE photo_count > 0"
+)
 # The unary plus has SQLite count in an index, a hundredth of the table.
 _COUNT_DUE: Final = "SELECT count(*) FROM contents WHERE +id <= ?"
 _DUE: Final = (

@@ -16,10 +16,10 @@ _IDS: Final = "(SELECT value FROM json_each(?))"
 
 def tag(connection: Connection, ids: str, key: str, name: str) -> int:
     """Give contents a tag; returns how many did not have it."""
-    connection.exec_driver_sql("INSERT OR IGNORE INTO tags (name, key) VALUES (?, ?)", (name, key))
+    connection.exec_driver_sql("INSERT INTO tags (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, key))
     return connection.exec_driver_sql(
-        "INSERT OR IGNORE INTO content_tags (tag_id, content_id) "
-        "SELECT tags.id, value FROM tags CROSS JOIN json_each(?) WHERE tags.key = ?",
+        "INSERT INTO content_tags (tag_id, content_id) "
+        "SELECT tags.id, value FROM tags CROSS JOIN json_each(?) WHERE tags.key = ? ON CONFLICT DO NOTHING",
         (ids, key),
     ).rowcount
 
@@ -27,7 +27,8 @@ def tag(connection: Connection, ids: str, key: str, name: str) -> int:
 def untag(connection: Connection, ids: str, keys: Iterable[str]) -> int:
     """Take tags from contents; returns how many had them."""
     return connection.exec_driver_sql(
-        f"DELETE FROM content_tags WHERE tag_id IN (SELECT id FROM tags WHERE key IN {_IDS}) AND content_id IN {_IDS}",
+        "DELETE FROM content_tags WHERE tag_id IN (SELECT id FROM tags WHERE key IN (SELECT atom FROM json_each(?))) "
+        f"AND content_id IN {_IDS}",
         (json.dumps(list(keys)), ids),
     ).rowcount
 
@@ -35,7 +36,9 @@ def untag(connection: Connection, ids: str, keys: Iterable[str]) -> int:
 def favourite(connection: Connection, ids: str) -> int:
     """Make contents favourites; returns how many were none."""
     return connection.exec_driver_sql(
-        "INSERT OR IGNORE INTO favourites (content_id) SELECT value FROM json_each(?)", (ids,)
+        # WHERE: without one, SQLite takes ON for that of a join.
+        "INSERT INTO favourites (content_id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
+        (ids,),
     ).rowcount
 
 

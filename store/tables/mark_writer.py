@@ -50,7 +50,10 @@ def check_known(connection: Connection, ids: str) -> None:
     Raises:
         MarksError: it lacks some.
     """
-    query = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM contents) LIMIT 10"
+    query = (
+        "SELECT value FROM json_each(?) AS asked "
+        "WHERE NOT EXISTS (SELECT 1 FROM contents WHERE id = asked.value) LIMIT 10"
+    )
     unknown = [str(id_) for id_ in connection.exec_driver_sql(query, (ids,)).scalars()]
     if unknown:
         raise MarksError(f"There is no picture {', '.join(unknown)} in this library; nothing was changed.")

@@ -77,8 +77,9 @@ class Marks:
     def tags(self) -> list[tuple[str, int]]:
         """Every tag, by name, and how many pictures `tag:` finds with it: those that a present photo holds."""
         query = (
-            "SELECT tags.name, sum(contents.photo_count > 0) FROM tags JOIN content_tags ON tag_id = tags.id "
-            "JOIN contents ON contents.id = content_id GROUP BY tags.id ORDER BY tags.key"
+            "SELECT tags.name, count(*) FILTER (WHERE contents.photo_count > 0) FROM tags "
+            "JOIN content_tags ON tag_id = tags.id JOIN contents ON contents.id = content_id "
+            "GROUP BY tags.id ORDER BY tags.key"
         )
         with self._engine.connect() as connection:
             return [(row[0], row[1]) for row in connection.exec_driver_sql(query)]

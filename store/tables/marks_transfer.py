@@ -100,7 +100,7 @@ def _restore_concept(connection: Connection, name: str, examples: list[int], oth
     key = casefolded(name)
     if examples or others:
         connection.exec_driver_sql(
-            "INSERT OR IGNORE INTO concepts (name, key, changed_at) VALUES (?, ?, ?)", (name, key, now())
+            "INSERT INTO concepts (name, key, changed_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (name, key, now())
         )
     sides = ((examples, 1), (others, 0))
     return sum(concepts.add(connection, key, ids, is_example=which, replace=False) for ids, which in sides)

@@ -13,11 +13,16 @@ from sqlalchemy.engine import Connection
 # Photos that came since the last full walk of their roots, and whose contents lack old ones. The order of the join and
 # the unary plus keep SQLite from going by content: it looks at new ids only.
 _ARRIVED: Final = """SELECT new.content_id, new.id, new.path, new.inode FROM roots CROSS JOIN photos AS new
-    ON +new.root_id = roots.id
-    WHERE roots.id IN (SELECT value FROM json_each(?)) AND new.id > settled_photo_id AND new.missing_since IS NULL
+    WHERE +new.root_id = roots.id AND roots.id IN (SELECT value FROM json_each(?))
+    AND new.id > settled_photo_id AND new.missing_since IS NULL
     AND new.content_id IN (SELECT content_id FROM photos WHERE missing_since IS NOT NULL) ORDER BY new.id"""
 _MISSING: Final = """SELECT content_id, id, path, inode, EXISTS (SELECT 1 FROM set_asides WHERE photo_id = photos.id)
     FROM photos WHERE content_id IN (SELECT value FROM json_each(?)) AND missing_since IS NOT NULL ORDER BY id"""
+# What is at the new place stays.
+_MOVE_ASIDE: Final = """UPDATE set_asides SET photo_id = ? WHERE photo_id = ?
+    AND NOT EXISTS (SELECT 1 FROM set_asides AS there WHERE there.photo_id = ?)"""
+_MOVE_LEFT: Final = """UPDATE left_marks SET photo_id = ? WHERE photo_id = ? AND NOT EXISTS
+    (SELECT 1 FROM left_marks AS there WHERE there.photo_id = ? AND there.content_id = left_marks.content_id)"""
 # More pairs of places than these are not compared one by one.
 _MOST_PAIRS: Final = 10_000
 
@@ -53,9 +58,9 @@ def settle(connection: Connection, root_ids: Sequence[int]) -> dict[int, bool]:
         # A copy is not set aside for that the file it was made of was.
         aside += [(new.photo_id, was.photo_id) for was, new in pairs if was.is_aside and _is_renamed(was, new)]
     if aside:
-        connection.exec_driver_sql("UPDATE OR IGNORE set_asides SET photo_id = ? WHERE photo_id = ?", aside)
+        connection.exec_driver_sql(_MOVE_ASIDE, [(new, old, new) for new, old in aside])
     if places:
-        connection.exec_driver_sql("UPDATE OR IGNORE left_marks SET photo_id = ? WHERE photo_id = ?", places)
+        connection.exec_driver_sql(_MOVE_LEFT, [(new, old, new) for new, old in places])
         connection.exec_driver_sql("DELETE FROM photos WHERE id = ?", [(id_,) for id_ in moved])
     return moved
 

@@ -1,4 +1,4 @@
-"""What people write for names, as SQLite and Python's regular expressions read it.
+"""What people write for names, as the databases and Python's regular expressions read it.
 
 All of it is compared casefolded.
 """
@@ -6,9 +6,12 @@ All of it is compared casefolded.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from sqlalchemy.engine import Connection
+
+from store.tables.dialect import is_postgres
 from store.tables.fact_filters import LEVEL
 from store.tables.filters import casefolded
 from store.wildcards import Gap, linear
@@ -65,10 +68,11 @@ def _level(text: str, char: str) -> str:
     return linear(pieces[0], [(anything, piece) for piece in pieces[1:]])
 
 
-def name_condition(pattern: str) -> Condition:
+def name_condition(connection: Connection, pattern: str) -> Condition:
+    """What a file name is asked for: a glob for the whole of it, or words that are all in it."""
     folded = casefolded(pattern)
     if any(char in folded for char in "*?["):
-        return "name GLOB ?", (_glob(folded),)
+        return ("name ~ ?", (_regular(folded),)) if is_postgres(connection) else ("name GLOB ?", (_glob(folded),))
     words = tuple(folded.split())
     return "(" + " AND ".join(["instr(name, ?) > 0"] * len(words)) + ")", words
 
@@ -81,31 +85,68 @@ def _glob(pattern: str) -> str:
 
     GLOB negates a set with `^` and knows no lone bracket.
     """
-    written, at = [], 0
+    return "".join(
+        ("[[]" if part == "[" else part) if isinstance(part, str) else _set(negated=bool(part[1]), members=part[2])
+        for part in _parts(pattern)
+    )
+
+
+def _regular(pattern: str) -> str:
+    """Return Python's `fnmatch` pattern as a regular expression of PostgreSQL: by code points, as GLOB.
+
+    https://www.postgresql.org/docs/current/functions-matching.html#POSIX-SYNTAX-DETAILS
+    """
+    wildcards = {"*": ".*", "?": "."}
+    written = "".join(
+        (wildcards.get(part) or _itself(part)) if isinstance(part, str) else _regular_set(bool(part[1]), part[2])
+        for part in _parts(pattern)
+    )
+    return f"^{written}$"
+
+
+def _parts(pattern: str) -> Iterator[str | re.Match[str]]:
+    """Yield the characters and sets of a pattern of `fnmatch`."""
+    at = 0
     while at < len(pattern):
         found = _SET.match(pattern, at) if pattern[at] == "[" else None
-        if found is None:
-            written.append("[[]" if pattern[at] == "[" else pattern[at])
-            at += 1
-            continue
-        written.append(_set(negated=bool(found[1]), members=found[2]))
-        at = found.end()
-    return "".join(written)
+        yield pattern[at] if found is None else found
+        at = at + 1 if found is None else found.end()
 
 
 _SPECIAL: Final = "]^-"  # in this order they may stand in a set of GLOB: the first at its start, the others at its end
 
 
-def _set(*, negated: bool, members: str) -> str:
+def _ranges(members: str) -> list[tuple[str, str]]:
+    """The first and the last character of each range that the members of a set make."""
     ranges, at = [], 0
     while at < len(members):
         is_range = members[at + 1 : at + 2] == "-" and at + 2 < len(members)
         ranges.append((members[at], members[at + 2] if is_range else members[at]))
         at += 3 if is_range else 1
+    return ranges
+
+
+def _itself(char: str) -> str:
+    """A character in a regular expression of PostgreSQL, in a set or not."""
+    return char if char.isalnum() else f"\\U{ord(char):08x}"
+
+
+def _regular_set(negated: bool, members: str) -> str:
+    there = "".join(f"{_itself(low)}-{_itself(high)}" for low, high in _ranges(members) if low <= high)
+    if not there:
+        return "." if negated else _NEVER
+    return f"[{'^' if negated else ''}{there}]"
+
+
+_NEVER: Final = "/"  # no file name has a slash
+
+
+def _set(*, negated: bool, members: str) -> str:
+    ranges = _ranges(members)
     special = [char for char in _SPECIAL if any(low <= char <= high for low, high in ranges)]
     plain = "".join(f"{low}-{high}" for whole in ranges for low, high in _without_special(*whole))
     if not special and not plain:
-        return "?" if negated else "/"  # a range the wrong way round holds nothing; no file name has a slash
+        return "?" if negated else _NEVER  # a range the wrong way round holds nothing
     if special == ["^"] and not plain and not negated:
         return "^"
     close, rest = ("]", special[1:]) if "]" in special else ("", special)

@@ -35,12 +35,12 @@ def _in_parts(parts: Sequence[Wanted], distinct: Distinct) -> Condition:
     first, *rest = [_any_of([_named(fact, [wanted], distinct) for fact in _FACTS]) for wanted in parts]
     where = " AND ".join(f"id IN ({query})" for query, _ in rest)
     values = (*first[1], *(value for _, bound in rest for value in bound))
-    return f"SELECT id FROM ({first[0]}) WHERE {where}", values
+    return f"SELECT id FROM ({first[0]}) AS held WHERE {where}", values
 
 
 def _named(fact: str, wanted: Sequence[Wanted], distinct: Distinct) -> Condition:
     values = [value for value in checked(distinct(fact)) if any(each.suits(fact, value) for each in wanted)]
-    return f"SELECT id FROM contents WHERE {fact} IN (SELECT value FROM json_each(?))", (json.dumps(values),)
+    return f"SELECT id FROM contents WHERE {fact} IN (SELECT atom FROM json_each(?))", (json.dumps(values),)
 
 
 def _any_of(queries: Sequence[Condition]) -> Condition:

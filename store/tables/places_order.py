@@ -12,12 +12,33 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Ids
+from store.tables.dialect import is_postgres, joined
 
-PLACE: Final = "CAST(roots.path || char(0) || photos.path AS BLOB)"
-"""What photos, joined with their roots, are sorted by, or the least of; no path has a NUL in it."""
+_PLACE: Final = "CAST(roots.path || char(0) || photos.path AS BLOB)"  # no path has a NUL in it
+_PLACES: Final = "roots.path, photos.path"
 
 _FEW: Final = 20_000
 """Up to so many photos are looked up one by one; for more, the index on roots and paths is read from end to end."""
+
+
+def place(connection: Connection) -> str:
+    """What photos, joined with their roots, are sorted by."""
+    return _PLACES if is_postgres(connection) else _PLACE
+
+
+def first(connection: Connection, key: str, columns: str, rest: str) -> str:
+    """The query for columns of the photo that comes first by its place, of those with the same key.
+
+    Args:
+        connection: to the library's database.
+        key: an expression.
+        columns: expressions with commas between them, whatever else the photo and its joined rows have.
+        rest: what follows, from FROM on, to the condition.
+    """
+    if is_postgres(connection):
+        return f"SELECT DISTINCT ON ({key}) {columns} {rest} ORDER BY {key}, {_PLACES}"
+    # SQLite's rule for bare columns beside min(): they come from the row that has the minimum.
+    return f"SELECT {columns}, min({_PLACE}) {rest} GROUP BY {key}"
 
 
 def in_order(connection: Connection, photos: Ids) -> Ids:
@@ -25,7 +46,7 @@ def in_order(connection: Connection, photos: Ids) -> Ids:
     if len(photos) <= _FEW:
         query = (
             "SELECT photos.id AS id FROM photos JOIN roots ON roots.id = root_id "
-            f"WHERE photos.id IN (SELECT value FROM json_each(?)) ORDER BY {PLACE}"
+            f"WHERE photos.id IN (SELECT value FROM json_each(?)) ORDER BY {place(connection)}"
         )
         return _column(connection, query, (json.dumps(photos.tolist()),))
     roots = [row[0] for row in connection.exec_driver_sql("SELECT id FROM roots ORDER BY path")]
@@ -35,5 +56,6 @@ def in_order(connection: Connection, photos: Ids) -> Ids:
 
 def _column(connection: Connection, query: str, values: tuple[Any, ...]) -> Ids:
     # One text instead of a row for each: four times as fast.
-    text = connection.exec_driver_sql(f"SELECT group_concat(id) FROM ({query})", values).scalar_one()
+    all_ids = f"SELECT {joined(connection, 'id')} FROM ({query}) AS found"
+    text = connection.exec_driver_sql(all_ids, values).scalar_one()
     return np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64)

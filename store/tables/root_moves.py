@@ -47,7 +47,7 @@ def sample(engine: Engine, root_id: int, limit: int) -> list[SampleFile]:
     query = """SELECT path, size, hash FROM (
         SELECT photos.path, photos.size, hash, row_number() OVER (ORDER BY photos.path) - 1 AS number,
             count(*) OVER () AS total
-        FROM photos JOIN contents ON contents.id = content_id WHERE root_id = ? AND missing_since IS NULL)
+        FROM photos JOIN contents ON contents.id = content_id WHERE root_id = ? AND missing_since IS NULL) AS present
         WHERE number % max(1, (total + ? - 1) / ?) = 0 ORDER BY number"""
     with engine.connect() as connection:
         return [SampleFile(*row) for row in connection.exec_driver_sql(query, (root_id, limit, limit))]

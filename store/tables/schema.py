@@ -1,4 +1,4 @@
-"""The tables. SQLite is the truth: facts, vectors, failures and runs are committed here together."""
+"""The tables. The database is the truth: facts, vectors, failures and runs are committed here together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from store.tables.fact_table import FACT_FILTERS, FACTS, Fact
-from store.tables.table_class import METADATA, TableClass, column
+from store.tables.table_class import METADATA, TEXT, WHOLE, TableClass, column
 
 _REQUIRED = {fact.name for fact in FACTS if fact.required}
 
@@ -30,7 +30,7 @@ _REQUIRED = {fact.name for fact in FACTS if fact.required}
 def _fact_column(fact: Fact) -> Column[Any]:
     # A computed column that is added to a table can't be NOT NULL.
     computed = [Computed(fact.sql, persisted=False)] if fact.sql else []
-    kind = {int: Integer, float: Float}.get(fact.type, Text)
+    kind = {int: WHOLE, float: Float}.get(fact.type, TEXT)
     return Column(fact.name, kind, *computed, nullable=bool(fact.sql) or not fact.required)
 
 
@@ -52,6 +52,8 @@ class LibraryRow(TableClass):
     checksums_due: ColumnElement[int] = column(Integer, server_default=text("0"))
     # Whether thumbnails and previews may be those of an older version, without a checksum.
     unchecked_pictures: ColumnElement[int] = column(Integer, server_default=text("0"))
+    # The address of the store of thumbnails and previews; null where each folder has its own.
+    thumbnails: ColumnElement[str | None] = column(Text, nullable=True)
 
 
 class Root(TableClass):
@@ -275,4 +277,4 @@ for _statement in (
     "WHEN coalesce(old.title, old.caption, old.keywords, old.people) IS NOT NULL "
     "BEGIN DELETE FROM texts WHERE rowid = old.id; END",
 ):
-    event.listen(METADATA, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+    event.listen(METADATA, "after_create", DDL(_statement).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]

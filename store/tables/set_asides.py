@@ -30,7 +30,9 @@ def set_aside(connection: Connection, ids: str, yes: bool) -> None:
     unknown = [str(id_) for id_ in connection.exec_driver_sql(query, (ids,)).scalars()]
     if unknown:
         raise MarksError(f"There is no photo {', '.join(unknown)} in this library; nothing was changed.")
-    connection.exec_driver_sql("INSERT OR IGNORE INTO set_asides (photo_id) SELECT value FROM json_each(?)", (ids,))
+    connection.exec_driver_sql(
+        "INSERT INTO set_asides (photo_id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING", (ids,)
+    )
 
 
 def set_aside_of(connection: Connection, ids: str | None) -> set[int]:
@@ -66,6 +68,6 @@ def restore(connection: Connection, wanted: Sequence[Place]) -> tuple[int, list[
         if id_ is None:
             unknown.append(place)
         else:
-            statement = "INSERT OR IGNORE INTO set_asides (photo_id) VALUES (?)"
+            statement = "INSERT INTO set_asides (photo_id) VALUES (?) ON CONFLICT DO NOTHING"
             added += connection.exec_driver_sql(statement, (id_,)).rowcount
     return added, unknown

@@ -75,7 +75,7 @@ def for_words(spaces: Iterable[SpaceFacts], default: int | None) -> int | None:
 # Vectors of pictures that are absent are few, and found by the index of these; the others need no look at contents.
 _FACTS: Final = """SELECT id, has_text, fingerprint,
     (SELECT count(*) FROM vectors WHERE space_id = spaces.id) AS held,
-    (SELECT count(*) FROM contents CROSS JOIN vectors ON content_id = contents.id AND space_id = spaces.id
-        WHERE photo_count = 0) AS absent,
+    (SELECT count(*) FROM contents CROSS JOIN vectors
+        WHERE content_id = contents.id AND space_id = spaces.id AND photo_count = 0) AS absent,
     (SELECT coalesce(max(runs.id), 0) FROM runs WHERE runs.space_id = spaces.id) AS run
     FROM spaces ORDER BY id"""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from store.tables.records import now

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
 METADATA: Final = MetaData()
+
+# SQLite's whole numbers have 64 bits, and its texts are compared byte by byte: so they are on PostgreSQL.
+WHOLE: Final = Integer().with_variant(BigInteger(), "postgresql")
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+_KINDS: Final = {Integer: WHOLE, Text: TEXT}
 
 
 class TableClass:
@@ -35,4 +40,4 @@ class TableClass:
 
 def column(*given: Any, nullable: bool = False, **options: Any) -> Any:
     """A column whose type of values the class says."""
-    return Column(*given, nullable=nullable, **options)
+    return Column(*(_KINDS.get(each, each) for each in given), nullable=nullable, **options)

@@ -52,5 +52,5 @@ event.listen(
     DDL(  # type: ignore[no-untyped-call]
         "CREATE TRIGGER tiles_removed AFTER DELETE ON tiles "
         "BEGIN UPDATE tile_grids SET epoch = epoch + 1 WHERE space_id = old.space_id; END"
-    ),
+    ).execute_if(dialect="sqlite"),
 )

@@ -297,5 +297,5 @@ _STATE: Final = f"""SELECT key, name, model, weights, preprocess, dim, has_text,
     coalesce((SELECT epoch FROM tile_grids WHERE space_id = :space), 0), coalesce(last, 0),
     coalesce((SELECT {_COUNT} FROM tiles WHERE id = last), 0),
     (SELECT coalesce(sum({_COUNT}), 0) FROM tiles WHERE space_id = :space)
-    FROM spaces LEFT JOIN (SELECT max(id) AS last FROM tiles WHERE space_id = :space AND {_COUNT} > 0)
+    FROM spaces LEFT JOIN (SELECT max(id) AS last FROM tiles WHERE space_id = :space AND {_COUNT} > 0) AS newest
     WHERE id = :space"""

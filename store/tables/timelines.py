@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from store.arrays import Doubles, Ids
+from store.tables.dialect import joined, unindexed
 from store.tables.fact_table import LARGEST
 from store.tables.filter_sql import FEW, columns
 from store.tables.patterns import Condition
@@ -26,7 +27,7 @@ def shapes(connection: Connection, ids: Ids) -> Doubles:
     """Widths by heights of contents, int64 (n,): float64 (n,); 1 for those that are not there any more."""
     sides = []
     for fact in ("width", "height"):
-        of, values = columns(connection, *_known(ids, fact, fact), ("id", "value"))
+        of, values = columns(connection, *_known(connection, ids, fact, fact), ("id", "value"))
         sides.append(_in_order(of, values, ids, 1))
     return sides[0] / np.maximum(sides[1], 1)
 
@@ -36,9 +37,10 @@ def days_taken(connection: Connection, ids: Ids) -> Ids:
 
     A day is a number such as 20230715; 20230700 where only the month is known, 20230000 where only the year is.
     """
-    query, values = _known(ids, "taken_at", "substr(taken_at, 1, 10)")
+    query, values = _known(connection, ids, "taken_at", "substr(taken_at, 1, 10)")
     # By characters: SQLite takes half a second to make numbers of a hundred thousand.
-    row = connection.exec_driver_sql(f"SELECT group_concat(id), group_concat(value) FROM ({query})", values).one()
+    wanted = f"{joined(connection, 'id')}, {joined(connection, 'value')}"
+    row = connection.exec_driver_sql(f"SELECT {wanted} FROM ({query}) AS known", values).one()
     if row[0] is None:
         return np.full(len(ids), UNKNOWN, np.int64)
     chars = np.array(row[1].split(","), "S10").view(np.uint8).reshape(-1, 10)[:, _DIGITS].astype(np.int64)
@@ -46,7 +48,7 @@ def days_taken(connection: Connection, ids: Ids) -> Ids:
     return _in_order(np.fromstring(row[0], np.int64, sep=","), days, ids, UNKNOWN)
 
 
-def _known(ids: Ids, column: str, value: str) -> Condition:
+def _known(connection: Connection, ids: Ids, column: str, value: str) -> Condition:
     """Return a query for a `value` of each content, by its `id`; others may be among them.
 
     Of many, all are read from the index on the column, which is a tenth of the table.
@@ -54,7 +56,8 @@ def _known(ids: Ids, column: str, value: str) -> Condition:
     query = f"SELECT id, {value} AS value FROM contents WHERE"
     if len(ids) > FEW:
         return f"{query} {column} IS NOT NULL", ()
-    return f"{query} +{column} IS NOT NULL AND id IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
+    known = f"{unindexed(connection, column)} IS NOT NULL"
+    return f"{query} {known} AND id IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
 
 
 def _in_order(of: Ids, values: Ids, ids: Ids, missing: int) -> Ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
 
 from store.arrays import Halves, Ids, Mask, VectorIds
 from store.tables.row_checksums import of_vector
@@ -47,20 +49,24 @@ class VectorRows:
 
 
 # The unary plus keeps SQLite off the index on (space, content), whose order would make every read a seek.
-_AFTER: Final = text(
+_AFTER: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
-    "WHERE +space_id = :space AND vectors.id > :last ORDER BY vectors.id"
+    "WHERE +space_id = ? AND vectors.id > ? ORDER BY vectors.id"
 )
 _SOME: Final = (
     "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
-    "WHERE +space_id = ? AND vectors.id IN ({marks}) ORDER BY vectors.id"
+    "WHERE +space_id = ? AND vectors.id IN (SELECT value FROM json_each(?)) ORDER BY vectors.id"
+)
+_OF_CONTENTS: Final = (
+    "SELECT vectors.id, content_id, hash, vector, checksum FROM vectors LEFT JOIN contents ON contents.id = content_id "
+    "WHERE space_id = ? AND content_id IN (SELECT value FROM json_each(?)) ORDER BY vectors.id"
 )
 
 
 def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[VectorRows]:
     """Yield a space's rows with an id above `last_id`, in chunks."""
     with engine.connect() as connection:
-        result = connection.execution_options(stream_results=True).execute(_AFTER, {"space": space_id, "last": last_id})
+        result = connection.execution_options(stream_results=True).exec_driver_sql(_AFTER, (space_id, last_id))
         for rows in result.partitions(CHUNK):
             yield _checked(rows, space_id, dim)
 
@@ -68,8 +74,13 @@ def read(engine: Engine, space_id: int, dim: int, last_id: int) -> Iterator[Vect
 def read_some(engine: Engine, space_id: int, dim: int, ids: Sequence[int]) -> VectorRows:
     """The rows of a space that have one of some vector ids; a few hundred at most."""
     with engine.connect() as connection:
-        query = _SOME.format(marks=", ".join("?" * len(ids)))
-        return _checked(connection.exec_driver_sql(query, (space_id, *ids)).all(), space_id, dim)
+        given = (space_id, json.dumps([int(id_) for id_ in ids]))
+        return _checked(connection.exec_driver_sql(_SOME, given).all(), space_id, dim)
+
+
+def read_contents(connection: Connection, space_id: int, dim: int, contents: Sequence[int]) -> VectorRows:
+    """The rows of a space that belong to some contents; some thousand at most."""
+    return _checked(connection.exec_driver_sql(_OF_CONTENTS, (space_id, json.dumps(contents))).all(), space_id, dim)
 
 
 def stored(engine: Engine, vector_id: int) -> bytes:

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, select, text, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Engine, delete, func, insert, select, text, update
 from sqlalchemy.engine import Connection
 
 from store.paths import display, paths_from_json, paths_to_json
 from store.tables import moves, space_rows
 from store.tables.batch_writer import Failed, File, Indexed, folder, last_content, place, recount, write
 from store.tables.catalog import CHUNK, raise_generation
+from store.tables.dialect import is_postgres
 from store.tables.edits import Outcome
 from store.tables.losses import forget
 from store.tables.records import now
@@ -91,13 +91,16 @@ class Writer:
     def start_run(self, space_id: int | None) -> int:
         """Note that a run began, of one space or of all; runs that a kill left open are closed as `killed`."""
         with self._engine.begin() as connection:
-            connection.execute(update(Run.table).where(Run.state == "running").values(state="killed"))
+            if not is_postgres(connection):
+                connection.execute(update(Run.table).where(Run.state == "running").values(state="killed"))
             self._before = last_content(connection)
-            return int(
-                connection.execute(
-                    insert(Run.table).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
-                ).scalar_one()
-            )
+            new = insert(Run.table).values(started_at=now(), state="running", space_id=space_id).returning(Run.id)
+            run_id = int(connection.execute(new).scalar_one())
+            if is_postgres(connection):  # others may be at work
+                from store.tables import postgres_locks
+
+                postgres_locks.start_run(connection, run_id)
+            return run_id
 
     def finish_run(self, run_id: int, state: str, summary: Mapping[str, Any]) -> None:
         """Note how a run ended, `done`, `interrupted` or `failed`, and which content ids it added."""

@@ -2,7 +2,8 @@
 
 A keyword or a name is a *word*, found as a whole. Title, caption, keywords and names together are the full text, of
 which any word is found: SQLite's FTS5 with the tokenizer unicode61. It knows no case of "ß", and no words in scripts
-that write none apart; so what is indexed, and what is asked for, goes through `searchable` first.
+that write none apart; so what is indexed, and what is asked for, goes through `searchable` first. On PostgreSQL the
+same tokens are kept and looked for by `store.tables.full_text`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
+from store.tables import full_text
+from store.tables.dialect import is_postgres
 from store.tables.fact_filters import LEVEL
 from store.tables.fact_table import LIST_NAMES, TEXT_NAMES
 from store.tables.filter_checks import has_tokens
 from store.tables.filters import casefolded
+from store.tables.patterns import Condition
 
 # Scripts that put no spaces between words: Thai, Lao, Myanmar, Khmer, kana, Chinese characters; and Hangul, whose words
 # end in particles. Each character becomes a token, so that any part of a text can be found as a phrase.
@@ -43,15 +47,27 @@ def expression(columns: Sequence[str], names: Sequence[str]) -> str:
     A word that ends in `*` stands for all that begin with it. Each name has a letter or a digit in it; whatever else it
     has, the expression is valid.
     """
-    any_of = " OR ".join(f"({' '.join(_terms(name))})" for name in names)
+    any_of = " OR ".join(f"({' '.join(map(_quoted, _terms(name)))})" for name in names)
     return f"{{{' '.join(columns)}}} : ({any_of})"
 
 
-def _terms(name: str) -> Iterable[str]:
+def found_by(connection: Connection, columns: Sequence[str], names: Sequence[str]) -> Condition:
+    """The query for contents, by `id`, whose texts have all words of any of the names, see `expression`."""
+    if is_postgres(connection):
+        return full_text.found_by(columns, [list(_terms(name)) for name in names])
+    return "SELECT rowid AS id FROM texts WHERE texts MATCH ?", (expression(columns, names),)
+
+
+def _terms(name: str) -> Iterable[tuple[str, bool]]:
+    """Yield the phrases of a name, and whether what begins so is meant."""
     for word in name.split():
         if has_tokens(word):
-            quoted = searchable(word.rstrip("*")).replace('"', '""')
-            yield f'"{quoted}"{" *" if word.endswith("*") else ""}'
+            yield searchable(word.rstrip("*")), word.endswith("*")
+
+
+def _quoted(term: tuple[str, bool]) -> str:
+    quoted = term[0].replace('"', '""')
+    return f'"{quoted}"{" *" if term[1] else ""}'
 
 
 def words_of(value: str) -> list[str]:
@@ -66,7 +82,10 @@ def add(connection: Connection, contents: Mapping[int, Mapping[str, Any]]) -> No
     if not written:
         return
     rows = [(id_, *(_text(facts.get(name)) for name in TEXT_NAMES)) for id_, facts in written.items()]
-    connection.exec_driver_sql(_PUT_TEXT, rows)
+    if is_postgres(connection):
+        full_text.put(connection, rows)
+    else:
+        connection.exec_driver_sql(_PUT_TEXT, rows)
     named: dict[tuple[str, str], str] = {}
     having: dict[tuple[int, str, str], None] = {}
     for id_, facts in written.items():

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, cast
 
 from store.arrays import Floats, Ids
+from store.tables.filters import Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,50 @@ class VectorEngine(Protocol):
 
     def warm(self) -> None:
         """Do what the first search would have to wait for: compile kernels, open connections. Safe to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is worth scoring of the contents that pass some filters.
+
+    Attributes:
+        ids: content ids int64 (n,), without repeats, in no order that means anything.
+        total: how many contents pass.
+        complete: whether all that reach a threshold are among them.
+        everything: whether all that pass are among them.
+    """
+
+    ids: Ids
+    total: int
+    complete: bool
+    everything: bool = False
+
+
+class FilteringEngine(VectorEngine, Protocol):
+    """An engine that knows the facts of contents too, and finds the nearest among those that pass filters."""
+
+    def candidates(
+        self, queries: Floats, groups: Sequence[Sequence[Threshold]], filters: Sequence[Filter], *, wanted: int = 0
+    ) -> Candidates | None:
+        """Contents with a present photo that pass all filters, and are worth scoring.
+
+        None where the engine can't say: the tables say then what passes.
+
+        Args:
+            queries: float32 (m, dim), unit rows; m at least 1.
+            groups, wanted: see `VectorEngine.shortlist`.
+            filters: all must hold.
+
+        Raises:
+            ValueError: `queries` is not (m, dim).
+            MarksError: a filter names a set that is not there any more.
+        """
+
+
+def filtering(engine: VectorEngine) -> FilteringEngine | None:
+    """The engine, where it knows facts too."""
+    # Not isinstance: it would look at each property of an engine, and to some of them much belongs.
+    return cast(FilteringEngine, engine) if hasattr(engine, "candidates") else None
 
 
 class EngineFacts(TypedDict):

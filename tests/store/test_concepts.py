@@ -154,6 +154,7 @@ def test_concepts_in_a_file_that_are_wrong_are_refused(opened: Library, concepts
     assert opened.concepts.all() == []
 
 
+@pytest.mark.sqlite
 def test_a_library_that_cant_be_written_teaches_nothing_and_says_so(library: Path, public_tmp: Path) -> None:
     with locked(library), Library.create(library) as made:
         add(made, 1, 3)

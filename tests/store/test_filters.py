@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import databases
 import numpy as np
 import pytest
 import scripts
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from examples import examples
@@ -72,13 +73,24 @@ class Picture:
     favourite: bool = False
 
 
+_chosen = ["sqlite"]
+
+
+@pytest.fixture(autouse=True)
+def on_each(database: str) -> None:
+    """Every test here is on both databases."""
+    _chosen[:] = [database]
+
+
 @contextmanager
 def made(pictures: Sequence[Picture]) -> Iterator[tuple[Library, dict[int, int]]]:
     """A library of these pictures, as the indexer writes it, and each content's id."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "library"
-        with locked(path), Library.create(path) as library:
-            yield library, write(library, pictures)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        databases.placed(Path(folder) / "library", _chosen[0]) as path,
+        locked(path), Library.create(path) as library,
+    ):  # fmt: skip
+        yield library, write(library, pictures)
 
 
 def write(library: Library, pictures: Sequence[Picture]) -> dict[int, int]:
@@ -618,6 +630,7 @@ def test_a_set_is_what_was_chosen_as_far_as_it_is_there() -> None:
             catalog.matching([Set(("0123456789ab",))])
 
 
+@pytest.mark.sqlite
 def test_a_set_of_most_of_a_large_library_is_found_like_a_small_one(large: Path) -> None:
     with Library.open(large) as library:
         every = library.catalog.matching(())
@@ -665,16 +678,14 @@ def test_names_are_compared_without_case_in_any_script_and_either_form_of_accent
     assert found(named, Name(("*.jpg",))) == {1, 2, 4}
 
 
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+@pytest.fixture
+def one() -> Iterator[Library]:
     """A library of one picture, whose photos a test puts there itself."""
-    path = tmp_path_factory.mktemp("one")
-    with locked(path), Library.create(path) as library:
-        write(library, [Picture("a.jpg", 1)])
+    with made([Picture("a.jpg", 1)]) as (library, _):
         yield library
 
 
-@examples(400)
+@examples(400, suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example begins anew
 @given(
     st.lists(st.text("ab-]^![", min_size=1, max_size=6), min_size=1, max_size=8, unique=True),
     st.text("ab-]^![*?", min_size=1, max_size=8).filter(lambda text: set(text) & set("*?[")),
@@ -789,6 +800,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("analyzed", [False, True])
 def test_no_filter_order_or_facet_reads_a_whole_table(large: Path, analyzed: bool) -> None:
     with Library.open(large) as library:
@@ -802,6 +814,7 @@ def test_no_filter_order_or_facet_reads_a_whole_table(large: Path, analyzed: boo
                 assert not any(map(measuring.reads_table, lines)), (name, statement, lines)
 
 
+@pytest.mark.sqlite
 def test_many_are_ordered_and_counted_as_few_are(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from store.tables import facets, filter_sql
 

@@ -380,6 +380,7 @@ def test_tags_that_differ_in_white_space_or_case_are_one_and_none_of_their_pictu
     assert opened.marks.tags() == [("a b", 3)]
 
 
+@pytest.mark.sqlite
 def test_marks_of_a_read_only_library_can_be_read_and_not_changed(
     opened: Library, library: Path, public_tmp: Path
 ) -> None:

@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import library_tables as tables
 import numpy as np
 import pytest
 
 from store.library import Library
 from store.lock import locked
-from store.remote import DATABASE
 from store.tables.filters import Filter, Word, Written
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
@@ -52,14 +50,12 @@ def made(library: Path) -> Any:
 
 
 def rows(library: Path, table: str) -> int:
-    with closing(sqlite3.connect(library / DATABASE)) as connection:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    return int(tables.execute(library, f"SELECT count(*) FROM {table}")[0][0])
 
 
 def test_what_is_read_again_takes_the_place_of_what_was_there(made: Made, library: Path) -> None:
     made.write({"keywords": ("sea", "Old|Town"), "title": "Harbour"}, {"keywords": ("sea",)}, {})
-    with closing(sqlite3.connect(library / DATABASE)) as connection, connection:
-        connection.execute("UPDATE contents SET facts_version = 1")
+    tables.execute(library, "UPDATE contents SET facts_version = 1")
     made.write({"keywords": ("lake",), "caption": "Harbour"}, {}, {"people": ("Ann",)})
     assert made.found(Word("keyword", ("lake",))) == [1]
     assert made.found(Word("keyword", ("sea", "town", "old|town"))) == []

@@ -25,7 +25,8 @@ from streamlit.testing.v1 import AppTest
 from support import ROOT
 
 from search_ui.parts import page_frame
-from search_ui.server import event_routes
+from search_ui.server import budget, event_routes
+from store import handles as store_handles
 from store.library import Library
 from store.lock import locked
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
@@ -133,8 +134,8 @@ def test_the_worst_patterns_are_answered_in_seconds_and_others_go_on(many: Path,
         assert f"up to {MAX_WILDCARDS} wildcards" in json.loads(text)["detail"]
 
 
-async def _load(url: str) -> None:
-    """Load the page as a browser does, to the end of its script, and leave."""
+async def _load(url: str, *, leaves: bool = False) -> None:
+    """Load the page as a browser does, to the end of its script, and leave; or leave at once."""
     address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
     protocol = websockets.Subprotocol("streamlit")
     async with websockets.connect(
@@ -147,16 +148,38 @@ async def _load(url: str) -> None:
         asked = BackMsg()
         asked.rerun_script.query_string = ""
         await page.send(asked.SerializeToString())
-        while True:
+        while not leaves:
             message = ForwardMsg()
             message.ParseFromString(bytes(await asyncio.wait_for(page.recv(), 60)))  # type: ignore[arg-type]
             if message.WhichOneof("type") == "script_finished":
                 return
 
 
+def _taken_on(port: int) -> int | None:
+    """How many connections to a port its server has taken on and not ended; None where the system does not tell."""
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        return None
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    # Established or ended by the other side; those that wait to be taken on have no file yet.
+    return sum(row[1].endswith(f":{port:04X}") and row[3] in ("01", "08") and row[9] != "0" for row in rows)
+
+
+@pytest.mark.parametrize("handles", [128, 160, 200, 256, 257, 300, 512, 1_000, 1_024, 2_048, 4_096])
+def test_what_may_be_open_at_once_fits_into_the_handles(handles: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_handles, "raise_limit", lambda: handles)
+    # A page has a socket and an event loop of three handles; a connection one and the file that is sent; those that
+    # were taken on in three turns of the event loop can be too many.
+    pages = 4 * budget.most_pages() + 3 * budget.most_left()
+    database = 2 * (8 + 24) + 1
+    others = 40
+    assert pages + 2 * budget.most_connections() + 3 * budget.most_accepted() + database + others <= handles
+    assert budget.most_streams() < budget.most_connections()
+
+
 @pytest.mark.parametrize("loads", [100, pytest.param(300, marks=pytest.mark.nightly)])
 def test_a_server_with_256_handles_serves_pages_beside_silent_connections(
-    loads: int, drawn: Path, tmp_path: Path
+    loads: int, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving.running(drawn / "library", tmp_path / "log", handles=HANDLES) as url:
 
@@ -164,13 +187,24 @@ def test_a_server_with_256_handles_serves_pages_beside_silent_connections(
             for _ in range(0, loads, 4):
                 await asyncio.gather(*(_load(url) for _ in range(4)))
 
+        async def leave_all() -> None:
+            for _ in range(2):
+                # Too many pages at once are refused.
+                await asyncio.gather(*(_load(url, leaves=True) for _ in range(20)), return_exceptions=True)
+
         asyncio.run(load_all())
+        asyncio.run(leave_all())
         address = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
         silent = [socket.create_connection(address, 5) for _ in range(400)]
         try:
             for _ in range(20):
                 assert get(url, "/healthz")[0] == 200
             asyncio.run(_load(url))
+            with monkeypatch.context() as patch:
+                patch.setattr(store_handles, "raise_limit", lambda: HANDLES)
+                most = budget.most_connections() + 3 * budget.most_accepted()
+            if (found := _taken_on(address[1])) is not None:
+                assert found <= most
         finally:
             for each in silent:
                 each.close()
