@@ -25,7 +25,7 @@ from sightline_cli.mistakes import Group
 from store.checked_files import is_there
 from store.disk_errors import disk_sentence
 from store.errors import SightlineError
-from store.paths import as_json, default_library, display
+from store.paths import as_json, default_library, display, to_bytes
 
 if TYPE_CHECKING:
     from indexer.doubt import Prune
@@ -204,6 +204,8 @@ def index(
 ) -> int:  # fmt: skip
     """Index FOLDERs of pictures: encode what is new or changed, note what moved or is gone.
 
+    A FOLDER may be an address in a store of objects: s3://BUCKET/PHOTOS.
+
     Exit codes: 0 done, 1 done but some files can't be indexed (see `failures`), 2 could not run, 75 another indexer
     is at work on the library, 130 or 143 interrupted.
     """
@@ -248,7 +250,7 @@ def index(
     ):
         with model_shown(path, folders, screen.show, screen.hide):
             chosen = choose(path, space, device, offline=offline)
-        screen.announce(f"Indexing {', '.join(display(os.fsencode(folder)) for folder in folders)}")
+        screen.announce(f"Indexing {', '.join(display(to_bytes(folder)) for folder in folders)}")
         options = Options(
             walk, device, precision, batch_size, workers, planned, rescan, file_seconds, yes, tiles, on=on
         )
@@ -304,9 +306,9 @@ def _dry_run(
     space_ids = planned_spaces(path, space, offline=offline)
     for change, target, relative in plan(folders, path, walk, space_ids, prune, yes=yes):
         if as_lines:
-            click.echo(json.dumps({"change": change, "root": str(target), **as_json(relative)}))
+            click.echo(json.dumps({"change": change, "root": os.fsdecode(to_bytes(target)), **as_json(relative)}))
         else:
-            click.echo(f"{change}\t{display(os.fsencode(target) + b'/' + relative)}")
+            click.echo(f"{change}\t{display(to_bytes(target) + b'/' + relative)}")
     if prune is not None:
         say_what_goes(path, prune.photo_ids, as_lines)
         if (refusal := prune.refusal()) is not None:

@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from indexer.identity import Identity, device_of, from_json, is_large, share_in_words
+from indexer.identity import Identity, from_json, is_large, share_in_words
+from indexer.places import device_of, names_in
 from indexer.root_scan import RootScan
 from sightline.humanize import count
 from sightline.images.formats import EXTENSIONS
+from store.addresses import is_address
 from store.errors import SightlineError
 from store.paths import as_json, display, to_bytes, to_path
 from store.tables.catalog import Catalog
@@ -156,7 +158,7 @@ class Prune:
             for folder in _folders(path):
                 if folder not in reasons:
                     trusts = folder in trusted
-                    reasons[folder] = away.get(folder) or ("" if trusts else _doubt(to_path(root, folder)))
+                    reasons[folder] = away.get(folder) or ("" if trusts else _doubt(scan.target.root, folder))
                 if reasons[folder]:
                     folder_of[photo_id] = folder
                     break
@@ -208,11 +210,14 @@ class Prune:
 
 def replaced(root: Path, paths: Collection[bytes]) -> set[bytes]:
     """Paths below a root beside which a picture has their name and another ending: converted."""
-    there: set[Path] = set()
-    for folder in {to_path(to_bytes(root), path).parent for path in paths}:
+    there: set[bytes] = set()
+    for folder in {path.rpartition(b"/")[0] for path in paths}:
         with suppress(OSError):
-            there |= {path.with_suffix("") for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS}
-    return {path for path in paths if to_path(to_bytes(root), path).with_suffix("") in there}
+            for name in names_in(root, folder):
+                stem, ending = os.path.splitext(name)  # noqa: PTH122 - bytes
+                if os.fsdecode(ending).lower() in EXTENSIONS:
+                    there.add(folder + b"/" + stem if folder else stem)
+    return {path for path in paths if os.path.splitext(path)[0] in there}  # noqa: PTH122 - bytes
 
 
 def _folders(path: bytes) -> Iterator[bytes]:
@@ -223,8 +228,11 @@ def _folders(path: bytes) -> Iterator[bytes]:
         at = path.find(b"/", at + 1)
 
 
-def _doubt(folder: Path) -> str:
-    """Why a folder is doubted; empty where it holds any file."""
+def _doubt(root: Path, path: bytes) -> str:
+    """Why a folder below a root is doubted; empty where it holds any file."""
+    if is_address(root):
+        return _doubt_at(root, path)
+    folder = to_path(to_bytes(root), path)
     try:
         os.lstat(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -235,3 +243,13 @@ def _doubt(folder: Path) -> str:
         if any(name.lower() not in _LITTER for name in names):
             return ""
     return EMPTY
+
+
+def _doubt_at(root: Path, path: bytes) -> str:
+    """Why a folder at an address is doubted: a store without folders has none that is empty."""
+    try:
+        return "" if names_in(root, path) else EMPTY
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE
+    except OSError:
+        return AWAY

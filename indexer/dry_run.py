@@ -8,15 +8,16 @@ from pathlib import Path
 
 from indexer.chosen_spaces import held_or_default, why_away
 from indexer.doubt import Prune, held
-from indexer.finish import is_gone, missing_for_good
+from indexer.finish import missing_for_good
+from indexer.places import is_gone
 from indexer.root_scan import RootScan
 from indexer.roots import Target, find_targets
 from indexer.scanner import changes
-from indexer.walk import WalkCounts, WalkedFile, walk
+from indexer.walk import WalkCounts, WalkedFile
+from indexer.walking import walk
 from sightline.models.space_models import model_for, model_of
 from store.errors import SpaceError
 from store.library import Library
-from store.paths import to_bytes, to_path
 from store.remote import has_library
 from store.tables.catalog import Catalog
 from store.walk_options import WalkChoice
@@ -104,8 +105,7 @@ def _plan_target(
         missing = list(missing_for_good(catalog, scan))
         for _, path in missing:
             yield "missing", target.root, path
-        root = to_bytes(target.root)
-        lost = [(photo_id, path) for photo_id, path in gone if is_gone(to_path(root, path))] + missing
+        lost = [(photo_id, path) for photo_id, path in gone if is_gone(target.root, path)] + missing
         # Nothing is read: a file that has the inode and size of one that is gone was renamed.
         places = catalog.places_of([photo_id for photo_id, _ in lost])
         renamed = {photo_id for photo_id, place in places.items() if place in arrived}

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer import sidecars
+from indexer.fetching import Fetched, Fetcher
 from indexer.scanner import Task
 from indexer.stat_numbers import inode_of, time_of
 from sightline.images.errors import DecodeError
@@ -27,6 +28,7 @@ from sightline.images.reader import FileFacts, Place, Reader
 from sightline.images.workers import Workers
 from sightline.models.preprocess import Preprocess
 from sightline.tiles.grid import CutPicture, cut, need_of
+from store.addresses import is_address
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.images.thumbnails import Thumbnails
@@ -125,40 +127,67 @@ class FileReader:
         self._space_ids = tuple(preprocess)
         self._gpu = gpu
         self._workers = workers
+        self._threads = threads
         self._undecodable: dict[bytes, tuple[str, str]] = {}  # by hash: stage and reason
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        self._fetcher: Fetcher | None = None
 
     def submit(self, task: Task) -> Future[ReadResult]:
         """Have a file read as soon as a thread is free; whatever is wrong with it is in the result.
 
         The future raises LibraryError where the library's disk is full or read-only.
         """
-        return self._pool.submit(self._read, task)
+        return self._pool.submit(self._read_wherever, task, self._fetching(task))
+
+    def _fetching(self, task: Task) -> Future[Fetched] | None:
+        """An object that is being fetched from now on; None for a file of this machine."""
+        if not is_address(task.root):
+            return None
+        if self._fetcher is None:
+            self._fetcher = Fetcher(self._threads, self._workers.limits)
+        return self._fetcher.submit(task)
 
     def close(self) -> None:
         """End what is being read, and drop what is not yet begun: nobody wants it any more."""
+        if self._fetcher is not None:
+            self._fetcher.close()
         self._workers.close()
         self._pool.shutdown(cancel_futures=True)
 
-    def _read(self, task: Task) -> ReadResult:
+    def _read_wherever(self, task: Task, fetching: Future[Fetched] | None) -> ReadResult:
+        """Read a file, or an object once it is a file of this machine; others are fetched meanwhile."""
+        if fetching is None:
+            return self._read(task)
+        file = File(task.root_id, task.path, 0, 0)
+        try:
+            with fetching.result() as fetched:
+                return self._read(task, fetched)
+        except FileNotFoundError:
+            return ReadResult(task, file, b"", gone=True)
+        except OSError as error:
+            return _failed(task, file, "read", f"the object can't be read: {error.strerror or error}")
+        except DecodeError as error:
+            return _failed(task, _walked(task, file), error.stage, error.reason)
+
+    def _read(self, task: Task, fetched: Fetched | None = None) -> ReadResult:
         with nullcontext() if self._gpu is None else self._gpu.cores:
             with self._workers.reader() as reader:
-                result = self._read_file(task, reader)
+                result = self._read_file(task, reader, fetched)
             # By a person, or by the system, where memory ran out: the file need not be to blame.
             if reader.was_killed and result.failed is not None:
                 self.in_flight.remove(result.hash)
                 with self._workers.reader() as reader:
-                    result = self._read_file(task, reader)
+                    result = self._read_file(task, reader, fetched)
         return result if result.facts is None else replace(result, facts=with_place_names(result.facts))
 
-    def _read_file(self, task: Task, reader: Reader) -> ReadResult:
+    def _read_file(self, task: Task, reader: Reader, fetched: Fetched | None) -> ReadResult:
         file = File(task.root_id, task.path, 0, 0)
         result: ReadResult | None = None
         try:
             # Only its header, where the file is what the walk saw and the library knows all else of it.
-            known = None if task.old_content is None else task.header_only
-            facts, digest = reader.open(_place(task), unless=known)
-            file = _file(task, facts)
+            known = None if task.old_content is None or fetched is not None else task.header_only
+            facts, digest = reader.open(_place(task) if fetched is None else fetched.place, unless=known)
+            file = _file(task, facts) if fetched is None else fetched.file(task)
             if digest is None:
                 result = self._read_header(task, file, reader)
             if result is None:
@@ -251,7 +280,7 @@ class FileReader:
         return tiled_among(self._catalog.engine, content_id, tuple(self._grids))
 
     def _has_thumbnail(self, digest: bytes) -> bool:
-        return self._thumbnails.path(digest).exists()
+        return self._thumbnails.has(digest)
 
     def _look_due(self, content_id: int | None, digest: bytes) -> Look | None:
         """The look of a known content that has none, by its thumbnail."""

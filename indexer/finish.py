@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from indexer.doubt import Held, Prune, held, replaced
-from indexer.identity import SAMPLE, Identity, device_of, is_large, place_of, sampled, share_in_words
+from indexer.identity import SAMPLE, Identity, is_large, sampled, share_in_words
+from indexer.places import device_of, inode_of, is_gone, place_of
 from indexer.root_scan import RootScan
 from indexer.roots import emptied_root_error
 from indexer.summary import Summary
@@ -128,7 +127,7 @@ class Finisher:
             is_same = bool(was.sample) and not scan.news and not gone
             root = scan.target.root
             now = Identity(
-                device_of(root), root.stat().st_ino,
+                device_of(root), inode_of(root),
                 was.sample if is_same else sampled(catalog.sample(scan.root_id, SAMPLE)),
                 {drive: device_of(to_path(to_bytes(root), drive)) for drive in scan.drives}, losses,
             )  # fmt: skip
@@ -196,7 +195,7 @@ def _of(scan: RootScan) -> tuple[int, bytes]:
 def missing_for_good(catalog: Catalog, scan: RootScan) -> Iterator[tuple[int, bytes]]:
     """Yield the id and path of each photo that is missing where a scan looked, its file really gone."""
     for photo_id, path in catalog.missing_photos(scan.root_id):
-        if scan.covers(path) and is_gone(to_path(to_bytes(scan.target.root), path)):
+        if scan.covers(path) and is_gone(scan.target.root, path):
             yield photo_id, path
 
 
@@ -205,14 +204,3 @@ def _drives(scan: RootScan, missing: Sequence[bytes]) -> list[bytes]:
     known = scan.target.known.drives if scan.target.known else ()
     away = [drive for drive in known if drive not in scan.drives]
     return scan.drives + [drive for drive in away if any(path.startswith(drive + b"/") for path in missing)]
-
-
-def is_gone(path: Path) -> bool:
-    """Whether there is no file at a path; False where that can't be told."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False

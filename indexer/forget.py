@@ -11,11 +11,12 @@ import click
 from indexer.asking import Question, what_goes
 from indexer.messages import echo
 from sightline.humanize import count
+from store.addresses import is_address, local_folder
 from store.errors import LibraryError, SightlineError
 from store.library import Library
 from store.lock import locked
 from store.marks_backup import back_up_marks
-from store.paths import to_bytes
+from store.paths import absolute, display, to_bytes
 from store.remote import has_library
 from store.tables.losses import losses
 from store.tables.records import RootState
@@ -60,12 +61,13 @@ def forget_folder(path: Path, folder: Path, *, yes: bool, dry_run: bool) -> None
 
 
 def _root(library: Library, folder: Path) -> RootState:
-    wanted = {to_bytes(folder.absolute()), to_bytes(folder.resolve())}
+    folder = local_folder(folder)
+    wanted = {to_bytes(absolute(folder))} | (set() if is_address(folder) else {to_bytes(folder.resolve())})
     roots = library.catalog.roots()
     found = next((root for root in roots if root.path in wanted), None)
     if found is None:
         names = ", ".join(root.display for root in roots) or "none"
-        raise SightlineError(f"The library {library.path} has no folder {folder}; it has: {names}")
+        raise SightlineError(f"The library {library.path} has no folder {display(to_bytes(folder))}; it has: {names}")
     return found
 
 

@@ -7,30 +7,22 @@ what it was. A root that was copied to a new disk has them all. See docs/decisio
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import stat
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from indexer.mounts import mount_of
+from indexer.places import device_of, hash_of, inode_of, looks_of
 from sightline.humanize import count
+from store.addresses import is_address
 from store.errors import RootUnavailableError
-from store.paths import display, to_bytes, to_path
+from store.paths import display, to_bytes
 from store.tables.known_files import IndexedFile
 from store.tables.records import RootState
 
 SAMPLE: Final = 64  # files that are remembered of a root
 FEW: Final = 5  # photos: of roots that hold no more, no share tells anything
-
-_UUIDS: Final = Path("/dev/disk/by-uuid")
-# File systems whose `f_fsid` is of what they hold, and not of the number of the device, which changes at each start.
-_STABLE_FSID: Final = frozenset(("ext2", "ext3", "ext4", "btrfs", "f2fs", "tmpfs"))
-
 
 # Files of the right size and another time that are hashed, the smallest first; for the rest they stand.
 _HASHED: Final = 8
@@ -111,12 +103,14 @@ def refuse_another(root: Path, known: RootState) -> None:
     if not was.sample or not known.photos:
         return
     is_other_disk = device_of(root) != was.device
-    if not is_other_disk and (root.stat().st_ino == was.inode or known.photos <= FEW):
+    if not is_other_disk and (inode_of(root) == was.inode or known.photos <= FEW):
         return
     there = _count_there(root, was.sample)
     if 3 * there >= len(was.sample):
         return
     what = "Another disk than before lies at" if is_other_disk else "Another folder than before lies at"
+    if is_address(root):
+        what = "Another store than before answers at"
     raise RootUnavailableError(
         f"{what} {display(to_bytes(root))}: of {count(len(was.sample), 'file')} that were looked for, {there} "
         f"{'is' if there == 1 else 'are'} there; below a third of them it is not taken for the same. The library holds "
@@ -128,66 +122,15 @@ def refuse_another(root: Path, known: RootState) -> None:
 def _count_there(root: Path, sample: Mapping[bytes, Sampled]) -> int:
     """How many files of a sample are there; a copy may have another time, and then hashes tell."""
     there = 0
-    unsure: list[tuple[int, Path, str]] = []
+    unsure: list[tuple[int, bytes, str]] = []
     for path, was in sample.items():
-        file = to_path(to_bytes(root), path)
-        try:
-            facts = file.stat()
-        except (OSError, ValueError):
-            continue
-        if stat.S_ISREG(facts.st_mode) and facts.st_size == was.size:
-            there += facts.st_mtime_ns == was.mtime_ns
-            if facts.st_mtime_ns != was.mtime_ns:
-                unsure.append((was.size, file, was.hash))
+        looks = looks_of(root, path)
+        if looks is not None and looks[0] == was.size:
+            there += looks[1] == was.mtime_ns
+            if looks[1] != was.mtime_ns:
+                unsure.append((was.size, path, was.hash))
     if not unsure or 3 * there >= len(sample):
         return there
     looked = sorted(unsure)[:_HASHED]
-    same = sum(_begins(file, digest) for _, file, digest in looked)
+    same = sum((hash_of(root, path) or b"").hex().startswith(digest) for _, path, digest in looked)
     return there + same * len(unsure) // len(looked)
-
-
-def _begins(file: Path, digest: str) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest().startswith(digest)
-    except OSError:
-        return False
-
-
-def place_of(folder: Path) -> tuple[int, int] | None:
-    """What a folder is as long as its disk stays mounted: device and inode; None where it is not there."""
-    try:
-        facts = folder.stat()
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
-
-
-def device_of(folder: Path) -> str:
-    """Name the disk or share a folder lies on, by what stays the same when it is mounted again.
-
-    On Linux the UUID of the file system, the address of a share, or an id of the file system; on Windows the serial
-    number of the volume. Else where it is mounted: that tells at least a disk from the empty folder below it.
-    """
-    if os.name == "nt":
-        return f"volume {folder.stat().st_dev:x}"
-    if sys.platform == "linux" and (mount := mount_of(folder)) is not None:
-        at, kind, source = os.fsdecode(mount.at), mount.kind, mount.source
-        if not source.startswith("/dev/") and (":" in source or source.startswith("//") or kind == "zfs"):
-            return f"share {source}"
-        if (uuid := _uuid(source)) is not None:
-            return f"{kind} {uuid}"
-        fsid = os.statvfs(folder).f_fsid if kind in _STABLE_FSID else 0
-        return f"{kind} {fsid:x}" if fsid else f"{kind} at {at}"
-    while not folder.is_mount() and folder != folder.parent:
-        folder = folder.parent
-    return f"at {folder}"
-
-
-def _uuid(source: str) -> str | None:
-    """The UUID of the file system on a block device."""
-    try:
-        device = Path(source).stat().st_rdev
-        return next((link.name for link in _UUIDS.iterdir() if device and link.stat().st_rdev == device), None)
-    except OSError:
-        return None

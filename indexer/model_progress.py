@@ -18,7 +18,7 @@ from indexer.signals import INTERRUPTED
 from sightline.models.downloads import Download, reporting
 from store import progress
 from store.lock import RUN
-from store.paths import display, to_bytes
+from store.paths import absolute, display, to_bytes
 from store.progress import Phase, Progress
 from store.tables.records import now
 
@@ -41,7 +41,7 @@ def model_shown(
         leave: called before the process ends, such as to take a progress bar away.
     """
     started, begun = now(), time.monotonic()
-    shown = tuple(display(to_bytes(folder.absolute())) for folder in folders)
+    shown = tuple(display(to_bytes(absolute(folder))) for folder in folders)
 
     def tell(phase: Phase, done: int = 0, total: int | None = None, since: float = begun) -> None:
         rate = done / max(time.monotonic() - since, 1e-9)

@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from indexer.places import hash_of, looks_of
+from indexer.roots import resolved
 from indexer.sidecars import moved_sidecars
 from indexer.stat_numbers import inode_of, time_of
 from sightline.humanize import count
 from sightline.humanize import size as in_words
+from store.addresses import checked_address, is_address, local_folder
 from store.descriptors import open_below
 from store.errors import LibraryError, SightlineError
 from store.library import Library
 from store.lock import locked
-from store.paths import display, to_bytes, to_path
+from store.objects import objects
+from store.paths import absolute, display, to_bytes, to_path
 from store.remote import has_library
 from store.tables import root_moves
 from store.tables.records import RootState
@@ -90,7 +94,8 @@ def find_root(library: Library, roots: Sequence[RootState], given: Path) -> Root
     Raises:
         MoveError: the library has no such root.
     """
-    wanted = {os.fsencode(given), to_bytes(given), to_bytes(given.expanduser().absolute())}
+    given = local_folder(given)
+    wanted = {os.fsencode(given), to_bytes(given), to_bytes(absolute(given.expanduser()))}
     wanted |= {path.rstrip(b"/") for path in wanted if path.rstrip(b"/")}
     of_windows = {_of_windows(path) for path in wanted} - {None}
     for root in roots:
@@ -100,11 +105,11 @@ def find_root(library: Library, roots: Sequence[RootState], given: Path) -> Root
     around = next((root for root in roots if any(path.startswith(root.path + b"/") for path in wanted)), None)
     if around is not None:
         raise MoveError(
-            f"{given} is a part of the folder {around.display}, which moves as a whole. A run finds files again that "
-            "moved inside their folder, or to another one that is indexed."
+            f"{display(to_bytes(given))} is a part of the folder {around.display}, which moves as a whole. A run finds "
+            "files again that moved inside their folder, or to another one that is indexed."
         )
     names = ", ".join(root.display for root in roots) or "none"
-    raise MoveError(f"The library {library.path} has no folder {given}; it has: {names}")
+    raise MoveError(f"The library {library.path} has no folder {display(to_bytes(given))}; it has: {names}")
 
 
 def _of_windows(path: bytes) -> bytes | None:
@@ -117,19 +122,20 @@ def _of_windows(path: bytes) -> bytes | None:
 
 def _target(new: Path, roots: Sequence[RootState], root: RootState, *, must_be_there: bool) -> Path:
     try:
-        target = new.expanduser().resolve()
-        is_folder, is_there = target.is_dir(), target.exists()
+        target = resolved(new)
+        is_folder, is_there = _look(target)
     except (RuntimeError, OSError) as error:
         raise MoveError(f"The folder {display(to_bytes(new))} can't be found ({error}).") from error
+    shown = display(to_bytes(target))
     if is_there and not is_folder:
-        raise MoveError(f"{target} is a file. Give the folder that holds what {root.display} held.")
+        raise MoveError(f"{shown} is a file. Give the folder that holds what {root.display} held.")
     if not is_folder and must_be_there:
         raise MoveError(
-            f"There is no folder {target}. Connect its drive, or say --yes if it will be there later. "
+            f"There is no folder {shown}. Connect its drive, or say --yes if it will be there later. "
             "Nothing was changed."
         )
     if to_bytes(target) == root.path:
-        raise MoveError(f"The folder {root.display} is at {target} already. Nothing was changed.")
+        raise MoveError(f"The folder {root.display} is at {shown} already. Nothing was changed.")
     for other in roots:
         if other.id == root.id:
             continue
@@ -137,11 +143,23 @@ def _target(new: Path, roots: Sequence[RootState], root: RootState, *, must_be_t
         if target == place or target.is_relative_to(place) or place.is_relative_to(target):
             how = "is" if target == place else "lies inside" if target.is_relative_to(place) else "is around"
             raise MoveError(
-                f"{target} {how} the folder {other.display}, which the library has already. Nothing was changed. If "
+                f"{shown} {how} the folder {other.display}, which the library has already. Nothing was changed. If "
                 f"the pictures of {root.display} are there, index it, so that they are found as moved: "
-                f"python -m indexer {target}"
+                f"python -m indexer {shown}"
             )
     return target
+
+
+def _look(target: Path) -> tuple[bool, bool]:
+    """Whether there is a folder, or anything, at a place."""
+    if not is_address(target):
+        return target.is_dir(), target.exists()
+    try:
+        return bool(objects(checked_address(target)).listed()), True
+    except NotADirectoryError:
+        return False, True
+    except FileNotFoundError:
+        return False, False
 
 
 def _found(target: Path, files: Sequence[SampleFile], *, follow_links: bool) -> list[SampleFile]:
@@ -149,6 +167,14 @@ def _found(target: Path, files: Sequence[SampleFile], *, follow_links: bool) -> 
     found: list[SampleFile] = []
     read = 0
     for file in files:
+        if is_address(target):
+            looks = looks_of(target, file.path)
+            is_right = looks is not None and looks[0] == file.size
+            if is_right and (not found or read + file.size <= _READ_AT_MOST):
+                read += file.size
+                is_right = hash_of(target, file.path) == file.hash
+            found += [file] if is_right else []
+            continue
         try:
             descriptor = open_below(target, file.path, follow_links=follow_links)
         except OSError:
@@ -174,14 +200,17 @@ def _not_there(target: Path, files: Sequence[SampleFile]) -> str:
     named = ", ".join(f"{display(file.path)} ({in_words(file.size)})" for file in files[:_NAMED])
     more = f" and {count(len(files) - _NAMED, 'other file')}" if len(files) > _NAMED else ""
     return (
-        f"{target} does not hold the pictures that were indexed. Looked for, by size and hash: {named}{more}; found: "
-        "none. Nothing was changed. Give the folder in which these paths begin, or say --yes to move anyway."
+        f"{display(to_bytes(target))} does not hold the pictures that were indexed. Looked for, by size and hash: "
+        f"{named}{more}; found: none. Nothing was changed. Give the folder in which these paths begin, or say "
+        "--yes to move anyway."
     )
 
 
 def _looks(library: Library, root: RootState, place: bytes, table: Literal["photos", "failures"]) -> list[Look]:
     """What files are at the new place that are as they were when they were read."""
     looks: list[Look] = []
+    if is_address(to_path(place)):
+        return looks  # the next run reads what lies there: no time of a file is that of an object
     for file in root_moves.files_of(library.catalog.engine, root.id, table):
         path = to_path(place, file.path)
         try:

@@ -18,10 +18,10 @@ from indexer.chosen_spaces import Chosen
 from indexer.edits import Edits
 from indexer.encoding import Encoding, Encodings
 from indexer.finish import Finisher
-from indexer.identity import place_of
 from indexer.missing_looks import make_due_looks
 from indexer.new_spaces import identity_of
 from indexer.options import Options
+from indexer.places import place_of
 from indexer.progress_writer import ProgressWriter
 from indexer.read_ahead import threads_of
 from indexer.reads import open_reads

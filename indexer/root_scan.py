@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from indexer.growing import Growing
 from indexer.roots import Target
 from indexer.walk import WalkedFile
+from store.addresses import is_address
 from store.paths import to_bytes, to_path
 from store.tables.catalog import Catalog, KnownFailure, KnownPhoto
 from store.tables.writer import Failed
@@ -59,7 +60,7 @@ class RootScan:
 
     def leaves(self, file: WalkedFile) -> bool:
         """Whether a file is left to a later run, because it is still being written; notes that."""
-        if self.growing is None:
+        if self.growing is None or is_address(self.target.root):  # objects are there whole, or not at all
             return False
         path = to_path(to_bytes(self.target.root), file.path)
         if is_left := self.growing.is_growing(path, max(file.mtime_ns, file.ctime_ns)):

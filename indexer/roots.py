@@ -8,9 +8,12 @@ from pathlib import Path
 
 from indexer.exclusions import as_meant
 from indexer.identity import refuse_another
-from indexer.walk import Unreadable, WalkCounts, is_passed_over, walk
+from indexer.walk import Unreadable, WalkCounts, is_passed_over
+from indexer.walking import walk
+from store.addresses import address_of, checked_address, is_address, local_folder
 from store.errors import RootUnavailableError, SightlineError
-from store.paths import display, to_bytes, to_path
+from store.objects import objects
+from store.paths import display, relative_bytes, to_bytes, to_path
 from store.remote import has_library
 from store.tables.catalog import Catalog, RootState
 from store.walk_options import WalkChoice, WalkOptions
@@ -60,7 +63,7 @@ def find_targets(
         outer = [to_path(root.path) for root in roots] + [root for root, _ in places]
         around = [candidate for candidate in outer if path.is_relative_to(candidate)]
         root = min(around, key=lambda candidate: len(candidate.parts), default=path)
-        prefix = b"" if path == root else to_bytes(path.relative_to(root)) + b"/"
+        prefix = b"" if path == root else relative_bytes(path.relative_to(root)) + b"/"
         if any(known_root == root and prefix.startswith(known) for known_root, known in places):
             continue
         known = next((state for state in roots if state.path == to_bytes(root)), None)
@@ -93,7 +96,7 @@ def check_before_creating(folders: Sequence[Path], library: Path, choice: WalkCh
 def _parts(root: Path, inside: Sequence[RootState]) -> dict[bytes, WalkChoice]:
     parts: dict[bytes, WalkChoice] = {}
     for inner in inside:
-        parts |= inner.options.as_part(to_bytes(to_path(inner.path).relative_to(root)) + b"/")
+        parts |= inner.options.as_part(relative_bytes(to_path(inner.path).relative_to(root)) + b"/")
     return parts
 
 
@@ -110,11 +113,23 @@ def _for_folder(choice: WalkChoice, folder: Path, folders: Sequence[Path]) -> Wa
     )  # fmt: skip
 
 
+def resolved(folder: Path) -> Path:
+    """A folder as roots are kept: without links; or an address.
+
+    Raises:
+        OSError, RuntimeError: there is no such user's home; a link leads to itself.
+    """
+    folder = local_folder(folder)
+    return Path(address_of(folder)) if is_address(folder) else folder.expanduser().resolve()
+
+
 def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
     try:
-        path = folder.expanduser().resolve()
+        path = resolved(folder)
     except (RuntimeError, OSError) as error:  # no such user's home; a link that leads to itself
         raise FolderError(f"The folder {display(to_bytes(folder))} can't be found ({error}).") from error
+    if is_address(path):
+        return _checked_address(path, roots)
     known = next((root for root in roots if root.path == to_bytes(path)), None)
     try:
         if path.is_dir():
@@ -132,19 +147,46 @@ def _checked(folder: Path, roots: Sequence[RootState]) -> Path:
     raise FolderError(f"There is no folder {path}.")
 
 
+def _checked_address(folder: Path, roots: Sequence[RootState]) -> Path:
+    """The path that stands for an address, where something is."""
+    path = Path(checked_address(folder))
+    shown = display(to_bytes(path))
+    known = next((root for root in roots if root.path == to_bytes(path)), None)
+    try:
+        objects(path).listed()
+    except NotADirectoryError as error:
+        raise FolderError(f"{shown} is a single object. Give the folder it lies in.") from error
+    except FileNotFoundError as error:
+        if known is not None and known.photos:
+            raise RootUnavailableError(
+                f"Nothing is found at {shown}; the library holds {known.photos} photos of it. Nothing was changed. "
+                "Check its bucket, its endpoint and your keys, and run again. If it is meant to be empty, forget it: "
+                f"python -m indexer forget {shown}"
+            ) from error
+        raise FolderError(f"Nothing is found at {shown}: there is no such bucket or folder, or it is empty.") from error
+    except OSError as error:
+        raise FolderError(
+            f"{shown} can't be listed: {error.strerror}. Check its address, its endpoint and your keys; how they are "
+            "given is in docs/cluster.md. Nothing was changed."
+        ) from error
+    return path
+
+
 def _refuse_if_emptied(target: Target, catalog: Catalog | None, skip: Sequence[Path]) -> None:
     first = next(walk(target.root, target.options, WalkCounts(), skip, target.start), None)
     if isinstance(first, Unreadable) and first.path == target.prefix.rstrip(b"/"):
-        raise FolderError(f"The folder {target.start} can't be read ({first.reason}). Change its permissions.")
+        shown = display(to_bytes(target.start))
+        raise FolderError(f"The folder {shown} can't be read ({first.reason}). Change its permissions.")
     if first is not None or catalog is None or target.known is None:
         return
     if held := catalog.count_present(target.known.id, target.prefix):
+        start, root = display(to_bytes(target.start)), display(to_bytes(target.root))
         everything = WalkOptions(hidden=True, follow_symlinks=True, caches=True)
         if next(walk(target.root, everything, WalkCounts(), skip, target.start), None) is not None:
             raise FolderError(
-                f"All pictures in {target.start} would be left out ({left_out_by(target)}); the library holds {held} "
+                f"All pictures in {start} would be left out ({left_out_by(target)}); the library holds {held} "
                 f"photos of it. Nothing was changed. Choose less to leave out, or forget it: python -m indexer forget "
-                f"{target.root}"
+                f"{root}"
             )
         raise emptied_root_error(target.start, held)
 
@@ -161,7 +203,9 @@ def left_out_by(target: Target) -> str:
 
 def emptied_root_error(folder: Path, photos: int) -> RootUnavailableError:
     """Make the error for a folder that held photos and holds none now."""
+    shown = display(to_bytes(folder))
+    why = "it may be another bucket" if is_address(folder) else "its drive may not be mounted"
     return RootUnavailableError(
-        f"The folder {folder} holds no picture now; the library holds {photos} photos of it, and its drive may not be "
-        f"mounted. Nothing was changed. If it is meant to be empty, forget it: python -m indexer forget {folder}"
+        f"The folder {shown} holds no picture now; the library holds {photos} photos of it, and {why}. Nothing was "
+        f"changed. If it is meant to be empty, forget it: python -m indexer forget {shown}"
     )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from indexer.roots import resolved
 from store.lock import locked
 from store.paths import to_bytes
-from store.remote import is_address
 
 
 def run_locked(library: Path, folders: Sequence[Path | str]) -> AbstractContextManager[None]:
@@ -22,9 +22,7 @@ def run_locked(library: Path, folders: Sequence[Path | str]) -> AbstractContextM
 
 
 def _root(folder: Path | str) -> bytes:
-    if is_address(folder):
-        return str(folder).rstrip("/").encode()
     path = Path(folder)
     with suppress(RuntimeError, OSError):  # the run says what is wrong with it
-        path = path.expanduser().resolve()
+        path = resolved(path)
     return to_bytes(path)

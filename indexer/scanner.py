@@ -10,13 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from indexer.root_scan import RootScan
 from indexer.sidecars import Walked
 from indexer.summary import Summary
-from indexer.walk import WalkCounts, WalkedFile, walk_folders
+from indexer.walk import WalkCounts, WalkedFile
+from indexer.walking import walk_folders
 from store.errors import SightlineError
 from store.paths import display, to_bytes
 from store.tables.catalog import CHUNK, Catalog, KnownPhoto
@@ -208,6 +210,7 @@ def changes(
     older = catalog.has_older_facts()
     target = scan.target
     drives = len(counts.drives)
+    counts.is_unchanged = partial(_is_unchanged, catalog, scan)
     for files, unreadable in walk_folders(target.root, target.options, counts, skip, target.start):
         for item in unreadable:
             reason = f"can't be looked into: {item.reason}"
@@ -223,6 +226,13 @@ def changes(
         # Counted as unchanged before it was known how many there are.
         scan.news += len(scan.other_inodes)
         yield -len(scan.other_inodes), [("changed", file, photo) for file, photo in scan.other_inodes]
+
+
+def _is_unchanged(catalog: Catalog, scan: RootScan, path: bytes, size: int, mtime_ns: int, ctime_ns: int) -> bool:
+    """Whether a name without an ending is that of a picture that is as it was: its bytes need not tell again."""
+    rows = catalog.known_rows(scan.root_id, [path], ())
+    known = [(photo.size, photo.mtime_ns, photo.ctime_ns) for photo in map(KnownPhoto._make, rows)]
+    return known == [(size, mtime_ns, ctime_ns)]
 
 
 def _compare(

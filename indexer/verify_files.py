@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from indexer.places import names_in
 from sightline.humanize import count
+from store.addresses import is_address
+from store.fetched import fetched
 from store.library import Library
+from store.objects import ObjectFacts, objects
 from store.paths import to_bytes, to_path
 from store.tables.known_files import IndexedFile
 from store.tables.records import RootState
@@ -44,7 +48,7 @@ def compare(library: Library, report: Callable[[int], None]) -> Iterator[FileFin
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), thread_name_prefix="verify") as pool:
         try:
             for root in library.catalog.roots():
-                if to_path(root.path).is_dir():
+                if _is_there(to_path(root.path)):
                     yield from _compare_root(library, root, pool, report)
                 elif root.photos:
                     report(root.photos)
@@ -61,7 +65,7 @@ def _compare_root(
     for file in library.catalog.indexed_files(root.id):
         if len(waiting) >= _AHEAD:
             yield from _taken(waiting, report)
-        waiting.append(pool.submit(_compare, to_path(root.path, file.path), file))
+        waiting.append(pool.submit(_compare, to_path(root.path), file))
     while waiting:
         yield from _taken(waiting, report)
 
@@ -73,19 +77,44 @@ def _taken(waiting: deque[Future[FileFinding | None]], report: Callable[[int], N
         yield finding
 
 
-def _compare(path: Path, file: IndexedFile) -> FileFinding | None:
-    where = to_bytes(path)
+def _is_there(root: Path) -> bool:
+    if not is_address(root):
+        return root.is_dir()
     try:
-        with path.open("rb") as opened:
-            facts = os.fstat(opened.fileno())
-            if hashlib.file_digest(opened, "sha256").digest() == file.hash:
-                return None
+        names_in(root, b"")
+    except OSError:
+        return False
+    return True
+
+
+def _hashed(root: Path, path: bytes) -> tuple[bytes, ObjectFacts]:
+    """The hash of a file or object, and what it is: size, mtime and ctime.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    if is_address(root):
+        facts = objects(root).facts(path)
+        with fetched(root, path) as local, local.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").digest(), facts
+    with to_path(to_bytes(root), path).open("rb") as opened:
+        found = os.fstat(opened.fileno())
+        looks = ObjectFacts(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return hashlib.file_digest(opened, "sha256").digest(), looks
+
+
+def _compare(root: Path, file: IndexedFile) -> FileFinding | None:
+    where = to_bytes(to_path(to_bytes(root), file.path))
+    try:
+        digest, facts = _hashed(root, file.path)
+        if digest == file.hash:
+            return None
     except FileNotFoundError:
         return FileFinding("missing", where, "the file is gone; index its folder again")
     except OSError as error:
         return FileFinding("unreadable", where, f"it can't be read: {error.strerror or error}")
-    looks = (facts.st_size, facts.st_mtime_ns)
-    if looks != (file.size, file.mtime_ns) or file.ctime_ns not in (None, facts.st_ctime_ns):
+    looks = (facts.size, facts.mtime_ns)
+    if looks != (file.size, file.mtime_ns) or file.ctime_ns not in (None, facts.version):
         return FileFinding("changed", where, "it was changed since it was indexed; index its folder again")
     return FileFinding(
         "changed", where,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from indexer.finding import MENDABLE, Finding, pictures
+from indexer.places import hash_of
 from store.arrays import Halves, Ids, Mask
-from store.descriptors import open_below
 from store.library import Library
 from store.paths import to_path
 from store.tables import vector_repairs, vector_rows
@@ -186,6 +183,6 @@ def _hashes_of_files(files: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
     """The hashes of files, by root and path, as far as they can be read."""
     hashes = []
     for root, path in files:
-        with suppress(OSError), os.fdopen(open_below(to_path(root), path, follow_links=True), "rb") as file:
-            hashes.append(hashlib.file_digest(file, "sha256").digest())
+        if (found := hash_of(to_path(root), path)) is not None:
+            hashes.append(found)
     return hashes

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import bisect
-import mimetypes
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from indexer.exclusions import Exclusions
+from indexer.file_names import may_be_by_name
 from indexer.other_programs import is_in_a_bin, is_other_programs_folder
 from indexer.sidecars import ENDING, Sidecar, Walked, with_sidecars
 from indexer.stat_numbers import LARGEST, SMALLEST, inode_of, time_of
-from sightline.images.formats import EXTENSIONS, SNIFF, UNREAD_EXTENSIONS, begins_like_picture
-from store.paths import to_bytes, to_path
+from sightline.images.formats import EXTENSIONS, SNIFF, begins_like_picture
+from store.paths import relative_bytes, to_bytes, to_path
 from store.walk_options import WalkOptions
 
-# Common beside pictures and never pictures, where the system's type tables are silent.
-_OTHER = frozenset(
-    """.aae .bak .cfg .crdownload .csv .dat .db .dop .h5 .icloud .idx .ini .json .jsonl .lnk .lock .log .lrcat .lrprev
-    .md .modd .moff .npy .npz .nfo .onnx .parquet .part .pickle .pkl .plist .pp3 .properties .pt .pth .py .safetensors
-    .sqlite .srt .thm .tmp .toml .txt .url .vcf .xmp .yaml .yml""".split()
-)
 _USUAL = frozenset(map(os.fsencode, EXTENSIONS))
 _DOT = ord(".")
 _path = attrgetter("path")
@@ -68,6 +62,7 @@ class WalkCounts:
         folder: that is being listed.
         entered: when that began, by `time.monotonic`.
         listed: all folders that were listed, where that is asked for.
+        is_unchanged: tells of an object, by its path, size, mtime and ctime, that it is a picture as before.
     """
 
     other_files: int = 0
@@ -79,6 +74,7 @@ class WalkCounts:
     folder: Path = Path()
     entered: float = 0.0
     listed: list[Path] | None = None
+    is_unchanged: Callable[[bytes, int, int, int], bool] | None = None
 
 
 def walk(
@@ -116,7 +112,7 @@ def walk_folders(
     own = {_identity(path) for path in skip if path.exists()}
     seen: set[tuple[int, int]] = set()
     above = _relative(start, root)
-    scopes = _scopes(options, counts, above + b"/" if above else b"")
+    scopes = scopes_of(options, counts, above + b"/" if above else b"")
     waiting: list[tuple[Path, int | None] | list[Walked]] = [(start, None)]
     while waiting:
         item = waiting.pop()
@@ -224,7 +220,7 @@ def _is_come_by(link: Path, root: Path, start: Path, options: WalkOptions) -> bo
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class Scope:
     """A folder of the root, by its path with a slash at the end, and what is passed over in it."""
 
     prefix: bytes
@@ -232,18 +228,18 @@ class _Scope:
     exclusions: Exclusions | None
 
 
-def _scopes(options: WalkOptions, counts: WalkCounts, start: bytes) -> list[_Scope]:
+def scopes_of(options: WalkOptions, counts: WalkCounts, start: bytes) -> list[Scope]:
     """The scopes of a walk that starts at `start`, the innermost first."""
     scopes = []
     for prefix in sorted({b"", *options.parts}, key=len, reverse=True):
         patterns = options.patterns_at(prefix)
         # Others may be meant for what is not walked.
         counts.patterns.update(pattern for pattern in patterns if pattern[0].startswith(start))
-        scopes.append(_Scope(prefix, options.at(prefix), Exclusions(patterns) if patterns else None))
+        scopes.append(Scope(prefix, options.at(prefix), Exclusions(patterns) if patterns else None))
     return scopes
 
 
-def _parts_below(scopes: Sequence[_Scope], root: Path, path: bytes) -> list[tuple[bytes, Path]]:
+def _parts_below(scopes: Sequence[Scope], root: Path, path: bytes) -> list[tuple[bytes, Path]]:
     """The folders below one that is passed over, or itself, for which something else was chosen."""
     if len(scopes) == 1:
         return []
@@ -265,7 +261,7 @@ def _between(files: list[Walked], folders: list[tuple[bytes, Path]], device: int
 
 
 def _look(
-    entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: _Scope, counts: WalkCounts
+    entry: os.DirEntry[bytes], below: bytes, folder: Path, scope: Scope, counts: WalkCounts
 ) -> Walked | Unreadable | Path | None:
     """One entry: a possible picture, a sidecar, a folder to go into, a failure, or nothing.
 
@@ -314,13 +310,8 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
 
 def may_be_picture(path: Path) -> bool:
     """Whether a file is worth reading: by its extension in any case, or without one by its first bytes."""
-    extension = path.suffix.lower()
-    if extension in EXTENSIONS or extension in UNREAD_EXTENSIONS:
-        return True
-    if not extension:
-        return _has_picture_bytes(path)
-    kind, _ = mimetypes.guess_type(f"x{extension}", strict=False)
-    return extension not in _OTHER and (kind is None or kind.startswith("image/"))
+    told = may_be_by_name(path.suffix.lower())
+    return _has_picture_bytes(path) if told is None else told
 
 
 def _has_picture_bytes(path: Path) -> bool:
@@ -338,7 +329,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _relative(path: Path, root: Path) -> bytes:
-    relative = to_bytes(path.relative_to(root))
+    relative = relative_bytes(path.relative_to(root))
     return b"" if relative == b"." else relative
 
 

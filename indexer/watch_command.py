@@ -15,7 +15,8 @@ from indexer.messages import echo, set_up_logging
 from indexer.signals import stop_on_signals
 from indexer.walk_arguments import walk_options
 from sightline_cli.mistakes import Command
-from store.paths import default_library
+from store.addresses import is_address, local_folder
+from store.paths import default_library, display, to_bytes
 from store.walk_options import WalkChoice
 
 
@@ -30,7 +31,8 @@ from store.walk_options import WalkChoice
     type=click.FloatRange(0.5, 86_400),
     default=None,
     metavar="N",
-    help="Look for changes every N seconds. Default: as soon as the system reports them; on network drives every 60.",
+    help="Look for changes every N seconds: addresses are watched only so. Default: as soon as the system reports "
+    "them; on network drives every 60.",
 )
 @click.option("--space", default=None, metavar="NAME", help="The model, as `index` takes it.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="Where the model runs.")
@@ -65,6 +67,11 @@ def watch(
 
     keep_freed()
     set_up_logging(verbose, quiet)
+    if every is None and (told := next((folder for folder in folders if is_address(local_folder(folder))), None)):
+        raise click.UsageError(
+            f"Nobody tells of changes at an address: {display(to_bytes(told))} can't be watched. Say how often it is "
+            "looked through, as in --every 600."
+        )
     if hasattr(signal, "SIGIO"):
         signal.signal(signal.SIGIO, signal.SIG_IGN)  # see `indexer.growing`
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.growing import Growing
-from indexer.identity import place_of
+from indexer.places import place_of
 from indexer.watch_drives import mounts_at
 from store.errors import SightlineError
 

@@ -23,12 +23,14 @@ from indexer.dry_run import planned_spaces
 from indexer.options import Options
 from indexer.pipeline import Pipeline
 from indexer.progress_bar import RunScreen
+from indexer.roots import resolved
 from indexer.run_lock import run_locked
 from indexer.watch_drives import network_drive
 from indexer.watch_folder import WatchedFolder, WatchLimitError
 from indexer.watch_look import look
 from sightline.humanize import short_path
 from sightline.models.memory import give_back
+from store.addresses import is_address
 from store.errors import LibraryLockedError, SightlineError
 from store.library import Library
 from store.lock import WAIT
@@ -116,7 +118,7 @@ class Watcher:
         self._result = result
         self._encoders: list[PictureEncoder] = []
         self._used = time.monotonic()
-        self._named = sorted({folder.expanduser().resolve() for folder in watching.folders})
+        self._named = sorted({resolved(folder) for folder in watching.folders})
         self._folders: dict[Path, WatchedFolder] = {}
         self._space_ids: list[int] | None = None
         self._said_busy = False
@@ -142,8 +144,8 @@ class Watcher:
                 self._choose(library)
                 if not self._folders and not self._watching.only_switched:
                     raise WatchError(
-                        "There is nothing to watch: the library has no folder yet. Name one: python -m indexer watch "
-                        "FOLDER"
+                        "There is nothing to watch: the library has no folder yet, or only addresses, which are looked "
+                        "at with --every N. Name one: python -m indexer watch FOLDER"
                     )
                 if self._folders and not self.stop.is_set():
                     self._take_up(library, list(self._folders.values()))
@@ -164,6 +166,8 @@ class Watcher:
             wanted = [folder for folder in self._named if any(folder.is_relative_to(root) for root in roots)]
         else:
             wanted = roots
+        if self._watching.every is None:
+            wanted = [folder for folder in wanted if not is_address(folder)]
         for folder in self._folders.keys() - set(wanted):
             self._folders.pop(folder).close()
             self._say(f"{short_path(folder)} is not watched any more.")

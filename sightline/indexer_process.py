@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.paths import absolute
 from store.walk_options import WalkChoice
 
 _STOP_SECONDS: Final = 60.0  # that an interrupted run has to finish its batch
@@ -59,7 +60,7 @@ def index_folders(library: Path, folders: Iterable[str | os.PathLike[str]], opti
         KeyboardInterrupt: after the run has committed the batch at hand.
     """
     # After `--` nothing is an option, whatever a folder is called.
-    places = [os.fspath(Path(folder).expanduser().absolute()) for folder in folders]
+    places = [os.fspath(absolute(Path(folder).expanduser())) for folder in folders]
     command = [sys.executable, "-m", "indexer.supervised", "index", f"--library={library}", "--json"]
     # From where the packages lie: a folder someone works in may have an `indexer` of its own.
     folder = Path(__file__).parent.parent

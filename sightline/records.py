@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 from sightline.csv_cells import guarded
 from sightline.query.explain import explain
 from sightline.query.types import Query, QueryError
+from store.addresses import is_address
 from store.paths import as_json, display, to_bytes, to_path
 from store.tables.catalog import PhotoRow
 from store.tables.fact_table import GIVEN_NAMES, LIST_NAMES
@@ -245,7 +246,8 @@ def saved_text(query: Query) -> str:
 
 def file_name(photo: PhotoRow) -> bytes:
     """The photo's path exactly as the file system spells it, for programs."""
-    return os.fsencode(to_path(photo.root, photo.path))
+    path = to_path(photo.root, photo.path)
+    return to_bytes(path) if is_address(path) else os.fsencode(path)
 
 
 def shown(photo: PhotoRow) -> str:

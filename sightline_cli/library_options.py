@@ -45,7 +45,8 @@ def library_options(
         # Both are read before --library, whatever their order.
         thumbnails = click.option(
             "--thumbnails", metavar="URL", default=None, is_eager=True, expose_value=False, callback=_note,
-            help="Where the thumbnails of a library on PostgreSQL are kept, as s3://BUCKET/FOLDER.",
+            help="Where thumbnails and previews are kept, as s3://BUCKET/FOLDER; `local`: in the library's folder. "
+            "Default: as before, at first `local`.",
         )  # fmt: skip
         for option in (
             thumbnails,

@@ -33,7 +33,7 @@ from store.errors import LibraryError
 from store.files import open_private, sync, writable
 from store.images.thumbnails import Thumbnails
 from store.paths import display, to_bytes
-from store.remote import DATABASE
+from store.remote import DATABASE, remote_of
 from store.tables.copying import copy_database, database_size, look_at
 
 
@@ -68,6 +68,7 @@ def back_up(
             written or is there, or the disk is full; no part of a backup is left.
     """
     database = library / DATABASE
+    thumbnails = thumbnails and remote_of(library).thumbnails is None  # else they lie in a store of objects, and stay
     if not database.is_file():
         raise LibraryError(f"There is no library in {library}. Choose the one to back up with --library.")
     if target.parent.resolve().is_relative_to(library.resolve()):

@@ -15,8 +15,7 @@ from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
-from store.images.previews import Previews
-from store.images.thumbnails import Thumbnails
+from store.images.stored import note_thumbnails, pictures_of
 from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
@@ -75,8 +74,7 @@ class Library:
         self.concepts = Concepts(self._engine, where, readonly=readonly)
         is_older = partial(checks.has_unchecked_pictures, self._engine)
         check = self.place.check
-        self.thumbnails = Thumbnails(path / "thumbnails", is_older=is_older, check=check)
-        self.previews = Previews(path / "previews", is_older=is_older, check=check)
+        self.thumbnails, self.previews = pictures_of(path, self._engine, is_older, check)
         self.vectors = self._vector_engines(policy)
         self.tiles = TileEngines(path / "vectors", self.catalog, readonly=readonly, policy=policy)
 
@@ -127,6 +125,7 @@ class Library:
                     f"The library {shown(path)} may only be read by this user, so nothing can be indexed into it. Name "
                     "a user who may write in the address, or the server that may be written."
                 )
+            note_thumbnails(path, library._engine)
             return library
         if (path / DATABASE).exists() and not writable(path / DATABASE):
             raise LibraryError(unwritable_message(path / DATABASE))

@@ -9,17 +9,32 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from store.addresses import address_of, is_address
 from store.printing import printable
 
 
 def to_bytes(path: str | Path) -> bytes:
-    """The path as bytes with `/` as separator, exactly as the file system names it."""
+    """The path as bytes with `/` as separator, exactly as the file system names it; of an address, its text.
+
+    Not for paths below a folder: a folder may be named like the beginning of an address. See `relative_bytes`.
+    """
+    made = relative_bytes(path)
+    return made if made[:1] == b"/" or b":/" not in made else os.fsencode(address_of(os.fsdecode(made)))
+
+
+def relative_bytes(path: str | Path) -> bytes:
+    """A path below a folder as bytes with `/` as separator."""
     return os.fsencode(path).replace(os.fsencode(os.sep), b"/")
 
 
 def to_path(root: bytes, relative: bytes = b"") -> Path:
-    """The file-system path of `relative` under `root`."""
+    """The file-system path of `relative` under `root`; of an address, the path that stands for it."""
     return Path(os.fsdecode(root)) / os.fsdecode(relative)
+
+
+def absolute(folder: Path) -> Path:
+    """A folder from the root of the file system on; an address is as it was."""
+    return folder if is_address(folder) else folder.absolute()
 
 
 def display(path: bytes) -> str:
@@ -55,7 +70,7 @@ def default_library() -> Path:
     """
     from platformdirs import user_data_path
 
-    from store.remote import folder_of, is_address
+    from store.remote import folder_of
 
     named = os.environ.get("SIGHTLINE_LIBRARY")
     vectors, thumbnails = os.environ.get("SIGHTLINE_VECTORS"), os.environ.get("SIGHTLINE_THUMBNAILS")

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from store.addresses import checked_address
+from store.addresses import is_address as is_address
 from store.checked_files import read_file
 from store.errors import LibraryError
 from store.files import make_private, replace_file
@@ -27,7 +29,6 @@ EDGE: Final = "edge"
 
 _MOST_BYTES: Final = 100_000
 _DATABASE_SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
-_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,6 @@ class Remote:
     def is_local(self) -> bool:
         """Whether the folder is all there is."""
         return self == Remote()
-
-
-def is_address(text: str | os.PathLike[str]) -> bool:
-    """Whether what was given for a library, or a folder of pictures, is an address and not a path."""
-    return _ADDRESS.match(os.fspath(text)) is not None
 
 
 def remote_of(folder: Path) -> Remote:
@@ -105,7 +101,7 @@ def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbna
     Args:
         given: a folder, or the address of a PostgreSQL database.
         vectors: address of a Qdrant server, `edge`, or `local` for the engine that needs no service.
-        thumbnails: address of the folder of thumbnails.
+        thumbnails: address of the folder of thumbnails and previews, or `local` for the library's own.
 
     Raises:
         LibraryError: an address is none, or the folder can't be made.
@@ -120,7 +116,7 @@ def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbna
         known,
         database=database if database is not None else known.database,
         vectors=known.vectors if vectors is None else checked_vectors(vectors),
-        thumbnails=known.thumbnails if thumbnails is None else thumbnails,
+        thumbnails=known.thumbnails if thumbnails is None else checked_thumbnails(thumbnails),
     )
     if wanted != known:
         write(folder, wanted)
@@ -176,6 +172,22 @@ def checked_vectors(address: str) -> str | None:
             "server, `edge` for its engine in this process, or `local` for Sightline's own."
         )
     return address
+
+
+def checked_thumbnails(address: str) -> str | None:
+    """The address of a folder for thumbnails and previews; None for `local`.
+
+    Raises:
+        LibraryError: it is none.
+    """
+    if address == "local":
+        return None
+    if not is_address(address):
+        raise LibraryError(
+            f"{address} is not the address of a folder for thumbnails. Give one as s3://BUCKET/FOLDER or "
+            "file:///FOLDER, or `local` for the library's own."
+        )
+    return checked_address(address)
 
 
 def _working_folder(database: str) -> Path:

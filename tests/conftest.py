@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ os.environ.setdefault("SIGHTLINE_NICE", "0")
 os.environ["SIGHTLINE_TOKEN"] = "a-token-of-the-tests-alone"
 
 import models
+import object_store
 import pytest
 from hypothesis import settings
 from support import DEMO, Index, Outcome
@@ -119,3 +121,28 @@ def public_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server for all tests of a run."""
+    with object_store.server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[object_store.Bucket]:
+    """A bucket of its own, which programs find by the environment."""
+    from store import objects
+
+    environment = {**object_store.KEYS, "FSSPEC_S3_ENDPOINT_URL": s3_endpoint}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    # fsspec reads the environment once, when it is imported.
+    import fsspec.config
+
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": s3_endpoint})
+    made = object_store.Bucket(f"b{uuid.uuid4().hex[:12]}", object_store.client(s3_endpoint), environment)
+    made.client.create_bucket(Bucket=made.name)
+    yield made
+    objects.forget()

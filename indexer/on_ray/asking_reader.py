@@ -13,6 +13,7 @@ from sightline.images.look import Look, look_of_thumbnail
 from store.tables.writer import Failed, File
 
 if TYPE_CHECKING:
+    from indexer.fetching import Fetched
     from indexer.scanner import Task
     from sightline.images.reader import Reader
     from sightline.images.workers import Workers
@@ -64,12 +65,12 @@ class AskingReader(FileReader):
 
     def read(self, job: Job) -> Future[tuple[ReadResult, bytes | None]]:
         """Have a file read as soon as a thread is free: the result, and a thumbnail if one was made."""
-        return self._pool.submit(self._read_job, job)
+        return self._pool.submit(self._read_job, job, self._fetching(job.task))
 
-    def _read_job(self, job: Job) -> tuple[ReadResult, bytes | None]:
+    def _read_job(self, job: Job, fetching: Future[Fetched] | None) -> tuple[ReadResult, bytes | None]:
         at_hand = self._at_hand
         at_hand.job, at_hand.answer, at_hand.thumbnail = job, Answer(), None
-        return self._read(job.task), at_hand.thumbnail
+        return self._read_wherever(job.task, fetching), at_hand.thumbnail
 
     def _read_content(self, task: Task, file: File, reader: Reader, digest: bytes) -> ReadResult:
         answer = self._at_hand.answer = self._ask(self._at_hand.job.number, digest)

@@ -17,13 +17,15 @@ from indexer.on_ray.crew import Crew
 from indexer.on_ray.errors import RayError
 from indexer.on_ray.messages import Answer, Job, Made, Plan
 from indexer.options import Options
+from indexer.places import looks_of
 from indexer.progress_writer import ProgressWriter
 from indexer.scanner import Task
 from sightline.models.resolve import Model
+from store.addresses import is_address
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, SpaceError
 from store.library import Library
-from store.paths import display, to_bytes, to_path
+from store.paths import display, to_bytes
 from store.tables.looks import has_look
 from store.tables.tiles import tiled_among
 
@@ -144,12 +146,15 @@ class RayReads:
         Raises:
             RayError: this machine can, so the root is not where the worker is.
         """
-        try:
-            with to_path(to_bytes(task.root), task.path).open("rb"):
-                pass
-        except OSError:
+        if looks_of(task.root, task.path) is None:
             return
         where = display(to_bytes(task.root))
+        if is_address(task.root):
+            raise RayError(
+                f"The worker on {host} can't read {display(task.path)} in {where}, which this machine can: {reason}. "
+                "Workers read objects themselves: give them the same keys, endpoint and packages as here. Nothing was "
+                "marked as failed."
+            )
         raise RayError(
             f"The worker on {host} can't read {display(task.path)} in {where}, which this machine can: {reason}. "
             "Workers read files themselves: put the folder on a disk that all machines have under this path, or the "
@@ -215,7 +220,7 @@ class RayReads:
         seen = has_look(catalog.engine, known[0])
         return Answer(
             known=known, tiled=tiled, shape=catalog.shape_of(known[0]), has_look=seen,
-            has_thumbnail=thumbnails.path(digest).exists(), thumbnail=None if seen else thumbnails.read(digest),
+            has_thumbnail=thumbnails.has(digest), thumbnail=None if seen else thumbnails.read(digest),
         )  # fmt: skip
 
     def lost(self, number: int) -> None:

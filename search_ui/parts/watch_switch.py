@@ -7,14 +7,16 @@ import streamlit as st
 from search_ui.parts.messages import caption, run_handler
 from search_ui.runtime.services import services
 from search_ui.runtime.watch_keeper import watch_keeper
+from store.addresses import is_address
 from store.library import Library
+from store.paths import to_path
 from store.tables.records import RootState
 from store.tables.watched_roots import switch
 
 
 def draw(library: Library, root: RootState) -> None:
     """Draw the switch of a root, and what the watcher last said of it; nothing where the page may not act."""
-    if not services().manages or library.readonly:
+    if not services().manages or library.readonly or is_address(to_path(root.path)):
         return
     # Another key where it was switched elsewhere: a widget keeps what it was by its key.
     key = f"watch_{root.id}_{'on' if root.watched else 'off'}"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from store.addresses import is_address
 from store.descriptors import check_folder_below
 from store.errors import SightlineError
 from store.paths import display, to_bytes, to_path
@@ -32,6 +33,8 @@ def show_folder_of_photo(catalog: Catalog, photo: PhotoRow) -> None:
         FileManagerError: as `show_folder_of`.
     """
     file = to_path(photo.root, photo.path)
+    if is_address(file):
+        raise FileManagerError(f"{display(to_bytes(file.parent))} is in a store of objects, which has no folder here.")
     follow = follows_links(catalog, photo.root)
     try:
         check_folder_below(to_path(photo.root), photo.path.rpartition(b"/")[0], follow_links=follow)

@@ -12,7 +12,9 @@ from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from sightline.images.formats import EXTENSIONS
+from store.addresses import checked_address, is_address
 from store.errors import SightlineError
+from store.objects import objects
 from store.paths import display, to_bytes, to_path
 from store.tables.records import RootState
 
@@ -42,11 +44,13 @@ class Folder:
 
 
 def folder(text: str, roots: Sequence[RootState], library: Path) -> Folder:
-    """Return the folder that a text names: an absolute path, one with `~`, or a `file://` address.
+    """Return the folder that a text names: an absolute path, one with `~`, or an address.
 
     Raises:
         FolderError: it names none, or one that can't be read or indexed.
     """
+    if is_address(text.strip()) and not text.strip().startswith("file:"):
+        return _at_address(text.strip(), roots)
     path = _path(text)
     shown = display(to_bytes(path))
     try:
@@ -61,6 +65,17 @@ def folder(text: str, roots: Sequence[RootState], library: Path) -> Folder:
         raise FolderError(f"The folder {shown} can't be read ({error.strerror}). Change its permissions.") from error
     if path.is_relative_to(library.resolve()):
         raise FolderError(f"{shown} is a part of the library itself. Give a folder of pictures.")
+    return Folder(path, _note(path, roots))
+
+
+def _at_address(text: str, roots: Sequence[RootState]) -> Folder:
+    try:
+        path = Path(checked_address(text))
+        objects(path).listed()
+    except SightlineError as error:
+        raise FolderError(str(error)) from error
+    except OSError as error:
+        raise FolderError(f"{display(to_bytes(text))} can't be listed: {error.strerror}.") from error
     return Folder(path, _note(path, roots))
 
 
@@ -117,6 +132,9 @@ def _join(looks: Sequence[threading.Thread], waiting: threading.Event) -> None:
 
 
 def _look(root: RootState, found: dict[int, Presence]) -> None:
+    if is_address(path := to_path(root.path)):
+        found[root.id] = _look_at(path, holds=bool(root.photos))
+        return
     try:
         with os.scandir(to_path(root.path)) as entries:
             is_empty = next(entries, None) is None
@@ -124,6 +142,14 @@ def _look(root: RootState, found: dict[int, Presence]) -> None:
         found[root.id] = "gone"
     else:
         found[root.id] = "empty" if is_empty and root.photos else "there"
+
+
+def _look_at(address: Path, *, holds: bool) -> Presence:
+    """Whether an address answers: a store without folders says of an empty one that it is gone."""
+    try:
+        return "there" if objects(address).listed() or not holds else "empty"
+    except (OSError, SightlineError):
+        return "gone"
 
 
 # -- choosing a folder ------------------------------------------------------------------------------------------------
@@ -163,6 +189,9 @@ def count_pictures(folder: Path, seconds: float = COUNT_SECONDS) -> tuple[int, b
         How many were counted, and whether these are all: counting ends after so many seconds.
     """
     until, found = time.monotonic() + seconds, 0
+    if is_address(folder):  # the first folder of it alone
+        names = [entry.name for entry in objects(folder).listed() if entry.kind == "file"]
+        return sum(f".{os.fsdecode(name).rpartition('.')[2].lower()}" in EXTENSIONS for name in names), False
     for _, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += sum(f".{name.rpartition('.')[2].lower()}" in EXTENSIONS for name in files)

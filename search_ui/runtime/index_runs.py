@@ -25,7 +25,7 @@ from sightline.humanize import ago
 from store import progress
 from store.errors import SightlineError
 from store.lock import indexer_pid, is_indexing
-from store.paths import display
+from store.paths import absolute, display, to_bytes
 from store.tables.records import now
 from store.walk_options import NOTHING_CHOSEN, WalkChoice
 
@@ -127,8 +127,8 @@ class Runner:
         options += [] if tiles is None else [f"--tiles={tiles}"]
         options += ["--offline"] if self._offline else []
         # After `--` nothing is an option, and after `index` nothing a command, whatever folders are called.
-        arguments = ["index", *options, "--", *(os.fspath(folder.absolute()) for folder in folders)]
-        names = tuple(display(os.fsencode(folder)) for folder in folders)
+        arguments = ["index", *options, "--", *(os.fspath(absolute(folder)) for folder in folders)]
+        names = tuple(display(to_bytes(folder)) for folder in folders)
         what: Literal["prune", "index"] = "prune" if prune or emptied else "index"
         return self._start(Run(what, names, tuple(folders)), arguments)
 

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from search_ui.runtime.services import services
 from search_ui.server.responses import REVALIDATE, error_response, is_known, jpeg_response
+from store.addresses import is_address
 from store.errors import LibraryError
 from store.tables.library_reports import FailedPlace, place_of_failure
 
@@ -64,6 +65,8 @@ def picture_of_failed(place: FailedPlace) -> bytes | None:
     from sightline.images.pools import WAIT_SECONDS, pool
     from sightline.images.reader import Place
 
+    if is_address(os.fsdecode(place.root)):
+        return None  # whether it is still the one that failed a copy of it can't tell
     where = Place(place.root, place.path, follow_links=place.options.follows_links_in)
     try:
         with pool("photos").reader(WAIT_SECONDS) as reader:

@@ -27,7 +27,9 @@ from sightline.ranking.results import Hit
 from sightline.searcher import Searcher
 from sightline.similar import similar
 from sightline.where.explain import words_of
+from store.addresses import is_address
 from store.library import Library
+from store.paths import to_path
 from store.tables.catalog import PhotoRow
 from store.tables.tiles import Box
 
@@ -239,7 +241,7 @@ def _actions(photo: PhotoRow, content_id: int) -> None:
             st.button(text, key=f"make-{state}", type=kind, on_click=change, args=[content_id])
         # Not a button of Streamlit's: those read the whole file before anyone asks for it.
         st.html(f'<a class="download" href="/original/{content_id}" download>Download</a>', width="content")
-        if services().manages:
+        if services().manages and not is_address(to_path(photo.root)):
             st.button("Open folder", key="open-folder", on_click=run_handler, args=[lambda: open_folder(photo)])
 
 

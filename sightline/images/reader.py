@@ -41,13 +41,14 @@ class Place:
     """Where a file is, and its XMP sidecars beside it: all below a root, by paths with `/`.
 
     `follow_links` tells of a folder, by its path with a slash at the end, whether links that lie in it are followed;
-    None: they never are.
+    None: they never are. `name` is the one by which the file is known, where it is a copy with another.
     """
 
     root: bytes
     path: bytes
     sidecars: tuple[bytes, ...] = ()
     follow_links: Callable[[bytes], bool] | None = None
+    name: bytes | None = None
 
     def request(self) -> wire.Message:
         """What a worker is told of it."""
@@ -61,7 +62,7 @@ class Place:
         return {
             "root": wire.text_of(self.root), "path": wire.text_of(self.path), "follow_links": folders,
             "sidecars": [wire.text_of(path) for path in self.sidecars],
-            "name": os.fsdecode(self.path.rsplit(b"/", 1)[-1]),
+            "name": os.fsdecode((self.name or self.path).rsplit(b"/", 1)[-1]),
         }  # fmt: skip
 
 

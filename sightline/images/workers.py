@@ -33,6 +33,9 @@ class Workers:
     """Worker processes, as many as are asked for at once up to `most`.
 
     Others take the place of those that ended. Safe for use from many threads.
+
+    Attributes:
+        limits: of one file.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Workers:
 
         """
         self._most = threading.BoundedSemaphore(most)
-        self._limits = limits
+        self.limits: Final = limits
         self._budget = budget
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
@@ -120,7 +123,7 @@ class Workers:
             if self._server is not None and not self._server.is_alive:
                 self._server.close()
                 # What worked before will again: in this process no file may be decoded that ended another.
-                self._server = ForkServer(self._limits) if self._has_worked else _started(self._limits)
+                self._server = ForkServer(self.limits) if self._has_worked else _started(self.limits)
             server = self._server
         if server is not None:
             try:
@@ -134,7 +137,7 @@ class Workers:
             else:
                 self._has_worked = True
                 return process
-        return InProcess(self._limits, self._budget)
+        return InProcess(self.limits, self._budget)
 
     def _put(self, process: WorkerProcess | InProcess) -> None:
         if not process.is_alive:

@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from sightline.media.opened import OpenedPhoto, first_usable
 from sightline.media.target_folder import TargetFolder, folder_in, make_folder
+from store.addresses import is_address
 from store.library import Library
 from store.paths import to_path
 from store.tables.catalog import PhotoRow
@@ -87,7 +88,7 @@ def export(
 def inside_roots(library: Library, folder: Path) -> list[Path]:
     """Return the indexed folders that `folder` is or lies in: the next run indexes files exported there."""
     target = folder.expanduser().resolve()
-    roots = [to_path(root.path) for root in library.catalog.roots()]
+    roots = [root for root in map(to_path, (each.path for each in library.catalog.roots())) if not is_address(root)]
     return [root for root in roots if target.is_relative_to(root.resolve())]
 
 
@@ -172,6 +173,8 @@ def _hash_of(descriptor: int, size: int) -> bytes | None:
 
 
 def _write(opened: OpenedPhoto, source: Path, folder: TargetFolder, name: str, link: Link) -> None:
+    if link != "copy" and is_address(source):
+        raise OSError(errno.EXDEV, "it lies in a store of objects, which a link can't reach; use copies")
     if link == "symbolic":
         folder.link_to(source.absolute(), name)
     elif link == "hard":

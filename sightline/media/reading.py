@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TypeVar
 
 from sightline.images.errors import DecodeError
 from sightline.images.pools import WAIT_SECONDS, pool
-from sightline.images.reader import Place, Reader
+from sightline.images.reader import Reader
+from sightline.media.at_hand import at_hand
 from store.library import Library
 from store.tables.link_choices import follows_links
 
@@ -32,9 +34,11 @@ def read_content(library: Library, content_hash: bytes, use: Callable[[Reader], 
     """
     known = library.catalog.content_by_hash(content_hash)
     for photo in library.catalog.photos_of([known[0]]) if known is not None else ():
-        place = Place(photo.root, photo.path, follow_links=follows_links(library.catalog, photo.root))
-        with pool("photos").reader(WAIT_SECONDS) as reader:
+        with ExitStack() as stack:
             try:
+                follows = follows_links(library.catalog, photo.root)
+                place = stack.enter_context(at_hand(photo.root, photo.path, follows))
+                reader = stack.enter_context(pool("photos").reader(WAIT_SECONDS))
                 before, _ = reader.open(place, digest=False)
                 if before.size != photo.size or reader.digest() != content_hash:
                     continue

@@ -38,11 +38,12 @@ class Previews:
         limit_bytes: int = LIMIT_BYTES,
         is_older: Callable[[], bool] = no_older_version,
         check: Callable[[], object] = lambda: None,
+        kind: str = "preview",
     ) -> None:
-        """`is_older`, `check`: see `Thumbnails`."""
+        """`is_older`, `check`, `kind`: see `Thumbnails`."""
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._files = Thumbnails(folder, "preview", is_older, check)
+        self._files = Thumbnails(folder, kind, is_older, check)
         self._lock = threading.Lock()
         # Bytes: what there was when last measured, and what was written here since.
         self._measured: int | None = None

@@ -29,6 +29,11 @@ def no_older_version() -> bool:
     return False
 
 
+def name_of(file: str) -> bytes | None:
+    """The hash that a file is named by; None of others."""
+    return bytes.fromhex(file[: -len(".jpg")]) if _NAME.fullmatch(file) else None
+
+
 class Thumbnails:
     """Small JPEG files under `folder`, in 256 sub-folders by the first byte of the hash."""
 
@@ -57,12 +62,20 @@ class Thumbnails:
         name = content_hash.hex()
         return self.folder / name[:2] / f"{name}.jpg"
 
+    def has(self, content_hash: bytes) -> bool:
+        """Whether there is a thumbnail of this content, right or not.
+
+        Raises:
+            OSError: it can't be looked for.
+        """
+        return self.path(content_hash).exists()
+
     def hashes(self) -> Iterator[bytes]:
         """Hashes of contents that have a thumbnail, in order; one sub-folder is listed at a time."""
         for number in range(256):
             with suppress(OSError):
                 names = sorted(path.name for path in (self.folder / f"{number:02x}").iterdir())
-                yield from (bytes.fromhex(name[: -len(".jpg")]) for name in names if _NAME.fullmatch(name))
+                yield from (found for name in names if (found := name_of(name)) is not None)
 
     def write(self, content_hash: bytes, data: bytes) -> int:
         """Store a thumbnail; whole or not at all. Returns how many bytes it takes.
@@ -72,7 +85,7 @@ class Thumbnails:
             LibraryMovedError: its folder was renamed, moved or replaced.
         """
         self._check()
-        target, data = self.path(content_hash), sealed(data, self._about(content_hash))
+        target, data = self.path(content_hash), self.sealed(content_hash, data)
         try:
             self._replace(target, data)
         except FileNotFoundError:
@@ -104,6 +117,14 @@ class Thumbnails:
         data = read_file(path, _MOST_BYTES)
         if data is None:
             return ("wrong", b"") if is_there(path) else None
+        return self.state(content_hash, data)
+
+    def sealed(self, content_hash: bytes, data: bytes) -> bytes:
+        """The bytes of a file that holds this JPEG."""
+        return sealed(data, self._about(content_hash))
+
+    def state(self, content_hash: bytes, data: bytes) -> tuple[State, bytes]:
+        """What the bytes of a file are, and its JPEG."""
         picture = unsealed(data, self._about(content_hash))
         if picture is not None:
             return "right", picture

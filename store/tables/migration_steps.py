@@ -341,6 +341,9 @@ _CONCEPTS: Final = (
     "CREATE INDEX ix_concept_pictures_content ON concept_pictures (content_id)",
 )
 
-_NINTH: Final = (*_TILES, *_CONCEPTS)
+# The address of thumbnails in a store of objects.
+_THUMBNAILS: Final = ("ALTER TABLE library ADD COLUMN thumbnails TEXT",)
+
+_NINTH: Final = (*_TILES, *_CONCEPTS, *_THUMBNAILS)
 
 STEPS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)

@@ -52,6 +52,8 @@ class LibraryRow(TableClass):
     checksums_due: ColumnElement[int] = column(Integer, server_default=text("0"))
     # Whether thumbnails and previews may be those of an older version, without a checksum.
     unchecked_pictures: ColumnElement[int] = column(Integer, server_default=text("0"))
+    # The address of the store of thumbnails and previews; null where each folder has its own.
+    thumbnails: ColumnElement[str | None] = column(Text, nullable=True)
 
 
 class Root(TableClass):
