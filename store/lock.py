@@ -153,6 +153,19 @@ def is_alone(path: Path) -> bool:
 
 
 @contextmanager
+def files_locked(path: Path) -> Iterator[None]:
+    """Be the only indexer of this machine that writes the vector files in the library's folder; call under `locked`.
+
+    Runs of other roots of a library on PostgreSQL may want to do so at the same time.
+    """
+    if remote_of(path).database is None:
+        yield  # `locked` sees to it
+        return
+    with _file_lock(path / LOCK, mode=file_mode(path)):
+        yield
+
+
+@contextmanager
 def watching(path: Path) -> Iterator[None]:
     """Be the only watcher of the library at `path`; other indexers may run meanwhile.
 

@@ -108,7 +108,7 @@ class Holder:
             LibraryLockedError: another one is at work on these roots.
             LibraryError: the server can't be reached, or this user may not write.
         """
-        self._path, self._since = path, since
+        self._path, self._since, self._pid = path, since, os.getpid()
         self._turn = threading.RLock()
         self._progress: str | None = None
         self._roots = None if roots is None else sorted(set(roots))
@@ -181,6 +181,8 @@ class Holder:
         """Let go of it."""
         import psycopg
 
+        if os.getpid() != self._pid:
+            return  # a forked process must not let go of what its parent holds
         with self._turn:
             with suppress(psycopg.Error):
                 self._connection.execute("DELETE FROM indexers WHERE id = %s", (self.id,))
@@ -271,8 +273,8 @@ def _at_work(connection: psycopg.Connection[Any]) -> list[AtWork]:
         return []
     query = f"SELECT id, roots, host, pid, since, progress FROM indexers WHERE {_ALIVE} ORDER BY since, id"
     return [
-        AtWork(row[0], None if row[1] is None else tuple(row[1]), *row[2:5], json.loads(row[5]) if row[5] else None)
-        for row in connection.execute(query)
+        AtWork(id_, roots and tuple(roots), host, pid, since, json.loads(progress) if progress else None)
+        for id_, roots, host, pid, since, progress in connection.execute(query)
     ]
 
 
