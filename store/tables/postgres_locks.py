@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.indexer_words import WAIT, began
 from store.place import Place
 from store.remote import remote_of, shown
 from store.tables.postgres import connect, is_quiet, wants
@@ -289,7 +290,6 @@ def _whole(folder: bytes, roots: Collection[bytes]) -> bytes:
 
 
 def _busy(where: str, other: AtWork) -> str:
-    from store.lock import WAIT, began  # it is what imports this
 
     on = "" if other.roots is None else " on " + ", ".join(os.fsdecode(root) for root in other.roots[:3])
     machine = "" if other.is_here else f" on {other.host}"
