@@ -53,6 +53,11 @@ class StoredThumbnails(Thumbnails):
         self._store = _Store(where, "thumbnails")
         self._kept = Previews(folder, KEPT_BYTES, is_older, check, "thumbnail")
 
+    @property
+    def address(self) -> str | None:
+        """The store of objects that has them; None where there is none."""
+        return self._store.address
+
     def has(self, content_hash: bytes) -> bool:
         """Whether there is a thumbnail of this content; True where the store does not say: it is not made again."""
         store = self._store.open()
@@ -159,11 +164,16 @@ class _Store:
         self._is_known = False
         self._away_until = 0.0
 
-    def open(self) -> Objects | None:
+    @property
+    def address(self) -> str | None:
         if not self._is_known:
             self._address = self._where()
             self._is_known = True
-        return None if self._address is None else objects(self._address)
+        return self._address
+
+    def open(self) -> Objects | None:
+        address = self.address
+        return None if address is None else objects(address)
 
     def key(self, content_hash: bytes) -> bytes:
         name = content_hash.hex()
