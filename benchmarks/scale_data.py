@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,17 +120,21 @@ class Data:
             return dict(file)
 
 
-def make(folder: Path, count: int, dim: int, queries: int, seed: int = 0) -> Data:
+def make(
+    folder: Path, count: int, dim: int, queries: int, seed: int = 0, shares: Sequence[float] = SHARES
+) -> Data:  # fmt: skip
     """Write a set of `count` vectors and its questions to `folder`, unless it is there already."""
     data, facts = Data(folder), {"count": count, "dim": dim, "queries": queries, "seed": seed}
+    if tuple(shares) != SHARES:
+        facts["shares"] = round(sum(share * 10_000 for share in shares))
     if (folder / "data.json").exists() and data.facts == facts:
         return data
     folder.mkdir(parents=True, exist_ok=True)
     world = World(dim, seed)
     asked = {"text": world.texts(queries), "picture": world.pictures(queries, 1 << 40)}
-    kept = {share: _kept(count, share, seed) for share in SHARES}
+    kept = {share: _kept(count, share, seed) for share in shares}
     best = {kind: _Best(queries) for kind in KINDS}
-    filtered = {share: _Best(queries) for share in SHARES}
+    filtered = {share: _Best(queries) for share in shares}
     with (folder / "vectors.f16").open("wb") as file:
         for start in range(0, count, CHUNK):
             rows = world.pictures(min(CHUNK, count - start), start).astype(np.float16)
@@ -140,15 +144,15 @@ def make(folder: Path, count: int, dim: int, queries: int, seed: int = 0) -> Dat
                 scores = asked[kind] @ exact.T
                 best[kind].add(np.arange(start + 1, start + len(rows) + 1), scores)
                 if kind == "text":
-                    for share in SHARES:
+                    for share in shares:
                         inside = kept[share][(kept[share] > start) & (kept[share] <= start + len(rows))]
                         filtered[share].add(inside, scores[:, inside - start - 1])
     arrays: dict[str, Any] = {
         "extra": world.pictures(EXTRA, 1 << 41).astype(np.float16),
         **asked,
         **{f"{kind}-truth": best[kind].ids for kind in KINDS},
-        **{f"kept-{share}": kept[share] for share in SHARES},
-        **{f"truth-{share}": filtered[share].ids for share in SHARES},
+        **{f"kept-{share}": kept[share] for share in shares},
+        **{f"truth-{share}": filtered[share].ids for share in shares},
     }
     np.savez(folder / "questions.npz", **arrays)
     (folder / "data.json").write_text(json.dumps(facts))

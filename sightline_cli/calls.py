@@ -27,7 +27,7 @@ def is_of_library(words: Sequence[str]) -> bool:
     """Whether the words after `export` copy the whole library, and not pictures: to an address, or from anywhere."""
     from store.remote import is_address  # commands begin without it
 
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words[1:], ""], strict=False):
         option, _, value = word.partition("=")
         if option == "--from" or (option == "--to" and is_address(value or after)):
             return True

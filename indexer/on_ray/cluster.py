@@ -177,7 +177,8 @@ def fitted(
     )
     held = size(int(sum(each.get("memory", 0) for each in machines)))
     wanted = f"{count(share.workers, 'worker')} of {share}"
-    way_out = f"Say --on-workers {room}" if room else "Give each fewer cores with --on-cpus"
+    way_out = "Give each fewer cores with --on-cpus" if usable else "Say --device cpu"
+    way_out = f"Say --on-workers {room}" if room else way_out
     raise RayError(
         f"There is no room for {wanted}: {name} has {has} and {held} of memory on {count(len(machines), 'machine')}, "
         f"which is room for {room}. {way_out}, or add machines."

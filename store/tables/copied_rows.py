@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 import store.tables.concept_tables
 import store.tables.mark_tables
 import store.tables.tile_tables  # noqa: F401 - their tables are in METADATA then
+from store.tables import full_text
 from store.tables.dialect import is_postgres, last_id
 from store.tables.fact_table import TEXT_NAMES
 from store.tables.schema import LibraryRow
@@ -127,6 +128,9 @@ def of_library(connection: Connection) -> tuple[Any, ...]:
 
 
 def _put_texts(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    if is_postgres(connection):
+        full_text.put(connection, rows)
+        return
     marks = ", ".join("?" * (1 + len(TEXT_NAMES)))
     connection.exec_driver_sql(f"INSERT INTO texts ({_TEXT_COLUMNS}) VALUES ({marks})", list(rows))
 

@@ -18,7 +18,7 @@ from store.library import Library
 from store.lock import locked
 from store.moving import DifferingError, copy_library
 from store.tables import copied_rows
-from store.tables.filters import Tag
+from store.tables.filters import Tag, Written
 from store.tables.migrations import UNFINISHED, VERSION
 from store.tables.writer import File, Indexed, SpaceIdentity, Writer
 
@@ -129,6 +129,10 @@ def test_a_library_is_the_same_in_its_new_place_and_back(filled: Path, server: P
     back = copy_library(server, tmp_path / "back")
     assert back.copied == there.rows
     assert contents(filled) == contents(server) == contents(tmp_path / "back")
+    for place in (filled, server, tmp_path / "back"):
+        with Library.open(place) as opened:
+            found = opened.catalog.matching((Written("text", ("日本",)), Written("title", ("größe",))))
+            assert found.tolist() == list(range(1, COUNT, 2))
     with Library.open(tmp_path / "back") as one, Library.open(filled) as other:
         assert one.thumbnails.read((3).to_bytes(32, "big")) == other.thumbnails.read((3).to_bytes(32, "big"))
         assert one.previews.read((3).to_bytes(32, "big")) == b"\xff\xd8\xff preview 3\xff\xd9"
