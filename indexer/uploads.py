@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from indexer.file_reader import ReadResult
+from typing import Any, Final, Protocol, TypeVar
 
 AT_ONCE: Final = 16
 """Of one upload, a store waits longer than it receives."""
+
+
+class _Read(Protocol):
+    """What was read of a file: see `indexer.file_reader.ReadResult`."""
+
+    @property
+    def hash(self) -> bytes: ...
+
+
+_R = TypeVar("_R", bound=_Read)
 
 
 class Uploads:
@@ -29,9 +36,9 @@ class Uploads:
         with self._lock:
             self._sent[digest] = sent
 
-    def after(self, read: Future[ReadResult]) -> Future[ReadResult]:
+    def after(self, read: Future[_R]) -> Future[_R]:
         """The same result, once the upload that belongs to it is done; it raises what that raised."""
-        whole: Future[ReadResult] = Future()
+        whole: Future[_R] = Future()
         read.add_done_callback(lambda done: self._is_read(done, whole))
         return whole
 
@@ -39,7 +46,7 @@ class Uploads:
         """Drop what is not yet begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _is_read(self, read: Future[ReadResult], whole: Future[ReadResult]) -> None:
+    def _is_read(self, read: Future[_R], whole: Future[_R]) -> None:
         if _has_failed(read, whole):
             return
         result = read.result()
@@ -47,11 +54,16 @@ class Uploads:
             sent = self._sent.pop(result.hash, None)
         if sent is None:
             whole.set_result(result)
-        else:
-            sent.add_done_callback(lambda done: _has_failed(done, whole) or whole.set_result(result))
+            return
+
+        def hand_on(done: Future[None]) -> None:
+            if not _has_failed(done, whole):
+                whole.set_result(result)
+
+        sent.add_done_callback(hand_on)
 
 
-def _has_failed(done: Future[ReadResult] | Future[None], whole: Future[ReadResult]) -> bool:
+def _has_failed(done: Future[Any], whole: Future[Any]) -> bool:
     if done.cancelled():
         whole.cancel()
     elif (error := done.exception()) is not None:
