@@ -142,7 +142,7 @@ class Fetcher:
             raise
 
     def _check_answers(self, task: Task, error: OSError) -> None:
-        """Whether the store still gives an object that it gave before: else it, and not this object, is to blame.
+        """Whether the store still gives an object that it gave before: else it is to blame.
 
         Raises:
             StoreAwayError: it does not.
@@ -186,9 +186,9 @@ class Fetcher:
 
 
 class Room:
-    """So many bytes, given out in the order in which they were asked for: who waits is let in before those after him.
+    """So many bytes, given out in the order in which they were asked for.
 
-    One who asks for more than there is gets it alone.
+    Who waits is let in before those after him. One who asks for more than there is gets it alone.
     """
 
     def __init__(self, most: int) -> None:
@@ -245,7 +245,10 @@ class _Turn:
         self._room, self._number, self._size = room, number, 0
 
     def take(self, size: int) -> None:
-        """Wait for so many bytes; who has some already changes to so many at once: those after him wait for him."""
+        """Wait for so many bytes; who has some already changes to so many at once.
+
+        Those after him wait for him.
+        """
         self._room.take(self._number, size - self._size, waits=not self._size)
         self._size = size
 

@@ -231,7 +231,7 @@ def changes(
 def _is_unchanged(
     catalog: Catalog, scan: RootScan, space_ids: Sequence[int], path: bytes, size: int, mtime_ns: int, ctime_ns: int
 ) -> bool:
-    """Whether a name without an ending is that of a picture that is as it was: its bytes need not tell again."""
+    """Whether a name without an ending is that of a picture that is as it was."""
     rows = catalog.known_rows(scan.root_id, [path], space_ids)
     known = [(photo.size, photo.mtime_ns, photo.ctime_ns) for photo in map(KnownPhoto._make, rows)]
     return known == [(size, mtime_ns, ctime_ns)]

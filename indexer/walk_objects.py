@@ -1,7 +1,8 @@
-"""A walk of a folder in a store of objects: the same rules, order and outcome as of a folder of this machine.
+"""A walk of a folder in a store of objects, as of a folder of this machine.
 
-A store has no folders of its own: what lies before a slash of a name is taken for one. An object's `ctime` is a number
-made of its ETag, and its inode unknown: see docs/decisions/pictures-in-object-stores.md.
+Rules, order and outcome are the same. A store has no folders of its own: what lies before a slash of a name is taken
+for one. An object's `ctime` is a number made of its ETag, and its inode unknown: see
+docs/decisions/pictures-in-object-stores.md.
 """
 
 from __future__ import annotations

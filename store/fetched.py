@@ -68,10 +68,10 @@ def fetched(
 
 
 class Kept:
-    """Objects that were fetched lately, as files of this machine: who looks at a picture asks for it again and again.
+    """Objects that were fetched lately, as files of this machine.
 
-    What an object is by now is asked each time, so one that is gone or was replaced is not given from here. Safe for
-    use from several threads.
+    Who looks at a picture asks for it again and again. What an object is by now is asked each time, so one that is gone
+    or was replaced is not given from here. Safe for use from several threads.
     """
 
     def __init__(self, most_bytes: int = KEPT_BYTES, most_files: int = KEPT_FILES) -> None:

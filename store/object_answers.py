@@ -1,4 +1,4 @@
-"""Answers of stores of objects: within a time limit, and with errors that are alike for all their clients."""
+"""Answers of stores of objects: within a time limit, and with errors that are alike for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores of objects, such as S3, through fsspec: what lies below an address is listed, read and written.
+"""Stores of objects, such as S3, through fsspec: listed, read and written.
 
 fsspec, and the package of a protocol, are imported with the first object. Keys and endpoints are taken from fsspec's
 own settings and from the environment that the protocol's package reads. Nothing of a listing is kept: fsspec would
@@ -99,9 +99,10 @@ class Objects:
         return f"{scheme} {rest.partition('/')[0]}" + (f" at {shown_address(endpoint)}" if endpoint else "")
 
     def listed(self, folder: bytes = b"") -> list[Listed]:
-        """The entries of a folder, in byte order of their names: an object may have the name of a folder beside it.
+        """The entries of a folder, in byte order of their names.
 
-        What has an empty name, as below `a/` in `a//b.jpg`, has the kind `other` and an empty name.
+        An object may have the name of a folder beside it. What has an empty name, as below `a/` in `a//b.jpg`, has the
+        kind `other` and an empty name.
 
         Raises:
             FileNotFoundError: there is none; stores without folders say so of an empty one.
