@@ -62,7 +62,7 @@ def _use(monkeypatch: pytest.MonkeyPatch, worker: type[Worker]) -> None:
 def test_what_a_worker_had_that_died_is_done_by_another_and_once(
     photos: Path, library: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deaths = []
+    deaths: list[int] = []
 
     class Dies(Worker):
         def exchange(self, jobs: Sequence[Job], answers: Mapping[int, Answer], left: int, seconds: float) -> News:
