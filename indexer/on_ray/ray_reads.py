@@ -206,7 +206,7 @@ class RayReads:
                 return Answer(is_copy=True)
             self._granted[number] = digest
         answer = self._known(digest)
-        is_whole = answer.known is not None and answer.known[1] >= self._models.keys() <= self._models.keys()
+        is_whole = answer.known is not None and self._models.keys() <= answer.known[1]
         if is_whole and answer.tiled >= self._grids.keys() and not job.task.facts_due:
             self._in_flight.remove(self._granted.pop(number))
         return answer

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from ray_cluster import RayCluster, ray_cluster
+from ray_cluster import RayCluster, below, environment, ray_cluster
 from searching import vectors_of
 
 from indexer.commands import run
@@ -92,8 +93,8 @@ def _end(process: subprocess.Popen[str], code: int) -> dict[str, object]:
 def _facts(library: Library) -> list[tuple[object, ...]]:
     """What a library holds, whatever the numbers are that it gave it."""
     queries = (
-        "SELECT hash, size, width, height, format, orientation, taken_at, camera_model, latitude, title, colour, town,"
-        " photo_count FROM contents ORDER BY hash",
+        "SELECT hash, size, width, height, format, orientation, taken_at, camera_model, latitude, title, town, photo_count"
+        " FROM contents ORDER BY hash",
         "SELECT path, size, mtime_ns, (SELECT hash FROM contents WHERE id = content_id) FROM photos ORDER BY path",
         "SELECT path, stage, reason, size, mtime_ns FROM failures ORDER BY path",
     )
@@ -122,10 +123,9 @@ def _assert_same(made: Path, expected: Path) -> None:
 def _wait_for_vectors(library: Path, least: int, process: subprocess.Popen[str]) -> None:
     until = time.monotonic() + 200
     while process.poll() is None and time.monotonic() < until:
-        with suppress(LibraryError):  # it is being made
-            with Library.open(library) as opened:
-                if opened.catalog.counts().pictures >= least:
-                    return
+        with suppress(LibraryError), Library.open(library) as opened:  # else it is being made
+            if opened.catalog.counts().pictures >= least:
+                return
         time.sleep(0.05)
     raise AssertionError(process.communicate())
 
@@ -169,6 +169,38 @@ def test_a_run_that_is_killed_is_gone_on_with_and_nothing_is_there_twice(
     summary = _end(_begin(cluster, many, tmp_path / "library"), 0)
     assert summary["encoded"] == MANY - held
     _assert_same(tmp_path / "library", expected_of_many)
+
+
+@pytest.mark.nightly
+def test_a_cluster_of_this_machine_ends_with_its_run_however_that_ends_and_leaves_nothing(
+    many: Path, expected_of_many: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    cluster = RayCluster(subprocess.Popen(["true"], text=True), environment(tmp_path / "ray") | {"HOME": str(home)})
+    process = _begin(cluster, many, tmp_path / "library")
+    _wait_for_vectors(tmp_path / "library", 1, process)
+    started = below(process.pid)
+    assert len(started) > 4
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 90
+    while any(map(_is_running, started)) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not any(map(_is_running, started))
+    process = _begin(cluster, many, tmp_path / "library")
+    _end(process, 0)
+    _assert_same(tmp_path / "library", expected_of_many)
+    assert not (home / ".ray").exists()
+    folders = Path(tempfile.gettempdir()).glob(f"sightline-ray-{process.pid}-*")
+    assert list(folders) == []
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:4]
+    except OSError:
+        return False
 
 
 @pytest.mark.nightly
