@@ -93,7 +93,7 @@ def _end(process: subprocess.Popen[str], code: int) -> dict[str, object]:
 def _facts(library: Library) -> list[tuple[object, ...]]:
     """What a library holds, whatever the numbers are that it gave it."""
     queries = (
-        "SELECT hash, size, width, height, format, orientation, taken_at, camera_model, latitude, title, town, photo_count"
+        "SELECT hash, size, width, height, format, orientation, taken_at, camera_model, latitude, title, photo_count"
         " FROM contents ORDER BY hash",
         "SELECT path, size, mtime_ns, (SELECT hash FROM contents WHERE id = content_id) FROM photos ORDER BY path",
         "SELECT path, stage, reason, size, mtime_ns FROM failures ORDER BY path",
