@@ -19,7 +19,7 @@ from store.images.stored import note_thumbnails, pictures_of
 from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
-from store.tables import checks, dialect
+from store.tables import checks, integrity
 from store.tables.catalog import Catalog
 from store.tables.concepts import Concepts
 from store.tables.connection_guard import guard, is_busy
@@ -230,6 +230,6 @@ class Library:
     def integrity(self) -> list[str]:
         """What the database's own integrity check and foreign keys find wrong; empty when all is well."""
         with self._engine.connect() as connection:
-            found = dialect.damages(connection)
-            broken = dialect.orphans(connection)
+            found = integrity.damages(connection)
+            broken = integrity.orphans(connection)
         return found + [f"{orphan.table} row {orphan.value} refers to nothing" for orphan in broken]

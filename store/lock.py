@@ -18,6 +18,7 @@ from store.checked_files import read_file
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, LibraryLockedError
 from store.files import file_mode, make_private, replace_file, writable
+from store.indexer_words import WAIT, began
 from store.remote import remote_of
 from store.tables.database import BUSY_TIMEOUT_MS
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:  # searches and `status` lock nothing, and it brings asyncio
 LOCK = "indexer.lock"
 WATCH = "watcher.lock"
 RUN = "run.json"
-WAIT = "Wait for it, or stop it, and run again."
-"""What to do about another indexer, as the error ends; a watcher does so by itself."""
 _RUN_BYTES = 1_000_000  # at most; a file that is larger is not ours
 FORMER = ("indexer.json", "indexer-progress.json")
 """What earlier versions wrote in place of `run.json`; a killed run of theirs may have left it."""
@@ -153,6 +152,19 @@ def is_alone(path: Path) -> bool:
 
 
 @contextmanager
+def files_locked(path: Path) -> Iterator[None]:
+    """Be the only indexer of this machine that writes the vector files in the library's folder; call under `locked`.
+
+    Runs of other roots of a library on PostgreSQL may want to do so at the same time.
+    """
+    if remote_of(path).database is None:
+        yield  # `locked` sees to it
+        return
+    with _file_lock(path / LOCK, mode=file_mode(path)):
+        yield
+
+
+@contextmanager
 def watching(path: Path) -> Iterator[None]:
     """Be the only watcher of the library at `path`; other indexers may run meanwhile.
 
@@ -219,14 +231,6 @@ def between_runs(path: Path) -> Iterator[None]:
 def _holder(path: Path) -> str:
     run = read_run(path)
     return "" if run is None else f" (process {run.pid}{began(run.since)})"
-
-
-def began(since: str) -> str:
-    """When an indexer began, as messages say it after its process."""
-    with suppress(ValueError):
-        when = datetime.fromisoformat(since).astimezone()
-        return f", since {when:%H:%M} on {when.day} {when:%B}"
-    return ""
 
 
 def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None) -> None:

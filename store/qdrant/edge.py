@@ -100,7 +100,9 @@ class EdgeAdapter:
             log.warning("the vectors in %s can't be read (%s); they are made again", self._folder, error)
             return None
 
-    def _there(self) -> Any:
+    @property
+    def shard(self) -> Any:
+        """The shard of `qdrant_edge`."""
         shard = self._shard
         if shard is None:
             raise LibraryError(f"The vectors in {self._folder} are not open: the library was closed, or never read.")
@@ -113,11 +115,16 @@ class EdgeAdapter:
         config = json.loads((self._folder / "edge_config.json").read_bytes())
         return {name: int(params["size"]) for name, params in config["vectors"].items()}
 
-    def create(self, names: Mapping[str, int], facts: Mapping[str, str]) -> None:
-        """See `Adapter.create`."""
+    def remove(self) -> None:
+        """Close it and remove its folder."""
         with self._changing:
             self._close()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def create(self, names: Mapping[str, int], facts: Mapping[str, str]) -> None:
+        """See `Adapter.create`."""
+        with self._changing:
+            self.remove()
             vectors = {name: _params(dim) for name, dim in names.items()}
             optimizers = edge.EdgeOptimizersConfig(indexing_threshold=_INDEXING_KB)
             try:
@@ -131,7 +138,11 @@ class EdgeAdapter:
                     "or make room on its disk."
                 ) from error
             for key, kind in {**INDEXES, **facts}.items():
-                self._update(edge.UpdateOperation.create_field_index(key, _index(key, kind)))
+                self.add_index(key, kind)
+
+    def add_index(self, key: str, kind: str) -> None:
+        """Index a key of the payload."""
+        self._update(edge.UpdateOperation.create_field_index(key, _index(key, kind)))
 
     def add_name(self, name: str, dim: int) -> None:
         """See `Adapter.add_name`."""
@@ -147,7 +158,7 @@ class EdgeAdapter:
     def _update(self, operation: Any) -> None:
         with self._changing:
             try:
-                self._there().update(operation)
+                self.shard.update(operation)
             except LibraryError:
                 raise
             except Exception as error:
@@ -181,12 +192,12 @@ class EdgeAdapter:
         """See `Adapter.meta`."""
         if self._shard is None:
             return None
-        found = self._there().retrieve([META_POINT], with_payload=True, with_vector=False)
+        found = self.shard.retrieve([META_POINT], with_payload=True, with_vector=False)
         return dict(found[0].payload) if found else None
 
     def count(self, filter_: Filter | None) -> int:
         """See `Adapter.count`."""
-        return int(self._there().count(edge.CountRequest(exact=True, filter=edge_filter(filter_))))
+        return int(self.shard.count(edge.CountRequest(exact=True, filter=edge_filter(filter_))))
 
     def search(self, search: Search) -> list[tuple[Ids, Floats]]:
         """See `Adapter.search`."""
@@ -199,7 +210,7 @@ class EdgeAdapter:
             )
             for query in search.queries.tolist()
         ]  # fmt: skip
-        found = self._there().query_batch(edge.QueryBatchRequest(requests))
+        found = self.shard.query_batch(edge.QueryBatchRequest(requests))
         return [
             (
                 np.fromiter((point.id for point in points), np.int64, len(points)),
@@ -210,7 +221,7 @@ class EdgeAdapter:
 
     def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats]:
         """See `Adapter.retrieve`."""
-        records = self._there().retrieve(list(ids), with_payload=False, with_vector=[name])
+        records = self.shard.retrieve(list(ids), with_payload=False, with_vector=[name])
         records = [record for record in records if name in record.vector]
         vectors = np.array([record.vector[name] for record in records], np.float32)
         return np.array([record.id for record in records], np.int64), vectors
@@ -222,7 +233,7 @@ class EdgeAdapter:
             request = edge.ScrollRequest(
                 offset=offset, limit=page, filter=wanted, with_payload=payload, with_vector=vectors
             )
-            records, offset = self._there().scroll(request)
+            records, offset = self.shard.scroll(request)
             yield [
                 Point(record.id, _halves(record.vector) if vectors else {}, dict(record.payload or {}))
                 for record in records
@@ -232,7 +243,7 @@ class EdgeAdapter:
         """See `Adapter.flush`."""
         with self._changing:
             try:
-                self._there().flush()
+                self.shard.flush()
             except LibraryError:
                 raise
             except Exception as error:  # noqa: BLE001 - qdrant_edge raises nothing narrower
@@ -244,11 +255,11 @@ class EdgeAdapter:
     def optimize(self) -> None:
         """See `Adapter.optimize`."""
         with self._changing:
-            self._there().optimize()
+            self.shard.optimize()
 
     def indexed(self) -> int:
         """How many vectors lie in graphs."""
-        return int(self._there().info().indexed_vectors_count)
+        return int(self.shard.info().indexed_vectors_count)
 
     def disk_bytes(self) -> int:
         """See `Adapter.disk_bytes`."""

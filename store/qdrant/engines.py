@@ -188,8 +188,9 @@ class QdrantEngines:
 
     def _applied(self, adapter: Adapter, spaces: Mapping[int, int]) -> int | None:
         """The change that the collection is true to; None where it has to be made anew."""
-        names, meta = adapter.names(), adapter.meta()
-        if self._damaged or names is None or meta is None:
+        names = adapter.names()
+        meta = None if names is None or self._damaged else adapter.meta()
+        if names is None or meta is None:
             return None
         if (meta.get("library"), meta.get("layout")) != (self._identity, LAYOUT):
             log.warning("the collection in Qdrant is that of another library, or of another version; made again")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.indexer_words import WAIT, began
 from store.place import Place
 from store.remote import remote_of, shown
 from store.tables.postgres import connect, is_quiet, wants
@@ -108,7 +109,7 @@ class Holder:
             LibraryLockedError: another one is at work on these roots.
             LibraryError: the server can't be reached, or this user may not write.
         """
-        self._path, self._since = path, since
+        self._path, self._since, self._pid = path, since, os.getpid()
         self._turn = threading.RLock()
         self._progress: str | None = None
         self._roots = None if roots is None else sorted(set(roots))
@@ -181,6 +182,8 @@ class Holder:
         """Let go of it."""
         import psycopg
 
+        if os.getpid() != self._pid:
+            return  # a forked process must not let go of what its parent holds
         with self._turn:
             with suppress(psycopg.Error):
                 self._connection.execute("DELETE FROM indexers WHERE id = %s", (self.id,))
@@ -271,8 +274,8 @@ def _at_work(connection: psycopg.Connection[Any]) -> list[AtWork]:
         return []
     query = f"SELECT id, roots, host, pid, since, progress FROM indexers WHERE {_ALIVE} ORDER BY since, id"
     return [
-        AtWork(row[0], None if row[1] is None else tuple(row[1]), *row[2:5], json.loads(row[5]) if row[5] else None)
-        for row in connection.execute(query)
+        AtWork(id_, roots and tuple(roots), host, pid, since, json.loads(progress) if progress else None)
+        for id_, roots, host, pid, since, progress in connection.execute(query)
     ]
 
 
@@ -287,7 +290,6 @@ def _whole(folder: bytes, roots: Collection[bytes]) -> bytes:
 
 
 def _busy(where: str, other: AtWork) -> str:
-    from store.lock import WAIT, began  # it is what imports this
 
     on = "" if other.roots is None else " on " + ", ".join(os.fsdecode(root) for root in other.roots[:3])
     machine = "" if other.is_here else f" on {other.host}"

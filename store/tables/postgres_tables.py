@@ -12,11 +12,14 @@ from sqlalchemy.engine import Connection
 
 import store.tables.concept_tables
 import store.tables.mark_tables
+import store.tables.schema
 import store.tables.tile_tables  # noqa: F401 - their tables are in METADATA then
 from store.tables import full_text
 from store.tables.records import now
-from store.tables.schema import METADATA
+from store.tables.table_class import METADATA
 
+FIRST: Final = 9
+"""The layout version that libraries on PostgreSQL began with."""
 LATER: Final[dict[int, tuple[str, ...]]] = {}
 """What each step to a layout above 9 does on PostgreSQL, by its number. A step is frozen once released."""
 
