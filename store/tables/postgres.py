@@ -133,8 +133,9 @@ def wants(where: str) -> Iterator[None]:
 def make_engine(address: str, where: str, place: Place | None = None) -> Engine:
     """An engine on the database at an address.
 
-    With a `place`, it connects and writes only while that is kept. Connections may be used from any thread. A transaction writes where the connection has the execution option
-    `write`. A server that was restarted is met again by the next transaction.
+    With a `place`, it connects and writes only while that is kept. Connections may be used from any thread. A
+    transaction writes where the connection has the execution option `write`. A server that was restarted is met again
+    by the next transaction.
 
     Raises:
         LibraryError: psycopg is missing.
