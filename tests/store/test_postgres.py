@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import library_tables
@@ -59,7 +60,7 @@ def test_marks_of_values_become_those_of_the_driver(statement: str, named: bool,
 
 
 def test_functions_of_sqlite_are_there(engine: Engine) -> None:
-    cases = (
+    cases: tuple[tuple[str, tuple[Any, ...], list[Any]], ...] = (
         ("SELECT value FROM json_each(?)", ("[3, -1, 9007199254740993]",), [3, -1, 9007199254740993]),
         ("SELECT value FROM json_each(?)", ("[]",), []),
         ("SELECT atom FROM json_each(?)", ('["a", "\\u00e4 \'\\"?%", "\\u0000"]',), ["a", "ä '\"?%", "\ufffd"]),
