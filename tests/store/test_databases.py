@@ -202,7 +202,7 @@ def negated(asked: Filter) -> Filter:
     return type(asked)(**values | {"negated": True})
 
 
-def of(both: Both, ask: Callable[[Library], Any]) -> Any:
+def of(both: Both, ask: Callable[..., Any]) -> Any:
     """What both give, which is the same."""
     here, there = (ask(library) for library in both)
     if isinstance(here, np.ndarray):
@@ -392,8 +392,8 @@ def test_patterns_of_names_find_the_same(both: Both, names: list[str], patterns:
             continue
         for filter_ in (positive, negated(positive)):
             of(both, lambda library, filter_=filter_: library.catalog.matching([filter_]))
-    ids = both[0].catalog.matching(())
-    of(both, lambda library: library.catalog.ordered(ids, "name"))
+    every = both[0].catalog.matching(())
+    of(both, lambda library: library.catalog.ordered(every, "name"))
 
 
 def test_a_word_that_is_there_hundreds_of_times_and_one_that_is_very_long_are_found(both: Both) -> None:
