@@ -1,4 +1,4 @@
-"""What a run does with workers that die, hang, see other files or have other versions: all in this process."""
+"""What a run does with workers that die, hang, see other files or have other versions."""
 
 from __future__ import annotations
 
@@ -229,8 +229,6 @@ def test_one_gpu_of_a_machine_is_not_asked_of_a_cluster(photos: Path, library: P
     options = Options(device="cuda:1", on=OnRay("ray", offline=True))
     with (
         Library.create(library) as opened,
-        pytest.raises(
-            SpaceError, match=r"--device cuda:1 names a part of one machine\. With --on say"
-        ),
+        pytest.raises(SpaceError, match=r"--device cuda:1 names a part of one machine\. With --on say"),
     ):
         Pipeline(opened, Chosen([resolve(tiny_space)]), options).run([photos])
