@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ class Cluster:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         _keep_off_stdout()
         self.ray: Any = ray
-        with _signals_kept():
+        with _signals_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a client warns of what it raises next
             self._connect(on)
 
     def _connect(self, on: OnRay) -> None:
