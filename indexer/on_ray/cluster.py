@@ -208,6 +208,7 @@ def _said(address: str) -> str:
 def _settle_environment(*, is_local: bool) -> None:
     """What Ray reads when it is imported or started."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report once an hour
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # what is asked of a cluster that is gone would start another
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without a GPU keeps what it has
     if is_local:
         # Else its servers listen on every address, also where ray.init is told to use 127.0.0.1.
