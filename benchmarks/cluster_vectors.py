@@ -90,7 +90,7 @@ def _qdrant(data: Data, folder: Path) -> tuple[Any, Callable[[], None], Callable
     from store.qdrant.points import FACT_KINDS, YES, name_of
     from store.qdrant.policy import DEFAULT
 
-    edge._INDEXING_KB = 10_000  # a graph at any size: `ENGINES` names what is asked by it
+    vars(edge)["_INDEXING_KB"] = 10_000  # a graph at any size: `ENGINES` names what is asked by it
     adapter = edge.EdgeAdapter.open(folder)
     adapter.create({name_of(1): DIM}, FACT_KINDS)
     count = data.facts["count"]

@@ -17,7 +17,7 @@ from store.library import Library
 from store.lock import locked
 from store.marks_backup import back_up_marks
 from store.paths import absolute, display, to_bytes
-from store.remote import has_library
+from store.remote import has_library, shown
 from store.tables.losses import losses
 from store.tables.records import RootState
 from store.tables.writer import Writer
@@ -36,7 +36,7 @@ def forget_folder(path: Path, folder: Path, *, yes: bool, dry_run: bool) -> None
         SightlineError: the library has no such root, or marks would be lost and nobody can be asked.
     """
     if not has_library(path):
-        raise LibraryError(f"There is no library in {path}.")
+        raise LibraryError(f"There is no library in {shown(path)}.")
     if dry_run:
         with Library.open(path) as library:
             ids = library.catalog.photo_ids(_root(library, folder).id)
@@ -67,7 +67,9 @@ def _root(library: Library, folder: Path) -> RootState:
     found = next((root for root in roots if root.path in wanted), None)
     if found is None:
         names = ", ".join(root.display for root in roots) or "none"
-        raise SightlineError(f"The library {library.path} has no folder {display(to_bytes(folder))}; it has: {names}")
+        raise SightlineError(
+            f"The library {shown(library.path)} has no folder {display(to_bytes(folder))}; it has: {names}"
+        )
     return found
 
 

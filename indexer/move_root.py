@@ -23,7 +23,7 @@ from store.library import Library
 from store.lock import locked
 from store.objects import objects
 from store.paths import absolute, display, to_bytes, to_path
-from store.remote import has_library
+from store.remote import has_library, shown
 from store.tables import root_moves
 from store.tables.records import RootState
 from store.tables.root_moves import Look, SampleFile
@@ -73,7 +73,7 @@ def move_root(path: Path, old: Path, new: Path, *, yes: bool) -> Moved:
         SightlineError: there is no such root, another root is there or around or inside, or the files are not there.
     """
     if not has_library(path):
-        raise LibraryError(f"There is no library in {path}.")
+        raise LibraryError(f"There is no library in {shown(path)}.")
     with locked(path), Library.create(path) as library:
         roots = library.catalog.roots()
         root = find_root(library, roots, old)
@@ -109,7 +109,7 @@ def find_root(library: Library, roots: Sequence[RootState], given: Path) -> Root
             "files again that moved inside their folder, or to another one that is indexed."
         )
     names = ", ".join(root.display for root in roots) or "none"
-    raise MoveError(f"The library {library.path} has no folder {display(to_bytes(given))}; it has: {names}")
+    raise MoveError(f"The library {shown(library.path)} has no folder {display(to_bytes(given))}; it has: {names}")
 
 
 def _of_windows(path: bytes) -> bytes | None:

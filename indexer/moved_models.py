@@ -13,7 +13,7 @@ from sightline.models.resolve import resolve
 from store.errors import SpaceError
 from store.library import Library
 from store.lock import locked
-from store.remote import has_library
+from store.remote import has_library, shown
 from store.tables.records import SpaceState
 from store.tables.writer import Writer
 
@@ -49,7 +49,7 @@ def find_model(path: Path, spec: str) -> SpaceState:
         if not found:
             known = ", ".join(dict.fromkeys(space.name for space in spaces)) or "none"
             raise SpaceError(
-                f"The model {identity.model} is that of no space of the library {path}; it has {known}. To make a "
-                f"space of it: python -m indexer FOLDER --space {shlex.quote(identity.model)}"
+                f"The model {identity.model} is that of no space of the library {shown(path)}; it has {known}. To make "
+                f"a space of it: python -m indexer FOLDER --space {shlex.quote(identity.model)}"
             )
         return library.catalog.space_state(found[0])

@@ -27,7 +27,7 @@ from store.lock import is_indexing, locked, unwritable_message
 from store.paths import as_json, display, to_bytes
 from store.printing import printable
 from store.progress import Progress
-from store.remote import has_library
+from store.remote import has_library, shown
 from store.tables import tiles
 from store.tables.library_reports import remarks
 from store.tables.space_choice import lacking
@@ -59,7 +59,7 @@ def print_status(library: Library, as_lines: bool) -> None:
     if as_lines:
         _print_json(
             {
-                "library": display(to_bytes(library.path)),
+                "library": display(to_bytes(library.path)) if library.remote.database is None else shown(library.path),
                 **asdict(counts),
                 "indexing": running,
                 "progress": None if now is None else asdict(now),
@@ -74,7 +74,7 @@ def print_status(library: Library, as_lines: bool) -> None:
             }
         )  # fmt: skip
         return
-    echo(f"Library   {library.path}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
+    echo(f"Library   {shown(library.path)}{f'  (an indexer is at work on it{_far(now)})' if running else ''}")
     click.echo(
         f"Pictures  {counts.pictures} in {counts.photos} files; {counts.missing} missing, {counts.failed} failed"
     )
@@ -175,7 +175,7 @@ def print_spaces(path: Path, as_lines: bool, every: bool) -> None:
     for line in table_lines(every=every):
         click.echo(line)
     if held:
-        echo(f"\nIn the library {path}:")
+        echo(f"\nIn the library {shown(path)}:")
     for space in held:
         side = split(space.model)[1].size
         drift = "" if side is None else f"; at {side} px, not its usual size: quality may fall"

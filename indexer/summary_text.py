@@ -12,6 +12,7 @@ from sightline.run_words import counted
 from sightline_cli.calls import as_called
 from store.printing import printable
 from store.progress import BOUND_BY
+from store.remote import shown
 
 
 def print_summary(stream: TextIO, summary: Summary, library: Path, *, verbose: bool) -> None:
@@ -62,5 +63,5 @@ def print_summary(stream: TextIO, summary: Summary, library: Path, *, verbose: b
         lines.append(f"{count(number, 'missing photo')} {'was' if number == 1 else 'were'} not forgotten.")
     if summary.failed:
         lines.append("Why files failed: python -m indexer failures")
-    lines.append(f"Library {library}, {models} {', '.join(summary.spaces)}.")
+    lines.append(f"Library {shown(library)}, {models} {', '.join(summary.spaces)}.")
     stream.write(printable(as_called("\n".join(lines)), "\n") + "\n")

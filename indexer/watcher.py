@@ -32,8 +32,8 @@ from sightline.humanize import short_path
 from sightline.models.memory import give_back
 from store.addresses import is_address
 from store.errors import LibraryLockedError, SightlineError
+from store.indexer_words import WAIT
 from store.library import Library
-from store.lock import WAIT
 from store.paths import display, to_bytes, to_path
 from store.place import LibraryMovedError
 from store.tables.watched_roots import watched_roots

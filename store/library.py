@@ -11,6 +11,7 @@ from types import TracebackType
 
 from sqlalchemy.exc import DatabaseError
 
+from store.addresses import local_folder
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.files import open_private, sweep_temporaries, writable
@@ -19,7 +20,7 @@ from store.images.stored import note_thumbnails, pictures_of
 from store.lock import FORMER, between_runs, is_alone, make_folder, unwritable_message
 from store.place import Place
 from store.remote import DATABASE, has_library, remote_of, shown, truth_file
-from store.tables import checks, dialect
+from store.tables import checks, integrity
 from store.tables.catalog import Catalog
 from store.tables.concepts import Concepts
 from store.tables.connection_guard import guard, is_busy
@@ -189,6 +190,12 @@ class Library:
     ) -> None:
         self.close()
 
+    @property
+    def own_places(self) -> list[Path]:
+        """Its folder, and where else its thumbnails are: no walk takes what lies there for pictures."""
+        address = self.thumbnails.address
+        return [self.path] if address is None else [self.path, local_folder(Path(address))]
+
     def sweep(self) -> int:
         """Remove what killed writers left behind; returns how many temporary files. Call under `locked`.
 
@@ -230,6 +237,6 @@ class Library:
     def integrity(self) -> list[str]:
         """What the database's own integrity check and foreign keys find wrong; empty when all is well."""
         with self._engine.connect() as connection:
-            found = dialect.damages(connection)
-            broken = dialect.orphans(connection)
+            found = integrity.damages(connection)
+            broken = integrity.orphans(connection)
         return found + [f"{orphan.table} row {orphan.value} refers to nothing" for orphan in broken]

@@ -18,6 +18,7 @@ from store.checked_files import read_file
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, LibraryLockedError
 from store.files import file_mode, make_private, replace_file, writable
+from store.indexer_words import WAIT, began
 from store.remote import remote_of
 from store.tables.database import BUSY_TIMEOUT_MS
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:  # searches and `status` lock nothing, and it brings asyncio
 LOCK = "indexer.lock"
 WATCH = "watcher.lock"
 RUN = "run.json"
-WAIT = "Wait for it, or stop it, and run again."
-"""What to do about another indexer, as the error ends; a watcher does so by itself."""
 _RUN_BYTES = 1_000_000  # at most; a file that is larger is not ours
 FORMER = ("indexer.json", "indexer-progress.json")
 """What earlier versions wrote in place of `run.json`; a killed run of theirs may have left it."""
@@ -137,7 +136,7 @@ def _locked_in_database(path: Path, roots: Collection[bytes] | None) -> Iterator
 
 
 def _in_database(path: Path) -> list[AtWork] | None:
-    """The indexers at work on a library on PostgreSQL; None where it is not on PostgreSQL, or can't be asked."""
+    """The indexers at work on a library on PostgreSQL; None where it is not there."""
     if remote_of(path).database is None:
         return None
     from store.tables import postgres_locks
@@ -148,8 +147,24 @@ def _in_database(path: Path) -> list[AtWork] | None:
 
 
 def is_alone(path: Path) -> bool:
-    """Whether no other process of this machine is an indexer at work on the library at `path`; for who holds it."""
+    """Whether no other indexer of this machine is at work on the library at `path`.
+
+    For who holds it.
+    """
     return not any(each.is_here and each.pid != os.getpid() for each in _in_database(path) or ())
+
+
+@contextmanager
+def files_locked(path: Path) -> Iterator[None]:
+    """Be the only indexer of this machine that writes the vector files in the library's folder.
+
+    Call under `locked`. Runs of other roots of a library on PostgreSQL may want to do so at the same time.
+    """
+    if remote_of(path).database is None:
+        yield  # `locked` sees to it
+        return
+    with _file_lock(path / LOCK, mode=file_mode(path)):
+        yield
 
 
 @contextmanager
@@ -221,14 +236,6 @@ def _holder(path: Path) -> str:
     return "" if run is None else f" (process {run.pid}{began(run.since)})"
 
 
-def began(since: str) -> str:
-    """When an indexer began, as messages say it after its process."""
-    with suppress(ValueError):
-        when = datetime.fromisoformat(since).astimezone()
-        return f", since {when:%H:%M} on {when.day} {when:%B}"
-    return ""
-
-
 def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None) -> None:
     """Write `run.json` whole, or not at all. Only for who holds the lock.
 
@@ -246,9 +253,9 @@ def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None)
 
 
 def read_run(path: Path) -> Run | None:
-    """The run that began last, by `run.json`, or by the database; None where there is none, or the file is damaged.
+    """The run that began last, by `run.json`, or by the database.
 
-    A killed run leaves the file behind: see `is_indexing`.
+    None where there is none, or the file is damaged. A killed run leaves the file behind: see `is_indexing`.
     """
     there = _in_database(path)
     if there is None:

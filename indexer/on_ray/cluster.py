@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,10 @@ CLIENT: Final = "ray://"
 
 # Bytes for what workers send: some hundred pictures' thumbnails and vectors; Ray's least is 75 MB.
 _OBJECTS: Final = 128 * 2**20
-# Paths of sockets may have 107 characters, and Ray puts 65 behind this folder.
-_LONGEST: Final = 40
+# Of a cluster's sockets and logs: the process that started it, and letters that differ, follow. Paths of sockets may
+# have 107 characters, and Ray puts 61 behind this folder.
+_FOLDER: Final = "sightline-ray-"
+_LONGEST: Final = 28
 # Cores of a worker where nothing is said, at most: with a GPU for what decodes, without one for the model as well.
 _WITH_GPU: Final = 16
 _WITHOUT: Final = 4
@@ -82,6 +84,7 @@ class Cluster:
                 'To encode on Ray, Ray is needed. Install it: pip install "sightline[cluster]"'
             ) from error
         logging.getLogger("ray").setLevel(logging.CRITICAL)
+        _keep_off_stdout()
         self.ray: Any = ray
         with _signals_kept():
             self._connect(on)
@@ -177,7 +180,8 @@ def fitted(
     )
     held = size(int(sum(each.get("memory", 0) for each in machines)))
     wanted = f"{count(share.workers, 'worker')} of {share}"
-    way_out = f"Say --on-workers {room}" if room else "Give each fewer cores with --on-cpus"
+    way_out = "Give each fewer cores with --on-cpus" if usable else "Say --device cpu"
+    way_out = f"Say --on-workers {room}" if room else way_out
     raise RayError(
         f"There is no room for {wanted}: {name} has {has} and {held} of memory on {count(len(machines), 'machine')}, "
         f"which is room for {room}. {way_out}, or add machines."
@@ -203,6 +207,7 @@ def _settle_environment(*, is_local: bool) -> None:
     if is_local:
         # Else its servers listen on every address, also where ray.init is told to use 127.0.0.1.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 come on top of the run's own
         # Ray would make a token and leave it in ~/.ray. This one is known to this process and its children only.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         if os.environ["RAY_AUTH_MODE"] == "token" and "RAY_AUTH_TOKEN_PATH" not in os.environ:
@@ -210,11 +215,39 @@ def _settle_environment(*, is_local: bool) -> None:
 
 
 def _short_folder() -> Path:
-    """A temporary folder for sockets and logs, its path short enough for sockets."""
+    """A temporary folder for sockets and logs, its path short enough for sockets; those of killed runs go."""
     parent = tempfile.gettempdir()
-    if len(parent) > _LONGEST - 16 and sys.platform != "win32":
+    if len(parent) > _LONGEST - len(_FOLDER) and sys.platform != "win32":
         parent = "/tmp"
-    return Path(tempfile.mkdtemp(prefix="sightline-", dir=parent))
+    for path in Path(parent).glob(f"{_FOLDER}*-*"):
+        process = path.name.removeprefix(_FOLDER).partition("-")[0]
+        if process.isdecimal() and not _is_there(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=parent))
+
+
+def _is_there(process: int) -> bool:
+    if sys.platform == "win32":  # to ask there would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's, or it can't be told
+        return True
+    return True
+
+
+def _keep_off_stdout() -> None:
+    """Ray prints there that a worker died, also where it is told to print no logs: what follows would be no JSON."""
+    worker = sys.modules.get("ray._private.worker")
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = _log_instead  # type: ignore[union-attr]
+
+
+def _log_instead(data: Mapping[str, Any], *_: object, **__: object) -> None:
+    for line in data.get("lines", ()):
+        log.debug("Ray says: %s", line)
 
 
 @contextmanager

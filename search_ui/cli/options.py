@@ -270,13 +270,14 @@ def filled_searcher() -> Searcher:
     """
     from search_ui.cli import opened
     from store.errors import LibraryError
+    from store.remote import shown
 
     searcher = opened.searcher()
     if not searcher.library.catalog.counts().pictures:
         given = os.environ.get("SIGHTLINE_LIBRARY")
         where = f" --library {joined([given])}" if given else ""
         raise LibraryError(
-            f"The library {searcher.library.path} has no pictures yet. "
+            f"The library {shown(searcher.library.path)} has no pictures yet. "
             f"Index a folder: python -m indexer ./photos{where}"
         )
     return searcher

@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import functools
 import json
+import time
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ from search_ui.server import budget
 from search_ui.server.headers import SAFE
 from search_ui.server.responses import error_response
 from store.lock import RUN
-from store.remote import DATABASE
+from store.remote import DATABASE, remote_of
 
 NAMES: Final = ("events",)
 EACH: Final = 1.0
@@ -141,6 +142,8 @@ async def _events(request: Request) -> Response:
 def _marks() -> tuple[_Marks, str]:
     """What changes with each commit and each run, and costs next to nothing to look at."""
     path, run = services().path, services().runner.run
+    if remote_of(path).database is not None:
+        return (), str(time.monotonic())  # it is asked each time: other machines commit, too
     files = tuple(_mark(path / name) for name in (DATABASE, f"{DATABASE}-wal", RUN))
     return files, "" if run is None else f"{run.pid} {run.state}"
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from store.arrays import Floats, Ids
-from store.errors import LibraryError
+from store.errors import LibraryError, VectorServiceError
 from store.images.disk_usage import flat_bytes
 from store.qdrant.adapter import INDEXES, META_POINT, UPSERTED, Filter, Payload, Point, Search
 
@@ -53,7 +53,7 @@ class EdgeAdapter:
         """The shard of a folder, which need not be there yet. Close it as often as it was opened.
 
         Raises:
-            LibraryError: another process has it open, or its folder can't be written.
+            VectorServiceError: another process has it open.
         """
         folder = folder.absolute()
         with _opening:
@@ -93,17 +93,21 @@ class EdgeAdapter:
             return edge.EdgeShard.load(str(self._folder))
         except Exception as error:  # qdrant_edge raises nothing narrower
             if "WouldBlock" in str(error) or "lock" in str(error).lower():
-                raise LibraryError(
+                raise VectorServiceError(
                     f"Another process has the vectors in {self._folder} open, and Qdrant's engine in a process serves "
                     "one at a time. Stop the other, or use a Qdrant server: --vectors http://HOST:6333"
                 ) from error
             log.warning("the vectors in %s can't be read (%s); they are made again", self._folder, error)
             return None
 
-    def _there(self) -> Any:
+    @property
+    def shard(self) -> Any:
+        """The shard of `qdrant_edge`."""
         shard = self._shard
         if shard is None:
-            raise LibraryError(f"The vectors in {self._folder} are not open: the library was closed, or never read.")
+            raise VectorServiceError(
+                f"The vectors in {self._folder} are not open: the library was closed, or never read."
+            )
         return shard
 
     def names(self) -> Mapping[str, int] | None:
@@ -113,11 +117,16 @@ class EdgeAdapter:
         config = json.loads((self._folder / "edge_config.json").read_bytes())
         return {name: int(params["size"]) for name, params in config["vectors"].items()}
 
-    def create(self, names: Mapping[str, int], facts: Mapping[str, str]) -> None:
-        """See `Adapter.create`."""
+    def remove(self) -> None:
+        """Close it and remove its folder."""
         with self._changing:
             self._close()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def create(self, names: Mapping[str, int], facts: Mapping[str, str]) -> None:
+        """See `Adapter.create`."""
+        with self._changing:
+            self.remove()
             vectors = {name: _params(dim) for name, dim in names.items()}
             optimizers = edge.EdgeOptimizersConfig(indexing_threshold=_INDEXING_KB)
             try:
@@ -126,12 +135,16 @@ class EdgeAdapter:
                     str(self._folder), edge.EdgeConfig(vectors=vectors, optimizers=optimizers)
                 )
             except Exception as error:  # as above
-                raise LibraryError(
+                raise VectorServiceError(
                     f"The vectors can't be written to {self._folder} ({error}). Change the permissions of its folder, "
                     "or make room on its disk."
                 ) from error
             for key, kind in {**INDEXES, **facts}.items():
-                self._update(edge.UpdateOperation.create_field_index(key, _index(key, kind)))
+                self.add_index(key, kind)
+
+    def add_index(self, key: str, kind: str) -> None:
+        """Index a key of the payload."""
+        self._update(edge.UpdateOperation.create_field_index(key, _index(key, kind)))
 
     def add_name(self, name: str, dim: int) -> None:
         """See `Adapter.add_name`."""
@@ -147,11 +160,11 @@ class EdgeAdapter:
     def _update(self, operation: Any) -> None:
         with self._changing:
             try:
-                self._there().update(operation)
-            except LibraryError:
+                self.shard.update(operation)
+            except VectorServiceError:
                 raise
             except Exception as error:
-                raise LibraryError(
+                raise VectorServiceError(
                     f"The vectors in {self._folder} can't be changed ({error}). Make room on the disk, or remove that "
                     "folder: it is made again from the library."
                 ) from error
@@ -181,12 +194,12 @@ class EdgeAdapter:
         """See `Adapter.meta`."""
         if self._shard is None:
             return None
-        found = self._there().retrieve([META_POINT], with_payload=True, with_vector=False)
+        found = self.shard.retrieve([META_POINT], with_payload=True, with_vector=False)
         return dict(found[0].payload) if found else None
 
     def count(self, filter_: Filter | None) -> int:
         """See `Adapter.count`."""
-        return int(self._there().count(edge.CountRequest(exact=True, filter=edge_filter(filter_))))
+        return int(self.shard.count(edge.CountRequest(exact=True, filter=edge_filter(filter_))))
 
     def search(self, search: Search) -> list[tuple[Ids, Floats]]:
         """See `Adapter.search`."""
@@ -199,7 +212,7 @@ class EdgeAdapter:
             )
             for query in search.queries.tolist()
         ]  # fmt: skip
-        found = self._there().query_batch(edge.QueryBatchRequest(requests))
+        found = self.shard.query_batch(edge.QueryBatchRequest(requests))
         return [
             (
                 np.fromiter((point.id for point in points), np.int64, len(points)),
@@ -210,7 +223,7 @@ class EdgeAdapter:
 
     def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats]:
         """See `Adapter.retrieve`."""
-        records = self._there().retrieve(list(ids), with_payload=False, with_vector=[name])
+        records = self.shard.retrieve(list(ids), with_payload=False, with_vector=[name])
         records = [record for record in records if name in record.vector]
         vectors = np.array([record.vector[name] for record in records], np.float32)
         return np.array([record.id for record in records], np.int64), vectors
@@ -222,7 +235,7 @@ class EdgeAdapter:
             request = edge.ScrollRequest(
                 offset=offset, limit=page, filter=wanted, with_payload=payload, with_vector=vectors
             )
-            records, offset = self._there().scroll(request)
+            records, offset = self.shard.scroll(request)
             yield [
                 Point(record.id, _halves(record.vector) if vectors else {}, dict(record.payload or {}))
                 for record in records
@@ -232,8 +245,8 @@ class EdgeAdapter:
         """See `Adapter.flush`."""
         with self._changing:
             try:
-                self._there().flush()
-            except LibraryError:
+                self.shard.flush()
+            except VectorServiceError:
                 raise
             except Exception as error:  # noqa: BLE001 - qdrant_edge raises nothing narrower
                 # What was acknowledged lies in its log: it is read from there again.
@@ -244,11 +257,11 @@ class EdgeAdapter:
     def optimize(self) -> None:
         """See `Adapter.optimize`."""
         with self._changing:
-            self._there().optimize()
+            self.shard.optimize()
 
     def indexed(self) -> int:
         """How many vectors lie in graphs."""
-        return int(self._there().info().indexed_vectors_count)
+        return int(self.shard.info().indexed_vectors_count)
 
     def disk_bytes(self) -> int:
         """See `Adapter.disk_bytes`."""

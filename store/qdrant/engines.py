@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from store.arrays import Ids
-from store.errors import LibraryError
+from store.errors import VectorServiceError
 from store.qdrant.adapter import Adapter, Filter
 from store.qdrant.engine import QdrantEngine, Tables
 from store.qdrant.filters import TooManyError, conditions
@@ -82,7 +82,7 @@ class QdrantEngines:
         """The engine of a space, see `VectorEngines.get`.
 
         Raises:
-            LibraryError: Qdrant can't be reached.
+            VectorServiceError: Qdrant can't be reached.
             KeyError: the library has no such space.
         """
         with self._lock:
@@ -188,8 +188,9 @@ class QdrantEngines:
 
     def _applied(self, adapter: Adapter, spaces: Mapping[int, int]) -> int | None:
         """The change that the collection is true to; None where it has to be made anew."""
-        names, meta = adapter.names(), adapter.meta()
-        if self._damaged or names is None or meta is None:
+        names = adapter.names()
+        meta = None if names is None or self._damaged else adapter.meta()
+        if names is None or meta is None:
             return None
         if (meta.get("library"), meta.get("layout")) != (self._identity, LAYOUT):
             log.warning("the collection in Qdrant is that of another library, or of another version; made again")
@@ -269,7 +270,7 @@ class QdrantEngines:
                 if name_of(space_id) not in (adapter.names() or {}):
                     return None
                 rows = adapter.count({"must": [{"has_vector": name_of(space_id)}]})
-            except LibraryError:
+            except VectorServiceError:
                 return None
         return {
             "tier": "graph" if rows > self._policy.graph_rows else "exact", "rows": rows,

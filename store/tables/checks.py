@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from store.tables import dialect, written
+from store.tables import integrity, written
 from store.tables.batch_writer import recount
 from store.tables.catalog import raise_generation
 from store.tables.looks import SIDE, Look, put
@@ -51,7 +51,7 @@ def all_pictures_checked(engine: Engine) -> None:
 def is_malformed(engine: Engine) -> bool:
     """Whether the database's own integrity check fails: nothing should be written then."""
     with engine.connect() as connection:
-        return bool(dialect.damages(connection, 1))
+        return bool(integrity.damages(connection, 1))
 
 
 def unfindable(engine: Engine) -> list[int]:
@@ -69,7 +69,7 @@ def wrong_dims(engine: Engine) -> list[tuple[int, int]]:
 def is_mendable(engine: Engine) -> bool:
     """Whether all rows that refer to nothing can go, or be put right, without what people decided."""
     with engine.connect() as connection:
-        return {orphan.table for orphan in dialect.orphans(connection)} <= {*DERIVED, "library"}
+        return {orphan.table for orphan in integrity.orphans(connection)} <= {*DERIVED, "library"}
 
 
 def mend_rows(engine: Engine) -> None:
@@ -79,7 +79,7 @@ def mend_rows(engine: Engine) -> None:
     """
     dims = wrong_dims(engine)
     with engine.execution_options(write=True).begin() as connection:
-        orphans = dialect.orphans(connection)
+        orphans = integrity.orphans(connection)
         for table, key, value in orphans:
             if table == "content_words":  # it has no row ids
                 connection.exec_driver_sql(_DROP_WORDS)

@@ -1,4 +1,4 @@
-"""Where the SQL of SQLite and of PostgreSQL differs: fragments and answers for the database of a connection.
+"""Where the SQL of SQLite and of PostgreSQL differs: fragments for the database of a connection.
 
 Statements are the same for both: SQLite's, with `?` for values. `store.tables.postgres` turns the marks into those of
 its driver, and `store.tables.postgres_tables` makes functions of SQLite that PostgreSQL lacks. What is left is here.
@@ -6,7 +6,7 @@ its driver, and `store.tables.postgres_tables` makes functions of SQLite that Po
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from sqlalchemy.engine import Connection
 
@@ -43,34 +43,3 @@ def joined(connection: Connection, name: str) -> str:
 def unindexed(connection: Connection, name: str) -> str:
     """A column that SQLite shall look for by no index: without statistics it may choose a bad one."""
     return name if is_postgres(connection) else f"+{name}"
-
-
-class Orphan(NamedTuple):
-    """A row that refers to one that is not there: its table, and a column and its value that say which row it is."""
-
-    table: str
-    key: str
-    value: int
-
-
-def damages(connection: Connection, most: int = 100) -> list[str]:
-    """At most so many lines of what the database's own check finds wrong; none when all is well.
-
-    SQLite has one. PostgreSQL finds damage as it reads: here it reads every row of every table.
-    """
-    if is_postgres(connection):
-        from store.tables.postgres_tables import read_all
-
-        read_all(connection)
-        return []
-    found = [str(row[0]) for row in connection.exec_driver_sql(f"PRAGMA integrity_check({most})")]
-    return [line for line in found if line != "ok"]
-
-
-def orphans(connection: Connection) -> list[Orphan]:
-    """Rows that refer to rows that are not there."""
-    if is_postgres(connection):
-        from store.tables.postgres_tables import orphans as found
-
-        return [Orphan(*row) for row in found(connection)]
-    return [Orphan(row[0], "rowid", row[1]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]

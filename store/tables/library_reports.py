@@ -107,7 +107,7 @@ def runs(catalog: Catalog, limit: int) -> list[RunRow]:
 
 def kinds(catalog: Catalog) -> list[FailureKind]:
     """The kinds of failures, most first."""
-    query = select(_HEAD, func.count()).group_by(_HEAD)
+    query = select(_HEAD, func.count()).select_from(Failure.table).group_by(_HEAD).order_by(_HEAD)
     found: dict[str, list[tuple[str, int]]] = {}
     with catalog.engine.connect() as connection:
         for head, count in connection.execute(query):

@@ -1,4 +1,4 @@
-"""Who works on a library on PostgreSQL: indexers of different roots at once, or one that needs the library alone.
+"""Who works on a library on PostgreSQL: indexers of different roots at once, or one of all.
 
 Each indexer has a row in `indexers`, with its roots and how far it is, and holds an advisory lock of the number of that
 row for as long as its connection lives: so a row whose lock is free is that of one that was killed, on whatever
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from store.errors import LibraryError, LibraryLockedError
+from store.indexer_words import WAIT, began
 from store.place import Place
 from store.remote import remote_of, shown
 from store.tables.postgres import connect, is_quiet, wants
@@ -108,7 +109,7 @@ class Holder:
             LibraryLockedError: another one is at work on these roots.
             LibraryError: the server can't be reached, or this user may not write.
         """
-        self._path, self._since = path, since
+        self._path, self._since, self._pid = path, since, os.getpid()
         self._turn = threading.RLock()
         self._progress: str | None = None
         self._roots = None if roots is None else sorted(set(roots))
@@ -181,6 +182,8 @@ class Holder:
         """Let go of it."""
         import psycopg
 
+        if os.getpid() != self._pid:
+            return  # a forked process must not let go of what its parent holds
         with self._turn:
             with suppress(psycopg.Error):
                 self._connection.execute("DELETE FROM indexers WHERE id = %s", (self.id,))
@@ -188,7 +191,7 @@ class Holder:
 
 
 class HeldPlace(Place):
-    """Where the folder of a library on PostgreSQL lies, and whether what this process holds of it is held still."""
+    """Where the folder of a library on PostgreSQL lies, and whether this process holds it still."""
 
     def __init__(self, path: Path, file: Path) -> None:
         """`file`: the file of the folder that says which database it is."""
@@ -226,7 +229,9 @@ def held(path: Path) -> Holder | None:
 
 @contextmanager
 def holding(path: Path, roots: Collection[bytes] | None, since: str) -> Iterator[Holder]:
-    """Hold roots of the library in a folder, or with None all of it. It goes with the process, however it ends.
+    """Hold roots of the library in a folder, or with None all of it.
+
+    It goes with the process, however that ends.
 
     Raises:
         LibraryLockedError: another one is at work on these roots.
@@ -243,7 +248,9 @@ def holding(path: Path, roots: Collection[bytes] | None, since: str) -> Iterator
 
 
 def at_work(path: Path) -> list[AtWork]:
-    """The indexers at work on the library in a folder, on whatever machine; those that began last come last.
+    """The indexers at work on the library in a folder, on whatever machine.
+
+    Those that began last come last.
 
     Raises:
         LibraryError: the server can't be reached.
@@ -253,7 +260,10 @@ def at_work(path: Path) -> list[AtWork]:
 
 
 def start_run(connection: Connection, run_id: int) -> None:
-    """Note, in the transaction that added it, which run an indexer is at, and close those that a kill left open."""
+    """Note which run an indexer is at, and close those that a kill left open.
+
+    In the transaction that added the run.
+    """
     holder = held(connection.get_execution_options()["library"])
     if connection.exec_driver_sql("SELECT to_regclass('indexers')").scalar() is None:
         alive = "SELECT 0::bigint"
@@ -271,8 +281,8 @@ def _at_work(connection: psycopg.Connection[Any]) -> list[AtWork]:
         return []
     query = f"SELECT id, roots, host, pid, since, progress FROM indexers WHERE {_ALIVE} ORDER BY since, id"
     return [
-        AtWork(row[0], None if row[1] is None else tuple(row[1]), *row[2:5], json.loads(row[5]) if row[5] else None)
-        for row in connection.execute(query)
+        AtWork(id_, roots and tuple(roots), host, pid, since, json.loads(progress) if progress else None)
+        for id_, roots, host, pid, since, progress in connection.execute(query)
     ]
 
 
@@ -287,7 +297,6 @@ def _whole(folder: bytes, roots: Collection[bytes]) -> bytes:
 
 
 def _busy(where: str, other: AtWork) -> str:
-    from store.lock import WAIT, began  # it is what imports this
 
     on = "" if other.roots is None else " on " + ", ".join(os.fsdecode(root) for root in other.roots[:3])
     machine = "" if other.is_here else f" on {other.host}"

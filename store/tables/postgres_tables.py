@@ -1,4 +1,6 @@
-"""The tables of a library on PostgreSQL: made of the same classes as those of SQLite, with functions SQLite has.
+"""The tables of a library on PostgreSQL, of the same classes as those of SQLite.
+
+Functions that SQLite has, and PostgreSQL lacks, are made with them.
 
 A library on PostgreSQL begins with layout version 9. `LATER` has what the steps after that do there.
 """
@@ -12,11 +14,14 @@ from sqlalchemy.engine import Connection
 
 import store.tables.concept_tables
 import store.tables.mark_tables
+import store.tables.schema
 import store.tables.tile_tables  # noqa: F401 - their tables are in METADATA then
 from store.tables import full_text
 from store.tables.records import now
-from store.tables.schema import METADATA
+from store.tables.table_class import METADATA
 
+FIRST: Final = 9
+"""The layout version that libraries on PostgreSQL began with."""
 LATER: Final[dict[int, tuple[str, ...]]] = {}
 """What each step to a layout above 9 does on PostgreSQL, by its number. A step is frozen once released."""
 
@@ -120,7 +125,10 @@ def read_all(connection: Connection) -> None:
 
 
 def orphans(connection: Connection) -> list[tuple[str, str, int]]:
-    """Rows that refer to rows that are not there: table, first key, its value. Only a damaged database has any."""
+    """Rows that refer to rows that are not there: table, first key, its value.
+
+    Only a damaged database has any.
+    """
     found = []
     for table in METADATA.sorted_tables:
         key = next(iter(table.primary_key.columns)).name

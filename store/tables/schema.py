@@ -1,4 +1,4 @@
-"""The tables. The database is the truth: facts, vectors, failures and runs are committed here together."""
+"""The tables, the truth: facts, vectors, failures and runs are committed here together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REQUIRED = {fact.name for fact in FACTS if fact.required}
 def _fact_column(fact: Fact) -> Column[Any]:
     # A computed column that is added to a table can't be NOT NULL.
     computed = [Computed(fact.sql, persisted=False)] if fact.sql else []
-    kind = {int: WHOLE, float: Float}.get(fact.type, TEXT)
+    kind: Any = {int: WHOLE, float: Float}.get(fact.type, TEXT)
     return Column(fact.name, kind, *computed, nullable=bool(fact.sql) or not fact.required)
 
 

