@@ -270,7 +270,7 @@ def _as_vectors(rows: TileRows) -> VectorRows:
 _GRIDS: Final = "SELECT space_id, grid FROM tile_grids WHERE grid > 0 ORDER BY space_id"
 _PUT_GRID: Final = (
     "INSERT INTO tile_grids (space_id, grid, epoch) VALUES (?, ?, 0) "
-    "ON CONFLICT (space_id) DO UPDATE SET grid = excluded.grid, epoch = epoch + 1"
+    "ON CONFLICT (space_id) DO UPDATE SET grid = excluded.grid, epoch = tile_grids.epoch + 1"
 )
 _COUNTS: Final = (
     "SELECT space_id, grid, (SELECT count(*) FROM tiles WHERE tiles.space_id = tile_grids.space_id), "
