@@ -318,8 +318,9 @@ def _asking(path: Path) -> Iterator[psycopg.Connection[Any]]:
     with _asking_turn:
         known = _asked.get(address)
         if known is None or not is_quiet(known) or known.info.transaction_status != 0:
-            if known is not None:
-                known.close()
+            for other in _asked.values():  # of one library at a time
+                other.close()
+            _asked.clear()
             known = _asked[address] = connect(address, shown(path))
         try:
             yield known

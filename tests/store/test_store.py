@@ -26,7 +26,7 @@ from store.library import Library
 from store.lock import is_indexing, locked
 from store.paths import as_json, display, to_bytes
 from store.remote import DATABASE
-from store.tables import looks
+from store.tables import looks, tiles
 from store.tables.filters import Choice, Date, Ext, Favourite, Filter, Folder, Name, Set, Tag, Text, casefolded
 from store.tables.migration_steps import STEPS
 from store.tables.migrations import VERSION
@@ -444,3 +444,11 @@ def test_any_path_can_be_shown_and_stored_as_text(path: bytes) -> None:
 @given(st.text(st.characters(exclude_characters="\0\\", exclude_categories=["Cs"]), min_size=1, max_size=30))
 def test_valid_text_stays_text(name: str) -> None:
     assert as_json(to_bytes(name)) == {"path": name}
+
+
+def test_a_grid_of_tiles_is_set_changed_and_ended(library: Path) -> None:
+    with locked(library), Library.create(library) as opened:
+        engine = opened.catalog.engine
+        space = Writer(engine).add_space(SPACE)
+        assert [tiles.set_grid(engine, space, grid) for grid in (0, 3, 3, 4, 0)] == [False, True, False, True, True]
+        assert tiles.grids(engine) == {}
