@@ -106,5 +106,5 @@ def _index_file(library: Library, space_id: int, *, repair: bool) -> Finding:
     if is_indexing(library.path):
         return Finding("ok", part, "behind the database; the indexer that is at work writes it")
     if library.remote.database is not None and facts is not None and facts["rows"] < space.count:
-        return Finding("ok", part, "behind what other machines indexed; searches read on, and the next run here writes it")
+        return Finding("ok", part, "behind what other machines indexed; the next run here writes it")
     return Finding("wrong", part, f"behind, damaged or another's; searches make it in memory. {MENDABLE}")
