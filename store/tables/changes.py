@@ -1,4 +1,4 @@
-"""A log of which contents changed, for an index of vectors and facts that is kept outside the database.
+"""A log of which contents changed, for an index that is kept outside the database.
 
 One row for each content that ever changed, with the number of its last change: an index that says up to which number it
 is true, however old, finds all that it lacks. Triggers keep it, in the transaction that changes something, so no writer
@@ -65,7 +65,7 @@ def _statements(connection: Connection) -> Iterator[str]:
 
 
 def identity(engine: Engine) -> str | None:
-    """What tells this library's changes from those of another; None where nothing is logged in this database yet."""
+    """What tells this library's changes from those of another; None where nothing is logged yet."""
     with engine.connect() as connection:
         return _identity(connection)
 
@@ -78,7 +78,7 @@ def _identity(connection: Connection) -> str | None:
 
 
 def place_of(connection: Connection) -> str:
-    """What tells a database from a copy: the file's inode, or the numbers of the server and of the database."""
+    """What tells a database from a copy: its file's inode, or the numbers of server and database."""
     if is_postgres(connection):
         query = "SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
         server, database = connection.exec_driver_sql(query).one()
