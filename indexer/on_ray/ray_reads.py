@@ -1,4 +1,4 @@
-"""Files of a run that are read and encoded by workers of a Ray cluster: what the pipeline takes them from."""
+"""Files of a run that are read and encoded by workers of a Ray cluster, for the pipeline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from store.addresses import is_address
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError, SpaceError
 from store.library import Library
-from store.paths import display, to_bytes
+from store.paths import display, to_bytes, to_path
 from store.tables.looks import has_look
 from store.tables.tiles import tiled_among
 
@@ -146,7 +146,7 @@ class RayReads:
         Raises:
             RayError: this machine can, so the root is not where the worker is.
         """
-        if looks_of(task.root, task.path) is None:
+        if looks_of(task.root, task.path) is None or not (is_address(task.root) or _can_be_opened(task)):
             return
         where = display(to_bytes(task.root))
         if is_address(task.root):
@@ -206,7 +206,7 @@ class RayReads:
                 return Answer(is_copy=True)
             self._granted[number] = digest
         answer = self._known(digest)
-        is_whole = answer.known is not None and answer.known[1] >= self._models.keys() <= self._models.keys()
+        is_whole = answer.known is not None and self._models.keys() <= answer.known[1]
         if is_whole and answer.tiled >= self._grids.keys() and not job.task.facts_due:
             self._in_flight.remove(self._granted.pop(number))
         return answer
@@ -264,6 +264,14 @@ class RayReads:
         crew = Crew(cluster, on, plan, share, self)
         crew.start()
         return crew
+
+
+def _can_be_opened(task: Task) -> bool:
+    try:
+        with to_path(to_bytes(task.root), task.path).open("rb"):
+            return True
+    except OSError:
+        return False
 
 
 def _weights(folder: Path) -> int:

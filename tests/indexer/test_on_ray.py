@@ -8,18 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from ray_cluster import RayCluster, ray_cluster
+from ray_cluster import RayCluster, below, environment, ray_cluster
 from searching import vectors_of
 
 from indexer.commands import run
 from indexer.demo.pictures import write_pictures
+from store.errors import LibraryError
 from store.library import Library
 
 pytest.importorskip("ray", reason="these runs are on Ray")
@@ -90,14 +93,20 @@ def _end(process: subprocess.Popen[str], code: int) -> dict[str, object]:
 def _facts(library: Library) -> list[tuple[object, ...]]:
     """What a library holds, whatever the numbers are that it gave it."""
     queries = (
-        "SELECT hash, size, width, height, format, orientation, taken_at, camera_model, latitude, title, colour, town,"
-        " photo_count FROM contents ORDER BY hash",
+        "SELECT hash, size, width, height, format, orientation, taken_at, camera_model, latitude, title, photo_count"
+        " FROM contents ORDER BY hash",
         "SELECT path, size, mtime_ns, (SELECT hash FROM contents WHERE id = content_id) FROM photos ORDER BY path",
         "SELECT path, stage, reason, size, mtime_ns FROM failures ORDER BY path",
-        "SELECT contents.hash, looks.grey FROM looks JOIN contents ON contents.id = content_id ORDER BY contents.hash",
     )
     with library.catalog.engine.connect() as connection:
         return [tuple(row) for query in queries for row in connection.exec_driver_sql(query)]
+
+
+def _looks(library: Library) -> list[int]:
+    """The levels of the small grey pictures of all contents, by their hash."""
+    query = "SELECT looks.grey FROM looks JOIN contents ON contents.id = content_id ORDER BY contents.hash"
+    with library.catalog.engine.connect() as connection:
+        return list(b"".join(connection.exec_driver_sql(query).scalars()))
 
 
 def _assert_same(made: Path, expected: Path) -> None:
@@ -107,16 +116,16 @@ def _assert_same(made: Path, expected: Path) -> None:
         assert mine.keys() == others.keys()
         for key, vector in mine.items():
             assert float(vector.astype(np.float64) @ others[key].astype(np.float64)) > 0.999
+        assert _looks(here) == pytest.approx(_looks(there), abs=2)  # Pillow and torch shrink alike to a level or two
         assert list(here.thumbnails.hashes()) == list(there.thumbnails.hashes())
 
 
 def _wait_for_vectors(library: Path, least: int, process: subprocess.Popen[str]) -> None:
     until = time.monotonic() + 200
     while process.poll() is None and time.monotonic() < until:
-        if (library / "library.db").exists():
-            with Library.open(library) as opened:
-                if opened.catalog.counts().pictures >= least:
-                    return
+        with suppress(LibraryError), Library.open(library) as opened:  # else it is being made
+            if opened.catalog.counts().pictures >= least:
+                return
         time.sleep(0.05)
     raise AssertionError(process.communicate())
 
@@ -146,6 +155,7 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(
     _assert_same(tmp_path / "library", expected_of_many)
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_killed_is_gone_on_with_and_nothing_is_there_twice(
     cluster: RayCluster, many: Path, expected_of_many: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +171,39 @@ def test_a_run_that_is_killed_is_gone_on_with_and_nothing_is_there_twice(
     _assert_same(tmp_path / "library", expected_of_many)
 
 
+@pytest.mark.nightly
+def test_a_cluster_of_this_machine_ends_with_its_run_however_that_ends_and_leaves_nothing(
+    many: Path, expected_of_many: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    cluster = RayCluster(subprocess.Popen(["true"], text=True), environment(tmp_path / "ray") | {"HOME": str(home)})
+    process = _begin(cluster, many, tmp_path / "library")
+    _wait_for_vectors(tmp_path / "library", 1, process)
+    started = below(process.pid)
+    assert len(started) > 4
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 90
+    while any(map(_is_running, started)) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not any(map(_is_running, started))
+    process = _begin(cluster, many, tmp_path / "library")
+    _end(process, 0)
+    _assert_same(tmp_path / "library", expected_of_many)
+    assert not (home / ".ray").exists()
+    folders = Path(tempfile.gettempdir()).glob(f"sightline-ray-{process.pid}-*")
+    assert list(folders) == []
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:4]
+    except OSError:
+        return False
+
+
+@pytest.mark.nightly
 def test_a_run_that_is_interrupted_ends_in_seconds_and_its_workers_with_it(
     cluster: RayCluster, many: Path, tmp_path: Path
 ) -> None:

@@ -1,8 +1,9 @@
-"""What a run does with workers that die, hang, see other files or have other versions: all in this process."""
+"""What a run does with workers that die, hang, see other files or have other versions."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,8 +14,10 @@ import pytest
 from ray_in_process import ActorDied, InProcess
 from searching import vectors_of
 
+import indexer.on_ray.cluster
 import indexer.on_ray.crew
 from indexer.chosen_spaces import Chosen
+from indexer.commands import run
 from indexer.on_ray import ray_reads
 from indexer.on_ray.cluster import Cluster, fitted
 from indexer.on_ray.errors import RayError
@@ -25,6 +28,7 @@ from indexer.pipeline import Pipeline
 from indexer.summary import Summary
 from sightline.models.compiled import runtime
 from sightline.models.resolve import resolve
+from store.errors import LibraryError, SpaceError
 from store.library import Library
 
 MACHINE = {"CPU": 8.0, "memory": 32e9}
@@ -62,7 +66,7 @@ def _use(monkeypatch: pytest.MonkeyPatch, worker: type[Worker]) -> None:
 def test_what_a_worker_had_that_died_is_done_by_another_and_once(
     photos: Path, library: Path, tiny_space: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deaths = []
+    deaths: list[int] = []
 
     class Dies(Worker):
         def exchange(self, jobs: Sequence[Job], answers: Mapping[int, Answer], left: int, seconds: float) -> News:
@@ -196,3 +200,35 @@ def test_what_a_cluster_lacks_is_said_before_anything_starts(
 ) -> None:
     with pytest.raises(RayError, match=says):
         fitted(on, machines, gpus=gpus, memory=10**9, name="it")
+
+
+def test_without_ray_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(indexer.on_ray.cluster, "_settle_environment", lambda **_: None)
+    with pytest.raises(LibraryError, match=r'pip install "sightline\[cluster\]"'):
+        Cluster(OnRay("ray"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--on", "head:10001"], "'head:10001' is no cluster. Say ray, or ray://HOST:PORT."),
+        (["--on-workers", "2"], "--on-workers is for runs on a cluster: say which, as in --on ray --on-workers 2."),
+        (["--on", "ray", "--decode-on", "gpu"], "--decode-on gpu is for runs in this process."),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    options: list[str], says: str, photos: Path, library: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run([str(photos), "--library", str(library), *options]) == 2
+    assert says in " ".join(capfd.readouterr().err.split())
+    assert not library.exists()
+
+
+def test_one_gpu_of_a_machine_is_not_asked_of_a_cluster(photos: Path, library: Path, tiny_space: str) -> None:
+    options = Options(device="cuda:1", on=OnRay("ray", offline=True))
+    with (
+        Library.create(library) as opened,
+        pytest.raises(SpaceError, match=r"--device cuda:1 names a part of one machine\. With --on say"),
+    ):
+        Pipeline(opened, Chosen([resolve(tiny_space)]), options).run([photos])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -72,7 +71,7 @@ def test_a_server_that_is_killed_and_started_again_has_what_it_acknowledged(
     _, server = folder
     library.vectors.get(SPACE)
     conformance.change(library, 1)
-    killer = threading.Thread(target=lambda: (time.sleep(0.05), server.kill()))
+    killer = threading.Timer(0.05, server.kill)
     killer.start()
     try:
         library.vectors.get(SPACE)
