@@ -1,4 +1,4 @@
-"""Encoding by workers of a Ray cluster beside a run of one process, on the same pictures: for cluster.py.
+"""Encoding by workers of a Ray cluster beside a run of one process: for cluster.py.
 
 A cluster of this machine is started once. Each round indexes all pictures into a new library: in one process with all
 cores, by two workers of one core each, and by one of these. Pictures per second are those of the run's own summary,

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ def test_killed_runs_go_on_where_they_were_and_are_called_killed(
     arguments = [str(pictures), "--library", str(on_postgres), "--space", tiny_space, "--batch-size", "4", "--quiet"]
     for number in (4, 6, 9):
         assert faults.run(arguments, "commit", number, faults.kill) == -signal.SIGKILL
-        assert not is_indexing(on_postgres)
+        while is_indexing(on_postgres):  # until the server has seen that it is gone
+            time.sleep(0.02)
     assert index(pictures, "--library", on_postgres).code == 1
     assert index(pictures).code == 1
     assert_same(library, on_postgres)
@@ -190,7 +192,8 @@ def test_a_run_that_is_at_work_is_not_called_killed_by_another(
     finally:
         other.kill()
         other.communicate()
-    assert not is_indexing(on_postgres)
+    while is_indexing(on_postgres):  # until the server has seen that it is gone
+        time.sleep(0.02)
     assert index(photos, "--library", on_postgres).code == 0
     assert _states(on_postgres) == ["killed", "done", "done"]
 
