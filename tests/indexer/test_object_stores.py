@@ -161,6 +161,21 @@ def test_a_bucket_that_is_emptied_or_away_changes_nothing(
     assert rows(library, "SELECT * FROM photos") == before
 
 
+def test_a_prune_doubts_a_folder_of_a_bucket_that_is_gone_as_a_whole(
+    bucket: Bucket, index: Index, library: Path
+) -> None:
+    for number in range(12):
+        bucket.put(f"{'in/' if number < 2 else ''}{number}.jpg", picture(number))
+    assert index(bucket.address).added == 12
+    for number in range(3):
+        bucket.remove(f"{'in/' if number < 2 else ''}{number}.jpg")
+    found = index(bucket.address, "--prune")
+    assert (found.code, found.forgotten) == (2, 1)
+    assert f"{bucket.address}/in (2 photos: it is gone)" in found.err
+    assert index(bucket.address, "--prune-emptied").forgotten == 2
+    assert rows(library, "SELECT count(*) FROM photos") == [(9,)]
+
+
 def test_a_store_that_goes_away_ends_the_run_and_fails_no_picture(
     bucket: Bucket, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +357,7 @@ def test_a_file_address_is_the_folder_itself(photos: Path, index: Index, library
         ("sftp://me:s3cret@host/photos", "key or password"),
         ("https://example.org/photos", "can't be listed"),
         ("nosuch://place/photos", "names no store"),
+        ("gs://bucket/photos", "pip install gcsfs"),
     ],
 )
 def test_an_address_that_is_none_is_refused_in_a_sentence(address: str, said: str, index: Index, library: Path) -> None:
