@@ -54,6 +54,7 @@ def plan(
                     yield "new", target.root, item.path
         return
     with Library.open(library_path) as library:
+        skip = library.own_places
         for target in find_targets(folders, library.catalog, choice, skip, yes=yes):
             yield from _plan_target(library.catalog, target, space_ids, skip, prune)
 

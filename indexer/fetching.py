@@ -21,9 +21,10 @@ from sightline.images.errors import TooLargeError
 from sightline.images.limits import Limits
 from sightline.images.reader import Place
 from sightline.images.whole_files import LARGEST_OF_ALL
+from store.errors import SightlineError
 from store.fetched import ending_of, new_folder, remove
 from store.objects import ObjectFacts, Objects, objects
-from store.paths import to_bytes, to_path
+from store.paths import display, to_bytes, to_path
 from store.tables.writer import File
 
 AT_ONCE: Final = 16
@@ -31,8 +32,14 @@ AT_ONCE: Final = 16
 BYTES: Final = 4 * 2**30
 """What lies fetched at once, but for one larger object."""
 
+# So many objects that can't be fetched, and none that can, are the store's fault.
+_MOST_FAILED: Final = 32
 # An object that is replaced while it is fetched is fetched again, so often in all.
 _TURNS: Final = 3
+
+
+class StoreAwayError(SightlineError):
+    """A store of objects gives none any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,10 @@ class Fetched:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:  # fmt: skip
+        self.drop()
+
+    def drop(self) -> None:
+        """Remove the file, and give its room back."""
         remove(to_path(self.place.root))
         self.room.give_back()
 
@@ -80,6 +91,10 @@ class Fetcher:
         """
         self._limits = limits
         self._room = Room(most_bytes)
+        self._is_closed = threading.Event()
+        self._lock = threading.Lock()
+        self._given: tuple[Path, bytes] | None = None  # an object that was fetched
+        self._failed = 0  # objects since, or before the first
         self._pool = ThreadPoolExecutor(max(AT_ONCE, 2 * threads), thread_name_prefix="fetch")
 
     def submit(self, task: Task) -> Future[Fetched]:
@@ -91,7 +106,8 @@ class Fetcher:
         return self._pool.submit(self._fetch, task, self._room.turn())
 
     def close(self) -> None:
-        """Drop what is not yet begun, and let nobody wait for room."""
+        """Drop what is not yet begun, give up what is, and let nobody wait for room."""
+        self._is_closed.set()
         self._room.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -110,6 +126,8 @@ class Fetcher:
                     place = self._get(store, task, folder, seen.size)
                     now = store.facts(task.path)
                     if _is_same(now, seen):
+                        with self._lock:
+                            self._given, self._failed = (task.root, task.path), 0
                         return Fetched(place, seen, turn)
                 except BaseException:
                     remove(folder)
@@ -117,9 +135,36 @@ class Fetcher:
                 remove(folder)
                 seen = now
             raise OSError(None, "it was replaced again and again while it was read")
-        except BaseException:
+        except BaseException as error:
             turn.give_back()
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                self._check_answers(task, error)
             raise
+
+    def _check_answers(self, task: Task, error: OSError) -> None:
+        """Whether the store still gives an object that it gave before: else it is to blame.
+
+        Raises:
+            StoreAwayError: it does not.
+        """
+        with self._lock:
+            self._failed += 1
+            failed, other = self._failed, self._given
+        if self._is_closed.is_set() or (other is None and failed < _MOST_FAILED):
+            return
+        if other is not None:
+            try:
+                objects(other[0]).facts(other[1])
+            except FileNotFoundError:
+                return
+            except OSError:
+                pass
+            else:
+                return
+        raise StoreAwayError(
+            f"{display(to_bytes(task.root))} does not give its objects any more ({error.strerror or error}). What was "
+            "read before is in the library, and nothing was marked missing or failed for it. Run again when it answers."
+        ) from error
 
     def _get(self, store: Objects, task: Task, folder: Path, size: int) -> Place:
         """Fetch the object, and its sidecars by names that go with it."""
@@ -131,7 +176,7 @@ class Fetcher:
             try:
                 store.fetch(
                     path, folder / name, most=max(size, LARGEST_OF_ALL), silent_seconds=limits.read_seconds,
-                    total_seconds=limits.total_seconds,
+                    total_seconds=limits.total_seconds, is_wanted=lambda: not self._is_closed.is_set(),
                 )  # fmt: skip
             except FileNotFoundError:
                 if path == task.path:
@@ -141,9 +186,9 @@ class Fetcher:
 
 
 class Room:
-    """So many bytes, given out in the order in which they were asked for: who waits is let in before those after him.
+    """So many bytes, given out in the order in which they were asked for.
 
-    One who asks for more than there is gets it alone.
+    Who waits is let in before those after him. One who asks for more than there is gets it alone.
     """
 
     def __init__(self, most: int) -> None:
@@ -200,7 +245,10 @@ class _Turn:
         self._room, self._number, self._size = room, number, 0
 
     def take(self, size: int) -> None:
-        """Wait for so many bytes; who has some already changes to so many at once: those after him wait for him."""
+        """Wait for so many bytes; who has some already changes to so many at once.
+
+        Those after him wait for him.
+        """
         self._room.take(self._number, size - self._size, waits=not self._size)
         self._size = size
 

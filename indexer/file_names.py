@@ -16,7 +16,10 @@ _OTHER: Final = frozenset(
 
 
 def may_be_by_name(extension: str) -> bool | None:
-    """Whether a file with such an extension, in lower case, is worth reading; None without one: its bytes tell."""
+    """Whether a file with such an extension, in lower case, is worth reading.
+
+    None without one: its bytes tell.
+    """
     if extension in EXTENSIONS or extension in UNREAD_EXTENSIONS:
         return True
     if not extension:

@@ -21,6 +21,7 @@ from indexer import sidecars
 from indexer.fetching import Fetched, Fetcher
 from indexer.scanner import Task
 from indexer.stat_numbers import inode_of, time_of
+from indexer.uploads import Uploads
 from sightline.images.errors import DecodeError
 from sightline.images.look import Look, look_of_thumbnail
 from sightline.images.place_names import with_place_names
@@ -131,13 +132,15 @@ class FileReader:
         self._undecodable: dict[bytes, tuple[str, str]] = {}  # by hash: stage and reason
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._fetcher: Fetcher | None = None
+        self._uploads = Uploads() if thumbnails is not None and thumbnails.address is not None else None
 
     def submit(self, task: Task) -> Future[ReadResult]:
         """Have a file read as soon as a thread is free; whatever is wrong with it is in the result.
 
-        The future raises LibraryError where the library's disk is full or read-only.
+        The future raises LibraryError where the library's disk is full or read-only, or a store does not answer.
         """
-        return self._pool.submit(self._read_wherever, task, self._fetching(task))
+        read = self._pool.submit(self._read_wherever, task, self._fetching(task))
+        return read if self._uploads is None else self._uploads.after(read)
 
     def _fetching(self, task: Task) -> Future[Fetched] | None:
         """An object that is being fetched from now on; None for a file of this machine."""
@@ -153,6 +156,8 @@ class FileReader:
             self._fetcher.close()
         self._workers.close()
         self._pool.shutdown(cancel_futures=True)
+        if self._uploads is not None:
+            self._uploads.close()
 
     def _read_wherever(self, task: Task, fetching: Future[Fetched] | None) -> ReadResult:
         """Read a file, or an object once it is a file of this machine; others are fetched meanwhile."""
@@ -300,10 +305,17 @@ class FileReader:
         return None
 
     def _write_thumbnail(self, digest: bytes, data: bytes) -> None:
+        if self._uploads is None:
+            self._put_thumbnail(digest, data)
+        else:
+            self._uploads.send(digest, lambda: self._put_thumbnail(digest, data))
+
+    def _put_thumbnail(self, digest: bytes, data: bytes) -> None:
         try:
             self._thumbnails.write(digest, data)
         except OSError as error:  # the library's trouble, not the picture's: the run can't go on
-            said = disk_sentence(error) or f"A thumbnail can't be written: {error.strerror}: {error.filename}."
+            where = f": {error.filename}" if error.filename else ""
+            said = disk_sentence(error) or f"A thumbnail can't be written: {error.strerror}{where}."
             raise LibraryError(f"{said} What was committed is safe.") from error
 
 

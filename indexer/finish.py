@@ -14,7 +14,7 @@ from indexer.roots import emptied_root_error
 from indexer.summary import Summary
 from indexer.verify_vectors import DUE_IN_A_RUN, put_due_checksums
 from store.disk_errors import disk_sentence
-from store.errors import RootUnavailableError
+from store.errors import RootUnavailableError, VectorServiceError
 from store.library import Library
 from store.lock import files_locked
 from store.marks_backup import back_up_marks
@@ -187,6 +187,8 @@ class Finisher:
             said = disk_sentence(error) or f"{error}."
             log.warning("the vector index can't be saved, and searches will build it each time. %s", said)
             return
+        except VectorServiceError as error:  # vectors outside that can't be reached now
+            log.warning("the vectors are in the library, and searches will bring their index up to date. %s", error)
         put_due_checksums(self._library, DUE_IN_A_RUN)
 
 

@@ -113,7 +113,7 @@ class Pipeline:
             SilentError: a folder does not answer; what was read before is committed.
             SpaceError: the model can't be loaded.
         """
-        skip = [self._library.path]
+        skip = self._library.own_places
         catalog = self._library.catalog
         targets = find_targets(folders, catalog, self._options.walk, skip, yes=self._options.yes)
         models = {self._writer.add_space(identity_of(model, catalog)): model for model in self._chosen.models}

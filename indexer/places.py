@@ -76,7 +76,10 @@ def _uuid(source: str) -> str | None:
 
 
 def looks_of(root: Path, path: bytes) -> tuple[int, int] | None:
-    """The size and mtime (ns) of the regular file at a path below a root; None where there is none, or no answer."""
+    """The size and mtime (ns) of the regular file at a path below a root.
+
+    None where there is none, or no answer.
+    """
     if is_address(root):
         try:
             return objects(root).facts(path)[:2]

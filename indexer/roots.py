@@ -173,7 +173,9 @@ def _checked_address(folder: Path, roots: Sequence[RootState]) -> Path:
 
 
 def _refuse_if_emptied(target: Target, catalog: Catalog | None, skip: Sequence[Path]) -> None:
-    first = next(walk(target.root, target.options, WalkCounts(), skip, target.start), None)
+    # Of an object without an ending nothing is read here: whether there is any picture the run itself will say.
+    counts = WalkCounts(is_unchanged=lambda *_: True)
+    first = next(walk(target.root, target.options, counts, skip, target.start), None)
     if isinstance(first, Unreadable) and first.path == target.prefix.rstrip(b"/"):
         shown = display(to_bytes(target.start))
         raise FolderError(f"The folder {shown} can't be read ({first.reason}). Change its permissions.")

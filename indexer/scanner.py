@@ -210,7 +210,7 @@ def changes(
     older = catalog.has_older_facts()
     target = scan.target
     drives = len(counts.drives)
-    counts.is_unchanged = partial(_is_unchanged, catalog, scan)
+    counts.is_unchanged = partial(_is_unchanged, catalog, scan, space_ids)
     for files, unreadable in walk_folders(target.root, target.options, counts, skip, target.start):
         for item in unreadable:
             reason = f"can't be looked into: {item.reason}"
@@ -228,9 +228,11 @@ def changes(
         yield -len(scan.other_inodes), [("changed", file, photo) for file, photo in scan.other_inodes]
 
 
-def _is_unchanged(catalog: Catalog, scan: RootScan, path: bytes, size: int, mtime_ns: int, ctime_ns: int) -> bool:
-    """Whether a name without an ending is that of a picture that is as it was: its bytes need not tell again."""
-    rows = catalog.known_rows(scan.root_id, [path], ())
+def _is_unchanged(
+    catalog: Catalog, scan: RootScan, space_ids: Sequence[int], path: bytes, size: int, mtime_ns: int, ctime_ns: int
+) -> bool:
+    """Whether a name without an ending is that of a picture that is as it was."""
+    rows = catalog.known_rows(scan.root_id, [path], space_ids)
     known = [(photo.size, photo.mtime_ns, photo.ctime_ns) for photo in map(KnownPhoto._make, rows)]
     return known == [(size, mtime_ns, ctime_ns)]
 

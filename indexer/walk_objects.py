@@ -1,7 +1,8 @@
-"""A walk of a folder in a store of objects: the same rules, order and outcome as of a folder of this machine.
+"""A walk of a folder in a store of objects, as of a folder of this machine.
 
-A store has no folders of its own: what lies before a slash of a name is taken for one. An object's `ctime` is a number
-made of its ETag, and its inode unknown: see docs/decisions/pictures-in-object-stores.md.
+Rules, order and outcome are the same. A store has no folders of its own: what lies before a slash of a name is taken
+for one. An object's `ctime` is a number made of its ETag, and its inode unknown: see
+docs/decisions/pictures-in-object-stores.md.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from indexer.sidecars import ENDING, Sidecar, Walked, with_sidecars
 from indexer.stat_numbers import time_of
 from indexer.walk import Scope, Unreadable, WalkCounts, scopes_of
 from sightline.images.formats import SNIFF, begins_like_picture
-from store.addresses import address_of
+from store.addresses import address_of, is_address
 from store.objects import Listed, Objects, objects
 from store.paths import to_bytes, to_path
 from store.remote import remote_of
@@ -42,7 +43,8 @@ def walk_objects(
     """
     store, place = objects(root), to_bytes(root)
     above = to_bytes(start or root)[len(place) :].strip(b"/")
-    own = {address_of(kept) for path in skip if (kept := remote_of(path).thumbnails)}
+    own = {address_of(path) for path in skip}
+    own |= {address_of(kept) for path in skip if not is_address(path) and (kept := remote_of(path).thumbnails)}
     scopes = scopes_of(options, counts, above + b"/" if above else b"")
     # Folders, and whether they may be gone; and files before, between and after them.
     waiting: list[tuple[bytes, bool] | list[Walked]] = [(above, False)]

@@ -15,7 +15,10 @@ from store.walk_options import WalkOptions
 def walk_folders(
     root: Path, options: WalkOptions, counts: WalkCounts, skip: Sequence[Path] = (), start: Path | None = None
 ) -> Iterator[tuple[list[Walked], list[Unreadable]]]:
-    """Every file under `root` that may be a picture, and what could not be read: see `indexer.walk.walk_folders`."""
+    """Every file under `root` that may be a picture, and what could not be read.
+
+    See `indexer.walk.walk_folders`.
+    """
     if not is_address(root):
         return walk_local(root, options, counts, skip, start)
     from indexer.walk_objects import walk_objects  # who has folders alone needs none of it

@@ -26,7 +26,7 @@ def look(library: Library, folder: WatchedFolder, space_ids: Sequence[int]) -> N
         FolderError, RootUnavailableError: as a run would.
         WatchLimitError: the folder has too many others in it to be watched; what differs is known.
     """
-    catalog, skip = library.catalog, [library.path]
+    catalog, skip = library.catalog, library.own_places
     for _ in range(_TURNS):
         target = find_targets([folder.folder], catalog, NOTHING_CHOSEN, skip)[0]
         root_id = target.known.id if target.known else -1

@@ -81,7 +81,7 @@ def checked_address(path: str | os.PathLike[str]) -> str:
 
 
 def shown_address(address: str) -> str:
-    """An address as messages name it: printable, and without what stands before the colon or @ of a password."""
+    """An address as messages name it: printable, and without a password or key."""
     scheme, mark, rest = address_of(address).partition("://")
     place, slash, path = rest.partition("/")
     user, at, host = place.rpartition("@")

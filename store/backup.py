@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shlex
 import shutil
 import sqlite3
 import tempfile
@@ -33,7 +34,7 @@ from store.errors import LibraryError
 from store.files import open_private, sync, writable
 from store.images.thumbnails import Thumbnails
 from store.paths import display, to_bytes
-from store.remote import DATABASE, remote_of
+from store.remote import DATABASE, remote_of, shown
 from store.tables.copying import copy_database, database_size, look_at
 
 
@@ -67,6 +68,12 @@ def back_up(
         LibraryError: there is no library or nothing in it, it is damaged or of a newer layout, the target can't be
             written or is there, or the disk is full; no part of a backup is left.
     """
+    if remote_of(library).database is not None:
+        raise BackupError(
+            f"The library {shown(library)} is on PostgreSQL, whose own programs back it up: pg_dump, or a follower. To "
+            "have it in one file of Sightline, copy it to a folder first: python -m indexer export --from "
+            f"{shlex.quote(shown(library))} --library FOLDER"
+        )
     database = library / DATABASE
     thumbnails = thumbnails and remote_of(library).thumbnails is None  # else they lie in a store of objects, and stay
     if not database.is_file():
@@ -81,8 +88,8 @@ def back_up(
         copy_database(database, copy, lambda done, total: progress("copying", done, total))
         layout, counts, roots = look_at(copy, f"The library {library}")
         now = datetime.now(UTC)
-        shown = display(to_bytes(library))
-        manifest = Manifest(layout, now.isoformat(timespec="seconds"), program, shown, thumbnails, counts, roots)
+        path = display(to_bytes(library))
+        manifest = Manifest(layout, now.isoformat(timespec="seconds"), program, path, thumbnails, counts, roots)
         with os.fdopen(open_private(part, new=True), "wb") as stream:
             held = _write(stream, manifest, copy, Thumbnails(library / "thumbnails"), progress)
         copy.unlink()

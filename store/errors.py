@@ -19,6 +19,10 @@ class LibraryLockedError(LibraryError):
     exit_code = 75
 
 
+class VectorServiceError(LibraryError):
+    """The vectors lie outside the library's database, and can't be reached, read or written there."""
+
+
 class RootUnavailableError(SightlineError):
     """A folder the library knows is missing, unmounted or suddenly empty; nothing was changed."""
 

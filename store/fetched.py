@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ TOTAL_SECONDS: Final = 3600.0
 KEPT_BYTES: Final = 2**30
 KEPT_FILES: Final = 64
 """What is kept of objects that pages asked for, in bytes and files."""
+KEPT_SECONDS: Final = 600.0
+"""And for so long after it was last asked for."""
 
 _PREFIX: Final = "sightline-objects-"
 _LOCK: Final = "lock"
@@ -65,16 +68,17 @@ def fetched(
 
 
 class Kept:
-    """Objects that were fetched lately, as files of this machine: who looks at a picture asks for it again and again.
+    """Objects that were fetched lately, as files of this machine.
 
-    What an object is by now is asked each time, so one that is gone or was replaced is not given from here. Safe for
-    use from several threads.
+    Who looks at a picture asks for it again and again. What an object is by now is asked each time, so one that is gone
+    or was replaced is not given from here. Safe for use from several threads.
     """
 
     def __init__(self, most_bytes: int = KEPT_BYTES, most_files: int = KEPT_FILES) -> None:
         self._most_bytes = most_bytes
         self._most_files = most_files
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
         self._entries: OrderedDict[tuple[str, bytes, ObjectFacts], _Entry] = OrderedDict()
 
     @contextmanager
@@ -106,7 +110,28 @@ class Kept:
         finally:
             with self._lock:
                 entry.users -= 1
+                entry.used = time.monotonic()
                 self._trim()
+                if self._entries and self._timer is None:
+                    self._start(KEPT_SECONDS)
+
+    def _start(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _expire(self) -> None:
+        """Remove what nobody looked at for a while."""
+        old = time.monotonic() - KEPT_SECONDS
+        with self._lock:
+            self._timer = None
+            for key, entry in list(self._entries.items()):
+                if entry.users == 0 and entry.used <= old:
+                    del self._entries[key]
+                    if entry.folder is not None:
+                        remove(entry.folder)
+            if self._entries:
+                self._start(KEPT_SECONDS)
 
     def _trim(self) -> None:
         size = sum(facts.size for _, _, facts in self._entries)
@@ -124,6 +149,7 @@ class Kept:
 class _Entry:
     folder: Path | None = None
     users: int = 0
+    used: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from sqlalchemy.exc import DatabaseError
 
+from store.addresses import local_folder
 from store.disk_errors import disk_sentence
 from store.errors import LibraryError
 from store.files import open_private, sweep_temporaries, writable
@@ -188,6 +189,12 @@ class Library:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def own_places(self) -> list[Path]:
+        """Its folder, and where else its thumbnails are: no walk takes what lies there for pictures."""
+        address = self.thumbnails.address
+        return [self.path] if address is None else [self.path, local_folder(Path(address))]
 
     def sweep(self) -> int:
         """Remove what killed writers left behind; returns how many temporary files. Call under `locked`.

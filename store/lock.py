@@ -136,7 +136,7 @@ def _locked_in_database(path: Path, roots: Collection[bytes] | None) -> Iterator
 
 
 def _in_database(path: Path) -> list[AtWork] | None:
-    """The indexers at work on a library on PostgreSQL; None where it is not on PostgreSQL, or can't be asked."""
+    """The indexers at work on a library on PostgreSQL; None where it is not there."""
     if remote_of(path).database is None:
         return None
     from store.tables import postgres_locks
@@ -147,15 +147,18 @@ def _in_database(path: Path) -> list[AtWork] | None:
 
 
 def is_alone(path: Path) -> bool:
-    """Whether no other process of this machine is an indexer at work on the library at `path`; for who holds it."""
+    """Whether no other indexer of this machine is at work on the library at `path`.
+
+    For who holds it.
+    """
     return not any(each.is_here and each.pid != os.getpid() for each in _in_database(path) or ())
 
 
 @contextmanager
 def files_locked(path: Path) -> Iterator[None]:
-    """Be the only indexer of this machine that writes the vector files in the library's folder; call under `locked`.
+    """Be the only indexer of this machine that writes the vector files in the library's folder.
 
-    Runs of other roots of a library on PostgreSQL may want to do so at the same time.
+    Call under `locked`. Runs of other roots of a library on PostgreSQL may want to do so at the same time.
     """
     if remote_of(path).database is None:
         yield  # `locked` sees to it
@@ -250,9 +253,9 @@ def write_run(path: Path, pid: int, since: str, progress: dict[str, Any] | None)
 
 
 def read_run(path: Path) -> Run | None:
-    """The run that began last, by `run.json`, or by the database; None where there is none, or the file is damaged.
+    """The run that began last, by `run.json`, or by the database.
 
-    A killed run leaves the file behind: see `is_indexing`.
+    None where there is none, or the file is damaged. A killed run leaves the file behind: see `is_indexing`.
     """
     there = _in_database(path)
     if there is None:

@@ -17,6 +17,7 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from store.errors import LibraryError
+from store.images.stored import note_thumbnails
 from store.library import Library
 from store.lock import locked
 from store.remote import DATABASE, remote_of, shown
@@ -164,6 +165,7 @@ def _copied(old: Library, new: Library, progress: Progress) -> Copied:
             if _has_changed(view, old):
                 continue
             damaged = _damaged(new)
+            note_thumbnails(new.path, new.catalog.engine)
             with new.catalog.engine.execution_options(write=True).begin() as connection:
                 copied_rows.finish(view, connection)
                 if copied_rows.of_library(connection) != copied_rows.of_library(view):

@@ -1,4 +1,4 @@
-"""Stores of objects, such as S3, through fsspec: what lies below an address is listed, read and written.
+"""Stores of objects, such as S3, through fsspec: listed, read and written.
 
 fsspec, and the package of a protocol, are imported with the first object. Keys and endpoints are taken from fsspec's
 own settings and from the environment that the protocol's package reads. Nothing of a listing is kept: fsspec would
@@ -12,15 +12,15 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from store.addresses import address_of, shown_address
 from store.errors import LibraryError
-from store.printing import printable
+from store.object_answers import Asked, answered, as_os_errors
 
 INSTALL: Final = 'pip install "sightline[cluster]"'
 # The packages of protocols that fsspec has a part for, where that extra does not bring them.
@@ -35,9 +35,10 @@ _TIMES: Final = ("LastModified", "last_modified", "mtime", "modified", "updated"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ANSWER_SECONDS: Final = 20.0
 """For an answer that a person waits for."""
+FACTS_SECONDS: Final = 60.0
+"""For any answer: as long as a disk may take."""
 # Seconds between looks at whether a download goes on.
 _TICK: Final = 0.5
-_MOST_WORDS: Final = 300
 
 
 class ObjectFacts(NamedTuple):
@@ -98,9 +99,10 @@ class Objects:
         return f"{scheme} {rest.partition('/')[0]}" + (f" at {shown_address(endpoint)}" if endpoint else "")
 
     def listed(self, folder: bytes = b"") -> list[Listed]:
-        """The entries of a folder, in byte order of their names: an object may have the name of a folder beside it.
+        """The entries of a folder, in byte order of their names.
 
-        What has an empty name, as below `a/` in `a//b.jpg`, has the kind `other` and an empty name.
+        An object may have the name of a folder beside it. What has an empty name, as below `a/` in `a//b.jpg`, has the
+        kind `other` and an empty name.
 
         Raises:
             FileNotFoundError: there is none; stores without folders say so of an empty one.
@@ -108,7 +110,7 @@ class Objects:
             OSError: it can't be listed, or not to its end.
         """
         path = self._path(folder)
-        with _as_os_errors():
+        with as_os_errors():
             self._fs.invalidate_cache()
             entries = self._fs.ls(path, detail=True)
         found = []
@@ -131,18 +133,25 @@ class Objects:
         """What an object is now.
 
         Raises:
-            FileNotFoundError: it is gone.
-            OSError: it is a folder, or the store does not tell.
+            FileNotFoundError: it is gone, or a folder.
+            TimeoutError: that took more than FACTS_SECONDS.
+            OSError: the store does not tell.
         """
-        with _as_os_errors():
+
+        def ask() -> Any:
             self._fs.invalidate_cache()
-            found = self._fs.info(self._path(path))
+            return self._fs.info(self._path(path))
+
+        found = answered(ask, FACTS_SECONDS)
         if found["type"] != "file":
             # A folder marker, or a folder that has the name of an object that was there.
             raise FileNotFoundError(errno.ENOENT, "there is no such object")
         return _facts(found)
 
-    def fetch(self, path: bytes, target: Path, *, most: int, silent_seconds: float, total_seconds: float) -> None:
+    def fetch(
+        self, path: bytes, target: Path, *, most: int, silent_seconds: float, total_seconds: float,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
         """Write an object to a file of this machine.
 
         A download that stands still can't be ended from here: it is left to its client's own limits, and its file
@@ -154,25 +163,18 @@ class Objects:
             most: bytes that it may have.
             silent_seconds: after which a download that does not go on has failed.
             total_seconds: for all of it.
+            is_wanted: asked again and again; where it is not, the download is given up.
 
         Raises:
             TimeoutError: it took too long.
-            OSError: it can't be read, or has more than `most` bytes.
+            OSError: it can't be read, has more than `most` bytes, or is not wanted any more.
         """
-        done, errors = threading.Event(), list[BaseException]()
-
-        def get() -> None:
-            try:
-                self._fs.get_file(self._path(path), str(target))
-            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-                errors.append(error)
-            finally:
-                done.set()
-
-        threading.Thread(target=get, name="fetch", daemon=True).start()
+        asked = Asked(lambda: self._fs.get_file(self._path(path), str(target)))
         began = moved = time.monotonic()
         size = 0
-        while not done.wait(min(_TICK, silent_seconds)):
+        while not asked.done.wait(min(_TICK, silent_seconds)):
+            if not is_wanted():
+                raise OSError(None, "nobody waits for it any more")
             now, there = time.monotonic(), _size(target)
             if there > most:
                 raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
@@ -182,9 +184,7 @@ class Objects:
                 raise TimeoutError(errno.ETIMEDOUT, f"its store did not answer for {silent_seconds:g} seconds")
             if now - began > total_seconds:
                 raise TimeoutError(errno.ETIMEDOUT, f"reading it took more than {total_seconds:g} seconds")
-        with _as_os_errors():
-            if errors:
-                raise errors[0]
+        asked.result()
 
     def read(self, path: bytes, seconds: float = ANSWER_SECONDS) -> bytes:
         """The bytes of a small object.
@@ -194,28 +194,11 @@ class Objects:
             TimeoutError: that took more than `seconds`.
             OSError: it can't be read.
         """
-        done, made, errors = threading.Event(), list[bytes](), list[BaseException]()
-
-        def get() -> None:
-            try:
-                made.append(bytes(self._fs.cat_file(self._path(path))))
-            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-                errors.append(error)
-            finally:
-                done.set()
-
-        threading.Thread(target=get, name="read object", daemon=True).start()
-        if not done.wait(seconds):
-            raise TimeoutError(errno.ETIMEDOUT, f"its store did not answer for {seconds:g} seconds")
-        with _as_os_errors():
-            if errors:
-                raise errors[0]
-        return made[0]
+        return bytes(answered(lambda: self._fs.cat_file(self._path(path)), seconds))
 
     def begins(self, path: bytes, size: int) -> bytes:
         """The first bytes of an object, at most `size`; errors as of `read`."""
-        with _as_os_errors():
-            return bytes(self._fs.cat_file(self._path(path), start=0, end=size))
+        return bytes(answered(lambda: self._fs.cat_file(self._path(path), start=0, end=size), FACTS_SECONDS))
 
     def write(self, path: bytes, data: bytes) -> None:
         """Put an object in place, whole; one of this name is replaced.
@@ -224,7 +207,7 @@ class Objects:
             OSError: it can't be written.
         """
         where = self._path(path)
-        with _as_os_errors():
+        with as_os_errors():
             try:
                 self._fs.pipe_file(where, data)
             except FileNotFoundError:  # a store with real folders
@@ -237,7 +220,7 @@ class Objects:
         Raises:
             OSError: it can't be removed.
         """
-        with _as_os_errors(), suppress(FileNotFoundError):
+        with as_os_errors(), suppress(FileNotFoundError):
             self._fs.rm_file(self._path(path))
 
     def _path(self, path: bytes) -> str:
@@ -274,7 +257,7 @@ def _opened(address: str) -> tuple[Any, str]:
         raise ObjectsError(f"For {shown_address(address)} fsspec is needed, which is missing: {INSTALL}") from error
     settings: dict[str, Any] = {"use_listings_cache": False} if scheme in _KEEP_LISTINGS else {}
     try:
-        with _as_os_errors():
+        with as_os_errors():
             fs, path = url_to_fs(address, skip_instance_cache=True, **settings)
     except OSError as error:
         cause = error.__cause__
@@ -291,30 +274,6 @@ def _opened(address: str) -> tuple[Any, str]:
             "service in the environment."
         ) from error
     return fs, str(path)
-
-
-@contextmanager
-def _as_os_errors() -> Iterator[None]:
-    """Make OSErrors, with a number and a sentence, of whatever a client of a store raises."""
-    try:
-        yield
-    except Exception as error:
-        text = printable(" ".join(str(error).split()))[:_MOST_WORDS].rstrip(".") or type(error).__name__
-        if isinstance(error, FileNotFoundError):
-            raise FileNotFoundError(errno.ENOENT, "there is no such object") from error
-        if isinstance(error, PermissionError):
-            raise PermissionError(errno.EACCES, f"its store denies it: {_said(error, text)}") from error
-        if isinstance(error, TimeoutError):
-            raise TimeoutError(errno.ETIMEDOUT, f"its store does not answer: {_said(error, text)}") from error
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise  # of this machine's disk
-        if isinstance(error, NotADirectoryError):
-            raise NotADirectoryError(errno.ENOTDIR, "it is no folder") from error
-        raise OSError(None, f"its store says: {_said(error, text)}") from error
-
-
-def _said(error: Exception, text: str) -> str:
-    return printable(error.strerror) if isinstance(error, OSError) and error.strerror else text
 
 
 def _kind(entry: Mapping[str, Any]) -> Literal["file", "folder", "link", "other"]:
@@ -340,7 +299,8 @@ def _nanoseconds(time_: Any) -> int:
     if isinstance(time_, datetime):
         zoned = time_ if time_.tzinfo is not None else time_.replace(tzinfo=UTC)
         return (zoned - _EPOCH) // timedelta(microseconds=1) * 1_000
-    return int(time_ * 1_000_000_000) if isinstance(time_, int | float) else 0
+    # A float has microseconds at best: listings and answers of one store differ in its last digits.
+    return round(time_ * 1_000_000) * 1_000 if isinstance(time_, int | float) else 0
 
 
 def _number(version: str) -> int:

@@ -14,7 +14,7 @@ from store.printing import printable
 
 
 def to_bytes(path: str | Path) -> bytes:
-    """The path as bytes with `/` as separator, exactly as the file system names it; of an address, its text.
+    """The path as bytes with `/` as separator, as the file system names it; of an address, its text.
 
     Not for paths below a folder: a folder may be named like the beginning of an address. See `relative_bytes`.
     """

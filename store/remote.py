@@ -94,7 +94,7 @@ def shown(folder: Path) -> str:
 
 
 def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbnails: str | None = None) -> Path:
-    """The folder of a library that was named by a path or by an address, with `remote.json` as it is to be.
+    """The folder of a library that was named by a path or an address, with `remote.json` as it is to be.
 
     What is not given stays as it was when the library was last named here.
 
@@ -124,7 +124,9 @@ def folder_of(given: str | os.PathLike[str], vectors: str | None = None, thumbna
 
 
 def write(folder: Path, remote: Remote) -> None:
-    """Keep which services the library of a folder uses: for its owner alone, as addresses may hold passwords.
+    """Keep which services the library of a folder uses.
+
+    For its owner alone, as addresses may hold passwords.
 
     Raises:
         LibraryError: it can't be written.
@@ -191,7 +193,10 @@ def checked_thumbnails(address: str) -> str | None:
 
 
 def _working_folder(database: str) -> Path:
-    """Where this user keeps what belongs to a library on PostgreSQL: named by its address without user and password."""
+    """Where this user keeps what belongs to a library on PostgreSQL.
+
+    Named by its address without user and password.
+    """
     from platformdirs import user_data_path
 
     parts = urlsplit(database)

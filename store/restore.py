@@ -28,7 +28,7 @@ from store.files import TEMPORARY, make_private, open_private, sync
 from store.images.thumbnails import Thumbnails
 from store.library import Library
 from store.lock import FORMER, LOCK, RUN, locked
-from store.remote import DATABASE
+from store.remote import DATABASE, remote_of, shown
 from store.tables.copying import close_journal, close_runs, look_at
 from store.tables.migrations import check_version
 
@@ -119,6 +119,12 @@ def restore(source: Path, library: Path, *, replace: bool, progress: Progress) -
 def _check_place(library: Path, replace: bool) -> None:
     if not library.exists():
         return
+    if remote_of(library).database is not None:
+        raise LibraryError(
+            f"The library {shown(library)} is on PostgreSQL, and a backup becomes a library in a folder. Restore it to "
+            "one, and copy that to an empty database: python -m indexer export --library FOLDER --to "
+            "postgresql://USER@HOST/NAME. What pg_dump wrote, pg_restore brings back. Nothing was changed."
+        )
     if not library.is_dir():
         raise LibraryError(f"{library} is a file. Choose a folder for the library with --library.")
     names = sorted(path.name for path in library.iterdir())

@@ -51,6 +51,25 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def decoders() -> Iterator[None]:
+    """Keep the process that forks decoders from test to test, as a program does from run to run.
+
+    It is kept while the environment is the same, in which pytest names each test.
+    """
+    from sightline.images import kept_server
+
+    state = kept_server._state
+
+    def without_name() -> tuple[object, ...]:
+        facts = state()
+        return tuple({**each, "PYTEST_CURRENT_TEST": ""} if isinstance(each, dict) else each for each in facts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept_server, "_state", without_name)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_space(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a space with a tiny untrained model: for what does not depend on meaning."""

@@ -17,6 +17,7 @@ from search_ui.runtime.folder_input import Presence
 from sightline.humanize import ago, count, size
 from store.library import Library
 from store.paths import display, to_bytes, to_path
+from store.remote import shown
 from store.tables import library_reports, tiles
 from store.tables.library_reports import FailedFile, FailureKind, RunRow
 from store.tables.records import RootState, SpaceState
@@ -87,9 +88,13 @@ def disk(library: Library, use: Mapping[str, int]) -> None:
         free = f"{size(shutil.disk_usage(library.path).free)} are free on this disk."
     except OSError:
         free = ""
+    where = str(library.path)
+    if library.remote.database is not None:
+        free = f"The database is on its server. {free}"
+        where = f"{shown(library.path)} · {where}"
     st.html(
         f'<dl class="lib-disk">{rows}</dl><div class="quiet">{size(sum(use.values()))} in all. {free}</div>'
-        f'<div class="quiet lib-where">{escape(str(library.path))}</div>'
+        f'<div class="quiet lib-where">{escape(where)}</div>'
     )
 
 

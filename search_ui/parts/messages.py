@@ -29,6 +29,7 @@ from store.errors import SightlineError
 from store.library import Library
 from store.lock import is_indexing
 from store.paths import display, to_bytes, to_path
+from store.remote import shown
 from store.tables.filters import abbreviated
 from store.tables.marks import MarksError
 
@@ -218,4 +219,4 @@ def status_line(searcher: Searcher) -> None:
 
 def named_library() -> str:
     """Return the option that names this library to the indexer; empty where it is the default one."""
-    return f" --library {shlex.quote(str(services().path))}" if "SIGHTLINE_LIBRARY" in os.environ else ""
+    return f" --library {shlex.quote(shown(services().path))}" if "SIGHTLINE_LIBRARY" in os.environ else ""

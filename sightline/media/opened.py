@@ -188,7 +188,7 @@ def open_photo(library: Library, place: PlacedPhoto, content_hash: bytes) -> Ope
 
 
 def _copy_of(place: PlacedPhoto) -> int:
-    """Open a copy of an object on this machine, with the times of the object: its bytes are checked as any others."""
+    """Open a copy of an object, with its times: its bytes are checked as any others."""
     from sightline.media.at_hand import copied  # who has folders alone needs none of it
 
     with copied(place.root, place.path) as file:

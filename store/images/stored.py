@@ -53,8 +53,13 @@ class StoredThumbnails(Thumbnails):
         self._store = _Store(where, "thumbnails")
         self._kept = Previews(folder, KEPT_BYTES, is_older, check, "thumbnail")
 
+    @property
+    def address(self) -> str | None:
+        """The store of objects that has them; None where there is none."""
+        return self._store.address
+
     def has(self, content_hash: bytes) -> bool:
-        """Whether there is a thumbnail of this content; True where the store does not say: it is not made again."""
+        """Whether there is a thumbnail of this content; True where the store does not say."""
         store = self._store.open()
         return super().has(content_hash) if store is None else self._store.has(store, content_hash)
 
@@ -64,7 +69,7 @@ class StoredThumbnails(Thumbnails):
         yield from super().hashes() if store is None else self._store.hashes(store)
 
     def write(self, content_hash: bytes, data: bytes) -> int:
-        """Store a thumbnail, here and in the store; errors as of `Thumbnails`, and OSError where the store fails."""
+        """Store a thumbnail, here and in the store; OSError, too, where the store fails."""
         store = self._store.open()
         if store is None:
             return super().write(content_hash, data)
@@ -159,11 +164,16 @@ class _Store:
         self._is_known = False
         self._away_until = 0.0
 
-    def open(self) -> Objects | None:
+    @property
+    def address(self) -> str | None:
         if not self._is_known:
             self._address = self._where()
             self._is_known = True
-        return None if self._address is None else objects(self._address)
+        return self._address
+
+    def open(self) -> Objects | None:
+        address = self.address
+        return None if address is None else objects(address)
 
     def key(self, content_hash: bytes) -> bytes:
         name = content_hash.hex()
@@ -219,9 +229,9 @@ def pictures_of(
 
 
 def note_thumbnails(path: Path, engine: Engine) -> None:
-    """Keep in the database of a library where its thumbnails are, for other machines; call it with the lock held.
+    """Keep in the database of a library where its thumbnails are, for other machines.
 
-    Only where its folder names a place, and the database is not in this folder.
+    Call it with the lock held. Only where its folder names a place, and the database is not in this folder.
     """
     remote = remote_of(path)
     if remote.thumbnails is None or remote.database is None or _noted(engine) == remote.thumbnails:

@@ -57,6 +57,11 @@ class Thumbnails:
         self._is_older = is_older
         self._check = check
 
+    @property
+    def address(self) -> str | None:
+        """The store of objects that has them; None where they lie in `folder` alone."""
+        return None
+
     def path(self, content_hash: bytes) -> Path:
         """Where the thumbnail of this content lies, whether it is there or not."""
         name = content_hash.hex()

@@ -64,7 +64,7 @@ class Adapter(Protocol):
     """One collection: the points of a library. Safe for use from several threads.
 
     Raises everywhere:
-        LibraryError: Qdrant can't be reached, or refuses; the message says what to do.
+        VectorServiceError: Qdrant can't be reached, or refuses; the message says what to do.
     """
 
     def names(self) -> Mapping[str, int] | None:

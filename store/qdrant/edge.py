@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from store.arrays import Floats, Ids
-from store.errors import LibraryError
+from store.errors import LibraryError, VectorServiceError
 from store.images.disk_usage import flat_bytes
 from store.qdrant.adapter import INDEXES, META_POINT, UPSERTED, Filter, Payload, Point, Search
 
@@ -53,7 +53,7 @@ class EdgeAdapter:
         """The shard of a folder, which need not be there yet. Close it as often as it was opened.
 
         Raises:
-            LibraryError: another process has it open, or its folder can't be written.
+            VectorServiceError: another process has it open.
         """
         folder = folder.absolute()
         with _opening:
@@ -93,7 +93,7 @@ class EdgeAdapter:
             return edge.EdgeShard.load(str(self._folder))
         except Exception as error:  # qdrant_edge raises nothing narrower
             if "WouldBlock" in str(error) or "lock" in str(error).lower():
-                raise LibraryError(
+                raise VectorServiceError(
                     f"Another process has the vectors in {self._folder} open, and Qdrant's engine in a process serves "
                     "one at a time. Stop the other, or use a Qdrant server: --vectors http://HOST:6333"
                 ) from error
@@ -105,7 +105,9 @@ class EdgeAdapter:
         """The shard of `qdrant_edge`."""
         shard = self._shard
         if shard is None:
-            raise LibraryError(f"The vectors in {self._folder} are not open: the library was closed, or never read.")
+            raise VectorServiceError(
+                f"The vectors in {self._folder} are not open: the library was closed, or never read."
+            )
         return shard
 
     def names(self) -> Mapping[str, int] | None:
@@ -133,7 +135,7 @@ class EdgeAdapter:
                     str(self._folder), edge.EdgeConfig(vectors=vectors, optimizers=optimizers)
                 )
             except Exception as error:  # as above
-                raise LibraryError(
+                raise VectorServiceError(
                     f"The vectors can't be written to {self._folder} ({error}). Change the permissions of its folder, "
                     "or make room on its disk."
                 ) from error
@@ -159,10 +161,10 @@ class EdgeAdapter:
         with self._changing:
             try:
                 self.shard.update(operation)
-            except LibraryError:
+            except VectorServiceError:
                 raise
             except Exception as error:
-                raise LibraryError(
+                raise VectorServiceError(
                     f"The vectors in {self._folder} can't be changed ({error}). Make room on the disk, or remove that "
                     "folder: it is made again from the library."
                 ) from error
@@ -244,7 +246,7 @@ class EdgeAdapter:
         with self._changing:
             try:
                 self.shard.flush()
-            except LibraryError:
+            except VectorServiceError:
                 raise
             except Exception as error:  # noqa: BLE001 - qdrant_edge raises nothing narrower
                 # What was acknowledged lies in its log: it is read from there again.

@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from store.arrays import Ids
-from store.errors import LibraryError
+from store.errors import VectorServiceError
 from store.qdrant.adapter import Adapter, Filter
 from store.qdrant.engine import QdrantEngine, Tables
 from store.qdrant.filters import TooManyError, conditions
@@ -82,7 +82,7 @@ class QdrantEngines:
         """The engine of a space, see `VectorEngines.get`.
 
         Raises:
-            LibraryError: Qdrant can't be reached.
+            VectorServiceError: Qdrant can't be reached.
             KeyError: the library has no such space.
         """
         with self._lock:
@@ -270,7 +270,7 @@ class QdrantEngines:
                 if name_of(space_id) not in (adapter.names() or {}):
                     return None
                 rows = adapter.count({"must": [{"has_vector": name_of(space_id)}]})
-            except LibraryError:
+            except VectorServiceError:
                 return None
         return {
             "tier": "graph" if rows > self._policy.graph_rows else "exact", "rows": rows,

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from store.arrays import Floats, Ids
-from store.errors import LibraryError
+from store.errors import LibraryError, VectorServiceError
 from store.qdrant.adapter import INDEXES, META_POINT, UPSERTED, Filter, Payload, Point, Search
 from store.remote import without_password
 
@@ -63,7 +63,7 @@ class ServerAdapter:
         """What a method of the client returns for this collection.
 
         Raises:
-            LibraryError: see `Adapter`.
+            VectorServiceError: see `Adapter`.
         """
         try:
             return call(collection_name=self._collection, **given)
@@ -72,22 +72,22 @@ class ServerAdapter:
         except (ResponseHandlingException, httpx.HTTPError, OSError) as error:
             source = getattr(error, "source", error)
             if isinstance(source, httpx.TimeoutException):
-                raise LibraryError(
+                raise VectorServiceError(
                     f"Qdrant at {self._address} did not answer in {TIMEOUT_S} seconds. It may be busy: try again; or "
                     "give it more memory or nodes."
                 ) from error
-            raise LibraryError(
+            raise VectorServiceError(
                 f"Qdrant at {self._address} can't be reached ({source}). Start it, or name another with --vectors; "
                 "--vectors local needs none."
             ) from error
 
-    def _refused(self, error: UnexpectedResponse) -> LibraryError:
+    def _refused(self, error: UnexpectedResponse) -> VectorServiceError:
         if error.status_code in (401, 403):
-            return LibraryError(
+            return VectorServiceError(
                 f"Qdrant at {self._address} refuses the key in {KEY}, or wants one. Set it to a key that may write."
             )
         said = error.content.decode("utf-8", "replace")[:300]
-        return LibraryError(
+        return VectorServiceError(
             f"Qdrant at {self._address} refused a request for the collection {self._collection} with "
             f"{error.status_code}: {said} Its log says more."
         )

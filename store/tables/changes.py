@@ -3,16 +3,22 @@
 One row for each content that ever changed, with the number of its last change: an index that says up to which number it
 is true, however old, finds all that it lacks. Triggers keep it, in the transaction that changes something, so no writer
 has to know of it. They are made where vectors first live outside; other libraries have neither table nor triggers.
+
+The log has an identity, and knows which database it was begun in. In a copy, or what was restored from one, it gets
+another identity: numbers of the two mean different changes from then on.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
+
+from store.tables.dialect import is_postgres
 
 # Tables by the column that names a content: whatever happens to a row of theirs may change what a search finds.
 _WATCHED: Final = {
@@ -29,23 +35,24 @@ _LOGGED: Final = (
 
 _SQLITE_TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS changes (id INTEGER PRIMARY KEY AUTOINCREMENT, content_id INTEGER NOT NULL UNIQUE)",
-    "CREATE TABLE IF NOT EXISTS change_log (identity TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS change_log (identity TEXT NOT NULL, place TEXT NOT NULL)",
 )
 _POSTGRESQL_TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS changes "
     "(id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, content_id BIGINT NOT NULL UNIQUE)",
-    "CREATE TABLE IF NOT EXISTS change_log (identity TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS change_log (identity TEXT NOT NULL, place TEXT NOT NULL)",
 )
 
 
-def _statements(dialect: str) -> Iterator[str]:
+def _statements(connection: Connection) -> Iterator[str]:
     """What makes the tables and triggers, where they are not there yet."""
-    yield from _SQLITE_TABLES if dialect == "sqlite" else _POSTGRESQL_TABLES
+    on_postgres = is_postgres(connection)
+    yield from _POSTGRESQL_TABLES if on_postgres else _SQLITE_TABLES
     for table, column in _WATCHED.items():
         for event, rows in _EVENTS.items():
             logged = " ".join(_LOGGED.format(row=row, column=column) for row in rows)
             name = f"changed_{table}_{event}"
-            if dialect == "sqlite":
+            if not on_postgres:
                 yield f"CREATE TRIGGER IF NOT EXISTS {name} AFTER {event} ON {table} BEGIN {logged} END"
             else:
                 yield (
@@ -58,7 +65,7 @@ def _statements(dialect: str) -> Iterator[str]:
 
 
 def identity(engine: Engine) -> str | None:
-    """What tells this library's changes from those of another; None where nothing is logged yet."""
+    """What tells this library's changes from those of another; None where nothing is logged in this database yet."""
     with engine.connect() as connection:
         return _identity(connection)
 
@@ -66,8 +73,18 @@ def identity(engine: Engine) -> str | None:
 def _identity(connection: Connection) -> str | None:
     if not connection.dialect.has_table(connection, "change_log"):
         return None
-    found: str | None = connection.exec_driver_sql("SELECT identity FROM change_log").scalar()
-    return found
+    found, place = connection.exec_driver_sql("SELECT identity, place FROM change_log").one()
+    return str(found) if place == place_of(connection) else None
+
+
+def place_of(connection: Connection) -> str:
+    """What tells a database from a copy: the file's inode, or the numbers of the server and of the database."""
+    if is_postgres(connection):
+        query = "SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
+        server, database = connection.exec_driver_sql(query).one()
+        return f"{server} {database}"
+    file = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
+    return str(Path(file).stat().st_ino)
 
 
 def begin(engine: Engine) -> str:
@@ -77,22 +94,16 @@ def begin(engine: Engine) -> str:
     with engine.execution_options(write=True).connect() as connection, connection.begin():
         if (known := _identity(connection)) is not None:  # another process was faster
             return known
-        for statement in _statements(engine.dialect.name):
+        for statement in _statements(connection):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql("DELETE FROM changes")
         connection.exec_driver_sql("INSERT INTO changes (content_id) SELECT id FROM contents ORDER BY id")
+        connection.exec_driver_sql("DELETE FROM change_log")
         made = uuid.uuid4().hex
-        connection.exec_driver_sql("INSERT INTO change_log (identity) VALUES (?)", (made,))
+        connection.exec_driver_sql(
+            "INSERT INTO change_log (identity, place) VALUES (?, ?)", (made, place_of(connection))
+        )
     return made
-
-
-def renew(connection: Connection) -> None:
-    """Give the log another identity, in a transaction that may write: its numbers begin again at another state.
-
-    For a database that was restored or copied. An index of the old identity is then made anew.
-    """
-    if _identity(connection) is not None:
-        connection.exec_driver_sql("UPDATE change_log SET identity = ?", (uuid.uuid4().hex,))
 
 
 def last(connection: Connection) -> int:

@@ -1,4 +1,4 @@
-"""Where the SQL of SQLite and of PostgreSQL differs: fragments and answers for the database of a connection.
+"""Where the SQL of SQLite and of PostgreSQL differs: fragments for the database of a connection.
 
 Statements are the same for both: SQLite's, with `?` for values. `store.tables.postgres` turns the marks into those of
 its driver, and `store.tables.postgres_tables` makes functions of SQLite that PostgreSQL lacks. What is left is here.

@@ -10,7 +10,7 @@ from store.tables.dialect import is_postgres
 
 
 class Orphan(NamedTuple):
-    """A row that refers to one that is not there: its table, and a column and its value that say which row it is."""
+    """A row that refers to one that is not there: its table, and a column with its value."""
 
     table: str
     key: str

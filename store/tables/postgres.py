@@ -71,7 +71,9 @@ def translated(statement: str, named: bool) -> str:
 
 
 def connect(address: str, where: str, **options: Any) -> psycopg.Connection[Any]:
-    """Connect to the database at an address; each statement is a transaction of its own unless one is begun.
+    """Connect to the database at an address.
+
+    Each statement is a transaction of its own unless one is begun.
 
     Args:
         address: postgresql://user@host/name.
@@ -129,10 +131,11 @@ def wants(where: str) -> Iterator[None]:
 
 
 def make_engine(address: str, where: str, place: Place | None = None) -> Engine:
-    """An engine on the database at an address; with a `place`, it connects and writes only while that is kept.
+    """An engine on the database at an address.
 
-    Connections may be used from any thread. A transaction writes where the connection has the execution option
-    `write`. A server that was restarted is met again by the next transaction.
+    With a `place`, it connects and writes only while that is kept. Connections may be used from any thread. A
+    transaction writes where the connection has the execution option `write`. A server that was restarted is met again
+    by the next transaction.
 
     Raises:
         LibraryError: psycopg is missing.

@@ -1,4 +1,4 @@
-"""Who works on a library on PostgreSQL: indexers of different roots at once, or one that needs the library alone.
+"""Who works on a library on PostgreSQL: indexers of different roots at once, or one of all.
 
 Each indexer has a row in `indexers`, with its roots and how far it is, and holds an advisory lock of the number of that
 row for as long as its connection lives: so a row whose lock is free is that of one that was killed, on whatever
@@ -191,7 +191,7 @@ class Holder:
 
 
 class HeldPlace(Place):
-    """Where the folder of a library on PostgreSQL lies, and whether what this process holds of it is held still."""
+    """Where the folder of a library on PostgreSQL lies, and whether this process holds it still."""
 
     def __init__(self, path: Path, file: Path) -> None:
         """`file`: the file of the folder that says which database it is."""
@@ -229,7 +229,9 @@ def held(path: Path) -> Holder | None:
 
 @contextmanager
 def holding(path: Path, roots: Collection[bytes] | None, since: str) -> Iterator[Holder]:
-    """Hold roots of the library in a folder, or with None all of it. It goes with the process, however it ends.
+    """Hold roots of the library in a folder, or with None all of it.
+
+    It goes with the process, however that ends.
 
     Raises:
         LibraryLockedError: another one is at work on these roots.
@@ -246,7 +248,9 @@ def holding(path: Path, roots: Collection[bytes] | None, since: str) -> Iterator
 
 
 def at_work(path: Path) -> list[AtWork]:
-    """The indexers at work on the library in a folder, on whatever machine; those that began last come last.
+    """The indexers at work on the library in a folder, on whatever machine.
+
+    Those that began last come last.
 
     Raises:
         LibraryError: the server can't be reached.
@@ -256,7 +260,10 @@ def at_work(path: Path) -> list[AtWork]:
 
 
 def start_run(connection: Connection, run_id: int) -> None:
-    """Note, in the transaction that added it, which run an indexer is at, and close those that a kill left open."""
+    """Note which run an indexer is at, and close those that a kill left open.
+
+    In the transaction that added the run.
+    """
     holder = held(connection.get_execution_options()["library"])
     if connection.exec_driver_sql("SELECT to_regclass('indexers')").scalar() is None:
         alive = "SELECT 0::bigint"

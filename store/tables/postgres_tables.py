@@ -1,4 +1,6 @@
-"""The tables of a library on PostgreSQL: made of the same classes as those of SQLite, with functions SQLite has.
+"""The tables of a library on PostgreSQL, of the same classes as those of SQLite.
+
+Functions that SQLite has, and PostgreSQL lacks, are made with them.
 
 A library on PostgreSQL begins with layout version 9. `LATER` has what the steps after that do there.
 """
@@ -123,7 +125,10 @@ def read_all(connection: Connection) -> None:
 
 
 def orphans(connection: Connection) -> list[tuple[str, str, int]]:
-    """Rows that refer to rows that are not there: table, first key, its value. Only a damaged database has any."""
+    """Rows that refer to rows that are not there: table, first key, its value.
+
+    Only a damaged database has any.
+    """
     found = []
     for table in METADATA.sorted_tables:
         key = next(iter(table.primary_key.columns)).name

@@ -1,4 +1,4 @@
-"""The tables. The database is the truth: facts, vectors, failures and runs are committed here together."""
+"""The tables, the truth: facts, vectors, failures and runs are committed here together."""
 
 from __future__ import annotations
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine, delete, func, insert, select, text, update
 from sqlalchemy.engine import Connection
@@ -20,6 +21,14 @@ from store.tables.records import now
 from store.tables.schema import Failure, LibraryRow, Photo, Root, Run
 from store.tables.space_identity import SpaceIdentity
 from store.walk_options import WalkOptions
+
+log = logging.getLogger(__name__)
+
+LONGEST_PATH: Final = 2_300
+"""Bytes of a path below its root on PostgreSQL, also as displayed: a row of its indexes takes 2,704 in all.
+
+postgresql.org/docs/current/btree.html
+"""
 
 __all__ = ["Failed", "File", "Indexed", "SpaceIdentity", "Writer"]
 
@@ -121,6 +130,8 @@ class Writer:
         if not indexed and not failed:
             return Outcome()
         with self._engine.begin() as connection:
+            if is_postgres(connection):
+                indexed, failed = _short(indexed), _short(failed)
             outcome = write(connection, indexed, failed)
             raise_generation(connection)
         return outcome
@@ -195,6 +206,24 @@ class Writer:
             if photo_ids or hashes:
                 raise_generation(connection)
         return hashes
+
+
+_Item = TypeVar("_Item", Indexed, Failed)
+
+
+def _short(items: Sequence[_Item]) -> list[_Item]:
+    """Those whose path PostgreSQL can index; the others are named in the log."""
+    kept = []
+    for item in items:
+        size = max(len(item.file.path), len(display(item.file.path).encode()))
+        if size <= LONGEST_PATH:
+            kept.append(item)
+        else:
+            log.warning(
+                "%s... is left out: its path has %d bytes, and a library on PostgreSQL takes up to %d. Shorten it.",
+                display(item.file.path[:100]), size, LONGEST_PATH,
+            )  # fmt: skip
+    return kept
 
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:

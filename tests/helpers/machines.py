@@ -104,7 +104,7 @@ class Machine:
         for name in homes.values():
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         places = {name: str(self.folder / place) for name, place in homes.items()}
-        return kept | places | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"} | self.services
+        return kept | places | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "SIGHTLINE_NICE": "0"} | self.services
 
     def start(self, *words: str | Path) -> subprocess.Popen[bytes]:
         """Start a program, `python -m WORDS`; what it says goes to the machine's log."""

@@ -12,6 +12,7 @@ from PIL import Image
 from searching import nearest
 from support import AWKWARD, Index
 
+from indexer import scanner
 from indexer.chosen_spaces import Chosen
 from indexer.file_reader import FileReader
 from indexer.options import Options
@@ -129,21 +130,23 @@ def test_a_deleted_file_leaves_the_results_and_comes_back_without_encoding(
     assert len(findable(library)) == 24
 
 
+@pytest.mark.parametrize("at_once", [200, pytest.param(scanner.AT_ONCE, marks=pytest.mark.nightly)])
 def test_what_changes_among_thousands_of_unchanged_files_is_noticed(
-    tmp_path: Path, photos: Path, index: Index, library: Path
+    tmp_path: Path, photos: Path, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     # More than are compared at once, twice over, and in folders between which files lie.
+    monkeypatch.setattr(scanner, "AT_ONCE", at_once)
     root = tmp_path / "many"
-    files = [root / f"{number // 700}" / f"{number:05d}.jpg" for number in range(4_500)]
+    files = [root / f"{number // (at_once * 7 // 20)}" / f"{number:05d}.jpg" for number in range(at_once * 9 // 4)]
     files += [root / "3.jpg", root / "9.jpg"]
     for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.link(first(photos), path)
     assert index(root).duplicates == len(files) - 1
     assert index(root).unchanged == len(files)
-    for gone in (files[0], files[1_999], files[3_000], files[-1]):
+    for gone in (files[0], files[at_once - 1], files[at_once * 3 // 2], files[-1]):
         gone.unlink()
-    shutil.rmtree(files[1_400].parent)
+    shutil.rmtree(files[at_once * 7 // 10].parent)
     left = [path for path in files if path.exists()]
     run = index(root)
     assert (run.missing, run.unchanged, run.encoded) == (len(files) - len(left), len(left), 0)

@@ -414,7 +414,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_lowers_the_loss_and_writes_a_model(tmp_path: Path) -> None:
-    plan = Plan(out=tmp_path / "model", steps=14, minutes=0.5, batch=32, seed=3, pool=CHUNK, held_out=30)
+    plan = Plan(out=tmp_path / "model", steps=14, minutes=60, batch=32, seed=3, pool=CHUNK, held_out=30)
     result, losses = train(plan)
     assert len(losses) == 14
     assert sum(losses[-3:]) < sum(losses[:3])
@@ -424,7 +424,7 @@ def test_training_lowers_the_loss_and_writes_a_model(tmp_path: Path) -> None:
     again = Plan(
         out=tmp_path / "again",
         steps=1,
-        minutes=0.5,
+        minutes=60,
         batch=8,
         pool=CHUNK,
         held_out=30,

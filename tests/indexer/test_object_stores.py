@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import object_store
 import pytest
 from object_store import Bucket
 from pictures import encoded
 from PIL import Image
 from support import Index
 
-from store.objects import Listed, Objects, objects
+from store.objects import Listed, ObjectFacts, Objects, forget, objects
 from store.remote import DATABASE
 
 
@@ -142,8 +143,6 @@ def test_a_bucket_that_is_emptied_or_away_changes_nothing(
     if how == "unreachable":
         import fsspec.config
 
-        from store.objects import forget
-
         monkeypatch.setitem(
             fsspec.config.conf, "s3",
             {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 0}}},
@@ -160,6 +159,82 @@ def test_a_bucket_that_is_emptied_or_away_changes_nothing(
     assert bucket.address in found.err
     assert "Nothing was changed" in found.err
     assert rows(library, "SELECT * FROM photos") == before
+
+
+def test_a_store_that_goes_away_ends_the_run_and_fails_no_picture(
+    bucket: Bucket, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        bucket.put(f"{number:02}.jpg", picture(number))
+    fetch, facts, given = Objects.fetch, Objects.facts, [0]
+
+    def away(self: Objects, path: bytes, *rest: Any, **options: Any) -> None:
+        given[0] += 1
+        if given[0] > 5:
+            raise TimeoutError(110, "its store does not answer")
+        fetch(self, path, *rest, **options)
+
+    def silent(self: Objects, path: bytes) -> ObjectFacts:
+        if given[0] > 5:
+            raise TimeoutError(110, "its store does not answer")
+        return facts(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objects, "fetch", away)
+        patch.setattr(Objects, "facts", silent)
+        found = index(bucket.address)
+    assert found.code == 2
+    assert "does not give its objects any more" in found.err
+    assert rows(library, "SELECT count(*) FROM failures")[0][0] < 5
+    assert rows(library, "SELECT count(*) FROM photos WHERE missing_since IS NOT NULL") == [(0,)]
+    found = index(bucket.address)
+    assert (found.code, found.failed) == (0, 0)
+    assert len(indexed(library)) == 60
+
+
+def test_another_store_behind_the_address_changes_nothing(
+    bucket: Bucket, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec.config
+
+    for number in range(8):
+        bucket.put(f"{number}.jpg", picture(number))
+    assert index(bucket.address).added == 8
+    with object_store.server() as endpoint:
+        other = Bucket(bucket.name, object_store.client(endpoint), {})
+        other.client.create_bucket(Bucket=bucket.name)
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": endpoint})
+        forget()
+        for number in range(8):
+            other.put(f"{number}.jpg", picture(100 + number))
+        found = index(bucket.address)
+        assert found.code == 2
+        assert f"Another store than before answers at {bucket.address}" in found.err
+        assert rows(library, "SELECT count(*) FROM photos WHERE missing_since IS NULL") == [(8,)]
+        # A copy of the store is the same one, wherever it lies.
+        for number in range(8):
+            other.put(f"{number}.jpg", picture(number))
+        found = index(bucket.address)
+        assert (found.code, found.encoded, found.missing) == (0, 0, 0)
+
+
+def test_a_bucket_is_looked_through_now_and_then_by_a_watcher(
+    bucket: Bucket, index: Index, library: Path, tiny_space: str
+) -> None:
+    bucket.put("a.jpg", picture(1))
+    assert index(bucket.address).added == 1
+    command = [sys.executable, "-m", "indexer", "watch", bucket.address, "--every", "0.5", "--library", str(library)]
+    watcher = subprocess.Popen([*command, "--space", tiny_space, "-q"], env={**os.environ, **bucket.environment})
+    try:
+        bucket.put("b.jpg", picture(2))
+        until = time.monotonic() + 120
+        while rows(library, "SELECT count(*) FROM photos") != [(2,)]:
+            assert watcher.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    finally:
+        watcher.send_signal(signal.SIGTERM)
+        assert watcher.wait(60) == 143
 
 
 def test_a_sidecar_in_a_bucket_counts_and_one_that_comes_is_found(bucket: Bucket, index: Index, library: Path) -> None:

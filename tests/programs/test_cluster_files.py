@@ -14,6 +14,9 @@ import yaml
 from dockerfile import stages
 from support import ROOT
 
+from indexer.commands import cli as indexer
+from search_ui.__main__ import cli as search_ui
+
 FOLDER = ROOT / "docker"
 CLUSTER = (FOLDER / "cluster.yaml").read_text(encoding="utf-8")
 FILE: dict[str, Any] = yaml.safe_load(CLUSTER)
@@ -128,6 +131,22 @@ def test_qdrant_has_three_nodes_that_find_each_other_and_one_name() -> None:
         assert service["networks"]["inside"]["aliases"] == ["qdrant"]
         assert service["volumes"] == [f"{name}:/qdrant/storage"]
         assert service["environment"]["QDRANT__TELEMETRY_DISABLED"] == "true"
+
+
+def test_vectors_are_on_two_nodes() -> None:
+    from store.qdrant.server import _SPREAD
+
+    for name in ("index", "page"):
+        given = {key: int(SERVICES[name]["environment"][key]) for key in _SPREAD.values()}
+        assert given[_SPREAD["replication_factor"]] == 2 and given[_SPREAD["shard_number"]] % len(QDRANT) == 0
+
+
+def test_the_commands_have_the_options_that_they_are_given() -> None:
+    run = kubernetes("rayjob.yaml")["spec"]["entrypoint"].split()
+    for words in (SERVICES["index"]["command"], SERVICES["page"]["command"], run):
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        command = indexer.commands["index"] if "index" in words else search_ui
+        assert options <= {name for each in command.params for name in each.opts}, options
 
 
 def test_every_volume_is_declared_and_used() -> None:

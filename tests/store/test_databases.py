@@ -2,6 +2,8 @@
 
 # ruff: noqa: RUF001  letters of other scripts and widths
 
+# ruff: noqa: B023 - `of` calls what it is given at once
+
 from __future__ import annotations
 
 import random
@@ -18,7 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sightline
 from examples import examples
+from store.errors import LibraryError
 from store.library import Library
 from store.lock import locked
 from store.tables import library_reports
@@ -217,8 +221,8 @@ def test_each_filter_and_its_negation_finds_the_same(both: Both) -> None:
     assert {asked.key for asked in ASKED} == set(FILTERS)
     sizes = []
     for asked in (each for positive in ASKED for each in (positive, negated(positive))):
-        found = of(both, lambda library, asked=asked: library.catalog.matching([asked])).tolist()
-        shown = of(both, lambda library, ids=found, asked=asked: library.catalog.photos(ids, [asked]))
+        found = of(both, lambda library: library.catalog.matching([asked])).tolist()
+        shown = of(both, lambda library: library.catalog.photos(found, [asked]))
         assert sorted(shown) == found
         sizes.append(len(found))
     assert sizes.count(0) < len(sizes) / 10  # else they would show nothing
@@ -235,15 +239,15 @@ def test_orders_facets_and_times_are_the_same_of_few_and_of_many(
     for by in ("date", "oldest", "added", "name"):
         for filters in ((), (Folder(("trips",)),), (Ext(("jpg",), negated=True), Name(("*",)))):
             asked = np.append(ids[::-1], [ids[-1] + 7])
-            order = of(both, lambda one, by=by, filters=filters, asked=asked: one.catalog.ordered(asked, by, filters))
+            order = of(both, lambda one: one.catalog.ordered(asked, by, filters))
             assert sorted(order.tolist()) == sorted(asked.tolist())
     for only in (None, ids[::2], ids[:0]):
-        facets = of(both, lambda library, only=only: library.catalog.facets(only, 5))
+        facets = of(both, lambda library: library.catalog.facets(only, 5))
         assert all(facets[name] for name in ("years", "cameras", "keywords")) == (only is None or len(only) > 0)
-        of(both, lambda library, only=only: dict(library.catalog.folders(only)))
-        of(both, lambda library, only=only: [part.tolist() for part in library.catalog.located(only)])
-    for by in ("taken", "added"):
-        of(both, lambda library, by=by: [part.tolist() for part in library.catalog.timeline(ids[::-1], by)])
+        of(both, lambda library: dict(library.catalog.folders(only)))
+        of(both, lambda library: [part.tolist() for part in library.catalog.located(only)])
+    for kind in ("taken", "added"):
+        of(both, lambda library: [part.tolist() for part in library.catalog.timeline(ids[::-1], kind)])
 
 
 def test_lists_and_marks_are_the_same(both: Both) -> None:
@@ -258,7 +262,7 @@ def test_lists_and_marks_are_the_same(both: Both) -> None:
     for kind, text in ((None, ""), (kinds[0], ""), (None, "ODD"), (None, "fotos"), (None, "É")):
         pages = of(
             both,
-            lambda library, kind=kind, text=text: [
+            lambda library: [
                 ([(file.where, file.reason) for file in found], total)
                 for found, total in [library_reports.failed(library.catalog, kind, text, 2, 1)]
             ],
@@ -371,7 +375,7 @@ def test_full_text_of_any_script_is_found_alike(
         except ValueError:
             continue  # nothing to look for in it
         for filter_ in (positive, negated(positive)):
-            of(both, lambda library, filter_=filter_: library.catalog.matching([filter_]))
+            of(both, lambda library: library.catalog.matching([filter_]))
 
 
 @examples(200)
@@ -391,9 +395,9 @@ def test_patterns_of_names_find_the_same(both: Both, names: list[str], patterns:
         except ValueError:
             continue
         for filter_ in (positive, negated(positive)):
-            of(both, lambda library, filter_=filter_: library.catalog.matching([filter_]))
-    ids = both[0].catalog.matching(())
-    of(both, lambda library: library.catalog.ordered(ids, "name"))
+            of(both, lambda library: library.catalog.matching([filter_]))
+    every = both[0].catalog.matching(())
+    of(both, lambda library: library.catalog.ordered(every, "name"))
 
 
 def test_a_word_that_is_there_hundreds_of_times_and_one_that_is_very_long_are_found(both: Both) -> None:
@@ -410,6 +414,23 @@ def test_a_word_that_is_there_hundreds_of_times_and_one_that_is_very_long_are_fo
     }  # fmt: skip
     for asked, found in expected.items():
         wanted = [Written("text", (asked,))]
-        assert of(both, lambda library, wanted=wanted: library.catalog.matching(wanted)).tolist() == found
+        assert of(both, lambda library: library.catalog.matching(wanted)).tolist() == found
     rows = library_tables.execute(both[1].path, "SELECT count(*) FROM texts")
     assert rows[0][0] > 0
+
+
+def test_texts_are_compared_by_code_points_whatever_the_locale_of_the_database(both: Both) -> None:
+    query = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
+        "AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C' AND table_name <> 'indexers'"
+    )
+    assert library_tables.execute(both[1].path, query) == []
+
+
+def test_a_backup_in_one_file_is_of_a_library_in_a_folder(both: Both, tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=r"is on PostgreSQL.*pg_dump.*indexer export --from") as refused:
+        sightline.backup(tmp_path / "a.backup", both[1].path)
+    assert "postgresql://" in str(refused.value)
+    sightline.backup(tmp_path / "b.backup", both[0].path)
+    with pytest.raises(LibraryError, match=r"is on PostgreSQL.*export --library FOLDER --to.*Nothing was changed"):
+        sightline.restore(tmp_path / "b.backup", both[1].path, replace=True)

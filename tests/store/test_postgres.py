@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import library_tables
+import numpy as np
 import postgres
 import psycopg
 import pytest
@@ -25,6 +27,7 @@ from store.tables import postgres as under_test
 from store.tables.migration_steps import STEPS
 from store.tables.migrations import VERSION
 from store.tables.postgres import make_engine, translated
+from store.tables.writer import LONGEST_PATH, Failed, File, Indexed, Writer
 from store.time_limit import TimeLimitError, time_limit
 
 SECRET = "s3cret-word"
@@ -57,7 +60,7 @@ def test_marks_of_values_become_those_of_the_driver(statement: str, named: bool,
 
 
 def test_functions_of_sqlite_are_there(engine: Engine) -> None:
-    cases = (
+    cases: tuple[tuple[str, tuple[Any, ...], list[Any]], ...] = (
         ("SELECT value FROM json_each(?)", ("[3, -1, 9007199254740993]",), [3, -1, 9007199254740993]),
         ("SELECT value FROM json_each(?)", ("[]",), []),
         ("SELECT atom FROM json_each(?)", ('["a", "\\u00e4 \'\\"?%", "\\u0000"]',), ["a", "ä '\"?%", "\ufffd"]),
@@ -237,6 +240,26 @@ def test_a_database_of_something_else_is_not_called_a_library(tmp_path: Path) ->
     for door in (Library.open, Library.create):
         with pytest.raises(LibraryError, match="one that Sightline made"):
             door(folder)
+
+
+def test_a_path_that_no_index_takes_is_left_out_and_the_rest_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = postgres.on_postgres(tmp_path / "library")
+    facts = {"width": 4, "height": 3, "format": "JPEG", "orientation": 1}
+    letters = np.random.default_rng(0).integers(33, 126, 4_000, np.uint8).tobytes().replace(b"/", b"x")  # of no pattern
+    noise = b"/".join(letters[start : start + 249] for start in range(0, 4_000, 250))[:3_000]
+    with locked(folder), Library.open(folder) as library:
+        writer = Writer(library.catalog.engine)
+        root = writer.add_root(b"/photos")
+        long, longest, short = (File(root, path, 1, 1) for path in (noise, noise[:LONGEST_PATH], b"a.jpg"))
+        writer.commit(
+            [Indexed(each, hashed * 32, facts) for each, hashed in ((long, b"1"), (longest, b"2"), (short, b"3"))],
+            [Failed(long, "read", "reason")],
+        )
+        counts = library.catalog.counts()
+        assert (counts.pictures, counts.photos, counts.failed) == (2, 2, 0)
+    assert "its path has 3000 bytes" in caplog.text
 
 
 def test_every_step_above_the_first_on_postgresql_has_its_text() -> None:

@@ -33,6 +33,7 @@ from store.qdrant.policy import GraphPolicy
 from store.remote import EDGE, Remote
 from store.remote import write as write_remote
 from store.search import score
+from store.tables import changes
 from store.tables.filters import Filter
 from store.tables.writer import Writer
 from store.vectors.engine import Threshold
@@ -67,7 +68,14 @@ def changing(ready: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     path = tmp_path / "library"
     shutil.copytree(ready, path)
+    _stay(path)
     return path
+
+
+def _stay(path: Path) -> None:
+    """Let a copy go on as if it were the library that it is a copy of."""
+    with Library.open(path) as library, library.catalog.engine.execution_options(write=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE change_log SET place = ?", (changes.place_of(connection),))
 
 
 # -- filters ----------------------------------------------------------------------------------------------------------
@@ -269,8 +277,20 @@ def test_a_database_that_is_older_than_its_points_gets_its_own(changing: Path, t
     for file in changing.glob("library.sqlite*"):
         file.unlink()
     shutil.copy(before, changing / "library.sqlite")
+    _stay(changing)
     with opened(changing) as (library, engines):
         conformance.assert_holds_the_tables(engines.get(SPACE), library, _texts(1))
+
+
+def test_a_copy_goes_its_own_way(ready: Path, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(ready, path)
+    asked: list[str] = []
+    for each in (ready, path):
+        with Library.open(each) as library:
+            asked.append(changes.begin(library.catalog.engine))
+            assert changes.begin(library.catalog.engine) == asked[-1]
+    assert asked[0] != asked[1]
 
 
 def test_a_second_process_is_told_who_serves_several(ready: Path) -> None:

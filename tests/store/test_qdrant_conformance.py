@@ -64,6 +64,7 @@ def server(library: Library) -> QdrantEngines:
     return engines
 
 
+@pytest.mark.nightly  # every score goes through HTTP; test_qdrant_server.py has the short of it
 class TestServer(EngineConformance):
     """A server over HTTP, or a stand-in that has the engine."""
 

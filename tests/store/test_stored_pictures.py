@@ -14,7 +14,7 @@ from object_store import Bucket
 from PIL import Image
 from support import Index
 
-from sightline.media.derived import preview, thumbnail
+from sightline.media.derived import thumbnail
 from store.errors import SightlineError
 from store.images.stored import StoredPreviews, StoredThumbnails
 from store.images.thumbnails import Thumbnails
@@ -129,13 +129,15 @@ def test_a_library_keeps_its_thumbnails_in_a_bucket_and_another_machine_finds_th
         # Of another machine the folder says nothing of thumbnails: the database does.
         other = tmp_path / "other"
         write(other, Remote(database=remote.database))
+        again = index(bucket.address, "--library", other)
+        assert (again.unchanged, again.added) == (3, 0)
     shutil.rmtree(library / "thumbnails")
     with Library.open(other) as opened:
         hashes = list(opened.thumbnails.hashes())
         assert len(hashes) == 3
         assert all(thumbnail(opened, each) for each in hashes)
         assert (other / "thumbnails").is_dir()
-        assert preview(opened, hashes[0])
+        opened.previews.write(hashes[0], picture(9))
     assert len(bucket.keys("photos/of-sightline/previews/")) == 1
     bucket.remove("0.jpg")
     assert index(bucket.address, "--prune", "--yes").forgotten == 1
