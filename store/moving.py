@@ -259,7 +259,10 @@ def _compared(old: Library, new: Library, progress: Progress) -> Copied:
 
 
 def _copy_pictures(view: Connection, old: Library, new: Library, progress: Progress) -> int:
-    """Copy thumbnails and previews that the new library has not. Those that are damaged are made again when needed."""
+    """Copy thumbnails and previews that the new library has not.
+
+    Those that are damaged are made again when needed.
+    """
     total = copied_rows.rows_in(view, "contents")
     done = copied = 0
     with ThreadPoolExecutor(_AT_ONCE) as threads:

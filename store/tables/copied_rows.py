@@ -39,7 +39,12 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What a table holds, whatever the order of its rows: how many, and the sum of their hashes modulo 2**64."""
+    """What a table holds, whatever the order of its rows.
+
+    Attributes:
+        rows: how many.
+        hashes: the sum of the first 64 bits of their BLAKE2b, modulo 2**64.
+    """
 
     rows: int
     hashes: int

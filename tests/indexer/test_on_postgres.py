@@ -229,3 +229,21 @@ def test_another_folder_of_the_same_database_is_the_same_library(
     assert index("status", "--library", elsewhere, space=None).pictures == 35
     second = index(pictures, "--library", elsewhere)
     assert (second.code, second.added, second.unchanged) == (1, 0, 35)
+
+
+def test_an_index_that_another_machine_outgrew_is_behind_and_not_damaged(
+    photos: Path, tmp_path: Path, on_postgres: Path, index: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "more").mkdir()
+    for picture in sorted(photos.rglob("*.jpg"))[:5]:
+        picture.rename(tmp_path / "more" / picture.name)
+    assert index(photos, "--library", on_postgres).code == 0
+    elsewhere = tmp_path / "another-machine"
+    write(elsewhere, Remote(database=remote_of(on_postgres).database))
+    assert index(tmp_path / "more", "--library", elsewhere).added == 5
+    capfd.readouterr()
+    assert run(["verify", "--library", str(on_postgres)]) == 0
+    assert "behind what other machines indexed" in capfd.readouterr().out
+    assert index(photos, "--library", on_postgres).code == 0
+    assert run(["verify", "--library", str(on_postgres)]) == 0
+    assert "24 vectors, as in the database" in capfd.readouterr().out

@@ -112,6 +112,13 @@ def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tin
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly
+def test_encoding_on_a_cluster_is_measured_beside_one_process(photos: Path) -> None:
+    pytest.importorskip("ray", reason="a cluster is of Ray")
+    said = printed("cluster", "encode", "--folder", photos, "--space", "demo", "--rounds", 1)
+    assert "24 pictures" in said and re.search(r"^\| Ray, 2 workers / 1 worker \| [\d.]+ \| 1\.7 \|$", said, re.M)
+
+
 def test_decoding_on_a_gpu_is_measured(photos: Path) -> None:
     pytest.importorskip("torchcodec", reason="torchcodec is made for Linux only")
     text = printed("gpu_jpeg", photos, "--device", "cpu", "--rounds", 1)

@@ -7,8 +7,9 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ import numpy as np
 import object_store
 import psycopg
 import pytest
+import qdrant_server
 from machines import Machine, Postgres, kill, kill_worker, machines
 from object_store import Bucket
 from PIL import Image
@@ -32,6 +34,7 @@ from store.tables.copied_rows import sum_of
 
 OF_EACH: Final = 24
 TOKEN: Final = "a-token-of-this-test"
+KEY: Final = "a-key-of-this-test"
 PATIENCE: Final = 600
 OPTIONS: Final = ("--space", "demo", "--precision", "fp32", "--batch-size", "4", "--quiet")
 SUITE, NIGHTLY = range(3), range(3, 23)
@@ -78,13 +81,6 @@ def whole(roots: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    made = Postgres()
-    yield made
-    made.end()
-
-
 def held(library: Path) -> dict[str, Any]:
     """What a library holds, without the ids by which it does: files, facts, failures, and vectors by their pictures."""
     found: dict[str, Any] = {}
@@ -112,35 +108,44 @@ def held(library: Path) -> dict[str, Any]:
     return found
 
 
-def bands(hits: list[dict[str, Any]]) -> set[tuple[str, str]]:
+def bands(hits: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """Which pictures a search found, and how well they suit."""
     return {(hit["path"], hit["band"]) for hit in hits}
+
+
+@dataclass
+class Services:
+    """What machines share."""
+
+    postgres: Postgres
+    qdrant: qdrant_server.Server
+    bucket: Bucket
 
 
 class Round:
     """One round: what happens, when enough pictures are there, and what is at work."""
 
-    def __init__(self, seed: int, made: list[Machine], roots: list[str], bucket: Bucket, server: Postgres) -> None:
+    def __init__(self, seed: int, made: list[Machine], roots: list[str], services: Services) -> None:
         self.rng = random.Random(seed)
-        self.server = server
-        self.database = server.new()
-        self.address = server.address(self.database)
+        self.services = services
+        self.database = services.postgres.new()
+        self.address = services.postgres.address(self.database)
         self.indexing, self.searching = made[:2], made[2]
         self.roots = roots
-        self.thumbnails = f"s3://{bucket.name}/{self.database}"
+        self.thumbnails = f"s3://{services.bucket.name}/{self.database}"
         self.port = free_port()
         self.runs: list[subprocess.Popen[bytes]] = []
         self.page: subprocess.Popen[bytes] | None = None
         self.answered = 0
         self.over = threading.Event()
         self.asking: psycopg.Connection[Any] | None = None
-        kinds = ["an indexer", "a worker", "PostgreSQL", "the page"]
+        kinds = ["an indexer", "a worker", "PostgreSQL", "Qdrant", "the page"]
         self.rng.shuffle(kinds)
         most = 2 * OF_EACH
         self.faults = sorted((self.rng.randrange(most // 8, most - 10), kind) for kind in kinds)
 
     def library(self) -> list[str]:
-        return ["--library", self.address, "--thumbnails", self.thumbnails]
+        return ["--library", self.address, "--vectors", self.services.qdrant.address, "--thumbnails", self.thumbnails]
 
     def start_page(self) -> None:
         command = ["search_ui", *self.library(), "--port", str(self.port), "--no-browser", "--offline"]
@@ -174,10 +179,14 @@ class Round:
                 self.answered += 1
 
     def happens(self, kind: str) -> None:
-        if kind == "PostgreSQL":
-            self.server.kill()
+        servers: dict[str, Postgres | qdrant_server.Server] = {
+            "PostgreSQL": self.services.postgres, "Qdrant": self.services.qdrant
+        }  # fmt: skip
+        if kind in servers:
+            server = servers[kind]
+            server.kill()
             time.sleep(self.rng.random())
-            self.server.start()
+            server.start()
         elif kind == "the page":
             assert self.page is not None
             kill(self.page)
@@ -213,16 +222,24 @@ class Round:
             time.sleep(0.1)
 
 
+@pytest.fixture(scope="module")
+def services(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """PostgreSQL, an object store, and what stands in for a Qdrant server."""
+    made = Services(Postgres(), qdrant_server.Server(tmp_path_factory.mktemp("qdrant"), KEY), bucket)
+    yield made
+    made.qdrant.kill()
+    made.postgres.end()
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [*SUITE, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in NIGHTLY)])
 def test_whatever_is_killed_the_library_is_that_of_one_machine(
-    seed: int, roots: list[str], bucket: Bucket, whole: Path, server: Postgres, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    seed: int, roots: list[str], whole: Path, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folders = (tmp_path / "one", tmp_path / "two", tmp_path / "three")
-    with machines(*folders, SIGHTLINE_TOKEN=TOKEN) as made:
-        this = Round(seed, made, roots, bucket, server)
+    with machines(*folders, SIGHTLINE_TOKEN=TOKEN, SIGHTLINE_QDRANT_API_KEY=KEY) as made:
+        this = Round(seed, made, roots, services)
         this.go()
         for machine in made:
             assert "Traceback" not in machine.said(), machine.said()
@@ -231,10 +248,11 @@ def test_whatever_is_killed_the_library_is_that_of_one_machine(
         assert [process.wait(PATIENCE) for process in again] == [1, 1], made[0].said() + made[1].said()
         with sightline.Library(whole) as one_machine:
             for query in QUERIES:
-                wanted = one_machine.search(query, limit=500)
-                assert bands(this.search(query)) == bands(wanted), query
+                assert bands(this.search(query)) == bands(one_machine.search(query, limit=500)), query
+            assert TOKEN not in made[0].said() and KEY not in "".join(machine.said() for machine in made)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "four"))
-    ended, wanted = held(folder_of(this.address)), held(whole)
+    monkeypatch.setenv("SIGHTLINE_QDRANT_API_KEY", KEY)
+    ended, wanted = held(folder_of(this.address, services.qdrant.address)), held(whole)
     one, other = ended.pop("vectors"), wanted.pop("vectors")
     assert ended == wanted
     assert np.abs(one - other).max() < 2e-3
