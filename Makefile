@@ -11,7 +11,7 @@ PORT         ?= 8501
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-test install-dev demo demo-index test test-fast test-nightly test-lowest coverage check audit image wheel docs attack soak \
-  bench bench-scale bench-search bench-page bench-cold lock clean
+  bench bench-scale bench-search bench-page bench-cold bench-cluster lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -184,6 +184,12 @@ bench-cold: install-test $(if $(PHOTOS),,bench-photos)  ## measure cold starts a
 	@$(WRITE) cold -- $(BIN)/python benchmarks/cold.py "$(BENCH_PHOTOS)" --base "$(BASE)" --leave page $(if $(PEERS),--rclip "$(PEERS)")
 	@$(WRITE) tokens -- $(BIN)/python benchmarks/tokens.py
 	@$(WRITE) cold-page -- $(BIN)/python benchmarks/cold.py "$(BENCH_PHOTOS)" --base "$(BASE)" --only page
+
+bench-cluster: install-test  ## measure Qdrant's engine beside Sightline's own at SIZES, and encoding on Ray
+	@for size in $(SIZES); do \
+	  $(WRITE) cluster-vectors-$$size -- $(BIN)/python benchmarks/cluster.py vectors --sizes $$size --queries 100 --rounds 1 \
+	    $(if $(SCRATCH),--scratch "$(SCRATCH)") || exit; done
+	@$(WRITE) cluster-encode -- $(BIN)/python benchmarks/cluster.py encode
 
 lock: install-dev $(VENV)/.installed-docs  ## write constraints.txt from what is installed
 	@{ head -1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' | sort -f; } > constraints.new

@@ -1,9 +1,12 @@
 """What Sightline does beyond one machine, beside what it does on one: each part has a command.
 
     python benchmarks/cluster.py encode [--folder FOLDER] [--count 400] [--space NAME] [--rounds 3]
+    python benchmarks/cluster.py vectors [--sizes 100000] [--queries 200] [--rounds 3] [--scratch FOLDER]
 
 `encode`: pictures per second by workers of a Ray cluster, beside a run of one process; see cluster_encode.py. Without a
 folder pictures are drawn, and without --space a ViT-B/32 with random weights is made.
+
+`vectors`: Qdrant's engine in the process beside Sightline's own, on the same vectors; see cluster_vectors.py.
 
 Prints Markdown tables.
 """
@@ -15,6 +18,8 @@ from pathlib import Path
 
 import click
 import cluster_encode
+import cluster_vectors
+from search import numbers
 from weights import random_model
 
 from indexer.demo.pictures import write_pictures
@@ -38,6 +43,17 @@ def encode(folder: Path | None, count: int, space: str | None, rounds: int) -> N
             write_pictures(folder, count, 0, (1600, 1200))
         space = space or random_model(Path(made, "model"), "ViT-B-32")
         click.echo(cluster_encode.report(folder, space, rounds))
+
+
+@cli.command()
+@click.option("--sizes", default="100000", show_default=True, callback=numbers, help="Vectors.")
+@click.option("--queries", default=200, show_default=True, type=click.IntRange(4), help="Of each kind.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--scratch", type=click.Path(path_type=Path, file_okay=False), help="Where sets are kept.")
+def vectors(sizes: list[int], queries: int, rounds: int, scratch: Path | None) -> None:
+    """Search vectors in Qdrant's engine beside Sightline's own."""
+    for size in sizes:
+        click.echo(cluster_vectors.measure(size, queries, rounds, scratch))
 
 
 if __name__ == "__main__":

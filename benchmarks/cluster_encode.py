@@ -1,4 +1,4 @@
-"""Encoding by workers of a Ray cluster beside a run of one process, on the same pictures: for cluster.py.
+"""Encoding by workers of a Ray cluster beside a run of one process: for cluster.py.
 
 A cluster of this machine is started once. Each round indexes all pictures into a new library: in one process with all
 cores, by two workers of one core each, and by one of these. Pictures per second are those of the run's own summary,
@@ -56,8 +56,8 @@ def report(pictures: Path, space: str, rounds: int) -> str:
     with _cluster() as (process, environment), tempfile.TemporaryDirectory() as folder:
         warm = Path(folder, "warm")
         warm.mkdir()
-        for path in sorted(pictures.rglob("*.jpg"))[:WARM]:
-            (warm / path.name).symlink_to(path.absolute())
+        for number, path in enumerate([path for path in sorted(pictures.rglob("*")) if path.is_file()][:WARM]):
+            (warm / f"{number}{path.suffix}").symlink_to(path.absolute())
         for number in range(-1, rounds):
             for name, options in WAYS.items():
                 begun, spent = time.perf_counter(), _processor(process)

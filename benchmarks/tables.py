@@ -37,6 +37,8 @@ PACKAGES = (
     "faiss-cpu",
     "hnswlib",
     "usearch",
+    "qdrant-edge-py",
+    "ray",
 )
 END = "<!-- /bench -->"
 

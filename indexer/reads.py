@@ -1,4 +1,4 @@
-"""What reads the files of a run: threads of this process, or workers of a Ray cluster, which encode them, too."""
+"""What reads the files of a run: threads of this process, or workers of a cluster, which encode, too."""
 
 from __future__ import annotations
 

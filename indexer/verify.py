@@ -98,10 +98,13 @@ def _index_file(library: Library, space_id: int, *, repair: bool) -> Finding:
         library.vectors.save(space.id)
         return Finding("repaired", part, f"was missing, behind or damaged; made again from {space.count} vectors")
     is_missing = not any((library.path / "vectors").glob(f"space-{space.id}.*"))
-    is_older = library.vectors.facts(space.id) is None and checks.has_unchecked_pictures(library.catalog.engine)
+    facts = library.vectors.facts(space.id)
+    is_older = facts is None and checks.has_unchecked_pictures(library.catalog.engine)
     if is_missing or is_older:
         kind = "not written yet" if is_missing else "of an older version"
         return Finding("ok", part, f"{kind}; searches make it in memory, and the next run writes it")
     if is_indexing(library.path):
         return Finding("ok", part, "behind the database; the indexer that is at work writes it")
+    if library.remote.database is not None and facts is not None and facts["rows"] < space.count:
+        return Finding("ok", part, "behind what other machines indexed; the next run here writes it")
     return Finding("wrong", part, f"behind, damaged or another's; searches make it in memory. {MENDABLE}")

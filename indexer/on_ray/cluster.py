@@ -1,4 +1,4 @@
-"""The Ray cluster of a run: one that is there already, or one of this machine that is started and ended with the run.
+"""The Ray cluster of a run: one that is there, or one of this machine that ends with the run.
 
 Ray is imported here and nowhere else. It reports nothing to anybody, writes no token into the home folder, and keeps
 its logs in a temporary folder: see docs/decisions/encoding-on-ray.md.
@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ CLIENT: Final = "ray://"
 
 # Bytes for what workers send: some hundred pictures' thumbnails and vectors; Ray's least is 75 MB.
 _OBJECTS: Final = 128 * 2**20
+# What goes wrong is told by errors; a client's connection sets the level of the first one again.
+_LOGGERS: Final = ("ray", "ray.client_builder", "ray.util.client")
 # Of a cluster's sockets and logs: the process that started it, and letters that differ, follow. Paths of sockets may
 # have 107 characters, and Ray puts 61 behind this folder.
 _FOLDER: Final = "sightline-ray-"
@@ -83,10 +86,12 @@ class Cluster:
             raise LibraryError(
                 'To encode on Ray, Ray is needed. Install it: pip install "sightline[cluster]"'
             ) from error
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         _keep_off_stdout()
         self.ray: Any = ray
-        with _signals_kept():
+        with _signals_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a client warns of what it raises next
             self._connect(on)
 
     def _connect(self, on: OnRay) -> None:
@@ -162,7 +167,7 @@ class Cluster:
 def fitted(
     on: OnRay, machines: Sequence[dict[str, float]], *, gpus: bool, memory: int, name: str
 ) -> Share:  # fmt: skip
-    """What each worker gets on machines that have so many `CPU`, `GPU` and bytes of `memory`; see `Cluster.share`."""
+    """What each worker gets on machines with so many `CPU`, `GPU`, bytes of `memory`: see `Cluster.share`."""
     usable = [each for each in machines if not gpus or each.get("GPU", 0) >= 1]
     cores = [int(each.get("CPU", 0)) for each in usable]
     if on.cpus is not None:
@@ -203,6 +208,7 @@ def _said(address: str) -> str:
 def _settle_environment(*, is_local: bool) -> None:
     """What Ray reads when it is imported or started."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report once an hour
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # what is asked of a cluster that is gone would start another
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without a GPU keeps what it has
     if is_local:
         # Else its servers listen on every address, also where ray.init is told to use 127.0.0.1.
@@ -239,7 +245,7 @@ def _is_there(process: int) -> bool:
 
 
 def _keep_off_stdout() -> None:
-    """Ray prints there that a worker died, also where it is told to print no logs: what follows would be no JSON."""
+    """Keep JSON valid: Ray prints there that a worker died, also where it is told to print no logs."""
     worker = sys.modules.get("ray._private.worker")
     if hasattr(worker, "print_to_stdstream"):
         worker.print_to_stdstream = _log_instead  # type: ignore[union-attr]

@@ -6,4 +6,4 @@ from store.errors import SightlineError
 
 
 class RayError(SightlineError):
-    """The cluster can't be reached, lacks something, or its workers can't go on; what was committed is safe."""
+    """The cluster can't be reached, lacks something, or its workers can't go on."""

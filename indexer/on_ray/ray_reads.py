@@ -1,4 +1,4 @@
-"""Files of a run that are read and encoded by workers of a Ray cluster: what the pipeline takes them from."""
+"""Files of a run that are read and encoded by workers of a Ray cluster, for the pipeline."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ class Worker:
         encodings.add(result)
 
     def _encode(self, encodings: Encodings, *, is_late: bool) -> None:
-        """Encode what fills a batch, or all where it is late; a device that works by itself is left one to work on."""
+        """Encode what fills a batch, or all where it is late; a GPU is left a batch to work on."""
         for encoding in encodings:
             batches = encoding.batches
             while batches.queued and (is_late or batches.queued >= batches.size):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from store.arrays import Floats, Halves, Ids
+from store.arrays import Doubles, Floats, Halves, Ids
 
 Filter = Mapping[str, Any]
 """A filter as Qdrant's REST interface writes it: `must`, `should`, `must_not` with lists of conditions."""
@@ -22,7 +22,7 @@ META_POINT: Final = 0
 INDEXES: Final[Mapping[str, str]] = {
     "here": "keyword", "photos[].folder": "keyword", "photos[].name": "keyword", "photos[].ext": "keyword",
     "taken": "integer", "where": "geo", "tags": "integer", "words": "integer", "favourite": "keyword",
-    "sample": "integer",
+    "sample": "integer", "gone": "integer", "until": "integer",
 }  # fmt: skip
 """Keys of the payload that are not facts of `fact_table`, and how each is indexed."""
 
@@ -90,6 +90,9 @@ class Adapter(Protocol):
     def delete(self, ids: Sequence[int]) -> None:
         """Remove points; those that are not there are no error."""
 
+    def overwrite(self, ids: Sequence[int], payload: Payload) -> None:
+        """Give points another payload, and leave their vectors; those that are not there are no error."""
+
     def set_meta(self, meta: Payload) -> None:
         """Keep what the collection holds, in `META_POINT`."""
 
@@ -105,10 +108,10 @@ class Adapter(Protocol):
         Scores are dot products with the query in half precision: within 1e-4 of the cosine.
         """
 
-    def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats]:
+    def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats, Doubles]:
         """Those of the ids that have a vector of this name, int64 (n,), and the vectors float32 (n, dim).
 
-        At most some hundred ids; in any order.
+        Then their `gone`, float64 (n,), NaN where they have none. At most some hundred ids; in any order.
         """
 
     def scroll(self, filter_: Filter | None, *, payload: bool, vectors: bool, page: int) -> Iterator[list[Point]]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from store.arrays import Floats, Ids
+from store.arrays import Doubles, Floats, Ids
 from store.errors import LibraryError, VectorServiceError
 from store.images.disk_usage import flat_bytes
 from store.qdrant.adapter import INDEXES, META_POINT, UPSERTED, Filter, Payload, Point, Search
@@ -39,7 +39,7 @@ _opening = threading.Lock()
 
 
 class EdgeAdapter:
-    """A shard in a folder; see `Adapter`. One process may have it open; all users in that process share it."""
+    """A shard in a folder; see `Adapter`. One process may have it open, and shares it in itself."""
 
     def __init__(self, folder: Path) -> None:
         """Use `open`."""
@@ -186,6 +186,10 @@ class EdgeAdapter:
         if ids:
             self._update(edge.UpdateOperation.delete_points(list(ids)))
 
+    def overwrite(self, ids: Sequence[int], payload: Payload) -> None:
+        """See `Adapter.overwrite`."""
+        self._update(edge.UpdateOperation.overwrite_payload(list(ids), payload))
+
     def set_meta(self, meta: Payload) -> None:
         """See `Adapter.set_meta`."""
         self._update(edge.UpdateOperation.upsert_points([edge.Point(id=META_POINT, vector={}, payload=meta)]))
@@ -221,12 +225,13 @@ class EdgeAdapter:
             for points in found
         ]
 
-    def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats]:
+    def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats, Doubles]:
         """See `Adapter.retrieve`."""
-        records = self.shard.retrieve(list(ids), with_payload=False, with_vector=[name])
+        records = self.shard.retrieve(list(ids), with_payload=["gone"], with_vector=[name])
         records = [record for record in records if name in record.vector]
         vectors = np.array([record.vector[name] for record in records], np.float32)
-        return np.array([record.id for record in records], np.int64), vectors
+        gone = np.array([(record.payload or {}).get("gone", np.nan) for record in records], np.float64)
+        return np.array([record.id for record in records], np.int64), vectors, gone
 
     def scroll(self, filter_: Filter | None, *, payload: bool, vectors: bool, page: int) -> Iterator[list[Point]]:
         """See `Adapter.scroll`."""

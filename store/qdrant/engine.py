@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from store.arrays import Floats, Ids, Mask
+from store.arrays import Floats, Ids
 from store.qdrant.adapter import Adapter, Filter, Search
-from store.qdrant.points import YES, name_of
+from store.qdrant.points import GONE, YES, name_of
 from store.qdrant.policy import GraphPolicy
 from store.tables.filters import Filter as Asked
 from store.time_limit import check
@@ -48,8 +48,20 @@ class QdrantEngine:
         dim, epoch, last_id: see `VectorEngine`.
     """
 
-    def __init__(self, adapter: Adapter, space_id: int, dim: int, tables: Tables, policy: GraphPolicy) -> None:
-        """Take the points of a space; `QdrantEngines` says which state of the tables they hold."""
+    def __init__(
+        self, adapter: Adapter, space_id: int, dim: int, tables: Tables, policy: GraphPolicy, born: int | None
+    ) -> None:
+        """Take the points of a space; `QdrantEngines` says which state of the tables they hold.
+
+        Args:
+            adapter: the collection.
+            space_id: the space.
+            dim: of its vectors.
+            tables: of the library.
+            policy: how to search.
+            born: points that were deleted up to this change are none of its; those deleted later it goes on with. None
+                where the collection has no deleted points.
+        """
         self.dim = dim
         self.epoch = 0
         self.last_id = 0
@@ -59,19 +71,12 @@ class QdrantEngine:
         self._tables = tables
         self._policy = policy
         self._ids: tuple[tuple[int, int], Ids] | None = None
-        # Vectors that were deleted since, for who goes on with this engine.
-        self._left = np.empty(0, np.int64)
-        self._left_vectors = np.empty((0, dim), np.float32)
+        self._born = born
+        self._retired: list[Filter] = [] if born is None else [{"key": GONE, "range": {"lte": born}}]
 
     def hold(self, epoch: int, last_id: int, count: int) -> None:
         """Say which state of the tables the points hold by now."""
         self.epoch, self.last_id, self._count = epoch, last_id, count
-
-    def keep(self, ids: Ids, vectors: Floats) -> None:
-        """Go on with vectors that are deleted: content ids int64 (n,), vectors float32 (n, dim)."""
-        fresh = ~np.isin(ids, self._left)
-        self._left_vectors = np.concatenate([self._left_vectors, vectors[fresh]])
-        self._left = np.concatenate([self._left, ids[fresh]])
 
     @property
     def is_graph(self) -> bool:
@@ -85,7 +90,7 @@ class QdrantEngine:
     def ids(self) -> Ids:
         """Content ids in the order of commits, see `VectorEngine.ids`."""
         state, known = (self.epoch, self.last_id), self._ids
-        if known is None or (known[0] != state and not len(self._left)):
+        if known is None or known[0] != state:
             known = self._ids = (state, self._tables.ids())
             known[1].flags.writeable = False
         return known[1]
@@ -116,28 +121,19 @@ class QdrantEngine:
         for start in range(0, len(wanted), len(wanted) if everything else _HAS_IDS):
             check()
             some = by_id[start : start + _HAS_IDS]
-            filter_: Filter | None = None if everything else {"must": [{"has_id": some.tolist()}]}
-            limit = max(self._count, len(wanted)) + _HAS_IDS if everything else len(some)
+            filter_ = self._live() if everything else self._live({"has_id": some.tolist()})
+            limit = self._adapter.count(self._live({"has_vector": self.name})) + _HAS_IDS if everything else len(some)
             for row, (ids, own) in enumerate(self._adapter.search(Search(self.name, halves, filter_, limit))):
                 places = np.minimum(np.searchsorted(by_id, ids), len(by_id) - 1)
                 mine = by_id[places] == ids
                 scores[row, order[places[mine]]] = own[mine]
                 found[order[places[mine]]] = True
         cosines = scores[: len(queries)] + scores[len(queries) :] / _SCALE
-        self._add_left(wanted, queries, cosines, found)
         return (wanted, cosines) if found.all() else (wanted[found], cosines[:, found])
 
-    def _add_left(self, wanted: Ids, queries: Floats, cosines: Floats, found: Mask) -> None:
-        """Fill in the cosines of what was deleted since."""
-        if not len(self._left) or found.all():
-            return
-        order = np.argsort(self._left)
-        places = np.minimum(np.searchsorted(self._left, wanted, sorter=order), len(order) - 1)
-        rows = order[places]
-        mine = np.flatnonzero((self._left[rows] == wanted) & ~found)
-        for at, query in enumerate(queries):  # each by itself: the same bits whatever is asked beside it
-            cosines[at, mine] = self._left_vectors[rows[mine]] @ query
-        found[mine] = True
+    def _live(self, *must: Filter) -> Filter:
+        """The points that are not deleted as far as this engine knows, and pass conditions."""
+        return {"must": list(must), "must_not": self._retired}
 
     def shortlist(
         self, queries: Floats, groups: Sequence[Sequence[Threshold]] = (), *, wanted: int = 0,
@@ -148,7 +144,7 @@ class QdrantEngine:
         if not len(queries) or not self.is_graph or (only is not None and len(only) <= self._policy.graph_rows):
             return None
         must: list[Filter] = [] if only is None else [{"has_id": only.tolist()}]
-        must_not: list[Filter] = []
+        must_not = list(self._retired)
         if absent is not None and len(absent):
             few = len(absent) <= self._policy.ids
             (must_not if few else must).append({"has_id": absent.tolist()} if few else _HERE)
@@ -213,14 +209,12 @@ class QdrantEngine:
         there = np.zeros(len(wanted), np.bool_)
         for start in range(0, len(wanted), _RETRIEVED):
             check()
-            found, own = self._adapter.retrieve(wanted[start : start + _RETRIEVED].tolist(), self.name)
+            found, own, gone = self._adapter.retrieve(wanted[start : start + _RETRIEVED].tolist(), self.name)
+            if self._born is not None:
+                found, own = found[~(gone <= self._born)], own[~(gone <= self._born)]
             if len(found):
                 places = np.searchsorted(wanted, found)
                 vectors[places], there[places] = own, True
-        for place in np.flatnonzero(~there).tolist():
-            left = np.flatnonzero(self._left == wanted[place])
-            if len(left):
-                vectors[place], there[place] = self._left_vectors[left[0]], True
         places = np.searchsorted(wanted, ids)
         if not there.all():
             raise KeyError(int(ids[~there[places]][0]))

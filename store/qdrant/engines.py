@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-import weakref
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -22,7 +22,7 @@ from store.errors import VectorServiceError
 from store.qdrant.adapter import Adapter, Filter
 from store.qdrant.engine import QdrantEngine, Tables
 from store.qdrant.filters import TooManyError, conditions
-from store.qdrant.points import FACT_KINDS, LAYOUT, name_of, points_of, same
+from store.qdrant.points import FACT_KINDS, GONE, LAYOUT, UNTIL, name_of, points_of, same
 from store.qdrant.policy import DEFAULT, GraphPolicy
 from store.tables import changes, filter_sql
 from store.tables.catalog import Catalog
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 BATCH: Final = 1_000  # contents that are written at a time
 _MAX_TRIES: Final = 3
-_KEPT: Final = 20_000  # deleted vectors that are handed to who goes on with an engine
-_HELD: Final = 1_000  # vectors that are looked at at a time
+_KEPT_S: Final = 3_600  # a deleted vector stays so long, seconds: a long list may still be read
+_RETIRED: Final[Filter] = {"key": GONE, "range": {"gte": 0}}
 
 
 class QdrantEngines:
@@ -65,8 +65,9 @@ class QdrantEngines:
         self._adapter: Adapter | None = None
         self._identity = ""
         self._checked: dict[int, tuple[int, QdrantEngine]] = {}  # by space: the change it was compared at, itself
-        self._served: weakref.WeakSet[QdrantEngine] = weakref.WeakSet()
         self._damaged = False
+        self._is_first = True  # of the catching up of this process
+        self._has_retired = False
 
     def close(self) -> None:
         """Let go of the collection."""
@@ -100,21 +101,24 @@ class QdrantEngines:
                     break
                 log.warning("the vectors of space %s in Qdrant are not those of the library; made again", state.key)
                 self._damaged = True
-            engine = self._engine(adapter, state, engine)
+            engine = self._engine(adapter, state, engine, change)
             self._checked[space_id] = (change, engine)
             return engine
 
-    def _engine(self, adapter: Adapter, state: SpaceState, engine: QdrantEngine | None) -> QdrantEngine:
+    def _engine(
+        self, adapter: Adapter, state: SpaceState, engine: QdrantEngine | None, change: int
+    ) -> QdrantEngine:  # fmt: skip
         if engine is None or (engine.epoch, engine.dim) != (state.epoch, state.dim):
-            engine = QdrantEngine(adapter, state.id, state.dim, self._tables(state.id), self._policy)
-            self._served.add(engine)
+            self._has_retired = adapter.count({"must": [_RETIRED]}) > 0  # another process may have done it
+            born = change if self._has_retired else None
+            engine = QdrantEngine(adapter, state.id, state.dim, self._tables(state.id), self._policy, born)
         engine.hold(state.epoch, state.last_id, state.count)
         return engine
 
     def _is_complete(self, adapter: Adapter, state: SpaceState, *, compared: bool) -> bool:
         if compared and state.count > self._policy.counted:
             return True
-        return adapter.count({"must": [{"has_vector": name_of(state.id)}]}) == state.count
+        return adapter.count(_there(state.id)) == state.count
 
     def _tables(self, space_id: int) -> Tables:
         def ids() -> Ids:
@@ -170,6 +174,9 @@ class QdrantEngines:
                 self._damaged = False
                 self._checked.clear()
             self._add_names(adapter, spaces)
+            first, self._is_first = self._is_first, False
+            if first or self._has_retired:
+                self._remove_retired(adapter)
             while True:
                 with self._database.connect() as connection:
                     changed = changes.after(connection, applied, BATCH)
@@ -179,10 +186,9 @@ class QdrantEngines:
                     break
                 check()
                 gone = sorted(set(ids) - {point.id for point in points})
-                self._hand_over(adapter, gone)
-                adapter.upsert(points)
-                adapter.delete(gone)
                 applied = changed[-1][0]
+                adapter.upsert(points)
+                self._retire(adapter, gone, applied)
                 self._note(adapter, applied)
         restart()  # it is no fault of a search that much had changed
 
@@ -211,13 +217,18 @@ class QdrantEngines:
             if name_of(space_id) not in known:
                 adapter.add_name(name_of(space_id), dim)
 
-    def _hand_over(self, adapter: Adapter, gone: Sequence[int]) -> None:
-        """Give vectors that are about to be deleted to the engines in use: who holds one goes on with it."""
-        for engine in list(self._served):
-            for start in range(0, min(len(gone), _KEPT), _HELD):
-                ids, vectors = adapter.retrieve(gone[start : start + _HELD], engine.name)
-                if len(ids):
-                    engine.keep(ids, vectors)
+    def _retire(self, adapter: Adapter, gone: Sequence[int], change: int) -> None:
+        """Take points out of all searches that begin from now on; older engines still read them."""
+        if gone:
+            adapter.overwrite(gone, {GONE: change, UNTIL: int(time.time() + _KEPT_S)})
+            self._has_retired = True
+
+    def _remove_retired(self, adapter: Adapter) -> None:
+        """Remove points that nobody reads any more."""
+        over: Filter = {"must": [{"key": UNTIL, "range": {"lt": int(time.time())}}]}
+        for page in adapter.scroll(over, payload=False, vectors=False, page=BATCH):
+            adapter.delete([point.id for point in page])
+        self._has_retired = adapter.count({"must": [_RETIRED]}) > 0
 
     # -- keeping and checking -----------------------------------------------------------------------------------
 
@@ -242,9 +253,7 @@ class QdrantEngines:
             is_current = applied is not None and applied == self._last_change() and name in (adapter.names() or {})
             if is_current:
                 count = self._catalog.space_state(space_id).count
-                is_current = adapter.count({"must": [{"has_vector": name}]}) == count and self._are_same(
-                    adapter, spaces
-                )
+                is_current = adapter.count(_there(space_id)) == count and self._are_same(adapter, spaces)
             if not is_current:
                 self._damaged = True
             return is_current
@@ -252,7 +261,7 @@ class QdrantEngines:
     def _are_same(self, adapter: Adapter, spaces: Mapping[int, int]) -> bool:
         """Whether the points are those of the tables, none missing and none more."""
         seen = 0
-        for page in adapter.scroll(None, payload=True, vectors=True, page=BATCH):
+        for page in adapter.scroll({"must_not": [_RETIRED]}, payload=True, vectors=True, page=BATCH):
             with self._database.connect() as connection:
                 right = points_of(connection, [point.id for point in page], spaces)
             if len(right) != len(page) or not all(map(same, page, right)):
@@ -269,10 +278,15 @@ class QdrantEngines:
                 adapter = self._open()
                 if name_of(space_id) not in (adapter.names() or {}):
                     return None
-                rows = adapter.count({"must": [{"has_vector": name_of(space_id)}]})
+                rows = adapter.count(_there(space_id))
             except VectorServiceError:
                 return None
         return {
             "tier": "graph" if rows > self._policy.graph_rows else "exact", "rows": rows,
             "disk_bytes": adapter.disk_bytes(), "memory_bytes": 0, "measured": None,
         }  # fmt: skip
+
+
+def _there(space_id: int) -> Filter:
+    """The points that have a vector of a space, and are not deleted."""
+    return {"must": [{"has_vector": name_of(space_id)}], "must_not": [_RETIRED]}

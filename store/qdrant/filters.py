@@ -1,4 +1,6 @@
-"""Filters as Qdrant asks for them. What they mean is said by `store.tables.filter_sql`; both keep the same contents.
+"""Filters as Qdrant asks for them.
+
+What they mean is said by `store.tables.filter_sql`; both keep the same contents.
 
 A filter names few distinct values: folders, cameras, tags. They are looked up in the tables, as SQL does it, and sent
 along. What can't be written so is asked of the tables, and its ids are sent along, up to a limit.

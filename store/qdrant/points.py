@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,12 @@ LAYOUT: Final = 1
 
 YES: Final = "yes"
 """What stands for true. Not a boolean: qdrant-edge-py 0.9 matches none."""
+
+GONE: Final = "gone"
+"""Key of the change by which a content lost its vectors. Its point stays for a while: others may still read it."""
+
+UNTIL: Final = "until"
+"""Key of the time at which such a point may be removed: seconds since 1970."""
 
 FACT_KINDS: Final[Mapping[str, str]] = {
     row.column: "integer" if isinstance(row, NumberKey) else "float" if isinstance(row, RealKey) else "keyword"
@@ -105,6 +112,17 @@ def _facts(content_hash: bytes, facts: dict[str, Any]) -> Payload:
 
 def same(one: Point, other: Point) -> bool:
     """Whether two points are equal, their vectors to the bit."""
-    if (one.id, one.payload) != (other.id, other.payload) or one.vectors.keys() != other.vectors.keys():
+    if one.id != other.id or one.vectors.keys() != other.vectors.keys() or not _alike(one.payload, other.payload):
         return False
     return all(np.array_equal(vector, other.vectors[name]) for name, vector in one.vectors.items())
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values of a payload are equal; real numbers come back with another last digit."""
+    if isinstance(one, float) or isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-12)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return bool(one == other)

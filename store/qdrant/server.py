@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from store.arrays import Floats, Ids
+from store.arrays import Doubles, Floats, Ids
 from store.errors import LibraryError, VectorServiceError
 from store.qdrant.adapter import INDEXES, META_POINT, UPSERTED, Filter, Payload, Point, Search
 from store.remote import without_password
@@ -150,6 +150,10 @@ class ServerAdapter:
         if ids:
             self._ask(self._client.delete, points_selector=models.PointIdsList(points=list(ids)), wait=True)
 
+    def overwrite(self, ids: Sequence[int], payload: Payload) -> None:
+        """See `Adapter.overwrite`."""
+        self._ask(self._client.overwrite_payload, payload=payload, points=list(ids), wait=True)
+
     def set_meta(self, meta: Payload) -> None:
         """See `Adapter.set_meta`."""
         self._ask(self._client.upsert, points=[models.PointStruct(id=META_POINT, vector={}, payload=meta)], wait=True)
@@ -183,12 +187,13 @@ class ServerAdapter:
             for each in found
         ]
 
-    def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats]:
+    def retrieve(self, ids: Sequence[int], name: str) -> tuple[Ids, Floats, Doubles]:
         """See `Adapter.retrieve`."""
-        found = self._ask(self._client.retrieve, ids=list(ids), with_payload=False, with_vectors=[name])
-        vectors = [(int(record.id), _vectors(record.vector)) for record in found]
-        kept = [(id_, own[name]) for id_, own in vectors if name in own]
-        return np.array([id_ for id_, _ in kept], np.int64), np.array([own for _, own in kept], np.float32)
+        found = self._ask(self._client.retrieve, ids=list(ids), with_payload=["gone"], with_vectors=[name])
+        kept = [record for record in found if name in _vectors(record.vector)]
+        vectors = np.array([_vectors(record.vector)[name] for record in kept], np.float32)
+        gone = np.array([(record.payload or {}).get("gone", np.nan) for record in kept], np.float64)
+        return np.array([record.id for record in kept], np.int64), vectors, gone
 
     def scroll(self, filter_: Filter | None, *, payload: bool, vectors: bool, page: int) -> Iterator[list[Point]]:
         """See `Adapter.scroll`."""

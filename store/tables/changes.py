@@ -1,4 +1,4 @@
-"""A log of which contents changed, for an index of vectors and facts that is kept outside the database.
+"""A log of which contents changed, for an index that is kept outside the database.
 
 One row for each content that ever changed, with the number of its last change: an index that says up to which number it
 is true, however old, finds all that it lacks. Triggers keep it, in the transaction that changes something, so no writer
@@ -10,7 +10,6 @@ another identity: numbers of the two mean different changes from then on.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -44,28 +43,39 @@ _POSTGRESQL_TABLES: Final = (
 )
 
 
-def _statements(connection: Connection) -> Iterator[str]:
-    """What makes the tables and triggers, where they are not there yet."""
-    on_postgres = is_postgres(connection)
-    yield from _POSTGRESQL_TABLES if on_postgres else _SQLITE_TABLES
+def sqlite_triggers() -> list[str]:
+    """The triggers, as SQLite keeps their text."""
+    return [
+        f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {logged} END"
+        for name, event, table, logged in _triggers()
+    ]
+
+
+def _triggers() -> Iterator[tuple[str, str, str, str]]:
+    """Their name, event, table, and what each does."""
     for table, column in _WATCHED.items():
         for event, rows in _EVENTS.items():
             logged = " ".join(_LOGGED.format(row=row, column=column) for row in rows)
-            name = f"changed_{table}_{event}"
-            if not on_postgres:
-                yield f"CREATE TRIGGER IF NOT EXISTS {name} AFTER {event} ON {table} BEGIN {logged} END"
-            else:
-                yield (
-                    f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-                    f"$$ BEGIN {logged} RETURN NULL; END $$"
-                )
-                yield (
-                    f"CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-                )
+            yield f"changed_{table}_{event}", event, table, logged
+
+
+def _statements(connection: Connection) -> Iterator[str]:
+    """What makes the tables and triggers, where they are not there yet."""
+    if not is_postgres(connection):
+        yield from _SQLITE_TABLES
+        yield from (text.replace("TRIGGER", "TRIGGER IF NOT EXISTS", 1) for text in sqlite_triggers())
+        return
+    yield from _POSTGRESQL_TABLES
+    for name, event, table, logged in _triggers():
+        yield (
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {logged} RETURN NULL; END $$"
+        )
+        yield f"CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
 
 
 def identity(engine: Engine) -> str | None:
-    """What tells this library's changes from those of another; None where nothing is logged in this database yet."""
+    """What tells this library's changes from those of another; None where nothing is logged yet."""
     with engine.connect() as connection:
         return _identity(connection)
 
@@ -78,7 +88,7 @@ def _identity(connection: Connection) -> str | None:
 
 
 def place_of(connection: Connection) -> str:
-    """What tells a database from a copy: the file's inode, or the numbers of the server and of the database."""
+    """What tells a database from a copy: its file's inode, or the numbers of server and database."""
     if is_postgres(connection):
         query = "SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
         server, database = connection.exec_driver_sql(query).one()
@@ -91,6 +101,8 @@ def begin(engine: Engine) -> str:
     """Log changes from now on, with all contents as changed; returns the log's identity. Safe to repeat."""
     if (known := identity(engine)) is not None:
         return known
+    import uuid  # no library without vectors outside needs it
+
     with engine.execution_options(write=True).connect() as connection, connection.begin():
         if (known := _identity(connection)) is not None:  # another process was faster
             return known

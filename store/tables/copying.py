@@ -12,6 +12,7 @@ from typing import Final
 
 from store.errors import LibraryError, LibraryLockedError
 from store.files import open_private
+from store.tables.changes import sqlite_triggers
 from store.tables.database import BUSY_TIMEOUT_MS, connect_readonly
 from store.tables.migration_steps import STEPS
 from store.tables.migrations import check_version
@@ -145,7 +146,7 @@ def look_at(path: Path, where: str) -> tuple[int, dict[str, int], list[str]]:
 
 def _foreign_schema(connection: sqlite3.Connection, layout: int) -> list[str]:
     """Name triggers and views that no library of this layout has: they would act when the library is used."""
-    ours = {" ".join(statement.split()) for step in STEPS[:layout] for statement in step}
+    ours = {" ".join(statement.split()) for step in STEPS[:layout] for statement in step} | set(sqlite_triggers())
     query = "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
     return [
         f"the {kind} {name} is no part of a library"

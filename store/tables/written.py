@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
-from store.tables import full_text
 from store.tables.dialect import is_postgres
 from store.tables.fact_filters import LEVEL
 from store.tables.fact_table import LIST_NAMES, TEXT_NAMES
@@ -54,6 +53,8 @@ def expression(columns: Sequence[str], names: Sequence[str]) -> str:
 def found_by(connection: Connection, columns: Sequence[str], names: Sequence[str]) -> Condition:
     """The query for contents, by `id`, whose texts have all words of any of the names, see `expression`."""
     if is_postgres(connection):
+        from store.tables import full_text
+
         return full_text.found_by(columns, [list(_terms(name)) for name in names])
     return "SELECT rowid AS id FROM texts WHERE texts MATCH ?", (expression(columns, names),)
 
@@ -83,6 +84,8 @@ def add(connection: Connection, contents: Mapping[int, Mapping[str, Any]]) -> No
         return
     rows = [(id_, *(_text(facts.get(name)) for name in TEXT_NAMES)) for id_, facts in written.items()]
     if is_postgres(connection):
+        from store.tables import full_text
+
         full_text.put(connection, rows)
     else:
         connection.exec_driver_sql(_PUT_TEXT, rows)

@@ -100,6 +100,10 @@ class Collections:
         collection.delete(asked["points"])
         return _DONE
 
+    def overwrite(self, collection: EdgeAdapter, asked: Any) -> Any:
+        collection.overwrite(asked["points"], asked["payload"])
+        return _DONE
+
     def count(self, collection: EdgeAdapter, asked: Any) -> Any:
         return {"count": collection.count(asked.get("filter"))}
 
@@ -158,6 +162,7 @@ def application(folder: Path, key: str | None) -> Starlette:
             route("PUT", "", collections.create), route("DELETE", "", collections.delete),
             route("PUT", "/index", collections.index), route("PUT", "/vectors/{name}", collections.add_name),
             route("PUT", "/points", collections.upsert), route("POST", "/points/delete", collections.delete_points),
+            route("PUT", "/points/payload", collections.overwrite),
             route("POST", "/points/count", collections.count), route("POST", "/points/query/batch", collections.query),
             route("POST", "/points", collections.retrieve), route("POST", "/points/scroll", collections.scroll),
         ]

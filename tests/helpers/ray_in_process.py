@@ -1,4 +1,4 @@
-"""Stands for the module `ray` in tests of what a run does with its workers: they are objects of this process."""
+"""Stands for the module `ray` in tests of runs: workers are objects of this process."""
 
 from __future__ import annotations
 

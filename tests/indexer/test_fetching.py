@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from object_store import Bucket
+from pictures import encoded, photo
 
 from indexer.fetching import Fetcher, Room
+from indexer.on_ray.asking_reader import AskingReader
+from indexer.on_ray.messages import Answer, Job
+from indexer.read_ahead import start_workers
 from indexer.scanner import Task
 from sightline.images.limits import FILES, within
+from sightline.models.space_models import model_for
 from store.objects import Objects
 
 
@@ -96,3 +102,22 @@ def test_an_object_whose_store_does_not_answer_costs_itself(bucket: Bucket, monk
         slow.result(20)
     held.set()
     fetcher.close()
+
+
+def test_a_worker_far_from_the_library_reads_objects_itself(bucket: Bucket) -> None:
+    """As workers on Ray do: they are given an address and a path, and send a hash, pixels and a thumbnail."""
+    data = encoded(photo(320, 240), "JPEG")
+    bucket.put("a.jpg", data)
+    bucket.put("broken.jpg", b"no picture")
+    preprocess = {1: model_for("demo", (), offline=True).preprocess}
+    reader = AskingReader(preprocess, start_workers(1, None), 1, {}, lambda number, digest: Answer())
+    try:
+        result, thumbnail = reader.read(Job(1, task(bucket, b"a.jpg"))).result(60)
+        assert (result.hash, thumbnail is not None, set(result.pixels)) == (hashlib.sha256(data).digest(), True, {1})
+        assert result.file.ctime_ns == Objects(bucket.address).facts(b"a.jpg").version
+        result, _ = reader.read(Job(2, task(bucket, b"broken.jpg"))).result(60)
+        assert result.failed is not None
+        result, _ = reader.read(Job(3, task(bucket, b"gone.jpg"))).result(60)
+        assert result.gone
+    finally:
+        reader.close()

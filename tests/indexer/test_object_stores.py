@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import object_store
 import pytest
 from object_store import Bucket
 from pictures import encoded
 from PIL import Image
 from support import Index
 
-from store.objects import Listed, ObjectFacts, Objects, objects
+import sightline
+from search_ui.runtime.index_runs import Runner
+from store.objects import Listed, ObjectFacts, Objects, forget, objects
 from store.remote import DATABASE
 
 
@@ -142,8 +145,6 @@ def test_a_bucket_that_is_emptied_or_away_changes_nothing(
     if how == "unreachable":
         import fsspec.config
 
-        from store.objects import forget
-
         monkeypatch.setitem(
             fsspec.config.conf, "s3",
             {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 0}}},
@@ -160,6 +161,21 @@ def test_a_bucket_that_is_emptied_or_away_changes_nothing(
     assert bucket.address in found.err
     assert "Nothing was changed" in found.err
     assert rows(library, "SELECT * FROM photos") == before
+
+
+def test_a_prune_doubts_a_folder_of_a_bucket_that_is_gone_as_a_whole(
+    bucket: Bucket, index: Index, library: Path
+) -> None:
+    for number in range(12):
+        bucket.put(f"{'in/' if number < 2 else ''}{number}.jpg", picture(number))
+    assert index(bucket.address).added == 12
+    for number in range(3):
+        bucket.remove(f"{'in/' if number < 2 else ''}{number}.jpg")
+    found = index(bucket.address, "--prune")
+    assert (found.code, found.forgotten) == (2, 1)
+    assert f"{bucket.address}/in (2 photos: it is gone)" in found.err
+    assert index(bucket.address, "--prune-emptied").forgotten == 2
+    assert rows(library, "SELECT count(*) FROM photos") == [(9,)]
 
 
 def test_a_store_that_goes_away_ends_the_run_and_fails_no_picture(
@@ -191,6 +207,51 @@ def test_a_store_that_goes_away_ends_the_run_and_fails_no_picture(
     found = index(bucket.address)
     assert (found.code, found.failed) == (0, 0)
     assert len(indexed(library)) == 60
+
+
+def test_another_store_behind_the_address_changes_nothing(
+    bucket: Bucket, index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec.config
+
+    for number in range(8):
+        bucket.put(f"{number}.jpg", picture(number))
+    assert index(bucket.address).added == 8
+    with object_store.server() as endpoint:
+        other = Bucket(bucket.name, object_store.client(endpoint), {})
+        other.client.create_bucket(Bucket=bucket.name)
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": endpoint})
+        forget()
+        for number in range(8):
+            other.put(f"{number}.jpg", picture(100 + number))
+        found = index(bucket.address)
+        assert found.code == 2
+        assert f"Another store than before answers at {bucket.address}" in found.err
+        assert rows(library, "SELECT count(*) FROM photos WHERE missing_since IS NULL") == [(8,)]
+        # A copy of the store is the same one, wherever it lies.
+        for number in range(8):
+            other.put(f"{number}.jpg", picture(number))
+        found = index(bucket.address)
+        assert (found.code, found.encoded, found.missing) == (0, 0, 0)
+
+
+def test_a_bucket_is_looked_through_now_and_then_by_a_watcher(
+    bucket: Bucket, index: Index, library: Path, tiny_space: str
+) -> None:
+    bucket.put("a.jpg", picture(1))
+    assert index(bucket.address).added == 1
+    command = [sys.executable, "-m", "indexer", "watch", bucket.address, "--every", "0.5", "--library", str(library)]
+    watcher = subprocess.Popen([*command, "--space", tiny_space, "-q"], env={**os.environ, **bucket.environment})
+    try:
+        bucket.put("b.jpg", picture(2))
+        until = time.monotonic() + 120
+        while rows(library, "SELECT count(*) FROM photos") != [(2,)]:
+            assert watcher.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    finally:
+        watcher.send_signal(signal.SIGTERM)
+        assert watcher.wait(60) == 143
 
 
 def test_a_sidecar_in_a_bucket_counts_and_one_that_comes_is_found(bucket: Bucket, index: Index, library: Path) -> None:
@@ -285,6 +346,20 @@ def test_pictures_in_the_memory_of_the_process_are_indexed_too(index: Index, lib
         memory.rm("/of-this-test", recursive=True)
 
 
+def test_python_and_the_page_index_an_address(bucket: Bucket, library: Path, tiny_space: str) -> None:
+    bucket.put("in/a.jpg", picture(1))
+    with sightline.Library(library) as opened:
+        assert opened.index([bucket.address], space=tiny_space)["added"] == 1
+    bucket.put("in/b.jpg", picture(2))
+    runner = Runner(library, offline=True)
+    started = runner.index([Path(bucket.address)])
+    assert started.folders == (bucket.address,)
+    until = time.monotonic() + 100
+    while runner.run is not None and runner.run.is_running and time.monotonic() < until:
+        time.sleep(0.1)
+    assert rows(library, "SELECT path FROM photos ORDER BY path") == [(b"in/a.jpg",), (b"in/b.jpg",)]
+
+
 def test_a_file_address_is_the_folder_itself(photos: Path, index: Index, library: Path) -> None:
     assert index(f"file://{photos}").added == 24
     assert rows(library, "SELECT path FROM roots") == [(os.fsencode(photos),)]
@@ -298,6 +373,7 @@ def test_a_file_address_is_the_folder_itself(photos: Path, index: Index, library
         ("sftp://me:s3cret@host/photos", "key or password"),
         ("https://example.org/photos", "can't be listed"),
         ("nosuch://place/photos", "names no store"),
+        ("gs://bucket/photos", "pip install gcsfs"),
     ],
 )
 def test_an_address_that_is_none_is_refused_in_a_sentence(address: str, said: str, index: Index, library: Path) -> None:

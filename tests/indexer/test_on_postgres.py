@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ def test_killed_runs_go_on_where_they_were_and_are_called_killed(
     arguments = [str(pictures), "--library", str(on_postgres), "--space", tiny_space, "--batch-size", "4", "--quiet"]
     for number in (4, 6, 9):
         assert faults.run(arguments, "commit", number, faults.kill) == -signal.SIGKILL
-        assert not is_indexing(on_postgres)
+        while is_indexing(on_postgres):  # until the server has seen that it is gone
+            time.sleep(0.02)
     assert index(pictures, "--library", on_postgres).code == 1
     assert index(pictures).code == 1
     assert_same(library, on_postgres)
@@ -190,7 +192,8 @@ def test_a_run_that_is_at_work_is_not_called_killed_by_another(
     finally:
         other.kill()
         other.communicate()
-    assert not is_indexing(on_postgres)
+    while is_indexing(on_postgres):  # until the server has seen that it is gone
+        time.sleep(0.02)
     assert index(photos, "--library", on_postgres).code == 0
     assert _states(on_postgres) == ["killed", "done", "done"]
 
@@ -226,3 +229,21 @@ def test_another_folder_of_the_same_database_is_the_same_library(
     assert index("status", "--library", elsewhere, space=None).pictures == 35
     second = index(pictures, "--library", elsewhere)
     assert (second.code, second.added, second.unchanged) == (1, 0, 35)
+
+
+def test_an_index_that_another_machine_outgrew_is_behind_and_not_damaged(
+    photos: Path, tmp_path: Path, on_postgres: Path, index: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "more").mkdir()
+    for picture in sorted(photos.rglob("*.jpg"))[:5]:
+        picture.rename(tmp_path / "more" / picture.name)
+    assert index(photos, "--library", on_postgres).code == 0
+    elsewhere = tmp_path / "another-machine"
+    write(elsewhere, Remote(database=remote_of(on_postgres).database))
+    assert index(tmp_path / "more", "--library", elsewhere).added == 5
+    capfd.readouterr()
+    assert run(["verify", "--library", str(on_postgres)]) == 0
+    assert "behind what other machines indexed" in capfd.readouterr().out
+    assert index(photos, "--library", on_postgres).code == 0
+    assert run(["verify", "--library", str(on_postgres)]) == 0
+    assert "24 vectors, as in the database" in capfd.readouterr().out

@@ -1,4 +1,4 @@
-"""What a run does with workers that die, hang, see other files or have other versions: all in this process."""
+"""What a run does with workers that die, hang, see other files or have other versions."""
 
 from __future__ import annotations
 

@@ -112,6 +112,13 @@ def test_a_folder_without_pictures_is_not_measured_and_named(tmp_path: Path, tin
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly
+def test_encoding_on_a_cluster_is_measured_beside_one_process(photos: Path) -> None:
+    pytest.importorskip("ray", reason="a cluster is of Ray")
+    said = printed("cluster", "encode", "--folder", photos, "--space", "demo", "--rounds", 1)
+    assert "24 pictures" in said and re.search(r"^\| Ray, 2 workers / 1 worker \| [\d.]+ \| 1\.7 \|$", said, re.M)
+
+
 def test_decoding_on_a_gpu_is_measured(photos: Path) -> None:
     pytest.importorskip("torchcodec", reason="torchcodec is made for Linux only")
     text = printed("gpu_jpeg", photos, "--device", "cpu", "--rounds", 1)
@@ -269,3 +276,11 @@ def test_pictures_like_a_picture_are_counted_beside_timm_and_faiss(tmp_path: Pat
     beside, ours = (float(each) for each in re.findall(r"P@3 (0\.\d+)", told))
     assert ours == pytest.approx(beside, abs=0.03)
     assert float(told.split()[-1]) > 0.9
+
+
+def test_qdrants_engine_and_our_own_find_the_same_and_are_asked_in_one_run(tmp_path: Path) -> None:
+    text = printed("cluster", "vectors", "--sizes", 3000, "--queries", 4, "--rounds", 1, "--scratch", tmp_path)
+    assert text.startswith("3,000 vectors of 512 numbers")
+    asked = [line.split(" | ") for line in text.splitlines() if re.match(r"\| (texts|pictures)", line)]
+    assert [row[1] for row in asked] == ["sightline", "qdrant", "qdrant by its graph"] * (len(asked) // 3)
+    assert {row[2] for row in asked if "best" not in row[0]} == {"1.000"}

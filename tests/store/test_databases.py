@@ -20,7 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sightline
 from examples import examples
+from store.errors import LibraryError
 from store.library import Library
 from store.lock import locked
 from store.tables import library_reports
@@ -415,3 +417,20 @@ def test_a_word_that_is_there_hundreds_of_times_and_one_that_is_very_long_are_fo
         assert of(both, lambda library: library.catalog.matching(wanted)).tolist() == found
     rows = library_tables.execute(both[1].path, "SELECT count(*) FROM texts")
     assert rows[0][0] > 0
+
+
+def test_texts_are_compared_by_code_points_whatever_the_locale_of_the_database(both: Both) -> None:
+    query = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
+        "AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C' AND table_name <> 'indexers'"
+    )
+    assert library_tables.execute(both[1].path, query) == []
+
+
+def test_a_backup_in_one_file_is_of_a_library_in_a_folder(both: Both, tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=r"is on PostgreSQL.*pg_dump.*indexer export --from") as refused:
+        sightline.backup(tmp_path / "a.backup", both[1].path)
+    assert "postgresql://" in str(refused.value)
+    sightline.backup(tmp_path / "b.backup", both[0].path)
+    with pytest.raises(LibraryError, match=r"is on PostgreSQL.*export --library FOLDER --to.*Nothing was changed"):
+        sightline.restore(tmp_path / "b.backup", both[1].path, replace=True)

@@ -293,6 +293,16 @@ def test_a_copy_goes_its_own_way(ready: Path, tmp_path: Path) -> None:
     assert asked[0] != asked[1]
 
 
+def test_a_backup_holds_no_points_and_its_library_makes_its_own(ready: Path, tmp_path: Path) -> None:
+    from indexer.commands import run
+
+    assert run(["backup", "--library", str(ready), str(tmp_path / "backup.tar")]) == 0
+    assert run(["restore", "--library", str(tmp_path / "library"), str(tmp_path / "backup.tar")]) == 0
+    with locked(tmp_path / "library"), opened(tmp_path / "library") as (library, engines):
+        conformance.change(library, 7)
+        conformance.assert_holds_the_tables(engines.get(SPACE), library, _texts(1))
+
+
 def test_a_second_process_is_told_who_serves_several(ready: Path) -> None:
     with opened(ready) as (_, engines):
         engines.get(SPACE)

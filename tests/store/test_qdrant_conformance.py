@@ -29,8 +29,6 @@ def edge(library: Library) -> QdrantEngines:
 class TestEdge(EngineConformance):
     """The engine in this process."""
 
-    left_tolerance = 1e-6  # deleted vectors are scored by numpy from then on
-
     @pytest.fixture
     def factory(self) -> Factory:
         return edge
@@ -64,10 +62,9 @@ def server(library: Library) -> QdrantEngines:
     return engines
 
 
+@pytest.mark.nightly  # every score goes through HTTP; test_qdrant_server.py has the short of it
 class TestServer(EngineConformance):
     """A server over HTTP, or a stand-in that has the engine."""
-
-    left_tolerance = TestEdge.left_tolerance
 
     @pytest.fixture
     def factory(self) -> Factory:

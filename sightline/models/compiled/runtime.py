@@ -116,7 +116,7 @@ def _property(name: str) -> Any:
 
 
 def limit_threads(threads: int) -> None:
-    """Run what is opened from now on with so many threads, for who was given a part of a machine; torch, too."""
+    """Run what is opened from now on with so many threads, and torch: for who has a part of a machine."""
     global _threads
     _threads = threads
     if (torch := sys.modules.get("torch")) is not None:
