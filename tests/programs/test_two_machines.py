@@ -254,5 +254,8 @@ def test_whatever_is_killed_the_library_is_that_of_one_machine(
     monkeypatch.setenv("SIGHTLINE_QDRANT_API_KEY", KEY)
     ended, wanted = held(folder_of(this.address, services.qdrant.address)), held(whole)
     one, other = ended.pop("vectors"), wanted.pop("vectors")
-    assert ended == wanted
+    for name in sorted(wanted, key=lambda name: name != "failures"):  # they say why the rest differs
+        here, there = ended[name], wanted[name]
+        assert [row for row in here if row not in there] == [row for row in there if row not in here], name
+        assert here == there, name
     assert np.abs(one - other).max() < 2e-3
