@@ -113,7 +113,7 @@ def _qdrant(data: Data, folder: Path) -> tuple[Any, Callable[[], None], Callable
 
     everything = np.arange(1, count + 1)
     tables = Tables(lambda: everything, lambda ids: np.sort(ids), passing)
-    engine = QdrantEngine(adapter, 1, DIM, tables, DEFAULT)
+    engine = QdrantEngine(adapter, 1, DIM, tables, DEFAULT, None)
     engine.hold(1, count, count)
 
     def finish() -> None:

@@ -20,6 +20,8 @@ from pictures import encoded
 from PIL import Image
 from support import Index
 
+import sightline
+from search_ui.runtime.index_runs import Runner
 from store.objects import Listed, ObjectFacts, Objects, forget, objects
 from store.remote import DATABASE
 
@@ -342,6 +344,20 @@ def test_pictures_in_the_memory_of_the_process_are_indexed_too(index: Index, lib
         assert rows(library, "SELECT path FROM roots") == [(b"memory://of-this-test",)]
     finally:
         memory.rm("/of-this-test", recursive=True)
+
+
+def test_python_and_the_page_index_an_address(bucket: Bucket, library: Path, tiny_space: str) -> None:
+    bucket.put("in/a.jpg", picture(1))
+    with sightline.Library(library) as opened:
+        assert opened.index([bucket.address], space=tiny_space)["added"] == 1
+    bucket.put("in/b.jpg", picture(2))
+    runner = Runner(library, offline=True)
+    started = runner.index([Path(bucket.address)])
+    assert started.folders == (bucket.address,)
+    until = time.monotonic() + 100
+    while runner.run is not None and runner.run.is_running and time.monotonic() < until:
+        time.sleep(0.1)
+    assert rows(library, "SELECT path FROM photos ORDER BY path") == [(b"in/a.jpg",), (b"in/b.jpg",)]
 
 
 def test_a_file_address_is_the_folder_itself(photos: Path, index: Index, library: Path) -> None:
