@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from filelock import FileLock
 
 from store.arrays import Doubles, Floats, Ids
 from store.errors import LibraryError, VectorServiceError
+from store.files import file_mode
 from store.images.disk_usage import flat_bytes
 from store.qdrant.adapter import INDEXES, META_POINT, UPSERTED, Filter, Payload, Point, Search
 
@@ -46,6 +48,20 @@ class EdgeAdapter:
         self._folder = folder
         self._users = 0
         self._changing = threading.RLock()
+        # A load that the engine itself refuses leaves the shard of who has it open unable to flush.
+        self._lock = FileLock(folder.with_suffix(".lock"), blocking=False, mode=file_mode(folder.parent))
+        try:
+            self._lock.acquire()
+        except TimeoutError:
+            raise VectorServiceError(
+                f"Another process has the vectors in {folder} open, and Qdrant's engine in a process serves one at a "
+                "time. Stop the other, or use a Qdrant server: --vectors http://HOST:6333"
+            ) from None
+        except OSError as error:
+            raise VectorServiceError(
+                f"{folder.with_suffix('.lock')} can't be written ({error.strerror}): Qdrant's engine has to "
+                "write to the library's folder. Change its permissions, or use a server: --vectors http://HOST:6333"
+            ) from error
         self._shard: Any = self._load()
 
     @classmethod
@@ -61,6 +77,7 @@ class EdgeAdapter:
             if found is None or found.is_lost:
                 if found is not None:
                     found._close()
+                    found._lock.release()
                 found = _open[folder] = cls(folder)
             found._users += 1
         return found
@@ -73,7 +90,8 @@ class EdgeAdapter:
                 return
             if _open.get(self._folder) is self:
                 del _open[self._folder]
-        self._close()
+            self._close()
+            self._lock.release()
 
     def _close(self) -> None:
         with self._changing:
@@ -91,12 +109,7 @@ class EdgeAdapter:
             return None
         try:
             return edge.EdgeShard.load(str(self._folder))
-        except Exception as error:  # qdrant_edge raises nothing narrower
-            if "WouldBlock" in str(error) or "lock" in str(error).lower():
-                raise VectorServiceError(
-                    f"Another process has the vectors in {self._folder} open, and Qdrant's engine in a process serves "
-                    "one at a time. Stop the other, or use a Qdrant server: --vectors http://HOST:6333"
-                ) from error
+        except Exception as error:  # noqa: BLE001 - qdrant_edge raises nothing narrower
             log.warning("the vectors in %s can't be read (%s); they are made again", self._folder, error)
             return None
 
