@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from sightline.models.loaded import Encoders
 from sightline.models.offline import is_offline
 from sightline.searcher import Searcher
+from store.errors import EmptyLibraryError
 from store.library import Library as Store
 from store.paths import default_library
-from store.remote import has_library
+from store.remote import folder_of, has_library, is_address
 
 
 class OpenedLibrary:
@@ -22,19 +24,23 @@ class OpenedLibrary:
         """Open a library. Where `path` holds none yet, `index` makes one there.
 
         Args:
-            path: its folder. Default: the environment variable SIGHTLINE_LIBRARY, else the user's data folder.
+            path: its folder, or the address of its PostgreSQL database. Default: the environment variable
+                SIGHTLINE_LIBRARY, else the user's data folder.
             offline: never use the network, not even for the weights of a model. Default: whether HF_HUB_OFFLINE is on.
 
         Raises:
-            LibraryError: the library is damaged, or was made by a newer version.
+            LibraryError: the library is damaged, was made by a newer version, or its database can't be reached.
         """
-        self.path = (default_library() if path is None else Path(path)).expanduser().absolute()
+        if path is None:
+            path = default_library()
+        self.path = folder_of(path) if is_address(path) else Path(path).expanduser().absolute()
         self._offline = is_offline() if offline is None else offline
         self._encoders = Encoders(offline=self._offline)
         self._lock = threading.Lock()
         self._opened: Searcher | None = None
         if has_library(self.path):
-            self._open()
+            with suppress(EmptyLibraryError):
+                self._open()
 
     def close(self) -> None:
         """Close the files and let go of the model. The next call opens them again."""

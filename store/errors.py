@@ -19,6 +19,10 @@ class LibraryLockedError(LibraryError):
     exit_code = 75
 
 
+class EmptyLibraryError(LibraryError):
+    """There are no tables yet: a database that was just made, or a first run that was stopped at once."""
+
+
 class VectorServiceError(LibraryError):
     """The vectors lie outside the library's database, and can't be reached, read or written there."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from store.addresses import local_folder
 from store.disk_errors import disk_sentence
-from store.errors import LibraryError
+from store.errors import EmptyLibraryError, LibraryError
 from store.files import open_private, sweep_temporaries, writable
 from store.images.disk_usage import fanned_bytes, flat_bytes
 from store.images.stored import note_thumbnails, pictures_of
@@ -145,8 +145,8 @@ class Library:
                 found = version_of(connection)
             check_version(found, where, readonly=self.readonly)
             if found == 0 and not migrating:
-                raise LibraryError(
-                    f"The library {where} is empty: its first run was stopped before it wrote anything. "
+                raise EmptyLibraryError(
+                    f"The library {where} is empty: it has no tables yet, or its first run was stopped at once. "
                     f"Index a folder: python -m indexer ./photos --library {where}"
                 )
             if found < VERSION:

@@ -19,6 +19,7 @@ import postgres
 import pytest
 from support import AWKWARD, DEMO
 
+import sightline
 from indexer.commands import run
 from store.library import Library
 from store.lock import indexer_pid, is_indexing, locked, read_run
@@ -247,3 +248,19 @@ def test_an_index_that_another_machine_outgrew_is_behind_and_not_damaged(
     assert index(photos, "--library", on_postgres).code == 0
     assert run(["verify", "--library", str(on_postgres)]) == 0
     assert "24 vectors, as in the database" in capfd.readouterr().out
+
+
+def test_pythons_door_makes_a_library_of_an_empty_database_and_searches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    pictures = tmp_path / "photos"
+    pictures.mkdir()
+    for path in sorted(DEMO.rglob("*.jpg"))[:3]:
+        shutil.copy(path, pictures)
+    with postgres.database() as address:
+        with sightline.Library(address, offline=True) as library:
+            assert library.index([pictures], space="demo")["failed"] == 0
+            assert len(library.search("boat")) == 3
+        with sightline.Library(address, offline=True) as again:
+            assert len(again.search("boat")) == 3
