@@ -288,7 +288,8 @@ class WorkerProcess:
         if status is None:  # it may only have closed its channel
             self._server.kill(self._pid)
         self._close()
-        self.was_killed = status == signal.SIGKILL or not self._server.is_alive
+        # Where nobody knows why, on a busy machine, it need not have been the file either.
+        self.was_killed = status in (None, signal.SIGKILL) or not self._server.is_alive
         return DecodeError("read" if reading else "decode", _reason(status, self._server.limits))
 
 
