@@ -142,6 +142,7 @@ def test_a_library_whose_default_lost_its_words_is_mended_when_it_is_opened(
         connection.execute("DROP INDEX ix_spaces_fingerprint")
         for table, column in (
             ("library", "looks_due"), ("library", "checksums_due"), ("library", "unchecked_pictures"),
+            ("library", "thumbnails"),
             ("spaces", "fingerprint"), ("vectors", "checksum"), ("roots", "identity"), ("roots", "watched"),
         ):  # fmt: skip
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
