@@ -115,16 +115,22 @@ class Workers:
             kept_server.keep(server)
 
     def _take(self) -> WorkerProcess | InProcess:
-        with self._lock:
-            if self._is_closed:
-                raise StoppedError
-            if self._idle:
-                return self._idle.pop()
-            if self._server is not None and not self._server.is_alive:
-                self._server.close()
-                # What worked before will again: in this process no file may be decoded that ended another.
-                self._server = ForkServer(self.limits) if self._has_worked else _started(self.limits)
-            server = self._server
+        ended: list[WorkerProcess | InProcess] = []
+        try:
+            with self._lock:
+                if self._is_closed:
+                    raise StoppedError
+                if self._server is not None and not self._server.is_alive:
+                    ended, self._idle = self._idle, []  # with it: the next file must not be given to one of them
+                    self._server.close()
+                    # What worked before will again: in this process no file may be decoded that ended another.
+                    self._server = ForkServer(self.limits) if self._has_worked else _started(self.limits)
+                if self._idle:
+                    return self._idle.pop()
+                server = self._server
+        finally:
+            for each in ended:
+                each.end()
         if server is not None:
             try:
                 process = WorkerProcess(server, self._budget, lambda: not self._is_closed)

@@ -9,12 +9,18 @@ from typing import Final
 
 # <malloc.h> of glibc.
 _TRIM_THRESHOLD: Final = -1
+_TOP_PAD: Final = -2
 _MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
 # Up to this size glibc takes blocks from its heaps, bytes; it accepts no more.
 _FROM_HEAPS: Final = 32 * 2**20
 # What may lie free at the top of a heap before it goes back to the system, bytes.
 _KEPT: Final = 64 * 2**20
+# What is asked for beyond what is needed when a heap grows, and stays when the rest goes back, bytes. OpenVINO 2026.4
+# reads past the end of its own buffers: where a heap ended soon behind one, the process ended (SIGSEGV), one run in
+# three of a test with a small model, and none in seven with room behind.
+_ROOM: Final = 16 * 2**20
+_LEFT: Final = 4 * 2**20
 
 
 def keep_freed() -> None:
@@ -34,10 +40,11 @@ def keep_freed() -> None:
     # Pictures are few and large blocks; for small ones each thread has a cache.
     mallopt(_ARENA_MAX, 1)
     mallopt(_TRIM_THRESHOLD, _KEPT)
+    mallopt(_TOP_PAD, _ROOM)
 
 
 def give_back() -> None:
     """Have glibc return what is free to the system: after much was freed that nothing will take again."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
+            ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(_LEFT))

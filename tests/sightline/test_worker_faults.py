@@ -100,6 +100,21 @@ def test_a_worker_that_was_killed_says_so_and_others_go_on(workers: Workers, tmp
             assert reader.open(path)[1] is not None
 
 
+def test_workers_that_ended_with_their_server_are_given_to_nobody(workers: Workers, tmp_path: Path) -> None:
+    path = place(picture(tmp_path / "a.png"))
+    with workers.reader() as reader:
+        with workers.reader() as other:  # and is idle afterwards
+            other.open(path)
+        os.kill(server_of(reader), signal.SIGKILL)
+        with pytest.raises(DecodeError, match="ended"):
+            while True:
+                reader.open(path)
+        assert reader.was_killed
+        with workers.reader() as fresh:
+            assert fresh.open(path)[1] is not None
+            assert server_of(fresh) != server_of(reader)
+
+
 def test_a_server_that_was_stopped_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sightline.images.worker_process._START_SECONDS", 5.0)
     made = Workers(2)
