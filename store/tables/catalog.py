@@ -189,6 +189,7 @@ class Catalog(KnownFiles):
                 where, values = filter_sql.photos_of(connection, ids, filters)
                 shown = first(connection, "contents.id", _SHOWN, f"{_HOLDING} AND {where}")
                 for row in connection.exec_driver_sql(shown, values):
+                    # On SQLite one more column follows: the place, see `first`.
                     facts_of = dict(zip(GIVEN_NAMES, row[7:], strict=False))
                     for name in LIST_NAMES:
                         facts_of[name] = tuple(json.loads(facts_of[name] or "[]"))
