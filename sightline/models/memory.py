@@ -16,9 +16,9 @@ _ARENA_MAX: Final = -8
 _FROM_HEAPS: Final = 32 * 2**20
 # What may lie free at the top of a heap before it goes back to the system, bytes.
 _KEPT: Final = 64 * 2**20
-# What is asked for beyond what is needed when a heap grows, and stays when the rest goes back, bytes. OpenVINO 2026.4
-# reads past the end of its own buffers: where a heap ended soon behind one, the process ended (SIGSEGV), one run in
-# three of a test with a small model, and none in seven with room behind.
+# What is asked for beyond what is needed when a heap grows, and stays when the rest goes back, bytes. With OpenVINO
+# 2026.4 and a small model one run in three of a test ended with SIGSEGV in its kernels, right behind a heap,
+# as if they read past a buffer; with room behind none did in eleven. That this is all is likely, not shown.
 _ROOM: Final = 16 * 2**20
 _LEFT: Final = 4 * 2**20
 
