@@ -232,8 +232,12 @@ def test_a_hostile_name_is_text(shown: Page, layout: Layout, searcher: Searcher)
     rows = searcher.library.catalog.photos(layout.ids.tolist())
     id_ = next(id_ for id_, photo in rows.items() if photo.display.endswith(HOSTILE))
     at = tuple(layout.places[layout.ids.tolist().index(id_)].tolist())
-    x, y = place_of(shown, layout, at)
-    shown.mouse.move(x, y)
+    # Into the middle of the map: at its lower edge a button would lie on it.
+    shown.mouse.move(*place_of(shown, layout, at))
+    shown.mouse.down()
+    x, y = place_of(shown, layout, (0, 0))
+    shown.mouse.move(x, y, steps=4)
+    shown.mouse.up()
     image = shown.locator(f".pictures img[src*='/{id_}/']")
     for _ in range(30):  # until it is so near that it is a picture
         if image.count():
@@ -245,6 +249,24 @@ def test_a_hostile_name_is_text(shown: Page, layout: Layout, searcher: Searcher)
     shown.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(shown.locator(".card .title")).to_have_text(HOSTILE)
     assert shown.locator(".card .title *").count() == 0
+
+
+@pytest.mark.browser
+def test_the_wheel_zooms_also_over_the_buttons(shown: Page) -> None:
+    zoom = "JSON.parse(sessionStorage.getItem('sightline-map'))[3]"
+    shown.get_by_role("button", name="Zoom in").click()
+    for button in (shown.locator(".go"), shown.get_by_role("button", name="Zoom in")):
+        button.hover()
+        shown.wait_for_timeout(200)
+        before = shown.evaluate(zoom)
+        shown.mouse.wheel(0, -120)
+        for _ in range(100):
+            if shown.evaluate(zoom) > before * 1.1:
+                break
+            shown.wait_for_timeout(100)
+        else:
+            raise AssertionError("the wheel did not zoom")
+    assert shown.evaluate("window.scrollY") == 0
 
 
 @pytest.mark.browser

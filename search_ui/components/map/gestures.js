@@ -61,7 +61,8 @@ class Gestures {
       this.dirty()
     }
     canvas.onpointerleave = () => this.hover(-1)
-    canvas.addEventListener("wheel", (event) => {
+    // Also over what lies on the map, such as a button that comes under the pointer while one zooms in.
+    this.stage.addEventListener("wheel", (event) => {
       event.preventDefault() // or the page would scroll away
       const lines = event.deltaMode ? 24 : 1
       this.camera.zoomBy(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0016)), ...place(event))
