@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import numpy as np
@@ -53,19 +54,26 @@ def selected() -> list[int]:
     return list(ids)
 
 
-def select(ids: Sequence[int]) -> None:
-    """Replace the selection. A handler."""
-    st.session_state["selected"] = (page_state.text(), list(ids))
+def receive(sent: Any) -> None:
+    """Take over the selection that the grid has. At the beginning of a run.
+
+    Args:
+        sent: the grid's `.selected`, see `gallery`. What is of another result, or of before `clear`, is left out.
+    """
+    match sent:
+        case {"query": str(of), "stamp": int(known), "ids": list(ids)} if of == page_state.text() and known >= stamp():
+            st.session_state["selected"] = (of, [id_ for id_ in ids if isinstance(id_, int)])
 
 
 def clear() -> None:
     """Clear the selection. A handler."""
-    select([])
-    st.session_state["selection_stamp"] = stamp() + 1
+    st.session_state["selected"] = (page_state.text(), [])
+    # The clock, since a grid may know of a session before the server was started again.
+    st.session_state["selection_stamp"] = max(stamp() + 1, time.time_ns() // 1_000_000)
 
 
 def stamp() -> int:
-    """Return how often the selection was cleared from here: the grid follows when it rises."""
+    """Return when the selection was cleared from here, in ms of the clock: the grid follows when it rises."""
     return int(st.session_state.get("selection_stamp", 0))
 
 

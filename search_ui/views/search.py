@@ -79,6 +79,7 @@ def page(searcher: Searcher) -> None:
     page_state.receive()
     for key in ("gallery", "viewer"):  # the viewer's once more: a run of the whole page takes the place of its own
         run_handler(partial(favourite_events.apply_events, searcher.library, key))
+    selection_bar.receive(st.session_state.get("gallery", {}).get("selected"))
     text = page_state.text()
     query: Query | None = None
     wrong: QueryError | None = None
@@ -266,7 +267,6 @@ def grid(searcher: Searcher, query: Query, shown: list[Section] | Timed) -> None
         on_dislike=lambda: page_state.dislike(_events("gallery").disliked),
         may_star=not searcher.library.readonly,
         on_fold=lambda: page_state.set_unfolded(_events("gallery").fold == "open"),
-        on_select=lambda: selection_bar.select(_events("gallery").selected),
         sorting=sorting.sorting(query), on_sort=lambda: sorting.sort_by(_events("gallery").sorted),
     )  # fmt: skip
 

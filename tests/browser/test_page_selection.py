@@ -29,6 +29,7 @@ from streamlit.testing.v1 import AppTest
 from support import DEMO
 
 from search_ui.__main__ import cli
+from search_ui.parts import selection_bar
 from search_ui.parts.selection_bar import nearest_to_mean, table
 from search_ui.runtime.zip_registry import KEPT, ZipRegistry
 from search_ui.server.zip_routes import NOT_INCLUDED, archive
@@ -219,6 +220,35 @@ def test_the_bar_is_there_when_something_is_selected(app: AppTest, searcher: Sea
     selecting(app, "boat", first(searcher, 3))
     query_box(app).set_value("cat").run()
     assert "selected" not in said(app)
+
+
+def test_what_the_grid_has_selected_is_taken_once_it_is_of_this_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamlit.session_state", {"query": "boat"})
+    sent = {"query": "boat", "stamp": 0, "ids": [3, 1]}
+    # However often it comes, and also where the run that it came with was ended: nothing depends on what it was before.
+    for _ in range(2):
+        selection_bar.receive(sent)
+        assert selection_bar.selected() == [3, 1]
+    for other in ({**sent, "query": "cat"}, {**sent, "ids": None}, {"query": "boat"}, {}, None, "boat", [3]):
+        selection_bar.receive(other)
+        assert selection_bar.selected() == [3, 1], other
+    selection_bar.clear()
+    selection_bar.receive(sent)
+    assert selection_bar.selected() == [], "from before it was cleared"
+    selection_bar.receive({**sent, "stamp": selection_bar.stamp(), "ids": [2]})
+    assert selection_bar.selected() == [2]
+
+
+def test_after_a_restart_the_server_takes_what_a_page_of_before_has_selected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamlit.session_state", {"query": "boat"})
+    selection_bar.clear()
+    before = selection_bar.stamp()
+    time.sleep(0.01)  # a server takes longer than that to start
+    monkeypatch.setattr("streamlit.session_state", {"query": "boat"})
+    selection_bar.receive({"query": "boat", "stamp": before, "ids": [3]})
+    assert selection_bar.selected() == [3]
+    selection_bar.clear()
+    assert selection_bar.stamp() > before, "the grid follows a stamp that rises"
 
 
 def test_all_become_favourites_and_all_end_being_some(app: AppTest, searcher: Searcher) -> None:

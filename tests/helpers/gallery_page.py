@@ -69,7 +69,7 @@ def draw() -> None:
     said: Any = st.session_state
     for name, value in {
         "favourites": set(), "liked": set(), "disliked": set(), "more": 0, "stamp": 0, "unfolded": False, "events": 0,
-        "at": None,
+        "at": None, "chosen": [],
     }.items():  # fmt: skip
         said.setdefault(name, value)
 
@@ -90,23 +90,25 @@ def draw() -> None:
     else:
         apply("gallery", stars, star)
     query = st.text_input("Search", key="q")
+    sent = said.get("gallery", {}).get("selected") or {"query": None}
+    if sent["query"] == query and sent["stamp"] >= said.stamp and sent["ids"] != said.chosen:
+        said.update(chosen=sent["ids"], events=said.events + 1)
     # Where what is above it comes and goes, Streamlit takes the gallery away and makes it again.
     with nullcontext() if "moving" in words else st.container():
-        if chosen := said.get("gallery", {}).get("selected"):
-            st.write(f"selected: {chosen}")
-            st.button("Clear", on_click=lambda: said.update(stamp=said.stamp + 1))
+        if said.chosen:
+            st.write(f"selected: {said.chosen}")
+            st.button("Clear", on_click=lambda: said.update(stamp=said.stamp + 1, chosen=[]))
     opened = said.get("gallery", {}).get("opened")
     if opened is not None:
         said.at = None
         dialog(opened)
     gallery(
         sections(int(words.get("count", 60)) + said.more, int(words.get("sections", 1)), query),
-        key="gallery", query=query, is_unfolded=said.unfolded, selected=[], stamp=said.stamp, focus=said.at,
+        key="gallery", query=query, is_unfolded=said.unfolded, selected=said.chosen, stamp=said.stamp, focus=said.at,
         on_open=lambda: None, on_like=lambda: change("liked", "liked"),
         on_dislike=lambda: change("disliked", "disliked"),
         may_star="readonly" not in words,
         on_fold=lambda: said.update(unfolded=said.gallery.fold == "open"),
-        on_select=lambda: said.update(events=said.events + 1),
     )  # fmt: skip
     st.button("Show more", on_click=lambda: said.update(more=said.more + 60))
     st.caption(f"favourites {sorted(said.favourites)}, told {said.events} times")

@@ -9,7 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Final, Literal, NotRequired, TypedDict
 
 import streamlit as st
 
@@ -84,17 +84,20 @@ NO_SORTING: Final[Sorting] = {"sorts": [], "sort": ""}
 
 def gallery(
     shown: Sequence[Section] | Timed, *, key: str, query: str, is_unfolded: bool,
-    selected: Sequence[int] | None = None, stamp: int = 0, focus: int | None = None, sorting: Sorting = NO_SORTING,
+    selected: Sequence[int] = (), stamp: int = 0, focus: int | None = None, sorting: Sorting = NO_SORTING,
     on_open: Callable[[], None], on_like: Callable[[], None], on_dislike: Callable[[], None], may_star: bool,
-    on_fold: Callable[[], None], on_select: Callable[[], None], on_sort: Callable[[], None] = lambda: None,
+    on_fold: Callable[[], None], on_sort: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
     """Show pictures in rows of even height, section by section, and let people open, mark and select them.
 
     The handlers run before the next run of the script. At `st.session_state[key]` is then a content id as `.opened`,
-    `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. Content ids of what
-    is selected are always at `.selected`, in the order of the pictures; changes of favourites at `.favourites`, for
-    `event_queue.apply` at the beginning of a run: events `{"id": ..., "yes": ...}`. The order that was chosen is at
-    `.sorted`.
+    `.liked` or `.disliked`, or what became of the folded sections as `.fold`: `open` or `closed`. The order that was
+    chosen is at `.sorted`.
+
+    What has no handler is read at the beginning of a run, since a handler that is ended is not called again. What is
+    selected is always at `.selected`: `{"query": ..., "stamp": ..., "ids": [...]}`, content ids in the order of the
+    pictures, and what the grid knew as it was sent. Changes of favourites are at `.favourites`, for
+    `event_queue.apply`: events `{"id": ..., "yes": ...}`.
 
     Args:
         shown: the pictures; a content id may be there once.
@@ -102,18 +105,17 @@ def gallery(
         is_unfolded: whether sections with a `fold` are open.
         query: names what was searched for. Under the same one pictures may come and go while the place on the page and
             the selection stay; under another one the page starts at its top, with nothing selected.
-        selected, stamp: a `stamp` above all those before makes `selected` the selection.
+        selected, stamp: what this page takes for the selection; the grid sends its own again where that is another. A
+            `stamp` above all those before makes `selected` the grid's, too.
         focus: the picture to give the focus to when it changes, such as the one that a dialog ended at, unless the
             focus is elsewhere on the page by then. None while a dialog is open.
         sorting: the orders to choose from.
-        on_open, on_like, on_dislike, on_fold, on_select, on_sort: the handlers.
+        on_open, on_like, on_dislike, on_fold, on_sort: the handlers.
         may_star: whether favourites can be changed, not only seen.
     """
     timed: Timed | None = shown if isinstance(shown, dict) else None
     sections = () if isinstance(shown, dict) else shown
     tiles = [tile for section in sections for tile in section["tiles"]]
-    state: Any = st.session_state.get(key, {})
-    known = list(state.get("selected") or [])
     packed = pack(sections, key=key, query=query, small=False, favourites=may_star)
     if timed is not None:
         packed["timeline"] = {"token": timed["token"], "by": timed["by"]}
@@ -121,13 +123,13 @@ def gallery(
         _gallery(
             key=key,
             data=_dated(key, {**packed, **sorting}),
-            default={"selected": [], "favourites": []},
+            default={"selected": {}, "favourites": []},
             on_opened_change=on_open,
             on_liked_change=on_like,
             on_disliked_change=on_dislike,
             on_favourites_change=lambda: None,
             on_fold_change=on_fold,
-            on_selected_change=on_select,
+            on_selected_change=lambda: None,
             on_sorted_change=on_sort,
             on_stale_change=lambda: None,
         )
@@ -143,9 +145,9 @@ def gallery(
                 "disliked": (
                     timed["disliked"] if timed else [tile["id"] for tile in tiles if tile["asked"] == "disliked"]
                 ),
-                "selected": None if selected is None or len(selected) > _ECHOED else list(selected),
+                "selected": None if len(selected) > _ECHOED else list(selected),
                 "stamp": stamp,
-                "known": [len(known), sum(known)],
+                "known": [len(selected), sum(selected)],
                 "acknowledged": acknowledged(key),
                 "focus": focus,
             }),

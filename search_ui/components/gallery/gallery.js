@@ -165,7 +165,8 @@ class Gallery {
       this.select((marks.selected ?? []).filter((id) => this.byId.has(id)))
     }
     this.draw()
-    // Streamlit forgets the values of a component that was removed: send the selection again.
+    // The page has not this selection: as a run was ended, or as Streamlit forgot the values of a component that it
+    // removed.
     const isKnown = marks.known[0] === memory.selected.size && marks.known[1] === sumOf(memory.selected)
     if (isNew && !isKnown && !this.band && marks.query === this.data.query) this.send()
     if (!isNew || marks.focus === memory.focus) return
@@ -507,7 +508,7 @@ class Gallery {
     this.sending = setTimeout(() => {
       const ids = this.pictures.map((picture) => picture.id).filter((id) => this.memory.selected.has(id))
       this.say(ids.length ? `${ids.length} selected` : "Nothing selected")
-      this.state("selected", ids)
+      this.state("selected", { query: this.data.query, stamp: this.memory.stamp, ids })
     }, SEND_AFTER)
   }
 
