@@ -46,14 +46,27 @@ def asked_for() -> CloserLook | None:
     return found if isinstance(found, CloserLook) and found.text == page_state.text() else None
 
 
+def has_ended() -> bool:
+    """Whether there was a closer look at the search that is shown, and it has ended."""
+    look = asked_for()
+    return look is not None and look.job is not None and not look.job.is_running
+
+
 def seen() -> int:
     """How many hits of the search that is shown were looked at closer, once that has ended."""
     look = asked_for()
-    return look.done if look is not None and look.job is not None and not look.job.is_running else 0
+    return look.done if look is not None and has_ended() else 0
 
 
-def draw(searcher: Searcher, query: Query) -> None:
-    """Draw the button, or how far the look is."""
+def draw(searcher: Searcher, query: Query, *, is_shown: bool) -> None:
+    """Draw the button, or how far the look is.
+
+    Args:
+        searcher: of the library.
+        query: the search that is shown.
+        is_shown: whether the look had ended before the hits were searched for. It may have ended since: then the page
+            is drawn again.
+    """
     if not looks_at_tiles(query) or searcher.library.tiles.get(searcher.space_for(query).id) is not None:
         return
     look = asked_for()
@@ -64,7 +77,7 @@ def draw(searcher: Searcher, query: Query) -> None:
                 help=f"Look for small things in parts of the first {LOOKED_AT} pictures. It takes seconds to minutes; "
                 "`--tiles` when indexing does it for all of them, once.",
             )  # fmt: skip
-        elif look.job is not None and look.job.is_running:
+        elif not is_shown:
             _progress(look)
         elif look.job is not None and look.job.error:
             message(look.job.error, role="alert")

@@ -52,7 +52,7 @@ def page(searcher: Searcher) -> None:
         _earth(searcher, space, look.layout, by)
     elif look.layout is not None:
         _meaning(searcher, space, look.layout, by)
-    if look.job.is_running or look.job.error:
+    if look.is_making or look.job.error:
         _progress(searcher, space, look)
 
 

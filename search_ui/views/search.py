@@ -195,7 +195,8 @@ def load(searcher: Searcher, query: Query) -> Job[None]:
 
 def results(searcher: Searcher, query: Query) -> Found:
     """Search, say what was found, draw it."""
-    looked_at = closer_look.seen()
+    is_closer = closer_look.has_ended()
+    looked_at = closer_look.seen() if is_closer else 0
     result = search(searcher, query, "closer" if looked_at else "tiles", looked_at)
     timeline = sorting.timeline_of(searcher, query, result)
     if result.note is not None:
@@ -221,7 +222,7 @@ def results(searcher: Searcher, query: Query) -> Found:
     grid(searcher, query, shown)
     if page_state.is_unfolded() or not is_folding(result):
         more_button(is_more=result.more)
-    closer_look.draw(searcher, query)
+    closer_look.draw(searcher, query, is_shown=is_closer)
     return Found(_visible(result))
 
 

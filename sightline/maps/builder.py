@@ -31,10 +31,12 @@ class Look:
     Attributes:
         layout: the newest layout, without missing pictures; None before the first.
         job: the work on a newer layout.
+        is_making: whether the job was at work before the layout was read. It may have ended since.
     """
 
     layout: Layout | None
     job: Job[Layout]
+    is_making: bool
 
 
 class Maps:
@@ -51,9 +53,8 @@ class Maps:
     def look(self, space: SpaceState) -> Look:
         """Return the state of a space's map, and start to bring it up to date."""
         job = self._background.job(self._key(space), lambda report: self._build(space, report))
-        if job.is_running:
-            job.wait(_WAIT_SECONDS)
-        return Look(self.newest(space), job)
+        is_making = not job.wait(_WAIT_SECONDS)
+        return Look(self.newest(space), job, is_making)
 
     def again(self, space: SpaceState) -> None:
         """Forget a job that failed, so that the next `look` starts another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlencode
@@ -64,6 +65,30 @@ def test_the_page_offers_a_closer_look_and_shows_what_it_found(app: AppTest, sea
     assert list(map(float, part.split(","))) == [round(share, 4) for share in hit.box]
     asked(app, "a boat")  # another search begins without
     assert "Look closer" in buttons(app) and component(app, "gallery")["boxes"] == {}
+
+
+class _EndsSoon(threading.Event):
+    """A job's end: not yet where the page looks for hits, and a moment later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return self.asked > 1
+
+
+def test_a_look_that_ends_while_the_page_is_drawn_is_shown(app: AppTest, searcher: Searcher) -> None:
+    asked(app, TEXT)
+    _press(app, "Look closer")
+    _wait(app)
+    boxes = component(app, "gallery")["boxes"]
+    app.session_state["closer_look"].job._ended = ends = _EndsSoon()
+    app.run()
+    assert not app.exception
+    assert ends.asked > 1 and "Looked closer" in said(app)
+    assert boxes and component(app, "gallery")["boxes"] == boxes
 
 
 def test_a_closer_look_that_is_stopped_says_how_far_it_came(

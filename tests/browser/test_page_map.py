@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from search_ui.views import map as view
-from sightline.jobs import Background
+from sightline.jobs import Background, Job
 from sightline.maps import colours as map_colours
 from sightline.maps import lasso
 from sightline.maps.builder import Maps
@@ -151,6 +151,16 @@ def test_without_positions_the_earth_is_a_sentence(small: AppTest) -> None:
     assert not small.exception
     assert "No picture has a location" in said(small)
     assert components(small) == ["live"]
+
+
+def test_a_map_that_is_done_while_the_page_is_drawn_is_shown(small: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    until_done(small)
+    known, waits, looks = Maps.newest, iter([False]), iter([None])
+    monkeypatch.setattr(Job, "wait", lambda job, seconds: next(waits, True))
+    monkeypatch.setattr(Maps, "newest", lambda self, space: next(looks, known(self, space)))
+    small.run()
+    assert not small.exception
+    assert component(small, "map")["legend"]
 
 
 def test_each_space_has_a_map_of_its_own(small: AppTest, few: Path) -> None:
