@@ -20,6 +20,7 @@ from support import ROOT
 
 from sightline.images import wire
 from sightline.images.errors import DecodeError
+from sightline.images.limits import Limits
 from sightline.images.reader import Place, Reader
 from sightline.images.shared_memory import SharedMemory
 from sightline.images.workers import Workers
@@ -117,7 +118,7 @@ def test_workers_that_ended_with_their_server_are_given_to_nobody(workers: Worke
 
 def test_a_server_that_was_stopped_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sightline.images.worker_process._START_SECONDS", 5.0)
-    made = Workers(2)
+    made = Workers(2, Limits(read_seconds=30.0))  # other limits: a server that was kept waits as long as before
     path = place(picture(tmp_path / "a.png"))
     with made.reader() as first:
         first.open(path)
