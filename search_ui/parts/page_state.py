@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from search_ui.components import event_queue
+from search_ui.parts.rising_numbers import next_number
 from sightline.query.edits import disliked, liked, without
 from sightline.query.parser import explain, parse, to_text
 from sightline.query.types import MAX_TERMS, Picture, Query, QueryError
@@ -109,7 +110,7 @@ def _restore(params: Mapping[str, Any]) -> None:
     _fill_box(own.get("q", ""))
     st.session_state.update(
         photo=_id(own.get("photo", "")), k=int(own.get("shown", FIRST)), unfolded="below" in own,
-        address=_history_params(own), opening=opening() + 1,
+        address=_history_params(own), opening=next_number(opening()),
     )  # fmt: skip
 
 
@@ -212,14 +213,14 @@ def open_photo_id() -> int | None:
 
 
 def opening() -> int:
-    """Return how often a picture was opened: the browser may have closed that dialog already."""
+    """Return the number of the last opening of a picture: the browser may have closed it already."""
     return int(st.session_state.get("opening", 0))
 
 
 def open_photo(content_id: int) -> None:
     """Open a picture: the URL then leads to it, and Back closes it. A handler."""
     receive()
-    st.session_state.update(photo=content_id, opening=opening() + 1)
+    st.session_state.update(photo=content_id, opening=next_number(opening()))
     _write_url()
 
 

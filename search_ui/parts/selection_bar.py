@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -17,6 +16,7 @@ import streamlit as st
 from search_ui.components.tag_field import tag_field
 from search_ui.parts import page_state, teaching
 from search_ui.parts.messages import caption, catch_errors, message, run_handler
+from search_ui.parts.rising_numbers import next_number
 from search_ui.parts.tiles import preferences_of
 from search_ui.runtime.services import services
 from search_ui.runtime.zip_registry import zip_registry
@@ -68,12 +68,11 @@ def receive(sent: Any) -> None:
 def clear() -> None:
     """Clear the selection. A handler."""
     st.session_state["selected"] = (page_state.text(), [])
-    # The clock, since a grid may know of a session before the server was started again.
-    st.session_state["selection_stamp"] = max(stamp() + 1, time.time_ns() // 1_000_000)
+    st.session_state["selection_stamp"] = next_number(stamp())
 
 
 def stamp() -> int:
-    """Return when the selection was cleared from here, in ms of the clock: the grid follows when it rises."""
+    """Return the number of the last clearing from here: the grid follows when it rises."""
     return int(st.session_state.get("selection_stamp", 0))
 
 

@@ -18,6 +18,7 @@ import pytest
 import serving
 from pages import (
     ALL,
+    APP,
     BOATS,
     FIRST,
     HOSTILE,
@@ -87,6 +88,18 @@ def test_the_dialog_tells_each_terms_part(app: AppTest, searcher: Searcher) -> N
     assert f"Together{hit.score:.2f}" in said(app)
     assert f"like:{hit.photo.content_id}" in said(app)
     assert [each.label for each in app.expander] == ["Why this picture?"]
+
+
+def test_openings_of_a_later_session_have_higher_numbers(app: AppTest, searcher: Searcher) -> None:
+    """Or a page of before the server was started again would keep a picture closed that it closed then."""
+    found = ids(searcher, "boat")
+    numbers = []
+    for _ in range(2):
+        session = AppTest.from_file(str(APP), default_timeout=60)
+        opened(session, found[0], "boat")
+        numbers.append(component(session, "viewer")["opening"])
+        time.sleep(0.01)  # a server takes longer than that to start
+    assert numbers[0] < numbers[1]
 
 
 def test_more_and_less_like_this_in_the_dialog_change_the_text(app: AppTest, searcher: Searcher) -> None:
