@@ -60,6 +60,7 @@ def test_a_word_is_taught_found_in_the_panel_and_improved(page: Page, searcher: 
         pick(page, count - 2, count - 1)
         expect(page.locator(".picked")).to_have_text(f"{count} selected")
         page.get_by_role("button", name="Teach").click()
+        expect(dialog.get_by_label("Word")).to_have_count(1)  # no longer that of before, beside it
         dialog.get_by_label("Word").fill("ours-boat")
         dialog.get_by_role("button", name="Save").click()
         if count == 2:

@@ -10,7 +10,8 @@ import re
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -24,7 +25,7 @@ import serving
 from browser import box, search, slowed, violations
 from click.testing import CliRunner
 from pages import ALL, HOSTILE, HOSTILE_NAME, asked, buttons, names, query_box, said, tiles
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from streamlit.testing.v1 import AppTest
 from support import DEMO
 
@@ -308,6 +309,46 @@ def pick(page: Page, *places: int) -> None:
     for count, place in enumerate(places, 1):
         page.locator(".tile .open").nth(place).press("Space")
         expect(page.locator(".picked")).to_have_text(f"{count} selected")
+
+
+@pytest.mark.browser
+def test_what_is_selected_is_told_once_also_where_answers_are_late(page: Page, searcher: Searcher) -> None:
+    """Each run ends the one before it: one without need would take a click with it."""
+    said_to_server: list[str | bytes] = []
+    late: list[Callable[[], None]] = []
+
+    def connect(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            said_to_server.append(message)
+            server.send(message)
+
+        route.on_message(pass_on)
+        server.on_message(lambda message: late.append(partial(route.send, message)))
+
+    def answer(count: int) -> None:
+        for _ in range(count):
+            late.pop(0)()
+
+    page.route_web_socket("**/_stcore/stream", connect)
+    page.goto("/?q=boat")
+    while page.locator(".tile").count() == 0 or late:
+        answer(len(late))
+        page.wait_for_timeout(500)
+    said_to_server.clear()
+    page.locator(".tile .open").nth(0).press("Space")
+    page.wait_for_timeout(1_500)
+    of_the_first = len(late)
+    assert of_the_first, "the server answers"
+    page.locator(".tile .open").nth(1).press("Space")
+    while len(said_to_server) < 2:
+        page.wait_for_timeout(20)
+    answer(of_the_first)  # which tell of one, while two are selected
+    page.wait_for_timeout(1_500)
+    answer(len(late))
+    expect(page.locator(".picked")).to_have_text("2 selected")
+    assert len(said_to_server) == 2
 
 
 @pytest.mark.browser

@@ -101,6 +101,7 @@ class Gallery {
     this.resized.disconnect()
     this.dialogs?.disconnect()
     clearTimeout(this.sending)
+    clearTimeout(this.sendingAgain)
     cancelAnimationFrame(this.drawing)
   }
 
@@ -165,10 +166,7 @@ class Gallery {
       this.select((marks.selected ?? []).filter((id) => this.byId.has(id)))
     }
     this.draw()
-    // The page has not this selection: as a run was ended, or as Streamlit forgot the values of a component that it
-    // removed.
-    const isKnown = marks.known[0] === memory.selected.size && marks.known[1] === sumOf(memory.selected)
-    if (isNew && !isKnown && !this.band && marks.query === this.data.query) this.send()
+    if (isNew && !this.isKnown()) this.sendAgain()
     if (!isNew || marks.focus === memory.focus) return
     memory.focus = marks.focus
     if (marks.focus !== null && !document.querySelector(DIALOG)) this.back(marks.focus)
@@ -510,6 +508,21 @@ class Gallery {
       this.say(ids.length ? `${ids.length} selected` : "Nothing selected")
       this.state("selected", { query: this.data.query, stamp: this.memory.stamp, ids })
     }, SEND_AFTER)
+  }
+
+  // Whether the page has this selection, or is of another search and needs none.
+  isKnown() {
+    const { known, query } = this.marks
+    const { selected } = this.memory
+    return query !== this.data.query || (known[0] === selected.size && known[1] === sumOf(selected))
+  }
+
+  // Streamlit forgets the values of a component that it removed, and a server that was started again knows none. Not at
+  // once: a value that is on its way comes by itself, and the run that it would come with again ends the one before it,
+  // with what was clicked meanwhile.
+  sendAgain() {
+    clearTimeout(this.sendingAgain)
+    this.sendingAgain = setTimeout(() => this.isKnown() || this.band || this.send(), RETRY_AFTER)
   }
 
   say(text) {
