@@ -205,4 +205,5 @@ def test_of_many_only_the_window_is_drawn_and_the_rail_leads_to_any_month(chromi
         opened.focus()
         page.keyboard.press("End")
         expect(page.locator(".tile .open").last).to_be_focused()
+        expect(page.locator(".rail.moving")).to_have_count(0)  # its bubble goes
         assert not browser.violations(page)

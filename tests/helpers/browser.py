@@ -115,6 +115,17 @@ def slowed(page: Page, times: int = 6) -> None:
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": times})
 
 
+# Whether anything fades or moves, in components, too; what turns for ever, such as a spinner, is left out.
+MOVES = """() => {
+  const roots = [document]
+  for (const root of roots) {
+    for (const each of root.querySelectorAll("*")) if (each.shadowRoot) roots.push(each.shadowRoot)
+  }
+  const ends = (each) => each.playState === "running" && each.effect.getComputedTiming().endTime !== Infinity
+  return roots.some((root) => root.getAnimations().some(ends))
+}"""
+
+
 def violations(page: Page) -> list[str]:
     """What axe-core finds wrong with the page, serious or worse: a line for each, with the first place."""
     from axe_playwright_python.sync_playwright import Axe
@@ -122,6 +133,10 @@ def violations(page: Page) -> list[str]:
     # What a run has not drawn yet fades meanwhile, and is then too pale to be read: it is about to go.
     expect(page.locator("[data-stale=true]")).to_have_count(0)
     page.wait_for_timeout(FADING)
+    for _ in range(100):
+        if not page.evaluate(MOVES):
+            break
+        page.wait_for_timeout(100)
     found = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {each['help']} at {each['nodes'][0]['html'][:200]}"
