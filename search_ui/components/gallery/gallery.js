@@ -503,6 +503,8 @@ class Gallery {
 
   send() {
     clearTimeout(this.sending)
+    clearTimeout(this.sendingAgain)
+    this.sendingAgain = null
     this.sending = setTimeout(() => {
       const ids = this.pictures.map((picture) => picture.id).filter((id) => this.memory.selected.has(id))
       this.say(ids.length ? `${ids.length} selected` : "Nothing selected")
@@ -521,8 +523,10 @@ class Gallery {
   // once: a value that is on its way comes by itself, and the run that it would come with again ends the one before it,
   // with what was clicked meanwhile.
   sendAgain() {
-    clearTimeout(this.sendingAgain)
-    this.sendingAgain = setTimeout(() => this.isKnown() || this.band || this.send(), RETRY_AFTER)
+    this.sendingAgain ??= setTimeout(() => {
+      this.sendingAgain = null
+      if (!this.isKnown() && !this.band) this.send()
+    }, RETRY_AFTER)
   }
 
   say(text) {
